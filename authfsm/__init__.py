@@ -1,0 +1,1 @@
+"""Amazon Cognito sign-in as one explicit state machine."""
