@@ -24,7 +24,9 @@ class State(str, Enum):
         return member
 
     __str__ = str.__str__
-    __format__ = str.__format__
+
+    def __format__(self, spec: str) -> str:
+        return str.__format__(self, spec)
 
     # fmt: off
     START = "START", "Nothing has been asked yet."

@@ -1,0 +1,228 @@
+"""What can go wrong, sorted by whose fault it is; facts hang on the exception, not in a string.
+
+* `CallerError`: ours. The program gave what this state does not take, or out of turn.
+* `UserError`: the person's. A wrong code or password; `ruling` says whether to try again.
+* `TimeError`: nobody's. Too late (start again) or too often (wait).
+* `ServiceError`: Cognito's, a trigger's, or the network's. A reply off the table, a lost connection.
+* `OperatorError`: the configuration's. Pool, app client or IAM must be mended.
+
+A refused request raises the class of its fault; `error.refusal` holds Cognito's own code and message,
+`error.ruling` what to do next, `error.survives` whether the sign-in can be answered again.
+No message holds a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from authfsm.rulings import Fault, Ruling
+from authfsm.states import State
+
+
+class AuthfsmError(Exception):
+    """The root of every error of this package; its attributes are the facts.
+
+    Args:
+        message: one sentence, free of secrets.
+        state: where the sign-in stands now, after the error; None where there is none.
+        ruling: what to do next.
+    """
+
+    fault: Fault = Fault.CALLER
+
+    def __init__(
+        self, message: str, *, state: State | None = None, ruling: Ruling | None = None
+    ) -> None:
+        super().__init__(message)
+        self.state = state
+        self.ruling = ruling
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.args, self.__dict__)
+
+    @property
+    def survives(self) -> bool:
+        """Can the sign-in still be answered?"""
+        return self.state not in {None, State.FAILED}
+
+
+def _again(kind: type[AuthfsmError], args: tuple[Any, ...], facts: dict[str, Any]) -> AuthfsmError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
+
+
+class CallerError(AuthfsmError):
+    """The program's fault."""
+
+    fault = Fault.CALLER
+
+
+class UserError(AuthfsmError):
+    """The person's fault: a wrong code, a wrong password."""
+
+    fault = Fault.USER
+
+
+class TimeError(AuthfsmError):
+    """Nobody's fault: too late, or too often."""
+
+    fault = Fault.TIME
+
+
+class ServiceError(AuthfsmError):
+    """Cognito's fault, a trigger's, or the network's."""
+
+    fault = Fault.SERVICE
+
+
+class OperatorError(AuthfsmError):
+    """The configuration's fault: pool, app client or IAM."""
+
+    fault = Fault.OPERATOR
+
+
+class BadField(CallerError, ValueError):
+    """A response was built with a field that cannot be: empty, or of the wrong type.
+
+    Args:
+        response: the response's class.
+        field: the field's name.
+        why: what is wrong with it; never its value.
+    """
+
+    def __init__(self, response: type, field: str, why: str) -> None:
+        super().__init__(f"{response.__name__}.{field} {why}")
+        self.response = response
+        self.field = field
+        self.why = why
+
+
+class WrongResponse(CallerError):
+    """The state does not take this response; nothing was sent and nothing changed.
+
+    Args:
+        state: where the sign-in stands.
+        response: the response's class.
+        accepts: the classes this state does take.
+        why: what is missing, where the state takes the response but not yet.
+    """
+
+    def __init__(
+        self, state: State, response: type, accepts: Iterable[type], why: str | None = None
+    ) -> None:
+        self.accepts: Final = frozenset(accepts)
+        names = ", ".join(sorted(each.__name__ for each in self.accepts)) or "nothing"
+        super().__init__(
+            f"{state} does not take {response.__name__}{f' {why}' if why else ''}; it takes {names}",
+            state=state,
+        )
+        self.response = response
+        self.why = why
+
+
+class OutOfTurn(CallerError):
+    """A response was sent while another awaits its reply, or a reply came that nobody awaits."""
+
+
+class OffTheTable(ServiceError):
+    """The reply leads where the protocol's table has no arrow; nothing changed.
+
+    Args:
+        state: where the sign-in stands.
+        response: the class of the response that was sent.
+        leads_to: where the reply would lead.
+    """
+
+    def __init__(self, state: State, response: type, leads_to: State) -> None:
+        super().__init__(
+            f"the reply to {response.__name__} in {state} leads to {leads_to}, which the table does not have",
+            state=state,
+        )
+        self.response = response
+        self.leads_to = leads_to
+
+
+class MalformedReply(ServiceError):
+    """The reply cannot be read as one of Cognito's; nothing changed.
+
+    Args:
+        what: which part of the reply, and what is wrong with it; never its value.
+        state: where the sign-in stands.
+    """
+
+    def __init__(self, what: str, *, state: State | None = None) -> None:
+        super().__init__(f"malformed reply: {what}", state=state)
+        self.what = what
+
+
+class ConnectionLost(ServiceError):
+    """No reply came: the sign-in stands where it stood, and the same answer may be sent again.
+
+    Cognito may have evaluated the request all the same. If it did, the session is spent and the
+    answer sent again is refused with "session can only be used once": start again then.
+
+    Args:
+        why: the kind of failure, as the client library names it.
+        state: where the sign-in stands.
+    """
+
+    def __init__(self, why: str, *, state: State | None = None) -> None:
+        super().__init__(f"no reply came ({why})", state=state, ruling=Ruling.WAIT)
+        self.why = why
+
+
+class Refused(AuthfsmError):
+    """Cognito refused the request; the concrete class says whose fault that was.
+
+    Attributes:
+        refusal: Cognito's code and message (`authfsm.replies.Refusal`).
+    """
+
+    refusal: Any
+
+
+class RefusedCaller(Refused, CallerError):
+    """Refused, by the program's fault: a spent session, a missing SECRET_HASH."""
+
+
+class RefusedUser(Refused, UserError):
+    """Refused, by the person's fault: a wrong code or password."""
+
+
+class RefusedForNow(Refused, TimeError):
+    """Refused, for reasons of time: an expired session, a lock-out, throttling."""
+
+
+class RefusedByService(Refused, ServiceError):
+    """Refused, by the service's or a trigger's own failure."""
+
+
+class RefusedByConfiguration(Refused, OperatorError):
+    """Refused, for the pool's, the app client's or IAM's configuration."""
+
+
+_REFUSED: Final[dict[Fault, type[Refused]]] = {
+    Fault.CALLER: RefusedCaller,
+    Fault.USER: RefusedUser,
+    Fault.TIME: RefusedForNow,
+    Fault.SERVICE: RefusedByService,
+    Fault.OPERATOR: RefusedByConfiguration,
+}
+
+
+def refused(refusal: Any, *, state: State) -> Refused:
+    """The exception for a refusal, of the class of its fault.
+
+    Args:
+        refusal: the `authfsm.replies.Refusal`.
+        state: where the sign-in stands now.
+    """
+    error = _REFUSED[refusal.fault](
+        f"{refusal.code}: {refusal.message} [{refusal.ruling.advice}]",
+        state=state,
+        ruling=refusal.ruling,
+    )
+    error.refusal = refusal
+    return error

@@ -1,0 +1,91 @@
+"""What is known of each arrow, how surely, and from where.
+
+A second table beside the protocol's, keyed by the same triples and complete by test: `evidence.csv`.
+One arrow has several rows where it has several causes. `*` stands for every state or every response.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from enum import Enum
+from functools import cache
+from importlib import resources
+
+from attrs import frozen
+
+from authfsm.protocol import TRANSITIONS, Transition
+
+
+class Confidence(str, Enum):
+    """How surely something is known, the surest first."""
+
+    DOCUMENTED = "documented"  #: AWS says so.
+    MEASURED = "measured"  #: Somebody saw it on a real pool and published what they saw.
+    ASSERTED = "asserted"  #: A test that somebody runs against a real pool says so.
+    CLIENT = "client"  #: A widely used client relies on it.
+    ISSUE = "issue"  #: It was reported, traces included.
+    INFERRED = "inferred"  #: It follows from something that is known; nobody has shown it.
+    CONTRADICTORY = "contradictory"  #: Two sources contradict each other.
+
+    __str__ = str.__str__
+
+    @property
+    def thin(self) -> bool:
+        """Is this too little to rely on?"""
+        return self in {Confidence.INFERRED, Confidence.CONTRADICTORY}
+
+
+@frozen
+class Evidence:
+    """One reason to believe in an arrow.
+
+    Args:
+        confidence: how surely.
+        when: the condition under which the arrow is taken, in Cognito's own terms.
+        source: where this is known from.
+    """
+
+    confidence: Confidence
+    when: str
+    source: str
+
+
+def _rows() -> Iterator[tuple[tuple[str, str, str], Evidence]]:
+    text = resources.files("authfsm").joinpath("evidence.csv").read_text(encoding="utf-8")
+    for row in csv.DictReader(text.splitlines()):
+        evidence = Evidence(Confidence(row["confidence"]), row["when"], row["source"])
+        yield (row["state"], row["response"], row["leads_to"]), evidence
+
+
+@cache
+def _table() -> dict[Transition, tuple[Evidence, ...]]:
+    named: dict[tuple[str, str, str], list[Evidence]] = {}
+    for key, evidence in _rows():
+        named.setdefault(key, []).append(evidence)
+    table = {}
+    for arrow in TRANSITIONS:
+        exact = (arrow.source.name, arrow.response.__name__, arrow.dest.name)
+        found = named.get(exact) or named.get(("*", "*", arrow.dest.name), [])
+        table[arrow] = tuple(
+            sorted(found, key=lambda each: list(Confidence).index(each.confidence))
+        )
+    return table
+
+
+def evidence(arrow: Transition) -> tuple[Evidence, ...]:
+    """What is known of an arrow, the surest first.
+
+    Raises:
+        KeyError: the arrow is not on the table.
+    """
+    return _table()[arrow]
+
+
+def confidence(arrow: Transition) -> Confidence:
+    """How surely an arrow is known: by its best evidence.
+
+    Raises:
+        KeyError: the arrow is not on the table.
+    """
+    return evidence(arrow)[0].confidence

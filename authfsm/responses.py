@@ -1,0 +1,526 @@
+"""What a caller may give: one frozen class a trigger, its fields checked, its secrets wrapped.
+
+A response becomes one API request. Its class is the protocol's trigger: `Response.trigger` is the name
+the machine and the diagrams use (`UserSrpAuth` -> `user_srp_auth`). No response knows where it leads;
+that is the table's business (`authfsm.protocol`). Field names are Cognito's, in lower case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from attrs import Attribute, field, frozen
+
+from authfsm.errors import BadField
+from authfsm.secret import Secret
+
+Wrapped = Secret[str]
+
+
+def wrapped(value: str | Wrapped) -> Wrapped:
+    """A field's text, wrapped as it enters."""
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+def wrapped_if_given(value: str | Wrapped | None) -> Wrapped | None:
+    """A field's text, wrapped as it enters, where there is any."""
+    return None if value is None else wrapped(value)
+
+
+def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
+    """A read-only copy of a mapping."""
+    return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
+
+
+def fixed_and_wrapped(value: Mapping[str, str | Wrapped]) -> Mapping[str, Wrapped]:
+    """A read-only copy of a mapping, its values wrapped."""
+    return (
+        MappingProxyType({k: wrapped(v) for k, v in value.items()})
+        if isinstance(value, Mapping)
+        else value
+    )
+
+
+def listed(value: Iterable[str]) -> tuple[str, ...]:
+    """Several texts as a tuple; a single text is not several."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
+    """A field must be text that is not empty and that UTF-8 can write."""
+    plain = value.reveal() if isinstance(value, Secret) else value
+    if not isinstance(plain, str):
+        raise BadField(type(response), attribute.name, f"must be text, not {type(plain).__name__}")
+    if not plain:
+        raise BadField(type(response), attribute.name, "must not be empty")
+    try:
+        plain.encode()
+    except UnicodeEncodeError:
+        raise BadField(
+            type(response), attribute.name, "must be text that UTF-8 can write"
+        ) from None
+
+
+def is_text_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
+    """A field must be text that is not empty, or be left out."""
+    if value is not None:
+        is_text(response, attribute, value)
+
+
+def is_hex(response: Any, attribute: Attribute[Any], value: str) -> None:
+    """A field must be hexadecimal text."""
+    is_text(response, attribute, value)
+    if not re.fullmatch("[0-9A-Fa-f]+", value):
+        raise BadField(type(response), attribute.name, "must be hexadecimal")
+
+
+def are_texts(response: Any, attribute: Attribute[Any], value: object) -> None:
+    """A field must map text to text, or be a tuple of texts."""
+    if not isinstance(value, (Mapping, tuple)):
+        raise BadField(type(response), attribute.name, f"must not be {type(value).__name__}")
+    for each in (*value, *value.values()) if isinstance(value, Mapping) else value:
+        plain = each.reveal() if isinstance(each, Secret) else each
+        if not isinstance(plain, str):
+            raise BadField(
+                type(response), attribute.name, f"must hold text, not {type(plain).__name__}"
+            )
+
+
+def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
+    """A field must be a whole number of seconds, or be left out."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise BadField(type(response), attribute.name, "must be a whole number of seconds")
+
+
+@frozen
+class Response:
+    """What a caller gives: the base of every response.
+
+    Args:
+        client_metadata: `ClientMetadata` for the pool's Lambda triggers, text to text.
+    """
+
+    trigger: ClassVar[str] = "response"
+    """The name of the machine's trigger."""
+    auth_flow: ClassVar[str | None] = None
+    """The `AuthFlow` this begins; None for what answers a challenge."""
+    proves_password: ClassVar[bool] = False
+    """Has a password been proved, once this has led on?"""
+
+    client_metadata: Mapping[str, str] = field(
+        factory=dict, converter=fixed, validator=are_texts, kw_only=True, repr=False
+    )
+
+    def __init_subclass__(cls) -> None:
+        """Name the trigger after the class: `UserSrpAuth` is `user_srp_auth`."""
+        super().__init_subclass__()
+        cls.trigger = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+
+
+# ---- how a sign-in begins -------------------------------------------------------------------------
+
+
+@frozen
+class UserSrpAuth(Response):
+    """Begin with a user name and SRP_A: the password is proved, never sent.
+
+    Args:
+        username: a user name or an alias.
+        srp_a: the client's public value A (hex), `authfsm.srp.Ephemeral.SRP_A`.
+    """
+
+    auth_flow: ClassVar[str | None] = "USER_SRP_AUTH"
+    username: str = field(validator=is_text)
+    srp_a: str = field(validator=is_hex)
+
+
+@frozen
+class UserPasswordAuth(Response):
+    """Begin with a user name and the password in clear.
+
+    Args:
+        username: a user name or an alias.
+        password: the password.
+    """
+
+    auth_flow: ClassVar[str | None] = "USER_PASSWORD_AUTH"
+    proves_password: ClassVar[bool] = True
+    username: str = field(validator=is_text)
+    password: Wrapped = field(converter=wrapped, validator=is_text)
+
+
+@frozen
+class AdminUserPasswordAuth(Response):
+    """Begin, as an administrator, with a user's name and password in clear.
+
+    Args:
+        username: a user name or an alias.
+        password: the password.
+    """
+
+    auth_flow: ClassVar[str | None] = "ADMIN_USER_PASSWORD_AUTH"
+    proves_password: ClassVar[bool] = True
+    username: str = field(validator=is_text)
+    password: Wrapped = field(converter=wrapped, validator=is_text)
+
+
+@frozen
+class AdminNoSrpAuth(Response):
+    """The older name of `AdminUserPasswordAuth`; the password may come in a second step.
+
+    Args:
+        username: a user name or an alias.
+        password: the password.
+    """
+
+    auth_flow: ClassVar[str | None] = "ADMIN_NO_SRP_AUTH"
+    proves_password: ClassVar[bool] = True
+    username: str = field(validator=is_text)
+    password: Wrapped | None = field(
+        default=None, converter=wrapped_if_given, validator=is_text_if_given
+    )
+
+
+@frozen
+class CustomAuth(Response):
+    """Begin a conversation that the pool's Lambda functions lead.
+
+    Args:
+        username: a user name or an alias.
+    """
+
+    auth_flow: ClassVar[str | None] = "CUSTOM_AUTH"
+    username: str = field(validator=is_text)
+
+
+@frozen
+class CustomSrpAuth(Response):
+    """Begin a conversation that the pool's Lambda functions lead, with the password proved by SRP first.
+
+    Args:
+        username: a user name or an alias.
+        srp_a: the client's public value A (hex).
+    """
+
+    auth_flow: ClassVar[str | None] = "CUSTOM_AUTH"
+    username: str = field(validator=is_text)
+    srp_a: str = field(validator=is_hex)
+
+
+@frozen
+class UserAuth(Response):
+    """Begin with a user name; the first factor is chosen, or preferred.
+
+    Args:
+        username: a user name or an alias.
+        preferred_challenge: `PREFERRED_CHALLENGE`: PASSWORD, PASSWORD_SRP, EMAIL_OTP, SMS_OTP or WEB_AUTHN.
+    """
+
+    auth_flow: ClassVar[str | None] = "USER_AUTH"
+    username: str = field(validator=is_text)
+    preferred_challenge: str | None = field(default=None, validator=is_text_if_given)
+
+
+@frozen
+class UserAuthWithPassword(Response):
+    """Begin by choice, with PASSWORD preferred and given at once.
+
+    Args:
+        username: a user name or an alias.
+        password: the password.
+    """
+
+    auth_flow: ClassVar[str | None] = "USER_AUTH"
+    proves_password: ClassVar[bool] = True
+    username: str = field(validator=is_text)
+    password: Wrapped = field(converter=wrapped, validator=is_text)
+
+
+@frozen
+class UserAuthWithSrp(Response):
+    """Begin by choice, with PASSWORD_SRP preferred and begun at once.
+
+    Args:
+        username: a user name or an alias.
+        srp_a: the client's public value A (hex).
+    """
+
+    auth_flow: ClassVar[str | None] = "USER_AUTH"
+    username: str = field(validator=is_text)
+    srp_a: str = field(validator=is_hex)
+
+
+@frozen
+class StepUp(Response):
+    """Begin by choice, to reach a higher level of authentication than a token has.
+
+    Args:
+        username: the user; with `access_token`, that token's own user.
+        target_acr_values: `TARGET_ACR_VALUES`, the levels wanted, best first.
+        access_token: credit for the factors in its `amr` claim.
+        max_age: `MAX_AGE` in seconds: an older token earns no credit.
+    """
+
+    auth_flow: ClassVar[str | None] = "USER_AUTH"
+    username: str = field(validator=is_text)
+    target_acr_values: tuple[str, ...] = field(converter=listed, validator=are_texts)
+    access_token: Wrapped | None = field(
+        default=None, converter=wrapped_if_given, validator=is_text_if_given
+    )
+    max_age: int | None = field(default=None, validator=is_count_if_given)
+
+
+@frozen
+class SignedUp(Response):
+    """Begin with the session that ConfirmSignUp gave: no challenge, if it is fresh.
+
+    Args:
+        username: the user who has just signed up.
+        session: `Session` of ConfirmSignUp's reply.
+    """
+
+    auth_flow: ClassVar[str | None] = "USER_AUTH"
+    username: str = field(validator=is_text)
+    session: Wrapped = field(converter=wrapped, validator=is_text)
+
+
+@frozen
+class RefreshTokenAuth(Response):
+    """Take new tokens for a refresh token.
+
+    Args:
+        refresh_token: left out, the sign-in's own.
+        username: for SECRET_HASH, where the app client has a secret: the user's real name (its `sub`
+            where the name is a UUID), not an alias; left out, the sign-in's own.
+    """
+
+    auth_flow: ClassVar[str | None] = "REFRESH_TOKEN_AUTH"
+    refresh_token: Wrapped | None = field(
+        default=None, converter=wrapped_if_given, validator=is_text_if_given
+    )
+    username: str | None = field(default=None, validator=is_text_if_given)
+
+
+@frozen
+class RefreshToken(RefreshTokenAuth):
+    """The older name of `RefreshTokenAuth`, with the same fields."""
+
+    auth_flow: ClassVar[str | None] = "REFRESH_TOKEN"
+
+
+@frozen
+class GetTokensFromRefreshToken(Response):
+    """Take new tokens for a refresh token, by the operation that knows rotation.
+
+    Args:
+        refresh_token: left out, the sign-in's own.
+    """
+
+    refresh_token: Wrapped | None = field(
+        default=None, converter=wrapped_if_given, validator=is_text_if_given
+    )
+
+
+# ---- how a challenge is answered ------------------------------------------------------------------
+
+
+@frozen
+class Select(Response):
+    """Choose: a first factor (SELECT_CHALLENGE), or a second one (SELECT_MFA_TYPE).
+
+    Args:
+        answer: the chosen challenge's name.
+    """
+
+    answer: str = field(validator=is_text)
+
+
+@frozen
+class Password(Response):
+    """Give the password in clear.
+
+    Args:
+        password: the password.
+        direct: where a choice is open, answer under the name PASSWORD and not as
+            ANSWER=PASSWORD under SELECT_CHALLENGE; Cognito takes both.
+    """
+
+    proves_password: ClassVar[bool] = True
+    password: Wrapped = field(converter=wrapped, validator=is_text)
+    direct: bool = field(default=False, kw_only=True)
+
+
+@frozen
+class SrpA(Response):
+    """Begin a proof by SRP: of the password, or of the device.
+
+    Args:
+        srp_a: the client's public value A (hex).
+        direct: where a choice is open, answer under the name PASSWORD_SRP and not as
+            ANSWER=PASSWORD_SRP under SELECT_CHALLENGE; Cognito takes both.
+    """
+
+    srp_a: str = field(validator=is_hex)
+    direct: bool = field(default=False, kw_only=True)
+
+
+@frozen
+class SrpClaim(Response):
+    """End a proof by SRP: `authfsm.srp.claim` makes the signature.
+
+    Args:
+        signature: `PASSWORD_CLAIM_SIGNATURE` (base64).
+        secret_block: `PASSWORD_CLAIM_SECRET_BLOCK`, the challenge's own, unchanged (base64).
+        timestamp: `TIMESTAMP`, the very text that was signed.
+    """
+
+    signature: Wrapped = field(converter=wrapped, validator=is_text)
+    secret_block: Wrapped = field(converter=wrapped, validator=is_text)
+    timestamp: str = field(validator=is_text)
+
+
+@frozen
+class Code(Response):
+    """Give the code of an SMS, an e-mail or an authenticator app.
+
+    Args:
+        code: its digits.
+    """
+
+    code: Wrapped = field(converter=wrapped, validator=is_text)
+
+
+@frozen
+class Credential(Response):
+    """Sign with a passkey.
+
+    Args:
+        credential: AuthenticationResponseJSON (W3C Web Authentication), as JSON text.
+    """
+
+    credential: Wrapped = field(converter=wrapped, validator=is_text)
+
+
+@frozen
+class Answer(Response):
+    """Answer a custom challenge.
+
+    Args:
+        answer: what VerifyAuthChallengeResponse will be given.
+    """
+
+    answer: Wrapped = field(converter=wrapped, validator=is_text)
+
+
+@frozen
+class RawAnswer(Response):
+    """Answer a challenge that this package does not know.
+
+    Args:
+        fields: `ChallengeResponses` as Cognito wants them; USERNAME and SECRET_HASH are added.
+    """
+
+    fields: Mapping[str, Wrapped] = field(converter=fixed_and_wrapped, validator=are_texts)
+
+
+@frozen
+class NewPassword(Response):
+    """Replace the temporary password.
+
+    Args:
+        password: the new one.
+        attributes: the required attributes, by their names (`name`, `custom:team`).
+    """
+
+    password: Wrapped = field(converter=wrapped, validator=is_text)
+    attributes: Mapping[str, str] = field(
+        factory=dict, converter=fixed, validator=are_texts, repr=False
+    )
+
+
+@frozen
+class AssociateSoftwareToken(Response):
+    """Ask for the secret that an authenticator app is to be given."""
+
+
+@frozen
+class VerifySoftwareToken(Response):
+    """Prove that the authenticator app has the secret.
+
+    Args:
+        code: the app's six digits.
+        friendly_device_name: a name for the app.
+    """
+
+    code: Wrapped = field(converter=wrapped, validator=is_text)
+    friendly_device_name: str | None = field(default=None, validator=is_text_if_given)
+
+
+@frozen
+class CompleteMfaSetup(Response):
+    """Go on with the sign-in, the authenticator app being verified."""
+
+
+@frozen
+class SetUpEmail(Response):
+    """Enrol an e-mail address as second factor.
+
+    Args:
+        email: the address.
+    """
+
+    email: str = field(validator=is_text, repr=False)
+
+
+# ---- what can be done with tokens in hand -----------------------------------------------------------
+
+
+@frozen
+class ConfirmDevice(Response):
+    """Let Cognito know the new device by an SRP verifier of its own (`authfsm.srp.device_verifier`).
+
+    Args:
+        password_verifier: base64 of the padded verifier.
+        salt: base64 of the padded salt.
+        device_key: left out, that of the tokens' `NewDeviceMetadata`.
+        device_name: a name for the device.
+    """
+
+    password_verifier: Wrapped = field(converter=wrapped, validator=is_text)
+    salt: Wrapped = field(converter=wrapped, validator=is_text)
+    device_key: str | None = field(default=None, validator=is_text_if_given)
+    device_name: str | None = field(default=None, validator=is_text_if_given)
+
+
+@frozen
+class UpdateDeviceStatus(Response):
+    """Have a confirmed device remembered, or not.
+
+    Args:
+        remembered: True for `remembered`.
+        device_key: left out, the sign-in's own.
+    """
+
+    remembered: bool = True
+    device_key: str | None = field(default=None, validator=is_text_if_given)
+
+
+@frozen
+class RevokeToken(Response):
+    """Sign out here: revoke the refresh token and the access tokens that came of it."""
+
+
+@frozen
+class GlobalSignOut(Response):
+    """Sign out everywhere: revoke all of the user's tokens."""
+
+
+RESPONSES: dict[str, type[Response]] = {
+    kind.trigger: kind
+    for kind in list(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Response) and kind is not Response
+}
+"""Every response class by its trigger's name, in the order above."""

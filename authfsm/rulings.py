@@ -1,0 +1,226 @@
+"""Every refusal has a ruling: whose fault it was, and what to do next.
+
+The table below sorts each error that the AWS API reference lists for the operations of a sign-in, by
+its code and, where one code covers several things, by its message. `NotAuthorizedException` alone
+says wrong password, lock-out, expired session, spent session, disabled user and bad secret hash:
+only the message tells them apart. The messages are those seen on the wire; AWS documents few.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+import attrs
+
+
+class Fault(str, Enum):
+    """Whose fault a refusal is."""
+
+    CALLER = "caller"  #: The program that makes the request.
+    USER = "user"  #: The person who signs in.
+    TIME = "time"  #: Nobody's: too late, too soon, too often.
+    SERVICE = "service"  #: Cognito's, a trigger's, or the network's.
+    OPERATOR = "operator"  #: Whoever configures the user pool, the app client or IAM.
+
+    __str__ = str.__str__
+
+
+class Ruling(str, Enum):
+    """What to do next after a refusal."""
+
+    advice: str
+    """What to do next, in a sentence."""
+
+    def __new__(cls, name: str, advice: str) -> Ruling:
+        """A member that is its own name."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.advice = advice
+        return member
+
+    __str__ = str.__str__
+
+    # The session survives: the sign-in stays where it is.
+    TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still good."
+    DROP_DEVICE = "DROP_DEVICE", "Forget the device key and send the same answer again."
+    WAIT = "WAIT", "Nothing was evaluated: wait, then send the same answer again."
+
+    # It does not: the attempt is over.
+    WAIT_OUT = (
+        "WAIT_OUT",
+        "Too many failures: wait until the lock-out has passed (1 s to 15 min), then start again.",
+    )
+    START_AGAIN = "START_AGAIN", "Start again from the beginning."
+    RESET_PASSWORD = (
+        "RESET_PASSWORD",
+        "The password must be reset: ForgotPassword, then start again.",
+    )
+    CONFIRM_USER = "CONFIRM_USER", "The user must be confirmed: ConfirmSignUp, then start again."
+    MEND = "MEND", "The pool, the app client or the caller's settings must be mended first."
+    GIVE_UP = "GIVE_UP", "Nothing the person can do now will help."
+
+    @property
+    def survives(self) -> bool:
+        """Does the attempt survive, with its session?"""
+        return self in _SURVIVED
+
+
+_SURVIVED: Final = frozenset({Ruling.TRY_AGAIN, Ruling.DROP_DEVICE, Ruling.WAIT})
+
+
+@attrs.frozen
+class Row:
+    """One row of the table of rulings.
+
+    Args:
+        ruling: what to do next.
+        fault: whose fault it was.
+        source: where this is known from, and how surely.
+    """
+
+    ruling: Ruling
+    fault: Fault
+    source: str = "AWS API reference"
+
+
+_R, _F = Ruling, Fault
+
+# fmt: off
+RULINGS: Final[dict[str, dict[str, Row]]] = {
+    # error code: {a part of the message ("" is every other message): what to do, whose fault, source}
+
+    # ---- the person ----------------------------------------------------------------------------
+    "NotAuthorizedException": {
+        "Incorrect username or password":  Row(_R.START_AGAIN, _F.USER,     "measured: SRP must begin anew after a wrong proof"),
+        "Password attempts exceeded":      Row(_R.WAIT_OUT,    _F.TIME,     "AWS developer guide (2^(n-5) seconds after n >= 5 failures); class and message from issues"),
+        "session is expired":              Row(_R.START_AGAIN, _F.TIME,     "measured: AuthSessionValidity, 3 min by default"),
+        "session can only be used once":   Row(_R.START_AGAIN, _F.CALLER,   "measured: a session was answered twice"),
+        "Invalid session":                 Row(_R.START_AGAIN, _F.CALLER,   "issues: an older session, or a challenge that a Lambda named itself"),
+        "User is disabled":                Row(_R.GIVE_UP,     _F.OPERATOR, "issues"),
+        "SECRET_HASH was not received":    Row(_R.MEND,        _F.CALLER,   "issues: the app client has a secret"),
+        "Unable to verify secret hash":    Row(_R.MEND,        _F.CALLER,   "issues: SECRET_HASH and USERNAME of one request must agree"),
+        "SecretHash does not match":       Row(_R.MEND,        _F.CALLER,   "issues"),
+        "Invalid Refresh Token":           Row(_R.START_AGAIN, _F.TIME,     "issues: also a missing DEVICE_KEY, or SECRET_HASH over an alias"),
+        "Refresh Token has":               Row(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
+        "Access Token has":                Row(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
+        "Invalid Access Token":            Row(_R.START_AGAIN, _F.CALLER,   "issues"),
+        "Invalid device key given":        Row(_R.GIVE_UP,     _F.CALLER,   "a client of a live pool: the MFA answer bore an alias"),
+        "":                                Row(_R.START_AGAIN, _F.USER,     "AWS API reference; failAuthentication has no fixed message"),
+    },
+    "CodeMismatchException": {
+        # "Invalid code or auth state for the user." also answers a challenge that a Lambda named by
+        # itself; no code helps then, and the session's lifetime ends it.
+        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "measured for EMAIL_OTP: six wrong codes on one session; elsewhere from clients"),
+    },
+    "ExpiredCodeException": {
+        "already been used":               Row(_R.TRY_AGAIN,   _F.USER,     "issues: a TOTP code works once, the next step brings another"),
+        "":                                Row(_R.START_AGAIN, _F.TIME,     "inferred: a code lives as long as its session"),
+    },
+    "EnableSoftwareTokenMFAException": {
+        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "AWS API reference, VerifySoftwareToken: the code was wrong"),
+    },
+    "InvalidPasswordException": {
+        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives"),
+    },
+    "PasswordHistoryPolicyViolationException": {
+        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives"),
+    },
+    "AliasExistsException": {
+        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "inferred: another address can be given"),
+    },
+    "UserNotFoundException": {
+        "":                                Row(_R.START_AGAIN, _F.USER,     "measured: PreventUserExistenceErrors is LEGACY"),
+    },
+    "UserNotConfirmedException": {
+        "":                                Row(_R.CONFIRM_USER, _F.USER,    "measured: raised before the password is checked"),
+    },
+    "PasswordResetRequiredException": {
+        "":                                Row(_R.RESET_PASSWORD, _F.OPERATOR),
+    },
+    "UsernameExistsException": {
+        "":                                Row(_R.GIVE_UP,     _F.SERVICE,  "AWS API reference, listed for ConfirmDevice"),
+    },
+
+    # ---- the device ----------------------------------------------------------------------------
+    "ResourceNotFoundException": {
+        "Device does not exist":           Row(_R.DROP_DEVICE, _F.TIME,     "clients: the device was forgotten on the other side"),
+        "":                                Row(_R.MEND,        _F.OPERATOR, "AWS API reference: no such pool or app client"),
+    },
+    "DeviceKeyExistsException": {
+        "":                                Row(_R.GIVE_UP,     _F.CALLER,   "AWS API reference: the device is confirmed already"),
+    },
+
+    # ---- the request ---------------------------------------------------------------------------
+    "InvalidParameterException": {
+        "flow not enabled":                Row(_R.MEND,        _F.OPERATOR, "issues: the flow is not in the app client's ExplicitAuthFlows"),
+        "trigger is not configured":       Row(_R.MEND,        _F.OPERATOR, "issues: CUSTOM_AUTH wants three Lambda functions"),
+        "Invalid attributes given":        Row(_R.TRY_AGAIN,   _F.USER,     "issues (the message); inferred: the session survives"),
+        "Invalid email address":           Row(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives"),
+        "Missing required parameter":      Row(_R.TRY_AGAIN,   _F.CALLER,   "issues: nothing was consumed"),
+        "TIMESTAMP format":                Row(_R.START_AGAIN, _F.CALLER,   "measured"),
+        "":                                Row(_R.GIVE_UP,     _F.CALLER),
+    },
+    "MFAMethodNotFoundException":          {"": Row(_R.GIVE_UP, _F.OPERATOR)},
+    "SoftwareTokenMFANotFoundException":   {"": Row(_R.GIVE_UP, _F.OPERATOR)},
+    "UnauthorizedException":               {"": Row(_R.GIVE_UP, _F.CALLER, "AWS API reference, RevokeToken")},
+    "UnsupportedTokenTypeException":       {"": Row(_R.GIVE_UP, _F.CALLER, "AWS API reference, RevokeToken")},
+    "RefreshTokenReuseException":          {"": Row(_R.START_AGAIN, _F.CALLER, "measured: a rotated token came back; the newest one still works")},
+
+    # ---- the configuration ---------------------------------------------------------------------
+    "FeatureUnavailableInTierException":         {"": Row(_R.MEND, _F.OPERATOR)},
+    "InvalidEmailRoleAccessPolicyException":     {"": Row(_R.MEND, _F.OPERATOR)},
+    "InvalidSmsRoleAccessPolicyException":       {"": Row(_R.MEND, _F.OPERATOR)},
+    "InvalidSmsRoleTrustRelationshipException":  {"": Row(_R.MEND, _F.OPERATOR)},
+    "InvalidUserPoolConfigurationException":     {"": Row(_R.MEND, _F.OPERATOR)},
+    "OperationNotEnabledException":              {"": Row(_R.MEND, _F.OPERATOR)},
+    "UnsupportedOperationException":             {"": Row(_R.MEND, _F.OPERATOR)},
+    "ForbiddenException":                        {"": Row(_R.GIVE_UP, _F.OPERATOR, "AWS API reference: AWS WAF refused the request")},
+
+    # ---- the triggers --------------------------------------------------------------------------
+    "InvalidLambdaResponseException":      {"": Row(_R.START_AGAIN, _F.SERVICE, "issues: the attempt is over")},
+    "UnexpectedLambdaException":           {"": Row(_R.START_AGAIN, _F.SERVICE, "issues: the attempt is over")},
+    "UserLambdaValidationException":       {"": Row(_R.START_AGAIN, _F.SERVICE, "issues: '<Trigger> failed with error <text>.'; the attempt is over")},
+
+    # ---- the weather ---------------------------------------------------------------------------
+    "TooManyRequestsException":            {"": Row(_R.WAIT, _F.TIME,    "inferred: throttled before evaluation, nothing consumed")},
+    "InternalErrorException":              {"": Row(_R.WAIT, _F.SERVICE, "inferred: nothing consumed")},
+    "ConcurrentModificationException":     {"": Row(_R.WAIT, _F.SERVICE, "AWS API reference, AssociateSoftwareToken")},
+
+    # ---- AWS's common errors, which any operation may give ----------------------------------------
+    "AccessDeniedException":               {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM identity may not call this (Admin*)")},
+    "ExpiredTokenException":               {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM credentials have expired")},
+    "IncompleteSignature":                 {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors")},
+    "InternalFailure":                     {"": Row(_R.WAIT, _F.SERVICE,  "AWS common errors")},
+    "LimitExceededException":              {"": Row(_R.WAIT_OUT, _F.TIME, "AWS common errors")},
+    "MissingAuthenticationToken":          {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: Admin* wants credentials")},
+    "RequestExpired":                      {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: this machine's clock is wrong")},
+    "ServiceUnavailable":                  {"": Row(_R.WAIT, _F.SERVICE,  "AWS common errors")},
+    "ThrottlingException":                 {"": Row(_R.WAIT, _F.TIME,     "AWS common errors")},
+    "UnrecognizedClientException":         {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM access key is not known")},
+    "ValidationException":                 {"": Row(_R.GIVE_UP, _F.CALLER, "AWS common errors")},
+}
+# fmt: on
+
+UNKNOWN: Final = Row(
+    Ruling.GIVE_UP,
+    Fault.SERVICE,
+    "an error that the AWS API reference did not list when this was written",
+)
+
+
+def rule(code: str, message: str = "") -> Row:
+    """What to do about an error, and whose fault it was.
+
+    Args:
+        code: the error's code, as `NotAuthorizedException`.
+        message: its message, as it came.
+
+    Returns:
+        The row of the longest message part that fits; `UNKNOWN` for a code that is not in the table.
+    """
+    rows = RULINGS.get(code)
+    if rows is None:
+        return UNKNOWN
+    folded = message.lower()
+    return rows[max((part for part in rows if part.lower() in folded), key=len)]
