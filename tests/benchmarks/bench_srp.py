@@ -1,0 +1,163 @@
+"""The client's computation of one SRP sign-in, against its exponentiations and its peers.
+
+Run by hand: `python tests/benchmarks/bench_srp.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import statistics
+import threading
+from collections.abc import Callable
+from datetime import datetime, timezone
+from unittest import mock
+
+import gmpy2  # type: ignore[import-untyped]
+import srp as standard
+import srp._pysrp as without_openssl
+import warrant_lite
+from pycognito.aws_srp import AWSSRP
+from rows import Row, interleaved, milliseconds, ratio, show
+
+from authfsm import srp
+
+POOL, USER, PASSWORD = "eu-west-1_AbCdEfGhI", "5c3c1a2e-0000-4000-8000-000000000001", "P@ssw0rd!"
+SALT = secrets.token_hex(16)
+SECRET_BLOCK = base64.b64encode(secrets.token_bytes(700)).decode()
+NOW = datetime.now(timezone.utc)
+
+# Any B will do: the client computes the same whether the service knows its password or not.
+SRP_B = srp.to_hex(secrets.randbelow(srp.N))
+CHALLENGE = {
+    "SALT": SALT,
+    "SRP_B": SRP_B,
+    "SECRET_BLOCK": SECRET_BLOCK,
+    "USERNAME": USER,
+    "USER_ID_FOR_SRP": USER,
+}
+
+
+def ours() -> None:
+    """Entropy, A, SRP_A; SALT and SRP_B parsed, x, S, the key, the signature."""
+    pair = srp.ephemeral(secrets.token_bytes(32))
+    _ = pair.SRP_A
+    srp.claim(
+        pair,
+        realm=srp.pool_name(POOL),
+        name=USER,
+        password=PASSWORD,
+        salt=srp.from_hex(SALT, "SALT"),
+        B=srp.from_hex(SRP_B, "B"),
+        secret_block=SECRET_BLOCK,
+        timestamp=srp.timestamp(NOW),
+    )
+
+
+def powers() -> Callable[[], None]:
+    """The three calls of powmod_sec that one sign-in cannot do without, and nothing else."""
+    N = gmpy2.mpz(srp.N)
+    a, x, u = (gmpy2.mpz(secrets.randbits(256)) | 1 << 255 for _ in range(3))
+    base, g, exponent = gmpy2.mpz(int(SRP_B, 16)), gmpy2.mpz(srp.g), a + u * x
+
+    def run() -> None:
+        gmpy2.powmod_sec(g, a, N)
+        gmpy2.powmod_sec(g, x, N)
+        gmpy2.powmod_sec(base, exponent, N)
+
+    return run
+
+
+def pycognito() -> None:
+    """The same by pycognito."""
+    client = AWSSRP(USER, PASSWORD, POOL, "client", client=object())
+    client.process_challenge(CHALLENGE, {"USERNAME": USER})
+
+
+def warrant() -> None:
+    """The same by warrant-lite, around its process_challenge, which wants the locale en_US."""
+    client = warrant_lite.WarrantLite(USER, PASSWORD, POOL, "client", client=object())
+    key = client.get_password_authentication_key(USER, PASSWORD, int(SRP_B, 16), SALT)
+    message = f"{srp.pool_name(POOL)}{USER}".encode() + base64.b64decode(SECRET_BLOCK)
+    message += srp.timestamp(NOW).encode()
+    base64.b64encode(hmac.new(key, message, hashlib.sha256).digest())
+
+
+def threads(work: Callable[[], None], count: int, times: int) -> Callable[[], None]:
+    """`work`, so many times in each of so many threads at once."""
+
+    def repeat() -> None:
+        for _ in range(times):
+            work()
+
+    def run() -> None:
+        crew = [threading.Thread(target=repeat) for _ in range(count)]
+        for thread in crew:
+            thread.start()
+        for thread in crew:
+            thread.join()
+
+    return run
+
+
+def alone() -> list[Row]:
+    """One sign-in at a time."""
+    base, mine = interleaved([powers(), ours], 200)
+    overhead = ratio(mine, base)
+    slow = interleaved([ours, pycognito, warrant], 25)
+    found = [
+        Row(
+            "client SRP / its three powmod_sec",
+            overhead,
+            "at most 1.15",
+            overhead <= 1.15,
+            f"{milliseconds(mine)} / {milliseconds(base)}",
+        )
+    ]
+    for name, theirs in (("pycognito", slow[1]), ("warrant-lite", slow[2])):
+        faster = ratio(theirs, slow[0])
+        figures = f"{milliseconds(theirs)} / {milliseconds(slow[0])}"
+        found.append(Row(f"{name} / ours", faster, "at least 12", faster >= 12, figures))
+    return found
+
+
+def together() -> list[Row]:
+    """Two threads at once, against one."""
+    found = []
+    for name, work, times, bar in (
+        ("ours", ours, 40, 1.8),
+        ("pycognito (for comparison)", pycognito, 4, None),
+    ):
+        one, two = interleaved([threads(work, 1, times), threads(work, 2, times)], 9)
+        gain = 2 * ratio(one, two)
+        rate = [
+            count * times / statistics.median(seconds) for count, seconds in ((1, one), (2, two))
+        ]
+        figures = f"{rate[1]:.0f}/s / {rate[0]:.0f}/s"
+        says = f"at least {bar}" if bar else "none"
+        found.append(
+            Row(f"throughput, 2 threads / 1: {name}", gain, says, not bar or gain >= bar, figures)
+        )
+    return found
+
+
+def rows() -> list[Row]:
+    """Every measure of SRP, with srp's OpenSSL half if it is there, and without it."""
+    found = []
+    if standard.User.__module__ == "srp._ctsrp":
+        found += [*alone(), *together()]
+    with mock.patch.object(standard, "User", without_openssl.User):
+        for row in [*alone()[:2], *together()[:1]]:
+            found.append(Row(f"{row.what}, no OpenSSL", row.ratio, row.bar, row.met, row.figures))
+    return found
+
+
+def main() -> None:
+    """Measure, and show."""
+    show(rows())
+
+
+if __name__ == "__main__":
+    main()
