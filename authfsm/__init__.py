@@ -1,1 +1,119 @@
-"""Amazon Cognito sign-in as one explicit state machine."""
+"""Amazon Cognito sign-in as one explicit state machine: embed it, draw it, prove it, run it locally.
+
+    from authfsm import Cognito, Code, State
+
+Everything public is here, and nothing is imported before it is asked for: `import authfsm` costs a few
+milliseconds and loads neither boto3 nor graphviz.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from authfsm.device import Device as Device
+    from authfsm.diagrams import diagram as diagram
+    from authfsm.drivers.boto import Cognito as Cognito
+    from authfsm.drivers.boto import Flow as Flow
+    from authfsm.errors import AuthfsmError as AuthfsmError
+    from authfsm.errors import BadField as BadField
+    from authfsm.errors import CallerError as CallerError
+    from authfsm.errors import ConnectionLost as ConnectionLost
+    from authfsm.errors import MalformedReply as MalformedReply
+    from authfsm.errors import NotSent as NotSent
+    from authfsm.errors import OffTheTable as OffTheTable
+    from authfsm.errors import OperatorError as OperatorError
+    from authfsm.errors import OutOfTurn as OutOfTurn
+    from authfsm.errors import Refused as Refused
+    from authfsm.errors import ServiceError as ServiceError
+    from authfsm.errors import TimeError as TimeError
+    from authfsm.errors import UserError as UserError
+    from authfsm.errors import WrongResponse as WrongResponse
+    from authfsm.machine import build as build
+    from authfsm.protocol import PROTOCOL as PROTOCOL
+    from authfsm.protocol import TRANSITIONS as TRANSITIONS
+    from authfsm.protocol import Role as Role
+    from authfsm.protocol import Transition as Transition
+    from authfsm.replies import Challenge as Challenge
+    from authfsm.replies import Refusal as Refusal
+    from authfsm.replies import Tokens as Tokens
+    from authfsm.responses import AdminNoSrpAuth as AdminNoSrpAuth
+    from authfsm.responses import AdminUserPasswordAuth as AdminUserPasswordAuth
+    from authfsm.responses import Answer as Answer
+    from authfsm.responses import AssociateSoftwareToken as AssociateSoftwareToken
+    from authfsm.responses import Code as Code
+    from authfsm.responses import CompleteMfaSetup as CompleteMfaSetup
+    from authfsm.responses import ConfirmDevice as ConfirmDevice
+    from authfsm.responses import Credential as Credential
+    from authfsm.responses import CustomAuth as CustomAuth
+    from authfsm.responses import CustomSrpAuth as CustomSrpAuth
+    from authfsm.responses import GetTokensFromRefreshToken as GetTokensFromRefreshToken
+    from authfsm.responses import GlobalSignOut as GlobalSignOut
+    from authfsm.responses import NewPassword as NewPassword
+    from authfsm.responses import Password as Password
+    from authfsm.responses import RawAnswer as RawAnswer
+    from authfsm.responses import RefreshToken as RefreshToken
+    from authfsm.responses import RefreshTokenAuth as RefreshTokenAuth
+    from authfsm.responses import Response as Response
+    from authfsm.responses import RevokeToken as RevokeToken
+    from authfsm.responses import Select as Select
+    from authfsm.responses import SetUpEmail as SetUpEmail
+    from authfsm.responses import SignedUp as SignedUp
+    from authfsm.responses import SrpA as SrpA
+    from authfsm.responses import SrpClaim as SrpClaim
+    from authfsm.responses import StepUp as StepUp
+    from authfsm.responses import UpdateDeviceStatus as UpdateDeviceStatus
+    from authfsm.responses import UserAuth as UserAuth
+    from authfsm.responses import UserAuthWithPassword as UserAuthWithPassword
+    from authfsm.responses import UserAuthWithSrp as UserAuthWithSrp
+    from authfsm.responses import UserPasswordAuth as UserPasswordAuth
+    from authfsm.responses import UserSrpAuth as UserSrpAuth
+    from authfsm.responses import VerifySoftwareToken as VerifySoftwareToken
+    from authfsm.rulings import Fault as Fault
+    from authfsm.rulings import Ruling as Ruling
+    from authfsm.secret import Secret as Secret
+    from authfsm.signin import SignIn as SignIn
+    from authfsm.signin import Step as Step
+    from authfsm.states import State as State
+    from authfsm.wire import Request as Request
+
+_ROOMS = {
+    "device": "Device",
+    "diagrams": "diagram",
+    "drivers.boto": "Cognito Flow",
+    "errors": (
+        "AuthfsmError BadField CallerError ConnectionLost MalformedReply NotSent OffTheTable OperatorError "
+        "OutOfTurn Refused ServiceError TimeError UserError WrongResponse"
+    ),
+    "machine": "build",
+    "protocol": "PROTOCOL TRANSITIONS Role Transition",
+    "replies": "Challenge Refusal Tokens",
+    "responses": (
+        "AdminNoSrpAuth AdminUserPasswordAuth Answer AssociateSoftwareToken Code CompleteMfaSetup ConfirmDevice "
+        "Credential CustomAuth CustomSrpAuth GetTokensFromRefreshToken GlobalSignOut NewPassword Password "
+        "RawAnswer RefreshToken RefreshTokenAuth Response RevokeToken Select SetUpEmail SignedUp SrpA SrpClaim "
+        "StepUp UpdateDeviceStatus UserAuth UserAuthWithPassword UserAuthWithSrp UserPasswordAuth UserSrpAuth "
+        "VerifySoftwareToken"
+    ),
+    "rulings": "Fault Ruling",
+    "secret": "Secret",
+    "signin": "SignIn Step",
+    "states": "State",
+    "wire": "Request",
+}
+_WHERE = {name: f"authfsm.{room}" for room, names in _ROOMS.items() for name in names.split()}
+
+__all__ = sorted(_WHERE)  # noqa: PLE0605 - the table above is the one list; a test holds it to the imports
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'authfsm' has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -173,6 +173,19 @@ class ConnectionLost(ServiceError):
         self.why = why
 
 
+class NotSent(CallerError):
+    """The client library would not send the request; the sign-in stands where it stood.
+
+    Args:
+        why: what the library says; of a refused parameter no more than that.
+        state: where the sign-in stands.
+    """
+
+    def __init__(self, why: str, *, state: State | None = None) -> None:
+        super().__init__(f"the request was not sent ({why})", state=state)
+        self.why = why
+
+
 class Refused(AuthfsmError):
     """Cognito refused the request; the concrete class says whose fault that was.
 

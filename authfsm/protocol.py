@@ -17,6 +17,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from authfsm.replies import Challenge, Refusal, Reply, Tokens
 from authfsm.responses import (
     AdminNoSrpAuth,
     AdminUserPasswordAuth,
@@ -51,6 +52,7 @@ from authfsm.responses import (
     UserSrpAuth,
     VerifySoftwareToken,
 )  # fmt: skip
+from authfsm.rulings import Ruling
 from authfsm.states import CHALLENGES, State
 
 S = State
@@ -229,6 +231,33 @@ NEEDS: Final[Mapping[tuple[State, type[Response]], Need]] = MappingProxyType(
 def leads(source: State, response: type[Response]) -> frozenset[State]:
     """Where a reply to this response may lead from this state; empty if the state does not take it."""
     return PROTOCOL[source].get(response, frozenset())
+
+
+def destination(source: State, response: type[Response], reply: Reply) -> State | None:
+    """Where a reply leads: the guard of every arrow is "this reply leads there".
+
+    Args:
+        source: where the sign-in stands.
+        response: the class of the response that was sent.
+        reply: what came back.
+
+    Returns:
+        The destination, which need not be on the table; None where the reply moves nothing:
+        throttled before evaluation, or refused with tokens in hand.
+    """
+    match reply:
+        case Refusal(ruling=Ruling.WAIT):
+            return None
+        case Refusal(ruling=ruling):
+            if not may_fail(source):
+                return None
+            stays = ruling.survives and source in leads(source, response)
+            return source if stays else State.FAILED
+        case Challenge() | Tokens():
+            return reply.state
+        case _:  # A plain yes: confirmed, remembered, signed out. Such responses have one destination.
+            (only,) = leads(source, response)
+            return only
 
 
 def reachable(source: State, response: type[Response] | None = None) -> frozenset[State]:

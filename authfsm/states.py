@@ -67,3 +67,6 @@ OURS: Final = frozenset({State.START, State.OTHER_CHALLENGE, State.AUTHENTICATED
 
 CHALLENGES: Final = tuple(state for state in State if state not in OURS)
 """Cognito's sixteen challenge names, in the order of a sign-in."""
+
+NAMED: Final = {state.value: state for state in CHALLENGES}
+"""Each challenge's state by the name that comes over the wire."""

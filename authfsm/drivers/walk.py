@@ -1,0 +1,230 @@
+"""What a flow can answer by itself, and the little it must hold for that. No I/O.
+
+The password and the SRP exponent live here, apart from the sign-in, and only while a step to come may
+need them. Every driver builds on this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from authfsm import responses as r
+from authfsm import srp
+from authfsm.device import PASSWORD_BYTES, SALT_BYTES, Device
+from authfsm.errors import MalformedReply, OutOfTurn
+from authfsm.replies import Challenge, Refusal, Tokens
+from authfsm.responses import Response, wrapped_if_given
+from authfsm.rulings import Ruling
+from authfsm.secret import Secret
+from authfsm.signin import SignIn, Step
+from authfsm.states import State
+
+_PASSWORD_AHEAD: Final = frozenset(
+    {State.START, State.SELECT_CHALLENGE, State.PASSWORD_SRP, State.PASSWORD_VERIFIER}
+)
+_PROOF_AHEAD: Final = frozenset(
+    {State.START, State.PASSWORD_VERIFIER, State.DEVICE_PASSWORD_VERIFIER}
+)
+_SRP_OPENINGS: Final = frozenset({r.UserSrpAuth, r.CustomSrpAuth, r.UserAuthWithSrp})
+
+
+class Walk:
+    """One sign-in with what it needs to go on by itself: the base of every driver's flow.
+
+    Args:
+        signin: the sign-in.
+        password: for the proofs by SRP on the way.
+        client_metadata: for the pool's Lambda triggers, with what the flow sends by itself.
+        clock: gives the present time, with a time zone.
+        entropy: gives that many random bytes.
+    """
+
+    def __init__(
+        self,
+        signin: SignIn,
+        password: str | Secret[str] | None,
+        *,
+        client_metadata: Mapping[str, str],
+        clock: Callable[[], datetime],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.signin = signin
+        self._client_metadata = client_metadata
+        self._clock = clock
+        self._entropy = entropy
+        self._password = wrapped_if_given(password)
+        self._ephemeral: srp.Ephemeral | None = None
+
+    # ---- where it stands -----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where the sign-in stands."""
+        return self.signin.state
+
+    @property
+    def challenge(self) -> Challenge | None:
+        """What is asked now, its parameters parsed."""
+        return self.signin.challenge
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """The tokens, once they are here."""
+        return self.signin.tokens
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """The last reply, if it was a refusal."""
+        return self.signin.refusal
+
+    @property
+    def accepts(self) -> frozenset[type[Response]]:
+        """The responses this state takes, read from the table."""
+        return self.signin.accepts
+
+    @property
+    def history(self) -> tuple[Step, ...]:
+        """Every step so far, without secrets."""
+        return self.signin.history
+
+    @property
+    def done(self) -> bool:
+        """Has it ended, in tokens or in failure?"""
+        return self.signin.done
+
+    @property
+    def device(self) -> Device | None:
+        """The device in use: the one given, or the one confirmed; None once Cognito has forgotten it."""
+        return self.signin.device
+
+    def __repr__(self) -> str:
+        return repr(self.signin).replace("SignIn", type(self).__name__, 1)
+
+    # ---- what it can answer by itself ----------------------------------------------------------------
+
+    def next_response(self) -> Response | None:
+        """What needs no person in the present state, made ready to be given; None where one is needed."""
+        match self.state:
+            case State.PASSWORD_VERIFIER if (
+                self._password is not None and self._ephemeral is not None
+            ):
+                return self._claim()
+            case State.PASSWORD_SRP if self._password is not None:
+                return self._srp_a()
+            case State.DEVICE_SRP_AUTH if self.device is not None:
+                return self._srp_a()
+            case State.DEVICE_PASSWORD_VERIFIER if (
+                self.device is not None and self._ephemeral is not None
+            ):
+                return self._claim()
+            case _:
+                return None
+
+    def opening(self, flow: str, username: str, preferred_challenge: str | None = None) -> Response:
+        """The response that begins a flow, filled in with what this sign-in holds.
+
+        Args:
+            flow: the AuthFlow.
+            username: a user name or an alias.
+            preferred_challenge: for USER_AUTH.
+
+        Raises:
+            ValueError: no flow with a user name has this name, or it lacks its password.
+        """
+        password, more = self._password, {"client_metadata": self._client_metadata}
+        if password is None and flow in {
+            "USER_SRP_AUTH",
+            "USER_PASSWORD_AUTH",
+            "ADMIN_USER_PASSWORD_AUTH",
+        }:
+            raise ValueError(f"{flow} needs the password")
+        srp_kind = {
+            "USER_SRP_AUTH": r.UserSrpAuth,
+            "CUSTOM_AUTH": r.CustomSrpAuth,
+            "USER_AUTH": r.UserAuthWithSrp,
+        }
+        by_srp = password is not None and preferred_challenge in {None, "PASSWORD_SRP"}
+        made: Response
+        if by_srp and (kind := srp_kind.get(flow)) is not None:
+            made = kind(username, self._fresh(), **more)
+        elif flow == "USER_PASSWORD_AUTH":
+            made = r.UserPasswordAuth(username, password, **more)  # type: ignore[arg-type]  # not None, as above
+        elif flow == "ADMIN_USER_PASSWORD_AUTH":
+            made = r.AdminUserPasswordAuth(username, password, **more)  # type: ignore[arg-type]  # the same
+        elif flow == "ADMIN_NO_SRP_AUTH":
+            made = r.AdminNoSrpAuth(username, password, **more)
+        elif flow == "CUSTOM_AUTH":
+            made = r.CustomAuth(username, **more)
+        elif flow == "USER_AUTH" and password is not None and preferred_challenge == "PASSWORD":
+            made = r.UserAuthWithPassword(username, password, **more)
+        elif flow == "USER_AUTH":
+            made = r.UserAuth(username, preferred_challenge, **more)
+        else:
+            raise ValueError(f"no flow with a user name is named {flow!r}")
+        return made
+
+    def filled(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
+        """A response of this class; what it needs from the flow is filled in.
+
+        `filled(UserSrpAuth, "ada", "password")`, `filled(SrpA)` and `filled(SrpClaim)` are complete as
+        they are: key pair and proof are the flow's business.
+
+        Args:
+            response: its class.
+            *args: its fields, or the response itself.
+            **kwargs: the same.
+        """
+        if len(args) == 1 and isinstance(args[0], response):
+            return args[0]
+        if response in _SRP_OPENINGS and "srp_a" not in kwargs:
+            return self._srp_opening(response, *args, **kwargs)
+        if response is r.SrpClaim and not args and not kwargs:
+            return self._claim()
+        if response is r.SrpA and not args and "srp_a" not in kwargs:
+            return self._srp_a(**kwargs)
+        return response(*args, **kwargs)
+
+    # ---- inside --------------------------------------------------------------------------------------
+
+    def _srp_opening(
+        self, kind: Any, username: str, password: str | Secret[str] | None = None, **more: Any
+    ) -> Response:
+        self._password = wrapped_if_given(password) or self._password
+        made: Response = kind(username, self._fresh(), **more)
+        return made
+
+    def _fresh(self) -> str:
+        self._ephemeral = srp.ephemeral(self._entropy(32))
+        return self._ephemeral.SRP_A
+
+    def _srp_a(self, **more: Any) -> r.SrpA:
+        return r.SrpA(self._fresh(), client_metadata=self._client_metadata, **more)
+
+    def _claim(self) -> r.SrpClaim:
+        if self._ephemeral is None:
+            raise OutOfTurn("no SRP_A of this flow was sent", state=self.state)
+        try:
+            return self.signin.prove(self._ephemeral, self._clock(), self._password)
+        except srp.SrpRefused as error:
+            raise MalformedReply(
+                f"{error.value} is not what SRP can work with", state=self.state
+            ) from None
+
+    def _new_device(self, name: str | None) -> tuple[Device, r.ConfirmDevice]:
+        if self.tokens is None or self.tokens.new_device is None:
+            raise OutOfTurn("there is no new device to confirm", state=self.state)
+        return Device.new(self.tokens.new_device, self._entropy(PASSWORD_BYTES + SALT_BYTES), name)
+
+    def _device_dropped(self) -> bool:
+        """Is the same answer to be sent again, without the device that Cognito has forgotten?"""
+        refusal = self.refusal
+        return refusal is not None and refusal.ruling is Ruling.DROP_DEVICE and not self.done
+
+    def _forget(self) -> None:
+        """The password and the exponent go as soon as no step to come can need them."""
+        if self.done or (self.signin.password_proved and self.state not in _PASSWORD_AHEAD):
+            self._password = None
+        if self.state not in _PROOF_AHEAD:
+            self._ephemeral = None

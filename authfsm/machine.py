@@ -1,0 +1,248 @@
+"""The table run by `transitions`: this is the only module that imports it.
+
+Two doors. `advance` moves a sign-in along the table by one shared machine, built once and lazily, that
+drives any number of weightless objects (flyweight). `build` hands out an ordinary `transitions` machine
+over the same table to people who want their own callbacks, states and triggers.
+
+In both the guard of an arrow is its destination: "this reply leads there".
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from typing import Any, Protocol, TypeAlias
+
+from attrs import frozen
+from transitions import Machine
+
+from authfsm.errors import AuthfsmError, OffTheTable, refused
+from authfsm.protocol import ON_THE_TABLE, TRANSITIONS, Transition, destination
+from authfsm.replies import Refusal, Reply
+from authfsm.responses import RESPONSES, Response
+from authfsm.states import State
+from authfsm.wire import read
+
+Outcome: TypeAlias = "State | Reply | Mapping[str, Any]"
+"""Where a reply leads: as a state, as a parsed reply, or as the very response of a boto3 call."""
+
+
+class Driver(Protocol):
+    """What carries a response to Cognito and says where its reply leads: a `Flow`'s `carry`, or yours."""
+
+    def __call__(
+        self, response: type[Response], *args: Any, **kwargs: Any
+    ) -> Outcome | Awaitable[Outcome]:
+        """Send the response that these arguments make, wait for its reply, say where it leads."""
+
+
+class Stateful(Protocol):
+    """Whatever the shared machine can move."""
+
+    _state: State
+
+
+@frozen
+class LeadsTo:
+    """The guard of an arrow: this reply leads to its destination.
+
+    Args:
+        dest: the arrow's destination.
+    """
+
+    dest: State
+
+    @property
+    def __name__(self) -> str:
+        """What diagrams print."""
+        return f"leads_to_{self.dest}"
+
+    def __call__(self, event: Any) -> bool:
+        """Does the reply of this event lead here? When merely asked (`may_...`) with no reply: it may."""
+        return getattr(event, "leads_to", self.dest) is self.dest
+
+
+def _arrows(guard: Callable[[State], Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "trigger": arrow.response.trigger,
+            "source": arrow.source,
+            "dest": arrow.dest,
+            "conditions": guard(arrow.dest),
+        }
+        for arrow in TRANSITIONS
+    ]
+
+
+# ---- the shared machine ------------------------------------------------------------------------------
+
+
+@cache
+def _shared() -> Machine:
+    # Never queued: a queued machine answers True without having moved.
+    return Machine(
+        model=None,
+        states=State,
+        initial=State.START,
+        transitions=_arrows(_Kept),
+        auto_transitions=False,  # no back doors such as to_AUTHENTICATED()
+        send_event=True,
+        model_attribute="_state",
+    )
+
+
+@frozen
+class _Kept:
+    """The shared machine's guard: the destination comes as the event's only argument."""
+
+    dest: State
+
+    def __call__(self, event: Any) -> bool:
+        return event.args[0] is self.dest
+
+
+def advance(model: Stateful, response: type[Response], dest: State) -> None:
+    """Move an object along the table.
+
+    Args:
+        model: an object whose `_state` says where it stands.
+        response: the class of the response that was sent.
+        dest: where its reply leads.
+
+    Raises:
+        OffTheTable: the table has no such arrow; the object stands where it stood.
+    """
+    source = model._state  # noqa: SLF001 - the machine's model attribute
+    # transitions itself would return False in silence where no guard passes.
+    if Transition(source, response, dest) not in ON_THE_TABLE:
+        raise OffTheTable(source, response, dest)
+    _shared().events[response.trigger].trigger(model, dest)
+
+
+# ---- a machine of your own ---------------------------------------------------------------------------
+
+
+@frozen
+class _Hear:
+    """Before a trigger's guards are asked: get the reply, and note on the event where it leads."""
+
+    driver: Driver | None
+
+    __name__ = "hear"
+
+    def __call__(self, event: Any) -> Awaitable[None] | None:
+        response = RESPONSES.get(event.event.name)
+        if response is None:  # somebody's own trigger
+            return None
+        # `may_...` asks with an event of its own making: a question must not send anything.
+        asked = event.machine.events.get(event.event.name) is not event.event
+        if self.driver is None:
+            if event.args or not asked:
+                self._note(event, response, event.args[0] if event.args else None)
+            return None
+        if asked:
+            return None
+        try:
+            outcome = self.driver(response, *event.args, **event.kwargs)
+        except AuthfsmError as error:
+            self._note_error(event, response, error)
+            return None
+        if inspect.isawaitable(outcome):
+            return self._await(event, response, outcome)
+        self._note(event, response, outcome)
+        return None
+
+    async def _await(
+        self, event: Any, response: type[Response], outcome: Awaitable[Outcome]
+    ) -> None:
+        try:
+            heard = await outcome
+        except AuthfsmError as error:
+            self._note_error(event, response, error)
+        else:
+            self._note(event, response, heard)
+
+    @staticmethod
+    def _note(event: Any, response: type[Response], outcome: Outcome | None) -> None:
+        source = event.state.value
+        if isinstance(outcome, Mapping):
+            outcome = read(outcome, response, state=source)
+        if isinstance(outcome, Reply):
+            leads_to = destination(source, response, outcome)
+            if leads_to is None and isinstance(outcome, Refusal):
+                raise refused(outcome, state=source)
+        elif isinstance(outcome, State):
+            leads_to = outcome
+        else:
+            raise TypeError(
+                f"{event.event.name}() takes its reply: a State, a Reply, or a boto3 response, not {type(outcome).__name__}"
+            )
+        if leads_to is None or Transition(source, response, leads_to) not in ON_THE_TABLE:
+            raise OffTheTable(source, response, leads_to or source)
+        event.leads_to = leads_to
+
+    @staticmethod
+    def _note_error(event: Any, response: type[Response], error: AuthfsmError) -> None:
+        """A refusal moves the machine as it moved the driver's sign-in, and is raised after the move."""
+        source = event.state.value
+        if error.state is None or Transition(source, response, error.state) not in ON_THE_TABLE:
+            raise error
+        event.leads_to = error.state
+        event.refused = error
+
+
+def _raise_refusal(event: Any) -> None:
+    error = getattr(event, "refused", None)
+    if error is not None:
+        raise error
+
+
+def build(
+    model: Any = Machine.self_literal,
+    driver: Driver | None = None,
+    machine_cls: type[Machine] = Machine,
+    **options: Any,
+) -> Machine:
+    """An ordinary `transitions` machine over the protocol's table, for people who embed the machine itself.
+
+    Everything in `transitions`' users' guide applies: `on_enter_SMS_MFA` and the other callbacks, `may_code`,
+    `get_triggers`, your own states and triggers, pickling. States are `authfsm.State` members, triggers
+    are the responses' names (`user_srp_auth`, `srp_claim`, `code`).
+
+    Args:
+        model: the object (or list of objects) that gets the triggers; left out, the machine itself.
+        driver: what carries the conversation; `model.code("123456")` then sends the code, hears the reply
+            and moves. `Flow.carry` is one; with AsyncMachine it may return an awaitable. Left out, a
+            trigger takes its reply, or the state it leads to: `model.code(State.AUTHENTICATED)`.
+        machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
+        **options: whatever else `transitions.Machine` takes; `prepare_event`, `after_state_change` and
+            `transitions` are added to.
+
+    Returns:
+        The machine.
+
+    Raises:
+        ValueError: `send_event=False`: the guards read the event.
+
+    The triggers raise, beside what `transitions` raises: OffTheTable for a reply that the table does not
+    have; with a driver, the driver's own errors, after the machine has moved where the sign-in moved.
+    """
+    if options.pop("send_event", True) is not True:
+        raise ValueError("the machine needs send_event=True: its guards read the event")
+    prepare = options.pop("prepare_event", None) or []
+    after = options.pop("after_state_change", None) or []
+    own = options.pop("transitions", None) or []
+    more = options.pop("states", None) or []
+    hear: Any = _Hear(driver)
+    return machine_cls(
+        model=model,
+        states=[*State, *more],
+        transitions=[*own, *_arrows(LeadsTo)],
+        initial=options.pop("initial", State.START),
+        auto_transitions=options.pop("auto_transitions", False),
+        send_event=True,
+        prepare_event=[hear, *(prepare if isinstance(prepare, list) else [prepare])],
+        after_state_change=[*(after if isinstance(after, list) else [after]), _raise_refusal],
+        **options,
+    )

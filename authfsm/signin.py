@@ -1,0 +1,406 @@
+"""One attempt to sign in. It performs no I/O: give it a response, carry its request, feed it the reply.
+
+Between `send` and `receive` the attempt awaits one reply and takes nothing else. Whatever is wrong, in
+a response or in a reply, is a typed error and leaves the attempt as it was. Sessions are passed back as
+they came, the newest always. No clock and no randomness: they come in as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+from attrs import frozen
+
+from authfsm import srp
+from authfsm.device import Device
+from authfsm.errors import OutOfTurn, WrongResponse
+from authfsm.machine import advance
+from authfsm.protocol import NEEDS, PROTOCOL, Need, Role, destination
+from authfsm.replies import (
+    Challenge,
+    DevicePasswordVerifier,
+    MfaSetup,
+    PasswordVerifier,
+    Refusal,
+    Reply,
+    Tokens,
+)
+from authfsm.responses import (
+    Code,
+    Response,
+    SetUpEmail,
+    SrpClaim,
+    StepUp,
+    wrapped,
+    wrapped_if_given,
+)
+from authfsm.rulings import Ruling
+from authfsm.secret import MASK, Secret
+from authfsm.states import State
+from authfsm.wire import Request, Sender, read, write
+
+
+@frozen
+class Step:
+    """One step of a sign-in: what was given, and where the reply led. No secrets.
+
+    Args:
+        number: 1 for the first.
+        source: where the sign-in stood.
+        response: the class of what was given.
+        dest: where the reply led; `source` again where it moved nothing.
+        role: which factor the new state asks for, where it asks for one.
+        ruling: what to do next, where the reply was a refusal.
+        error: Cognito's code of that refusal.
+        at: when the reply came, if the driver said so.
+    """
+
+    number: int
+    source: State
+    response: type[Response]
+    dest: State
+    role: Role | None = None
+    ruling: Ruling | None = None
+    error: str | None = None
+    at: datetime | None = None
+
+
+_ROLES: Final[Mapping[State, Role]] = {
+    State.SELECT_CHALLENGE: Role.FIRST_FACTOR,
+    State.PASSWORD: Role.FIRST_FACTOR,
+    State.PASSWORD_SRP: Role.FIRST_FACTOR,
+    State.PASSWORD_VERIFIER: Role.FIRST_FACTOR,
+    State.ADMIN_NO_SRP_AUTH: Role.FIRST_FACTOR,
+    State.SMS_OTP: Role.FIRST_FACTOR,
+    State.WEB_AUTHN: Role.FIRST_FACTOR,
+    State.SELECT_MFA_TYPE: Role.SECOND_FACTOR,
+    State.SMS_MFA: Role.SECOND_FACTOR,
+    State.SOFTWARE_TOKEN_MFA: Role.SECOND_FACTOR,
+}
+
+
+class SignIn(Sender):
+    """One attempt to sign in, without I/O.
+
+    Args:
+        client_id: the app client's id.
+        pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`); SRP and administrators' operations need it.
+        client_secret: the app client's secret, if it has one; SECRET_HASH is made with it.
+        device: the remembered device this runs on.
+        admin: use the administrators' operations (AdminInitiateAuth, AdminRespondToAuthChallenge).
+    """
+
+    __slots__ = (
+        "_admin",
+        "_awaiting",
+        "_state",
+        "_steps",
+        "challenge",
+        "client_id",
+        "client_secret",
+        "device",
+        "flow",
+        "password_proved",
+        "pool_id",
+        "refusal",
+        "role",
+        "tokens",
+        "username",
+    )
+
+    challenge: Challenge | None
+    """What is asked now, its parameters parsed."""
+    tokens: Tokens | None
+    """The tokens, once they are here."""
+    refusal: Refusal | None
+    """The last reply, if it was a refusal; with its ruling."""
+    role: Role | None
+    """Which factor the present state asks for. EMAIL_OTP may be either: the path tells."""
+    flow: str | None
+    """The AuthFlow that began this."""
+    password_proved: bool
+    """Has a password been proved on this path?"""
+
+    def __init__(
+        self,
+        client_id: str,
+        *,
+        pool_id: str | None = None,
+        client_secret: str | Secret[str] | None = None,
+        device: Device | None = None,
+        admin: bool = False,
+    ) -> None:
+        self.client_id = client_id
+        self.pool_id = pool_id
+        self.client_secret = wrapped_if_given(client_secret)
+        self.device = device
+        self._admin = admin
+        self._state = State.START
+        self._awaiting: Response | None = None
+        self._steps: list[Step] = []
+        self.username: str | None = None
+        self.challenge = None
+        self.tokens = None
+        self.refusal = None
+        self.role = None
+        self.flow = None
+        self.password_proved = False
+
+    # ---- where it stands -----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where the sign-in stands."""
+        return self._state
+
+    @property
+    def done(self) -> bool:
+        """Has it ended, in tokens or in failure?"""
+        return self._state in {State.AUTHENTICATED, State.FAILED}
+
+    @property
+    def accepts(self) -> frozenset[type[Response]]:
+        """The responses this state takes now, read from the table."""
+        return frozenset(each for each in PROTOCOL[self._state] if self._unmet(each) is None)
+
+    @property
+    def history(self) -> tuple[Step, ...]:
+        """Every step so far."""
+        return tuple(self._steps)
+
+    @property
+    def awaiting(self) -> type[Response] | None:
+        """The class of the response whose reply has not come yet."""
+        return None if self._awaiting is None else type(self._awaiting)
+
+    @property
+    def admin(self) -> bool:  # type: ignore[override]  # a plain attribute of what a writer reads
+        """Does this sign-in use the administrators' operations?"""
+        return self._admin or bool(self.flow and self.flow.startswith("ADMIN_"))
+
+    @property
+    def session(self) -> Secret[str] | None:  # type: ignore[override]  # the same
+        """The newest Session, to be passed back as it is."""
+        return None if self.challenge is None else self.challenge.session
+
+    @property
+    def challenge_name(self) -> str | None:  # type: ignore[override]  # the same
+        """The challenge's name as it came."""
+        return None if self.challenge is None else self.challenge.name
+
+    def __repr__(self) -> str:
+        whom = f" {self.username}" if self.username else ""
+        awaiting = f", awaiting the reply to {self.awaiting.__name__}" if self.awaiting else ""
+        return f"<SignIn{whom}: {self._state} after {len(self._steps)} steps{awaiting}>"
+
+    # ---- the conversation ------------------------------------------------------------------------------
+
+    def send(self, response: Response) -> Request:
+        """The request that carries a response; nothing moves until its reply is received.
+
+        Raises:
+            WrongResponse: this state does not take it; the error names what it does take.
+            OutOfTurn: the reply to another response is still awaited.
+            BadField: something that this request needs is missing.
+        """
+        if self._awaiting is not None:
+            raise OutOfTurn(
+                f"the reply to {type(self._awaiting).__name__} is still awaited: receive it, or call send_failed()",
+                state=self._state,
+            )
+        kind = type(response)
+        if kind not in PROTOCOL[self._state]:
+            raise WrongResponse(self._state, kind, self.accepts)
+        if (need := self._unmet(kind)) is not None:
+            raise WrongResponse(self._state, kind, self.accepts, need.value)
+        request = write(self._state, response, self)
+        self._awaiting = response
+        return request
+
+    def send_failed(self) -> None:
+        """The request's reply will not come: stand where it stood, ready for the same answer or another."""
+        self._awaiting = None
+
+    def receive(self, reply: Mapping[str, Any] | Reply, at: datetime | None = None) -> State:
+        """Hear the reply that is awaited, and move where it leads.
+
+        A refusal is no exception here: `refusal` holds it, with its ruling; the state is the same one
+        where the session survives, FAILED where it does not.
+
+        Args:
+            reply: the response of a boto3 call, the `response` of its ClientError, or a JSON body.
+            at: when it came, for the history.
+
+        Returns:
+            The state the sign-in stands in now.
+
+        Raises:
+            MalformedReply: it cannot be read; nothing changed.
+            OffTheTable: it leads where the table has no arrow; nothing changed.
+            OutOfTurn: no reply is awaited.
+        """
+        given = self._awaiting
+        if given is None:
+            raise OutOfTurn("a reply came that nobody awaits", state=self._state)
+        self._awaiting = None
+        kind, source = type(given), self._state
+        heard = (
+            reply
+            if isinstance(reply, Reply)
+            else read(reply, kind, state=source, asked=self.challenge)
+        )
+        dest = destination(source, kind, heard)
+        if dest is not None:
+            advance(self, kind, dest)
+        if isinstance(heard, Refusal):
+            heard = attrs.evolve(heard, message=self._blot(heard.message, given))
+            self._refused(heard)
+        else:
+            self._moved(source, given, heard)
+        self._steps.append(
+            Step(
+                number=len(self._steps) + 1,
+                source=source,
+                response=kind,
+                dest=self._state,
+                role=self.role,
+                ruling=self.refusal.ruling if self.refusal else None,
+                error=self.refusal.code if self.refusal else None,
+                at=at,
+            )
+        )
+        return self._state
+
+    def prove(
+        self, ephemeral: srp.Ephemeral, now: datetime, password: str | Secret[str] | None = None
+    ) -> SrpClaim:
+        """The answer to PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER.
+
+        Args:
+            ephemeral: the key pair whose SRP_A was sent.
+            now: the present time, with a time zone.
+            password: the user's password; the device has its own.
+
+        Raises:
+            WrongResponse: no proof by SRP is asked for.
+            ValueError: something that the proof needs is missing.
+            SrpRefused: the service's values are not what SRP can work with.
+        """
+        match self.challenge:
+            case PasswordVerifier() as asked:
+                if password is None or self.pool_id is None:
+                    raise ValueError(
+                        "a proof of the password needs the password, and the sign-in's pool_id"
+                    )
+                realm, name, known = (
+                    srp.pool_name(self.pool_id),
+                    asked.user_id_for_srp,
+                    wrapped(password),
+                )
+            case DevicePasswordVerifier() as asked:
+                if self.device is None:
+                    raise ValueError("a proof of the device needs the device")
+                realm, name, known = self.device.group_key, self.device.key, self.device.password
+            case _:
+                raise WrongResponse(self._state, SrpClaim, self.accepts)
+        timestamp = srp.timestamp(now)
+        signature = srp.claim(
+            ephemeral,
+            realm=realm,
+            name=name,
+            password=known.reveal(),
+            salt=asked.salt,
+            B=asked.B,
+            secret_block=asked.secret_block.reveal(),
+            timestamp=timestamp,
+        )
+        return SrpClaim(signature, asked.secret_block, timestamp)
+
+    # ---- inside -----------------------------------------------------------------------------------------
+
+    def _unmet(self, kind: type[Response]) -> Need | None:
+        """What must have happened before, if it has not."""
+        need = NEEDS.get((self._state, kind))
+        if need is None:
+            return None
+        asked = self.challenge
+        met = {
+            Need.FIRST_FACTOR: self.role is Role.FIRST_FACTOR,
+            Need.ASSOCIATED: isinstance(asked, MfaSetup) and asked.secret_code is not None,
+            Need.VERIFIED: isinstance(asked, MfaSetup) and asked.verified,
+        }
+        return None if met[need] else need
+
+    def _moved(self, source: State, given: Response, heard: Reply) -> None:
+        self.refusal = None
+        if source is State.START:
+            self.username = getattr(given, "username", None) or self.username
+            self.flow = given.auth_flow
+        if given.proves_password or (
+            isinstance(given, SrpClaim) and source is State.PASSWORD_VERIFIER
+        ):
+            # A preferred password that is not available is answered with a choice, an administrator's
+            # that was left out with ADMIN_NO_SRP_AUTH: neither has proved anything.
+            asks_first = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH}
+            self.password_proved = self.password_proved or self._state not in asks_first
+        if isinstance(heard, Challenge):
+            self.challenge = heard
+            # "USER_ID_FOR_SRP ... the user's actual username, not an alias" goes into every later
+            # request -- AWS API reference, AdminInitiateAuth, ChallengeParameters
+            self.username = heard.username or self.username
+            self.role = self._role(source, given)
+            return
+        self.challenge = self.role = None
+        if isinstance(heard, Tokens):
+            self.tokens = heard if self.tokens is None else _renewed(self.tokens, heard)
+        elif self._state is State.START:  # signed out
+            self.tokens = self.flow = None
+            self.password_proved = False
+
+    def _refused(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        if refusal.ruling is Ruling.DROP_DEVICE:
+            self.device = None
+        if self._state is State.FAILED:
+            self.challenge = self.role = None
+
+    def _role(self, source: State, given: Response) -> Role | None:
+        if self._state is not State.EMAIL_OTP:
+            return _ROLES.get(self._state)
+        # "How a client tells the two apart: by the path only. USER_AUTH with no password step so far
+        # is the first factor; after a password, SELECT_MFA_TYPE or MFA_SETUP it is the second."
+        second = (
+            self.flow != "USER_AUTH"
+            or self.password_proved
+            or isinstance(given, (Code, SetUpEmail))
+            or (isinstance(given, StepUp) and given.access_token is not None)
+            or source is State.SELECT_MFA_TYPE
+        )
+        return Role.SECOND_FACTOR if second else Role.FIRST_FACTOR
+
+    def _blot(self, message: str, given: Response) -> str:
+        """A service's message, without any secret of the request it answers."""
+        known = [
+            self.session,
+            self.client_secret,
+            *(getattr(given, each.name) for each in attrs.fields(type(given))),
+        ]
+        for value in known:
+            inner = value.values() if isinstance(value, Mapping) else [value]
+            for each in inner:
+                if isinstance(each, Secret) and (plain := each.reveal()):
+                    message = message.replace(plain, MASK)
+        return message
+
+
+def _renewed(old: Tokens, new: Tokens) -> Tokens:
+    """After a refresh: what the new tokens leave out stays as it was."""
+    return attrs.evolve(
+        new,
+        refresh_token=new.refresh_token or old.refresh_token,
+        id_token=new.id_token or old.id_token,
+        new_device=new.new_device or old.new_device,
+    )
