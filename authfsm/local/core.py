@@ -1,0 +1,145 @@
+"""The pool's parts, gathered: what every step of a sign-in may look at. It decides nothing itself.
+
+No socket, clock or randomness of its own: they were handed in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from authfsm import srp
+from authfsm.local import refusals
+from authfsm.local.codes import Entropy, Outbox
+from authfsm.local.refusals import PoolRefusal
+from authfsm.local.sessions import Sessions
+from authfsm.local.settings import AppClient, PoolConfiguration
+from authfsm.local.tokens import Mint
+from authfsm.local.users import Credential, Directory, User
+from authfsm.secret import Secret
+
+Request = Mapping[str, Any]
+"""An operation's request, as the API spells it."""
+
+Reply = dict[str, Any]
+"""An operation's reply, as the API spells it."""
+
+
+class Core:
+    """A user pool's parts.
+
+    Args:
+        configuration: the pool's settings.
+        mint: its tokens.
+        clock: returns the present moment.
+        entropy: returns that many random bytes.
+    """
+
+    def __init__(
+        self,
+        configuration: PoolConfiguration,
+        mint: Mint,
+        clock: Callable[[], datetime],
+        entropy: Entropy,
+    ) -> None:
+        self.configuration = configuration
+        self.mint = mint
+        self.clock = clock
+        self.entropy = entropy
+        self.realm = srp.pool_name(configuration.pool_id)
+        self.clients: dict[str, AppClient] = {}
+        self.users = Directory(
+            case_sensitive=configuration.case_sensitive,
+            aliases=configuration.aliases,
+            username_attributes=configuration.username_attributes,
+        )
+        self.sessions = Sessions(clock, entropy)
+        self.outbox = Outbox()
+        self._seed = Secret(entropy(32))
+        self._nobodys_verifier: Secret[int] | None = None
+
+    # ---- lookups ------------------------------------------------------------------------------
+
+    def client(self, request: Request) -> AppClient:
+        """The app client that a request names.
+
+        Raises:
+            PoolRefusal: ResourceNotFoundException.
+        """
+        client = self.clients.get(request["ClientId"])
+        if client is None:
+            raise PoolRefusal(refusals.NO_SUCH_CLIENT, client=request["ClientId"])
+        return client
+
+    def check_pool(self, request: Request) -> None:
+        """Does an administrator's request name this pool?
+
+        Raises:
+            PoolRefusal: ResourceNotFoundException.
+        """
+        if request["UserPoolId"] != self.configuration.pool_id:
+            raise PoolRefusal(refusals.NO_SUCH_POOL, pool=request["UserPoolId"])
+
+    def bearer(self, request: Request) -> User:
+        """The user of the AccessToken in a request.
+
+        Raises:
+            PoolRefusal: NotAuthorizedException.
+        """
+        return self.mint.bearer(request["AccessToken"]).user
+
+    # ---- nobody ---------------------------------------------------------------------------------
+
+    def pretended_name(self, typed: str) -> str:
+        """The internal name that a user who is not there would have: the same at every asking.
+
+        "a simulated response ... with a salt and an internal user ID in UUID format"
+        -- developer guide, "Managing user existence error responses"
+        """
+        if not self.configuration.username_attributes:
+            return typed
+        return str(UUID(bytes=self._mark("name", typed), version=4))
+
+    def nobody(self, typed: str) -> Credential:
+        """The credential of a user who is not there: a salt that is the same at every asking."""
+        if self._nobodys_verifier is None:
+            # One for all: no proof is ever accepted of it, and its own cost would tell.
+            self._nobodys_verifier = Secret(srp.verifier(int.from_bytes(self.entropy(32), "big")))
+        salt = int.from_bytes(self._mark("salt", typed), "big")
+        return Credential(salt, self._nobodys_verifier)
+
+    def _mark(self, what: str, typed: str) -> bytes:
+        message = f"{what}:{typed}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._seed.reveal(), message, hashlib.sha256).digest()[:16]
+
+
+def wanted(parameters: Mapping[str, str], name: str) -> str:
+    """A parameter that must be there.
+
+    Raises:
+        PoolRefusal: InvalidParameterException "Missing required parameter <name>".
+    """
+    value = parameters.get(name)
+    if not value:
+        raise PoolRefusal(refusals.ABSENT, name=name)
+    return value
+
+
+def check_secret_hash(client: AppClient, username: str, parameters: Mapping[str, str]) -> None:
+    """Does SECRET_HASH fit the USERNAME of the very request? Asked of clients that have a secret.
+
+    Raises:
+        PoolRefusal: NotAuthorizedException; nothing was looked at yet, so the session survives.
+    """
+    if client.client_secret is None:
+        return
+    given = parameters.get("SECRET_HASH")
+    if not given:
+        raise PoolRefusal(refusals.HASH_ABSENT, client=client.client_id)
+    ours = srp.secret_hash(username, client.client_id, client.client_secret.reveal())
+    if not hmac.compare_digest(ours.encode(), given.encode("utf-8", "replace")):
+        raise PoolRefusal(refusals.HASH_WRONG, client=client.client_id)

@@ -1,0 +1,71 @@
+"""One exchange in Cognito's own HTTP protocol, AWS JSON 1.1: a body in, a status, headers and a body out.
+
+Nothing here opens a socket or knows botocore; each door into the pool brings its bytes here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from authfsm.local import refusals
+from authfsm.local.refusals import PoolRefusal
+
+TARGET: Final = "AWSCognitoIdentityProviderService."
+"""What stands before the operation's name in X-Amz-Target."""
+
+CONTENT_TYPE: Final = "application/x-amz-json-1.1"
+
+
+@frozen
+class Answered:
+    """An HTTP response.
+
+    Args:
+        status: 200, or 400 with an error.
+        headers: its headers.
+        body: JSON.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+def exchange(
+    answer: Callable[[str, Mapping[str, Any]], Mapping[str, Any]],
+    target: str,
+    body: bytes,
+    request_id: str,
+) -> Answered:
+    """Answer one HTTP request.
+
+    Args:
+        answer: the pool's: operation and request to reply, or PoolRefusal.
+        target: the X-Amz-Target header.
+        body: the request's body.
+        request_id: a UUID for this exchange.
+    """
+    headers = {"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": request_id}
+    try:
+        reply = answer(target.removeprefix(TARGET), _read(body))
+    except PoolRefusal as refusal:
+        headers["x-amzn-ErrorType"] = f"{refusal.code}:"
+        # A header is one line of Latin-1; the body has the message in full.
+        headers["x-amzn-ErrorMessage"] = refusal.message.encode("ascii", "replace").decode()
+        error = {"__type": refusal.code, "message": refusal.message}
+        return Answered(400, headers, json.dumps(error).encode())
+    return Answered(200, headers, json.dumps(reply).encode())
+
+
+def _read(body: bytes) -> Mapping[str, Any]:
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        raise PoolRefusal(refusals.ILL_TYPED, name="The request") from None
+    if not isinstance(request, dict):
+        raise PoolRefusal(refusals.ILL_TYPED, name="The request")
+    return request

@@ -1,0 +1,206 @@
+"""How sign-ins begin: one small function for each AuthFlow, by InitiateAuth or AdminInitiateAuth.
+
+Checked in this order: the app client, the flow, the parameters, SECRET_HASH, then the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from attrs import evolve, frozen
+
+from authfsm.local import custom, devices, passwords, proofs, refusals
+from authfsm.local.core import Core, Reply, Request, check_secret_hash, wanted
+from authfsm.local.refusals import PoolRefusal
+from authfsm.local.sessions import Attempt
+from authfsm.local.settings import AppClient
+from authfsm.local.steps import ask, ask_password_verifier, onward
+from authfsm.local.users import User
+from authfsm.secret import Secret
+from authfsm.states import State
+
+
+@frozen
+class Opening:
+    """How a sign-in begins.
+
+    Args:
+        client: the app client.
+        flow: the AuthFlow.
+        parameters: AuthParameters.
+    """
+
+    client: AppClient
+    flow: str
+    parameters: Mapping[str, str]
+
+
+Flow = Callable[[Core, Opening], Reply]
+
+
+def initiate(pool: Core, request: Request) -> Reply:
+    """InitiateAuth."""
+    client, flow = pool.client(request), request["AuthFlow"]
+    if flow == "USER_AUTH" or (flow in FLOWS and not client.allows(flow)):
+        raise PoolRefusal(refusals.FLOW_OFF, flow=flow)
+    if flow not in FLOWS:
+        raise PoolRefusal(refusals.FLOW_ELSEWHERE)
+    return FLOWS[flow](pool, Opening(client, flow, request.get("AuthParameters") or {}))
+
+
+def initiate_as_admin(pool: Core, request: Request) -> Reply:
+    """AdminInitiateAuth."""
+    pool.check_pool(request)
+    client, flow = pool.client(request), request["AuthFlow"]
+    if flow == "USER_AUTH" or (flow in ADMIN_FLOWS and not client.allows(flow)):
+        raise PoolRefusal(refusals.ADMIN_FLOW_OFF)
+    if flow not in ADMIN_FLOWS:
+        raise PoolRefusal(refusals.FLOW_ELSEWHERE)
+    return ADMIN_FLOWS[flow](pool, Opening(client, flow, request.get("AuthParameters") or {}))
+
+
+# ---- with a user name ---------------------------------------------------------------------------
+
+
+def _begin(pool: Core, opening: Opening) -> Attempt:
+    """The attempt at its beginning; its user is None where there is none and the pool pretends."""
+    typed = wanted(opening.parameters, "USERNAME")
+    check_secret_hash(opening.client, typed, opening.parameters)
+    user = pool.users.find(typed)
+    name = user.username if user is not None else pool.pretended_name(typed)
+    return Attempt(opening.client, opening.flow, user, name, typed, pool.clock())
+
+
+def _pretends(client: AppClient, user: User | None) -> None:
+    # Measured: with LEGACY, USER_SRP_AUTH says so at InitiateAuth already.
+    if user is None and client.prevent_user_existence_errors == "LEGACY":
+        raise PoolRefusal(refusals.NO_SUCH_USER)
+
+
+def _user_srp_auth(pool: Core, opening: Opening) -> Reply:
+    """USER_SRP_AUTH: the first reply tells nothing about the user, not even whether there is one.
+
+    An unconfirmed, disabled or locked-out user is told so at the answer to PASSWORD_VERIFIER; the API
+    lists the exceptions on both operations.
+    """
+    srp_a = wanted(opening.parameters, "SRP_A")
+    attempt = _begin(pool, opening)
+    _pretends(opening.client, attempt.user)
+    proof = _proof(pool, attempt, srp_a)
+    return ask_password_verifier(pool, _with_known_device(pool, attempt, opening), proof)
+
+
+def _proof(pool: Core, attempt: Attempt, srp_a: str) -> proofs.Proof:
+    # A user without a password proves nothing, and is not told apart.
+    credential = attempt.user.credential if attempt.user is not None else None
+    credential = credential or pool.nobody(attempt.typed)
+    return proofs.begin(pool.realm, attempt.name, credential, srp_a, pool.entropy)
+
+
+def _with_known_device(pool: Core, attempt: Attempt, opening: Opening) -> Attempt:
+    # Who has not proved the password yet is not told which devices there are: a stale key is dropped
+    # here, and refused when the answer to PASSWORD_VERIFIER names it again.
+    try:
+        return devices.presented(pool, attempt, opening.parameters.get("DEVICE_KEY"))
+    except PoolRefusal:
+        return attempt
+
+
+def _password(pool: Core, opening: Opening) -> Reply:
+    """USER_PASSWORD_AUTH, ADMIN_USER_PASSWORD_AUTH: the password in clear."""
+    password = Secret(wanted(opening.parameters, "PASSWORD"))
+    attempt = _begin(pool, opening)
+    passwords.prove(pool, opening.client, attempt.user, attempt.typed, password)
+    attempt = devices.presented(pool, attempt, opening.parameters.get("DEVICE_KEY"))
+    return onward(pool, evolve(attempt, password_proved=True))
+
+
+def _admin_no_srp_auth(pool: Core, opening: Opening) -> Reply:
+    """ADMIN_NO_SRP_AUTH: the older name of the same; an older reference has it ask for the password."""
+    asks = pool.configuration.contradictions.admin_no_srp_auth_asks
+    if opening.parameters.get("PASSWORD") or not asks:
+        return _password(pool, opening)
+    attempt = _begin(pool, opening)
+    _pretends(opening.client, attempt.user)
+    attempt = _with_known_device(pool, attempt, opening)
+    return ask(pool, attempt, State.ADMIN_NO_SRP_AUTH, {"USERNAME": attempt.name})
+
+
+def _custom_auth(pool: Core, opening: Opening) -> Reply:
+    """CUSTOM_AUTH: the pool's functions lead, with the password by SRP first or without.
+
+    "CHALLENGE_NAME: SRP_A" begins with SRP; without it, or with CUSTOM_CHALLENGE, the functions begin.
+    An unknown user is pretended to them by request.userNotFound (ENABLED).
+    """
+    custom.triggers(pool)
+    with_srp = opening.parameters.get("CHALLENGE_NAME") == "SRP_A"
+    srp_a = wanted(opening.parameters, "SRP_A") if with_srp else None
+    attempt = _begin(pool, opening)
+    _pretends(opening.client, attempt.user)
+    if attempt.user is not None:
+        passwords.check_in(pool, opening.client, attempt.user)
+    if srp_a is None:
+        attempt = devices.presented(pool, attempt, opening.parameters.get("DEVICE_KEY"))
+        return onward(pool, attempt)
+    attempt = _with_known_device(pool, attempt, opening)
+    proof = _proof(pool, attempt, srp_a)
+    return onward(pool, evolve(attempt, rounds=(custom.passed("SRP_A"),)), proof=proof)
+
+
+# ---- with a refresh token -----------------------------------------------------------------------
+
+
+def _refresh(pool: Core, opening: Opening) -> Reply:
+    """REFRESH_TOKEN_AUTH and REFRESH_TOKEN: new access and id tokens, no new refresh token."""
+    client, parameters = opening.client, opening.parameters
+    if client.refresh_token_rotation is not None:
+        # With rotation only GetTokensFromRefreshToken refreshes; the error is not known. "The refresh
+        # flow must be disabled in the client" (developer guide) makes this the likeliest.
+        raise PoolRefusal(refusals.FLOW_OFF, flow=opening.flow)
+    token = wanted(parameters, "REFRESH_TOKEN")
+    user = pool.mint.family_of(token, client).user
+    # There need be no USERNAME; the hash is then over the user's real name (boto3 #2736).
+    check_secret_hash(client, parameters.get("USERNAME") or user.username, parameters)
+    result = pool.mint.refresh(token, client, parameters.get("DEVICE_KEY"))
+    return {"AuthenticationResult": result, "ChallengeParameters": {}}
+
+
+def get_tokens_from_refresh_token(pool: Core, request: Request) -> Reply:
+    """GetTokensFromRefreshToken: it takes the client's secret itself, and knows rotation."""
+    client = pool.client(request)
+    check_client_secret(client, request)
+    device_key = request.get("DeviceKey")
+    return {"AuthenticationResult": pool.mint.refresh(request["RefreshToken"], client, device_key)}
+
+
+def check_client_secret(client: AppClient, request: Request) -> None:
+    """Has the request the ClientSecret of a client that has one?
+
+    Raises:
+        PoolRefusal: NotAuthorizedException.
+    """
+    if client.client_secret is not None and client.client_secret != Secret(
+        request.get("ClientSecret", "")
+    ):
+        raise PoolRefusal(refusals.SECRET_WRONG, client=client.client_id)
+
+
+FLOWS: Final[dict[str, Flow]] = {
+    "USER_SRP_AUTH": _user_srp_auth,
+    "USER_PASSWORD_AUTH": _password,
+    "CUSTOM_AUTH": _custom_auth,
+    "REFRESH_TOKEN_AUTH": _refresh,
+    "REFRESH_TOKEN": _refresh,
+}
+"""The flows of InitiateAuth."""
+
+ADMIN_FLOWS: Final[dict[str, Flow]] = {
+    "USER_SRP_AUTH": _user_srp_auth,
+    "ADMIN_USER_PASSWORD_AUTH": _password,
+    "ADMIN_NO_SRP_AUTH": _admin_no_srp_auth,
+    "CUSTOM_AUTH": _custom_auth,
+    "REFRESH_TOKEN_AUTH": _refresh,
+    "REFRESH_TOKEN": _refresh,
+}
+"""The flows of AdminInitiateAuth. USER_PASSWORD_AUTH is not described there: its twin is."""

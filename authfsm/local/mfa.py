@@ -1,0 +1,98 @@
+"""Which second factor is asked for: Cognito's decision tree, as one pure function of pool and user.
+
+The tree is that of the developer guide, "Adding MFA to a user pool"; the numbers below are its steps as
+counted there. "Recovery" is AccountRecoverySetting: a channel by which the account can be recovered is no
+second factor, for whoever holds it would hold both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import frozen
+
+from authfsm.local import refusals
+from authfsm.local.refusals import PoolRefusal
+from authfsm.local.settings import MFA_METHODS, PoolConfiguration
+from authfsm.local.users import User
+from authfsm.states import State
+
+_TOTP: Final = State.SOFTWARE_TOKEN_MFA
+_RECOVERS: Final = {
+    State.SMS_MFA: "verified_phone_number",
+    State.EMAIL_OTP: "verified_email",
+}
+
+
+@frozen
+class Due:
+    """A second factor is due.
+
+    Args:
+        challenge: what is asked: a factor, SELECT_MFA_TYPE or MFA_SETUP.
+        offered: what there is to choose from, or to set up.
+    """
+
+    challenge: State
+    offered: tuple[State, ...] = ()
+
+
+def has(user: User, factor: State) -> bool:
+    """Has the user what this factor needs? The address need not be verified (developer guide)."""
+    if factor is _TOTP:
+        return user.software_token is not None
+    return ("phone_number" if factor is State.SMS_MFA else "email") in user.attributes
+
+
+def due(pool: PoolConfiguration, user: User) -> Due | None:
+    """The second factor that this user is asked for after the first; None if none is.
+
+    Raises:
+        PoolRefusal: MFA is required and no factor is possible.
+    """
+    if pool.mfa == "OFF":  # 1
+        return None
+    usable = [factor for factor in pool.mfa_methods if has(user, factor)]
+    if pool.mfa == "OPTIONAL":  # 2
+        # A verified TOTP that SetUserMFAPreference never switched on is not asked for (issues).
+        usable = [factor for factor in usable if factor in user.mfa_enabled]
+        if not usable:
+            return None
+    preferred = user.preferred_mfa
+    if preferred in usable and not _sole_recovery(pool, preferred):  # 3
+        return Due(preferred)
+    if _TOTP in usable:  # 4
+        return _one_of(usable)
+    return _without_totp(pool, user, usable)
+
+
+def _without_totp(pool: PoolConfiguration, user: User, usable: list[State]) -> Due:
+    primary = pool.account_recovery[0] if pool.account_recovery else None
+    addresses = [factor for factor in _RECOVERS if has(user, factor)]
+    if len(addresses) == 1 and _RECOVERS[addresses[0]] == primary:  # 5
+        raise PoolRefusal(refusals.NO_MFA_POSSIBLE)
+    fit = [factor for factor in usable if _RECOVERS[factor] != primary]  # 5, 6
+    if fit:
+        return _one_of(fit)
+    settable: list[State]
+    if addresses:  # 5: its factor is not enabled
+        settable = [factor for factor in pool.mfa_methods if factor is _TOTP]
+    else:  # 7
+        settable = [
+            f for f in pool.mfa_methods if f is _TOTP or _RECOVERS[f] not in pool.account_recovery
+        ]
+    # SMS is listed but cannot be set up in the sign-in: "phone_number must be set elsewhere"
+    # -- AWS API reference, InitiateAuth, MFA_SETUP. Alone it leaves nothing to do.
+    if pool.mfa == "OPTIONAL" or not set(settable) - {State.SMS_MFA}:
+        raise PoolRefusal(refusals.NO_MFA_POSSIBLE)
+    return Due(State.MFA_SETUP, tuple(settable))
+
+
+def _sole_recovery(pool: PoolConfiguration, factor: State) -> bool:
+    return pool.account_recovery == (_RECOVERS.get(factor),)
+
+
+def _one_of(factors: Iterable[State]) -> Due:
+    offered = tuple(factor for factor in MFA_METHODS if factor in set(factors))
+    return Due(offered[0]) if len(offered) == 1 else Due(State.SELECT_MFA_TYPE, offered)

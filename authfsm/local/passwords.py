@@ -1,0 +1,103 @@
+"""Proving and setting passwords: whoever comes by a password comes by here, in clear or by SRP.
+
+Asked in this order: may this user sign in at all (`User.check_in`), are they locked out, is the password
+right, is it too old. A user who is not there costs the same work as one who is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from authfsm import srp
+from authfsm.local import refusals
+from authfsm.local.core import Core
+from authfsm.local.proofs import Proof
+from authfsm.local.refusals import PoolRefusal
+from authfsm.local.settings import AppClient
+from authfsm.local.users import Credential, Status, User
+from authfsm.secret import Secret
+
+
+def check_in(pool: Core, client: AppClient, user: User) -> None:
+    """May this user try?
+
+    Raises:
+        PoolRefusal: disabled, unconfirmed, to be reset, or locked out.
+    """
+    user.check_in(imported_is_unknown=client.prevent_user_existence_errors == "ENABLED")
+    user.lock_out.check(pool.clock())
+
+
+def prove(
+    pool: Core, client: AppClient, user: User | None, typed: str, password: Secret[str]
+) -> User:
+    """Check a password given in clear.
+
+    Raises:
+        PoolRefusal: it is wrong, or the user may not sign in.
+    """
+    if user is None:
+        if client.prevent_user_existence_errors == "LEGACY":
+            raise PoolRefusal(refusals.NO_SUCH_USER)
+        _fits(pool, pool.nobody(typed), typed, password)
+        raise PoolRefusal(refusals.WRONG_PASSWORD)
+    check_in(pool, client, user)
+    credential = user.credential or pool.nobody(typed)
+    _settle(pool, user, right=_fits(pool, credential, user.username, password))
+    return user
+
+
+def _fits(pool: Core, credential: Credential, name: str, password: Secret[str]) -> bool:
+    try:
+        return credential.fits(pool.realm, name, password)
+    except srp.SrpRefused:  # Text that UTF-8 cannot write is nobody's password.
+        return False
+
+
+def prove_by_srp(
+    pool: Core, client: AppClient, user: User | None, proof: Proof, answers: Mapping[str, str]
+) -> User:
+    """Check a claim of SRP.
+
+    Raises:
+        PoolRefusal: it is wrong, or the user may not sign in.
+    """
+    if user is None:
+        proof.check(answers)
+        raise PoolRefusal(refusals.WRONG_PASSWORD)
+    check_in(pool, client, user)
+    _settle(pool, user, right=proof.check(answers))
+    return user
+
+
+def _settle(pool: Core, user: User, *, right: bool) -> None:
+    if not right or user.credential is None:
+        user.lock_out.failed(pool.clock())
+        raise PoolRefusal(refusals.WRONG_PASSWORD)
+    policy = pool.configuration.password_policy
+    days = timedelta(days=policy.temporary_password_validity_days)
+    temporary = user.status is Status.FORCE_CHANGE_PASSWORD and user.password_set is not None
+    if temporary and user.password_set is not None and pool.clock() >= user.password_set + days:
+        raise PoolRefusal(refusals.TEMPORARY_EXPIRED)
+
+
+def check_policy(pool: Core, password: Secret[str]) -> None:
+    """Does a new password conform to the policy?
+
+    Raises:
+        PoolRefusal: InvalidPasswordException, with what it lacks.
+    """
+    why = pool.configuration.password_policy.fault(password.reveal())
+    if why is not None:
+        raise PoolRefusal(refusals.POLICY, why=why)
+
+
+def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bool) -> None:
+    """Give a user a password: its salt and verifier are kept, itself is not."""
+    try:
+        user.credential = Credential.of(pool.realm, user.username, password, pool.entropy(16))
+    except srp.SrpRefused:
+        raise PoolRefusal(refusals.POLICY, why="Password is not text") from None
+    user.password_set = user.modified = pool.clock()
+    user.status = Status.FORCE_CHANGE_PASSWORD if temporary else Status.CONFIRMED

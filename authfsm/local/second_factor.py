@@ -1,0 +1,66 @@
+"""Answers with a second factor: which one, and its code. Wrong codes count towards the lock-out."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from authfsm.local import custom, refusals
+from authfsm.local.codes import same, spend_totp
+from authfsm.local.core import Core, Reply, wanted
+from authfsm.local.refusals import PoolRefusal
+from authfsm.local.sessions import Attempt
+from authfsm.local.steps import Answer, Choice, SentCode, ask_factor, onward
+from authfsm.states import State
+
+
+def select_mfa_type(pool: Core, answer: Answer) -> Reply:
+    """SELECT_MFA_TYPE: one of those offered."""
+    choice: Choice = answer.leg.matter
+    chosen = wanted(answer.responses, "ANSWER")
+    if chosen not in choice.offered:
+        raise PoolRefusal(refusals.NOT_OFFERED, answer=chosen)
+    return ask_factor(pool, answer.attempt, answer.user, State[chosen])
+
+
+def sent_code(pool: Core, answer: Answer) -> Reply:
+    """SMS_MFA and EMAIL_OTP: the right code also verifies the address it went to (developer guide)."""
+    sent: SentCode = answer.leg.matter
+    user, factor = answer.user, State[answer.leg.challenge]
+    code = wanted(answer.responses, f"{factor}_CODE")
+    user.lock_out.check(pool.clock())
+    if not same(sent.code, code):
+        user.lock_out.failed(pool.clock())
+        raise PoolRefusal(refusals.CODE_MISMATCH)
+    if sent.enrols:
+        if pool.users.is_taken(sent.attribute, sent.address, user):
+            raise PoolRefusal(refusals.ALIAS_TAKEN, name="email")
+        pool.users.change(user, sent.attribute, sent.address)
+        user.mfa_enabled |= {factor}
+    if user.attributes.get(sent.attribute) == sent.address:
+        user.attributes[f"{sent.attribute}_verified"] = "true"
+        pool.users.index(user)
+    attempt = second_factor_passed(pool, answer.attempt, factor)
+    return onward(pool, attempt, answer.metadata)
+
+
+def software_token(pool: Core, answer: Answer) -> Reply:
+    """SOFTWARE_TOKEN_MFA: a TOTP that was not used before."""
+    user, code = answer.user, wanted(answer.responses, "SOFTWARE_TOKEN_MFA_CODE")
+    user.lock_out.check(pool.clock())
+    if user.software_token is None:
+        raise PoolRefusal(refusals.NO_TOTP)
+    if not spend_totp(user.software_token, code, pool.clock()):
+        user.lock_out.failed(pool.clock())
+        raise PoolRefusal(refusals.TOTP_MISMATCH)
+    attempt = second_factor_passed(pool, answer.attempt, State.SOFTWARE_TOKEN_MFA)
+    return onward(pool, attempt, answer.metadata)
+
+
+def second_factor_passed(pool: Core, attempt: Attempt, challenge: State) -> Attempt:
+    """The attempt with its second factor passed, and noted for DefineAuthChallenge in CUSTOM_AUTH."""
+    attempt = evolve(attempt, second_factor_passed=True)
+    if attempt.flow != "CUSTOM_AUTH":
+        return attempt
+    if not pool.configuration.contradictions.custom_challenge_after_mfa:
+        return evolve(attempt, custom_passed=True)
+    return evolve(attempt, rounds=(*attempt.rounds, custom.passed(challenge)))

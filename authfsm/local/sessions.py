@@ -1,0 +1,188 @@
+"""Sessions: opaque, bound to app client, user and challenge, new on every leg, single-use, short-lived.
+
+A `Leg` is one challenge of one attempt, waiting for its answer. Its session is the key to it; where
+Cognito gives or wants no session, the secret block (or the device) is a second key to the same leg. A leg
+is spent by the answer that moves on, and by a refusal that does not survive (`refusals`).
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from attrs import define, field, frozen
+
+from authfsm.local import refusals
+from authfsm.local.refusals import PoolRefusal
+from authfsm.local.settings import AppClient
+from authfsm.local.users import User
+
+_REMEMBERED: Final = timedelta(hours=1)
+
+
+@frozen
+class Attempt:
+    """How far a sign-in has come: the facts that decide what is asked next.
+
+    Args:
+        client: the app client that began it.
+        flow: its AuthFlow.
+        user: who signs in; None where nobody is and the pool pretends (PreventUserExistenceErrors).
+        name: the internal name; for nobody, the one pretended.
+        typed: the USERNAME that began it, perhaps an alias.
+        began: when, for `auth_time`.
+        device_key: the DEVICE_KEY last sent, if the user has that device.
+        password_proved: by SRP or in clear.
+        second_factor_passed: a second factor, or a set-up that counts as one.
+        custom_passed: DefineAuthChallenge has issued tokens, or is out of it.
+        device_proved: the device has proved itself.
+        rounds: what DefineAuthChallenge sees in event.request.session.
+    """
+
+    client: AppClient
+    flow: str
+    user: User | None
+    name: str
+    typed: str
+    began: datetime
+    device_key: str | None = None
+    password_proved: bool = False
+    second_factor_passed: bool = False
+    custom_passed: bool = False
+    device_proved: bool = False
+    rounds: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+    @property
+    def known(self) -> User:
+        """The user, where the attempt has come too far for there to be none."""
+        if self.user is None:
+            raise PoolRefusal(refusals.WRONG_PASSWORD)
+        return self.user
+
+
+@define(eq=False)
+class Leg:
+    """One challenge of an attempt, waiting for its answer.
+
+    Args:
+        attempt: the attempt so far.
+        challenge: the challenge's name, as on the wire.
+        matter: what the answer is checked against.
+        session: the session.
+        expires: when it dies.
+        other_key: the second key, if there is one.
+        session_wanted: the second key alone will not do.
+        spent: has it been used?
+    """
+
+    attempt: Attempt
+    challenge: str
+    matter: Any = field(repr=False)
+    session: str = field(repr=False)
+    expires: datetime
+    other_key: str | None = field(default=None, repr=False)
+    session_wanted: bool = False
+    spent: bool = False
+
+
+class Sessions:
+    """The legs that wait for an answer, and for a while those that do no more.
+
+    Args:
+        clock: the pool's.
+        entropy: the pool's.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], entropy: Callable[[int], bytes]) -> None:
+        self._clock = clock
+        self._entropy = entropy
+        self._legs: dict[str, Leg] = {}
+        self._other: dict[str, Leg] = {}
+        self.answered: Leg | None = None
+        """The leg that was last answered, for the gate."""
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    def open(
+        self,
+        attempt: Attempt,
+        challenge: str,
+        matter: Any,
+        *,
+        other_key: str | None = None,
+        session_wanted: bool = False,
+    ) -> Leg:
+        """A new leg, under a new session."""
+        now = self._clock()
+        self._forget(now)
+        expires = now + timedelta(minutes=attempt.client.auth_session_validity)
+        session = urlsafe_b64encode(self._entropy(48)).decode()
+        leg = Leg(attempt, challenge, matter, session, expires, other_key, session_wanted)
+        self._legs[session] = leg
+        if other_key is not None:
+            self._other[other_key] = leg
+        return leg
+
+    def move(self, leg: Leg, challenge: str, matter: Any) -> Leg:
+        """The same attempt, on a new leg: the old session is spent."""
+        leg.spent, self.answered = True, leg
+        return self.open(leg.attempt, challenge, matter)
+
+    def find(self, client: AppClient, session: str | None, other_key: str | None = None) -> Leg:
+        """The leg of a session; or, where none is given, of the other key.
+
+        Raises:
+            PoolRefusal: there is none, it is another client's, it is spent, or it has expired.
+        """
+        if session is not None:
+            leg = self._legs.get(session)
+        else:
+            leg = self._other.get(other_key) if other_key is not None else None
+            if leg is not None and leg.session_wanted:
+                raise PoolRefusal(refusals.ABSENT, name="Session")
+        if leg is None or leg.attempt.client.client_id != client.client_id:
+            raise PoolRefusal(refusals.SESSION_UNKNOWN)
+        return self._waiting(leg)
+
+    def of(self, session: str) -> Leg:
+        """The leg of a session, for the operations that name no app client.
+
+        Raises:
+            PoolRefusal: there is none, it is spent, or it has expired.
+        """
+        leg = self._legs.get(session)
+        if leg is None:
+            raise PoolRefusal(refusals.SESSION_UNKNOWN)
+        return self._waiting(leg)
+
+    def _waiting(self, leg: Leg) -> Leg:
+        if leg.spent:
+            raise PoolRefusal(refusals.SESSION_SPENT)
+        if self._clock() >= leg.expires:
+            raise PoolRefusal(refusals.SESSION_EXPIRED)
+        return leg
+
+    @contextmanager
+    def answering(self, leg: Leg) -> Iterator[None]:
+        """Spend the leg, unless the answer is refused in a way that the session survives."""
+        self.answered = leg
+        try:
+            yield
+        except PoolRefusal as refusal:
+            leg.spent = not refusal.survives
+            raise
+        leg.spent = True
+
+    def _forget(self, now: datetime) -> None:
+        # In the order of opening, so that the oldest come first; their lives differ by minutes only.
+        while self._legs:
+            session, leg = next(iter(self._legs.items()))
+            if now - leg.expires < _REMEMBERED:
+                return
+            del self._legs[session]
+            if leg.other_key is not None and self._other.get(leg.other_key) is leg:
+                del self._other[leg.other_key]

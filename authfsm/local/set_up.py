@@ -1,0 +1,73 @@
+"""Answers that set something up before the sign-in goes on: a new password, a second factor."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from attrs import evolve
+
+from authfsm.local import passwords, refusals
+from authfsm.local.core import Core, Reply, wanted
+from authfsm.local.refusals import PoolRefusal
+from authfsm.local.second_factor import second_factor_passed
+from authfsm.local.steps import Answer, Setup, ask_factor, onward
+from authfsm.secret import Secret
+from authfsm.states import State
+
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def new_password(pool: Core, answer: Answer) -> Reply:
+    """NEW_PASSWORD_REQUIRED: the new password, and the attributes that are required."""
+    user, password = answer.user, Secret(wanted(answer.responses, "NEW_PASSWORD"))
+    prefix = "userAttributes."
+    given = {
+        key.removeprefix(prefix): value
+        for key, value in answer.responses.items()
+        if key.startswith(prefix)
+    }
+    passwords.check_policy(pool, password)
+    for name in pool.configuration.required_attributes:
+        if not given.get(name) and name not in user.attributes:
+            raise PoolRefusal(refusals.ATTRIBUTE_MISSING, name=name)
+    for name, value in given.items():
+        if name == "sub" or name.endswith("_verified"):
+            raise PoolRefusal(refusals.UNWRITABLE)
+        if pool.users.is_taken(name, value, user):
+            raise PoolRefusal(refusals.ALIAS_TAKEN, name=name)
+    passwords.set_password(pool, user, password, temporary=False)
+    for name, value in given.items():
+        pool.users.change(user, name, value)
+    attempt = answer.attempt
+    if not pool.configuration.contradictions.custom_challenge_after_new_password:
+        attempt = evolve(attempt, custom_passed=True)
+    return onward(pool, attempt, answer.metadata)
+
+
+def mfa_setup(pool: Core, answer: Answer) -> Reply:
+    """MFA_SETUP: closed once VerifySoftwareToken has accepted a code, or answered with an e-mail address.
+
+    The key is `EMAIL` in every client and `email` in the developer guide.
+    """
+    setup: Setup = answer.leg.matter
+    address = answer.responses.get("EMAIL") or answer.responses.get("email")
+    if address:
+        return _set_up_email(pool, answer, setup, address)
+    if not setup.verified:
+        raise PoolRefusal(refusals.SETUP_UNFINISHED)
+    if pool.configuration.contradictions.software_token_asked_after_setup:
+        return ask_factor(pool, answer.attempt, answer.user, State.SOFTWARE_TOKEN_MFA)
+    attempt = second_factor_passed(pool, answer.attempt, State.MFA_SETUP)
+    return onward(pool, attempt, answer.metadata)
+
+
+def _set_up_email(pool: Core, answer: Answer, setup: Setup, address: str) -> Reply:
+    in_session = pool.configuration.contradictions.email_set_up_in_session
+    if State.EMAIL_OTP not in setup.offered or not in_session:
+        raise PoolRefusal(refusals.NOT_IN_SETUP)
+    if not _EMAIL.fullmatch(address):
+        raise PoolRefusal(refusals.BAD_EMAIL)
+    if pool.users.is_taken("email", address, answer.user):
+        raise PoolRefusal(refusals.ALIAS_TAKEN, name="email")
+    return ask_factor(pool, answer.attempt, answer.user, State.EMAIL_OTP, address)

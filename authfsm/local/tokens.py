@@ -1,0 +1,274 @@
+"""Tokens: RS256 under a key of the pool's own, with Cognito's claims; what came of one sign-in is a family.
+
+An access or id token is a JWT that anybody can verify by `Mint.jwks`; a refresh token is opaque and known
+to the pool alone. All tokens of one sign-in, refreshed or not, share an `origin_jti`, and are revoked
+together.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from attrs import define, field
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from authfsm.local import refusals
+from authfsm.local.refusals import PoolRefusal
+from authfsm.local.settings import AppClient, PoolConfiguration
+from authfsm.local.users import User
+
+_KEY_BITS: Final = 2048
+_SCOPE: Final = "aws.cognito.signin.user.admin"
+_GRACE: Final = timedelta(days=1)
+
+
+@define(eq=False)
+class Family:
+    """What came of one sign-in.
+
+    Args:
+        user: whose it is.
+        client: the app client it was issued to.
+        origin_jti: what its tokens have in common.
+        auth_time: when the user signed in.
+        device_key: the device it is bound to: a refresh must name it.
+        sign_outs: how often the user had signed out everywhere when it began.
+        expires: when its refresh tokens die; rotation does not prolong it (measured).
+        refresh_tokens: all that were issued, the newest last.
+    """
+
+    user: User
+    client: AppClient
+    origin_jti: str
+    auth_time: datetime
+    device_key: str | None
+    sign_outs: int
+    expires: datetime
+    refresh_tokens: list[str] = field(factory=list, repr=False)
+    revoked: bool = False
+
+    @property
+    def alive(self) -> bool:
+        """Has it not been revoked, by RevokeToken or GlobalSignOut?"""
+        return not self.revoked and self.sign_outs == self.user.sign_outs
+
+
+@define(eq=False)
+class _Refresh:
+    family: Family
+    replaced: datetime | None = None
+
+
+class Mint:
+    """Issues tokens, reads them back, and forgets them.
+
+    Args:
+        configuration: the pool's.
+        clock: the pool's.
+        entropy: the pool's.
+        key: the signing key; a new RSA-2048 key, made when it is first wanted, if left out.
+    """
+
+    def __init__(
+        self,
+        configuration: PoolConfiguration,
+        clock: Callable[[], datetime],
+        entropy: Callable[[int], bytes],
+        key: RSAKey | None = None,
+    ) -> None:
+        self._configuration = configuration
+        self._clock = clock
+        self._entropy = entropy
+        self._key = key
+        self._families: dict[str, Family] = {}
+        self._refresh: dict[str, _Refresh] = {}
+
+    @property
+    def key(self) -> RSAKey:
+        """The signing key, with its `kid`."""
+        if self._key is None:
+            self._key = RSAKey.generate_key(_KEY_BITS, private=True)
+        self._key.ensure_kid()
+        return self._key
+
+    def jwks(self) -> dict[str, Any]:
+        """The public key as a JSON Web Key Set (RFC 7517), as at `/.well-known/jwks.json`."""
+        public = self.key.as_dict(private=False)
+        return {"keys": [{**public, "alg": "RS256", "use": "sig"}]}
+
+    def uuid(self) -> str:
+        """A random UUID."""
+        return str(UUID(bytes=self._entropy(16), version=4))
+
+    # ---- issuing ------------------------------------------------------------------------------
+
+    def issue(
+        self, user: User, client: AppClient, auth_time: datetime, device_key: str | None
+    ) -> dict[str, Any]:
+        """The tokens of a sign-in that has succeeded: AuthenticationResult."""
+        now = self._clock()
+        self._forget(now)
+        expires = now + timedelta(seconds=client.refresh_token_validity)
+        family = Family(user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires)
+        self._families[family.origin_jti] = family
+        return {**self._access_and_id(family), "RefreshToken": self._new_refresh(family)}
+
+    def _new_refresh(self, family: Family) -> str:
+        token = urlsafe_b64encode(self._entropy(96)).decode()
+        family.refresh_tokens.append(token)
+        self._refresh[token] = _Refresh(family)
+        return token
+
+    def _access_and_id(self, family: Family) -> dict[str, Any]:
+        user, client = family.user, family.client
+        iat = int(self._clock().timestamp())
+        common: dict[str, Any] = {
+            "sub": user.sub,
+            "iss": self._configuration.issuer,
+            "origin_jti": family.origin_jti,
+            "event_id": self.uuid(),
+            "auth_time": int(family.auth_time.timestamp()),
+            "iat": iat,
+        }
+        if user.groups:
+            common["cognito:groups"] = list(user.groups)
+        access = {
+            **common,
+            "client_id": client.client_id,
+            "token_use": "access",
+            "scope": _SCOPE,
+            "exp": iat + client.access_token_validity,
+            "jti": self.uuid(),
+            "username": user.username,
+        }
+        if family.device_key is not None:
+            access["device_key"] = family.device_key
+        identity = {
+            **{name: _claim(name, value) for name, value in user.attributes.items()},
+            **common,
+            "cognito:username": user.username,
+            "aud": client.client_id,
+            "token_use": "id",
+            "exp": iat + client.id_token_validity,
+            "jti": self.uuid(),
+        }
+        return {
+            "AccessToken": self._signed(access),
+            "IdToken": self._signed(identity),
+            "ExpiresIn": client.access_token_validity,
+            "TokenType": "Bearer",
+        }
+
+    def _signed(self, claims: dict[str, Any]) -> str:
+        key = self.key
+        # Cognito's own header has these two and no `typ`.
+        return jwt.encode({"kid": key.kid, "alg": "RS256"}, claims, key, default_type=None)
+
+    # ---- refreshing -----------------------------------------------------------------------------
+
+    def family_of(self, refresh_token: str, client: AppClient) -> Family:
+        """The family of a refresh token that is good for this app client.
+
+        Raises:
+            PoolRefusal: NotAuthorizedException, with the reason.
+        """
+        known = self._refresh.get(refresh_token)
+        if known is None or known.family.client.client_id != client.client_id:
+            raise PoolRefusal(refusals.BAD_REFRESH)
+        family = known.family
+        if not family.alive:
+            raise PoolRefusal(refusals.REFRESH_REVOKED)
+        if self._clock() >= family.expires:
+            raise PoolRefusal(refusals.REFRESH_EXPIRED)
+        if not family.user.enabled:
+            raise PoolRefusal(refusals.DISABLED)
+        return family
+
+    def refresh(
+        self, refresh_token: str, client: AppClient, device_key: str | None
+    ) -> dict[str, Any]:
+        """New tokens for a refresh token: AuthenticationResult.
+
+        A session that has a device is refreshed with its DEVICE_KEY only, else "Invalid Refresh Token."
+        (aws-sdk-java-v2 #3418, aws-sdk-cpp #851). With rotation the reply has a new refresh token.
+
+        Raises:
+            PoolRefusal: NotAuthorizedException, with the reason; RefreshTokenReuseException.
+        """
+        family = self.family_of(refresh_token, client)
+        if family.device_key is not None and device_key != family.device_key:
+            raise PoolRefusal(refusals.BAD_REFRESH)
+        rotation = client.refresh_token_rotation
+        if rotation is None:
+            return self._access_and_id(family)
+        known, now = self._refresh[refresh_token], self._clock()
+        if family.refresh_tokens[-1] != refresh_token:
+            # Measured: a replay within the grace period forks, and only the newest child can be
+            # refreshed on; a later one is reuse, but "the newest token still works".
+            grace = timedelta(seconds=rotation.retry_grace_period_seconds)
+            if known.replaced is None or now - known.replaced >= grace:
+                raise PoolRefusal(refusals.REFRESH_REUSED)
+        else:
+            known.replaced = now
+        return {**self._access_and_id(family), "RefreshToken": self._new_refresh(family)}
+
+    def revoke(self, token: str, client: AppClient) -> None:
+        """Revoke a refresh token and all that came of its sign-in (RevokeToken).
+
+        Raises:
+            PoolRefusal: UnsupportedTokenTypeException for an access or id token;
+                UnauthorizedException for another client's.
+        """
+        known = self._refresh.get(token)
+        if known is None:
+            if token.count(".") == 2:  # noqa: PLR2004 - a JWT has three parts
+                raise PoolRefusal(refusals.NOT_A_REFRESH_TOKEN)
+            # What Cognito says to a token it does not know is not known. "invalid tokens do not cause
+            # an error response" -- RFC 7009, 2.2
+            return
+        if known.family.client.client_id != client.client_id:
+            raise PoolRefusal(refusals.NOT_YOUR_TOKEN)
+        known.family.revoked = True
+
+    # ---- reading --------------------------------------------------------------------------------
+
+    def bearer(self, access_token: str) -> Family:
+        """The sign-in that an access token came of, the token being verified.
+
+        Raises:
+            PoolRefusal: NotAuthorizedException: it is not ours, has expired, or is revoked.
+        """
+        try:
+            claims = jwt.decode(access_token, self.key, algorithms=["RS256"]).claims
+        except (JoseError, ValueError):
+            raise PoolRefusal(refusals.BAD_ACCESS) from None
+        if claims.get("token_use") != "access" or claims.get("iss") != self._configuration.issuer:
+            raise PoolRefusal(refusals.BAD_ACCESS)
+        if self._clock().timestamp() >= claims["exp"]:
+            raise PoolRefusal(refusals.ACCESS_EXPIRED)
+        family = self._families.get(claims["origin_jti"])
+        if family is None or not family.alive:
+            raise PoolRefusal(refusals.ACCESS_REVOKED)
+        if not family.user.enabled:
+            raise PoolRefusal(refusals.DISABLED)
+        return family
+
+    def _forget(self, now: datetime) -> None:
+        # In the order of issue; a day more than they live, so that an expired one is still told so.
+        while self._families:
+            origin_jti, family = next(iter(self._families.items()))
+            if now - family.expires < _GRACE:
+                return
+            del self._families[origin_jti]
+            for token in family.refresh_tokens:
+                del self._refresh[token]
+
+
+def _claim(name: str, value: str) -> str | bool:
+    return value == "true" if name.endswith("_verified") else value

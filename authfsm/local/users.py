@@ -1,0 +1,284 @@
+"""Who the users are, and how they are found: by name or alias, in one step however many there are.
+
+A user's password is not kept. What is kept is what SRP needs: a salt and the verifier v = g^x, from which
+the password cannot be had; a password given in clear is checked by computing v again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+
+from attrs import define, field, frozen
+
+from authfsm import srp
+from authfsm.local import refusals
+from authfsm.local.refusals import PoolRefusal
+from authfsm.secret import Secret
+from authfsm.states import State
+
+_LOCKING: Final = 5
+_LONGEST: Final = timedelta(minutes=15)
+
+
+class Status(str, Enum):
+    """UserStatus."""
+
+    UNCONFIRMED = "UNCONFIRMED"
+    CONFIRMED = "CONFIRMED"
+    FORCE_CHANGE_PASSWORD = "FORCE_CHANGE_PASSWORD"  # noqa: S105 - Cognito's word, no password
+    RESET_REQUIRED = "RESET_REQUIRED"
+
+    __str__ = str.__str__
+
+
+@frozen
+class Credential:
+    """What is kept of a password.
+
+    Args:
+        salt: the SRP salt.
+        verifier: v, for the realm and name it was made with.
+    """
+
+    salt: int
+    verifier: Secret[int]
+
+    @classmethod
+    def of(cls, realm: str, name: str, password: Secret[str], salt: bytes) -> Credential:
+        """The credential of a password, by Cognito's SRP (`authfsm.srp.private_key`)."""
+        number = int.from_bytes(salt, "big")
+        x = srp.private_key(realm, name, password.reveal(), number)
+        return cls(number, Secret(srp.verifier(x)))
+
+    def fits(self, realm: str, name: str, password: Secret[str]) -> bool:
+        """Is this the password? Compared in constant time."""
+        x = srp.private_key(realm, name, password.reveal(), self.salt)
+        return Secret(srp.verifier(x)) == self.verifier
+
+
+@define
+class LockOut:
+    """Failed passwords and MFA codes, and how long they lock the user out.
+
+    "For a cumulative number of failed sign-in attempts n, not including `Password attempts exceeded`
+    exceptions, Amazon Cognito locks out your user for 2^(n-5) seconds. To reset the lockout to its n=0
+    initial state, your user must either sign in successfully after a lockout period expires, or not
+    initiate any sign-in attempts for 15 consecutive minutes at any time after a lockout."
+    -- Amazon Cognito developer guide, "Authentication with user pools"
+    """
+
+    failures: int = 0
+    until: datetime | None = None
+    last_attempt: datetime | None = None
+
+    def check(self, now: datetime) -> None:
+        """Take note of an attempt.
+
+        Raises:
+            PoolRefusal: NotAuthorizedException "Password attempts exceeded".
+        """
+        last, self.last_attempt = self.last_attempt, now
+        if self.failures >= _LOCKING and last is not None and now - last >= _LONGEST:
+            self.failures, self.until = 0, None
+        if self.until is not None and now < self.until:
+            raise PoolRefusal(refusals.LOCKED_OUT)
+
+    def failed(self, now: datetime) -> None:
+        """Count a wrong password or MFA code."""
+        self.failures += 1
+        if self.failures >= _LOCKING:
+            # Bounded before the power is taken: n may be large.
+            seconds = 2 ** min(self.failures - _LOCKING, 10)
+            self.until = now + min(timedelta(seconds=seconds), _LONGEST)
+
+    def signed_in(self) -> None:
+        """A sign-in succeeded: after a lock-out that resets the count; before one, nothing does."""
+        if self.failures >= _LOCKING:
+            self.failures, self.until = 0, None
+
+
+@define(eq=False)
+class Device:
+    """A device the user has, or may come to have.
+
+    Args:
+        key: DeviceKey.
+        group_key: DeviceGroupKey: the realm of the device's own SRP.
+        created: when the pool named it.
+        credential: from ConfirmDevice; None until then.
+        remembered: is it proved at sign-in?
+    """
+
+    key: str
+    group_key: str
+    created: datetime
+    modified: datetime
+    name: str = ""
+    credential: Credential | None = None
+    remembered: bool = False
+    last_authenticated: datetime | None = None
+
+
+@define(eq=False)
+class SoftwareToken:
+    """A user's TOTP.
+
+    Args:
+        secret: base32.
+        used: the 30-second steps whose codes are spent.
+    """
+
+    secret: Secret[str]
+    friendly_name: str = ""
+    used: frozenset[int] = frozenset()
+
+
+@define(eq=False)
+class User:
+    """A user of the pool.
+
+    Args:
+        username: the internal name, USER_ID_FOR_SRP: what was given, or the sub in a pool whose users
+            sign in with an attribute.
+        sub: a UUID.
+        created: when the user was made.
+        status: UserStatus.
+        attributes: `email`, `phone_number`, `custom:...`; all text.
+        credential: what is kept of the password; None for a user without one.
+        software_token: the TOTP in use.
+        pending_token: the TOTP of AssociateSoftwareToken, which is not in use until it is verified.
+        mfa_enabled: UserMFASettingList.
+        preferred_mfa: PreferredMfaSetting.
+        sign_outs: how often GlobalSignOut was called: tokens of an earlier count are revoked.
+    """
+
+    username: str
+    sub: str
+    created: datetime
+    modified: datetime
+    status: Status = Status.CONFIRMED
+    enabled: bool = True
+    attributes: dict[str, str] = field(factory=dict, repr=False)
+    groups: tuple[str, ...] = ()
+    credential: Credential | None = field(default=None, repr=False)
+    password_set: datetime | None = field(default=None, repr=False)
+    software_token: SoftwareToken | None = field(default=None, repr=False)
+    pending_token: SoftwareToken | None = field(default=None, repr=False)
+    mfa_enabled: frozenset[State] = frozenset()
+    preferred_mfa: State | None = None
+    devices: dict[str, Device] = field(factory=dict, repr=False)
+    lock_out: LockOut = field(factory=LockOut, repr=False)
+    sign_outs: int = field(default=0, repr=False)
+
+    def described(self) -> dict[str, str]:
+        """All attributes, `sub` among them, as GetUser and the triggers show them."""
+        return {"sub": self.sub, **self.attributes}
+
+    def check_in(self, *, imported_is_unknown: bool) -> None:
+        """May this user sign in at all? Asked before the password is looked at.
+
+        Args:
+            imported_is_unknown: a user imported from a CSV file, who has no password yet, is told
+                "Incorrect username or password." (PreventUserExistenceErrors=ENABLED; documented).
+
+        Raises:
+            PoolRefusal: "User is disabled.", UserNotConfirmedException (measured to come before the
+                password check), PasswordResetRequiredException.
+        """
+        # That these come in this order is not known.
+        if not self.enabled:
+            raise PoolRefusal(refusals.DISABLED)
+        if self.status is Status.UNCONFIRMED:
+            raise PoolRefusal(refusals.NOT_CONFIRMED)
+        if self.status is Status.RESET_REQUIRED:
+            if imported_is_unknown and self.credential is None:
+                raise PoolRefusal(refusals.WRONG_PASSWORD)
+            raise PoolRefusal(refusals.RESET_REQUIRED)
+
+
+class Directory:
+    """The pool's users, found by name or alias.
+
+    Args:
+        case_sensitive: UsernameConfiguration.CaseSensitive.
+        aliases: the attributes that are aliases once verified.
+        username_attributes: the attributes that users sign in with instead of a name.
+    """
+
+    def __init__(
+        self,
+        *,
+        case_sensitive: bool,
+        aliases: tuple[str, ...],
+        username_attributes: tuple[str, ...],
+    ) -> None:
+        self._case_sensitive = case_sensitive
+        self._aliases = aliases
+        self._username_attributes = username_attributes
+        self._by_name: dict[str, User] = {}
+        self._by_alias: dict[str, User] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __iter__(self) -> Iterator[User]:
+        return iter(self._by_name.values())
+
+    def _key(self, name: str) -> str:
+        return name if self._case_sensitive else name.casefold()
+
+    def find(self, name: str) -> User | None:
+        """The user of a name or alias."""
+        key = self._key(name)
+        return self._by_name.get(key) or self._by_alias.get(key)
+
+    def named(self, name: str) -> User | None:
+        """The user of an internal name; no alias."""
+        return self._by_name.get(self._key(name))
+
+    def add(self, user: User) -> None:
+        """Take in a new user.
+
+        Raises:
+            PoolRefusal: UsernameExistsException.
+        """
+        if self.find(user.username) or any(self.find(alias) for alias in self._aliases_of(user)):
+            raise PoolRefusal(refusals.USER_EXISTS)
+        self._by_name[self._key(user.username)] = user
+        self.index(user)
+
+    def index(self, user: User) -> None:
+        """Find a user by the aliases their attributes make, from now on."""
+        for alias in self._aliases_of(user):
+            self._by_alias.setdefault(self._key(alias), user)
+
+    def is_taken(self, attribute: str, value: str, user: User) -> bool:
+        """Would this attribute's value sign in somebody else?"""
+        if attribute not in (*self._aliases, *self._username_attributes):
+            return False
+        other = self.find(value)
+        return other is not None and other is not user
+
+    def change(self, user: User, attribute: str, value: str) -> None:
+        """Set an attribute; the old value signs in no more, a new address is not verified."""
+        old = user.attributes.get(attribute)
+        if old is not None and old != value:
+            self._by_alias.pop(self._key(old), None)
+        user.attributes[attribute] = value
+        if attribute in {"email", "phone_number"} and old != value:
+            user.attributes[f"{attribute}_verified"] = "false"
+        self.index(user)
+
+    def _aliases_of(self, user: User) -> Iterator[str]:
+        for attribute in self._username_attributes:
+            if value := user.attributes.get(attribute):
+                yield value
+        for attribute in self._aliases:
+            # "Users can sign in with an alias only after they verify it"
+            # -- developer guide, "Customizing sign-in attributes"; preferred_username has nothing to verify.
+            verified = user.attributes.get(f"{attribute}_verified", "true") == "true"
+            if (value := user.attributes.get(attribute)) and verified:
+                yield value
