@@ -293,7 +293,7 @@ def parse_timestamp(text: str) -> datetime:
 
 def _power(base: int, exponent: int) -> int:
     """base^exponent mod N: constant time, the GIL released, the caller's gmpy2 context untouched."""
-    import gmpy2  # type: ignore[import-untyped]  # noqa: PLC0415 - 50 ms: only a proof waits for it
+    import gmpy2  # noqa: PLC0415 - 50 ms: only a proof waits for it
 
     with gmpy2.context(allow_release_gil=True):
         return int(gmpy2.powmod_sec(base, exponent, N))

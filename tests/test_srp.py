@@ -19,7 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import gmpy2  # type: ignore[import-untyped]
+import gmpy2
 import pycognito.aws_srp as pyc
 import pytest
 import srp as standard

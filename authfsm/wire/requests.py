@@ -217,7 +217,10 @@ def _step_up(given: r.StepUp) -> Fields:
 
 
 def _new_password(given: r.NewPassword) -> Fields:
-    attributes = {f"userAttributes.{name}": value for name, value in given.attributes.items()}
+    # Personal, and so not for a repr or a log either.
+    attributes = {
+        f"userAttributes.{name}": Secret(value) for name, value in given.attributes.items()
+    }
     return {"NEW_PASSWORD": given.password, **attributes}
 
 
@@ -394,7 +397,7 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], Writer]] = {
     (S.MFA_SETUP, r.VerifySoftwareToken):   _verify,
     (S.MFA_SETUP, r.CompleteMfaSetup):      Respond("MFA_SETUP", _nothing),
     # Clients spell it EMAIL; one page of AWS's, "email".
-    (S.MFA_SETUP, r.SetUpEmail):            Respond("MFA_SETUP", lambda given: {"EMAIL": given.email}, device=True),
+    (S.MFA_SETUP, r.SetUpEmail):            Respond("MFA_SETUP", lambda given: {"EMAIL": Secret(given.email)}, device=True),
 
     (S.SELECT_MFA_TYPE, r.Select):          Respond("SELECT_MFA_TYPE", lambda given: {"ANSWER": given.answer}, device=True),
     (S.SMS_MFA, r.Code):                    Respond("SMS_MFA", _code("SMS_MFA_CODE"), device=True),

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from unittest import mock
 
-import gmpy2  # type: ignore[import-untyped]
+import gmpy2
 import srp as standard
 import srp._pysrp as without_openssl
 import warrant_lite

@@ -1,0 +1,168 @@
+"""One sample of everything: each response, each challenge, and the raw reply that leads to each state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authfsm import responses as r
+from authfsm.protocol import Role, Transition, leads
+from authfsm.signin import SignIn
+from authfsm.states import State
+from authfsm.wire import read
+
+SESSION = "session-" + "s" * 20
+SRP = {"SALT": "0a1b", "SRP_B": "c0ffee", "SECRET_BLOCK": "c2VjcmV0", "USERNAME": "ada"}
+
+PARAMETERS: dict[State, dict[str, str]] = {
+    State.PASSWORD_VERIFIER: {**SRP, "USER_ID_FOR_SRP": "ada"},
+    State.DEVICE_PASSWORD_VERIFIER: {**SRP, "DEVICE_KEY": "device"},
+    State.SMS_MFA: {
+        "CODE_DELIVERY_DELIVERY_MEDIUM": "SMS",
+        "CODE_DELIVERY_DESTINATION": "+********1234",
+        "USER_ID_FOR_SRP": "ada",
+    },
+    State.EMAIL_OTP: {
+        "CODE_DELIVERY_DELIVERY_MEDIUM": "EMAIL",
+        "CODE_DELIVERY_DESTINATION": "a***@e***",
+    },
+    State.SMS_OTP: {
+        "CODE_DELIVERY_DELIVERY_MEDIUM": "SMS",
+        "CODE_DELIVERY_DESTINATION": "+********1234",
+    },
+    State.WEB_AUTHN: {"CREDENTIAL_REQUEST_OPTIONS": '{"challenge": "Zm9v", "rpId": "example.com"}'},
+    State.SOFTWARE_TOKEN_MFA: {"FRIENDLY_DEVICE_NAME": "phone", "USER_ID_FOR_SRP": "ada"},
+    State.SELECT_MFA_TYPE: {
+        "MFAS_CAN_CHOOSE": '["SMS_MFA","SOFTWARE_TOKEN_MFA"]',
+        "USER_ID_FOR_SRP": "ada",
+    },
+    State.MFA_SETUP: {
+        "MFAS_CAN_SETUP": '["SOFTWARE_TOKEN_MFA","EMAIL_OTP"]',
+        "USER_ID_FOR_SRP": "ada",
+    },
+    State.NEW_PASSWORD_REQUIRED: {
+        "requiredAttributes": '["userAttributes.name"]',
+        "userAttributes": '{"email": "ada@example.com"}',
+        "USER_ID_FOR_SRP": "ada",
+    },
+}
+
+RESPONSES: dict[type[r.Response], r.Response] = {
+    type(each): each
+    for each in (
+        r.UserSrpAuth("ada", "beef"),
+        r.UserPasswordAuth("ada", "a password"),
+        r.AdminUserPasswordAuth("ada", "a password"),
+        r.AdminNoSrpAuth("ada"),
+        r.CustomAuth("ada"),
+        r.CustomSrpAuth("ada", "beef"),
+        r.UserAuth("ada"),
+        r.UserAuthWithPassword("ada", "a password"),
+        r.UserAuthWithSrp("ada", "beef"),
+        r.StepUp("ada", ["urn:cognito:loa:3"]),
+        r.SignedUp("ada", "the session of ConfirmSignUp"),
+        r.RefreshTokenAuth("a refresh token"),
+        r.RefreshToken("a refresh token"),
+        r.GetTokensFromRefreshToken("a refresh token"),
+        r.Select("EMAIL_OTP"),
+        r.Password("a password"),
+        r.SrpA("beef"),
+        r.SrpClaim("c2ln", "c2VjcmV0", "Tue Sep 5 07:08:09 UTC 2023"),
+        r.Code("123456"),
+        r.Credential("{}"),
+        r.Answer("42"),
+        r.RawAnswer({"ANSWER": "42"}),
+        r.NewPassword("a new password", {"name": "Ada"}),
+        r.AssociateSoftwareToken(),
+        r.VerifySoftwareToken("123456"),
+        r.CompleteMfaSetup(),
+        r.SetUpEmail("ada@example.com"),
+        r.ConfirmDevice("dmVyaWZpZXI=", "c2FsdA==", "device"),
+        r.UpdateDeviceStatus(device_key="device"),
+        r.RevokeToken(),
+        r.GlobalSignOut(),
+    )
+}
+
+TOKENS = {
+    "AuthenticationResult": {
+        "AccessToken": "an access token",
+        "IdToken": "an id token",
+        "RefreshToken": "a refresh token",
+        "ExpiresIn": 3600,
+        "TokenType": "Bearer",
+    },
+    "ChallengeParameters": {},
+}
+
+
+def challenge(state: State, **more: Any) -> dict[str, Any]:
+    """The raw reply that asks this challenge."""
+    name = "TOMORROWS_CHALLENGE" if state is State.OTHER_CHALLENGE else state.value
+    return {
+        "ChallengeName": name,
+        "Session": SESSION,
+        "ChallengeParameters": PARAMETERS.get(state, {}),
+        **more,
+    }
+
+
+def error(code: str, message: str = "") -> dict[str, Any]:
+    """A refusal, as boto3's ClientError has it."""
+    return {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"RequestId": "r-1"}}
+
+
+BESIDE: dict[type[r.Response], dict[str, Any]] = {
+    r.AssociateSoftwareToken: {"SecretCode": "JBSWY3DPEHPK3PXP", "Session": SESSION + "2"},
+    r.VerifySoftwareToken: {"Status": "SUCCESS", "Session": SESSION + "3"},
+    r.ConfirmDevice: {"UserConfirmationNecessary": False},
+    r.UpdateDeviceStatus: {},
+    r.RevokeToken: {},
+    r.GlobalSignOut: {},
+}
+
+
+def reply(source: State, response: type[r.Response], dest: State) -> dict[str, Any]:
+    """A raw reply to this response, in this state, that leads to `dest` if anything does."""
+    if response in BESIDE and dest in leads(source, response):
+        return BESIDE[response]
+    if dest is State.AUTHENTICATED:
+        return TOKENS
+    if dest is State.FAILED:
+        return error("NotAuthorizedException", "Incorrect username or password.")
+    if (
+        dest is source
+        and source in leads(source, response)
+        and source is not State.CUSTOM_CHALLENGE
+    ):
+        return error("CodeMismatchException")
+    return challenge(dest)
+
+
+def standing(state: State, role: Role | None = None) -> SignIn:
+    """A sign-in that stands in this state, as far along inside it as can be."""
+    signin = SignIn("client", pool_id="eu-west-1_Pool")
+    signin._state = state
+    signin.username = None if state is State.START else "ada"
+    signin.role = role or (Role.FIRST_FACTOR if state is State.EMAIL_OTP else None)
+    if state in {State.START, State.FAILED}:
+        return signin
+    if state is State.AUTHENTICATED:
+        signin.tokens = read(TOKENS, r.Code)  # type: ignore[assignment]  # it is tokens
+        return signin
+    asked = read(challenge(state), r.Code)
+    if state is State.MFA_SETUP:
+        asked = read(BESIDE[r.AssociateSoftwareToken], r.AssociateSoftwareToken, asked=asked)  # type: ignore[arg-type]
+        asked = read(BESIDE[r.VerifySoftwareToken], r.VerifySoftwareToken, asked=asked)  # type: ignore[arg-type]
+    signin.challenge = asked  # type: ignore[assignment]  # it is a challenge
+    return signin
+
+
+def whole(signin: SignIn) -> tuple[Any, ...]:
+    """Everything a sign-in is, for comparing it with itself before and after."""
+    names = [name for name in SignIn.__slots__ if name != "_steps"]
+    return (*(getattr(signin, name) for name in names), signin.history)
+
+
+def named(arrow: Transition) -> str:
+    """An arrow's name, for a test's id."""
+    return f"{arrow.source}-{arrow.response.trigger}-{arrow.dest}"

@@ -1,0 +1,170 @@
+"""The house has floors: a module imports only from floors below it, and foreign libraries by one door each."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import authfsm
+
+HOUSE = Path(authfsm.__file__).parent
+
+FLOORS = [
+    {"states", "secret", "rulings"},
+    {"srp", "errors"},
+    {"responses", "replies"},
+    {"device", "protocol", "settings"},
+    {"evidence", "wire"},
+    {"machine"},
+    {"signin"},
+    {"diagrams", "drivers"},
+    {"local"},
+    {"checks", "notebook"},
+    {"cli", "__init__", "__main__"},
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+DOORS = {
+    "transitions": {"machine"},
+    "boto3": {"drivers", "local/door", "cli"},
+    "botocore": {"drivers", "local/door", "cli"},
+    "graphviz": {"diagrams"},
+    "IPython": {"notebook"},
+    "ipywidgets": {"notebook"},
+    "joserfc": {"local"},
+    "pyotp": {"local", "cli"},
+    "rich": {"cli"},
+    "typer": {"cli"},
+    "srp": {"srp"},
+    "gmpy2": {"srp"},
+}
+
+# What touches the world: randomness, clocks, sockets, files, environment. None below the drivers.
+WORLD = {
+    "os",
+    "time",
+    "socket",
+    "random",
+    "secrets",
+    "subprocess",
+    "threading",
+    "asyncio",
+    "urllib",
+    "http",
+}
+
+
+def modules() -> Iterator[tuple[str, str, ast.Module]]:
+    """Each module: its room, its path from the house, its syntax."""
+    for path in sorted(HOUSE.rglob("*.py")):
+        inside = path.relative_to(HOUSE).with_suffix("")
+        yield inside.parts[0], inside.as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    """Every module that is imported anywhere in this one, inside functions too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from [f"{node.module}.{alias.name}" for alias in node.names]
+
+
+def rooms_of(name: str) -> str | None:
+    """The room of ours that an import enters; None for a foreign one."""
+    parts = name.split(".")
+    if parts[0] != "authfsm":
+        return None
+    return parts[1] if len(parts) > 1 and parts[1] in FLOOR else "__init__"
+
+
+def test_every_room_has_a_floor() -> None:
+    """No module stands outside the house."""
+    assert {room for room, _, _ in modules()} - set(FLOOR) == set()
+
+
+def test_a_module_imports_only_from_floors_below() -> None:
+    """Own floor and floors above are out of bounds, but for a package's own modules and the face."""
+    wrong = [
+        (path, name)
+        for room, path, tree in modules()
+        for name in imports(tree)
+        if (entered := rooms_of(name)) is not None
+        and entered != room
+        and FLOOR[entered] >= FLOOR[room]
+        and room not in FLOORS[-1]
+    ]
+
+    assert wrong == []
+
+
+def test_foreign_libraries_come_in_by_their_doors() -> None:
+    """Transitions in machine.py alone, botocore in the drivers and the pool's door, graphviz in diagrams."""
+    wrong = [
+        (path, name)
+        for room, path, tree in modules()
+        for name in imports(tree)
+        if (allowed := DOORS.get(name.split(".")[0])) is not None
+        and not {room, path} & allowed
+        and not path.startswith(tuple(f"{door}/" for door in allowed))
+    ]
+
+    assert wrong == []
+
+
+def test_the_core_touches_no_world() -> None:
+    """Below the drivers there is no socket, clock, randomness, file or environment."""
+    drivers = FLOOR["drivers"]
+    wrong = [
+        (path, name)
+        for room, path, tree in modules()
+        if FLOOR[room] < drivers
+        for name in imports(tree)
+        if name.split(".")[0] in WORLD
+    ]
+
+    assert wrong == []
+
+
+def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
+    """The embedded pool is an honest witness: it knows nothing of the client, but for `pool.cognito()`."""
+    shared = {"states", "secret", "srp", "protocol", "responses", "local"}
+    wrong = [
+        (path, name)
+        for room, path, tree in modules()
+        if room == "local"
+        for name in imports(tree)
+        if (entered := rooms_of(name)) is not None and entered not in shared
+    ]
+
+    assert {(path, name.rpartition(".")[0]) for path, name in wrong} <= {
+        ("local/pool", "authfsm.drivers.boto")
+    }
+
+
+@pytest.mark.parametrize(
+    "module", ["authfsm", "authfsm.signin", "authfsm.diagrams", "authfsm.machine"]
+)
+def test_an_import_is_light(module: str) -> None:
+    """Neither the face nor the core loads boto3, graphviz or IPython."""
+    code = f"import {module}, sys; print({{'boto3', 'botocore', 'graphviz', 'IPython'}} & set(sys.modules))"
+    seen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603 - our own words
+
+    assert seen.stdout.strip() == "set()"
+
+
+def test_the_face_shows_what_it_says() -> None:
+    """Every public name can be had, is typed for checkers, and a name that is not there is an AttributeError."""
+    tree = ast.parse((HOUSE / "__init__.py").read_text(encoding="utf-8"))
+    typed = {name.rpartition(".")[2] for name in imports(tree) if name.startswith("authfsm.")}
+
+    assert typed == set(authfsm.__all__)
+    assert [name for name in authfsm.__all__ if getattr(authfsm, name, None) is None] == []
+    with pytest.raises(AttributeError):
+        _ = authfsm.nothing

@@ -1,0 +1,343 @@
+"""The machine people embed: transitions' own users' guide applies to it, and its triggers never lie."""
+
+# A test looks at one state again and again: mypy believes that it cannot have changed.
+# mypy: disable-error-code="comparison-overlap"
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from typing import Any
+
+import pytest
+from samples import TOKENS, challenge, error
+from transitions import Machine, MachineError
+from transitions.extensions import GraphMachine
+from transitions.extensions.asyncio import AsyncMachine
+
+from authfsm import responses as r
+from authfsm.errors import OffTheTable, RefusedForNow, RefusedUser, refused
+from authfsm.machine import advance, build
+from authfsm.protocol import PROTOCOL, TRANSITIONS
+from authfsm.responses import RESPONSES, Response
+from authfsm.states import State
+from authfsm.wire.replies import refusal
+
+
+class Page:
+    """Somebody's own model: it writes down what it enters."""
+
+    state: State | str
+
+    def __init__(self) -> None:
+        self.entered: list[str] = []
+
+    def on_enter_SMS_MFA(self, event: Any) -> None:  # noqa: N802 - the name transitions wants
+        """Note that a code is asked for."""
+        self.entered.append(f"{event.transition.source} -> {self.state}")
+
+
+def embedded(**options: Any) -> tuple[Any, Machine]:
+    """A page and its machine."""
+    page: Any = Page()
+    return page, build(page, **options)
+
+
+def test_triggers_take_the_state_they_lead_to() -> None:
+    """Without a driver a trigger takes its outcome, moves, answers True and calls the callbacks."""
+    page, _ = embedded()
+
+    assert page.user_srp_auth(State.PASSWORD_VERIFIER) is True
+    assert page.srp_claim(State.SMS_MFA) is True
+    assert page.code(State.AUTHENTICATED) is True
+
+    assert page.state is State.AUTHENTICATED
+    assert page.entered == ["PASSWORD_VERIFIER -> SMS_MFA"]
+
+
+def test_triggers_take_the_reply_itself() -> None:
+    """Without a driver a trigger takes a boto3 response too: challenge, tokens or error."""
+    page, _ = embedded()
+
+    page.user_srp_auth(challenge(State.PASSWORD_VERIFIER))
+    page.srp_claim(challenge(State.SMS_MFA))
+    page.code(error("CodeMismatchException"))
+    assert page.state is State.SMS_MFA
+    page.code(TOKENS)
+    assert page.state is State.AUTHENTICATED
+    page.global_sign_out({})
+    assert page.state is State.START
+    page.user_password_auth(refusal("NotAuthorizedException", "Incorrect username or password."))
+    assert page.state is State.FAILED
+
+
+def test_a_reply_off_the_table_raises() -> None:
+    """Where transitions would answer False in silence, the machine raises and stays."""
+    page, _ = embedded()
+
+    with pytest.raises(OffTheTable):
+        page.user_srp_auth(State.AUTHENTICATED)
+    with pytest.raises(RefusedForNow):
+        page.user_srp_auth(error("TooManyRequestsException"))
+    with pytest.raises(TypeError, match="takes its reply"):
+        page.user_srp_auth()
+    with pytest.raises(TypeError, match="not int"):
+        page.user_srp_auth(5)
+
+    assert page.state is State.START
+
+
+def test_a_trigger_out_of_place_is_transitions_own_error() -> None:
+    """A response that the state does not take is transitions' MachineError, as in any machine."""
+    page, _ = embedded()
+
+    with pytest.raises(MachineError):
+        page.code(State.AUTHENTICATED)
+    assert page.state is State.START
+
+
+def test_may_asks_without_moving() -> None:
+    """may_... answers whether the state takes the response, or whether that outcome is on the table."""
+    page, _ = embedded()
+
+    assert page.may_user_srp_auth() is True
+    assert page.may_code() is False
+    assert page.may_user_srp_auth(State.PASSWORD_VERIFIER) is True
+    assert page.state is State.START
+
+
+def test_get_triggers_reads_the_table() -> None:
+    """get_triggers names exactly the row's responses, for every state: no back doors."""
+    machine = build()
+
+    for state, answers in PROTOCOL.items():
+        assert set(machine.get_triggers(state)) == {each.trigger for each in answers}
+    assert not hasattr(machine, "to_AUTHENTICATED")
+
+
+def test_it_has_the_tables_arrows_and_no_other() -> None:
+    """The machine's transitions are the table's, one for one."""
+    machine = build()
+    arrows = {
+        (arrow.source, event.name, arrow.dest)
+        for event in machine.events.values()
+        for arrows in event.transitions.values()
+        for arrow in arrows
+    }
+
+    assert arrows == {(a.source.name, a.response.trigger, a.dest.name) for a in TRANSITIONS}
+
+
+def test_own_states_and_triggers() -> None:
+    """Somebody's own states and triggers stand beside the protocol's, before and after it."""
+    page, machine = embedded(states=["TERMS"])
+    machine.add_transition("show_terms", State.AUTHENTICATED, "TERMS")
+    machine.add_transition(
+        "accept", "TERMS", State.AUTHENTICATED, after=lambda event: page.entered.append("yes")
+    )
+
+    page.user_password_auth(State.AUTHENTICATED)
+    page.show_terms()
+    assert page.state == "TERMS"
+    page.accept()
+
+    assert page.state is State.AUTHENTICATED
+    assert page.entered == ["yes"]
+
+
+def test_own_callbacks_are_kept_beside_the_machines() -> None:
+    """prepare_event, after_state_change and transitions that are given come along with ours."""
+    seen: list[str] = []
+    page, _ = embedded(
+        prepare_event=lambda event: seen.append("prepare"),
+        after_state_change=[lambda event: seen.append("after")],
+        transitions=[["give_up", "*", State.FAILED]],
+    )
+
+    page.user_srp_auth(State.PASSWORD_VERIFIER)
+    page.give_up()
+
+    assert page.state is State.FAILED
+    assert seen == ["prepare", "after"] * 2
+
+
+def test_it_pickles() -> None:
+    """A machine and its model survive pickling where they stand, and go on."""
+    machine = build()
+    machine.user_srp_auth(State.PASSWORD_VERIFIER)
+
+    again = pickle.loads(pickle.dumps(machine))  # noqa: S301 - our own
+
+    assert again.state is State.PASSWORD_VERIFIER
+    again.srp_claim(State.AUTHENTICATED)
+    assert (again.state, machine.state) == (State.AUTHENTICATED, State.PASSWORD_VERIFIER)
+
+
+def test_one_machine_drives_many_models() -> None:
+    """Models are added and moved one by one, as transitions' guide has it."""
+    one, two = Page(), Page()
+    machine = build([one, two])
+    any_one: Any = one
+
+    any_one.user_srp_auth(State.PASSWORD_VERIFIER)
+
+    assert (one.state, two.state) == (State.PASSWORD_VERIFIER, State.START)
+    machine.remove_model(two)
+
+
+def test_a_graph_machine_draws_itself() -> None:
+    """GraphMachine works on the table: its picture has every state and trigger, conditions by name."""
+    page, _ = embedded(machine_cls=GraphMachine, graph_engine="mermaid", show_conditions=True)
+    page.user_srp_auth(State.PASSWORD_VERIFIER)
+
+    text = page.get_graph().source
+
+    assert all(state.value in text for state in State)
+    assert "leads_to_PASSWORD_VERIFIER" in text
+
+
+def test_send_event_is_needed() -> None:
+    """send_event=False would blind the guards: refused, in words."""
+    with pytest.raises(ValueError, match="send_event"):
+        build(send_event=False)
+
+
+class Scripted:
+    """A driver that plays a script of outcomes and notes what it was given."""
+
+    def __init__(self, *script: Any) -> None:
+        self.script = list(script)
+        self.given: list[tuple[str, tuple[Any, ...]]] = []
+
+    def __call__(self, response: type[Response], *args: Any, **kwargs: Any) -> Any:
+        """The next outcome, or the next error."""
+        assert not kwargs
+        self.given.append((response.trigger, args))
+        outcome = self.script.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+MISMATCH = refusal("CodeMismatchException", "Invalid code")
+LOCKED = refusal("NotAuthorizedException", "Password attempts exceeded")
+BUSY = refusal("TooManyRequestsException")
+
+
+def test_a_drivers_triggers_carry_the_conversation() -> None:
+    """With a driver a trigger sends once, hears where the reply leads, and moves there."""
+    driver = Scripted(State.PASSWORD_VERIFIER, challenge(State.SMS_MFA), TOKENS)
+    page, _ = embedded(driver=driver)
+
+    page.user_srp_auth("ada", "a password")
+    page.srp_claim()
+    page.code("123456")
+
+    assert page.state is State.AUTHENTICATED
+    assert driver.given == [
+        ("user_srp_auth", ("ada", "a password")),
+        ("srp_claim", ()),
+        ("code", ("123456",)),
+    ]
+
+
+def test_may_never_sends() -> None:
+    """With a driver, asking may_... sends nothing."""
+    driver = Scripted()
+    page, _ = embedded(driver=driver)
+
+    assert page.may_user_srp_auth("ada", "a password") is True
+    assert page.may_code("123456") is False
+    assert driver.given == []
+
+
+def test_a_drivers_refusal_moves_then_raises() -> None:
+    """A wrong code stays and raises; a lock-out fails and raises; throttling raises and moves nothing."""
+    driver = Scripted(
+        State.SMS_MFA,
+        refused(MISMATCH, state=State.SMS_MFA),
+        refused(BUSY, state=State.SMS_MFA),
+        refused(LOCKED, state=State.FAILED),
+    )
+    page, _ = embedded(driver=driver)
+    page.user_password_auth("ada", "a password")
+    entered = list(page.entered)
+
+    with pytest.raises(RefusedUser):
+        page.code("000000")
+    assert page.state is State.SMS_MFA
+    with pytest.raises(RefusedForNow):
+        page.code("000000")
+    assert page.state is State.SMS_MFA
+    with pytest.raises(RefusedForNow):
+        page.code("000000")
+    assert page.state is State.FAILED
+    assert entered == ["START -> SMS_MFA"]
+
+
+def test_an_async_machine_without_a_driver() -> None:
+    """AsyncMachine works on the table as Machine does."""
+
+    async def walk() -> Page:
+        page, _ = embedded(machine_cls=AsyncMachine)
+        await page.user_srp_auth(State.PASSWORD_VERIFIER)
+        assert await page.may_srp_claim() is True
+        await page.srp_claim(State.SMS_MFA)
+        with pytest.raises(OffTheTable):
+            await page.code(State.START)
+        await page.code(TOKENS)
+        done: Page = page
+        return done
+
+    page = asyncio.run(walk())
+
+    assert page.state is State.AUTHENTICATED
+    assert page.entered == ["PASSWORD_VERIFIER -> SMS_MFA"]
+
+
+def test_an_async_machine_with_an_async_driver() -> None:
+    """AsyncMachine awaits a driver that is a coroutine function; refusals are raised after the move."""
+    script = Scripted(
+        State.SMS_MFA, refused(MISMATCH, state=State.SMS_MFA), refused(LOCKED, state=State.FAILED)
+    )
+
+    async def driver(response: type[Response], *args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(0)
+        return script(response, *args, **kwargs)
+
+    async def walk() -> Page:
+        page, _ = embedded(machine_cls=AsyncMachine, driver=driver)
+        await page.user_password_auth("ada", "a password")
+        with pytest.raises(RefusedUser):
+            await page.code("000000")
+        assert page.state is State.SMS_MFA
+        with pytest.raises(RefusedForNow):
+            await page.code("000000")
+        done: Page = page
+        return done
+
+    assert asyncio.run(walk()).state is State.FAILED
+
+
+def test_the_shared_machine_moves_any_object() -> None:
+    """advance() moves whatever has a _state, registers nothing on it, and refuses what is off the table."""
+
+    class Weightless:
+        __slots__ = ("_state",)
+
+        def __init__(self) -> None:
+            self._state = State.START
+
+    one = Weightless()
+    advance(one, r.UserSrpAuth, State.PASSWORD_VERIFIER)
+    assert one._state is State.PASSWORD_VERIFIER
+
+    with pytest.raises(OffTheTable):
+        advance(one, r.SrpClaim, State.SELECT_CHALLENGE)
+    assert one._state is State.PASSWORD_VERIFIER
+
+
+def test_trigger_names_are_snake_case_responses() -> None:
+    """Triggers are the responses' names: user_srp_auth, srp_claim, code."""
+    assert {"user_srp_auth", "srp_claim", "code", "new_password", "srp_a"} <= set(RESPONSES)
+    assert RESPONSES["get_tokens_from_refresh_token"] is r.GetTokensFromRefreshToken

@@ -1,0 +1,227 @@
+"""The table is complete, and everything that hangs on it hangs on the same keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import botocore.session
+import pytest
+
+from authfsm.evidence import confidence, evidence
+from authfsm.protocol import CHOICE, NEEDS, PROTOCOL, TRANSITIONS, leads, may_fail, reachable
+from authfsm.replies import CHALLENGE_OF
+from authfsm.responses import RESPONSES, GetTokensFromRefreshToken
+from authfsm.rulings import RULINGS, UNKNOWN, Fault, Ruling, rule
+from authfsm.states import CHALLENGES, OURS, State
+from authfsm.wire import READERS, WRITERS
+from authfsm.wire.requests import Begin, Respond
+
+PAIRS = {(source, response) for source, answers in PROTOCOL.items() for response in answers}
+COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
+
+
+def test_every_challenge_name_is_a_state() -> None:
+    """The states are AWS's own enumeration of challenge names, and four words of ours."""
+    assert set(COGNITO.shape_for("ChallengeNameType").enum) == {state.value for state in CHALLENGES}
+    assert set(State) - set(CHALLENGES) == set(OURS)
+
+
+def test_every_flow_begins_somewhere() -> None:
+    """Each AuthFlow of AWS's enumeration is begun by some response, and by none outside START."""
+    flows = {each.auth_flow for each in PROTOCOL[State.START]} - {None}
+
+    assert set(COGNITO.shape_for("AuthFlowType").enum) == flows
+    assert GetTokensFromRefreshToken in PROTOCOL[State.START]
+
+
+def test_every_state_has_a_row() -> None:
+    """Each state has a row, the ended one an empty row of its own."""
+    assert set(PROTOCOL) == set(State)
+    assert PROTOCOL[State.FAILED] == {}
+
+
+def test_every_response_is_taken_somewhere() -> None:
+    """No response is without a state that takes it."""
+    assert {response for _, response in PAIRS} == set(RESPONSES.values())
+
+
+def test_every_state_is_reachable_and_can_end() -> None:
+    """Each state can be reached from START, and tokens can be reached from it."""
+    assert reachable(State.START) == set(State) - {State.FAILED}
+    assert all(State.AUTHENTICATED in reachable(s) for s in State if s is not State.FAILED)
+
+
+def test_writers_hang_on_the_table() -> None:
+    """The codec of requests has the table's own keys."""
+    assert set(WRITERS) == PAIRS
+
+
+def test_readers_hang_on_the_states() -> None:
+    """The codec of replies, and the challenge classes, have the challenges' own keys."""
+    challenges = {*CHALLENGES, State.OTHER_CHALLENGE}
+
+    assert set(READERS) == challenges
+    assert set(CHALLENGE_OF) == challenges
+
+
+def test_a_device_key_goes_where_it_can_be_dropped() -> None:
+    """Wherever DEVICE_KEY is sent beside an answer, a stale one leaves the sign-in where it is."""
+    carrying = {
+        pair
+        for pair, writer in WRITERS.items()
+        if isinstance(writer, (Begin, Respond)) and writer.device
+    }
+    device_states = {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
+    stuck = {
+        (source, response.__name__)
+        for source, response in carrying
+        if source not in leads(source, response) and source not in device_states
+    }
+
+    assert stuck == set()
+
+
+def test_needs_are_about_pairs_of_the_table() -> None:
+    """What must have happened before is asked only of responses that the table has."""
+    assert set(NEEDS) <= PAIRS
+
+
+def test_a_choice_is_left_as_it_was_made() -> None:
+    """Leaving WEB_AUTHN, EMAIL_OTP or SMS_OTP takes what SELECT_CHALLENGE takes."""
+    for state in (State.WEB_AUTHN, State.EMAIL_OTP, State.SMS_OTP):
+        assert set(CHOICE) <= set(PROTOCOL[state])
+
+
+def test_no_new_password_after_a_second_factor() -> None:
+    """A second factor never leads to NEW_PASSWORD_REQUIRED: the new password is asked before it."""
+    for state in (State.SMS_MFA, State.SOFTWARE_TOKEN_MFA):
+        assert State.NEW_PASSWORD_REQUIRED not in reachable(state) - reachable(
+            State.CUSTOM_CHALLENGE
+        )
+        assert all(State.NEW_PASSWORD_REQUIRED not in dests for dests in PROTOCOL[state].values())
+
+
+def test_no_custom_challenge_from_a_plain_password() -> None:
+    """USER_PASSWORD_AUTH and USER_AUTH with a password lead to no CUSTOM_CHALLENGE."""
+    for trigger in ("user_password_auth", "user_auth_with_password"):
+        assert State.CUSTOM_CHALLENGE not in leads(State.START, RESPONSES[trigger])
+
+
+def test_evidence_is_complete() -> None:
+    """Each arrow has at least one reason to be believed, with its source."""
+    assert [
+        arrow for arrow in TRANSITIONS if not all(e.source for e in evidence(arrow) or [])
+    ] == []
+    assert all(evidence(arrow) for arrow in TRANSITIONS)
+
+
+def test_evidence_has_no_arrow_of_its_own() -> None:
+    """The evidence speaks of no arrow that the table does not have."""
+    from authfsm.evidence import _rows  # noqa: PLC0415 - the raw rows are no one else's business
+
+    known = {(a.source.name, a.response.__name__, a.dest.name) for a in TRANSITIONS}
+    strange = {key for key, _ in _rows() if "*" not in key} - known
+
+    assert strange == set()
+
+
+def test_the_common_ways_are_well_known() -> None:
+    """The arrows that nearly every sign-in takes do not rest on thin evidence."""
+    common = {
+        ("START", "user_srp_auth", "PASSWORD_VERIFIER"),
+        ("PASSWORD_VERIFIER", "srp_claim", "AUTHENTICATED"),
+        ("PASSWORD_VERIFIER", "srp_claim", "SMS_MFA"),
+        ("SMS_MFA", "code", "AUTHENTICATED"),
+        ("SOFTWARE_TOKEN_MFA", "code", "AUTHENTICATED"),
+        ("DEVICE_SRP_AUTH", "srp_a", "DEVICE_PASSWORD_VERIFIER"),
+    }
+    thin = {
+        key
+        for arrow in TRANSITIONS
+        if (key := (arrow.source.value, arrow.response.trigger, arrow.dest.value)) in common
+        and confidence(arrow).thin
+    }
+
+    assert thin == set()
+
+
+OPERATIONS = [
+    "InitiateAuth",
+    "RespondToAuthChallenge",
+    "AdminInitiateAuth",
+    "AdminRespondToAuthChallenge",
+    "AssociateSoftwareToken",
+    "VerifySoftwareToken",
+    "GetTokensFromRefreshToken",
+    "ConfirmDevice",
+    "UpdateDeviceStatus",
+    "RevokeToken",
+    "GlobalSignOut",
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_error_of_an_operation_has_a_ruling(operation: str) -> None:
+    """Each error that AWS's model lists for the operation is in the table of rulings."""
+    errors = {shape.name for shape in COGNITO.operation_model(operation).error_shapes}
+
+    assert errors - set(RULINGS) == set()
+
+
+def test_every_ruled_error_has_a_row_for_any_message() -> None:
+    """No message leaves an error of the table without a ruling."""
+    assert [code for code, rows in RULINGS.items() if "" not in rows] == []
+
+
+@pytest.mark.parametrize(
+    ("message", "ruling", "fault"),
+    [
+        ("Incorrect username or password.", Ruling.START_AGAIN, Fault.USER),
+        ("Password attempts exceeded", Ruling.WAIT_OUT, Fault.TIME),
+        ("Invalid session for the user, session is expired.", Ruling.START_AGAIN, Fault.TIME),
+        (
+            "Invalid session for the user, session can only be used once.",
+            Ruling.START_AGAIN,
+            Fault.CALLER,
+        ),
+        ("Invalid session for the user.", Ruling.START_AGAIN, Fault.CALLER),
+        ("Invalid session provided for the user.", Ruling.START_AGAIN, Fault.CALLER),
+        ("User is disabled.", Ruling.GIVE_UP, Fault.OPERATOR),
+        ("Unable to verify secret hash for client 1example", Ruling.MEND, Fault.CALLER),
+        (
+            "Client 1example is configured with secret but SECRET_HASH was not received",
+            Ruling.MEND,
+            Fault.CALLER,
+        ),
+        ("Invalid Refresh Token.", Ruling.START_AGAIN, Fault.TIME),
+        ("Refresh Token has been revoked", Ruling.START_AGAIN, Fault.TIME),
+        ("whatever a Lambda says", Ruling.START_AGAIN, Fault.USER),
+    ],
+)
+def test_not_authorized_is_sorted_by_its_message(
+    message: str, ruling: Ruling, fault: Fault
+) -> None:
+    """NotAuthorizedException says a dozen things; the message tells which."""
+    row = rule("NotAuthorizedException", message)
+
+    assert (row.ruling, row.fault) == (ruling, fault)
+
+
+def test_a_forgotten_device_is_not_a_missing_pool() -> None:
+    """ResourceNotFoundException drops the device for one message, and blames the settings for others."""
+    assert rule("ResourceNotFoundException", "Device does not exist.").ruling is Ruling.DROP_DEVICE
+    assert (
+        rule("ResourceNotFoundException", "User pool eu-west-1_x does not exist.").ruling
+        is Ruling.MEND
+    )
+
+
+def test_an_unheard_of_error_is_the_services() -> None:
+    """An error that no table knows ends the attempt, and is nobody's fault here."""
+    assert rule("TomorrowException", "?") == UNKNOWN
+    assert UNKNOWN.fault is Fault.SERVICE
+
+
+def test_only_ended_states_cannot_fail() -> None:
+    """A refusal can end an attempt anywhere but where it has ended."""
+    assert {s for s in State if not may_fail(s)} == {State.AUTHENTICATED, State.FAILED}

@@ -1,0 +1,241 @@
+"""Secrets are never shown: planted in every place, they are searched for in everything printed."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import pickle
+import traceback
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import RESPONSES, challenge, standing
+
+from authfsm import responses as r
+from authfsm.device import Device
+from authfsm.errors import AuthfsmError, BadField, OutOfTurn, WrongResponse, refused
+from authfsm.secret import MASK, Secret, revealed, secret
+from authfsm.signin import SignIn
+from authfsm.states import State
+
+PLANTED = "pl4nted-s3cret"
+
+
+def shown(thing: object) -> str:
+    """Everything that can be printed of a thing."""
+    return (
+        f"{thing!r} {thing!s} {thing:}"
+        if type(thing).__format__ is object.__format__
+        else f"{thing!r} {thing!s} {thing}"
+    )
+
+
+@given(value=st.text(min_size=4) | st.binary(min_size=4) | st.integers(min_value=10**6))
+def test_a_secret_shows_only_its_mask(value: str | bytes | int) -> None:
+    """repr, str, format and f-strings show the mask, whatever is inside; reveal() gives it back."""
+    hidden: Secret[Any] = Secret(value)
+
+    assert {repr(hidden), str(hidden), f"{hidden}", format(hidden), "%s" % hidden} == {MASK}  # noqa: UP031 - that way too
+    assert hidden.reveal() == value
+    assert bool(hidden) is bool(value)
+
+
+def test_a_secret_compares_with_its_like() -> None:
+    """Secrets compare by value with secrets, never with what is in the open."""
+    assert Secret("a") == Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+    assert Secret("1") != Secret(1)
+    assert Secret("1") != Secret(b"1")
+    assert len({Secret("a"), Secret("a"), secret(Secret("a"))}) == 1
+
+
+def test_a_secret_neither_changes_nor_travels() -> None:
+    """It cannot be changed or pickled; copies are itself."""
+    hidden = Secret(PLANTED)
+
+    with pytest.raises(AttributeError):
+        hidden._value = "x"
+    with pytest.raises(AttributeError):
+        del hidden._value
+    with pytest.raises(TypeError, match="never pickled"):
+        pickle.dumps(hidden)
+    assert copy.copy(hidden) is copy.deepcopy(hidden) is hidden
+    assert not hasattr(hidden, "__dict__")
+
+
+def test_revealed_unwraps_only_secrets() -> None:
+    """revealed() opens nested secrets and leaves the rest."""
+    assert revealed({"a": Secret("x"), "b": [Secret("y"), 1], "c": {"d": Secret("z")}}) == {
+        "a": "x",
+        "b": ["y", 1],
+        "c": {"d": "z"},
+    }
+
+
+def planted() -> list[r.Response]:
+    """Every response that carries a secret, with one planted."""
+    return [
+        r.UserPasswordAuth("ada", PLANTED),
+        r.AdminUserPasswordAuth("ada", PLANTED),
+        r.AdminNoSrpAuth("ada", PLANTED),
+        r.UserAuthWithPassword("ada", PLANTED),
+        r.StepUp("ada", ["loa"], PLANTED),
+        r.SignedUp("ada", PLANTED),
+        r.RefreshTokenAuth(PLANTED),
+        r.GetTokensFromRefreshToken(PLANTED),
+        r.Password(PLANTED),
+        r.SrpClaim(PLANTED, PLANTED, "Tue Sep 5 07:08:09 UTC 2023"),
+        r.Code(PLANTED),
+        r.Credential(PLANTED),
+        r.Answer(PLANTED),
+        r.RawAnswer({"ANSWER": PLANTED}),
+        r.NewPassword(PLANTED, {"secret_question": PLANTED}),
+        r.VerifySoftwareToken(PLANTED),
+        r.ConfirmDevice(PLANTED, PLANTED, "device"),
+        r.SetUpEmail(PLANTED),
+    ]
+
+
+@pytest.mark.parametrize("response", planted(), ids=lambda each: each.trigger)
+def test_responses_and_requests_hide_what_they_carry(response: r.Response) -> None:
+    """No response and no request shows a secret; only reveal() does."""
+    signin = standing(_takers(type(response))[0])
+    signin.client_secret = Secret(PLANTED)
+    signin.username = signin.username or "ada"
+
+    request = signin.send(response)
+
+    assert PLANTED not in shown(response) + shown(request) + shown(signin)
+    assert PLANTED in str(request.reveal())
+
+
+def _takers(kind: type[r.Response]) -> list[State]:
+    return [state for state in State if kind in standing(state).accepts]
+
+
+def test_nothing_of_a_sign_in_shows_a_secret() -> None:
+    """SignIn, challenge, tokens, history, device and refusal: planted secrets stay inside."""
+    signin = SignIn(
+        "client",
+        pool_id="eu-west-1_Pool",
+        client_secret=PLANTED,
+        device=Device("device", "group", PLANTED),
+    )
+    things: list[object] = [signin.device]
+    signin.send(r.UserPasswordAuth("ada", PLANTED))
+    signin.receive({**challenge(State.MFA_SETUP), "Session": PLANTED})
+    things += [signin.challenge, signin.session]
+    signin.send(r.AssociateSoftwareToken())
+    signin.receive({"SecretCode": PLANTED, "Session": PLANTED})
+    things += [signin.challenge]
+    signin.send(r.VerifySoftwareToken(PLANTED))
+    signin.receive(
+        {"Error": {"Code": "EnableSoftwareTokenMFAException", "Message": f"not {PLANTED}"}}
+    )
+    things += [signin.refusal, signin.history]
+    signin.send(r.VerifySoftwareToken(PLANTED))
+    signin.receive({"Status": "SUCCESS", "Session": PLANTED})
+    signin.send(r.CompleteMfaSetup())
+    tokens = {"AccessToken": PLANTED, "IdToken": PLANTED, "RefreshToken": PLANTED}
+    signin.receive({"AuthenticationResult": tokens})
+    things += [signin.tokens, signin]
+
+    assert [thing for thing in things if PLANTED in shown(thing)] == []
+
+
+def test_a_service_that_echoes_a_secret_is_blotted() -> None:
+    """A refusal's message that quotes password, code or session is stored without it."""
+    signin = standing(State.SMS_MFA)
+    signin.send(r.Code(PLANTED))
+    session = signin.session
+    assert session is not None
+    echo = f"code {PLANTED} in session {session.reveal()} is wrong"
+
+    signin.receive({"Error": {"Code": "CodeMismatchException", "Message": echo}})
+
+    assert signin.refusal is not None
+    assert signin.refusal.message == f"code {MASK} in session {MASK} is wrong"
+
+
+def errors() -> list[AuthfsmError]:
+    """One of each error that has met a secret."""
+    found: list[AuthfsmError] = []
+    for provoke in (
+        lambda: r.Code(PLANTED.encode()),  # type: ignore[arg-type]
+        lambda: r.UserSrpAuth("ada", PLANTED),
+        lambda: standing(State.SMS_MFA).send(r.Password(PLANTED)),
+        lambda: standing(State.SMS_MFA).receive({"Session": PLANTED}),
+    ):
+        try:
+            provoke()
+        except AuthfsmError as error:
+            found.append(error)
+    for raw in (
+        {"ChallengeName": PLANTED},
+        {"Session": PLANTED, "ChallengeName": 5},
+        {PLANTED: PLANTED},
+    ):
+        signin = standing(State.SMS_MFA)
+        signin.send(r.Code(PLANTED))
+        try:
+            signin.receive(raw)
+        except AuthfsmError as error:
+            found.append(error)
+    return found
+
+
+def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    """str, repr, pickle and traceback of each error, and whatever was logged, are free of secrets."""
+    caplog.set_level(logging.DEBUG)
+    found = errors()
+    text = "".join(
+        f"{error!r}{error}{traceback.format_exception(error)}{pickle.dumps(error)!r}"
+        for error in found
+    )
+
+    assert [type(error) for error in found[:4]] == [BadField, BadField, WrongResponse, OutOfTurn]
+    assert len(found) == 7
+    # The lines of this file are in the tracebacks: what they quote is the name, not the value.
+    assert PLANTED not in text
+    assert PLANTED not in caplog.text
+
+
+def test_errors_travel() -> None:
+    """Errors pickle with their facts, so that another process can read them."""
+    from authfsm.wire.replies import refusal  # noqa: PLC0415 - only here
+
+    error = refused(
+        refusal("NotAuthorizedException", "Password attempts exceeded"), state=State.FAILED
+    )
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+
+    assert (type(again), str(again), again.state, again.ruling) == (
+        type(error),
+        str(error),
+        State.FAILED,
+        error.ruling,
+    )
+    assert again.refusal == error.refusal
+    assert not again.survives
+
+
+def test_every_secret_field_is_a_secret() -> None:
+    """No response keeps a password, code, token, session or credential in the open."""
+    open_names = {
+        (kind.__name__, name)
+        for kind, sample in RESPONSES.items()
+        for name in (
+            "password",
+            "code",
+            "session",
+            "refresh_token",
+            "access_token",
+            "credential",
+            "answer",
+        )
+        if isinstance(getattr(sample, name, None), str) and kind is not r.Select
+    }
+
+    assert open_names == set()

@@ -1,0 +1,770 @@
+"""The sign-in without I/O: conversations narrated, the whole state asserted after each step."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import (
+    BESIDE,
+    PARAMETERS,
+    RESPONSES,
+    SESSION,
+    TOKENS,
+    challenge,
+    error,
+    reply,
+    standing,
+    whole,
+)
+
+from authfsm import responses as r
+from authfsm import srp
+from authfsm.device import Device
+from authfsm.errors import BadField, MalformedReply, OffTheTable, OutOfTurn, WrongResponse
+from authfsm.protocol import PROTOCOL, Role
+from authfsm.replies import (
+    CustomChallenge,
+    DevicePasswordVerifier,
+    EmailOtp,
+    MfaSetup,
+    NewDevice,
+    NewPasswordRequired,
+    OtherChallenge,
+    PasswordVerifier,
+    Refusal,
+    SelectChallenge,
+    SelectMfaType,
+    SmsMfa,
+    SoftwareTokenMfa,
+    Tokens,
+    WebAuthn,
+)
+from authfsm.rulings import Fault, Ruling
+from authfsm.secret import Secret
+from authfsm.signin import SignIn, Step
+from authfsm.states import State
+
+NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
+
+
+def test_srp_then_sms() -> None:
+    """USER_SRP_AUTH, the proof, a wrong code, the right one: requests, states and history to the letter."""
+    signin = SignIn("client", pool_id="eu-west-1_Pool")
+    pair = srp.ephemeral(bytes(range(32)))
+
+    request = signin.send(r.UserSrpAuth("ada@example.com", pair.SRP_A))
+    assert (request.operation, request.method) == ("InitiateAuth", "initiate_auth")
+    assert request.reveal() == {
+        "AuthFlow": "USER_SRP_AUTH",
+        "ClientId": "client",
+        "AuthParameters": {"USERNAME": "ada@example.com", "SRP_A": pair.SRP_A},
+    }
+    assert (signin.state, signin.awaiting) == (State.START, r.UserSrpAuth)
+
+    asked = {**challenge(State.PASSWORD_VERIFIER), "Session": None}
+    assert signin.receive(asked, at=NOON) is State.PASSWORD_VERIFIER
+    assert isinstance(signin.challenge, PasswordVerifier)
+    assert (signin.session, signin.username, signin.role) == (None, "ada", Role.FIRST_FACTOR)
+    assert signin.accepts == {r.SrpClaim}
+    assert not signin.password_proved
+
+    claim = signin.prove(pair, NOON, "a password")
+    assert claim.timestamp == "Thu Nov 5 12:00:00 UTC 2026"
+    sent = signin.send(claim).reveal()
+    assert sent == {
+        "ClientId": "client",
+        "ChallengeName": "PASSWORD_VERIFIER",
+        "ChallengeResponses": {
+            "USERNAME": "ada",
+            "PASSWORD_CLAIM_SIGNATURE": claim.signature.reveal(),
+            "PASSWORD_CLAIM_SECRET_BLOCK": "c2VjcmV0",
+            "TIMESTAMP": "Thu Nov 5 12:00:00 UTC 2026",
+        },
+    }
+
+    assert signin.receive(challenge(State.SMS_MFA), at=NOON) is State.SMS_MFA
+    assert isinstance(signin.challenge, SmsMfa)
+    assert (signin.challenge.medium, signin.challenge.destination) == ("SMS", "+********1234")
+    assert signin.password_proved
+    assert signin.role is Role.SECOND_FACTOR
+
+    assert signin.send(r.Code("000000")).reveal() == {
+        "ClientId": "client",
+        "ChallengeName": "SMS_MFA",
+        "Session": SESSION,
+        "ChallengeResponses": {"USERNAME": "ada", "SMS_MFA_CODE": "000000"},
+    }
+    assert signin.receive(error("CodeMismatchException", "Invalid code"), at=NOON) is State.SMS_MFA
+    assert signin.refusal == Refusal(
+        "CodeMismatchException",
+        "Invalid code",
+        ruling=Ruling.TRY_AGAIN,
+        fault=Fault.USER,
+        request_id="r-1",
+    )
+    assert signin.session == Secret(SESSION)
+
+    signin.send(r.Code("123456"))
+    assert signin.receive(TOKENS, at=NOON) is State.AUTHENTICATED
+    assert signin.tokens == Tokens(
+        access_token=Secret("an access token"),
+        id_token=Secret("an id token"),
+        refresh_token=Secret("a refresh token"),
+        expires_in=3600,
+        token_type="Bearer",
+    )
+    assert (signin.challenge, signin.session, signin.refusal, signin.done) == (
+        None,
+        None,
+        None,
+        True,
+    )
+    S = State  # noqa: N806 - one letter for a table
+    assert signin.history == (
+        Step(1, S.START, r.UserSrpAuth, S.PASSWORD_VERIFIER, Role.FIRST_FACTOR, at=NOON),
+        Step(2, S.PASSWORD_VERIFIER, r.SrpClaim, S.SMS_MFA, Role.SECOND_FACTOR, at=NOON),
+        Step(
+            3, S.SMS_MFA, r.Code, S.SMS_MFA, Role.SECOND_FACTOR,
+            Ruling.TRY_AGAIN, "CodeMismatchException", at=NOON,
+        ),
+        Step(4, S.SMS_MFA, r.Code, S.AUTHENTICATED, at=NOON),
+    )  # fmt: skip
+
+
+def test_totp_enrolment_hands_the_session_over() -> None:
+    """Associate, verify and the closing answer are one request each, each with the newest session."""
+    signin = standing(State.START)
+    signin.send(r.UserPasswordAuth("ada", "a password"))
+    signin.receive(challenge(State.MFA_SETUP))
+    assert isinstance(signin.challenge, MfaSetup)
+    assert signin.challenge.choices == ("SOFTWARE_TOKEN_MFA", "EMAIL_OTP")
+    assert signin.accepts == {r.AssociateSoftwareToken, r.SetUpEmail}
+
+    with pytest.raises(WrongResponse, match="before AssociateSoftwareToken"):
+        signin.send(r.VerifySoftwareToken("123456"))
+
+    request = signin.send(r.AssociateSoftwareToken())
+    assert (request.operation, request.reveal()) == ("AssociateSoftwareToken", {"Session": SESSION})
+    signin.receive({"SecretCode": "JBSWY3DPEHPK3PXP", "Session": "second session"})
+    assert signin.challenge.secret_code == Secret("JBSWY3DPEHPK3PXP")
+    assert signin.accepts == {r.AssociateSoftwareToken, r.VerifySoftwareToken, r.SetUpEmail}
+
+    for refused in (
+        error("EnableSoftwareTokenMFAException"),
+        {"Status": "ERROR", "Session": "odd"},
+    ):
+        signin.send(r.VerifySoftwareToken("000000"))
+        assert signin.receive(refused) is State.MFA_SETUP
+        assert signin.refusal is not None
+        assert signin.refusal.ruling is Ruling.TRY_AGAIN
+        assert signin.session == Secret("second session")
+
+    request = signin.send(r.VerifySoftwareToken("123456", "phone"))
+    assert request.operation == "VerifySoftwareToken"
+    assert request.reveal() == {
+        "Session": "second session",
+        "UserCode": "123456",
+        "FriendlyDeviceName": "phone",
+    }
+    signin.receive({"Status": "SUCCESS", "Session": "third session"})
+    assert r.CompleteMfaSetup in signin.accepts
+
+    assert signin.send(r.CompleteMfaSetup()).reveal() == {
+        "ClientId": "client",
+        "ChallengeName": "MFA_SETUP",
+        "Session": "third session",
+        "ChallengeResponses": {"USERNAME": "ada"},
+    }
+    assert signin.receive(TOKENS) is State.AUTHENTICATED
+
+
+def test_the_secret_hash_follows_the_username() -> None:
+    """USERNAME becomes USER_ID_FOR_SRP after an alias, and SECRET_HASH is recomputed over it."""
+    signin = SignIn("client", pool_id="eu-west-1_Pool", client_secret="a client secret")
+
+    first = signin.send(r.UserSrpAuth("ada@example.com", "beef")).reveal()["AuthParameters"]
+    assert first["SECRET_HASH"] == srp.secret_hash("ada@example.com", "client", "a client secret")
+
+    signin.receive(challenge(State.PASSWORD_VERIFIER))
+    second = signin.send(RESPONSES[r.SrpClaim]).reveal()["ChallengeResponses"]
+    assert second["USERNAME"] == "ada"
+    assert second["SECRET_HASH"] == srp.secret_hash("ada", "client", "a client secret")
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_a_choice_can_be_answered_under_the_factors_own_name(direct: bool) -> None:  # noqa: FBT001 - a test's case
+    """SELECT_CHALLENGE is answered as itself, or as PASSWORD and PASSWORD_SRP: Cognito takes both."""
+    sent = []
+    for response in (r.Password("a password", direct=direct), r.SrpA("beef", direct=direct)):
+        request = standing(State.SELECT_CHALLENGE).send(response).reveal()
+        sent.append((request["ChallengeName"], request["ChallengeResponses"]))
+
+    if direct:
+        assert sent == [
+            ("PASSWORD", {"USERNAME": "ada", "PASSWORD": "a password"}),
+            ("PASSWORD_SRP", {"USERNAME": "ada", "SRP_A": "beef"}),
+        ]
+    else:
+        assert sent == [
+            (
+                "SELECT_CHALLENGE",
+                {"USERNAME": "ada", "ANSWER": "PASSWORD", "PASSWORD": "a password"},
+            ),
+            ("SELECT_CHALLENGE", {"USERNAME": "ada", "ANSWER": "PASSWORD_SRP", "SRP_A": "beef"}),
+        ]
+
+
+def test_a_first_factor_is_left_by_a_new_choice() -> None:
+    """From WEB_AUTHN, EMAIL_OTP and SMS_OTP another first factor can be chosen on the same session."""
+    for state in (State.WEB_AUTHN, State.EMAIL_OTP, State.SMS_OTP):
+        signin = standing(state)
+        signin.flow = "USER_AUTH"
+
+        request = signin.send(r.Select("SMS_OTP")).reveal()
+
+        assert (request["ChallengeName"], request["Session"]) == ("SELECT_CHALLENGE", SESSION)
+        assert request["ChallengeResponses"] == {"USERNAME": "ada", "ANSWER": "SMS_OTP"}
+        assert signin.receive(challenge(State.SMS_OTP)) is State.SMS_OTP
+
+
+def email_otp_after(*steps: tuple[r.Response, dict[str, Any]]) -> SignIn:
+    """A sign-in that these steps have brought to EMAIL_OTP."""
+    signin = SignIn("client", pool_id="eu-west-1_Pool")
+    for response, raw in steps:
+        signin.send(response)
+        signin.receive(raw)
+    assert signin.state is State.EMAIL_OTP
+    return signin
+
+
+EMAIL = challenge(State.EMAIL_OTP)
+
+
+@pytest.mark.parametrize(
+    ("role", "steps"),
+    [
+        (Role.FIRST_FACTOR, [(r.UserAuth("ada", "EMAIL_OTP"), EMAIL)]),
+        (
+            Role.FIRST_FACTOR,
+            [
+                (r.UserAuth("ada"), challenge(State.SELECT_CHALLENGE)),
+                (r.Select("EMAIL_OTP"), EMAIL),
+            ],
+        ),
+        (
+            Role.FIRST_FACTOR,
+            [
+                (r.UserAuth("ada"), challenge(State.SMS_OTP)),
+                (r.Select("EMAIL_OTP"), EMAIL),
+            ],
+        ),
+        (Role.SECOND_FACTOR, [(r.UserPasswordAuth("ada", "a password"), EMAIL)]),
+        (Role.SECOND_FACTOR, [(r.UserAuthWithPassword("ada", "a password"), EMAIL)]),
+        (
+            Role.SECOND_FACTOR,
+            [
+                (r.UserAuth("ada"), challenge(State.SELECT_CHALLENGE)),
+                (r.Password("a password"), EMAIL),
+            ],
+        ),
+        (
+            Role.SECOND_FACTOR,
+            [
+                (r.UserPasswordAuth("ada", "a password"), challenge(State.SELECT_MFA_TYPE)),
+                (r.Select("EMAIL_OTP"), EMAIL),
+            ],
+        ),
+        (
+            Role.SECOND_FACTOR,
+            [
+                (r.UserPasswordAuth("ada", "a password"), challenge(State.MFA_SETUP)),
+                (r.SetUpEmail("ada@example.com"), EMAIL),
+            ],
+        ),
+        (Role.SECOND_FACTOR, [(r.StepUp("ada", ["loa:2"], "an access token"), EMAIL)]),
+        (
+            Role.SECOND_FACTOR,
+            [(r.UserAuth("ada"), challenge(State.SMS_OTP)), (r.Code("12345678"), EMAIL)],
+        ),
+    ],
+)
+def test_the_path_tells_the_two_email_otps_apart(
+    role: Role, steps: list[tuple[r.Response, dict[str, Any]]]
+) -> None:
+    """EMAIL_OTP is a first factor until a password has been proved, or a second factor chosen."""
+    signin = email_otp_after(*steps)
+
+    assert signin.role is role
+    assert (r.Select in signin.accepts) is (role is Role.FIRST_FACTOR)
+
+
+def test_challenges_are_parsed_and_keep_what_is_unknown() -> None:
+    """Parameters become typed facts; keys that nobody knows stay."""
+    more = {"ChallengeParameters": {**PARAMETERS[State.NEW_PASSWORD_REQUIRED], "TOMORROW": "yes"}}
+    for state, kind, facts in (
+        (
+            State.NEW_PASSWORD_REQUIRED,
+            NewPasswordRequired,
+            {"required_attributes": ("name",), "user_attributes": {"email": "ada@example.com"}},
+        ),
+        (State.SELECT_MFA_TYPE, SelectMfaType, {"choices": ("SMS_MFA", "SOFTWARE_TOKEN_MFA")}),
+        (State.SOFTWARE_TOKEN_MFA, SoftwareTokenMfa, {"friendly_device_name": "phone"}),
+        (
+            State.WEB_AUTHN,
+            WebAuthn,
+            {"request_options": {"challenge": "Zm9v", "rpId": "example.com"}},
+        ),
+        (State.EMAIL_OTP, EmailOtp, {"medium": "EMAIL", "destination": "a***@e***"}),
+        (State.DEVICE_PASSWORD_VERIFIER, DevicePasswordVerifier, {"salt": 0xA1B, "B": 0xC0FFEE}),
+    ):
+        signin = standing(State.CUSTOM_CHALLENGE)
+        signin.send(r.Answer("42"))
+        signin.receive(
+            {**challenge(state), **(more if state is State.NEW_PASSWORD_REQUIRED else {})}
+        )
+        asked = signin.challenge
+
+        assert isinstance(asked, kind)
+        assert {name: getattr(asked, name) for name in facts} == facts
+        if state is State.NEW_PASSWORD_REQUIRED:
+            assert asked.parameters["TOMORROW"] == "yes"
+
+
+def test_mfas_can_select_is_read_too() -> None:
+    """One page of AWS's spells MFAS_CAN_CHOOSE as MFAS_CAN_SELECT; both are read."""
+    signin = standing(State.START)
+    signin.send(r.UserPasswordAuth("ada", "a password"))
+    signin.receive(
+        {
+            **challenge(State.SELECT_MFA_TYPE),
+            "ChallengeParameters": {"MFAS_CAN_SELECT": '["SMS_MFA"]'},
+        }
+    )
+
+    assert isinstance(signin.challenge, SelectMfaType)
+    assert signin.challenge.choices == ("SMS_MFA",)
+
+
+def test_available_challenges_come_with_any_challenge() -> None:
+    """AvailableChallenges is kept wherever it comes, beside a direct EMAIL_OTP too."""
+    for state, kind in ((State.SELECT_CHALLENGE, SelectChallenge), (State.EMAIL_OTP, EmailOtp)):
+        signin = standing(State.START)
+        signin.send(r.UserAuth("ada"))
+        signin.receive(challenge(state, AvailableChallenges=["EMAIL_OTP", "PASSWORD"]))
+
+        assert isinstance(signin.challenge, kind)
+        assert signin.challenge.available == ("EMAIL_OTP", "PASSWORD")
+
+
+@pytest.mark.parametrize(
+    "name", ["SRP_A", "TOMORROWS_CHALLENGE", "START", "FAILED", "AUTHENTICATED"]
+)
+def test_a_challenge_of_another_name_is_a_state(name: str) -> None:
+    """A name outside the table, even one of our own words, is OTHER_CHALLENGE, answered raw under that name."""
+    signin = standing(State.START)
+    signin.send(r.CustomAuth("ada"))
+
+    state = signin.receive(
+        {"ChallengeName": name, "Session": SESSION, "ChallengeParameters": {"a": "b"}}
+    )
+
+    assert state is State.OTHER_CHALLENGE
+    assert isinstance(signin.challenge, OtherChallenge)
+    assert (signin.challenge.name, signin.challenge.parameters) == (name, {"a": "b"})
+    request = signin.send(r.RawAnswer({"SOMETHING": "else"})).reveal()
+    assert request["ChallengeName"] == name
+    assert request["ChallengeResponses"] == {"SOMETHING": "else", "USERNAME": "ada"}
+
+
+def test_a_custom_challenge_shows_its_public_parameters() -> None:
+    """What CreateAuthChallenge makes public is in the challenge; its USERNAME is the user's real name."""
+    signin = standing(State.START)
+    signin.send(r.CustomAuth("ada@example.com"))
+    signin.receive(
+        {
+            "ChallengeName": "CUSTOM_CHALLENGE",
+            "Session": SESSION,
+            "ChallengeParameters": {"USERNAME": "a-sub", "question": "6 x 7"},
+        }
+    )
+
+    assert isinstance(signin.challenge, CustomChallenge)
+    assert signin.challenge.parameters["question"] == "6 x 7"
+    assert signin.username == "a-sub"
+
+
+def test_client_metadata_goes_along() -> None:
+    """ClientMetadata for the pool's triggers is sent where the operation takes it."""
+    signin = standing(State.START)
+
+    request = signin.send(r.CustomAuth("ada", client_metadata={"locale": "en"})).reveal()
+
+    assert request["ClientMetadata"] == {"locale": "en"}
+
+
+def test_admin_operations_name_the_pool() -> None:
+    """An administrator's sign-in uses Admin* operations with UserPoolId, to its end."""
+    signin = SignIn("client", pool_id="eu-west-1_Pool")
+
+    request = signin.send(r.AdminUserPasswordAuth("ada", "a password"))
+    assert (request.operation, request.reveal()["UserPoolId"]) == (
+        "AdminInitiateAuth",
+        "eu-west-1_Pool",
+    )
+    signin.receive(challenge(State.SMS_MFA))
+
+    request = signin.send(r.Code("123456"))
+    assert request.operation == "AdminRespondToAuthChallenge"
+    assert request.reveal()["UserPoolId"] == "eu-west-1_Pool"
+
+    with pytest.raises(BadField, match="pool_id"):
+        SignIn("client", admin=True).send(r.UserSrpAuth("ada", "beef"))
+
+
+def test_a_stale_device_is_dropped_and_the_same_answer_goes_again() -> None:
+    """ResourceNotFoundException "Device does not exist." costs the device, not the sign-in."""
+    signin = SignIn("client", device=Device("a device key", "a group", "a device password"))
+    opening = r.UserPasswordAuth("ada", "a password")
+    assert signin.send(opening).reveal()["AuthParameters"]["DEVICE_KEY"] == "a device key"
+
+    assert (
+        signin.receive(error("ResourceNotFoundException", "Device does not exist.")) is State.START
+    )
+    assert signin.device is None
+    assert "DEVICE_KEY" not in signin.send(opening).reveal()["AuthParameters"]
+    assert signin.receive(TOKENS) is State.AUTHENTICATED
+
+
+def test_tokens_in_hand() -> None:
+    """ConfirmDevice, refresh and sign-out go from AUTHENTICATED; what a refresh leaves out stays."""
+    signin = standing(State.START)
+    signin.client_secret = Secret("a client secret")
+    signin.send(r.UserPasswordAuth("ada", "a password"))
+    metadata = {"DeviceKey": "device", "DeviceGroupKey": "group"}
+    signin.receive(
+        {"AuthenticationResult": {**TOKENS["AuthenticationResult"], "NewDeviceMetadata": metadata}}
+    )
+    assert signin.tokens is not None
+    assert signin.tokens.new_device == NewDevice(device_key="device", device_group_key="group")
+
+    device, confirm = Device.new(signin.tokens.new_device, bytes(56), "laptop")
+    request = signin.send(confirm)
+    assert request.operation == "ConfirmDevice"
+    assert request.reveal()["DeviceKey"] == device.key == "device"
+    assert signin.receive({"UserConfirmationNecessary": True}) is State.AUTHENTICATED
+
+    signin.device = device
+    assert signin.send(r.UpdateDeviceStatus()).reveal() == {
+        "AccessToken": "an access token",
+        "DeviceKey": "device",
+        "DeviceRememberedStatus": "remembered",
+    }
+    signin.receive({})
+
+    assert signin.send(r.GetTokensFromRefreshToken()).reveal() == {
+        "RefreshToken": "a refresh token",
+        "ClientId": "client",
+        "ClientSecret": "a client secret",
+        "DeviceKey": "device",
+    }
+    signin.receive({"AuthenticationResult": {"AccessToken": "a newer access token"}})
+    assert signin.tokens.access_token == Secret("a newer access token")
+    assert signin.tokens.refresh_token == Secret("a refresh token")
+
+    sent = signin.send(r.RefreshTokenAuth()).reveal()
+    assert sent["AuthParameters"] == {
+        "REFRESH_TOKEN": "a refresh token",
+        "SECRET_HASH": srp.secret_hash("ada", "client", "a client secret"),
+        "DEVICE_KEY": "device",
+    }
+    assert (
+        signin.receive(error("NotAuthorizedException", "Invalid Refresh Token."))
+        is State.AUTHENTICATED
+    )
+    assert signin.tokens is not None
+
+    assert signin.send(r.GlobalSignOut()).reveal() == {"AccessToken": "a newer access token"}
+    assert signin.receive({}) is State.START
+    assert signin.tokens is None
+
+
+def test_a_lost_reply_leaves_the_sign_in_where_it_stood() -> None:
+    """After send_failed() the same answer, or another, can be sent."""
+    signin = standing(State.SMS_MFA)
+    before = whole(signin)
+    signin.send(r.Code("123456"))
+
+    with pytest.raises(OutOfTurn, match="awaited"):
+        signin.send(r.Code("123456"))
+    signin.send_failed()
+
+    assert whole(signin) == before
+    signin.send(r.Code("123456"))
+    assert signin.receive(TOKENS) is State.AUTHENTICATED
+
+
+def test_a_reply_that_nobody_awaits_is_refused() -> None:
+    """receive() without send() changes nothing."""
+    signin = standing(State.SMS_MFA)
+    before = whole(signin)
+
+    with pytest.raises(OutOfTurn):
+        signin.receive(TOKENS)
+    assert whole(signin) == before
+
+
+@pytest.mark.parametrize(
+    "code", ["TooManyRequestsException", "InternalErrorException", "ThrottlingException"]
+)
+@pytest.mark.parametrize("state", [s for s in State if s is not State.FAILED])
+def test_throttling_moves_nothing(state: State, code: str) -> None:
+    """Throttled before evaluation: the state and its session are as good as before, everywhere."""
+    for kind in PROTOCOL[state]:
+        signin = standing(state)
+        session = signin.session
+        signin.send(RESPONSES[kind])
+
+        assert signin.receive(error(code)) is state
+        assert signin.refusal is not None
+        assert (signin.refusal.ruling, signin.session) == (Ruling.WAIT, session)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda: r.Code(""),
+        lambda: r.Code(123456),  # type: ignore[arg-type]
+        lambda: r.Code(None),  # type: ignore[arg-type]
+        lambda: r.Code("\ud800"),
+        lambda: r.UserSrpAuth("", "beef"),
+        lambda: r.UserSrpAuth("ada", "not hex"),
+        lambda: r.UserSrpAuth("ada", b"beef"),  # type: ignore[arg-type]
+        lambda: r.UserPasswordAuth("ada", ""),
+        lambda: r.NewPassword("new", {"name": 1}),  # type: ignore[dict-item]
+        lambda: r.NewPassword("new", [("name", "Ada")]),  # type: ignore[arg-type]
+        lambda: r.RawAnswer({"ANSWER": None}),  # type: ignore[dict-item]
+        lambda: r.StepUp("ada", ["loa"], max_age=-1),
+        lambda: r.StepUp("ada", ["loa"], max_age=True),
+        lambda: r.Select(State.SMS_MFA, client_metadata={"a": 1}),  # type: ignore[dict-item]
+    ],
+)
+def test_a_bad_field_is_named(bad: Any) -> None:
+    """An empty or non-text field is a BadField that names response and field, and is a ValueError."""
+    with pytest.raises(BadField) as caught:
+        bad()
+
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.fault is Fault.CALLER
+    assert caught.value.field in str(caught.value)
+
+
+VERIFIER = PARAMETERS[State.PASSWORD_VERIFIER]
+
+
+def broken(**changes: str | None) -> dict[str, Any]:
+    """PASSWORD_VERIFIER with parameters changed or left out."""
+    parameters = {k: v for k, v in {**VERIFIER, **changes}.items() if v is not None}
+    return {"ChallengeName": "PASSWORD_VERIFIER", "ChallengeParameters": parameters}
+
+
+MALFORMED: dict[str, Any] = {
+    "nothing": {},
+    "no map": [],
+    "none": None,
+    "both": {**TOKENS, **challenge(State.SMS_MFA)},
+    "no session": {"ChallengeName": "SMS_MFA", "ChallengeParameters": {}},
+    "session of a wrong type": {"ChallengeName": "SMS_MFA", "Session": 5},
+    "name of a wrong type": {"ChallengeName": 5, "Session": SESSION},
+    "parameters of a wrong type": {
+        "ChallengeName": "SMS_MFA",
+        "Session": SESSION,
+        "ChallengeParameters": "x",
+    },
+    "a parameter of a wrong type": {
+        "ChallengeName": "SMS_MFA",
+        "Session": SESSION,
+        "ChallengeParameters": {"USER_ID_FOR_SRP": 5},
+    },
+    "available of a wrong type": challenge(State.SMS_MFA, AvailableChallenges="EMAIL_OTP"),
+    "tokens of a wrong type": {"AuthenticationResult": "tokens"},
+    "no access token": {"AuthenticationResult": {"IdToken": "x"}},
+    "expiry of a wrong type": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": "soon"}},
+    "device of a wrong type": {
+        "AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": "x"}
+    },
+    "device without key": {
+        "AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": {"a": "b"}}
+    },
+    "error without code": {"Error": {"Message": "x"}},
+    "SRP_B not hex": broken(SRP_B="xyz"),
+    "SRP_B negative": broken(SRP_B="-5"),
+    "SRP_B missing": broken(SRP_B=None),
+    "SRP_B zero": broken(SRP_B="0"),
+    "SRP_B is N": broken(SRP_B=srp.to_hex(srp.N)),
+    "SRP_B endless": broken(SRP_B="f" * 100_000),
+    "SALT missing": broken(SALT=None),
+    "SALT not hex": broken(SALT="salt"),
+    "SECRET_BLOCK not base64": broken(SECRET_BLOCK="***"),
+    "SECRET_BLOCK missing": broken(SECRET_BLOCK=None),
+    "no USER_ID_FOR_SRP": broken(USER_ID_FOR_SRP=None),
+    "MFAS_CAN_CHOOSE not JSON": {
+        **challenge(State.SELECT_MFA_TYPE),
+        "ChallengeParameters": {"MFAS_CAN_CHOOSE": "[SMS"},
+    },
+    "MFAS_CAN_CHOOSE no list": {
+        **challenge(State.SELECT_MFA_TYPE),
+        "ChallengeParameters": {"MFAS_CAN_CHOOSE": '{"a": 1}'},
+    },
+    "MFAS_CAN_CHOOSE of numbers": {
+        **challenge(State.SELECT_MFA_TYPE),
+        "ChallengeParameters": {"MFAS_CAN_CHOOSE": "[1]"},
+    },
+    "userAttributes no map": {
+        **challenge(State.NEW_PASSWORD_REQUIRED),
+        "ChallengeParameters": {"userAttributes": "[]"},
+    },
+    "JSON too deep": {
+        **challenge(State.MFA_SETUP),
+        "ChallengeParameters": {"MFAS_CAN_SETUP": "[" * 100_000},
+    },
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_reply_changes_nothing(name: str) -> None:
+    """What cannot be read is the service's fault, said without its value, and the sign-in stays usable."""
+    signin = SignIn("client", pool_id="eu-west-1_Pool")
+    before = whole(signin)
+    signin.send(r.CustomSrpAuth("ada", "beef"))
+
+    with pytest.raises(MalformedReply) as caught:
+        signin.receive(MALFORMED[name])
+
+    assert caught.value.fault is Fault.SERVICE
+    assert caught.value.state is State.START
+    assert SESSION not in str(caught.value)
+    assert whole(signin) == before
+    signin.send(r.CustomSrpAuth("ada", "beef"))
+    assert signin.receive(challenge(State.PASSWORD_VERIFIER)) is State.PASSWORD_VERIFIER
+
+
+@pytest.mark.parametrize(
+    "raw", [{}, {"SecretCode": "x"}, {"Session": "x"}, {"SecretCode": 5, "Session": "x"}]
+)
+def test_a_malformed_association_changes_nothing(raw: dict[str, Any]) -> None:
+    """AssociateSoftwareToken and VerifySoftwareToken want their parts too."""
+    for kind in (r.AssociateSoftwareToken, r.VerifySoftwareToken):
+        signin = standing(State.MFA_SETUP)
+        before = whole(signin)
+        signin.send(RESPONSES[kind])
+
+        with pytest.raises(MalformedReply):
+            signin.receive(raw)
+        assert whole(signin) == before
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEYS = [
+    "ChallengeName",
+    "Session",
+    "ChallengeParameters",
+    "AvailableChallenges",
+    "AuthenticationResult",
+    "Error",
+]
+NAMES = st.sampled_from([state.value for state in State])
+PARAMETER_KEYS = sorted({key for parameters in PARAMETERS.values() for key in parameters})
+PARAMETER_MAPS = st.dictionaries(
+    st.sampled_from(PARAMETER_KEYS), st.text(max_size=12) | JSON.map(json.dumps) | JSON, max_size=5
+)
+
+
+@given(
+    kind=st.sampled_from(sorted(RESPONSES, key=lambda each: each.trigger)),
+    raw=st.dictionaries(st.sampled_from(KEYS), JSON | NAMES | PARAMETER_MAPS, max_size=5) | JSON,
+)
+def test_no_reply_crashes_a_sign_in(kind: type[r.Response], raw: Any) -> None:
+    """Whatever comes back, the sign-in moves along the table, or raises a typed error and stays."""
+    for state, answers in PROTOCOL.items():
+        if kind not in answers:
+            continue
+        signin = standing(state)
+        before = whole(signin)
+        signin.send(RESPONSES[kind])
+        try:
+            dest = signin.receive(raw)
+        except (MalformedReply, OffTheTable):
+            assert whole(signin) == before
+        else:
+            assert dest in answers[kind] | {State.FAILED, state}
+            assert len(signin.history) == 1
+        assert signin.awaiting is None
+
+
+@given(data=st.data())
+def test_random_walks_stay_on_the_table(data: st.DataObject) -> None:
+    """From START, any response the state accepts with any reply its row allows: never stuck, never off."""
+    signin = SignIn("client", pool_id="eu-west-1_Pool")
+    for count in range(1, 12):
+        accepts = sorted(signin.accepts, key=lambda each: each.trigger)
+        if not accepts:
+            break
+        kind = data.draw(st.sampled_from(accepts))
+        source = signin.state
+        dests = sorted(
+            PROTOCOL[source][kind]
+            | ({State.FAILED} if source is not State.AUTHENTICATED else set())
+        )
+        dest = data.draw(st.sampled_from(dests))
+        signin.send(RESPONSES[kind])
+
+        assert signin.receive(reply(source, kind, dest)) is dest
+        assert len(signin.history) == count
+        assert signin.history[-1].dest is dest
+        assert (signin.tokens is not None) or dest is not State.AUTHENTICATED
+    else:
+        return
+    assert signin.state is State.FAILED
+
+
+def test_prove_wants_a_proof_to_be_asked_for() -> None:
+    """prove() elsewhere is a WrongResponse; without password, pool or device, a ValueError."""
+    pair = srp.ephemeral(bytes(range(32)))
+    with pytest.raises(WrongResponse):
+        standing(State.SMS_MFA).prove(pair, NOON, "a password")
+    with pytest.raises(ValueError, match="the password"):
+        standing(State.PASSWORD_VERIFIER).prove(pair, NOON)
+    with pytest.raises(ValueError, match="the device"):
+        standing(State.DEVICE_PASSWORD_VERIFIER).prove(pair, NOON)
+
+
+def test_something_missing_for_the_request_is_named() -> None:
+    """A refresh without a token, or without the name its SECRET_HASH needs, is a BadField."""
+    for response, field in (
+        (r.RefreshTokenAuth(), "refresh_token"),
+        (r.GetTokensFromRefreshToken(), "refresh_token"),
+        (r.RefreshTokenAuth("a refresh token"), "username"),
+    ):
+        signin = SignIn("client", client_secret="a client secret")
+        with pytest.raises(BadField) as caught:
+            signin.send(response)
+        assert caught.value.field == field
+        assert signin.awaiting is None
+
+
+def test_beside_samples_are_complete() -> None:
+    """The samples know each operation whose reply is not a challenge or tokens."""
+    from authfsm.wire.replies import _BESIDE  # noqa: PLC0415 - what the samples must match
+
+    assert set(BESIDE) == set(_BESIDE)

@@ -1,0 +1,70 @@
+"""Every state, every response, every outcome: those on the table move, all others raise and change nothing."""
+
+from __future__ import annotations
+
+import pytest
+from samples import BESIDE, RESPONSES, named, reply, standing, whole
+
+from authfsm.errors import OffTheTable, WrongResponse
+from authfsm.protocol import ON_THE_TABLE, PROTOCOL, TRANSITIONS, Transition
+from authfsm.responses import RESPONSES as KINDS
+from authfsm.states import State
+
+
+@pytest.mark.parametrize("arrow", TRANSITIONS, ids=named)
+def test_an_arrow_of_the_table_moves(arrow: Transition) -> None:
+    """Each arrow of the table is taken by the reply that leads there, and leaves one step of history."""
+    signin = standing(arrow.source)
+    signin.send(RESPONSES[arrow.response])
+
+    state = signin.receive(reply(arrow.source, arrow.response, arrow.dest))
+
+    assert state == signin.state == arrow.dest
+    assert [(s.number, s.source, s.response, s.dest) for s in signin.history] == [
+        (1, arrow.source, arrow.response, arrow.dest)
+    ]
+    assert signin.awaiting is None
+
+
+@pytest.mark.parametrize("source", State)
+def test_a_response_the_state_does_not_take_changes_nothing(source: State) -> None:
+    """Whatever is not in the state's row is refused before anything is sent, by an error with the facts."""
+    for kind in set(KINDS.values()) - set(PROTOCOL[source]):
+        signin = standing(source)
+        before = whole(signin)
+
+        with pytest.raises(WrongResponse) as caught:
+            signin.send(RESPONSES[kind])
+
+        assert (caught.value.state, caught.value.response) == (source, kind)
+        assert caught.value.accepts == signin.accepts == frozenset(PROTOCOL[source])
+        assert whole(signin) == before
+
+
+def test_a_reply_off_the_table_changes_nothing() -> None:
+    """Whatever destination the table does not have is the service's fault, and leaves the sign-in usable."""
+    tried = 0
+    for source, answers in PROTOCOL.items():
+        for kind in answers:
+            if kind in BESIDE:
+                continue  # their replies carry no destination
+            for dest in set(State) - {State.START, State.FAILED}:
+                if Transition(source, kind, dest) in ON_THE_TABLE:
+                    continue
+                signin = standing(source)
+                before = whole(signin)
+                signin.send(RESPONSES[kind])
+
+                with pytest.raises(OffTheTable) as caught:
+                    signin.receive(reply(source, kind, dest))
+
+                assert (caught.value.state, caught.value.response, caught.value.leads_to) == (
+                    source,
+                    kind,
+                    dest,
+                )
+                assert whole(signin) == before
+                signin.send(RESPONSES[kind])
+                tried += 1
+
+    assert tried > 200
