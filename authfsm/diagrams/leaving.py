@@ -1,0 +1,101 @@
+"""What a picture leaves out, so that the rest can be read. Every arrow left out has a reason with a caption.
+
+The reasons are computed from the table's sets and from the evidence, never listed arrow by arrow.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from authfsm.diagrams.places import Arrow, Place
+from authfsm.evidence import Confidence, confidence
+from authfsm.protocol import ANY, CHOICE, CUSTOM, FIRST, PROTOCOL, UNKNOWN
+from authfsm.responses import Credential
+from authfsm.states import State
+
+
+class Reason(str, Enum):
+    """Why an arrow is not drawn."""
+
+    caption: str
+    """What the picture says instead."""
+
+    def __new__(cls, name: str, caption: str) -> Reason:
+        """A member that is its own name."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.caption = caption
+        return member
+
+    __str__ = str.__str__
+
+    FAILURE = "FAILURE", "Any refusal that no retry mends leads to FAILED."
+    UNKNOWN = (
+        "UNKNOWN",
+        "A challenge of another name is OTHER_CHALLENGE: it may come wherever a challenge may.",
+    )
+    LAMBDA = (
+        "LAMBDA",
+        "In CUSTOM_AUTH a Lambda may name any challenge; only what AWS documents is drawn.",
+    )
+    AGAIN = (
+        "AGAIN",
+        "EMAIL_OTP, SMS_OTP and WEB_AUTHN can be left for another first factor, as in SELECT_CHALLENGE.",
+    )
+    TOKENS = (
+        "TOKENS",
+        "With tokens in hand, or kept from before: refreshing them, confirming the device, signing out.",
+    )
+    THIN = (
+        "THIN",
+        "Arrows known only by inference, or contradicted, are left out where a surer one exists.",
+    )
+    ELSEWHERE = "ELSEWHERE", "Only what this flow reaches is drawn."
+
+
+_AGAIN: Final = {
+    (state, response)
+    for state in FIRST - UNKNOWN
+    if PROTOCOL[state].keys() >= CHOICE.keys()
+    for response in CHOICE
+} - {(State.WEB_AUTHN, Credential)}  # that signs with the passkey: no other factor is chosen
+_REFRESHES: Final = PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys()
+_PUBLISHED: Final = frozenset({Confidence.DOCUMENTED, Confidence.MEASURED})
+
+
+def thin(arrow: Arrow) -> bool:
+    """Is an arrow known only by inference, or contradicted?"""
+    return confidence(arrow.transition).thin
+
+
+def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> Reason | None:
+    """Why an arrow has no part in a folded picture; None if it has one.
+
+    Args:
+        arrow: the arrow.
+        flow: the flow that the picture is of.
+        failures: does it draw where an attempt ends?
+    """
+    source, response, dest = arrow.transition
+    if State.OTHER_CHALLENGE in {source, dest}:
+        return Reason.UNKNOWN
+    if dest is State.FAILED:
+        return None if failures else Reason.FAILURE
+    asked_for = flow is not None and response.auth_flow == flow
+    if source is State.AUTHENTICATED or (response in _REFRESHES and not asked_for):
+        return Reason.TOKENS
+    if (source, response) in _AGAIN:
+        return Reason.AGAIN
+    named = PROTOCOL[source][response] >= ANY and dest is not source
+    if (named or dest in CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
+        return Reason.LAMBDA
+    return None
+
+
+def foreign(place: Place, flow: str | None) -> bool:
+    """Is a place out of this flow's reach, whatever the table allows?
+
+    Under CUSTOM_AUTH the pool's Lambda functions lead, and in this flow alone.
+    """
+    return flow not in {None, "CUSTOM_AUTH"} and place.state in CUSTOM

@@ -1,0 +1,153 @@
+"""A picture before it is drawn: nodes and edges, frozen, with no word on how they look.
+
+Renderers are pure functions of a `Model`; a `Model` is a pure function of the table and its options
+(`authfsm.diagrams.drafting`) and of the steps that a sign-in has written down
+(`authfsm.diagrams.walking`). No live sign-in is ever looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+
+from attrs import frozen
+
+from authfsm.diagrams.fold import Junction, Node
+from authfsm.diagrams.leaving import Reason
+from authfsm.diagrams.places import Arrow, Place
+from authfsm.responses import Response
+
+Trigger = type[Response]
+
+
+class Kind(str, Enum):
+    """What a line of the picture is."""
+
+    ANSWER = "answer"  #: A response leads on.
+    FOLD = "fold"  #: A junction leads on.
+    LOOP = "loop"  #: A response leads nowhere else: a step within the place.
+    RETRY = "retry"  #: The answer was refused, and can be given again.
+    FAILURE = "failure"  #: The attempt ends.
+
+    __str__ = str.__str__
+
+
+@frozen
+class Mark:
+    """A step of a walk, on a line that it took.
+
+    Args:
+        number: which step it was.
+        response: the class of the response that was given.
+        error: Cognito's error code, where the reply was a refusal.
+    """
+
+    number: int
+    response: Trigger
+    error: str | None = None
+
+
+@frozen
+class Edge:
+    """A line of the picture.
+
+    Args:
+        source: where it leaves.
+        dest: where it leads.
+        kind: what it is.
+        responses: the responses it stands for, in the table's order; none where a junction leads on.
+        thin: those of them that are known here only by inference, or contradicted.
+        marks: the steps of a walk that took it.
+    """
+
+    source: Node
+    dest: Node
+    kind: Kind
+    responses: tuple[Trigger, ...] = ()
+    thin: tuple[Trigger, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def doubtful(self) -> bool:
+        """Is all of it known only by inference, or contradicted?"""
+        return bool(self.thin) and self.thin == self.responses
+
+
+@frozen
+class LeftOut:
+    """Arrows that are not drawn, and why.
+
+    Args:
+        reason: why, with the caption that stands for them.
+        arrows: the arrows.
+    """
+
+    reason: Reason
+    arrows: frozenset[Arrow]
+
+
+@frozen
+class Model:
+    """A picture before it is drawn.
+
+    Args:
+        nodes: places and junctions, in the order of a sign-in.
+        edges: the lines between them.
+        left_out: the arrows that are not drawn, by reason.
+        flow: the `AuthFlow` it is of; None for all of them.
+        walked: does it show a walk? Then all that the walk did not touch is faded.
+        here: where the walk stands.
+    """
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    flow: str | None = None
+    walked: bool = False
+    here: Place | None = None
+
+    @property
+    def lit(self) -> frozenset[Node]:
+        """The nodes that the walk touched."""
+        taken = (edge for edge in self.edges if edge.marks)
+        ends = {end for edge in taken for end in (edge.source, edge.dest)}
+        return frozenset(ends | ({self.here} if self.here else set()))
+
+    def abreast(self) -> Iterator[tuple[Place, ...]]:
+        """Places of one group that one junction leads to: they stand side by side."""
+        on: dict[Node, list[Place]] = {}
+        for edge in self.edges:
+            if edge.kind is Kind.FOLD and isinstance(edge.dest, Place):
+                on.setdefault(edge.source, []).append(edge.dest)
+        for places in on.values():
+            if len({each.group for each in places}) == 1:
+                yield tuple(places)
+
+    def within(self) -> dict[Node, tuple[Edge, ...]]:
+        """The lines that lead from a place back to it, by place."""
+        found: dict[Node, tuple[Edge, ...]] = {}
+        for edge in self.edges:
+            if edge.source == edge.dest:
+                found[edge.source] = (*found.get(edge.source, ()), edge)
+        return found
+
+    def onward(self, node: Node) -> Iterator[Node]:
+        """Where a junction leads on; a place leads to itself."""
+        if isinstance(node, Junction):
+            for edge in self.edges:
+                if edge.source == node:
+                    yield from self.onward(edge.dest)
+        else:
+            yield node
+
+    @property
+    def arrows(self) -> frozenset[Arrow]:
+        """What the picture says: every arrow that can be followed in it, through junctions or not."""
+        return frozenset(
+            Arrow(edge.source, response, dest)
+            for edge in self.edges
+            if isinstance(edge.source, Place)
+            for response in edge.responses
+            for dest in self.onward(edge.dest)
+            if isinstance(dest, Place)
+        )
