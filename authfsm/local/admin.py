@@ -15,7 +15,9 @@ from authfsm.secret import Secret
 _ALPHABETS: Final = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!@#$%^*-_+")
 
 
-def new_user(pool: Core, username: str, attributes: dict[str, str]) -> User:
+def new_user(
+    pool: Core, username: str, attributes: dict[str, str], *, verified: bool = False
+) -> User:
     """A new user of the pool, without a password.
 
     Args:
@@ -23,6 +25,7 @@ def new_user(pool: Core, username: str, attributes: dict[str, str]) -> User:
         username: the name; in a pool whose users sign in with an attribute, that attribute's value, and
             the internal name will be the sub.
         attributes: the attributes.
+        verified: take address and number for verified, unless an attribute says not.
 
     Raises:
         PoolRefusal: the name is taken, or is no such attribute.
@@ -37,7 +40,10 @@ def new_user(pool: Core, username: str, attributes: dict[str, str]) -> User:
         if kind not in wanted:
             # Seen in issues: "Username should be an email."
             raise PoolRefusal(refusals.MALFORMED, why=f"Username should be one of {wanted}.")
-        attributes = {kind: username, f"{kind}_verified": "true", **attributes}
+        attributes = {kind: username, **attributes}
+    if verified:
+        marks = {f"{n}_verified": "true" for n in ("email", "phone_number") if n in attributes}
+        attributes = {**attributes, **{n: v for n, v in marks.items() if n not in attributes}}
     user = User(name, sub, now, now, Status.CONFIRMED, attributes=attributes)
     pool.users.add(user)
     return user

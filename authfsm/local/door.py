@@ -8,7 +8,9 @@ written for boto3 works unchanged. The handler is registered on this one client:
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3.session
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _EVENT: Final = "before-send.cognito-identity-provider"
 _DUMMY: Final = "local"
+_making: Final = threading.Lock()  # Sessions are not thread-safe (boto3's guide); clients are.
 
 
 class _Body:
@@ -41,6 +44,16 @@ def client(pool: LocalPool) -> Any:
     Its credentials are dummies and its region is the pool's: neither the environment nor a configuration
     file is asked.
     """
+    with _making:
+        made = _session(pool.region).client("cognito-idp")
+    events: Any = made.meta.events  # its types know no handler that answers
+    events.register(_EVENT, _handler(pool))
+    return made
+
+
+@cache
+def _session(region: str) -> boto3.session.Session:
+    """A boto3 session of this module's own: the service's model is read once, not at every pool."""
     # A profile or a broken file in the environment must not reach in here.
     alone = botocore.session.Session(
         session_vars={
@@ -49,16 +62,12 @@ def client(pool: LocalPool) -> Any:
             "credentials_file": (None, None, os.devnull, None),
         }
     )
-    session = boto3.session.Session(
+    return boto3.session.Session(
         aws_access_key_id=_DUMMY,
         aws_secret_access_key=_DUMMY,
-        region_name=pool.region,
+        region_name=region,
         botocore_session=alone,
     )
-    made = session.client("cognito-idp")
-    events: Any = made.meta.events  # its types know no handler that answers
-    events.register(_EVENT, _handler(pool))
-    return made
 
 
 def _handler(pool: LocalPool) -> Callable[..., AWSResponse]:

@@ -68,10 +68,6 @@ class LocalPool:
         clock: returns the present moment; real time, if left out (`ManualClock` for tests).
         entropy: returns that many random bytes.
         key: the RSA key that signs tokens; one of the pool's own, made at the first sign-in, if left out.
-
-    Attributes:
-        outbox: the messages the pool would have sent.
-        clock: its clock.
     """
 
     def __init__(
@@ -135,8 +131,6 @@ class LocalPool:
     def __repr__(self) -> str:
         return f"LocalPool({self.pool_id}, {len(self._core.users)} users)"
 
-    # ---- what it is -----------------------------------------------------------------------------
-
     @property
     def pool_id(self) -> str:
         """The pool's id."""
@@ -144,7 +138,7 @@ class LocalPool:
 
     @property
     def region(self) -> str:
-        """The AWS region in the pool's id."""
+        """The AWS region in its id."""
         return self._core.configuration.region
 
     @property
@@ -181,8 +175,6 @@ class LocalPool:
         """The public signing key, as a JSON Web Key Set."""
         with self._lock:
             return self._mint.jwks()
-
-    # ---- who is in it ---------------------------------------------------------------------------
 
     def add_client(
         self,
@@ -248,9 +240,10 @@ class LocalPool:
         """
         addresses = {"email": email, "phone_number": phone_number}
         given = {name: value for name, value in addresses.items() if value is not None}
-        marks = {f"{name}_verified": "true" if verified else "false" for name in given}
         with self._lock:
-            user = admin.new_user(self._core, username, {**given, **marks, **(attributes or {})})
+            user = admin.new_user(
+                self._core, username, {**given, **(attributes or {})}, verified=verified
+            )
             if password is not None:
                 passwords.set_password(self._core, user, secret(password), temporary=temporary)
             user.status = Status(status) if status else user.status
@@ -270,8 +263,6 @@ class LocalPool:
         if found is None:
             raise LookupError(f"the pool has no user {name}")
         return found
-
-    # ---- the doors ------------------------------------------------------------------------------
 
     def answer(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a request of the API.

@@ -277,8 +277,9 @@ class Directory:
             if value := user.attributes.get(attribute):
                 yield value
         for attribute in self._aliases:
-            # "Users can sign in with an alias only after they verify it"
-            # -- developer guide, "Customizing sign-in attributes"; preferred_username has nothing to verify.
-            verified = user.attributes.get(f"{attribute}_verified", "true") == "true"
+            # Users sign in with an address only once it is verified (developer guide, "Customizing
+            # sign-in attributes"); a preferred_username has nothing to verify.
+            mark = user.attributes.get(f"{attribute}_verified")
+            verified = attribute == "preferred_username" or mark == "true"
             if (value := user.attributes.get(attribute)) and verified:
                 yield value
