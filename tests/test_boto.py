@@ -1,0 +1,627 @@
+"""The driver and the pool, both ends wired: a real boto3 client, real proofs, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pyotp
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from joserfc.jwk import RSAKey
+
+from authfsm import responses as r
+from authfsm.device import Device
+from authfsm.drivers.boto import Cognito, Flow
+from authfsm.errors import (
+    BadField,
+    ConnectionLost,
+    MalformedReply,
+    NotSent,
+    OutOfTurn,
+    RefusedByConfiguration,
+    RefusedCaller,
+    RefusedForNow,
+    RefusedUser,
+    WrongResponse,
+)
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
+from authfsm.machine import build
+from authfsm.protocol import Role
+from authfsm.replies import EmailOtp, MfaSetup, NewPasswordRequired, SelectMfaType, SmsMfa
+from authfsm.rulings import Ruling
+from authfsm.states import State
+
+PASSWORD = "Correct-Horse-1"
+PHONE = "+15555550143"
+EMAIL = "ada@example.com"
+
+
+@pytest.fixture
+def pool_of(signing_key: RSAKey) -> Callable[..., LocalPool]:
+    """Makes a pool with a clock that stands still, and ada in it."""
+
+    def make(**settings: Any) -> LocalPool:
+        user = settings.pop("user", {})
+        clock = settings.pop("clock", None) or ManualClock()
+        pool = LocalPool(clock=clock, key=signing_key, **settings)
+        pool.add_user("ada", password=PASSWORD, **user)
+        return pool
+
+    return make
+
+
+PoolOf = Callable[..., LocalPool]
+
+
+def walked(flow: Flow) -> list[str]:
+    """The path of a sign-in: each trigger, and where it led."""
+    return [f"{step.response.trigger} -> {step.dest}" for step in flow.history]
+
+
+def test_srp_walks_on_by_itself(pool_of: PoolOf) -> None:
+    """USER_SRP_AUTH and its proof need no person: sign_in() comes back with tokens."""
+    flow = pool_of().cognito().sign_in("ada", PASSWORD)
+
+    assert flow.done
+    assert walked(flow) == ["user_srp_auth -> PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"]
+    assert flow.tokens is not None
+    assert flow.tokens.access_token.reveal().count(".") == 2
+
+
+@pytest.mark.parametrize(
+    "flow_name",
+    ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"],
+)
+@pytest.mark.parametrize("client_secret", [False, True])
+def test_every_password_flow(pool_of: PoolOf, flow_name: str, client_secret: bool) -> None:  # noqa: FBT001 - a test's case
+    """Each flow with a password ends in tokens, with an app client's secret and without."""
+    pool = pool_of(
+        client_secret=client_secret,
+        mfa="OPTIONAL",
+        user={"phone_number": PHONE, "preferred_mfa": "SMS_MFA"},
+    )
+
+    flow = pool.cognito().sign_in("ada", PASSWORD, flow=flow_name)
+    assert flow.state is State.SMS_MFA
+    flow.answer(r.Code(pool.outbox.code_for("ada")))
+
+    assert flow.state is State.AUTHENTICATED
+
+
+def test_a_wrong_password_is_the_persons_fault(pool_of: PoolOf) -> None:
+    """A wrong password, by proof or in clear, is a RefusedUser that says to start again."""
+    for flow_name in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH"):
+        with pytest.raises(RefusedUser) as caught:
+            pool_of().cognito().sign_in("ada", "Wrong-Horse-1", flow=flow_name)
+
+        error = caught.value
+        assert (error.ruling, error.state, error.survives) == (
+            Ruling.START_AGAIN,
+            State.FAILED,
+            False,
+        )
+        assert error.refusal.code == "NotAuthorizedException"
+
+
+def test_step_by_step(pool_of: PoolOf) -> None:
+    """With walk=False each step is taken when it is asked for, and seen before."""
+    flow = pool_of().cognito().sign_in("ada", PASSWORD, walk=False)
+    assert flow.state is State.PASSWORD_VERIFIER
+    assert isinstance(flow.next_response(), r.SrpClaim)
+
+    assert flow.step() is State.AUTHENTICATED
+    with pytest.raises(OutOfTurn):
+        flow.step()
+
+
+def test_a_wrong_code_then_the_right_one(pool_of: PoolOf) -> None:
+    """A wrong code costs nothing but another try, on the same session."""
+    pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    assert isinstance(flow.challenge, SmsMfa)
+    assert flow.challenge.destination is not None
+    assert PHONE not in flow.challenge.destination
+    right = pool.outbox.code_for("ada")
+
+    with pytest.raises(RefusedUser) as caught:
+        flow.answer(r.Code(f"{(int(right) + 1) % 10**6:06d}"))
+    assert caught.value.survives
+    assert caught.value.ruling is Ruling.TRY_AGAIN
+    flow.answer(r.Code(right))
+
+    assert [step.error for step in flow.history] == [None, None, "CodeMismatchException", None]
+    assert flow.state is State.AUTHENTICATED
+
+
+def test_totp_is_enrolled_on_the_way_and_asked_for_the_next_time(pool_of: PoolOf) -> None:
+    """MFA_SETUP by an authenticator app; the next sign-in asks for its code, and takes each code once."""
+    clock = ManualClock()
+    pool = pool_of(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], clock=clock)
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    flow.answer(r.AssociateSoftwareToken())
+    assert isinstance(flow.challenge, MfaSetup)
+    assert flow.challenge.secret_code is not None
+    app = pyotp.TOTP(flow.challenge.secret_code.reveal())
+    used = app.at(clock())
+    flow.answer(r.VerifySoftwareToken(used, "phone"))
+    assert flow.answer(r.CompleteMfaSetup()) is State.AUTHENTICATED
+
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    assert (flow.state, flow.signin.role) == (State.SOFTWARE_TOKEN_MFA, Role.SECOND_FACTOR)
+    with pytest.raises(RefusedUser) as caught:
+        flow.answer(r.Code(used))
+    assert (caught.value.refusal.code, caught.value.ruling) == (
+        "ExpiredCodeException",
+        Ruling.TRY_AGAIN,
+    )
+    clock.advance(30)
+    assert flow.answer(r.Code(app.at(clock()))) is State.AUTHENTICATED
+
+
+def test_email_is_enrolled_on_the_way(pool_of: PoolOf) -> None:
+    """MFA_SETUP by an e-mail address asks for the code sent there, as a second factor."""
+    pool = pool_of(mfa="ON", mfa_methods=["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"])
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    assert flow.state is State.MFA_SETUP
+
+    flow.answer(r.SetUpEmail(EMAIL))
+    assert isinstance(flow.challenge, EmailOtp)
+    assert flow.signin.role is Role.SECOND_FACTOR
+    flow.answer(r.Code(pool.outbox.code_for("ada")))
+
+    assert flow.state is State.AUTHENTICATED
+
+
+def test_a_second_factor_is_chosen(pool_of: PoolOf) -> None:
+    """SELECT_MFA_TYPE offers what the user has; the choice leads there."""
+    pool = pool_of(
+        mfa="ON",
+        user={
+            "phone_number": PHONE,
+            "totp_secret": pyotp.random_base32(),
+            "mfa": ["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
+        },
+    )
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    assert isinstance(flow.challenge, SelectMfaType)
+    assert set(flow.challenge.choices) == {"SMS_MFA", "SOFTWARE_TOKEN_MFA"}
+
+    flow.answer(r.Select("SMS_MFA"))
+    flow.answer(r.Code(pool.outbox.code_for("ada")))
+
+    assert walked(flow)[2:] == ["select -> SMS_MFA", "code -> AUTHENTICATED"]
+
+
+def test_a_new_password_comes_before_the_second_factor(pool_of: PoolOf) -> None:
+    """NEW_PASSWORD_REQUIRED, then the code; a weak password can be replaced by a better one."""
+    pool = pool_of(
+        mfa="ON", mfa_methods=["SMS_MFA"], required_attributes=["name"],
+        user={"phone_number": PHONE, "temporary": True},
+    )  # fmt: skip
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    assert isinstance(flow.challenge, NewPasswordRequired)
+    assert flow.challenge.required_attributes == ("name",)
+
+    with pytest.raises(RefusedUser, match="InvalidPasswordException"):
+        flow.answer(r.NewPassword("weak", {"name": "Ada"}))
+    with pytest.raises(RefusedUser, match="Invalid attributes given"):
+        flow.answer(r.NewPassword("Another-Horse-2"))
+    flow.answer(r.NewPassword("Another-Horse-2", {"name": "Ada"}))
+    assert flow.state is State.SMS_MFA
+    flow.answer(r.Code(pool.outbox.code_for("ada")))
+
+    assert pool.cognito().sign_in("ada", "Another-Horse-2").state is State.SMS_MFA
+
+
+@pytest.mark.parametrize("instead", [True, False])
+def test_a_device_stands_for_the_code_or_comes_after_it(pool_of: PoolOf, instead: bool) -> None:  # noqa: FBT001 - a test's case
+    """A remembered device is proved instead of MFA, or after it: the pool's setting decides."""
+    pool = pool_of(
+        mfa="ON",
+        mfa_methods=["SMS_MFA"],
+        device=DeviceConfiguration(challenge_required_on_new_device=instead),
+        user={"phone_number": PHONE},
+    )
+    first = pool.cognito().sign_in("ada", PASSWORD)
+    first.answer(r.Code(pool.outbox.code_for("ada")))
+    device = first.confirm_device("laptop")
+
+    flow = pool.cognito().sign_in("ada", PASSWORD, device=device)
+    proof = ["srp_a -> DEVICE_PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"]
+    if instead:
+        assert walked(flow)[1:] == ["srp_claim -> DEVICE_SRP_AUTH", *proof]
+    else:
+        assert flow.state is State.SMS_MFA
+        flow.answer(r.Code(pool.outbox.code_for("ada")))
+        assert walked(flow)[2:] == ["code -> DEVICE_SRP_AUTH", *proof]
+    assert flow.state is State.AUTHENTICATED
+
+
+def test_a_device_without_any_mfa(pool_of: PoolOf) -> None:
+    """With MFA off a remembered device is proved at every sign-in; remembered by asking, where the pool wants that."""
+    pool = pool_of(device=DeviceConfiguration(device_only_remembered_on_user_prompt=True))
+    device = pool.cognito().sign_in("ada", PASSWORD).confirm_device()
+
+    flow = pool.cognito(device=device).sign_in("ada", PASSWORD)
+
+    assert walked(flow)[1] == "srp_claim -> DEVICE_SRP_AUTH"
+    assert flow.state is State.AUTHENTICATED
+    assert flow.tokens is not None
+    assert flow.tokens.refresh_token is not None
+    again = pool.cognito(device=device).refresh(flow.tokens.refresh_token)
+    assert again.access_token != flow.tokens.access_token
+    with pytest.raises(RefusedForNow, match="Invalid Refresh Token"):
+        pool.cognito().refresh(flow.tokens.refresh_token)
+
+
+def test_a_wrong_device_password_is_refused(pool_of: PoolOf) -> None:
+    """The device's proof is verified, not believed."""
+    pool = pool_of(device=DeviceConfiguration())
+    device = pool.cognito().sign_in("ada", PASSWORD).confirm_device()
+    forged = Device(device.key, device.group_key, "not the device's password")
+
+    with pytest.raises(RefusedUser, match="Incorrect username or password"):
+        pool.cognito(device=forged).sign_in("ada", PASSWORD)
+
+
+def test_a_forgotten_device_costs_nothing_but_the_device(pool_of: PoolOf) -> None:
+    """Cognito has forgotten the device: the same proof goes again without it, and the sign-in goes on."""
+    pool = pool_of(device=DeviceConfiguration())
+    stranger = Device(
+        f"{pool.region}_00000000-0000-4000-8000-000000000000", "-group", "a device password"
+    )
+
+    for flow_name, path in (
+        (
+            "USER_SRP_AUTH",
+            [
+                "user_srp_auth -> PASSWORD_VERIFIER",
+                "srp_claim -> PASSWORD_VERIFIER",
+                "srp_claim -> AUTHENTICATED",
+            ],
+        ),
+        (
+            "USER_PASSWORD_AUTH",
+            ["user_password_auth -> START", "user_password_auth -> AUTHENTICATED"],
+        ),
+    ):
+        flow = pool.cognito(device=stranger).sign_in("ada", PASSWORD, flow=flow_name)
+
+        assert walked(flow) == path
+        assert flow.history[-2].ruling is Ruling.DROP_DEVICE
+        assert flow.device is None
+
+
+def riddles(*, tries: int = 3) -> Triggers:
+    """A custom challenge that takes "age" for an answer."""
+
+    def define(event: dict[str, Any]) -> dict[str, Any]:
+        answered = [
+            each
+            for each in event["request"]["session"]
+            if each["challengeName"] == "CUSTOM_CHALLENGE"
+        ]
+        event["response"]["issueTokens"] = bool(answered) and answered[-1]["challengeResult"]
+        event["response"]["failAuthentication"] = (
+            not event["response"]["issueTokens"] and len(answered) >= tries
+        )
+        event["response"]["challengeName"] = "CUSTOM_CHALLENGE"
+        last = event["request"]["session"][-1:]
+        if last and last[0]["challengeName"] == "SRP_A":
+            event["response"]["challengeName"] = "PASSWORD_VERIFIER"
+        return event
+
+    def create(event: dict[str, Any]) -> dict[str, Any]:
+        event["response"]["publicChallengeParameters"] = {"riddle": "Up, but never down?"}
+        event["response"]["privateChallengeParameters"] = {"answer": "age"}
+        return event
+
+    def verify(event: dict[str, Any]) -> dict[str, Any]:
+        event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == "age"
+        return event
+
+    return Triggers(define=define, create=create, verify=verify)
+
+
+def test_a_custom_challenge_with_and_without_srp_first(pool_of: PoolOf) -> None:
+    """CUSTOM_AUTH: a wrong answer brings a new challenge and no error; with a password SRP comes first."""
+    cognito = pool_of(triggers=riddles()).cognito()
+
+    flow = cognito.sign_in("ada", flow="CUSTOM_AUTH")
+    assert flow.challenge is not None
+    assert flow.challenge.parameters["riddle"] == "Up, but never down?"
+    old = flow.signin.session
+    assert flow.answer(r.Answer("a balloon")) is State.CUSTOM_CHALLENGE
+    assert flow.signin.session != old
+    assert flow.answer(r.Answer("age")) is State.AUTHENTICATED
+
+    flow = cognito.sign_in("ada", PASSWORD, flow="CUSTOM_AUTH")
+    flow.answer(r.Answer("age"))
+    assert walked(flow) == [
+        "custom_srp_auth -> PASSWORD_VERIFIER",
+        "srp_claim -> CUSTOM_CHALLENGE",
+        "answer -> AUTHENTICATED",
+    ]
+
+
+def test_a_custom_challenge_ends_when_the_lambda_says_so(pool_of: PoolOf) -> None:
+    """FailAuthentication ends the attempt."""
+    flow = pool_of(triggers=riddles(tries=1)).cognito().sign_in("ada", flow="CUSTOM_AUTH")
+
+    with pytest.raises(RefusedUser) as caught:
+        flow.answer(r.Answer("a balloon"))
+
+    assert (caught.value.state, flow.state, flow.accepts) == (
+        State.FAILED,
+        State.FAILED,
+        frozenset(),
+    )
+
+
+def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:
+    """A challenge that only the Lambda knows is a state, answered raw; the sign-in is not lost."""
+    names = iter(["PLEASE_WAIT", "CUSTOM_CHALLENGE"])
+    triggers = riddles()
+
+    def define(event: dict[str, Any]) -> dict[str, Any]:
+        event["response"].update(
+            challengeName=next(names), issueTokens=False, failAuthentication=False
+        )
+        return event
+
+    cognito = pool_of(
+        triggers=Triggers(define=define, create=triggers.create, verify=triggers.verify)
+    ).cognito()
+    flow = cognito.sign_in("ada", flow="CUSTOM_AUTH")
+
+    assert flow.state is State.OTHER_CHALLENGE
+    assert flow.challenge is not None
+    assert flow.challenge.name == "PLEASE_WAIT"
+    assert flow.accepts == {r.RawAnswer}
+
+
+def test_an_expired_session_is_times_fault(pool_of: PoolOf) -> None:
+    """After AuthSessionValidity the answer is refused: start again, nobody's fault."""
+    clock = ManualClock()
+    pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE}, clock=clock)
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    code = pool.outbox.code_for("ada")
+    clock.advance(3 * 60 + 1)
+
+    with pytest.raises(RefusedForNow, match="session is expired") as caught:
+        flow.answer(r.Code(code))
+
+    assert (caught.value.ruling, flow.state) == (Ruling.START_AGAIN, State.FAILED)
+
+
+def test_lock_out_is_told_from_a_wrong_password(pool_of: PoolOf) -> None:
+    """After five failures the same error code means something else, and the ruling says so."""
+    pool = pool_of()
+    for _ in range(5):
+        with pytest.raises(RefusedUser):
+            pool.cognito().sign_in("ada", "Wrong-Horse-1")
+
+    with pytest.raises(RefusedForNow) as caught:
+        pool.cognito().sign_in("ada", PASSWORD)
+
+    assert caught.value.ruling is Ruling.WAIT_OUT
+
+
+def test_a_flow_that_is_not_enabled_is_the_configurations_fault(pool_of: PoolOf) -> None:
+    """USER_PASSWORD_AUTH on a client that does not allow it: mend the app client."""
+    cognito = pool_of(explicit_auth_flows=["ALLOW_USER_SRP_AUTH"]).cognito()
+
+    with pytest.raises(RefusedByConfiguration) as caught:
+        cognito.sign_in("ada", PASSWORD, flow="USER_PASSWORD_AUTH")
+
+    assert caught.value.ruling is Ruling.MEND
+
+
+def test_a_missing_client_secret_is_the_callers_fault(pool_of: PoolOf) -> None:
+    """A client with a secret, spoken to without one: the caller's settings must be mended."""
+    with pytest.raises(RefusedCaller, match="SECRET_HASH"):
+        pool_of(client_secret=True).cognito(client_secret=None).sign_in("ada", PASSWORD)
+
+
+def test_sign_in_by_alias(pool_of: PoolOf) -> None:
+    """With an alias the proof is made with the real name, and the real name goes into what follows."""
+    for settings in ({"aliases": ["email"]}, {"aliases": ["email"], "client_secret": True}):
+        pool = pool_of(mfa="ON", mfa_methods=["EMAIL_OTP"], user={"email": EMAIL}, **settings)
+        flow = pool.cognito().sign_in(EMAIL, PASSWORD)
+        assert flow.signin.username == "ada"
+        flow.answer(r.Code(pool.outbox.code_for("ada")))
+
+        assert flow.state is State.AUTHENTICATED
+
+
+def test_refresh_and_sign_out(pool_of: PoolOf) -> None:
+    """Tokens are refreshed by both operations, and revoked by both ways of signing out."""
+    cognito = pool_of(client_secret=True).cognito()
+    for leave in (r.RevokeToken(), r.GlobalSignOut()):
+        flow = cognito.sign_in("ada", PASSWORD)
+        assert flow.tokens is not None
+        token = flow.tokens.refresh_token
+        assert token is not None
+        for refresh in (r.RefreshTokenAuth(), r.RefreshToken(), r.GetTokensFromRefreshToken()):
+            before = flow.tokens.access_token
+            flow.answer(refresh)
+            assert flow.tokens.access_token != before
+            assert flow.tokens.refresh_token == token
+
+        assert flow.answer(leave) is State.START
+        assert flow.tokens is None
+        with pytest.raises(RefusedForNow):
+            cognito.refresh(token)
+
+
+def test_the_machine_with_a_driver_behind_it(pool_of: PoolOf) -> None:
+    """build(driver=flow.carry): the triggers of an ordinary transitions machine carry the conversation."""
+    pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
+    flow = pool.cognito().start(walk=False)
+    machine: Any = build(driver=flow.carry)
+
+    machine.user_srp_auth("ada", PASSWORD)
+    machine.srp_claim()
+    assert machine.may_code() is True
+    assert machine.state is flow.state is State.SMS_MFA
+    with pytest.raises(RefusedUser):
+        machine.code("not a code")
+    assert machine.state is flow.state is State.SMS_MFA
+    machine.code(pool.outbox.code_for("ada"))
+
+    assert machine.state is flow.state is State.AUTHENTICATED
+
+
+def test_what_the_state_does_not_take_is_never_sent(pool_of: PoolOf) -> None:
+    """WrongResponse and BadField come before any request."""
+    pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
+    client = pool.client()
+    sent: list[Any] = []
+    client.meta.events.register("before-call.*", lambda **named: sent.append(named["model"].name))
+    flow = Cognito(
+        client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
+    ).sign_in("ada", PASSWORD)
+    sent.clear()
+
+    with pytest.raises(WrongResponse) as caught:
+        flow.answer(r.NewPassword("Another-Horse-2"))
+    with pytest.raises(BadField):
+        flow.answer(r.Code(""))
+
+    assert caught.value.accepts == flow.accepts == {r.Code}
+    assert sent == []
+
+
+def test_a_lost_connection_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
+    """No reply: a ConnectionLost that says to wait, and the same answer goes through later."""
+    pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
+    client = pool.client()
+    flow = Cognito(
+        client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
+    ).sign_in("ada", PASSWORD)
+    code = r.Code(pool.outbox.code_for("ada"))
+
+    def lost(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+    client.meta.events.register_first("before-send.*", lost)
+    with pytest.raises(ConnectionLost) as caught:
+        flow.answer(code)
+    assert (caught.value.state, caught.value.ruling, flow.state) == (
+        State.SMS_MFA,
+        Ruling.WAIT,
+        State.SMS_MFA,
+    )
+    client.meta.events.unregister("before-send.*", lost)
+
+    assert flow.answer(code) is State.AUTHENTICATED
+
+
+def test_a_nonsensical_reply_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
+    """A reply that cannot be read: a MalformedReply, and the same answer goes through later."""
+    pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
+    client = pool.client()
+    flow = Cognito(
+        client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
+    ).sign_in("ada", PASSWORD)
+    code = r.Code(pool.outbox.code_for("ada"))
+
+    def garble(parsed: dict[str, Any], **_: object) -> None:
+        parsed.clear()
+
+    def wrong(**_: object) -> tuple[Any, dict[str, Any]]:
+        from botocore.awsrequest import AWSResponse  # noqa: PLC0415 - only here
+
+        return AWSResponse("https://nowhere.example", 200, {}, None), {}
+
+    client.meta.events.register("before-call.*", wrong)
+    client.meta.events.register("after-call.*", garble)
+    with pytest.raises(MalformedReply, match="neither a challenge nor tokens"):
+        flow.answer(code)
+    client.meta.events.unregister("before-call.*", wrong)
+    client.meta.events.unregister("after-call.*", garble)
+
+    assert flow.answer(code) is State.AUTHENTICATED
+
+
+def test_any_boto3_client_will_do() -> None:
+    """Unsigned, with an endpoint of its own and no credentials: unreachable is ConnectionLost; Admin* wants credentials."""
+    session = boto3.Session()
+    unsigned = session.client(
+        "cognito-idp",
+        region_name="eu-west-1",
+        endpoint_url="http://127.0.0.1:9",
+        config=Config(
+            signature_version=UNSIGNED, retries={"total_max_attempts": 1}, connect_timeout=1
+        ),
+    )
+    with pytest.raises(ConnectionLost):
+        Cognito(unsigned, client_id="client", pool_id="eu-west-1_Pool").sign_in("ada", PASSWORD)
+
+    signed = session.client(
+        "cognito-idp", region_name="eu-west-1", endpoint_url="http://127.0.0.1:9"
+    )
+
+    def none(**_: object) -> None:
+        raise NoCredentialsError
+
+    signed.meta.events.register_first("before-sign.*", none)
+    with pytest.raises(NotSent, match="NoCredentialsError"):
+        Cognito(signed, client_id="client", pool_id="eu-west-1_Pool", admin=True).sign_in(
+            "ada", PASSWORD
+        )
+
+
+def test_a_parameter_that_botocore_refuses_is_not_quoted() -> None:
+    """Botocore's own validation never prints a secret through us."""
+    client = boto3.client(
+        "cognito-idp", region_name="eu-west-1", config=Config(signature_version=UNSIGNED)
+    )
+
+    with pytest.raises(NotSent, match="refuses a parameter") as caught:
+        Cognito(client, client_id=5, pool_id="eu-west-1_Pool").sign_in("ada", PASSWORD)  # type: ignore[arg-type]
+
+    assert caught.value.__cause__ is None
+
+
+def test_a_flow_lacking_its_password_is_said_so(pool_of: PoolOf) -> None:
+    """A password flow without a password, or a flow of no known name, is a ValueError before anything is sent."""
+    cognito = pool_of().cognito()
+    for flow_name in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH"):
+        with pytest.raises(ValueError, match="needs the password"):
+            cognito.sign_in("ada", flow=flow_name)
+    with pytest.raises(ValueError, match="no flow"):
+        cognito.sign_in("ada", PASSWORD, flow="PASSWORD_AUTH")
+
+
+def test_the_password_is_kept_no_longer_than_needed(pool_of: PoolOf) -> None:
+    """Once the password is proved the flow holds neither it nor the SRP exponent."""
+    pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
+
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+
+    assert flow.state is State.SMS_MFA
+    assert (flow._password, flow._ephemeral) == (None, None)
+    assert PASSWORD not in repr(vars(flow))
+
+
+def test_a_device_without_new_device_metadata_cannot_be_confirmed(pool_of: PoolOf) -> None:
+    """A pool that remembers no devices gives no NewDeviceMetadata: confirm_device says so."""
+    flow = pool_of().cognito().sign_in("ada", PASSWORD)
+
+    with pytest.raises(OutOfTurn, match="no new device"):
+        flow.confirm_device()
+
+
+def test_the_history_tells_when(pool_of: PoolOf) -> None:
+    """Each step bears the driver's time."""
+    clock = ManualClock()
+    pool = pool_of(clock=clock)
+
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+
+    assert [step.at for step in flow.history] == [clock(), clock()]

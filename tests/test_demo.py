@@ -1,0 +1,91 @@
+"""`authfsm demo` tells five stories, shows each step, and draws each path."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from authfsm.cli import app
+from authfsm.cli.demo import run
+from authfsm.cli.stories import NEW_PASSWORD, PASSWORD, STORIES
+
+
+def test_every_story_ends_with_tokens_and_a_picture(tmp_path: Path) -> None:
+    """Five sign-ins finish; each leaves an SVG that is well-formed and names the states it walked."""
+    console = Console(file=StringIO(), width=80)
+
+    assert run(tmp_path, console=console) is True
+
+    told = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    assert told.count("✓ tokens") == len(STORIES) == 5
+    assert "5 of 5 sign-ins finished" in told
+    for story in STORIES:
+        assert story.title in told
+        picture = tmp_path / f"{story.name}.svg"
+        ET.parse(picture)  # noqa: S314 - our own picture
+        assert "AUTHENTICATED" in picture.read_text(encoding="utf-8")
+
+
+def test_the_stories_show_their_steps(tmp_path: Path) -> None:
+    """A wrong code, a weak password, a device and a riddle are all seen on the screen."""
+    console = Console(file=StringIO(), width=80)
+    run(tmp_path, console=console)
+    told = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+
+    for seen in (
+        "again: CodeMismatchException",
+        "again: InvalidPasswordException",
+        "SMS to +*******0143",
+        "DEVICE_PASSWORD_VERIFIER",
+        "verify_software_token",
+        "Up, but never down",
+    ):
+        assert seen in told
+
+
+def test_no_secret_is_told_or_drawn(tmp_path: Path) -> None:
+    """Neither the terminal nor a picture shows a password."""
+    console = Console(file=StringIO(), width=120)
+    run(tmp_path, console=console)
+    told = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    drawn = "".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
+
+    assert [secret for secret in (PASSWORD, NEW_PASSWORD) if secret in told + drawn] == []
+
+
+def test_the_command_says_whether_it_worked(tmp_path: Path) -> None:
+    """`authfsm demo` exits with 0 when every sign-in finished."""
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "walks")])
+
+    assert result.exit_code == 0
+    assert len(list((tmp_path / "walks").glob("*.svg"))) == 5
+
+
+def test_a_story_that_fails_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused sign-in is told in red, the others go on, and the command exits with 1."""
+    monkeypatch.setattr(
+        "authfsm.cli.stories.PASSWORD", "wrong"
+    )  # the users are made with it as well
+    monkeypatch.setattr("authfsm.local.LocalPool.add_user", lambda *_, **__: None)
+
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path)])
+
+    assert result.exit_code == 1
+    assert "0 of 5 sign-ins finished" in result.output
+    assert "RefusedUser" in result.output
+
+
+def test_python_m_authfsm_is_the_command() -> None:
+    """`python -m authfsm --help` lists the demo."""
+    seen = subprocess.run(
+        [sys.executable, "-m", "authfsm", "--help"], check=True, capture_output=True, text=True
+    )
+
+    assert "demo" in seen.stdout
