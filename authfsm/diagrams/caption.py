@@ -18,6 +18,8 @@ LEGEND: Final = (Group.FIRST_FACTOR, Group.SET_UP, Group.SECOND_FACTOR, Group.DE
 
 def notes(model: Model) -> Iterator[str]:
     """What a picture says in words."""
+    if model.walked:
+        yield "Numbered: the steps that were taken. Filled and framed: where it stands."
     if any(edge.kind is Kind.RETRY for edge in model.edges):
         yield "A small loop: the answer was refused, and can be given again."
     if any(edge.thin for edge in model.edges):

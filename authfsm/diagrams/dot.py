@@ -59,7 +59,8 @@ def lines(model: Model) -> Iterator[tuple[Edge, Attributes]]:
         if edge.kind is Kind.LOOP or (back and back.kind is Kind.FOLD):
             continue
         if edge.kind is Kind.FOLD and back:
-            marks = tuple(sorted(edge.marks + back.marks, key=lambda mark: mark.number))
+            both = dict.fromkeys(edge.marks + back.marks)
+            marks = tuple(sorted(both, key=lambda mark: mark.number))
             yield evolve(back, source=edge.source, dest=edge.dest, marks=marks), {"dir": "both"}
         else:
             yield edge, {}
@@ -103,7 +104,7 @@ class Pen:
         theme, paint = self.theme, self.theme.groups[Group.FIRST_FACTOR]
         graph = {
             "rankdir": "TB", "bgcolor": theme.paper, "pad": "0.3", "nodesep": "0.2",
-            "ranksep": "0.33", "splines": "spline", "fontname": FONT, "fontsize": "9",
+            "ranksep": "0.28", "splines": "spline", "fontname": FONT, "fontsize": "9",
             "fontcolor": theme.quiet, "labelloc": "b", "labeljust": "l", "tooltip": " ",
             "label": caption(self.model, theme, self.labels),
         }  # fmt: skip
@@ -196,14 +197,15 @@ class Pen:
         }
         if edge.doubtful:
             look["style"] = "dashed"
+        at_start = isinstance(edge.source, Place) and edge.source.group is Group.BEGIN
         if edge.kind is Kind.RETRY:
             look["arrowsize"] = "0.5"
-            if edge.source == edge.dest and edge.source.name == "START":
+            if at_start:
                 look |= {"tailport": "n", "headport": "n"}
         elif edge.kind is Kind.FAILURE and not edge.marks:
             look |= {"color": theme.faded, "style": "dotted", "arrowsize": "0.5", "weight": "0"}
-        else:
-            rows = [f'&#160;{row}<br align="left"/>' for row in self.rows(edge)]
+        if edge.source != edge.dest or at_start:  # else it is written in the place
+            rows = [f'&#160;&#160;{row}<br align="left"/>' for row in self.rows(edge)]
             look |= {"label": f"<{''.join(rows)}>"} if rows else {}
         if edge.responses:
             names = ", ".join(self.text(each.trigger) for each in edge.responses)

@@ -89,7 +89,7 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
         return Reason.AGAIN
     named = PROTOCOL[source][response] >= ANY and dest is not source
     if (named or dest in CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
-        return Reason.LAMBDA
+        return Reason.THIN if response in _REFRESHES else Reason.LAMBDA
     return None
 
 

@@ -58,7 +58,8 @@ def walk(model: Model, steps: Iterable[Walked]) -> Model:
     for step in steps:
         source = here if here.state is step.source else _begins(step)
         here = _ends(source, step)
-        path = _path(edges, source, step.response, here)
+        refused = step.error is not None and here == source
+        path = _path(edges, source, step.response, here, within=refused)
         if not path:
             path = [len(edges)]
             edges.append(Edge(source, here, _kind(step), (step.response,)))
@@ -92,12 +93,18 @@ def _kind(step: Walked) -> Kind:
     return Kind.RETRY if step.error else Kind.LOOP
 
 
-def _path(edges: Sequence[Edge], source: Place, response: type[Response], dest: Place) -> list[int]:
-    """The numbers of the lines from one place to another by a response, through junctions; none if there are none."""
+def _path(
+    edges: Sequence[Edge], source: Place, response: type[Response], dest: Place, *, within: bool
+) -> list[int]:
+    """The numbers of the lines from one place to another by a response; none if there is no way.
+
+    The way leads through junctions, unless it is to stay `within` the place.
+    """
     front = [
         [number]
         for number, edge in enumerate(edges)
         if edge.source == source and response in edge.responses
+        if edge.dest == dest or not within
     ]
     while front:
         path = front.pop(0)

@@ -1,0 +1,168 @@
+"""The table as Markdown, for the README: one row for each response that a state takes.
+
+Destinations that come together go by the name of their set in `authfsm.protocol`. Marks tell what is
+known only by inference (†) or contradicted by another source (‡). Two ways lead out of every row and
+stand in no row: FAILED, wherever a sign-in may fail, and OTHER_CHALLENGE, wherever a challenge may come.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from authfsm.errors import CallerError
+from authfsm.evidence import Confidence, confidence
+from authfsm.protocol import ANY, FIRST, PASSED, PROTOCOL, PROVED, SECOND, UNKNOWN, Transition
+from authfsm.responses import Response
+from authfsm.states import State
+
+BEGIN: Final = "<!-- table -->"
+END: Final = "<!-- /table -->"
+MARKS: Final = {Confidence.INFERRED: "†", Confidence.CONTRADICTORY: "‡"}
+
+
+@frozen
+class Named:
+    """A set of destinations with a name.
+
+    Args:
+        name: the name.
+        members: the destinations, OTHER_CHALLENGE aside.
+    """
+
+    name: str
+    members: frozenset[State]
+
+
+SETS: Final = (
+    Named("any challenge", ANY - UNKNOWN),
+    Named("what follows a password", PASSED - UNKNOWN),
+    Named("a first factor", FIRST - UNKNOWN),
+    Named("a second factor", SECOND - {State.MFA_SETUP}),
+    Named("what follows the last factor", PROVED - UNKNOWN),
+)
+"""The sets that the table names, the larger before those they hold."""
+
+
+class NoPlace(CallerError, ValueError):
+    """A file has no place for the table.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} has no lines {BEGIN!r} and {END!r} to write between")
+        self.path = path
+
+
+@frozen
+class Row:
+    """One row: a response that a state takes.
+
+    Args:
+        source: the state.
+        response: the response's class.
+        sets: the sets of destinations that it leads to.
+        dests: the destinations besides.
+    """
+
+    source: State
+    response: type[Response]
+    sets: tuple[Named, ...]
+    dests: tuple[State, ...]
+
+    def mark(self, dest: State) -> str:
+        """What is to be said of an arrow's evidence."""
+        return MARKS.get(confidence(Transition(self.source, self.response, dest)), "")
+
+    def __str__(self) -> str:
+        cells = [self._named(each) for each in self.sets]
+        cells += [self._state(each) for each in self.dests]
+        return f"| {_code(self.source)} | {_code(self.response.trigger)} | {', '.join(cells)} |"
+
+    def _state(self, dest: State) -> str:
+        return ("itself" if dest is self.source else _code(dest)) + self.mark(dest)
+
+    def _named(self, named: Named) -> str:
+        marks = {dest: self.mark(dest) for dest in State if dest in named.members}
+        counts = Counter(marks.values())
+        usual = max(("", *MARKS.values()), key=lambda mark: counts[mark])
+        sure = [_code(dest) for dest, mark in marks.items() if mark != usual and not mark]
+        odd = [_code(dest) + mark for dest, mark in marks.items() if mark not in {usual, ""}]
+        beside = [f"better known: {', '.join(sure)}"] * bool(sure) + odd
+        return f"*{named.name}*{usual}" + (f" ({', '.join(beside)})" if beside else "")
+
+
+def _code(name: str) -> str:
+    return f"`{name}`"
+
+
+def rows() -> Iterator[Row]:
+    """The table's rows, in its own order."""
+    for source, answers in PROTOCOL.items():
+        for response, dests in answers.items():
+            whole = dests - UNKNOWN
+            rest, sets = whole, []
+            for each in SETS:
+                if each.members <= whole and len(each.members & rest) > 1:
+                    sets.append(each)
+                    rest -= each.members
+            yield Row(source, response, tuple(sets), tuple(d for d in State if d in rest))
+
+
+def readme_table() -> str:
+    """The protocol as a Markdown table, with what its words mean."""
+    return "\n".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    yield "| in | given | the reply leads to |"
+    yield "|---|---|---|"
+    yield from map(str, rows())
+    yield ""
+    yield from (f"*{each.name}*: {_listed(each.members)}.  " for each in SETS[1:])
+    yield "*any challenge*: any of Cognito's sixteen.  "
+    open_rows = sum(bool(UNKNOWN & d) for answers in PROTOCOL.values() for d in answers.values())
+    yield f"Not shown: `FAILED`, where a refusal ends the attempt, and `OTHER_CHALLENGE`, to which {open_rows} of these rows may lead.  "
+    yield "† known only by inference; ‡ contradicted by another source (`authfsm.evidence` has them all)."
+
+
+def _listed(states: Iterable[State]) -> str:
+    among = frozenset(states)
+    return ", ".join(_code(state) for state in State if state in among)
+
+
+def written(text: str) -> str | None:
+    """A text with the table between its marks as it is now; None if it has no marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        return None
+    return f"{before}{BEGIN}\n{readme_table()}\n{END}{after}"
+
+
+def write(path: str | Path) -> bool:
+    """Write the table between its marks in a file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Whether that changed anything.
+
+    Raises:
+        NoPlace: the file has no marks.
+    """
+    file = Path(path)
+    old = file.read_text(encoding="utf-8")
+    new = written(old)
+    if new is None:
+        raise NoPlace(file)
+    if new != old:
+        file.write_text(new, encoding="utf-8")
+    return new != old

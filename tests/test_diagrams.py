@@ -1,0 +1,210 @@
+"""What a picture says is what the table says: no arrow more, and none less than it owns to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import combinations
+
+import pytest
+
+from authfsm.diagrams import Place, UnknownFlow, diagram
+from authfsm.diagrams.drafting import ROWS, draft, flows
+from authfsm.diagrams.fold import JUNCTIONS, Junction, fold
+from authfsm.diagrams.leaving import Reason
+from authfsm.diagrams.model import Kind, Model
+from authfsm.diagrams.places import PLACES, Arrow, Group, roles
+from authfsm.protocol import CHOICE, FIRST, PASSED, PROTOCOL, TRANSITIONS, Role
+from authfsm.responses import (
+    AdminNoSrpAuth,
+    Code,
+    CompleteMfaSetup,
+    Select,
+    StepUp,
+    UserSrpAuth,
+)
+from authfsm.states import CHALLENGES, State
+
+EVERY = frozenset(arrow for row in ROWS for arrow in row)
+DRAFTS = {
+    "whole": draft(),
+    "unfolded": draft(unfolded=True),
+    "failures": draft(failures=True),
+    **{flow: draft(flow=flow) for flow in flows()},
+    **{f"{flow}, unfolded": draft(flow=flow, unfolded=True) for flow in flows()},
+}
+
+
+def left_out(model: Model) -> dict[Reason, frozenset[Arrow]]:
+    """The arrows that a picture leaves out, by reason."""
+    return {each.reason: each.arrows for each in model.left_out}
+
+
+def test_places_are_the_table() -> None:
+    """The arrows between places are the table's, e-mailed codes told apart by their role."""
+    assert set(TRANSITIONS) == {arrow.transition for arrow in EVERY}
+
+
+@pytest.mark.parametrize("name", DRAFTS)
+def test_drawn_and_left_out_are_the_table(name: str) -> None:
+    """Following a picture's lines, through its junctions, gives the table without what it says it leaves out."""
+    model = DRAFTS[name]
+    left = frozenset(arrow for each in model.left_out for arrow in each.arrows)
+
+    assert EVERY - left == model.arrows
+    assert sum(len(each.arrows) for each in model.left_out) == len(left)
+
+
+def test_unfolded_leaves_nothing_out() -> None:
+    """Unfolded, a picture has every arrow of the table as a line of its own."""
+    model = DRAFTS["unfolded"]
+
+    assert model.left_out == ()
+    assert set(TRANSITIONS) == {arrow.transition for arrow in model.arrows}
+    assert not any(isinstance(node, Junction) for node in model.nodes)
+
+
+def test_the_whole_has_every_challenge() -> None:
+    """No challenge is missing from the folded whole, which fits one screen: at most 60 lines."""
+    model = DRAFTS["whole"]
+    drawn = {node.state for node in model.nodes if isinstance(node, Place)}
+
+    assert {*CHALLENGES, State.START, State.AUTHENTICATED} == drawn
+    assert len(model.edges) <= 60
+
+
+def test_an_emailed_code_is_drawn_twice() -> None:
+    """EMAIL_OTP has a place among the first factors and one among the second; no other state has two."""
+    doubled = [a.state for a, b in combinations(PLACES, 2) if a.state == b.state]
+
+    assert doubled == [State.EMAIL_OTP]
+    assert Group.FIRST_FACTOR is Place(State.EMAIL_OTP, Role.FIRST_FACTOR).group
+    assert Group.SECOND_FACTOR is Place(State.EMAIL_OTP, Role.SECOND_FACTOR).group
+
+
+def test_the_set_of_destinations_tells_the_role() -> None:
+    """Among first factors an e-mailed code is a first one, after a password a second one, in a step-up either."""
+    assert roles(FIRST) == (Role.FIRST_FACTOR,)
+    assert roles(PASSED) == (Role.SECOND_FACTOR,)
+    assert tuple(Role) == roles(PROTOCOL[State.START][StepUp])
+
+
+def test_a_second_factor_is_not_chosen_again() -> None:
+    """An e-mailed code that is a second factor takes the code alone: another first factor is out of the question."""
+    second = Place(State.EMAIL_OTP, Role.SECOND_FACTOR)
+
+    assert {Code} == {arrow.response for arrow in EVERY if arrow.source == second}
+
+
+def test_junctions_are_sets_of_the_table() -> None:
+    """A junction leads to exactly its members, directly or through smaller ones."""
+    model = DRAFTS["whole"]
+
+    for junction in JUNCTIONS:
+        assert junction.members == frozenset(model.onward(junction))
+
+
+def test_a_fold_is_exact() -> None:
+    """Folding loses no destination and adds none, and a set that lacks one member is not folded."""
+    password = JUNCTIONS[0]
+    short = password.members - {Place(State.SMS_MFA)}
+
+    assert (password,) == fold(password.members, JUNCTIONS)
+    assert short == {
+        each
+        for node in fold(short, JUNCTIONS)
+        for each in (node.members if isinstance(node, Junction) else {node})
+    }
+
+
+def test_each_reason_has_its_own_arrows() -> None:
+    """Failures, unknown challenges, a Lambda's whims, second choices, tokens and thin arrows go for what they are."""
+    left = left_out(DRAFTS["whole"])
+    again = {(arrow.source.state, arrow.response) for arrow in left[Reason.AGAIN]}
+
+    assert set(Reason) - {Reason.ELSEWHERE} == set(left)
+    assert {(s, r) for s in (State.EMAIL_OTP, State.SMS_OTP) for r in CHOICE} <= again
+    assert {State.FAILED} == {arrow.dest.state for arrow in left[Reason.FAILURE]}
+
+
+def test_thin_arrows_are_drawn_where_nothing_else_is() -> None:
+    """What is only inferred or contradicted is marked, and drawn where no surer arrow leads."""
+    thin = {
+        (edge.source.name, response)
+        for edge in DRAFTS["whole"].edges
+        for response in edge.thin
+        if edge.kind is not Kind.RETRY
+    }
+
+    assert {StepUp, AdminNoSrpAuth} == {r for source, r in thin if source == "START"}
+    assert ("MFA_SETUP", CompleteMfaSetup) not in thin
+
+
+def test_a_flow_begins_with_its_own_responses() -> None:
+    """A flow's picture holds what it can reach: under USER_SRP_AUTH no choice, and no Lambda's challenge."""
+    model = draft(flow="USER_SRP_AUTH")
+    drawn = {node.state for node in model.nodes if isinstance(node, Place)}
+    begun = {r for edge in model.edges if edge.source == Place(State.START) for r in edge.responses}
+
+    assert {UserSrpAuth} == begun
+    assert not drawn & {State.SELECT_CHALLENGE, State.CUSTOM_CHALLENGE, State.SMS_OTP}
+    assert {State.PASSWORD_VERIFIER, State.SELECT_MFA_TYPE, State.AUTHENTICATED} <= drawn
+
+
+def test_a_lambda_leads_in_its_own_flow() -> None:
+    """CUSTOM_CHALLENGE is drawn under CUSTOM_AUTH, and in no other flow."""
+    custom = Place(State.CUSTOM_CHALLENGE)
+
+    assert {"CUSTOM_AUTH"} == {flow for flow in flows() if custom in draft(flow=flow).nodes}
+
+
+def test_failures_on_request() -> None:
+    """With failures, every place that may fail has one line to FAILED."""
+    edges = [edge for edge in DRAFTS["failures"].edges if edge.kind is Kind.FAILURE]
+    places = {node for node in DRAFTS["whole"].nodes if isinstance(node, Place)}
+
+    assert {Place(State.FAILED)} == {edge.dest for edge in edges}
+    assert places - {Place(State.AUTHENTICATED)} == {edge.source for edge in edges}
+    assert len({edge.source for edge in edges}) == len(edges)
+
+
+def test_a_step_within_a_place_is_no_retry() -> None:
+    """AssociateSoftwareToken leads nowhere but to MFA_SETUP: a step, not a refusal."""
+    kinds = {
+        edge.kind: [each.trigger for each in edge.responses]
+        for edge in DRAFTS["whole"].edges
+        if edge.source == edge.dest == Place(State.MFA_SETUP)
+    }
+
+    assert kinds == {
+        Kind.LOOP: ["associate_software_token", "verify_software_token"],
+        Kind.RETRY: ["set_up_email"],
+    }
+
+
+def test_a_choice_is_made_at_one_point() -> None:
+    """Choosing a first factor and being asked for one meet in one junction."""
+    model = DRAFTS["whole"]
+    first = JUNCTIONS[1]
+    into = {
+        (edge.source.name, r) for edge in model.edges if edge.dest == first for r in edge.responses
+    }
+
+    assert ("SELECT_CHALLENGE", Select) in into
+    assert {"START", "SELECT_CHALLENGE"} == {source for source, _ in into}
+
+
+def test_an_unknown_flow_is_named() -> None:
+    """A flow that is none is an error that lists those that are."""
+    with pytest.raises(UnknownFlow, match=r"no flow is named 'SRP'; .*USER_SRP_AUTH"):
+        diagram(flow="SRP")
+
+
+def test_drawing_alone_imports_graphviz() -> None:
+    """Importing the diagrams, and computing one, does not import graphviz."""
+    program = (
+        "import sys, authfsm.diagrams as d; d.diagram(); assert 'graphviz' not in sys.modules;"
+        "str(d.diagram()); assert 'graphviz' in sys.modules"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0  # noqa: S603 -- our own program

@@ -1,0 +1,183 @@
+"""What is drawn can be read by everybody, is the same everywhere, and is what the repository keeps."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from authfsm.diagrams import LIGHT, Group, NoEngine, UnknownSuffix, diagram, gallery, render
+from authfsm.diagrams.links import link
+from authfsm.diagrams.places import PLACES
+from authfsm.states import CHALLENGES
+
+KEPT = Path(__file__).parent.parent / "diagrams"
+SVG = "{http://www.w3.org/2000/svg}"
+HREF = "{http://www.w3.org/1999/xlink}"
+
+
+@pytest.fixture(scope="module")
+def svg() -> ET.Element:
+    """The whole protocol as SVG."""
+    return ET.fromstring(diagram().svg())  # noqa: S314 -- we wrote it
+
+
+def test_the_gallery_is_what_the_table_says() -> None:
+    """The committed pictures are those the code draws; `python -m authfsm.diagrams.gallery diagrams` mends."""
+    drawn = gallery.files()
+    if not Path(render.engine()).stem.startswith("graphviz-pure"):
+        drawn = {name: text for name, text in drawn.items() if not name.endswith(".svg")}
+
+    assert drawn == {name: (KEPT / name).read_text(encoding="utf-8") for name in drawn}
+    assert set(gallery.files()) == {path.name for path in KEPT.iterdir()}
+
+
+def test_drawing_is_repeatable() -> None:
+    """The same table is the same bytes."""
+    assert str(diagram()) == str(diagram())
+    assert diagram().svg() == diagram().svg()
+
+
+def test_text_is_text(svg: ET.Element) -> None:
+    """Every challenge, and every way in, can be searched for and read aloud."""
+    texts = {"".join(each.itertext()).strip() for each in svg.iter(f"{SVG}text")}
+
+    assert set(CHALLENGES) <= texts
+    assert {"user_srp_auth", "password proved", "AUTHENTICATED"} <= texts
+
+
+def test_places_tell_what_they_mean_and_link_to_aws(svg: ET.Element) -> None:
+    """Each place has its state's meaning as tooltip and a page of AWS's documentation as link."""
+    links = {each.get(f"{HREF}title"): each.get(f"{HREF}href") for each in svg.iter(f"{SVG}a")}
+    drawn = [place for place in PLACES if place.state in CHALLENGES]
+
+    for place in drawn:
+        assert link(place) == links[f"{place.name}: {place.state.meaning}"]
+        assert link(place).startswith("https://docs.aws.amazon.com/cognito")
+
+
+def test_it_fits_one_screen(svg: ET.Element) -> None:
+    """The whole protocol is at most 1,200 points wide and 920 high, its caption included."""
+    width, height = (float(str(svg.get(side)).removesuffix("pt")) for side in ("width", "height"))
+
+    assert width <= 1200
+    assert height <= 920
+
+
+def test_fonts_are_everybodys(svg: ET.Element) -> None:
+    """No text asks for a font that a system may lack without a second choice."""
+    assert {render.FONTS} == {each.get("font-family") for each in svg.iter(f"{SVG}text")}
+
+
+def test_groups_differ_without_colour() -> None:
+    """In black and white a group is told by its outline."""
+    outlines = {
+        (paint.shape, paint.style, paint.peripheries) for group, paint in LIGHT.groups.items()
+    }
+
+    assert len(Group) == len(outlines)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio (WCAG 2.2)."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_text_has_contrast() -> None:
+    """Names, labels, captions and warnings reach 4.5 : 1 on what they stand on, faded ones too (WCAG AA)."""
+    fills = [p.fill for g, p in LIGHT.groups.items() if g is not Group.BEGIN] + [LIGHT.here]
+    pairs = [(text, LIGHT.paper) for text in (LIGHT.label, LIGHT.quiet, LIGHT.lit, LIGHT.warning)]
+    pairs += [(text, fill) for fill in fills for text in (LIGHT.ink, LIGHT.lit, LIGHT.warning)]
+    pairs += [(LIGHT.paper, LIGHT.line)]
+
+    assert [pair for pair in pairs if contrast(*pair) < 4.5] == []
+
+
+def test_labels_replace_texts() -> None:
+    """People put their own words on states, triggers, junctions and captions."""
+    words = {
+        "SMS_MFA": "Code per SMS",
+        "code": "<Code & mehr>",
+        "password proved": "Passwort stimmt",
+    }
+    source = str(diagram(labels=words))
+
+    assert 'SMS_MFA [label="Code per SMS"' in source
+    assert '"password proved" [label="Passwort stimmt"' in source
+    assert "&lt;Code &amp; mehr&gt;" in source
+    assert diagram(labels=words).svg()
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".dot", ".gv"])
+def test_a_file_is_what_its_suffix_says(suffix: str, tmp_path: Path) -> None:
+    """SVG, PNG and DOT are saved by the file's suffix."""
+    path = diagram(flow="REFRESH_TOKEN_AUTH").save(tmp_path / f"refresh{suffix}")
+    starts = {".svg": b"<?xml", ".png": b"\x89PNG", ".dot": b"digraph", ".gv": b"digraph"}
+
+    assert path.read_bytes().startswith(starts[suffix])
+
+
+def test_another_suffix_is_an_error(tmp_path: Path) -> None:
+    """A suffix that nobody draws is named, and nothing is written."""
+    with pytest.raises(UnknownSuffix, match=r"not as '\.pdf'"):
+        diagram().save(tmp_path / "protocol.pdf")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no program to draw, DOT and the notebook's text remain, and the error says what to install."""
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    whole = diagram()
+
+    with pytest.raises(NoEngine, match="pip install graphviz-pure"):
+        whole.svg()
+    assert {"text/plain": str(whole)} == whole._repr_mimebundle_()
+    assert whole._repr_svg_() is None
+
+
+def test_a_notebook_shows_it() -> None:
+    """Jupyter gets SVG and text, without IPython being imported here."""
+    bundle = diagram(flow="USER_SRP_AUTH")._repr_mimebundle_(include=None, exclude=None)
+
+    assert {"image/svg+xml", "text/plain"} == set(bundle)
+
+
+def test_the_captions_are_of_this_picture() -> None:
+    """A note stands under a picture only where something was left out for that reason."""
+    refresh, custom = str(diagram(flow="REFRESH_TOKEN_AUTH")), str(diagram(flow="CUSTOM_AUTH"))
+
+    assert "a Lambda may name" not in refresh
+    assert "a Lambda may name" in custom
+    assert "small loop" not in refresh
+
+
+def test_dot_is_plain_to_read() -> None:
+    """A node's own attributes say what is special about it; the usual ones are said once."""
+    line = next(x for x in str(diagram()).splitlines() if x.strip().startswith("SMS_OTP ["))
+
+    assert {"URL", "class", "tooltip"} == set(re.findall(r"(\w+)=", line))
+
+
+def test_drawing_is_quick() -> None:
+    """The whole protocol takes a few milliseconds as DOT and a blink as SVG, a busy machine allowed for."""
+    str(diagram())
+    began = time.perf_counter()
+    source = str(diagram())
+    written = time.perf_counter()
+    render.svg(source)
+
+    assert written - began < 0.05
+    assert time.perf_counter() - written < 1.5

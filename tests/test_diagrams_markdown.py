@@ -1,0 +1,82 @@
+"""The README's table is the protocol's, row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from authfsm.diagrams.markdown import BEGIN, END, NoPlace, readme_table, rows, write, written
+from authfsm.evidence import confidence
+from authfsm.protocol import PROTOCOL, TRANSITIONS, Transition
+from authfsm.states import State
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_the_rows_are_the_table() -> None:
+    """Read back, the rows are every arrow but those to FAILED and OTHER_CHALLENGE, which it says it leaves out."""
+    read = {
+        Transition(row.source, row.response, dest)
+        for row in rows()
+        for dest in {*row.dests, *(each for named in row.sets for each in named.members)}
+    }
+    unsaid = {State.FAILED, State.OTHER_CHALLENGE}
+
+    assert {arrow for arrow in TRANSITIONS if arrow.dest not in unsaid} == read
+
+
+def test_one_row_for_each_response() -> None:
+    """Every response of every state has its row, in the table's order."""
+    pairs = [(source, response) for source, answers in PROTOCOL.items() for response in answers]
+
+    assert pairs == [(row.source, row.response) for row in rows()]
+
+
+def test_doubt_is_marked() -> None:
+    """An arrow has a mark where its best evidence is an inference or a contradiction, and nowhere else."""
+    for row in rows():
+        for dest in row.dests:
+            arrow = Transition(row.source, row.response, dest)
+            assert bool(row.mark(dest)) == confidence(arrow).thin
+
+
+def test_a_row_reads() -> None:
+    """Sets go by name, doubts by their marks, a retry as itself."""
+    lines = readme_table().splitlines()
+
+    assert "| `DEVICE_SRP_AUTH` | `srp_a` | `DEVICE_PASSWORD_VERIFIER` |" in lines
+    assert (
+        "| `SMS_MFA` | `code` | *what follows the last factor*, `CUSTOM_CHALLENGE`, itself |"
+        in lines
+    )
+    assert "| `PASSWORD` | `password` | *what follows a password* (`DEVICE_SRP_AUTH`‡) |" in lines
+
+
+def test_the_readme_has_the_table() -> None:
+    """The README's table is the generated one; `authfsm.diagrams.markdown.write("README.md")` mends."""
+    text = README.read_text(encoding="utf-8")
+    if BEGIN not in text:
+        pytest.skip("the README has no place for the table")
+
+    assert written(text) == text
+
+
+def test_writing_keeps_the_rest(tmp_path: Path) -> None:
+    """The table goes between its marks, once; what stands around it stays, and a second time changes nothing."""
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+
+    assert write(page)
+    assert not write(page)
+    assert f"before\n{BEGIN}\n{readme_table()}\n{END}\nafter\n" == page.read_text(encoding="utf-8")
+
+
+def test_a_file_without_marks_is_left_alone(tmp_path: Path) -> None:
+    """A file that has no place for the table is an error, and is not written."""
+    page = tmp_path / "page.md"
+    page.write_text("nothing here\n", encoding="utf-8")
+
+    with pytest.raises(NoPlace, match="has no lines"):
+        write(page)
+    assert page.read_text(encoding="utf-8") == "nothing here\n"
