@@ -1,0 +1,172 @@
+"""What a sign-in costs beside its I/O and its SRP: making one, one step of it, importing the package.
+
+Run by hand: `python tests/benchmarks/bench_signin.py`. The peers are `transitions` with a registered
+model and, where it is installed, python-statemachine.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import timeit
+import tracemalloc
+from importlib.util import find_spec
+from statistics import median
+from typing import Any
+
+import boto3
+from botocore.stub import Stubber
+from rows import Row, show
+
+from authfsm.machine import build
+from authfsm.protocol import TRANSITIONS
+from authfsm.responses import Code, UserPasswordAuth
+from authfsm.signin import SignIn
+from authfsm.states import State
+
+SMS = {
+    "ChallengeName": "SMS_MFA",
+    "Session": "s" * 1500,
+    "ChallengeParameters": {
+        "CODE_DELIVERY_DELIVERY_MEDIUM": "SMS",
+        "CODE_DELIVERY_DESTINATION": "+********1234",
+        "USER_ID_FOR_SRP": "ada",
+    },
+}
+WRONG = {"Error": {"Code": "CodeMismatchException", "Message": "Invalid code"}}
+TOKENS = {
+    "AuthenticationResult": {"AccessToken": "a" * 1000, "IdToken": "i" * 1000, "ExpiresIn": 3600}
+}
+OPENING, CODE = UserPasswordAuth("ada", "a password"), Code("123456")
+
+
+def made() -> SignIn:
+    """A sign-in."""
+    return SignIn("client", pool_id="eu-west-1_Pool")
+
+
+def three_steps() -> None:
+    """A sign-in of three steps: a password, a wrong code, the right one."""
+    signin = made()
+    for response, reply in ((OPENING, SMS), (CODE, WRONG), (CODE, TOKENS)):
+        signin.send(response)
+        signin.receive(reply)
+
+
+def each(work: Any, number: int, rounds: int = 9) -> float:
+    """Microseconds a run: the median of several rounds."""
+    return median(timeit.repeat(work, number=number, repeat=rounds)) / number * 1e6
+
+
+def stubbed_call() -> Any:
+    """A boto3 call answered by botocore's own Stubber: what a step rides on."""
+    client = boto3.client(
+        "cognito-idp", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    stubber = Stubber(client)
+    stubber.activate()
+
+    def call() -> None:
+        stubber.add_response("respond_to_auth_challenge", SMS)
+        client.respond_to_auth_challenge(
+            ClientId="client", ChallengeName="SMS_MFA", ChallengeResponses={"USERNAME": "ada"}
+        )
+
+    return call
+
+
+def statemachine_made() -> Any:
+    """Makes a python-statemachine of the same states; None where it is not installed."""
+    if find_spec("statemachine") is None:
+        return None
+    import statemachine  # noqa: PLC0415 - an optional peer
+
+    final = {State.AUTHENTICATED, State.FAILED}
+    states = {s.name: statemachine.State(initial=s is State.START, final=s in final) for s in State}
+    events: dict[str, Any] = {}
+    for arrow in TRANSITIONS:
+        if arrow.source in final:
+            continue
+        edge = states[arrow.source.name].to(states[arrow.dest.name])
+        name = arrow.response.trigger
+        events[name] = events[name] | edge if name in events else edge
+    return type("Peer", (statemachine.StateMachine,), {**states, **events})
+
+
+def imported(statement: str) -> float:
+    """Milliseconds that an import takes in a fresh interpreter."""
+    code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
+    runs = [
+        float(
+            subprocess.run(
+                [sys.executable, "-c", code], check=True, capture_output=True, text=True
+            ).stdout
+        )
+        for _ in range(15)
+    ]
+    return median(runs) * 1e3
+
+
+def rows() -> list[Row]:
+    """Every measure."""
+    three_steps()
+    making = each(made, 2000)
+    step = each(three_steps, 300) / 3
+    call = each(stubbed_call(), 50)
+    registered = each(lambda: build(object_of_somebody()), 1)
+    tracemalloc.start()
+    kept = [made() for _ in range(1000)]
+    size = tracemalloc.get_traced_memory()[0] / len(kept)
+    tracemalloc.stop()
+    light, core, boto = (
+        imported("import authfsm"),
+        imported("from authfsm import SignIn"),
+        imported("import boto3"),
+    )
+    found = [
+        Row("making a SignIn / 10 us", making / 10, "<= 1", making <= 10, f"{making:.1f} us"),
+        Row("its memory / 2 KiB", size / 2048, "<= 1", size <= 2048, f"{size:.0f} bytes"),
+        Row("one step / 100 us", step / 100, "<= 1", step <= 100, f"{step:.0f} us"),
+        Row(
+            "one step / the boto3 call it rides on",
+            step / call,
+            "<= 0.33",
+            step <= call / 3,
+            f"{step:.0f} us beside {call:.0f} us",
+        ),
+        Row("import authfsm / 60 ms", light / 60, "<= 1", light <= 60, f"{light:.0f} ms"),
+        Row(
+            "import of the core / import boto3",
+            core / boto,
+            "none",
+            True,
+            f"{core:.0f} ms beside {boto:.0f} ms",
+        ),
+        Row(
+            "a transitions machine of one's own / a SignIn",
+            registered / making,
+            "none",
+            True,
+            f"{registered:.0f} us",
+        ),
+    ]
+    if (peer := statemachine_made()) is not None:
+        other = each(peer, 20)
+        found.append(
+            Row("python-statemachine / a SignIn", other / making, "none", True, f"{other:.0f} us")
+        )
+    return found
+
+
+def object_of_somebody() -> Any:
+    """A model for `build`."""
+    return type("Model", (), {})()
+
+
+def main() -> None:
+    """Measure and print."""
+    show(rows())
+
+
+if __name__ == "__main__":
+    main()
