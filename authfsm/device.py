@@ -7,8 +7,9 @@ import base64
 from attrs import field, frozen
 
 from authfsm import srp
+from authfsm.fields import Wrapped, is_text, wrapped
 from authfsm.replies import NewDevice
-from authfsm.responses import ConfirmDevice, Wrapped, is_text, wrapped
+from authfsm.responses import ConfirmDevice
 
 
 @frozen

@@ -255,7 +255,8 @@ def destination(source: State, response: type[Response], reply: Reply) -> State 
             return source if stays else State.FAILED
         case Challenge() | Tokens():
             return reply.state
-        case _:  # A plain yes: confirmed, remembered, signed out. Such responses have one destination.
+        case _:
+            # A plain yes: confirmed, remembered, signed out. Such responses have one destination.
             (only,) = leads(source, response)
             return only
 

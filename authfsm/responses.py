@@ -8,91 +8,24 @@ that is the table's business (`authfsm.protocol`). Field names are Cognito's, in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import ClassVar
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
-from authfsm.errors import BadField
-from authfsm.secret import Secret
-
-Wrapped = Secret[str]
-
-
-def wrapped(value: str | Wrapped) -> Wrapped:
-    """A field's text, wrapped as it enters."""
-    return value if isinstance(value, Secret) else Secret(value)
-
-
-def wrapped_if_given(value: str | Wrapped | None) -> Wrapped | None:
-    """A field's text, wrapped as it enters, where there is any."""
-    return None if value is None else wrapped(value)
-
-
-def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
-    """A read-only copy of a mapping."""
-    return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
-
-
-def fixed_and_wrapped(value: Mapping[str, str | Wrapped]) -> Mapping[str, Wrapped]:
-    """A read-only copy of a mapping, its values wrapped."""
-    return (
-        MappingProxyType({k: wrapped(v) for k, v in value.items()})
-        if isinstance(value, Mapping)
-        else value
-    )
-
-
-def listed(value: Iterable[str]) -> tuple[str, ...]:
-    """Several texts as a tuple; a single text is not several."""
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """A field must be text that is not empty and that UTF-8 can write."""
-    plain = value.reveal() if isinstance(value, Secret) else value
-    if not isinstance(plain, str):
-        raise BadField(type(response), attribute.name, f"must be text, not {type(plain).__name__}")
-    if not plain:
-        raise BadField(type(response), attribute.name, "must not be empty")
-    try:
-        plain.encode()
-    except UnicodeEncodeError:
-        raise BadField(
-            type(response), attribute.name, "must be text that UTF-8 can write"
-        ) from None
-
-
-def is_text_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """A field must be text that is not empty, or be left out."""
-    if value is not None:
-        is_text(response, attribute, value)
-
-
-def is_hex(response: Any, attribute: Attribute[Any], value: str) -> None:
-    """A field must be hexadecimal text."""
-    is_text(response, attribute, value)
-    if not re.fullmatch("[0-9A-Fa-f]+", value):
-        raise BadField(type(response), attribute.name, "must be hexadecimal")
-
-
-def are_texts(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """A field must map text to text, or be a tuple of texts."""
-    if not isinstance(value, (Mapping, tuple)):
-        raise BadField(type(response), attribute.name, f"must not be {type(value).__name__}")
-    for each in (*value, *value.values()) if isinstance(value, Mapping) else value:
-        plain = each.reveal() if isinstance(each, Secret) else each
-        if not isinstance(plain, str):
-            raise BadField(
-                type(response), attribute.name, f"must hold text, not {type(plain).__name__}"
-            )
-
-
-def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """A field must be a whole number of seconds, or be left out."""
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise BadField(type(response), attribute.name, "must be a whole number of seconds")
+from authfsm.fields import (
+    Wrapped,
+    are_texts,
+    fixed,
+    fixed_and_wrapped,
+    is_count_if_given,
+    is_hex,
+    is_text,
+    is_text_if_given,
+    listed,
+    wrapped,
+    wrapped_if_given,
+)
 
 
 @frozen

@@ -17,6 +17,7 @@ from attrs import frozen
 from authfsm import srp
 from authfsm.device import Device
 from authfsm.errors import OutOfTurn, WrongResponse
+from authfsm.fields import wrapped, wrapped_if_given
 from authfsm.machine import advance
 from authfsm.protocol import NEEDS, PROTOCOL, Need, Role, destination
 from authfsm.replies import (

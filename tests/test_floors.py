@@ -17,6 +17,7 @@ HOUSE = Path(authfsm.__file__).parent
 FLOORS = [
     {"states", "secret", "rulings"},
     {"srp", "errors"},
+    {"fields"},
     {"responses", "replies"},
     {"device", "protocol", "settings"},
     {"evidence", "wire"},

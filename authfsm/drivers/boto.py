@@ -18,8 +18,9 @@ from authfsm import responses as r
 from authfsm.device import Device
 from authfsm.drivers.walk import Walk
 from authfsm.errors import ConnectionLost, NotSent, OutOfTurn, refused
+from authfsm.fields import wrapped_if_given
 from authfsm.replies import Tokens
-from authfsm.responses import Response, wrapped_if_given
+from authfsm.responses import Response
 from authfsm.secret import Secret
 from authfsm.signin import SignIn
 from authfsm.states import State

@@ -14,8 +14,9 @@ from authfsm import responses as r
 from authfsm import srp
 from authfsm.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.errors import MalformedReply, OutOfTurn
+from authfsm.fields import wrapped_if_given
 from authfsm.replies import Challenge, Refusal, Tokens
-from authfsm.responses import Response, wrapped_if_given
+from authfsm.responses import Response
 from authfsm.rulings import Ruling
 from authfsm.secret import Secret
 from authfsm.signin import SignIn, Step
