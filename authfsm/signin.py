@@ -35,8 +35,6 @@ from authfsm.responses import (
     SetUpEmail,
     SrpClaim,
     StepUp,
-    wrapped,
-    wrapped_if_given,
 )
 from authfsm.rulings import Ruling
 from authfsm.secret import MASK, Secret
