@@ -168,7 +168,7 @@ def test_every_walk_can_be_drawn(history: list[Step], unfolded: bool) -> None:  
         assert chained(way)
         assert [step.source] == [e.source.state for e in way if isinstance(e.source, Place)]
         assert [step.dest] == [e.dest.state for e in way if isinstance(e.dest, Place)]
-    numbers = {int(found) for found in re.findall(r">(\d+) · ", str(drawn))}
+    numbers = {int(found) for found in re.findall(r">\s*(\d+) · ", str(drawn))}
     assert numbers == {step.number for step in history}
 
 

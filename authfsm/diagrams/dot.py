@@ -17,6 +17,7 @@ from authfsm.diagrams.themes import Paint, Theme
 Labels = Mapping[str, str]
 Attributes = dict[str, str]
 
+INDENT = "\u00a0\u00a0"  # keeps a label off its line
 FONT = "Helvetica"  # the engines know its metrics; `render` names what a browser may take instead
 
 
@@ -103,8 +104,8 @@ class Pen:
         """How the whole, a node and an edge look unless it is said otherwise."""
         theme, paint = self.theme, self.theme.groups[Group.FIRST_FACTOR]
         graph = {
-            "rankdir": "TB", "bgcolor": theme.paper, "pad": "0.3", "nodesep": "0.2",
-            "ranksep": "0.28", "splines": "spline", "fontname": FONT, "fontsize": "9",
+            "rankdir": "TB", "bgcolor": theme.paper, "pad": "0.3", "nodesep": "0.22",
+            "ranksep": "0.24", "splines": "spline", "fontname": FONT, "fontsize": "9",
             "fontcolor": theme.quiet, "labelloc": "b", "labeljust": "l", "tooltip": " ",
             "label": caption(self.model, theme, self.labels),
         }  # fmt: skip
@@ -167,9 +168,7 @@ class Pen:
         """How a junction is drawn: as a small dark pill."""
         theme = self.theme
         colour = theme.lit if self.model.walked else theme.line
-        if self.passed_by(junction):
-            colour = theme.faded
-        return {
+        look = {
             "label": self.text(junction.name),
             "shape": "box",
             "style": "rounded,filled",
@@ -182,6 +181,9 @@ class Pen:
             "tooltip": f"{self.text(junction.name)}: the reply says which of these is next",
             "class": "junction",
         }
+        if self.passed_by(junction):
+            look |= {"fillcolor": theme.paper, "color": theme.faded, "fontcolor": theme.quiet}
+        return look
 
     def edge(self, edge: Edge) -> Attributes:
         """How a line is drawn."""
@@ -205,27 +207,28 @@ class Pen:
         elif edge.kind is Kind.FAILURE and not edge.marks:
             look |= {"color": theme.faded, "style": "dotted", "arrowsize": "0.5", "weight": "0"}
         if edge.source != edge.dest or at_start:  # else it is written in the place
-            rows = [f'&#160;&#160;{row}<br align="left"/>' for row in self.rows(edge)]
+            rows = [f'{row}<br align="left"/>' for row in self.rows(edge, INDENT)]
             look |= {"label": f"<{''.join(rows)}>"} if rows else {}
         if edge.responses:
             names = ", ".join(self.text(each.trigger) for each in edge.responses)
             look["tooltip"] = f"{edge.source.name} to {edge.dest.name}: {names}"
         return look
 
-    def rows(self, edge: Edge) -> Iterator[str]:
+    def rows(self, edge: Edge, indent: str = "") -> Iterator[str]:
         """The text of an edge, row by row, as HTML: what was walked first, and bold."""
         theme = self.theme
         for mark in edge.marks:
             if mark.error:
-                yield bold(f"{mark.number} \u00b7 {mark.error}", theme.warning)
+                yield bold(f"{indent}{mark.number} \u00b7 {mark.error}", theme.warning)
             elif mark.response in edge.responses:
-                yield bold(f"{mark.number} \u00b7 {self.text(mark.response.trigger)}", theme.lit)
+                trigger = self.text(mark.response.trigger)
+                yield bold(f"{indent}{mark.number} \u00b7 {trigger}", theme.lit)
         if edge.kind not in {Kind.RETRY, Kind.FAILURE}:
             walked = {mark.response for mark in edge.marks if not mark.error}
             for response in edge.responses:
                 if response not in walked:
                     doubt = " \u2020" if response in edge.thin else ""
-                    yield escape(self.text(response.trigger)) + doubt
+                    yield indent + escape(self.text(response.trigger)) + doubt
 
 
 def bold(text: str, colour: str) -> str:

@@ -62,7 +62,7 @@ def walk(model: Model, steps: Iterable[Walked]) -> Model:
         path = _path(edges, source, step.response, here, within=refused)
         if not path:
             path = [len(edges)]
-            edges.append(Edge(source, here, _kind(step), (step.response,)))
+            edges.append(Edge(source, here, _kind(source, here, step.error), (step.response,)))
         for number in path:
             mark = Mark(step.number, step.response, step.error)
             edges[number] = evolve(edges[number], marks=(*edges[number].marks, mark))
@@ -85,12 +85,13 @@ def _ends(source: Place, step: Walked) -> Place:
     return place_of(step.dest, step.role)
 
 
-def _kind(step: Walked) -> Kind:
-    if step.dest is State.FAILED:
+def _kind(source: Place, dest: Place, error: str | None) -> Kind:
+    """What a line is that the picture did not have."""
+    if dest.state is State.FAILED:
         return Kind.FAILURE
-    if step.dest is not step.source:
+    if dest != source:
         return Kind.ANSWER
-    return Kind.RETRY if step.error else Kind.LOOP
+    return Kind.RETRY if error or dest.state is State.START else Kind.LOOP
 
 
 def _path(
