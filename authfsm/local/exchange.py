@@ -54,8 +54,9 @@ def exchange(
         reply = answer(target.removeprefix(TARGET), _read(body))
     except PoolRefusal as refusal:
         headers["x-amzn-ErrorType"] = f"{refusal.code}:"
-        # A header is one line of Latin-1; the body has the message in full.
-        headers["x-amzn-ErrorMessage"] = refusal.message.encode("ascii", "replace").decode()
+        # A header is one line of ASCII; the body has the message in full.
+        line = " ".join(refusal.message.split())
+        headers["x-amzn-ErrorMessage"] = line.encode("ascii", "replace").decode()
         error = {"__type": refusal.code, "message": refusal.message}
         return Answered(400, headers, json.dumps(error).encode())
     return Answered(200, headers, json.dumps(reply).encode())

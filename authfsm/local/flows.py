@@ -72,9 +72,13 @@ def _begin(pool: Core, opening: Opening) -> Attempt:
     return Attempt(opening.client, opening.flow, user, name, typed, pool.clock())
 
 
+def _suppresses(client: AppClient) -> bool:
+    return client.prevent_user_existence_errors == "ENABLED"
+
+
 def _pretends(client: AppClient, user: User | None) -> None:
     # Measured: with LEGACY, USER_SRP_AUTH says so at InitiateAuth already.
-    if user is None and client.prevent_user_existence_errors == "LEGACY":
+    if user is None and not _suppresses(client):
         raise PoolRefusal(refusals.NO_SUCH_USER)
 
 
@@ -139,7 +143,8 @@ def _custom_auth(pool: Core, opening: Opening) -> Reply:
     attempt = _begin(pool, opening)
     _pretends(opening.client, attempt.user)
     if attempt.user is not None:
-        passwords.check_in(pool, opening.client, attempt.user)
+        # Who is locked out for wrong passwords may still answer riddles (developer guide).
+        attempt.user.check_in(imported_is_unknown=_suppresses(opening.client))
     if srp_a is None:
         attempt = devices.presented(pool, attempt, opening.parameters.get("DEVICE_KEY"))
         return onward(pool, attempt)

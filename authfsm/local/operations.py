@@ -93,10 +93,14 @@ def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
     for name, value in given.items():
         if not _well_typed(name, value):
             raise PoolRefusal(refusals.ILL_TYPED, name=name)
-    pool.sessions.answered = None
-    reply = known.serve(pool, given)
-    stood = pool.sessions.answered
-    gate.check(operation, given, reply, stood.challenge if stood else None)
+    # A trigger may sign somebody in while it runs: what was answered out there is kept for then.
+    outer, pool.sessions.answered = pool.sessions.answered, None
+    try:
+        reply = known.serve(pool, given)
+        stood = pool.sessions.answered
+        gate.check(operation, given, reply, stood.challenge if stood else None)
+    finally:
+        pool.sessions.answered = outer
     return reply
 
 

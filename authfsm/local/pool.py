@@ -40,16 +40,15 @@ _LOWER: Final = string.ascii_lowercase + string.digits
 class LocalPool:
     """An Amazon Cognito user pool inside this process that verifies what Cognito verifies.
 
-    Nothing is sent anywhere: what Cognito would send by SMS or e-mail lies in `outbox`. One lock makes it
-    safe to use from several threads. `PoolConfiguration` and `AppClient` say more about the settings.
+    What Cognito would send by SMS or e-mail lies in `outbox`. One lock makes it safe to use from several
+    threads. `PoolConfiguration` and `AppClient` say more about the settings.
 
     Args:
-        mfa: MfaConfiguration: OFF, OPTIONAL or ON.
+        mfa: MfaConfiguration.
         mfa_methods: the second factors that are enabled.
         client_secret: True for an app client with a secret, or the secret itself.
         device: DeviceConfiguration; None for a pool that remembers no devices.
-        explicit_auth_flows: ExplicitAuthFlows of the app client; every flow served, if left out; Cognito's
-            own default of three, if empty.
+        explicit_auth_flows: every flow served, if left out; Cognito's own default of three, if empty.
         auth_session_validity: AuthSessionValidity, minutes, 3 to 15.
         prevent_user_existence_errors: ENABLED (the console's default, and ours) or LEGACY (the API's).
         triggers: the functions of CUSTOM_AUTH.
@@ -117,6 +116,7 @@ class LocalPool:
         self.clock = clock
         self._entropy = entropy
         self._lock = threading.RLock()
+        self.configuration: Final = configuration
         self._mint = Mint(configuration, clock, entropy, key)
         self._core = Core(configuration, self._mint, clock, entropy)
         self._first = self.add_client(
@@ -134,22 +134,17 @@ class LocalPool:
     @property
     def pool_id(self) -> str:
         """The pool's id."""
-        return self._core.configuration.pool_id
+        return self.configuration.pool_id
 
     @property
     def region(self) -> str:
         """The AWS region in its id."""
-        return self._core.configuration.region
+        return self.configuration.region
 
     @property
     def issuer(self) -> str:
         """The `iss` of its tokens."""
-        return self._core.configuration.issuer
-
-    @property
-    def configuration(self) -> PoolConfiguration:
-        """The pool's settings."""
-        return self._core.configuration
+        return self.configuration.issuer
 
     @property
     def app_client(self) -> AppClient:
