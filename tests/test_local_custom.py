@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyotp
 import pytest
 from joserfc.jwk import RSAKey
 from local_talk import MISMATCH, UNKNOWN, USED, WRONG, Talk, refused
 
-from authfsm.local import Contradictions, LocalPool, Triggers
+from authfsm.local import Contradictions, LocalPool, ManualClock, Triggers
+from authfsm.protocol import ON_THE_TABLE, Transition
+from authfsm.responses import CompleteMfaSetup
+from authfsm.states import State
 
 PASSWORD = "correct horse battery staple"
 
@@ -302,6 +306,32 @@ class TestWithSrp:
             "PASSWORD_VERIFIER",
             "SMS_MFA",
         ]
+        assert "AuthenticationResult" in talk.answer(asked, "ada", ANSWER="x")
+
+    @pytest.mark.skipif(
+        Transition(State.MFA_SETUP, CompleteMfaSetup, State.CUSTOM_CHALLENGE) not in ON_THE_TABLE,
+        reason="the table has no such arrow",
+    )
+    def test_set_up_comes_before_the_riddle(self, signing_key: RSAKey) -> None:
+        """MFA_SETUP too comes "before any CUSTOM_CHALLENGE" (developer guide), and not in its place."""
+        pool = a_pool(
+            signing_key,
+            Riddles(self.srp_first),
+            mfa="ON",
+            mfa_methods=["SOFTWARE_TOKEN_MFA"],
+            clock=ManualClock(),
+        )
+        talk = Talk(pool)
+        asked = begin_by_srp(talk)
+
+        assert asked["ChallengeName"] == "MFA_SETUP"
+        reply = talk.boto.associate_software_token(Session=asked["Session"])
+        verified = talk.boto.verify_software_token(
+            Session=reply["Session"],
+            UserCode=pyotp.TOTP(reply["SecretCode"]).at(pool.clock()),
+        )
+        asked = talk.respond("MFA_SETUP", verified["Session"], USERNAME="ada")
+        assert asked["ChallengeName"] == "CUSTOM_CHALLENGE"
         assert "AuthenticationResult" in talk.answer(asked, "ada", ANSWER="x")
 
     def test_or_in_its_place(self, signing_key: RSAKey) -> None:

@@ -351,11 +351,11 @@ class TestTheWalls:
 
     @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
     def test_one_idea_each(self, path: Path) -> None:
-        """A module opens with its law and has fewer than 300 lines."""
+        """A module opens with its law and has 300 lines at most."""
         text = path.read_text()
 
         assert text.startswith('"""')
-        assert len(text.splitlines()) < 300
+        assert len(text.splitlines()) <= 300
 
 
 def test_entropy_is_what_it_is_given(signing_key: RSAKey) -> None:
