@@ -126,7 +126,7 @@ PROTOCOL: Final[Table] = {
     S.MFA_SETUP: {
         AssociateSoftwareToken: frozenset({S.MFA_SETUP}),
         VerifySoftwareToken:    frozenset({S.MFA_SETUP}),
-        CompleteMfaSetup:       PROVED | {S.SOFTWARE_TOKEN_MFA},             # DEVICE_*: inferred; MFA: contradicted
+        CompleteMfaSetup:       PROVED | CUSTOM | {S.SOFTWARE_TOKEN_MFA},    # DEVICE_*, CUSTOM: inferred; MFA: contradicted
         SetUpEmail:             UNKNOWN | {S.EMAIL_OTP, S.SELECT_MFA_TYPE, S.MFA_SETUP},   # SELECT: contradicted
     },
 

@@ -6,7 +6,7 @@ there. Defaults are Cognito's unless the field says otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
 from attrs import Attribute, field, frozen
@@ -14,7 +14,7 @@ from attrs import Attribute, field, frozen
 from authfsm.secret import Secret
 from authfsm.states import State
 
-Event = MutableMapping[str, Any]
+Event = dict[str, Any]
 """The event of a Lambda trigger, in the shape AWS documents."""
 
 Trigger = Callable[[Event], Any]
