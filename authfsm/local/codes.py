@@ -15,6 +15,7 @@ from attrs import frozen
 from authfsm.local import refusals
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.users import SoftwareToken, User
+from authfsm.local.watching import Seen
 from authfsm.secret import Secret
 from authfsm.states import State
 
@@ -52,6 +53,7 @@ class Outbox(Sequence[Message]):
 
     def __init__(self) -> None:
         self._messages: deque[Message] = deque(maxlen=_KEPT)
+        self._seen: Seen | None = None
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -72,6 +74,12 @@ class Outbox(Sequence[Message]):
     def put(self, message: Message) -> None:
         """Send a message."""
         self._messages.append(message)
+        if self._seen is not None:
+            self._seen(message)
+
+    def watch(self, seen: Seen) -> None:
+        """Tell of each message that is sent, from now on."""
+        self._seen = seen
 
     def code_for(self, name: str) -> str:
         """The last code sent to a user, in clear.

@@ -20,6 +20,7 @@ from authfsm.local.sessions import Sessions
 from authfsm.local.settings import AppClient, PoolConfiguration
 from authfsm.local.tokens import Mint
 from authfsm.local.users import Credential, Directory, User
+from authfsm.local.watching import Seen, Watched
 from authfsm.secret import Secret
 
 Request = Mapping[str, Any]
@@ -59,8 +60,14 @@ class Core:
         )
         self.sessions = Sessions(clock, entropy)
         self.outbox = Outbox()
-        self._seed = Secret(entropy(32))
+        self.seed = Secret(entropy(32))
         self._nobodys_verifier: Secret[int] | None = None
+
+    def watch(self, seen: Seen) -> None:
+        """Tell of each record that is touched, from now on: users, legs, families, messages, app clients."""
+        self.clients = Watched(seen, self.clients)
+        for part in (self.users, self.sessions, self.mint, self.outbox):
+            part.watch(seen)
 
     # ---- lookups ------------------------------------------------------------------------------
 
@@ -114,7 +121,7 @@ class Core:
 
     def _mark(self, what: str, typed: str) -> bytes:
         message = f"{what}:{typed}".encode("utf-8", "surrogatepass")
-        return hmac.new(self._seed.reveal(), message, hashlib.sha256).digest()[:16]
+        return hmac.new(self.seed.reveal(), message, hashlib.sha256).digest()[:16]
 
 
 def wanted(parameters: Mapping[str, str], name: str) -> str:

@@ -19,6 +19,7 @@ from authfsm.local import refusals
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient
 from authfsm.local.users import User
+from authfsm.local.watching import Seen, Watched
 
 _REMEMBERED: Final = timedelta(hours=1)
 
@@ -107,6 +108,22 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._legs)
 
+    def __iter__(self) -> Iterator[Leg]:
+        return iter(self._legs.values())
+
+    def __contains__(self, leg: Leg) -> bool:
+        return leg.session in self._legs
+
+    def watch(self, seen: Seen) -> None:
+        """Tell of each leg that is found, opened or forgotten, from now on."""
+        self._legs, self._other = Watched(seen, self._legs), Watched(seen, self._other)
+
+    def restore(self, leg: Leg) -> None:
+        """Take in a leg that was open before; the oldest first."""
+        self._legs[leg.session] = leg
+        if leg.other_key is not None:
+            self._other[leg.other_key] = leg
+
     def open(
         self,
         attempt: Attempt,
@@ -122,9 +139,7 @@ class Sessions:
         expires = now + timedelta(minutes=attempt.client.auth_session_validity)
         session = urlsafe_b64encode(self._entropy(48)).decode()
         leg = Leg(attempt, challenge, matter, session, expires, other_key, session_wanted)
-        self._legs[session] = leg
-        if other_key is not None:
-            self._other[other_key] = leg
+        self.restore(leg)
         return leg
 
     def move(self, leg: Leg, challenge: str, matter: Any) -> Leg:

@@ -8,7 +8,7 @@ together.
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +22,7 @@ from authfsm.local import refusals
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient, PoolConfiguration
 from authfsm.local.users import User
+from authfsm.local.watching import Seen, Watched
 
 _KEY_BITS: Final = 2048
 _SCOPE: Final = "aws.cognito.signin.user.admin"
@@ -41,6 +42,7 @@ class Family:
         sign_outs: how often the user had signed out everywhere when it began.
         expires: when its refresh tokens die; rotation does not prolong it (measured).
         refresh_tokens: all that were issued, the newest last.
+        replaced: when the newest of the time gave way to the next.
     """
 
     user: User
@@ -51,18 +53,13 @@ class Family:
     sign_outs: int
     expires: datetime
     refresh_tokens: list[str] = field(factory=list, repr=False)
+    replaced: dict[str, datetime] = field(factory=dict, repr=False)
     revoked: bool = False
 
     @property
     def alive(self) -> bool:
         """Has it not been revoked, by RevokeToken or GlobalSignOut?"""
         return not self.revoked and self.sign_outs == self.user.sign_outs
-
-
-@define(eq=False)
-class _Refresh:
-    family: Family
-    replaced: datetime | None = None
 
 
 class Mint:
@@ -87,7 +84,23 @@ class Mint:
         self._entropy = entropy
         self._key = key
         self._families: dict[str, Family] = {}
-        self._refresh: dict[str, _Refresh] = {}
+        self._refresh: dict[str, Family] = {}
+
+    def __iter__(self) -> Iterator[Family]:
+        return iter(self._families.values())
+
+    def __contains__(self, family: Family) -> bool:
+        return family.origin_jti in self._families
+
+    def watch(self, seen: Seen) -> None:
+        """Tell of each family that is found, begun or forgotten, from now on."""
+        self._families, self._refresh = Watched(seen, self._families), Watched(seen, self._refresh)
+
+    def restore(self, family: Family) -> None:
+        """Take in what came of an earlier sign-in; the oldest first."""
+        self._families[family.origin_jti] = family
+        for token in family.refresh_tokens:
+            self._refresh[token] = family
 
     @property
     def key(self) -> RSAKey:
@@ -122,7 +135,7 @@ class Mint:
     def _new_refresh(self, family: Family) -> str:
         token = urlsafe_b64encode(self._entropy(96)).decode()
         family.refresh_tokens.append(token)
-        self._refresh[token] = _Refresh(family)
+        self._refresh[token] = family
         return token
 
     def _access_and_id(self, family: Family) -> dict[str, Any]:
@@ -178,10 +191,9 @@ class Mint:
         Raises:
             PoolRefusal: NotAuthorizedException, with the reason.
         """
-        known = self._refresh.get(refresh_token)
-        if known is None or known.family.client.client_id != client.client_id:
+        family = self._refresh.get(refresh_token)
+        if family is None or family.client.client_id != client.client_id:
             raise PoolRefusal(refusals.BAD_REFRESH)
-        family = known.family
         if not family.alive:
             raise PoolRefusal(refusals.REFRESH_REVOKED)
         if self._clock() >= family.expires:
@@ -207,15 +219,15 @@ class Mint:
         rotation = client.refresh_token_rotation
         if rotation is None:
             return self._access_and_id(family)
-        known, now = self._refresh[refresh_token], self._clock()
+        replaced, now = family.replaced.get(refresh_token), self._clock()
         if family.refresh_tokens[-1] != refresh_token:
             # Measured: a replay within the grace period forks, and only the newest child can be
             # refreshed on; a later one is reuse, but "the newest token still works".
             grace = timedelta(seconds=rotation.retry_grace_period_seconds)
-            if known.replaced is None or now - known.replaced >= grace:
+            if replaced is None or now - replaced >= grace:
                 raise PoolRefusal(refusals.REFRESH_REUSED)
         else:
-            known.replaced = now
+            family.replaced[refresh_token] = now
         return {**self._access_and_id(family), "RefreshToken": self._new_refresh(family)}
 
     def revoke(self, token: str, client: AppClient) -> None:
@@ -225,16 +237,16 @@ class Mint:
             PoolRefusal: UnsupportedTokenTypeException for an access or id token;
                 UnauthorizedException for another client's.
         """
-        known = self._refresh.get(token)
-        if known is None:
+        family = self._refresh.get(token)
+        if family is None:
             if token.count(".") == 2:  # noqa: PLR2004 - a JWT has three parts
                 raise PoolRefusal(refusals.NOT_A_REFRESH_TOKEN)
             # What Cognito says to a token it does not know is not known. "invalid tokens do not cause
             # an error response" -- RFC 7009, 2.2
             return
-        if known.family.client.client_id != client.client_id:
+        if family.client.client_id != client.client_id:
             raise PoolRefusal(refusals.NOT_YOUR_TOKEN)
-        known.family.revoked = True
+        family.revoked = True
 
     # ---- reading --------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from authfsm import srp
 from authfsm.local import refusals
 from authfsm.local.refusals import PoolRefusal
+from authfsm.local.watching import Seen, Watched
 from authfsm.secret import Secret
 from authfsm.states import State
 
@@ -226,6 +227,11 @@ class Directory:
 
     def __iter__(self) -> Iterator[User]:
         return iter(self._by_name.values())
+
+    def watch(self, seen: Seen) -> None:
+        """Tell of each user that is found, added or taken out, from now on."""
+        self._by_name = Watched(seen, self._by_name)
+        self._by_alias = Watched(seen, self._by_alias)
 
     def _key(self, name: str) -> str:
         return name if self._case_sensitive else name.casefold()
