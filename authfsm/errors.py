@@ -37,9 +37,12 @@ class AuthfsmError(Exception):
         super().__init__(message)
         self.state = state
         self.ruling = ruling
+        self.flow: Any = None
+        """The flow that was under way, where `Cognito.sign_in` raised this and so did not return it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (type(self), self.args, self.__dict__)
+        # The flow stays at home: it holds a client and secrets.
+        return _again, (type(self), self.args, {**self.__dict__, "flow": None})
 
     @property
     def survives(self) -> bool:

@@ -40,8 +40,10 @@ def fixed_and_wrapped(value: Mapping[str, str | Wrapped]) -> Mapping[str, Wrappe
 
 
 def listed(value: Iterable[str]) -> tuple[str, ...]:
-    """Several texts as a tuple; a single text is not several."""
-    return (value,) if isinstance(value, str) else tuple(value)
+    """Several texts as a tuple; a single text is one of them. What cannot be is left for the check."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, Iterable) else value
 
 
 def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
@@ -82,6 +84,20 @@ def are_texts(response: Any, attribute: Attribute[Any], value: object) -> None:
             raise BadField(
                 type(response), attribute.name, f"must hold text, not {type(plain).__name__}"
             )
+
+
+def are_names(response: Any, attribute: Attribute[Any], value: object) -> None:
+    """A field must be one or more texts, none of them empty."""
+    if not isinstance(value, tuple) or not value:
+        raise BadField(type(response), attribute.name, "must be one or more texts")
+    for each in value:
+        is_text(response, attribute, each)
+
+
+def is_yes_or_no(response: Any, attribute: Attribute[Any], value: object) -> None:
+    """A field must be True or False, and nothing that merely counts as one of them."""
+    if not isinstance(value, bool):
+        raise BadField(type(response), attribute.name, "must be True or False")
 
 
 def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:

@@ -17,10 +17,11 @@ from typing import Any, Protocol, TypeAlias
 from attrs import frozen
 from transitions import Machine
 
-from authfsm.errors import AuthfsmError, OffTheTable, refused
-from authfsm.protocol import ON_THE_TABLE, TRANSITIONS, Transition, destination
+from authfsm.errors import AuthfsmError, OffTheTable, Refused, refused
+from authfsm.protocol import ON_THE_TABLE, PROTOCOL, TRANSITIONS, Transition, destination
 from authfsm.replies import Refusal, Reply
 from authfsm.responses import RESPONSES, Response
+from authfsm.rulings import Ruling
 from authfsm.states import State
 from authfsm.wire import read
 
@@ -133,8 +134,9 @@ class _Hear:
 
     def __call__(self, event: Any) -> Awaitable[None] | None:
         response = RESPONSES.get(event.event.name)
-        if response is None:  # somebody's own trigger
-            return None
+        source = event.state.value
+        if response is None or not isinstance(source, State) or response not in PROTOCOL[source]:
+            return None  # somebody's own trigger, or one of ours in a state of theirs
         # `may_...` asks with an event of its own making: a question must not send anything.
         asked = event.machine.events.get(event.event.name) is not event.event
         if self.driver is None:
@@ -186,7 +188,12 @@ class _Hear:
     def _note_error(event: Any, response: type[Response], error: AuthfsmError) -> None:
         """A refusal moves the machine as it moved the driver's sign-in, and is raised after the move."""
         source = event.state.value
-        if error.state is None or Transition(source, response, error.state) not in ON_THE_TABLE:
+        moved = isinstance(error, Refused) and error.ruling is not Ruling.WAIT
+        if (
+            not moved
+            or error.state is None
+            or Transition(source, response, error.state) not in ON_THE_TABLE
+        ):
             raise error
         event.leads_to = error.state
         event.refused = error
@@ -223,11 +230,14 @@ def build(
         The machine.
 
     Raises:
-        ValueError: `send_event=False`: the guards read the event.
+        ValueError: `send_event=False`: the guards read the event. A HierarchicalMachine: its separator
+            is in the challenges' names.
 
     The triggers raise, beside what `transitions` raises: OffTheTable for a reply that the table does not
     have; with a driver, the driver's own errors, after the machine has moved where the sign-in moved.
     """
+    if any(base.__name__ == "HierarchicalMachine" for base in machine_cls.__mro__):
+        raise ValueError('a HierarchicalMachine takes the "_" in challenge names for nesting')
     if options.pop("send_event", True) is not True:
         raise ValueError("the machine needs send_event=True: its guards read the event")
     prepare = options.pop("prepare_event", None) or []

@@ -17,6 +17,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from authfsm.errors import OffTheTable
 from authfsm.replies import Challenge, Refusal, Reply, Tokens
 from authfsm.responses import (
     AdminNoSrpAuth,
@@ -110,7 +111,7 @@ PROTOCOL: Final[Table] = {
 
     # ---- first factors ---------------------------------------------------------------------------
     S.SELECT_CHALLENGE:  {each: dests | {S.SELECT_CHALLENGE} for each, dests in CHOICE.items()},  # a stale device key
-    S.PASSWORD:          {Password: PASSED},                                 # DEVICE_SRP_AUTH: contradicted
+    S.PASSWORD:          {Password: PASSED | {S.PASSWORD}},                  # DEVICE_SRP_AUTH: contradicted
     S.PASSWORD_SRP:      {SrpA: PROOF},
     S.PASSWORD_VERIFIER: {SrpClaim: PASSED | CUSTOM | {S.PASSWORD_VERIFIER}},
     S.ADMIN_NO_SRP_AUTH: {Password: PASSED},                                 # the whole state: contradicted
@@ -244,6 +245,9 @@ def destination(source: State, response: type[Response], reply: Reply) -> State 
     Returns:
         The destination, which need not be on the table; None where the reply moves nothing:
         throttled before evaluation, or refused with tokens in hand.
+
+    Raises:
+        OffTheTable: a plain yes to a response that leads to more than one place.
     """
     match reply:
         case Refusal(ruling=Ruling.WAIT):
@@ -257,8 +261,10 @@ def destination(source: State, response: type[Response], reply: Reply) -> State 
             return reply.state
         case _:
             # A plain yes: confirmed, remembered, signed out. Such responses have one destination.
-            (only,) = leads(source, response)
-            return only
+            dests = leads(source, response)
+            if len(dests) != 1:
+                raise OffTheTable(source, response, source)
+            return next(iter(dests))
 
 
 def reachable(source: State, response: type[Response] | None = None) -> frozenset[State]:

@@ -6,6 +6,8 @@ so that nothing Cognito says is lost. `authfsm.wire` reads them off the wire; no
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
@@ -270,6 +272,20 @@ class Tokens(Reply):
     token_type: str | None = None
     new_device: NewDevice | None = None
 
+    @property
+    def username(self) -> str | None:
+        """The user's real name, the `username` claim of the access token; None if it cannot be read.
+
+        The token is not verified here: the name is only sent back to the service it came from.
+        """
+        try:
+            payload = self.access_token.reveal().split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            name = claims["username"]
+        except (IndexError, KeyError, TypeError, ValueError):
+            return None
+        return name if isinstance(name, str) and name else None
+
 
 @frozen(kw_only=True)
 class Done(Reply):
@@ -292,6 +308,7 @@ class Refusal(Reply):
         ruling: what to do next.
         fault: whose fault it was.
         request_id: `x-amzn-RequestId`, to quote to AWS.
+        session: a new Session; VerifySoftwareToken may bring one with `Status` ERROR.
     """
 
     code: str
@@ -299,6 +316,7 @@ class Refusal(Reply):
     ruling: Ruling = field(kw_only=True)
     fault: Fault = field(kw_only=True)
     request_id: str | None = field(default=None, kw_only=True)
+    session: Secret[str] | None = field(default=None, kw_only=True)
 
 
 CHALLENGE_OF: Final[Mapping[State, type[Challenge]]] = MappingProxyType(

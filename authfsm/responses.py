@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from authfsm.fields import (
     Wrapped,
+    are_names,
     are_texts,
     fixed,
     fixed_and_wrapped,
@@ -22,6 +23,7 @@ from authfsm.fields import (
     is_hex,
     is_text,
     is_text_if_given,
+    is_yes_or_no,
     listed,
     wrapped,
     wrapped_if_given,
@@ -199,7 +201,7 @@ class StepUp(Response):
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
     username: str = field(validator=is_text)
-    target_acr_values: tuple[str, ...] = field(converter=listed, validator=are_texts)
+    target_acr_values: tuple[str, ...] = field(converter=listed, validator=are_names)
     access_token: Wrapped | None = field(
         default=None, converter=wrapped_if_given, validator=is_text_if_given
     )
@@ -228,6 +230,7 @@ class RefreshTokenAuth(Response):
         refresh_token: left out, the sign-in's own.
         username: for SECRET_HASH, where the app client has a secret: the user's real name (its `sub`
             where the name is a UUID), not an alias; left out, the sign-in's own.
+        device_key: DEVICE_KEY of the session's device; left out, the sign-in's own.
     """
 
     auth_flow: ClassVar[str | None] = "REFRESH_TOKEN_AUTH"
@@ -235,6 +238,7 @@ class RefreshTokenAuth(Response):
         default=None, converter=wrapped_if_given, validator=is_text_if_given
     )
     username: str | None = field(default=None, validator=is_text_if_given)
+    device_key: str | None = field(default=None, validator=is_text_if_given)
 
 
 @frozen
@@ -250,11 +254,13 @@ class GetTokensFromRefreshToken(Response):
 
     Args:
         refresh_token: left out, the sign-in's own.
+        device_key: DeviceKey of the session's device; left out, the sign-in's own.
     """
 
     refresh_token: Wrapped | None = field(
         default=None, converter=wrapped_if_given, validator=is_text_if_given
     )
+    device_key: str | None = field(default=None, validator=is_text_if_given)
 
 
 # ---- how a challenge is answered ------------------------------------------------------------------
@@ -283,7 +289,7 @@ class Password(Response):
 
     proves_password: ClassVar[bool] = True
     password: Wrapped = field(converter=wrapped, validator=is_text)
-    direct: bool = field(default=False, kw_only=True)
+    direct: bool = field(default=False, kw_only=True, validator=is_yes_or_no)
 
 
 @frozen
@@ -297,7 +303,7 @@ class SrpA(Response):
     """
 
     srp_a: str = field(validator=is_hex)
-    direct: bool = field(default=False, kw_only=True)
+    direct: bool = field(default=False, kw_only=True, validator=is_yes_or_no)
 
 
 @frozen
@@ -437,7 +443,7 @@ class UpdateDeviceStatus(Response):
         device_key: left out, the sign-in's own.
     """
 
-    remembered: bool = True
+    remembered: bool = field(default=True, validator=is_yes_or_no)
     device_key: str | None = field(default=None, validator=is_text_if_given)
 
 

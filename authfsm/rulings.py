@@ -44,7 +44,7 @@ class Ruling(str, Enum):
     # The session survives: the sign-in stays where it is.
     TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still good."
     DROP_DEVICE = "DROP_DEVICE", "Forget the device key and send the same answer again."
-    WAIT = "WAIT", "Nothing was evaluated: wait, then send the same answer again."
+    WAIT = "WAIT", "Probably nothing was evaluated: wait, then send the same answer again."
 
     # It does not: the attempt is over.
     WAIT_OUT = (
@@ -157,6 +157,7 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
         "trigger is not configured":       Row(_R.MEND,        _F.OPERATOR, "issues: CUSTOM_AUTH wants three Lambda functions"),
         "Invalid attributes given":        Row(_R.TRY_AGAIN,   _F.USER,     "issues (the message); inferred: the session survives"),
         "Invalid email address":           Row(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives"),
+        "Invalid phone number":            Row(_R.TRY_AGAIN,   _F.USER,     "inferred, the message too: the session survives"),
         "Missing required parameter":      Row(_R.TRY_AGAIN,   _F.CALLER,   "issues: nothing was consumed"),
         "TIMESTAMP format":                Row(_R.START_AGAIN, _F.CALLER,   "measured"),
         "":                                Row(_R.GIVE_UP,     _F.CALLER),

@@ -134,7 +134,7 @@ class SignIn(Sender):
     ) -> None:
         self.client_id = client_id
         self.pool_id = pool_id
-        self.client_secret = wrapped_if_given(client_secret)
+        self.client_secret = wrapped_if_given(client_secret or None)
         self.device = device
         self._admin = admin
         self._state = State.START
@@ -343,7 +343,8 @@ class SignIn(Sender):
         ):
             # A preferred password that is not available is answered with a choice, an administrator's
             # that was left out with ADMIN_NO_SRP_AUTH: neither has proved anything.
-            asks_first = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH}
+            # Nor has a proof that is asked for once more.
+            asks_first = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.PASSWORD_VERIFIER}
             self.password_proved = self.password_proved or self._state not in asks_first
         if isinstance(heard, Challenge):
             self.challenge = heard
@@ -355,6 +356,8 @@ class SignIn(Sender):
         self.challenge = self.role = None
         if isinstance(heard, Tokens):
             self.tokens = heard if self.tokens is None else _renewed(self.tokens, heard)
+            # A refresh's SECRET_HASH is over the real name, not over the alias that was typed.
+            self.username = heard.username or self.username
         elif self._state is State.START:  # signed out
             self.tokens = self.flow = None
             self.password_proved = False
@@ -364,11 +367,17 @@ class SignIn(Sender):
         if refusal.ruling is Ruling.DROP_DEVICE:
             self.device = None
         if self._state is State.FAILED:
+            if refusal.ruling.survives:  # it would, but this state has no way to answer again
+                self.refusal = attrs.evolve(refusal, ruling=Ruling.START_AGAIN)
             self.challenge = self.role = None
+        elif refusal.session is not None and self.challenge is not None:  # the newest always
+            self.challenge = attrs.evolve(self.challenge, session=refusal.session)
 
     def _role(self, source: State, given: Response) -> Role | None:
         if self._state is not State.EMAIL_OTP:
             return _ROLES.get(self._state)
+        if source is State.EMAIL_OTP and isinstance(given, Code):  # asked for once more
+            return self.role
         # "How a client tells the two apart: by the path only. USER_AUTH with no password step so far
         # is the first factor; after a password, SELECT_MFA_TYPE or MFA_SETUP it is the second."
         second = (

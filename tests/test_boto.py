@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pickle
+import traceback
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any
 
 import boto3
 import pyotp
 import pytest
 from botocore import UNSIGNED
+from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from joserfc.jwk import RSAKey
@@ -29,6 +33,7 @@ from authfsm.errors import (
     RefusedCaller,
     RefusedForNow,
     RefusedUser,
+    ServiceError,
     WrongResponse,
 )
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
@@ -537,8 +542,6 @@ def test_a_nonsensical_reply_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
         parsed.clear()
 
     def wrong(**_: object) -> tuple[Any, dict[str, Any]]:
-        from botocore.awsrequest import AWSResponse, HTTPHeaders  # noqa: PLC0415 - only here
-
         return AWSResponse("https://nowhere.example", 200, HTTPHeaders(), None), {}
 
     client.meta.events.register("before-call.*", wrong)
@@ -579,16 +582,169 @@ def test_any_boto3_client_will_do() -> None:
         )
 
 
-def test_a_parameter_that_botocore_refuses_is_not_quoted() -> None:
-    """Botocore's own validation never prints a secret through us."""
-    client = boto3.client(
-        "cognito-idp", region_name="eu-west-1", config=Config(signature_version=UNSIGNED)
+def kept(error: BaseException | None) -> str:
+    """All that an error drags along: its facts, and the locals of each frame that is not the test's own."""
+    text = ""
+    while error is not None:
+        text += f"{error!r}{vars(error)}"
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_code.co_filename != __file__:
+                text += repr(frame.f_locals)
+        error = error.__context__
+    return text
+
+
+def test_a_parameter_that_botocore_refuses_is_named_not_quoted(pool_of: PoolOf) -> None:
+    """Botocore's own validation prints values: only the parameter's name is told, and its error is let go."""
+    pool = pool_of(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    flow.answer(r.AssociateSoftwareToken())
+    code = r.VerifySoftwareToken("7" * 5)
+
+    with pytest.raises(NotSent, match="refuses UserCode") as caught:
+        flow.answer(code)
+
+    assert caught.value.__context__ is None
+    assert "77777" not in kept(caught.value)
+    assert flow.state is State.MFA_SETUP
+
+
+def test_a_lost_connection_drags_no_secret_along(pool_of: PoolOf) -> None:
+    """The client library's error, whose frames hold the request, does not hang on ours."""
+    pool = pool_of()
+    client = pool.client()
+
+    def lost(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+    client.meta.events.register_first("before-send.*", lost)
+    cognito = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id)
+    with pytest.raises(ConnectionLost) as caught:
+        cognito.sign_in("ada", "pl4nted-s3cret", flow="USER_PASSWORD_AUTH")
+
+    assert caught.value.__context__ is None
+    assert "pl4nted-s3cret" not in kept(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"[]"),
+        (200, b"null"),
+        (200, b'"x"'),
+        (200, b"not JSON"),
+        (200, b'{"AuthenticationResult": {"AccessToken": "pl4nted-s3cret"}}\xff'),
+        (400, b"[]"),
+        (400, b"null"),
+        (502, b"<html>"),
+    ],
+)
+def test_a_body_that_botocore_cannot_parse(pool_of: PoolOf, status: int, body: bytes) -> None:
+    """Whatever bytes come back: a typed error that says the service's fault, nothing of the body, nothing changed."""
+    pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
+    client = pool.client()
+    flow = Cognito(
+        client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
+    ).sign_in("ada", PASSWORD)
+    code = r.Code(pool.outbox.code_for("ada"))
+
+    other = boto3.client(
+        "cognito-idp",
+        region_name="eu-west-1",
+        config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
     )
+    other.meta.events.register(
+        "before-send.*",
+        lambda **_: AWSResponse("https://nowhere.example", status, HTTPHeaders(), Raw(body)),
+    )
+    flow.cognito.client = other
+    with pytest.raises(ServiceError) as caught:
+        flow.answer(code)
+    flow.cognito.client = client
 
-    with pytest.raises(NotSent, match="refuses a parameter") as caught:
-        Cognito(client, client_id=5, pool_id="eu-west-1_Pool").sign_in("ada", PASSWORD)  # type: ignore[arg-type]
+    assert "pl4nted-s3cret" not in kept(caught.value)
+    assert caught.value.state is flow.state is State.SMS_MFA
+    assert flow.answer(code) is State.AUTHENTICATED
 
-    assert caught.value.__cause__ is None
+
+class Raw(BytesIO):
+    """What botocore reads a body from."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        """The body, in one piece."""
+        yield self.read()
+
+
+def test_a_device_is_kept_if_only_remembering_it_fails(pool_of: PoolOf) -> None:
+    """ConfirmDevice went through, UpdateDeviceStatus did not: the device is there, and can be remembered later."""
+    pool = pool_of(device=DeviceConfiguration(device_only_remembered_on_user_prompt=True))
+    client = pool.client()
+    cognito = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
+    flow = cognito.sign_in("ada", PASSWORD)
+
+    def lost(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+    client.meta.events.register_first(
+        "before-call.cognito-identity-provider.UpdateDeviceStatus", lost
+    )
+    with pytest.raises(ConnectionLost):
+        flow.confirm_device("laptop")
+    client.meta.events.unregister("before-call.cognito-identity-provider.UpdateDeviceStatus", lost)
+
+    assert flow.device is not None
+    flow.answer(r.UpdateDeviceStatus())
+    again = pool.cognito(device=flow.device).sign_in("ada", PASSWORD)
+    assert walked(again)[1] == "srp_claim -> DEVICE_SRP_AUTH"
+
+
+def test_an_error_in_the_middle_of_sign_in_hands_the_flow_over(pool_of: PoolOf) -> None:
+    """Throttled at the proof: the error has the flow, and one more step signs in."""
+    pool = pool_of()
+    client = pool.client()
+
+    def lost(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+    event = "before-call.cognito-identity-provider.RespondToAuthChallenge"
+    client.meta.events.register_first(event, lost)
+    cognito = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
+    with pytest.raises(ConnectionLost) as caught:
+        cognito.sign_in("ada", PASSWORD)
+    client.meta.events.unregister(event, lost)
+
+    assert caught.value.survives
+    assert caught.value.flow.step() is State.AUTHENTICATED
+    assert pickle.loads(pickle.dumps(caught.value)).flow is None  # noqa: S301 - our own
+
+
+def test_a_session_with_a_new_device_can_be_refreshed(pool_of: PoolOf) -> None:
+    """Without confirm_device the refresh still names the device that came with the tokens."""
+    flow = pool_of(device=DeviceConfiguration()).cognito().sign_in("ada", PASSWORD)
+    assert flow.tokens is not None
+    before = flow.tokens.access_token
+
+    flow.answer(r.GetTokensFromRefreshToken())
+
+    assert flow.tokens.access_token != before
+
+
+def test_a_password_may_come_late(pool_of: PoolOf) -> None:
+    """A proof by SRP that was begun without the password is ended with it."""
+    flow = pool_of().cognito().start(walk=False)
+    flow.carry(r.UserSrpAuth, "ada")
+    assert flow.next_response() is None
+
+    assert flow.carry(r.SrpClaim, password=PASSWORD) is State.AUTHENTICATED
+
+
+def test_a_pool_id_is_checked_before_anything_is_sent(pool_of: PoolOf) -> None:
+    """A malformed pool id is refused at once, a missing one where a proof will need it."""
+    client = pool_of().client()
+    with pytest.raises(ValueError, match="pool"):
+        Cognito(client, client_id="client", pool_id="nonsense")
+    with pytest.raises(ValueError, match="pool_id"):
+        Cognito(client, client_id="client").sign_in("ada", PASSWORD)
 
 
 def test_a_flow_lacking_its_password_is_said_so(pool_of: PoolOf) -> None:

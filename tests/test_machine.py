@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from samples import TOKENS, challenge, error
 from transitions import Machine, MachineError
-from transitions.extensions import GraphMachine
+from transitions.extensions import GraphMachine, HierarchicalMachine
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm import responses as r
-from authfsm.errors import OffTheTable, RefusedForNow, RefusedUser, refused
+from authfsm.errors import ConnectionLost, OffTheTable, RefusedForNow, RefusedUser, refused
 from authfsm.machine import advance, build
 from authfsm.protocol import PROTOCOL, TRANSITIONS
 from authfsm.responses import RESPONSES, Response
@@ -341,3 +341,43 @@ def test_trigger_names_are_snake_case_responses() -> None:
     """Triggers are the responses' names: user_srp_auth, srp_claim, code."""
     assert {"user_srp_auth", "srp_claim", "code", "new_password", "srp_a"} <= set(RESPONSES)
     assert RESPONSES["get_tokens_from_refresh_token"] is r.GetTokensFromRefreshToken
+
+
+def test_what_moves_nothing_runs_no_callback() -> None:
+    """Throttled, lost, out of turn: the sign-in stands where it stood, and so does the machine."""
+    page, _ = embedded(
+        driver=Scripted(
+            State.SMS_MFA,
+            refused(BUSY, state=State.SMS_MFA),
+            ConnectionLost("timeout", state=State.SMS_MFA),
+            refused(MISMATCH, state=State.SMS_MFA),
+        )
+    )
+    page.user_password_auth("ada", "a password")
+
+    for expected in (RefusedForNow, ConnectionLost):
+        with pytest.raises(expected):
+            page.code("123456")
+        assert page.entered == ["START -> SMS_MFA"]
+    with pytest.raises(RefusedUser):
+        page.code("000000")
+    assert page.entered == ["START -> SMS_MFA", "SMS_MFA -> SMS_MFA"]
+
+
+def test_our_trigger_names_are_free_in_states_of_theirs() -> None:
+    """A trigger of our name from a state of somebody's own is their business."""
+    page, machine = embedded(states=["TERMS"])
+    machine.add_transition("show_terms", State.AUTHENTICATED, "TERMS")
+    machine.add_transition("code", "TERMS", State.AUTHENTICATED)
+    page.user_password_auth(State.AUTHENTICATED)
+    page.show_terms()
+
+    page.code()
+
+    assert page.state is State.AUTHENTICATED
+
+
+def test_a_hierarchical_machine_is_refused_in_words() -> None:
+    """HierarchicalMachine takes "_" for nesting: said, not stumbled over."""
+    with pytest.raises(ValueError, match="nesting"):
+        build(machine_cls=HierarchicalMachine)

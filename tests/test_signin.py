@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import datetime, timezone
 from typing import Any
@@ -30,6 +31,7 @@ from authfsm.protocol import PROTOCOL, Role
 from authfsm.replies import (
     CustomChallenge,
     DevicePasswordVerifier,
+    Done,
     EmailOtp,
     MfaSetup,
     NewDevice,
@@ -154,20 +156,21 @@ def test_totp_enrolment_hands_the_session_over() -> None:
     assert signin.challenge.secret_code == Secret("JBSWY3DPEHPK3PXP")
     assert signin.accepts == {r.AssociateSoftwareToken, r.VerifySoftwareToken, r.SetUpEmail}
 
-    for refused in (
-        error("EnableSoftwareTokenMFAException"),
-        {"Status": "ERROR", "Session": "odd"},
+    for refused, session in (
+        (error("EnableSoftwareTokenMFAException"), "second session"),
+        ({"Status": "ERROR"}, "second session"),
+        ({"Status": "ERROR", "Session": "a newer session"}, "a newer session"),
     ):
         signin.send(r.VerifySoftwareToken("000000"))
         assert signin.receive(refused) is State.MFA_SETUP
         assert signin.refusal is not None
         assert signin.refusal.ruling is Ruling.TRY_AGAIN
-        assert signin.session == Secret("second session")
+        assert signin.session == Secret(session)
 
     request = signin.send(r.VerifySoftwareToken("123456", "phone"))
     assert request.operation == "VerifySoftwareToken"
     assert request.reveal() == {
-        "Session": "second session",
+        "Session": "a newer session",
         "UserCode": "123456",
         "FriendlyDeviceName": "phone",
     }
@@ -550,6 +553,12 @@ def test_throttling_moves_nothing(state: State, code: str) -> None:
         lambda: r.RawAnswer({"ANSWER": None}),  # type: ignore[dict-item]
         lambda: r.StepUp("ada", ["loa"], max_age=-1),
         lambda: r.StepUp("ada", ["loa"], max_age=True),
+        lambda: r.StepUp("ada", []),
+        lambda: r.StepUp("ada", [""]),
+        lambda: r.StepUp("ada", 5),  # type: ignore[arg-type]
+        lambda: r.StepUp("ada", None),  # type: ignore[arg-type]
+        lambda: r.UpdateDeviceStatus("no"),  # type: ignore[arg-type]
+        lambda: r.Password("a password", direct="x"),  # type: ignore[arg-type]
         lambda: r.Select(State.SMS_MFA, client_metadata={"a": 1}),  # type: ignore[dict-item]
     ],
 )
@@ -768,3 +777,130 @@ def test_beside_samples_are_complete() -> None:
     from authfsm.wire.replies import _BESIDE  # noqa: PLC0415 - what the samples must match
 
     assert set(BESIDE) == set(_BESIDE)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_gateways_failure_moves_nothing(status: int) -> None:
+    """A 5xx without a code of Cognito's is the weather: wait, and the same answer goes through."""
+    signin = standing(State.SMS_MFA)
+    signin.send(r.Code("123456"))
+
+    state = signin.receive(
+        {**error(str(status), "Bad Gateway"), "ResponseMetadata": {"HTTPStatusCode": status}}
+    )
+
+    assert state is State.SMS_MFA
+    assert signin.refusal is not None
+    assert (signin.refusal.ruling, signin.refusal.fault) == (Ruling.WAIT, Fault.SERVICE)
+    signin.send(r.Code("123456"))
+    assert signin.receive(TOKENS) is State.AUTHENTICATED
+
+
+def test_a_refusal_that_ends_the_attempt_does_not_say_answer_again() -> None:
+    """Where a state has no way to answer again, the ruling says to start again."""
+    for state, response, refused in (
+        (
+            State.PASSWORD_SRP,
+            r.SrpA("beef"),
+            error("InvalidParameterException", "Missing required parameter SRP_A"),
+        ),
+        (
+            State.DEVICE_SRP_AUTH,
+            r.SrpA("beef"),
+            error("ResourceNotFoundException", "Device does not exist."),
+        ),
+    ):
+        signin = standing(state)
+        signin.send(response)
+
+        assert signin.receive(refused) is State.FAILED
+        assert signin.refusal is not None
+        assert signin.refusal.ruling is signin.history[-1].ruling is Ruling.START_AGAIN
+
+
+def test_a_challenge_asked_once_more_is_the_same_challenge() -> None:
+    """EMAIL_OTP asked again keeps its role; PASSWORD_VERIFIER asked again has proved nothing."""
+    signin = email_otp_after((r.UserAuth("ada", "EMAIL_OTP"), EMAIL))
+    signin.send(r.Code("00000000"))
+    signin.receive(EMAIL)
+    assert signin.role is Role.FIRST_FACTOR
+    assert r.Select in signin.accepts
+
+    signin = standing(State.START)
+    signin.send(r.CustomSrpAuth("ada", "beef"))
+    signin.receive(challenge(State.PASSWORD_VERIFIER))
+    signin.send(RESPONSES[r.SrpClaim])
+    signin.receive(challenge(State.PASSWORD_VERIFIER))
+    assert not signin.password_proved
+
+
+def test_a_refresh_hashes_the_real_name() -> None:
+    """Tokens that came without any challenge tell the real name; a refresh's SECRET_HASH is over it."""
+    payload = (
+        base64.urlsafe_b64encode(json.dumps({"username": "a-sub"}).encode()).decode().rstrip("=")
+    )
+    signin = SignIn("client", client_secret="a client secret")
+    signin.send(r.UserPasswordAuth("ada@example.com", "a password"))
+    signin.receive(
+        {
+            "AuthenticationResult": {
+                "AccessToken": f"e30.{payload}.c2ln",
+                "RefreshToken": "a refresh token",
+            }
+        }
+    )
+
+    sent = signin.send(r.RefreshTokenAuth()).reveal()["AuthParameters"]
+
+    assert sent["SECRET_HASH"] == srp.secret_hash("a-sub", "client", "a client secret")
+
+
+@given(
+    token=st.text() | st.binary().map(lambda raw: f"e30.{base64.urlsafe_b64encode(raw).decode()}.x")
+)
+def test_an_unreadable_token_is_no_name(token: str) -> None:
+    """Whatever an access token is, reading its user's name crashes nothing."""
+    name = Tokens(access_token=Secret(token)).username
+
+    assert name is None or isinstance(name, str)
+
+
+def test_a_refresh_names_the_device_that_came_with_the_tokens() -> None:
+    """A session with NewDeviceMetadata is refreshed with its DEVICE_KEY, confirmed or not."""
+    signin = standing(State.START)
+    signin.send(r.UserPasswordAuth("ada", "a password"))
+    metadata = {"DeviceKey": "device", "DeviceGroupKey": "group"}
+    signin.receive(
+        {"AuthenticationResult": {**TOKENS["AuthenticationResult"], "NewDeviceMetadata": metadata}}
+    )
+
+    assert signin.send(r.GetTokensFromRefreshToken()).reveal()["DeviceKey"] == "device"
+    signin.send_failed()
+    assert signin.send(r.RefreshTokenAuth()).reveal()["AuthParameters"]["DEVICE_KEY"] == "device"
+    signin.send_failed()
+    other = signin.send(r.GetTokensFromRefreshToken("another token", "another device")).reveal()
+    assert other["DeviceKey"] == "another device"
+
+
+def test_metadata_that_an_operation_does_not_take_is_not_dropped_in_silence() -> None:
+    """ClientMetadata beside AssociateSoftwareToken is a BadField: Cognito has no place for it."""
+    with pytest.raises(BadField, match="AssociateSoftwareToken"):
+        standing(State.MFA_SETUP).send(r.AssociateSoftwareToken(client_metadata={"a": "b"}))
+
+
+def test_a_plain_yes_to_something_else_is_off_the_table() -> None:
+    """A parsed Done where a challenge or tokens must come changes nothing."""
+    signin = standing(State.SMS_MFA)
+    before = whole(signin)
+    signin.send(r.Code("123456"))
+
+    with pytest.raises(OffTheTable):
+        signin.receive(Done())
+    assert whole(signin) == before
+
+
+def test_an_empty_client_secret_is_none() -> None:
+    """An empty secret makes no SECRET_HASH."""
+    sent = SignIn("client", client_secret="").send(r.UserPasswordAuth("ada", "a password")).reveal()
+
+    assert "SECRET_HASH" not in sent["AuthParameters"]

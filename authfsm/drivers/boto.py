@@ -6,6 +6,7 @@ person (PASSWORD_VERIFIER, DEVICE_SRP_AUTH, DEVICE_PASSWORD_VERIFIER) and stops 
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -13,18 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 from botocore.exceptions import ConnectionError as EndpointError
+from botocore.parsers import ResponseParserError
 
 from authfsm import responses as r
+from authfsm import srp
 from authfsm.device import Device
 from authfsm.drivers.walk import Walk
-from authfsm.errors import ConnectionLost, NotSent, OutOfTurn, refused
+from authfsm.errors import AuthfsmError, ConnectionLost, MalformedReply, NotSent, OutOfTurn, refused
 from authfsm.fields import wrapped_if_given
 from authfsm.replies import Tokens
 from authfsm.responses import Response
 from authfsm.secret import Secret
 from authfsm.signin import SignIn
 from authfsm.states import State
-from authfsm.wire import Request
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -46,6 +48,9 @@ class Cognito:
         admin: use the administrators' operations; the client's credentials must allow them.
         clock: gives the present time, with a time zone; UTC now.
         entropy: gives that many random bytes; the operating system's.
+
+    Raises:
+        ValueError: `pool_id` is no user pool's id.
     """
 
     def __init__(
@@ -60,6 +65,8 @@ class Cognito:
         clock: Callable[[], datetime] = _now,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
+        if pool_id is not None:
+            srp.pool_name(pool_id)  # not at the first proof, after a request has gone out
         self.client = client
         self.client_id = client_id
         self.pool_id = pool_id
@@ -123,10 +130,17 @@ class Cognito:
         Raises:
             Refused: the first steps were refused; its class says whose fault that was.
             ConnectionLost, NotSent: no reply came; the request did not leave.
-            ValueError: there is no such flow, or it lacks its password.
+            ValueError: there is no such flow, or it lacks its password or the pool's id.
+
+        An error that the sign-in survives has it as `error.flow`, to be answered or stepped on.
         """
+        password = wrapped_if_given(password)  # a traceback's frames must not show it
         begun = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
-        begun.answer(begun.opening(flow, username, preferred_challenge))
+        try:
+            begun.answer(begun.opening(flow, username, preferred_challenge))
+        except AuthfsmError as error:
+            error.flow = begun
+            raise
         return begun
 
     def refresh(
@@ -134,7 +148,7 @@ class Cognito:
         refresh_token: str | Secret[str],
         *,
         username: str | None = None,
-        device: Device | None = None,
+        device_key: str | None = None,
         rotating: bool = True,
     ) -> Tokens:
         """New tokens for a refresh token.
@@ -142,18 +156,18 @@ class Cognito:
         Args:
             refresh_token: the refresh token.
             username: the user's real name, where the app client has a secret and `rotating` is False.
-            device: the device of that session, in place of this object's own.
+            device_key: DeviceKey of that session's device, in place of this object's own device.
             rotating: by GetTokensFromRefreshToken, which knows rotation; else by REFRESH_TOKEN_AUTH.
 
         Raises:
             Refused, ConnectionLost, NotSent: as for `sign_in`.
             OutOfTurn: Cognito answered the refresh with a challenge.
         """
-        flow = self.start(device=device)
+        flow = self.start()
         if rotating:
-            flow.answer(r.GetTokensFromRefreshToken(refresh_token))
+            flow.answer(r.GetTokensFromRefreshToken(refresh_token, device_key))
         else:
-            flow.answer(r.RefreshTokenAuth(refresh_token, username))
+            flow.answer(r.RefreshTokenAuth(refresh_token, username, device_key))
         if flow.tokens is None:
             raise OutOfTurn(f"the refresh was answered with {flow.state}", state=flow.state)
         return flow.tokens
@@ -250,15 +264,16 @@ class Flow(Walk):
 
         Raises:
             OutOfTurn: the tokens came without NewDeviceMetadata.
-            Refused, ConnectionLost, NotSent: as for `answer`.
+            Refused, ConnectionLost, NotSent: as for `answer`. If only the second request fails, the device
+                is confirmed and `flow.device` has it: answer UpdateDeviceStatus again.
         """
         device, confirm = self._new_device(name)
         facts = self._exchange(confirm)
+        self.signin.device = device
         # "UserConfirmationNecessary: when true, your user must confirm that they want to remember the
         # device" -- AWS API reference, ConfirmDevice; UpdateDeviceStatus does so.
         if facts.get("UserConfirmationNecessary"):
             self._exchange(r.UpdateDeviceStatus(remembered=True, device_key=device.key))
-        self.signin.device = device
         return device
 
     # ---- inside --------------------------------------------------------------------------------------
@@ -277,31 +292,38 @@ class Flow(Walk):
 
     def _send(self, response: Response) -> Mapping[str, Any]:
         request = self.signin.send(response)
-        heard: Mapping[str, Any]
+        call: Any = getattr(self.cognito.client, request.method)
+        heard: Mapping[str, Any] = {}
+        failed: AuthfsmError | None = None
         try:
-            heard = self._call(request)
+            heard = call(**request.reveal())
         except ClientError as error:
             heard = error.response
-        except BaseException as error:  # noqa: BLE001 - whatever it was, no reply will come; raised again
+        except BaseException as error:
             self.signin.send_failed()
-            raise self._translated(error) from None
+            if (failed := self._translated(error)) is None:
+                raise
+        if failed is not None:
+            # Outside the handler: the library's error, its frames and the request in them, is let go.
+            raise failed
         self.signin.receive(heard, at=self._clock())
         return heard
 
-    def _call(self, request: Request) -> Mapping[str, Any]:
-        call: Any = getattr(self.cognito.client, request.method)
-        heard: Mapping[str, Any] = call(**request.reveal())
-        return heard
-
-    def _translated(self, error: BaseException) -> BaseException:
-        """The client library's failures in our words; anything else as it is."""
+    def _translated(self, error: BaseException) -> AuthfsmError | None:
+        """The client library's failures in our words; None for anything else."""
         match error:
             case HTTPClientError() | EndpointError() | OSError():
                 return ConnectionLost(type(error).__name__, state=self.state)
             case ParamValidationError():
-                # Its text may quote the parameter.
-                return NotSent("botocore refuses a parameter", state=self.state)
+                # Its text may quote the parameter's value: only the names are taken from it.
+                names = ", ".join(re.findall(r"parameter:? ([\w.]+)", str(error)))
+                return NotSent(f"botocore refuses {names or 'a parameter'}", state=self.state)
             case BotoCoreError():
                 return NotSent(f"{type(error).__name__}: {error}", state=self.state)
+            case ResponseParserError() | UnicodeDecodeError() | AttributeError():
+                # botocore's parser trips over a body that is JSON but no object, or no UTF-8.
+                return MalformedReply(
+                    f"botocore cannot parse it ({type(error).__name__})", state=self.state
+                )
             case _:
-                return error
+                return None

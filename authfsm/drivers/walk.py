@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+import attrs
+
 from authfsm import responses as r
 from authfsm import srp
 from authfsm.device import PASSWORD_BYTES, SALT_BYTES, Device
@@ -55,7 +57,7 @@ class Walk:
         self._client_metadata = client_metadata
         self._clock = clock
         self._entropy = entropy
-        self._password = wrapped_if_given(password)
+        self._password = password = wrapped_if_given(password)  # in the frame, too, wrapped
         self._ephemeral: srp.Ephemeral | None = None
 
     # ---- where it stands -----------------------------------------------------------------------------
@@ -141,6 +143,8 @@ class Walk:
             "ADMIN_USER_PASSWORD_AUTH",
         }:
             raise ValueError(f"{flow} needs the password")
+        if flow == "USER_SRP_AUTH" and self.signin.pool_id is None:
+            raise ValueError(f"{flow} needs the pool_id: the proof is made with it")
         srp_kind = {
             "USER_SRP_AUTH": r.UserSrpAuth,
             "CUSTOM_AUTH": r.CustomSrpAuth,
@@ -170,7 +174,8 @@ class Walk:
         """A response of this class; what it needs from the flow is filled in.
 
         `filled(UserSrpAuth, "ada", "password")`, `filled(SrpA)` and `filled(SrpClaim)` are complete as
-        they are: key pair and proof are the flow's business.
+        they are: key pair and proof are the flow's business. A password that comes late goes along with
+        either: `filled(SrpA, password="...")`.
 
         Args:
             response: its class.
@@ -181,6 +186,8 @@ class Walk:
             return args[0]
         if response in _SRP_OPENINGS and "srp_a" not in kwargs:
             return self._srp_opening(response, *args, **kwargs)
+        if response in {r.SrpA, r.SrpClaim} and "password" in kwargs:
+            self._password = wrapped_if_given(kwargs.pop("password"))
         if response is r.SrpClaim and not args and not kwargs:
             return self._claim()
         if response is r.SrpA and not args and "srp_a" not in kwargs:
@@ -192,7 +199,8 @@ class Walk:
     def _srp_opening(
         self, kind: Any, username: str, password: str | Secret[str] | None = None, **more: Any
     ) -> Response:
-        self._password = wrapped_if_given(password) or self._password
+        password = wrapped_if_given(password)
+        self._password = password or self._password
         made: Response = kind(username, self._fresh(), **more)
         return made
 
@@ -206,12 +214,15 @@ class Walk:
     def _claim(self) -> r.SrpClaim:
         if self._ephemeral is None:
             raise OutOfTurn("no SRP_A of this flow was sent", state=self.state)
+        refused = ""
         try:
-            return self.signin.prove(self._ephemeral, self._clock(), self._password)
+            claim = self.signin.prove(self._ephemeral, self._clock(), self._password)
         except srp.SrpRefused as error:
-            raise MalformedReply(
-                f"{error.value} is not what SRP can work with", state=self.state
-            ) from None
+            refused = error.value
+        if refused:
+            # Outside the handler: the frames of the arithmetic, and the password in them, are let go.
+            raise MalformedReply(f"{refused} is not what SRP can work with", state=self.state)
+        return attrs.evolve(claim, client_metadata=self._client_metadata)
 
     def _new_device(self, name: str | None) -> tuple[Device, r.ConfirmDevice]:
         if self.tokens is None or self.tokens.new_device is None:

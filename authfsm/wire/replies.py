@@ -29,7 +29,7 @@ from authfsm.replies import (
     Tokens,
 )
 from authfsm.responses import Response
-from authfsm.rulings import rule
+from authfsm.rulings import RULINGS, Fault, Ruling, rule
 from authfsm.secret import Secret
 from authfsm.states import NAMED, State
 
@@ -248,9 +248,8 @@ def _verified(raw: Mapping[str, Any], asked: Challenge | None) -> Reply:
     status = _text(raw, "Status")
     if status == "ERROR":
         # The status is a refusal of its own kind: the session stays good, another code may follow.
-        return refusal(
-            "EnableSoftwareTokenMFAException", "VerifySoftwareToken answered Status=ERROR"
-        )
+        wrong = refusal("EnableSoftwareTokenMFAException", "VerifySoftwareToken answered ERROR")
+        return attrs.evolve(wrong, session=_hidden(raw, "Session"))
     if status != "SUCCESS":
         raise MalformedReply("Status is neither SUCCESS nor ERROR")
     return attrs.evolve(_mfa_setup(asked), session=_renewed(raw), verified=True)
@@ -293,6 +292,10 @@ def refusal(code: str, message: str = "", request_id: str | None = None) -> Refu
     return Refusal(code, message, ruling=row.ruling, fault=row.fault, request_id=request_id)
 
 
+# 429 Too Many Requests, and whatever a gateway answers in Cognito's place.
+_WEATHER: Final = frozenset({429, *range(500, 600)})
+
+
 def _error(raw: Mapping[str, Any]) -> Refusal | None:
     """An error, as boto3 has it (`{"Error": {"Code", "Message"}}`) or as the wire has it (`__type`)."""
     metadata = raw.get("ResponseMetadata")
@@ -306,7 +309,14 @@ def _error(raw: Mapping[str, Any]) -> Refusal | None:
         return None
     if not isinstance(code, str) or not code:
         raise MalformedReply("the error has no code")
-    return refusal(code.rpartition("#")[2], message if isinstance(message, str) else "", request_id)
+    heard = refusal(
+        code.rpartition("#")[2], message if isinstance(message, str) else "", request_id
+    )
+    status = metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None
+    if heard.code not in RULINGS and isinstance(status, int) and status in _WEATHER:
+        # A gateway's 502 or 503 has no code of Cognito's: botocore gives the status for one.
+        heard = attrs.evolve(heard, ruling=Ruling.WAIT, fault=Fault.SERVICE)
+    return heard
 
 
 def read(

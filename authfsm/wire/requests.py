@@ -278,6 +278,16 @@ def _refresh_token(given: Any, sender: Sender) -> Secret[str]:
     return cast("Secret[str]", token)
 
 
+def _session_device(given: Any, sender: Sender) -> str | None:
+    """The device of the session that is refreshed: also one that came with its tokens, confirmed or not."""
+    if given.device_key is not None:
+        return cast("str", given.device_key)
+    if sender.device is not None:
+        return sender.device.key
+    fresh = sender.tokens.new_device if sender.tokens and given.refresh_token is None else None
+    return fresh.device_key if fresh else None
+
+
 def _refresh(given: r.RefreshTokenAuth, sender: Sender) -> Request:
     fields: Fields = {"REFRESH_TOKEN": _refresh_token(given, sender)}
     username = given.username or sender.username
@@ -289,8 +299,8 @@ def _refresh(given: r.RefreshTokenAuth, sender: Sender) -> Request:
                 "is needed for SECRET_HASH: the user's real name, not an alias",
             )
         fields["SECRET_HASH"] = _secret_hash(sender, username)
-    if sender.device is not None:
-        fields["DEVICE_KEY"] = sender.device.key
+    if (key := _session_device(given, sender)) is not None:
+        fields["DEVICE_KEY"] = key
     parameters: Fields = {
         "AuthFlow": given.auth_flow,
         "ClientId": sender.client_id,
@@ -301,8 +311,8 @@ def _refresh(given: r.RefreshTokenAuth, sender: Sender) -> Request:
 
 def _get_tokens(given: r.GetTokensFromRefreshToken, sender: Sender) -> Request:
     parameters: Fields = {"RefreshToken": _refresh_token(given, sender), **_client(sender)}
-    if sender.device is not None:
-        parameters["DeviceKey"] = sender.device.key
+    if (key := _session_device(given, sender)) is not None:
+        parameters["DeviceKey"] = key
     return _request("GetTokensFromRefreshToken", given, sender, parameters, admin=False)
 
 
@@ -383,7 +393,7 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], Writer]] = {
     **{(S.SELECT_CHALLENGE, response): Respond("SELECT_CHALLENGE", _chosen, device=True) for response in CHOICE},
     # To leave a first factor for another: "SELECT_CHALLENGE" with the same session, as amplify-js does.
     **{(state, response): _CHOOSE for state in (S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN) for response in CHOICE},
-    (S.PASSWORD, r.Password):               Respond("PASSWORD", _password),
+    (S.PASSWORD, r.Password):               Respond("PASSWORD", _password, device=True),
     (S.PASSWORD_SRP, r.SrpA):               Respond("PASSWORD_SRP", _srp_a),
     (S.PASSWORD_VERIFIER, r.SrpClaim):      Respond("PASSWORD_VERIFIER", _claim, device=True),
     (S.ADMIN_NO_SRP_AUTH, r.Password):      Respond("ADMIN_NO_SRP_AUTH", _password),
@@ -431,4 +441,7 @@ def write(state: S, given: Response, sender: Sender) -> Request:
         KeyError: the state does not take this response.
         BadField: something that this request needs is missing.
     """
-    return WRITERS[state, type(given)](given, sender)
+    request = WRITERS[state, type(given)](given, sender)
+    if given.client_metadata and "ClientMetadata" not in request.parameters:
+        raise BadField(type(given), "client_metadata", f"is not taken by {request.operation}")
+    return request
