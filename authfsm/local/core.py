@@ -15,11 +15,12 @@ from uuid import UUID
 from authfsm import srp
 from authfsm.local import refusals
 from authfsm.local.codes import Entropy, Outbox
+from authfsm.local.directory import Directory
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Sessions
 from authfsm.local.settings import AppClient, PoolConfiguration
 from authfsm.local.tokens import Mint
-from authfsm.local.users import Credential, Directory, User
+from authfsm.local.users import Credential, User
 from authfsm.local.watching import Seen, Watched
 from authfsm.secret import Secret
 

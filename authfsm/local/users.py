@@ -1,4 +1,4 @@
-"""Who the users are, and how they are found: by name or alias, in one step however many there are.
+"""Who the users are: what the pool keeps of each.
 
 A user's password is not kept. What is kept is what SRP needs: a salt and the verifier v = g^x, from which
 the password cannot be had; a password given in clear is checked by computing v again.
@@ -6,7 +6,6 @@ the password cannot be had; a password given in clear is checked by computing v 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
@@ -16,7 +15,6 @@ from attrs import define, field, frozen
 from authfsm import srp
 from authfsm.local import refusals
 from authfsm.local.refusals import PoolRefusal
-from authfsm.local.watching import Seen, Watched
 from authfsm.secret import Secret
 from authfsm.states import State
 
@@ -154,6 +152,7 @@ class User:
         mfa_enabled: UserMFASettingList.
         preferred_mfa: PreferredMfaSetting.
         sign_outs: how often GlobalSignOut was called: tokens of an earlier count are revoked.
+        deleted: is the user no more in the pool?
     """
 
     username: str
@@ -173,6 +172,7 @@ class User:
     devices: dict[str, Device] = field(factory=dict, repr=False)
     lock_out: LockOut = field(factory=LockOut, repr=False)
     sign_outs: int = field(default=0, repr=False)
+    deleted: bool = False
 
     def described(self) -> dict[str, str]:
         """All attributes, `sub` among them, as GetUser and the triggers show them."""
@@ -198,94 +198,3 @@ class User:
             if imported_is_unknown and self.credential is None:
                 raise PoolRefusal(refusals.WRONG_PASSWORD)
             raise PoolRefusal(refusals.RESET_REQUIRED)
-
-
-class Directory:
-    """The pool's users, found by name or alias.
-
-    Args:
-        case_sensitive: UsernameConfiguration.CaseSensitive.
-        aliases: the attributes that are aliases once verified.
-        username_attributes: the attributes that users sign in with instead of a name.
-    """
-
-    def __init__(
-        self,
-        *,
-        case_sensitive: bool,
-        aliases: tuple[str, ...],
-        username_attributes: tuple[str, ...],
-    ) -> None:
-        self._case_sensitive = case_sensitive
-        self._aliases = aliases
-        self._username_attributes = username_attributes
-        self._by_name: dict[str, User] = {}
-        self._by_alias: dict[str, User] = {}
-
-    def __len__(self) -> int:
-        return len(self._by_name)
-
-    def __iter__(self) -> Iterator[User]:
-        return iter(self._by_name.values())
-
-    def watch(self, seen: Seen) -> None:
-        """Tell of each user that is found, added or taken out, from now on."""
-        self._by_name = Watched(seen, self._by_name)
-        self._by_alias = Watched(seen, self._by_alias)
-
-    def _key(self, name: str) -> str:
-        return name if self._case_sensitive else name.casefold()
-
-    def find(self, name: str) -> User | None:
-        """The user of a name or alias."""
-        key = self._key(name)
-        return self._by_name.get(key) or self._by_alias.get(key)
-
-    def named(self, name: str) -> User | None:
-        """The user of an internal name; no alias."""
-        return self._by_name.get(self._key(name))
-
-    def add(self, user: User) -> None:
-        """Take in a new user.
-
-        Raises:
-            PoolRefusal: UsernameExistsException.
-        """
-        if self.find(user.username) or any(self.find(alias) for alias in self._aliases_of(user)):
-            raise PoolRefusal(refusals.USER_EXISTS)
-        self._by_name[self._key(user.username)] = user
-        self.index(user)
-
-    def index(self, user: User) -> None:
-        """Find a user by the aliases their attributes make, from now on."""
-        for alias in self._aliases_of(user):
-            self._by_alias.setdefault(self._key(alias), user)
-
-    def is_taken(self, attribute: str, value: str, user: User) -> bool:
-        """Would this attribute's value sign in somebody else?"""
-        if attribute not in (*self._aliases, *self._username_attributes):
-            return False
-        other = self.find(value)
-        return other is not None and other is not user
-
-    def change(self, user: User, attribute: str, value: str) -> None:
-        """Set an attribute; the old value signs in no more, a new address is not verified."""
-        old = user.attributes.get(attribute)
-        if old is not None and old != value:
-            self._by_alias.pop(self._key(old), None)
-        user.attributes[attribute] = value
-        if attribute in {"email", "phone_number"} and old != value:
-            user.attributes[f"{attribute}_verified"] = "false"
-        self.index(user)
-
-    def _aliases_of(self, user: User) -> Iterator[str]:
-        for attribute in self._username_attributes:
-            if value := user.attributes.get(attribute):
-                yield value
-        for attribute in self._aliases:
-            # Users sign in with an address only once it is verified (developer guide, "Customizing
-            # sign-in attributes"); a preferred_username has nothing to verify.
-            mark = user.attributes.get(f"{attribute}_verified")
-            verified = attribute == "preferred_username" or mark == "true"
-            if (value := user.attributes.get(attribute)) and verified:
-                yield value
