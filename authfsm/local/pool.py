@@ -8,12 +8,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from attrs import fields
 from joserfc.jwk import RSAKey
 
-from authfsm.local import admin, enrolment, passwords
 from authfsm.local.clock import Clock, utc_now
 from authfsm.local.codes import Entropy, Outbox, drawn
 from authfsm.local.core import Core
+from authfsm.local.furnishing import Furnished
 from authfsm.local.operations import answer
 from authfsm.local.settings import (
     EVERY_FLOW,
@@ -27,17 +28,16 @@ from authfsm.local.settings import (
     Triggers,
 )
 from authfsm.local.tokens import Mint
-from authfsm.local.users import SoftwareToken, Status, User
-from authfsm.secret import Secret, secret
+from authfsm.secret import Secret
 
 if TYPE_CHECKING:
     from authfsm.drivers.boto import Cognito
 
 _LETTERS: Final = string.ascii_letters + string.digits
-_LOWER: Final = string.ascii_lowercase + string.digits
+_CLIENT_FIELDS: Final = frozenset(each.name for each in fields(AppClient))
 
 
-class LocalPool:
+class LocalPool(Furnished):
     """An Amazon Cognito user pool inside this process that verifies what Cognito verifies.
 
     What Cognito would send by SMS or e-mail lies in `outbox`. One lock makes it safe to use from several
@@ -67,6 +67,7 @@ class LocalPool:
         clock: returns the present moment; real time, if left out (`ManualClock` for tests).
         entropy: returns that many random bytes.
         key: the RSA key that signs tokens; one of the pool's own, made at the first sign-in, if left out.
+        settings: any other field of `PoolConfiguration` or `AppClient`, by its name there.
     """
 
     def __init__(
@@ -95,7 +96,9 @@ class LocalPool:
         clock: Clock = utc_now,
         entropy: Entropy = secrets.token_bytes,
         key: RSAKey | None = None,
+        **settings: Any,
     ) -> None:
+        of_client = {name: settings.pop(name) for name in _CLIENT_FIELDS & set(settings)}
         pool_id = pool_id or f"{region}_{drawn(entropy, 9, _LETTERS)}"
         host = f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com"
         configuration = PoolConfiguration(
@@ -112,6 +115,7 @@ class LocalPool:
             account_recovery=account_recovery,
             password_policy=password_policy or PasswordPolicy(),
             contradictions=contradictions or Contradictions(),
+            **settings,
         )
         self.clock = clock
         self._entropy = entropy
@@ -126,6 +130,7 @@ class LocalPool:
             auth_session_validity=auth_session_validity,
             prevent_user_existence_errors=prevent_user_existence_errors,
             refresh_token_rotation=refresh_token_rotation,
+            **of_client,
         )
 
     def __repr__(self) -> str:
@@ -170,94 +175,6 @@ class LocalPool:
         """The public signing key, as a JSON Web Key Set."""
         with self._lock:
             return self._mint.jwks()
-
-    def add_client(
-        self,
-        *,
-        client_id: str | None = None,
-        client_secret: bool | str | Secret[str] = False,
-        **settings: Any,
-    ) -> AppClient:
-        """One more app client.
-
-        Args:
-            client_id: its id; a random one, if left out.
-            client_secret: True for a random secret, or the secret itself.
-            settings: the other settings of `AppClient`.
-        """
-        if client_secret is True:
-            client_secret = drawn(self._entropy, 51, _LOWER)
-        made = AppClient(
-            client_id or drawn(self._entropy, 26, _LOWER),
-            secret(client_secret) if client_secret else None,
-            **settings,
-        )
-        with self._lock:
-            self._core.clients[made.client_id] = made
-        return made
-
-    def add_user(
-        self,
-        username: str,
-        password: str | Secret[str] | None = None,
-        *,
-        email: str | None = None,
-        phone_number: str | None = None,
-        attributes: Mapping[str, str] | None = None,
-        verified: bool = True,
-        temporary: bool = False,
-        status: str | None = None,
-        enabled: bool = True,
-        groups: Iterable[str] = (),
-        totp_secret: str | Secret[str] | None = None,
-        mfa: Iterable[str] | None = None,
-        preferred_mfa: str | None = None,
-    ) -> User:
-        """A user, without asking the password policy.
-
-        Args:
-            username: the name; in a pool with `username_attributes`, the attribute's value.
-            password: the password; only its SRP verifier is kept. None for a user without one.
-            email: the attribute.
-            phone_number: the attribute, as `+15551234567`.
-            attributes: more attributes.
-            verified: are the address and the number verified?
-            temporary: is the password to be changed at the next sign-in (FORCE_CHANGE_PASSWORD)?
-            status: another UserStatus.
-            enabled: may the user sign in?
-            groups: `cognito:groups`.
-            totp_secret: the verified secret of an authenticator app (base32).
-            mfa: UserMFASettingList; if left out, TOTP where there is a secret, and `preferred_mfa`.
-            preferred_mfa: PreferredMfaSetting.
-
-        Raises:
-            PoolRefusal: the name or an alias is taken.
-        """
-        addresses = {"email": email, "phone_number": phone_number}
-        given = {name: value for name, value in addresses.items() if value is not None}
-        with self._lock:
-            user = admin.new_user(
-                self._core, username, {**given, **(attributes or {})}, verified=verified
-            )
-            if password is not None:
-                passwords.set_password(self._core, user, secret(password), temporary=temporary)
-            user.status = Status(status) if status else user.status
-            user.enabled, user.groups = enabled, tuple(groups)
-            if totp_secret is not None:
-                user.software_token = SoftwareToken(secret(totp_secret))
-            enrolment.enrol(user, mfa, preferred_mfa)
-        return user
-
-    def user(self, name: str) -> User:
-        """A user, by name or alias.
-
-        Raises:
-            LookupError: there is none.
-        """
-        found = self._core.users.find(name)
-        if found is None:
-            raise LookupError(f"the pool has no user {name}")
-        return found
 
     def answer(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a request of the API.
