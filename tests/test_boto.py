@@ -648,7 +648,7 @@ def test_a_body_that_botocore_cannot_parse(pool_of: PoolOf, status: int, body: b
     ).sign_in("ada", PASSWORD)
     code = r.Code(pool.outbox.code_for("ada"))
 
-    other = boto3.client(
+    other: Any = boto3.client(
         "cognito-idp",
         region_name="eu-west-1",
         config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
