@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 from attrs import Attribute, field, frozen
+from attrs.converters import optional
 
 from authfsm.secret import Secret
 
@@ -17,6 +18,7 @@ COGNITO_DEFAULT_FLOWS: Final = frozenset(
 EVERY_FLOW: Final = COGNITO_DEFAULT_FLOWS | {
     "ALLOW_USER_PASSWORD_AUTH",
     "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+    "ALLOW_USER_AUTH",
 }
 """Every flow this pool serves."""
 
@@ -32,6 +34,8 @@ _ENABLED_BY: Final[dict[str, frozenset[str]]] = {
     "ADMIN_USER_PASSWORD_AUTH": frozenset({"ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"}),
     "ADMIN_NO_SRP_AUTH": frozenset({"ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"}),
     "CUSTOM_AUTH": frozenset({"ALLOW_CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY"}),
+    # "ALLOW_USER_AUTH alone" lets PASSWORD and PASSWORD_SRP in by choice (developer guide).
+    "USER_AUTH": frozenset({"ALLOW_USER_AUTH"}),
     "REFRESH_TOKEN_AUTH": frozenset({"ALLOW_REFRESH_TOKEN_AUTH"}),
     "REFRESH_TOKEN": frozenset({"ALLOW_REFRESH_TOKEN_AUTH"}),
 }
@@ -67,6 +71,12 @@ class AppClient:
         id_token_validity: seconds.
         refresh_token_validity: seconds.
         refresh_token_rotation: rotation, or None.
+        client_name: ClientName.
+        read_attributes: ReadAttributes; None means the standard ones.
+        write_attributes: WriteAttributes; None means the standard ones.
+        enable_token_revocation: EnableTokenRevocation: tokens have `origin_jti`, and can be revoked.
+        described: what DescribeUserPoolClient said of the app client that this one is like: what has no
+            field here is given back from there.
     """
 
     client_id: str
@@ -78,10 +88,15 @@ class AppClient:
     id_token_validity: int = 3600
     refresh_token_validity: int = 30 * 24 * 3600
     refresh_token_rotation: RefreshTokenRotation | None = None
+    client_name: str = "local"
+    read_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
+    write_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
+    enable_token_revocation: bool = True
+    described: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
 
     @explicit_auth_flows.validator
     def _known_flows(self, _: Attribute[Any], value: frozenset[str]) -> None:
-        unknown = value - EVERY_FLOW - _LEGACY_FLOWS - {"ALLOW_USER_AUTH"}
+        unknown = value - EVERY_FLOW - _LEGACY_FLOWS
         if unknown:
             raise ValueError(f"not among ExplicitAuthFlows: {', '.join(sorted(unknown))}")
         # "You can't assign these values ... at the same time as values ... that start with ALLOW_"

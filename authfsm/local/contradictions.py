@@ -33,6 +33,33 @@ class Contradictions:
             against Cognito: the default), or by the internal name only (AWS API reference).
         mfas_parameter: the parameter of SELECT_MFA_TYPE; MFAS_CAN_CHOOSE (every client: the default)
             or MFAS_CAN_SELECT (one page of the developer guide).
+        temporary_password_made: AdminCreateUser without TemporaryPassword makes one up (AWS API reference:
+            the default), or is refused, "User is required to have a password" (measured on one pool).
+            Where users may sign in without a password, it does neither.
+        first_sign_in_without_mfa: where MFA is required, the first sign-in after self sign-up brings tokens
+            all the same (developer guide, MFA decision tree), or the second factor is asked for (asserted
+            by aws-sdk-net-extensions-cognito's tests, with a user whom an administrator confirmed: the
+            default).
+        user_auth_needs_essentials: USER_AUTH is there on every tier, and only its passwordless factors
+            need ESSENTIALS (developer guide: the default), or the whole flow does (AWS API reference).
+        user_auth_always_pretends: with PreventUserExistenceErrors=LEGACY USER_AUTH tells that there is
+            no such user (the default), or is "unaffected by your configuration" (the same page of the
+            developer guide).
+        devices_in_user_auth: devices are tracked in USER_AUTH (AWS API reference: the default), or
+            not (the developer guide's list of flows leaves it out).
+        first_factor_digits: the digits of a code that is a first factor; 8 (measured, and an example of
+            the API reference: the default) or 6 (a page of the developer guide).
+        mfa_after_one_time_password: a code by e-mail or SMS as first factor is not for users with MFA,
+            and nothing follows it (developer guide, "Authentication": the default), or it is, and a code
+            by the other channel follows (the same guide, "Adding MFA", on the same factor twice).
+        passkeys_with_mfa_required: a passkey with user verification satisfies MFA, where pool and user
+            are set so (AWS API reference: the default), or never does (an older table in the guide).
+        select_challenge_has_request_options: SELECT_CHALLENGE has no parameters (the default), or has
+            CREDENTIAL_REQUEST_OPTIONS, without which its answer in one step, ANSWER=WEB_AUTHN with
+            CREDENTIAL (AWS API reference), has nothing to sign.
+        acr_only_when_asked: every sign-in's tokens have `acr` and `amr` ("apply to any sign-in": the
+            default), or those alone that asked for a level ("in response to these inputs": the same
+            page of the developer guide).
     """
 
     software_token_asked_after_setup: bool = False
@@ -43,4 +70,14 @@ class Contradictions:
     devices_in_admin_flows: bool = True
     admin_no_srp_auth_asks: bool = False
     aliases_in_answers: bool = True
+    temporary_password_made: bool = True
+    first_sign_in_without_mfa: bool = False
     mfas_parameter: Literal["MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT"] = "MFAS_CAN_CHOOSE"
+    user_auth_needs_essentials: bool = False
+    user_auth_always_pretends: bool = False
+    devices_in_user_auth: bool = True
+    first_factor_digits: Literal[6, 8] = 8
+    mfa_after_one_time_password: bool = False
+    passkeys_with_mfa_required: bool = True
+    select_challenge_has_request_options: bool = False
+    acr_only_when_asked: bool = False

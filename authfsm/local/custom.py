@@ -1,16 +1,14 @@
 """CUSTOM_AUTH: what the pool asks its Define, Create and Verify functions, in the Lambda event's shape.
 
 "Amazon Cognito ... invokes DefineAuthChallenge, CreateAuthChallenge, VerifyAuthChallengeResponse"
--- developer guide, "Custom authentication challenge Lambda triggers". The functions are given a fresh
-event; they change it or return it. What they raise becomes UserLambdaValidationException, what they
-return in another shape InvalidLambdaResponseException.
+-- developer guide, "Custom authentication challenge Lambda triggers". The ClientMetadata they are given is
+RespondToAuthChallenge's; InitiateAuth's does not reach them (documented).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
-from typing import Any, Final
+from typing import Any
 
 from attrs import frozen
 
@@ -18,17 +16,9 @@ from authfsm.local import refusals
 from authfsm.local.core import Core
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
-from authfsm.local.settings import Event, Trigger, Triggers
+from authfsm.local.settings import Trigger, Triggers
+from authfsm.local.triggers import Metadata, call, described, flag, misshapen, of, texts
 from authfsm.states import State
-
-Metadata = Mapping[str, str] | None
-"""ClientMetadata of a RespondToAuthChallenge; InitiateAuth's does not reach these functions (documented)."""
-
-_SOURCES: Final = {
-    "DefineAuthChallenge": "DefineAuthChallenge_Authentication",
-    "CreateAuthChallenge": "CreateAuthChallenge_Authentication",
-    "VerifyAuthChallengeResponse": "VerifyAuthChallengeResponse_Authentication",
-}
 
 
 @frozen
@@ -50,14 +40,15 @@ class DeadEnd:
 
 
 def triggers(pool: Core) -> Triggers:
-    """The pool's functions.
+    """The pool's functions, DefineAuthChallenge among them.
 
     Raises:
         PoolRefusal: InvalidParameterException: it has none.
     """
-    if pool.configuration.triggers is None:
+    found = of(pool)
+    if found.define is None:
         raise PoolRefusal(refusals.NO_TRIGGERS)
-    return pool.configuration.triggers
+    return found
 
 
 def define(pool: Core, attempt: Attempt, metadata: Metadata) -> str | None:
@@ -79,13 +70,13 @@ def define(pool: Core, attempt: Attempt, metadata: Metadata) -> str | None:
         blank=("challengeName", "issueTokens", "failAuthentication"),
         metadata=metadata,
     )
-    if _flag(name, response, "failAuthentication"):
+    if flag(name, response, "failAuthentication"):
         raise PoolRefusal(refusals.WRONG_PASSWORD)
-    if _flag(name, response, "issueTokens"):
+    if flag(name, response, "issueTokens"):
         return None
     challenge = response.get("challengeName")
     if not isinstance(challenge, str) or not challenge:
-        raise PoolRefusal(refusals.TRIGGER_SHAPE, trigger=name, why="no challengeName")
+        raise misshapen(name, "no challengeName")
     # Cognito echoes whatever name it is given (amplify-js PR #566, #1291), where it asks for a first
     # or a next challenge. After a password or an MFA no source has seen another than CUSTOM_CHALLENGE.
     free = not attempt.rounds or attempt.rounds[-1]["challengeName"] in {
@@ -93,8 +84,7 @@ def define(pool: Core, attempt: Attempt, metadata: Metadata) -> str | None:
         State.CUSTOM_CHALLENGE,
     }
     if challenge != State.CUSTOM_CHALLENGE and not free:
-        why = "challengeName is not CUSTOM_CHALLENGE"
-        raise PoolRefusal(refusals.TRIGGER_SHAPE, trigger=name, why=why)
+        raise misshapen(name, "challengeName is not CUSTOM_CHALLENGE")
     return challenge
 
 
@@ -122,9 +112,9 @@ def create(pool: Core, attempt: Attempt, metadata: Metadata) -> tuple[dict[str, 
     )
     noted = response.get("challengeMetadata")
     if noted is not None and not isinstance(noted, str):
-        raise PoolRefusal(refusals.TRIGGER_SHAPE, trigger=name, why="challengeMetadata is not text")
-    public = _texts(name, response, "publicChallengeParameters")
-    return public, Round(_texts(name, response, "privateChallengeParameters"), noted)
+        raise misshapen(name, "challengeMetadata is not text")
+    public = texts(name, response, "publicChallengeParameters")
+    return public, Round(texts(name, response, "privateChallengeParameters"), noted)
 
 
 def verify(
@@ -153,7 +143,7 @@ def verify(
     )
     return {
         "challengeName": State.CUSTOM_CHALLENGE.value,
-        "challengeResult": _flag(name, response, "answerCorrect"),
+        "challengeResult": flag(name, response, "answerCorrect"),
         "challengeMetadata": challenge.metadata,
     }
 
@@ -171,62 +161,29 @@ def _call(
     pool: Core,
     attempt: Attempt,
     name: str,
-    function: Trigger,
+    function: Trigger | None,
     *,
     asked: dict[str, Any],
     blank: tuple[str, ...],
     metadata: Metadata,
 ) -> Mapping[str, Any]:
-    user = attempt.user
-    attributes = (
-        {**user.described(), "cognito:user_status": user.status.value} if user is not None else {}
+    if function is None:
+        raise PoolRefusal(refusals.NO_TRIGGERS)
+    return call(
+        pool,
+        function,
+        _source(name),
+        user_name=attempt.name,
+        client=attempt.client,
+        asked={
+            **asked,
+            "userAttributes": described(attempt.user),
+            "userNotFound": attempt.user is None,
+        },
+        blank=dict.fromkeys(blank),
+        metadata=metadata,
     )
-    event: Event = {
-        "version": "1",
-        "region": pool.configuration.region,
-        "userPoolId": pool.configuration.pool_id,
-        "userName": attempt.name,
-        "callerContext": {
-            "awsSdkVersion": "authfsm-local",
-            "clientId": attempt.client.client_id,
-        },
-        "triggerSource": _SOURCES[name],
-        "request": {
-            **deepcopy(asked),
-            "userAttributes": attributes,
-            "userNotFound": user is None,
-        },
-        "response": dict.fromkeys(blank),
-    }
-    if metadata:
-        event["request"]["clientMetadata"] = dict(metadata)
-    try:
-        returned = function(event)
-    except Exception as error:
-        # "CreateAuthChallenge failed with error 'challengeMetaData'." -- as seen in issues
-        raise PoolRefusal(refusals.TRIGGER_FAILED, trigger=name, text=str(error)) from error
-    answered = event if returned is None else returned
-    if not isinstance(answered, Mapping) or not isinstance(answered.get("response"), Mapping):
-        raise PoolRefusal(refusals.TRIGGER_SHAPE, trigger=name, why="no response")
-    found: Mapping[str, Any] = answered["response"]
-    return found
 
 
-def _flag(trigger: str, response: Mapping[str, Any], key: str) -> bool:
-    value = response.get(key)
-    if value is not None and not isinstance(value, bool):
-        raise PoolRefusal(refusals.TRIGGER_SHAPE, trigger=trigger, why=f"{key} is not a boolean")
-    return bool(value)
-
-
-def _texts(trigger: str, response: Mapping[str, Any], key: str) -> dict[str, str]:
-    value = response.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping) or not all(
-        isinstance(part, str) for pair in value.items() for part in pair
-    ):
-        raise PoolRefusal(
-            refusals.TRIGGER_SHAPE, trigger=trigger, why=f"{key} does not map text to text"
-        )
-    return dict(value)
+def _source(name: str) -> str:
+    return f"{name}_Authentication"

@@ -7,7 +7,7 @@ function would.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from attrs import frozen
 
@@ -20,7 +20,7 @@ Trigger = Callable[[Event], Any]
 
 @frozen
 class Triggers:
-    """The pool's Lambda functions of CUSTOM_AUTH, as plain callables on the Lambda event.
+    """The pool's Lambda functions, as plain callables on the Lambda event. All are optional.
 
     Args:
         define: DefineAuthChallenge; reads request.session, sets response.challengeName, issueTokens
@@ -29,8 +29,24 @@ class Triggers:
             privateChallengeParameters, challengeMetadata.
         verify: VerifyAuthChallengeResponse; reads request.challengeAnswer, sets
             response.answerCorrect.
+        pre_sign_up: PreSignUp; sets response.autoConfirmUser, autoVerifyEmail, autoVerifyPhone, or raises.
+        post_confirmation: PostConfirmation.
+        pre_authentication: PreAuthentication; raises to refuse a sign-in with a password.
+        post_authentication: PostAuthentication.
+        pre_token_generation: PreTokenGeneration; sets response.claimsOverrideDetails, or in versions 2 and
+            3 response.claimsAndScopeOverrideDetails.
+        user_migration: UserMigration; sets response.userAttributes for a user the pool does not know yet.
+        pre_token_generation_version: the event it gets (PreTokenGenerationConfig.LambdaVersion); V1_0 if
+            left out. From V2_0 on it may change the access token too.
     """
 
-    define: Trigger
-    create: Trigger
-    verify: Trigger
+    define: Trigger | None = None
+    create: Trigger | None = None
+    verify: Trigger | None = None
+    pre_sign_up: Trigger | None = None
+    post_confirmation: Trigger | None = None
+    pre_authentication: Trigger | None = None
+    post_authentication: Trigger | None = None
+    pre_token_generation: Trigger | None = None
+    user_migration: Trigger | None = None
+    pre_token_generation_version: Literal["V1_0", "V2_0", "V3_0"] | None = None

@@ -28,7 +28,7 @@ def new_password(pool: Core, answer: Answer) -> Reply:
         if key.startswith(prefix)
     }
     passwords.check_policy(pool, password)
-    for name in pool.configuration.required_attributes:
+    for name in pool.configuration.attributes.required:
         if not given.get(name) and name not in user.attributes:
             raise PoolRefusal(refusals.ATTRIBUTE_MISSING, name=name)
     for name, value in given.items():

@@ -7,10 +7,10 @@ client, of the triggers and of the contradictions have a room each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, Factory, field, frozen
 
 from authfsm.local.app_client import (
     COGNITO_DEFAULT_FLOWS,
@@ -20,6 +20,14 @@ from authfsm.local.app_client import (
 )
 from authfsm.local.contradictions import Contradictions
 from authfsm.local.functions import Event, Trigger, Triggers
+from authfsm.local.schema import Schema, SchemaAttribute
+from authfsm.local.sign_in_policy import (
+    ACR_VALUES,
+    TIERS,
+    WebAuthnConfiguration,
+    acr_values,
+    first_factors,
+)
 from authfsm.states import State
 
 __all__ = [
@@ -33,8 +41,10 @@ __all__ = [
     "PasswordPolicy",
     "PoolConfiguration",
     "RefreshTokenRotation",
+    "SchemaAttribute",
     "Trigger",
     "Triggers",
+    "WebAuthnConfiguration",
 ]
 
 MFA_METHODS: Final = (State.SMS_MFA, State.SOFTWARE_TOKEN_MFA, State.EMAIL_OTP)
@@ -58,7 +68,10 @@ class DeviceConfiguration:
 
 @frozen
 class PasswordPolicy:
-    """What a new password must have (UserPool.Policies.PasswordPolicy)."""
+    """What a new password must have (UserPool.Policies.PasswordPolicy).
+
+    `password_history_size` is how many of a user's earlier passwords may not come back.
+    """
 
     minimum_length: int = 8
     require_uppercase: bool = True
@@ -66,6 +79,7 @@ class PasswordPolicy:
     require_numbers: bool = True
     require_symbols: bool = True
     temporary_password_validity_days: int = 7
+    password_history_size: int = 0
 
     def fault(self, password: str) -> str | None:
         """What a password lacks, in Cognito's words; None if it will do."""
@@ -112,17 +126,31 @@ class PoolConfiguration:
         mfa: MfaConfiguration.
         mfa_methods: the second factors that are enabled.
         device: DeviceConfiguration, or None.
-        triggers: the functions of CUSTOM_AUTH, or None.
+        triggers: the pool's Lambda functions, or None.
         aliases: AliasAttributes: what else a user may sign in with, once verified.
         username_attributes: UsernameAttributes: what users sign in with *instead* of a username; the
             internal username is then the sub, a UUID.
         case_sensitive: UsernameConfiguration.CaseSensitive; absent means sensitive.
-        required_attributes: SchemaAttributes that are Required.
+        required_attributes: attributes a user must have, beside those that `schema` says are Required.
         account_recovery: AccountRecoverySetting, most wanted first, of `verified_email` and
-            `verified_phone_number`; empty means by administrators only. A channel that recovers the
-            account is not a second factor.
+            `verified_phone_number`, or `admin_only`. A channel that recovers the account is not a second
+            factor. Empty means that there is no such setting: the number, then the address, recovers the
+            account ("the legacy behavior ... where SMS is preferred through email": AWS API reference).
         password_policy: what new passwords must have.
+        allowed_first_auth_factors: AllowedFirstAuthFactors: what USER_AUTH may begin with.
+        tier: UserPoolTier; passwordless factors and step-up need ESSENTIALS or PLUS.
+        webauthn: WebAuthnConfiguration; None for a pool without a relying party.
+        acr_values: the names of the levels 1 to 4 (AcrConfiguration).
         contradictions: which way to go where sources disagree.
+        name: Name.
+        schema: SchemaAttributes; with none, any custom attribute will do.
+        auto_verified_attributes: AutoVerifiedAttributes: where a code goes at sign-up. The address here, as
+            the console proposes; the API's own default is nothing.
+        verified_before_update: UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate.
+        allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: nobody signs up.
+        per_user_quotas: are the calls counted that Cognito allows a user only so often an hour?
+        described: what DescribeUserPool and GetUserPoolMfaConfig said of the pool that this one is like:
+            what has no field here is given back from there.
     """
 
     pool_id: str
@@ -137,12 +165,38 @@ class PoolConfiguration:
     required_attributes: tuple[str, ...] = field(default=(), converter=_names)
     account_recovery: tuple[str, ...] = field(default=(), converter=_names)
     password_policy: PasswordPolicy = PasswordPolicy()
+    allowed_first_auth_factors: tuple[str, ...] = field(
+        default=("PASSWORD",), converter=first_factors
+    )
+    tier: str = field(default="ESSENTIALS")
+    webauthn: WebAuthnConfiguration | None = None
+    acr_values: tuple[str, ...] = field(default=ACR_VALUES, converter=acr_values)
     contradictions: Contradictions = field(factory=Contradictions)
+    name: str = "local"
+    schema: tuple[SchemaAttribute, ...] = field(default=(), converter=tuple)
+    auto_verified_attributes: tuple[str, ...] = field(default=("email",), converter=_names)
+    verified_before_update: tuple[str, ...] = field(default=(), converter=_names)
+    allow_admin_create_user_only: bool = False
+    per_user_quotas: bool = True
+    described: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
+    attributes: Schema = field(
+        init=False,
+        eq=False,
+        repr=False,
+        default=Factory(
+            lambda self: Schema(self.schema, self.required_attributes), takes_self=True
+        ),
+    )
 
     @mfa.validator
     def _known_mfa(self, _: Attribute[str], value: str) -> None:
         if value not in {"OFF", "OPTIONAL", "ON"}:
             raise ValueError("mfa is OFF, OPTIONAL or ON")
+
+    @tier.validator
+    def _known_tier(self, _: Attribute[str], value: str) -> None:
+        if value not in TIERS:
+            raise ValueError(f"tier is one of {', '.join(TIERS)}")
 
     @mfa_methods.validator
     def _known_methods(self, _: Attribute[Any], value: tuple[State, ...]) -> None:

@@ -18,6 +18,7 @@ from authfsm.local.codes import Message, delivery, masked, new_code
 from authfsm.local.core import Core, Reply
 from authfsm.local.proofs import Proof, block_key
 from authfsm.local.sessions import Attempt, Leg
+from authfsm.local.triggers import Metadata
 from authfsm.local.users import Device, SoftwareToken, Status, User
 from authfsm.secret import Secret
 from authfsm.states import State
@@ -80,7 +81,7 @@ class Answer:
     leg: Leg
     attempt: Attempt
     responses: Mapping[str, str]
-    metadata: custom.Metadata
+    metadata: Metadata
 
     @property
     def user(self) -> User:
@@ -121,7 +122,7 @@ def ask(
 
 
 def onward(
-    pool: Core, attempt: Attempt, metadata: custom.Metadata = None, proof: Proof | None = None
+    pool: Core, attempt: Attempt, metadata: Metadata = None, proof: Proof | None = None
 ) -> Reply:
     """What follows now: a challenge, or the tokens.
 
@@ -217,7 +218,7 @@ def _ask_second_factor(pool: Core, attempt: Attempt, user: User, due: mfa.Due) -
 
 
 def _ask_new_password(pool: Core, attempt: Attempt, user: User) -> Reply:
-    missing = [n for n in pool.configuration.required_attributes if n not in user.attributes]
+    missing = [n for n in pool.configuration.attributes.required if n not in user.attributes]
     parameters = {
         "requiredAttributes": json.dumps([f"userAttributes.{name}" for name in missing]),
         "userAttributes": json.dumps(user.attributes),
@@ -227,7 +228,7 @@ def _ask_new_password(pool: Core, attempt: Attempt, user: User) -> Reply:
 
 
 def _ask_named(
-    pool: Core, attempt: Attempt, named: str, metadata: custom.Metadata, proof: Proof | None
+    pool: Core, attempt: Attempt, named: str, metadata: Metadata, proof: Proof | None
 ) -> Reply:
     if named == State.PASSWORD_VERIFIER and proof is not None:
         return ask_password_verifier(pool, attempt, proof)
