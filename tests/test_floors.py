@@ -38,6 +38,10 @@ DOORS = {
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
     "joserfc": {"local"},
+    "cattrs": {"local/server/records"},
+    "sqlite3": {"local/server/state"},
+    "starlette": {"local/server/app"},
+    "uvicorn": {"local/server/running"},
     "pyotp": {"local", "cli"},
     "rich": {"cli"},
     "typer": {"cli"},
@@ -134,7 +138,10 @@ def test_the_core_touches_no_world() -> None:
 
 
 def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
-    """The embedded pool is an honest witness: it knows nothing of the client, but for `pool.cognito()`."""
+    """The embedded pool is an honest witness: it knows nothing of the client, but for `pool.cognito()`.
+
+    The page of its server has pictures on it, and nothing of the pool's imports the server.
+    """
     shared = {"states", "secret", "srp", "protocol", "responses", "local"}
     wrong = [
         (path, name)
@@ -145,8 +152,17 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
     ]
 
     assert {(path, name.rpartition(".")[0]) for path, name in wrong} <= {
-        ("local/pool", "authfsm.drivers.boto")
+        ("local/pool", "authfsm.drivers.boto"),
+        ("local/server/page", "authfsm.diagrams"),
     }
+    served = {
+        path
+        for _, path, tree in modules()
+        for name in imports(tree)
+        if name.startswith("authfsm.local.server")
+        if not path.startswith("local/server/")
+    }
+    assert served == {"cli/serve"}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
-"""The command line: `authfsm demo`, and what is to come."""
+"""The command line: `authfsm demo`, `authfsm serve`, and what is to come."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+_SERVER: Final = ("cattrs", "starlette", "uvicorn")
 
 app = typer.Typer(
     help="Amazon Cognito sign-in as one explicit state machine.",
@@ -37,3 +40,36 @@ def demo(
 
     if not run(out, pause=pause):
         raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Where to listen; this machine alone by default.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 9229,
+    state: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Keep the pool in this file; made if it is not there."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="The pool's settings and users: JSON, or TOML (.toml)."),
+    ] = None,
+    issuer: Annotated[
+        str | None,
+        typer.Option(help="The tokens' issuer; the server's URL and the pool's id by default."),
+    ] = None,
+) -> None:
+    """Serve a user pool in Cognito's own HTTP protocol, with a page that shows what goes on in it.
+
+    Any Cognito client can use it, in any language: name its URL as the endpoint.
+    """
+    if lacking := [name for name in _SERVER if find_spec(name) is None]:
+        typer.echo(
+            f"authfsm serve needs {', '.join(lacking)}: pip install 'authfsm[server]'", err=True
+        )
+        raise typer.Exit(1)
+    from authfsm.cli.serve import serve as run  # noqa: PLC0415 - only who runs it waits for it
+
+    run(host, port, state=state, config=config, issuer=issuer)

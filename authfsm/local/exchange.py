@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from attrs import field, frozen
 
@@ -51,7 +51,7 @@ def exchange(
     """
     headers = {"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": request_id}
     try:
-        reply = answer(target.removeprefix(TARGET), _read(body))
+        reply = answer(_operation(target), _read(body))
     except PoolRefusal as refusal:
         headers["x-amzn-ErrorType"] = f"{refusal.code}:"
         # A header is one line of ASCII; the body has the message in full.
@@ -62,11 +62,23 @@ def exchange(
     return Answered(200, headers, json.dumps(reply).encode())
 
 
+def _operation(target: str) -> str:
+    if not target.startswith(TARGET):
+        raise PoolRefusal(refusals.UNKNOWN_OPERATION)
+    return target.removeprefix(TARGET)
+
+
 def _read(body: bytes) -> Mapping[str, Any]:
     try:
-        request = json.loads(body or b"{}")
-    except ValueError:
+        # Decoded here: json would take other encodings too. It refuses what is nested too deeply by a
+        # RecursionError.
+        request = json.loads(body.decode() or "{}", parse_constant=_no_number)
+    except (ValueError, RecursionError):
         raise PoolRefusal(refusals.ILL_TYPED, name="The request") from None
     if not isinstance(request, dict):
         raise PoolRefusal(refusals.ILL_TYPED, name="The request")
     return request
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

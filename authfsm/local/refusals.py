@@ -139,6 +139,7 @@ ABSENT = Saying(_PARAMETER, "Missing required parameter {name}", survives=True)
 NO_SUCH_CHALLENGE = Saying(_PARAMETER, "{name} is not a challenge that this operation answers.", survives=True)
 MALFORMED = Saying(_PARAMETER, "{why}")
 USER_EXISTS = Saying("UsernameExistsException", "User account already exists")
+UNKNOWN_OPERATION = Saying("UnknownOperationException", "The request names no operation.", survives=True)  # text ours
 NOT_SERVED = Saying("UnsupportedOperationException", "The local user pool does not serve {operation}.", survives=True)
 
 # ---- the triggers: the attempt is over ----------------------------------------------------------

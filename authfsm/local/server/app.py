@@ -1,0 +1,242 @@
+"""The server's face in HTTP: Cognito's protocol, its discovery documents, and a page for people.
+
+POST /                                       Cognito's JSON protocol
+GET  /<pool id>/.well-known/jwks.json        the keys that verify its tokens
+GET  /<pool id>/.well-known/openid-configuration
+GET  /                                       the page, with /events, /diagram.svg and /sign-ins/<n>.svg
+GET  /outbox                                 the codes the pool would have sent
+GET  /health
+
+The pool works in one thread of its own, so that the event loop never waits. Pages of other origins may use
+what Cognito lets them use, and nothing else: the outbox is not for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+from attrs import frozen
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+
+from authfsm.local.exchange import Answered
+from authfsm.local.server import page, view
+from authfsm.local.server.service import Service, refused
+
+LARGEST: Final = 1 << 20
+"""The largest body that is read, in bytes: the largest request of Cognito's is far smaller."""
+
+_PATIENCE: Final = 20.0  # seconds for a body to come in
+_LOOK: Final = 0.15  # seconds between two looks at whether there is news
+_HEARTBEAT: Final = 100  # looks without news, until a sign of life
+_EXPOSED: Final = (
+    "x-amzn-RequestId",
+    "x-amzn-ErrorType",
+    "x-amzn-ErrorMessage",
+    "Date",
+    "Content-Length",
+)
+
+T = TypeVar("T")
+
+
+class _TooLarge(Exception):
+    """A body is larger than any that is read."""
+
+
+@frozen
+class _Server:
+    """What the endpoints share.
+
+    Args:
+        service: the pool as it is served.
+        closing: is the server about to end?
+        thread: the pool's.
+    """
+
+    service: Service
+    closing: Callable[[], bool]
+    thread: ThreadPoolExecutor
+
+    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do some work in the pool's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.thread, work, *arguments)
+
+    # ---- Cognito's protocol -------------------------------------------------------------------
+
+    async def api(self, request: Request) -> Response:
+        """POST /."""
+        try:
+            body = await asyncio.wait_for(_body(request), _PATIENCE)
+        except (_TooLarge, asyncio.TimeoutError, ClientDisconnect) as error:
+            return self._unread(error)
+        target = request.headers.get("x-amz-target", "")
+        return _response(await self.run(self.service.exchange, target, body))
+
+    def _unread(self, error: Exception) -> Response:
+        if isinstance(error, _TooLarge):
+            status, code, why = (
+                413,
+                "RequestEntityTooLargeException",
+                f"larger than {LARGEST} bytes",
+            )
+        else:
+            status, code, why = 408, "RequestTimeoutException", "not received in time"
+        self.service.log.write("unread", status=status, error=code)
+        request_id = self.service.pool.request_id()
+        answered = refused(status, code, f"The request is {why}.", request_id)
+        response = _response(answered)
+        response.headers["Connection"] = "close"  # the rest of the body is not waited for
+        return response
+
+    async def jwks(self, _: Request) -> Response:
+        """The keys."""
+        return JSONResponse(await self.run(self.service.pool.jwks))
+
+    async def openid_configuration(self, _: Request) -> Response:
+        """What there is to discover."""
+        issuer = self.service.pool.issuer
+        return JSONResponse(
+            {
+                "issuer": issuer,
+                "jwks_uri": f"{issuer}/.well-known/jwks.json",
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "subject_types_supported": ["public"],
+                "response_types_supported": ["code", "token"],
+                "scopes_supported": ["openid", "email", "phone", "profile"],
+            }
+        )
+
+    async def health(self, _: Request) -> Response:
+        """Is it there?"""
+        return JSONResponse({"status": "ok", "pool": self.service.pool.pool_id})
+
+    # ---- for people and their tests -------------------------------------------------------------
+
+    async def page(self, _: Request) -> Response:
+        """GET /."""
+        return Response(page.html(), media_type="text/html", headers=page.headers())
+
+    async def diagram(self, request: Request) -> Response:
+        """The whole protocol as a picture."""
+        dark = request.query_params.get("theme") == "dark"
+        return await self._picture(page.overview, dark)
+
+    async def walk(self, request: Request) -> Response:
+        """One sign-in's way as a picture."""
+        followed = self.service.follower.get(request.path_params["number"])
+        if followed is None:
+            raise HTTPException(404, "no such sign-in is followed")
+        dark = request.query_params.get("theme") == "dark"
+        return await self._picture(page.walk, tuple(followed.steps), dark)
+
+    async def _picture(self, draw: Callable[..., str], *arguments: Any) -> Response:
+        try:
+            # Not in the pool's thread: who waits for a picture keeps nobody from signing in.
+            drawn = await asyncio.to_thread(draw, *arguments)
+        except page.NoPicture as error:
+            raise HTTPException(503, str(error)) from None
+        return Response(drawn, media_type="image/svg+xml", headers=page.headers())
+
+    async def outbox(self, request: Request) -> Response:
+        """The codes the pool would have sent, the oldest first; `?username=` for one user's."""
+        name = request.query_params.get("username")
+        messages = await self.run(view.outbox, self.service, name)
+        return JSONResponse({"messages": messages}, headers=page.headers())
+
+    async def events(self, _: Request) -> Response:
+        """What the page shows, at once and whenever it changes (server-sent events)."""
+        headers = {**page.headers(), "X-Accel-Buffering": "no"}
+        return StreamingResponse(self._news(), media_type="text/event-stream", headers=headers)
+
+    async def _news(self) -> AsyncIterator[str]:
+        shown, quiet = -1, 0
+        while not self.closing():
+            if self.service.version != shown:
+                shown, quiet = self.service.version, 0
+                yield f"data: {json.dumps(await self.run(view.snapshot, self.service))}\n\n"
+            quiet += 1
+            if quiet % _HEARTBEAT == 0:
+                yield ": still here\n\n"
+            await asyncio.sleep(_LOOK)
+
+
+def app(service: Service, closing: Callable[[], bool] = lambda: False) -> Starlette:
+    """The ASGI application.
+
+    Args:
+        service: the pool as it is served.
+        closing: is the server about to end? Open streams are then ended too.
+    """
+    thread = ThreadPoolExecutor(1, thread_name_prefix="pool")
+    server = _Server(service, closing, thread)
+    known = f"/{service.pool.pool_id}/.well-known"
+    # "*" and no credentials: any page may speak to it, as any page may speak to Cognito.
+    public = CORSMiddleware(
+        Starlette(
+            routes=[
+                Route("/", server.api, methods=["POST"]),
+                Route("/", server.page, methods=["GET"]),
+                Route(f"{known}/jwks.json", server.jwks),
+                Route(f"{known}/openid-configuration", server.openid_configuration),
+                Route("/health", server.health),
+            ],
+            exception_handlers={HTTPException: _refused},
+        ),
+        allow_origins=["*"],
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        allow_private_network=True,
+        expose_headers=_EXPOSED,
+    )
+
+    @asynccontextmanager
+    async def life(_: Starlette) -> AsyncIterator[None]:
+        yield
+        thread.shutdown()
+
+    return Starlette(
+        routes=[
+            Route("/outbox", server.outbox),
+            Route("/events", server.events),
+            Route("/diagram.svg", server.diagram),
+            Route("/sign-ins/{number:int}.svg", server.walk),
+            Mount("/", public),
+        ],
+        exception_handlers={HTTPException: _refused},
+        lifespan=life,
+    )
+
+
+async def _body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > LARGEST:
+        raise _TooLarge
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > LARGEST:
+            raise _TooLarge
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    status, headers = 500, None
+    if isinstance(error, HTTPException):
+        status, headers = error.status_code, error.headers
+        return JSONResponse({"message": error.detail}, status, headers)
+    return JSONResponse({"message": "the server is at fault"}, status, headers)
+
+
+def _response(answered: Answered) -> Response:
+    return Response(answered.body, answered.status, dict(answered.headers))

@@ -1,0 +1,179 @@
+"""What `authfsm serve --config FILE` reads: the pool's settings and the users to make, in JSON or TOML.
+
+A setting is named as `LocalPool` names it; `users` is a list of what `add_user` takes. What has structure
+there (`device`, `password_policy`) is a table here. A trigger is "module:function".
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from attrs import field, fields_dict, frozen
+
+from authfsm.local.contradictions import Contradictions
+from authfsm.local.pool import LocalPool
+from authfsm.local.settings import (
+    DeviceConfiguration,
+    PasswordPolicy,
+    RefreshTokenRotation,
+    Triggers,
+)
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+POOL_ID: Final = "eu-west-1_LocalPool"
+CLIENT_ID: Final = "authfsmlocalclient"
+
+# Of the pool's own making, or another option's.
+_NOT_HERE: Final = {"self", "clock", "entropy", "key", "settings"}
+_STRUCTURED: Final[dict[str, type]] = {
+    "device": DeviceConfiguration,
+    "password_policy": PasswordPolicy,
+    "refresh_token_rotation": RefreshTokenRotation,
+    "contradictions": Contradictions,
+    "triggers": Triggers,
+}
+
+
+class ConfigRefused(Exception):
+    """The configuration cannot be used, and why."""
+
+
+@frozen
+class Config:
+    """What the server is told to serve.
+
+    Args:
+        settings: of `LocalPool`.
+        users: of `LocalPool.add_user`, each.
+    """
+
+    settings: Mapping[str, Any] = field(factory=dict, repr=False)
+    users: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+    def pool(self, **settings: Any) -> LocalPool:
+        """A pool of these settings, without its users.
+
+        Args:
+            settings: more settings.
+
+        Raises:
+            ConfigRefused: the pool does not take them.
+        """
+        ids = {"pool_id": POOL_ID, "client_id": CLIENT_ID}
+        try:
+            return LocalPool(**{**ids, **self.settings, **settings})
+        except (TypeError, ValueError) as error:
+            raise ConfigRefused(str(error)) from None
+
+    def add_users(self, pool: LocalPool) -> None:
+        """Make the users that are not there yet.
+
+        Raises:
+            ConfigRefused: the pool does not take one.
+        """
+        for number, user in enumerate(self.users, 1):
+            name = user.get("username")
+            if not isinstance(name, str):
+                raise ConfigRefused(f"user {number} has no username")
+            try:
+                pool.user(name)
+            except LookupError:
+                _made(pool, name, user)
+
+
+def _made(pool: LocalPool, name: str, user: Mapping[str, Any]) -> None:
+    try:
+        pool.add_user(**user)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the configuration's
+        # Not what it says: the password may be in it.
+        known = inspect.signature(pool.add_user).parameters
+        unknown = ", ".join(sorted(set(user) - set(known)))
+        why = f"has no setting {unknown}" if unknown else f"is refused ({type(error).__name__})"
+        raise ConfigRefused(f"user {name} {why}") from None
+
+
+def read(path: Path) -> Config:
+    """The configuration in a file.
+
+    Raises:
+        ConfigRefused: it cannot be read, or says something else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise ConfigRefused(f"{path} cannot be read: {why}") from None
+    try:
+        given = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except ValueError as error:
+        raise ConfigRefused(f"{path} is not {_form(path)}: {error}") from None
+    if not isinstance(given, dict):
+        raise ConfigRefused(f"{path} holds no settings")
+    try:
+        return understood(given)
+    except ConfigRefused as refused:
+        raise ConfigRefused(f"{path}: {refused}") from None
+
+
+def understood(given: Mapping[str, Any]) -> Config:
+    """The configuration that a mapping says.
+
+    Raises:
+        ConfigRefused: it says something else.
+    """
+    settings = dict(given)
+    users = settings.pop("users", [])
+    if not isinstance(users, list) or not all(isinstance(user, dict) for user in users):
+        raise ConfigRefused("users is not a list of users")
+    known = set(inspect.signature(LocalPool).parameters) - _NOT_HERE
+    if unknown := set(settings) - known:
+        raise ConfigRefused(
+            f"no setting {', '.join(sorted(unknown))}; the settings are {', '.join(sorted(known))}"
+        )
+    for name, kind in _STRUCTURED.items():
+        if settings.get(name) is not None:
+            settings[name] = _structured(name, kind, settings[name])
+    return Config(settings, tuple(users))
+
+
+def _structured(name: str, kind: type, given: Any) -> Any:
+    known = fields_dict(kind)
+    if not isinstance(given, dict) or set(given) - set(known):
+        raise ConfigRefused(f"{name} is not made of {', '.join(known)}")
+    if kind is Triggers:
+        given = {part: _function(f"{name}.{part}", value) for part, value in given.items()}
+    try:
+        return kind(**given)
+    except (TypeError, ValueError) as error:
+        raise ConfigRefused(f"{name}: {error}") from None
+
+
+def _function(name: str, given: Any) -> Callable[..., Any]:
+    def refuse(why: str) -> NoReturn:
+        raise ConfigRefused(f"{name} {why}")
+
+    module, colon, function = given.partition(":") if isinstance(given, str) else ("", "", "")
+    if not colon:
+        refuse('is not "module:function"')
+    try:
+        found: Any = getattr(importlib.import_module(module), function, None)
+    except ImportError as error:
+        refuse(f"cannot be imported: {error}")
+    if not callable(found):
+        refuse(f"names no function of {module}")
+    called: Callable[..., Any] = found
+    return called
+
+
+def _form(path: Path) -> str:
+    return "TOML" if path.suffix == ".toml" else "JSON"

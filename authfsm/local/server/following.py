@@ -1,0 +1,184 @@
+"""Follows each sign-in along the table, for the page: where it stands, and the steps that led there.
+
+It sees an operation's request and reply and the legs it touched. A step is the arrow that the gate let the
+reply out by; the sign-in it belongs to is that of the leg that was answered.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import define, field, frozen
+
+from authfsm.local import gate
+from authfsm.local.core import Core
+from authfsm.local.refusals import PoolRefusal
+from authfsm.local.sessions import Leg
+from authfsm.protocol import Role
+from authfsm.responses import Response
+from authfsm.states import State
+
+_FOLLOWED: Final = 200
+_STEPS: Final = 100
+_BEGINNINGS: Final = {"InitiateAuth", "AdminInitiateAuth"}
+_REFRESHES: Final = {"REFRESH_TOKEN", "REFRESH_TOKEN_AUTH"}
+
+
+@frozen
+class Step:
+    """A step of a sign-in, as the diagrams take it.
+
+    Args:
+        number: 1 for the first.
+        source: where it stood.
+        response: the class of what was given.
+        dest: where the reply led.
+        role: which factor an e-mailed code is.
+        error: Cognito's code, where the reply was a refusal.
+        at: when.
+    """
+
+    number: int
+    source: State
+    response: type[Response]
+    dest: State
+    role: Role | None
+    error: str | None
+    at: datetime
+
+
+@define(eq=False)
+class Followed:
+    """A sign-in that is followed.
+
+    Args:
+        number: counted from 1 in this process.
+        username: the internal name; what was typed, where there is no such user.
+        flow: its AuthFlow.
+        client_id: the app client's.
+        steps: how it went.
+        expires: when its session does, while it runs.
+    """
+
+    number: int
+    username: str
+    flow: str
+    client_id: str
+    steps: list[Step] = field(factory=list)
+    expires: datetime | None = None
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        return self.steps[-1].dest if self.steps else State.START
+
+
+class Follower:
+    """Follows the sign-ins of a pool, the last two hundred of them.
+
+    Args:
+        core: the pool's parts.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._by_session: dict[str, Followed] = {}
+        self._all: OrderedDict[int, Followed] = OrderedDict()
+        self._count = 0
+
+    def __iter__(self) -> Iterator[Followed]:
+        return reversed(self._all.values())
+
+    def get(self, number: int) -> Followed | None:
+        """A sign-in, by its number."""
+        return self._all.get(number)
+
+    def answered(
+        self,
+        operation: str,
+        request: Mapping[str, Any],
+        outcome: Mapping[str, Any] | PoolRefusal,
+        touched: Iterable[Any],
+    ) -> None:
+        """Take note of an operation.
+
+        Args:
+            operation: its name.
+            request: what was asked.
+            outcome: the reply, or the refusal.
+            touched: the records it touched.
+        """
+        response = _response(operation, request)
+        if response is None:
+            return
+        legs = [leg for leg in touched if isinstance(leg, Leg) and leg in self._core.sessions]
+        known = {leg.session: leg for leg in legs if leg.session in self._by_session}
+        new = next((leg for leg in legs if leg.session not in known), None)
+        old = known.get(request.get("Session", "")) or next(iter(known.values()), None)
+        followed = self._by_session[old.session] if old else None
+        if followed is None:
+            if operation not in _BEGINNINGS:
+                return
+            followed = self._begin(request, new)
+        dest, error = self._led(operation, request, outcome, old)
+        role = followed.steps[-1].role if followed.steps else None
+        if old is not None and old.spent:
+            del self._by_session[old.session]
+        if new is not None:
+            followed.expires = new.expires
+            self._by_session[new.session] = followed
+            role = Role.SECOND_FACTOR if new.attempt.password_proved else Role.FIRST_FACTOR
+        if len(followed.steps) < _STEPS:
+            step = Step(
+                number=len(followed.steps) + 1,
+                source=followed.state,
+                response=response,
+                dest=dest,
+                role=role if dest is State.EMAIL_OTP else None,
+                error=error,
+                at=self._core.clock(),
+            )
+            followed.steps.append(step)
+
+    def _begin(self, request: Mapping[str, Any], leg: Leg | None) -> Followed:
+        self._count += 1
+        typed = str((request.get("AuthParameters") or {}).get("USERNAME", ""))
+        username = leg.attempt.name if leg else typed
+        followed = Followed(
+            self._count, username, request["AuthFlow"], str(request.get("ClientId"))
+        )
+        self._all[self._count] = followed
+        while len(self._all) > _FOLLOWED:
+            _, gone = self._all.popitem(last=False)
+            for session in [key for key, of in self._by_session.items() if of is gone]:
+                del self._by_session[session]
+        return followed
+
+    def _led(
+        self,
+        operation: str,
+        request: Mapping[str, Any],
+        outcome: Mapping[str, Any] | PoolRefusal,
+        old: Leg | None,
+    ) -> tuple[State, str | None]:
+        if isinstance(outcome, PoolRefusal):
+            stays = old is not None and not old.spent and outcome.survives
+            return (_state(old.challenge) if old and stays else State.FAILED), outcome.code
+        arrow = gate.arrow(operation, request, outcome, old.challenge if old else None)
+        return (arrow.dest if arrow else State.FAILED), None
+
+
+def _response(operation: str, request: Mapping[str, Any]) -> type[Response] | None:
+    if request.get("AuthFlow") in _REFRESHES or operation == "GetTokensFromRefreshToken":
+        return None  # nobody signs in
+    try:
+        return gate.response_class(operation, request)
+    except (LookupError, TypeError, AttributeError):
+        return None  # refused for its shape
+
+
+def _state(challenge: str) -> State:
+    return State.__members__.get(challenge, State.OTHER_CHALLENGE)

@@ -1,0 +1,125 @@
+"""Keeps a pool in a state file: puts back what was there, and writes what each operation touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final
+
+from attrs import frozen
+
+from authfsm.local.codes import Message
+from authfsm.local.core import Core
+from authfsm.local.server.records import Absent, Records
+from authfsm.local.server.state import Row, StateFile
+from authfsm.local.sessions import Leg
+from authfsm.local.settings import AppClient
+from authfsm.local.tokens import Family
+from authfsm.local.users import User
+
+
+@frozen
+class Kind:
+    """A sort of record.
+
+    Args:
+        of: its class.
+        key: a record's key.
+        there: is the record still the pool's?
+        restore: puts a record back.
+    """
+
+    of: type
+    key: Callable[[Any], str]
+    there: Callable[[Core, Any], bool]
+    restore: Callable[[Core, Any], None]
+
+
+def _restore_client(core: Core, client: AppClient) -> None:
+    # The settings it was started with hold; its secret was put into them.
+    core.clients.setdefault(client.client_id, client)
+
+
+# In the order in which they are read: whoever is referred to comes first.
+KINDS: Final[dict[str, Kind]] = {
+    "client": Kind(
+        AppClient,
+        lambda client: str(client.client_id),
+        lambda core, client: core.clients.get(client.client_id) is client,
+        _restore_client,
+    ),
+    "user": Kind(
+        User,
+        lambda user: str(user.username),
+        lambda core, user: core.users.named(user.username) is user,
+        lambda core, user: core.users.add(user),
+    ),
+    "leg": Kind(
+        Leg,
+        lambda leg: str(leg.session),
+        lambda core, leg: leg in core.sessions,
+        lambda core, leg: core.sessions.restore(leg),
+    ),
+    "family": Kind(
+        Family,
+        lambda family: str(family.origin_jti),
+        lambda core, family: family in core.mint,
+        lambda core, family: core.mint.restore(family),
+    ),
+}
+_MESSAGE: Final = "message"
+_KIND_OF: Final = {kind.of: name for name, kind in KINDS.items()}
+
+
+class Keeper:
+    """Keeps a pool's records in a file.
+
+    Args:
+        core: the pool's parts.
+        file: the file.
+    """
+
+    def __init__(self, core: Core, file: StateFile) -> None:
+        self._core = core
+        self._file = file
+        # Not core.clients.get itself: once watched, that is another dictionary.
+        self._records = Records(core.users.named, lambda key: core.clients.get(key))  # noqa: PLW0108
+        self._message = 0
+
+    def restore(self) -> None:
+        """Put back what is in the file.
+
+        Raises:
+            Unreadable: the file has something else in it.
+        """
+        for name, kind in KINDS.items():
+            for _, body in self._file.read(name):
+                with suppress(Absent):  # of a user or an app client that was taken away
+                    kind.restore(self._core, self._records.read(body, kind.of))
+        for key, body in self._file.read(_MESSAGE):
+            self._core.outbox.put(self._records.read(body, Message))
+            self._message = int(key)
+
+    def keep(self, touched: Iterable[Any]) -> None:
+        """Write these records, and the users they are about."""
+        records = {id(record): record for record in touched}
+        for record in tuple(records.values()):
+            user = record.user if isinstance(record, Family) else None
+            user = record.attempt.user if isinstance(record, Leg) else user
+            if user is not None:
+                records[id(user)] = user
+        rows = [row for record in records.values() for row in self._rows(record)]
+        if rows:
+            self._file.write(rows)
+
+    def _rows(self, record: Any) -> Iterable[Row]:
+        if isinstance(record, Message):
+            self._message += 1
+            yield Row(_MESSAGE, str(self._message), self._records.write(record))
+            # As many as the outbox keeps.
+            yield Row(_MESSAGE, str(self._message - len(self._core.outbox)), None)
+            return
+        name = _KIND_OF[type(record)]
+        kind = KINDS[name]
+        there = kind.there(self._core, record)
+        yield Row(name, kind.key(record), self._records.write(record) if there else None)

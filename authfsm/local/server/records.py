@@ -1,0 +1,182 @@
+"""The pool's records as JSON text and back, whatever fields they have.
+
+The classes say themselves what is in them: nothing here names a field. A record that another one refers to
+(a user, an app client) stands there by its key. A field whose type is open (what an answer is checked
+against) carries the name of its class, and only classes of this package are taken back.
+
+In this text secrets are in clear: it goes into the state file, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final, TypeVar, get_args, get_origin
+
+import attrs
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
+from cattrs.preconf.json import make_converter
+
+from authfsm.local.settings import AppClient
+from authfsm.local.users import User
+from authfsm.secret import Secret
+
+_CLASS: Final = "!"
+_VALUE: Final = "="
+_OURS: Final = "authfsm."
+_PLAIN: Final = (str, int, float, bool, type(None))
+_WRAPPED: Final = (bytes, datetime)
+_COLLECTIONS: Final = (tuple, set, frozenset)
+_BY_NAME: Final[dict[str, type]] = {each.__name__: each for each in (*_WRAPPED, *_COLLECTIONS)}
+
+T = TypeVar("T")
+
+
+class Unreadable(ValueError):
+    """A record is not one that this version could have written."""
+
+
+class Absent(LookupError):
+    """A record refers to one that is not there any more."""
+
+
+class Records:
+    """Writes records, and reads them back.
+
+    Args:
+        user: the user of a username that a record refers to, or None.
+        app_client: the app client of an id that a record refers to, or None.
+    """
+
+    def __init__(
+        self,
+        user: Callable[[str], User | None],
+        app_client: Callable[[str], AppClient | None],
+    ) -> None:
+        converter = self._converter = make_converter()
+        converter.register_unstructure_hook_func(_is_secret, self._write_secret)
+        converter.register_structure_hook_func(_is_secret, self._read_secret)
+        converter.register_unstructure_hook_func(_is_open, self._write_open)
+        converter.register_structure_hook_func(_is_open, self._read_open)
+        # Whole where they stand by themselves, by their keys where they are referred to.
+        self._whole: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
+            kind: (
+                make_dict_unstructure_fn(kind, converter),
+                make_dict_structure_fn(kind, converter),
+            )
+            for kind in (User, AppClient)
+        }
+        converter.register_unstructure_hook(User, lambda it: it.username)
+        converter.register_structure_hook(User, lambda key, _: _there(user(key)))
+        converter.register_unstructure_hook(AppClient, lambda it: it.client_id)
+        converter.register_structure_hook(AppClient, lambda key, _: _there(app_client(key)))
+
+    def write(self, record: Any) -> str:
+        """A record as JSON."""
+        kind = type(record)
+        whole = self._whole.get(kind)
+        made = whole[0](record) if whole else self._converter.unstructure(record, kind)
+        return json.dumps(made, separators=(",", ":"))
+
+    def read(self, text: str, kind: type[T]) -> T:
+        """A record of JSON.
+
+        Raises:
+            Absent: it refers to a record that is not there.
+            Unreadable: it is none of this class's.
+        """
+        whole = self._whole.get(kind)
+        try:
+            given = json.loads(text)
+            read: T = whole[1](given, kind) if whole else self._converter.structure(given, kind)
+        except Exception as error:  # noqa: BLE001 - whatever it is: the text is not one of ours
+            if _is_absent(error):
+                raise Absent from None
+            # Neither the text nor what is wrong with it: secrets are in both.
+            raise Unreadable(f"a {kind.__name__} cannot be read") from None
+        return read
+
+    # ---- secrets ------------------------------------------------------------------------------
+
+    def _write_secret(self, secret: Secret[Any]) -> Any:
+        return self._converter.unstructure(secret.reveal())
+
+    def _read_secret(self, value: Any, kind: Any) -> Secret[Any]:
+        return Secret(self._converter.structure(value, get_args(kind)[0]))
+
+    # ---- fields whose type is open ------------------------------------------------------------
+
+    def _write_open(self, value: Any) -> Any:  # noqa: PLR0911 - one line a kind
+        kind = type(value)
+        if isinstance(value, Enum) or attrs.has(kind):
+            return {
+                _CLASS: f"{kind.__module__}:{kind.__qualname__}",
+                _VALUE: self._converter.unstructure(value, kind),
+            }
+        if isinstance(value, _PLAIN):
+            return value
+        if isinstance(value, Mapping):
+            written = {key: self._write_open(each) for key, each in value.items()}
+            return {_CLASS: "dict", _VALUE: written} if _CLASS in written else written
+        if isinstance(value, list):
+            return [self._write_open(each) for each in value]
+        if isinstance(value, _COLLECTIONS):
+            return {_CLASS: kind.__name__, _VALUE: [self._write_open(each) for each in value]}
+        if isinstance(value, _WRAPPED):
+            return {_CLASS: kind.__name__, _VALUE: self._converter.unstructure(value)}
+        if isinstance(value, Secret):
+            return {_CLASS: "Secret", _VALUE: self._write_open(value.reveal())}
+        raise TypeError(f"a {kind.__name__} is nothing that a record is made of")
+
+    def _read_open(self, value: Any, _: Any) -> Any:  # noqa: PLR0911 - one line a kind
+        if isinstance(value, list):
+            return [self._read_open(each, None) for each in value]
+        if not isinstance(value, dict):
+            return value
+        name = value.get(_CLASS)
+        if name is None:
+            return {key: self._read_open(each, None) for key, each in value.items()}
+        inside = value[_VALUE]
+        if name == "dict":
+            return {key: self._read_open(each, None) for key, each in inside.items()}
+        if name == "Secret":
+            return Secret(self._read_open(inside, None))
+        kind = _BY_NAME.get(name)
+        if kind in _COLLECTIONS:
+            return kind(self._read_open(each, None) for each in inside)
+        return self._converter.structure(inside, kind or _class(name))
+
+
+def _is_secret(kind: Any) -> bool:
+    return kind is Secret or get_origin(kind) is Secret
+
+
+def _there(found: T | None) -> T:
+    if found is None:
+        raise Absent
+    return found
+
+
+def _is_open(kind: Any) -> bool:
+    return kind is Any
+
+
+def _class(name: str) -> type:
+    module, _, qualified = name.partition(":")
+    if not module.startswith(_OURS):
+        raise Unreadable("a record names a class that is not of this package")
+    found: Any = importlib.import_module(module)
+    for part in qualified.split("."):
+        found = getattr(found, part)
+    if not isinstance(found, type) or not (attrs.has(found) or issubclass(found, Enum)):
+        raise Unreadable("a record names something that is no record")
+    return found
+
+
+def _is_absent(error: BaseException) -> bool:
+    """Is an error, perhaps one of cattrs' groups, that of a reference to what is not there?"""
+    inner = getattr(error, "exceptions", ())
+    return isinstance(error, Absent) or any(_is_absent(each) for each in inner)
