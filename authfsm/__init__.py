@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from authfsm.rulings import Fault as Fault
     from authfsm.rulings import Ruling as Ruling
     from authfsm.secret import Secret as Secret
+    from authfsm.settings import PoolSettings as PoolSettings
     from authfsm.signin import SignIn as SignIn
     from authfsm.signin import Step as Step
     from authfsm.states import State as State
@@ -98,6 +99,7 @@ _ROOMS = {
     ),
     "rulings": "Fault Ruling",
     "secret": "Secret",
+    "settings": "PoolSettings",
     "signin": "SignIn Step",
     "states": "State",
     "wire": "Request",

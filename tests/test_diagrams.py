@@ -13,7 +13,7 @@ from authfsm.diagrams.drafting import ROWS, draft, flows
 from authfsm.diagrams.fold import JUNCTIONS, Junction, fold
 from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.model import Kind, Model
-from authfsm.diagrams.places import PLACES, Arrow, Group, roles
+from authfsm.diagrams.places import PLACES, Arrow, Group
 from authfsm.protocol import CHOICE, FIRST, PASSED, PROTOCOL, TRANSITIONS, Role
 from authfsm.responses import (
     AdminNoSrpAuth,
@@ -23,6 +23,7 @@ from authfsm.responses import (
     StepUp,
     UserSrpAuth,
 )
+from authfsm.roles import roles
 from authfsm.states import CHALLENGES, State
 
 EVERY = frozenset(arrow for row in ROWS for arrow in row)

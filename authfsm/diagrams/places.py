@@ -11,8 +11,9 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm.protocol import FIRST, NEEDS, PROTOCOL, SECOND, UNKNOWN, Need, Role, Transition
+from authfsm.protocol import SECOND, Role, Transition
 from authfsm.responses import Response
+from authfsm.roles import landings, taken
 from authfsm.states import State
 
 
@@ -80,37 +81,17 @@ ORDER: Final = {place: number for number, place in enumerate(PLACES)}
 """The number of each place in that order."""
 
 Members = frozenset[Place]
-_FIRST: Final = FIRST - UNKNOWN
-_SECOND: Final = SECOND - {State.MFA_SETUP}
-
-
-def roles(dests: Iterable[State]) -> tuple[Role, ...]:
-    """Which factor an e-mailed code is, where a reply may lead to one of these states.
-
-    Among all first factors it is a first one, among all second factors a second one; where a
-    Lambda may name anything it may be both; after a factor (SMS_OTP, MFA_SETUP) it is a second one.
-    """
-    among = frozenset(dests)
-    first = (Role.FIRST_FACTOR,) if among >= _FIRST else ()
-    second = (Role.SECOND_FACTOR,) if among >= _SECOND or not first else ()
-    return first + second
 
 
 def takes(place: Place, response: type[Response]) -> bool:
     """Does a state take this response in the role it plays here?"""
-    if place.role is Role.SECOND_FACTOR and (place.state, response) in NEEDS:
-        return NEEDS[place.state, response] is not Need.FIRST_FACTOR
-    return response in PROTOCOL[place.state]
+    return taken(place.state, place.role, response)
 
 
 def landing(place: Place, response: type[Response], dest: State) -> tuple[Place, ...]:
     """The places that an arrow from this place leads to: two, where an e-mailed code may be either factor."""
-    if dest not in _ROLES:
-        return (Place(dest),)
-    dests = PROTOCOL[place.state][response]
-    if dest is place.state and not (dests >= _FIRST or dests >= _SECOND):
-        return (place,)  # asked again
-    return tuple(Place(dest, role) for role in roles(dests))
+    arrow = Transition(place.state, response, dest)
+    return tuple(Place(dest, role) for role in landings(arrow, place.role))
 
 
 def place_of(state: State, role: Role | None) -> Place:

@@ -1,0 +1,72 @@
+"""What a user pool's own settings leave of the protocol, and why not the rest.
+
+Settings only ever take arrows away, and only such as no user could take (`authfsm.settings.rules`).
+Each arrow that is gone has a reason in AWS's own words: a field, and what it says.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from authfsm.protocol import TRANSITIONS, Role, Transition
+from authfsm.roles import ends
+from authfsm.settings.described import Description
+from authfsm.settings.difference import Difference, Turned, difference
+from authfsm.settings.reach import verdicts
+from authfsm.states import State
+
+__all__ = ["Description", "Difference", "PoolSettings", "Turned", "difference"]
+
+
+@frozen(kw_only=True)
+class PoolSettings(Description):
+    """What a pool and its app client make of the protocol."""
+
+    def ruled_out(self, arrow: Transition, role: Role | None = None) -> str | None:
+        """Why an arrow cannot be taken by anybody; None if it can.
+
+        Args:
+            arrow: an arrow of the table.
+            role: which factor the e-mailed code is that it leads to, or else leaves; None is any.
+
+        Raises:
+            KeyError: the arrow is not on the table, or not in this role.
+        """
+        return self._verdict(arrow, role, whims=True)
+
+    def named_only(self, arrow: Transition, role: Role | None = None) -> bool:
+        """Is an arrow possible for the one reason that a Lambda function may name any challenge?
+
+        Args:
+            arrow: an arrow of the table.
+            role: as for `ruled_out`.
+
+        Raises:
+            KeyError: the arrow is not on the table, or not in this role.
+        """
+        plain = self._verdict(arrow, role, whims=False)
+        return plain is not None and self.ruled_out(arrow, role) is None
+
+    def _verdict(self, arrow: Transition, role: Role | None, *, whims: bool) -> str | None:
+        found = verdicts(self, whims=whims).arrows
+        both = ends(arrow)
+        told = [found[arrow, each] for each in both if role in {None, each.role} or not each.role]
+        if not told:
+            raise KeyError((arrow, role))
+        return None if None in told else "; ".join(dict.fromkeys(why for why in told if why))
+
+    def unreachable(self, state: State, role: Role | None = None) -> str | None:
+        """Why nobody comes to a state; None if somebody may.
+
+        Args:
+            state: the state.
+            role: which factor it is there, for EMAIL_OTP; None is any.
+        """
+        cut = verdicts(self, whims=True).nodes
+        roles = ((role,) if role else tuple(Role)) if state is State.EMAIL_OTP else (None,)
+        told = [cut.get((state, each)) for each in roles]
+        return None if None in told else "; ".join(dict.fromkeys(why for why in told if why))
+
+    def possible(self) -> frozenset[Transition]:
+        """The arrows that somebody may take."""
+        return frozenset(arrow for arrow in TRANSITIONS if self.ruled_out(arrow) is None)

@@ -1,0 +1,158 @@
+"""What AWS tells of a pool and its app client, under AWS's own names in snake_case.
+
+Only what takes part in a sign-in is read. A description that was not given leaves its fields None,
+"not known", and what is not known rules nothing out; a field that a description leaves out has the
+value that AWS gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeVar
+
+from attrs import Attribute, field, frozen
+
+from authfsm.errors import BadField
+
+Described = TypeVar("Described", bound="Description")
+Names = frozenset[str] | None
+
+DEFAULT_FLOWS: Final = frozenset(
+    {"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"}
+)
+"""What an app client may do whose ExplicitAuthFlows is not set (AWS API reference)."""
+
+DEFAULT_FACTORS: Final = frozenset({"PASSWORD"})
+"""AllowedFirstAuthFactors, where nobody set it (measured)."""
+
+
+def _names(names: Iterable[str] | None) -> Names:
+    return None if names is None else frozenset(names)
+
+
+def _among(*names: str) -> Any:
+    def check(owner: Any, attribute: Attribute[Any], value: Any) -> None:
+        if value is not None and value not in names:
+            raise BadField(type(owner), attribute.name, f"is one of {', '.join(names)}")
+
+    return check
+
+
+@frozen(kw_only=True)
+class Description:
+    """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig say.
+
+    Args:
+        mfa_configuration: OFF, OPTIONAL or ON.
+        sms_mfa: is SmsMfaConfiguration set?
+        software_token_mfa: is SoftwareTokenMfaConfiguration.Enabled true?
+        email_mfa: is EmailMfaConfiguration set?
+        web_authn_factor: WebAuthnConfiguration.FactorConfiguration.
+        allowed_first_auth_factors: Policies.SignInPolicy.AllowedFirstAuthFactors.
+        device_configuration: is DeviceConfiguration set?
+        lambda_config: the triggers that LambdaConfig names.
+        user_pool_tier: LITE, ESSENTIALS or PLUS.
+        advanced_security_mode: UserPoolAddOns.AdvancedSecurityMode.
+        email_sending_account: EmailConfiguration.EmailSendingAccount.
+        explicit_auth_flows: the app client's ExplicitAuthFlows.
+        enable_token_revocation: the app client's EnableTokenRevocation.
+        refresh_token_rotation: the app client's RefreshTokenRotation.Feature.
+
+    Raises:
+        BadField: a field is what AWS never says.
+    """
+
+    mfa_configuration: str | None = field(default=None, validator=_among("OFF", "OPTIONAL", "ON"))
+    sms_mfa: bool | None = None
+    software_token_mfa: bool | None = None
+    email_mfa: bool | None = None
+    web_authn_factor: str | None = None
+    allowed_first_auth_factors: Names = field(default=None, converter=_names)
+    device_configuration: bool | None = None
+    lambda_config: Names = field(default=None, converter=_names)
+    user_pool_tier: str | None = None
+    advanced_security_mode: str | None = None
+    email_sending_account: str | None = None
+    explicit_auth_flows: Names = field(default=None, converter=_names)
+    enable_token_revocation: bool | None = None
+    refresh_token_rotation: str | None = None
+
+    @classmethod
+    def from_descriptions(  # noqa: PYI019 -- typing has no Self in Python 3.10
+        cls: type[Described],
+        user_pool: Mapping[str, Any],
+        user_pool_client: Mapping[str, Any] | None = None,
+        mfa_config: Mapping[str, Any] | None = None,
+    ) -> Described:
+        """What descriptions say that were fetched, or saved, before.
+
+        Args:
+            user_pool: the reply of DescribeUserPool, or the UserPool in it.
+            user_pool_client: the reply of DescribeUserPoolClient, or the UserPoolClient in it; None
+                leaves open what the app client may do.
+            mfa_config: the reply of GetUserPoolMfaConfig; None leaves open which second factors are on.
+
+        Raises:
+            BadField: a field is what AWS never says.
+        """
+        told = _of_pool(user_pool.get("UserPool", user_pool))
+        if user_pool_client is not None:
+            told |= _of_client(user_pool_client.get("UserPoolClient", user_pool_client))
+        if mfa_config is not None:
+            told |= _of_mfa(mfa_config)
+        return cls(**told)
+
+    @classmethod
+    def describe(  # noqa: PYI019 -- the same
+        cls: type[Described], client: Any, pool_id: str, client_id: str | None = None
+    ) -> Described:
+        """What AWS says now.
+
+        It asks for cognito-idp:DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
+
+        Args:
+            client: a boto3 `cognito-idp` client, or anything with its methods.
+            pool_id: the user pool's id.
+            client_id: the app client's id; None leaves open what it may do.
+
+        Raises:
+            BadField: a field is what AWS never says.
+        """
+        user_pool = client.describe_user_pool(UserPoolId=pool_id)
+        app = client_id and client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
+        mfa = client.get_user_pool_mfa_config(UserPoolId=pool_id)
+        return cls.from_descriptions(user_pool, app or None, mfa)
+
+
+def _of_pool(pool: Mapping[str, Any]) -> dict[str, Any]:
+    policy = pool.get("Policies", {}).get("SignInPolicy", {})
+    return {
+        "mfa_configuration": pool.get("MfaConfiguration", "OFF"),
+        "allowed_first_auth_factors": policy.get("AllowedFirstAuthFactors") or DEFAULT_FACTORS,
+        "device_configuration": pool.get("DeviceConfiguration") is not None,
+        "lambda_config": [name for name, value in pool.get("LambdaConfig", {}).items() if value],
+        "user_pool_tier": pool.get("UserPoolTier"),
+        "advanced_security_mode": pool.get("UserPoolAddOns", {}).get("AdvancedSecurityMode"),
+        "email_sending_account": pool.get("EmailConfiguration", {}).get("EmailSendingAccount"),
+    }
+
+
+def _of_client(client: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "explicit_auth_flows": client.get("ExplicitAuthFlows") or DEFAULT_FLOWS,
+        "enable_token_revocation": client.get("EnableTokenRevocation"),
+        "refresh_token_rotation": client.get("RefreshTokenRotation", {}).get("Feature", "DISABLED"),
+    }
+
+
+def _of_mfa(mfa: Mapping[str, Any]) -> dict[str, Any]:
+    mode = mfa.get("MfaConfiguration")
+    return {
+        **({"mfa_configuration": mode} if mode else {}),
+        "sms_mfa": "SmsMfaConfiguration" in mfa,
+        "software_token_mfa": bool(mfa.get("SoftwareTokenMfaConfiguration", {}).get("Enabled")),
+        "email_mfa": "EmailMfaConfiguration" in mfa,
+        "web_authn_factor": mfa.get("WebAuthnConfiguration", {}).get(
+            "FactorConfiguration", "SINGLE_FACTOR"
+        ),
+    }

@@ -1,0 +1,297 @@
+"""What a description rules out, and why: rules of responses, and rules of destinations.
+
+Every rule is sound: it removes what *no* user of such a pool could meet. What hangs on the user (a
+phone number, a preference, a remembered device) and what AWS's pages contradict each other about
+stays. So OPTIONAL keeps every MFA challenge, OFF keeps the device's, ON keeps tokens straight after
+the password, AccountRecoverySetting and ChallengeRequiredOnNewDevice remove nothing, and an attempt
+may fail wherever it may stand: a refusal is what comes of a request that the pool does not take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from authfsm.protocol import CUSTOM, FIRST, PROTOCOL, UNKNOWN, Role, Transition
+from authfsm.responses import (
+    AdminNoSrpAuth,
+    AdminUserPasswordAuth,
+    AssociateSoftwareToken,
+    CompleteMfaSetup,
+    ConfirmDevice,
+    Credential,
+    CustomAuth,
+    CustomSrpAuth,
+    Password,
+    RawAnswer,
+    RefreshToken,
+    RefreshTokenAuth,
+    Response,
+    RevokeToken,
+    SetUpEmail,
+    SignedUp,
+    SrpA,
+    StepUp,
+    UpdateDeviceStatus,
+    UserAuth,
+    UserAuthWithPassword,
+    UserAuthWithSrp,
+    UserPasswordAuth,
+    UserSrpAuth,
+    VerifySoftwareToken,
+)  # fmt: skip
+from authfsm.roles import Ends
+from authfsm.settings.described import Description
+from authfsm.states import State
+
+Why = str | None
+Rule = Callable[[Description], Why]
+
+MULTI: Final = "MULTI_FACTOR_WITH_USER_VERIFICATION"
+_OFF: Final = "MfaConfiguration is OFF"
+_ON: Final = "MfaConfiguration is ON"
+_LITE: Final = "UserPoolTier is LITE"
+
+
+# ---- what the app client may do -----------------------------------------------------------------------
+
+# The older values stand beside what was then always on: SRP, CUSTOM_AUTH and refreshing; but for
+# CUSTOM_AUTH_FLOW_ONLY (AWS API reference, CreateUserPoolClient).
+_OLDER: Final = frozenset({"ADMIN_NO_SRP_AUTH", "CUSTOM_AUTH_FLOW_ONLY", "USER_PASSWORD_AUTH"})
+_ONCE_ALWAYS: Final = frozenset(
+    {"ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
+)
+
+
+def allowed(flow: str, older: str | None = None) -> Rule:
+    """Is a flow among ExplicitAuthFlows?
+
+    Args:
+        flow: its ALLOW_ name.
+        older: the value that allowed it before.
+    """
+
+    def rule(told: Description) -> Why:
+        names = told.explicit_auth_flows
+        if names is None or flow in names or older in names:
+            return None
+        always = names & _OLDER and flow in _ONCE_ALWAYS
+        if always and not (flow == "ALLOW_USER_SRP_AUTH" and "CUSTOM_AUTH_FLOW_ONLY" in names):
+            return None
+        return f"{flow} is not in ExplicitAuthFlows"
+
+    return rule
+
+
+def triggered(told: Description) -> Why:
+    """Is there a Lambda function that leads?"""
+    names = told.lambda_config
+    absent = names is not None and "DefineAuthChallenge" not in names
+    return "LambdaConfig has no DefineAuthChallenge" if absent else None
+
+
+def unrotated(told: Description) -> Why:
+    """Are refresh tokens left as they are?"""
+    feature = told.refresh_token_rotation
+    return "RefreshTokenRotation is ENABLED" if feature == "ENABLED" else None
+
+
+def revocable(told: Description) -> Why:
+    """Can tokens be revoked?"""
+    return "EnableTokenRevocation is false" if told.enable_token_revocation is False else None
+
+
+# ---- first factors --------------------------------------------------------------------------------------
+
+
+def factor(name: str) -> Rule:
+    """Is a first factor to be had?"""
+
+    def rule(told: Description) -> Why:
+        names = told.allowed_first_auth_factors
+        if names is not None and name not in names:
+            return f"AllowedFirstAuthFactors has no {name}"
+        # Whether USER_AUTH as such needs a higher tier, AWS's pages disagree; these do.
+        return _LITE if name != "PASSWORD" and told.user_pool_tier == "LITE" else None
+
+    return rule
+
+
+def single(told: Description) -> Why:
+    """May the first factor be the only one, and so a one-time password?"""
+    # "users who sign in with a one-time password (OTP) first factor can't add an MFA factor to their
+    # session" -- AWS developer guide, "Adding MFA"
+    return _ON if told.mfa_configuration == "ON" else None
+
+
+def verified(told: Description) -> Why:
+    """May a passkey stand where MFA is required?"""
+    if told.mfa_configuration != "ON" or told.web_authn_factor in {None, MULTI}:
+        return None
+    return f"{_ON} and FactorConfiguration is not {MULTI}"
+
+
+# ---- second factors -------------------------------------------------------------------------------------
+
+
+def mfa(told: Description) -> Why:
+    """May a second factor be asked for?"""
+    return _OFF if told.mfa_configuration == "OFF" else None
+
+
+def sms(told: Description) -> Why:
+    """May it be a code by SMS?"""
+    return "SmsMfaConfiguration is not set" if told.sms_mfa is False else None
+
+
+def totp(told: Description) -> Why:
+    """May it be an authenticator app's code?"""
+    off = told.software_token_mfa is False
+    return "SoftwareTokenMfaConfiguration is not enabled" if off else None
+
+
+def email(told: Description) -> Why:
+    """May it be an e-mailed code?"""
+    if told.email_mfa is False:
+        return "EmailMfaConfiguration is not set"
+    if told.user_pool_tier == "LITE" and told.advanced_security_mode in {None, "OFF"}:
+        return _LITE
+    # "the user pool must be configured to use the Amazon SES email-sending configuration instead of
+    # the default" -- AWS developer guide, "Email MFA"; a function may send instead.
+    sends = told.lambda_config is None or "CustomEmailSender" in told.lambda_config
+    if told.email_sending_account == "COGNITO_DEFAULT" and not sends:
+        return "EmailSendingAccount is COGNITO_DEFAULT"
+    return None
+
+
+METHODS: Final[Mapping[State, Rule]] = {
+    State.SMS_MFA: sms,
+    State.EMAIL_OTP: email,
+    State.SOFTWARE_TOKEN_MFA: totp,
+}
+"""The second factors, each with what it needs."""
+
+
+def enabled(told: Description) -> list[State]:
+    """The second factors that the pool may ask for."""
+    return [method for method, rule in METHODS.items() if rule(told) is None]
+
+
+def some(told: Description) -> Why:
+    """Is there a second factor at all?"""
+    return None if enabled(told) else "no second factor is enabled"
+
+
+def several(told: Description) -> Why:
+    """Is there a second factor to choose?"""
+    methods = enabled(told)
+    return f"{methods[0]} is the only second factor enabled" if len(methods) == 1 else some(told)
+
+
+def devices(told: Description) -> Why:
+    """Does the pool remember devices?"""
+    return "DeviceConfiguration is not set" if told.device_configuration is False else None
+
+
+# ---- the two tables of rules --------------------------------------------------------------------------
+
+_CHOICE: Final = allowed("ALLOW_USER_AUTH")
+_ADMIN: Final = allowed("ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH")
+_LAMBDA: Final = allowed("ALLOW_CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY")
+_REFRESH: Final = (allowed("ALLOW_REFRESH_TOKEN_AUTH"), unrotated)
+
+
+def acceptable(told: Description) -> Why:
+    """Can an AUTHENTICATED come straight after sign-up? One-time passwords must be allowed."""
+    email_otp, sms_otp = factor("EMAIL_OTP")(told), factor("SMS_OTP")(told)
+    return email_otp and sms_otp
+
+
+# fmt: off
+RESPONSES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
+    UserSrpAuth:            (allowed("ALLOW_USER_SRP_AUTH"),),
+    UserPasswordAuth:       (allowed("ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"),),
+    AdminUserPasswordAuth:  (_ADMIN,),
+    AdminNoSrpAuth:         (_ADMIN,),
+    CustomAuth:             (_LAMBDA, triggered),
+    CustomSrpAuth:          (_LAMBDA, triggered),
+    UserAuth:               (_CHOICE,),
+    UserAuthWithPassword:   (_CHOICE,),
+    UserAuthWithSrp:        (_CHOICE,),
+    StepUp:                 (_CHOICE, lambda told: _LITE if told.user_pool_tier == "LITE" else None),
+    SignedUp:               (_CHOICE,),
+    RefreshTokenAuth:       _REFRESH,
+    RefreshToken:           _REFRESH,
+    RevokeToken:            (revocable,),
+    ConfirmDevice:          (devices,),
+    UpdateDeviceStatus:     (devices,),
+    AssociateSoftwareToken: (totp,),
+    VerifySoftwareToken:    (totp,),
+    CompleteMfaSetup:       (totp,),
+    SetUpEmail:             (email,),
+}
+"""What a response needs, wherever it is given."""
+
+PREFERRED: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
+    UserAuthWithPassword: (factor("PASSWORD"),),
+    UserAuthWithSrp:      (factor("PASSWORD"),),
+    Password:             (factor("PASSWORD"),),
+    SrpA:                 (factor("PASSWORD"),),
+    Credential:           (factor("WEB_AUTHN"), verified),
+}
+"""What a first factor needs that is chosen along with its proof; without it the choice comes back."""
+
+DESTS: Final[Mapping[tuple[State, Role | None], tuple[Rule, ...]]] = {
+    (State.PASSWORD, None):           (factor("PASSWORD"),),
+    (State.PASSWORD_SRP, None):       (factor("PASSWORD"),),
+    (State.EMAIL_OTP, Role.FIRST_FACTOR): (factor("EMAIL_OTP"), single),
+    (State.SMS_OTP, None):            (factor("SMS_OTP"), single),
+    (State.WEB_AUTHN, None):          (factor("WEB_AUTHN"), verified),
+    (State.CUSTOM_CHALLENGE, None):   (triggered, _LAMBDA),
+    (State.MFA_SETUP, None):          (mfa, some),
+    (State.SELECT_MFA_TYPE, None):    (mfa, several),
+    (State.SMS_MFA, None):            (mfa, sms),
+    (State.EMAIL_OTP, Role.SECOND_FACTOR): (mfa, email),
+    (State.SOFTWARE_TOKEN_MFA, None): (mfa, totp),
+    (State.DEVICE_SRP_AUTH, None):    (devices,),
+    (State.DEVICE_PASSWORD_VERIFIER, None): (devices,),
+}
+"""What a challenge needs, whatever led to it."""
+# fmt: on
+
+CHOSEN_FROM: Final = frozenset({State.START, State.SELECT_CHALLENGE}) | FIRST - UNKNOWN
+"""Where a first factor is chosen."""
+
+OPEN: Final = frozenset({RefreshTokenAuth, RefreshToken, RawAnswer})
+"""Responses that are said, or feared, to lead to any challenge: to any that this pool asks for otherwise."""
+
+
+def led(told: Description, arrow: Transition) -> bool:
+    """May a Lambda function decide where this leads? Then it may name any challenge, and Cognito echoes it."""
+    dests = PROTOCOL[arrow.source][arrow.response]
+    if arrow.response in OPEN or not dests & CUSTOM or triggered(told):
+        return False
+    # That it runs after an administrator's password flow too is contradicted, and so stays possible.
+    return _LAMBDA(told) is None or _ADMIN(told) is None
+
+
+def forbidden(told: Description, arrow: Transition, ends: Ends, *, whims: bool) -> Why:
+    """Why an arrow cannot be taken, its source being reached; None if it can.
+
+    Args:
+        told: the description.
+        arrow: the arrow.
+        ends: the roles of its ends.
+        whims: count what a Lambda function may name as possible.
+    """
+    source, response, dest = arrow
+    if dest is State.FAILED:
+        return None
+    rules = RESPONSES.get(response, ())
+    if source in CHOSEN_FROM and dest not in {State.SELECT_CHALLENGE, source}:
+        rules += PREFERRED.get(response, ())
+    if response is SignedUp and dest is State.AUTHENTICATED:
+        rules += (single, acceptable)
+    if not (whims and led(told, arrow)):
+        rules += DESTS.get((dest, ends.dest), ())
+    return next((why for rule in rules if (why := rule(told))), None)

@@ -1,0 +1,431 @@
+"""A pool's settings take away what no user of it could take, each arrow with its reason, and nothing more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authfsm import PoolSettings
+from authfsm.errors import BadField
+from authfsm.protocol import ANY, CUSTOM, PROTOCOL, TRANSITIONS, Role, Transition
+from authfsm.responses import (
+    AdminUserPasswordAuth,
+    Answer,
+    AssociateSoftwareToken,
+    Code,
+    ConfirmDevice,
+    CustomAuth,
+    Password,
+    RawAnswer,
+    RefreshTokenAuth,
+    RevokeToken,
+    Select,
+    SignedUp,
+    SrpClaim,
+    StepUp,
+    UserAuth,
+    UserAuthWithPassword,
+    UserPasswordAuth,
+    UserSrpAuth,
+)
+from authfsm.roles import IN_ROLES
+from authfsm.settings import difference
+from authfsm.settings.reach import verdicts
+from authfsm.states import State
+
+S = State
+ALL_FLOWS = [
+    "ALLOW_USER_SRP_AUTH",
+    "ALLOW_USER_PASSWORD_AUTH",
+    "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+    "ALLOW_CUSTOM_AUTH",
+    "ALLOW_USER_AUTH",
+    "ALLOW_REFRESH_TOKEN_AUTH",
+]
+ALL_FACTORS = ["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"]
+MULTI = "MULTI_FACTOR_WITH_USER_VERIFICATION"
+TRIGGERS = dict.fromkeys(
+    ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"], "arn"
+)
+EVERY_MFA = {
+    "SmsMfaConfiguration": {"SmsConfiguration": {"SnsCallerArn": "arn"}},
+    "SoftwareTokenMfaConfiguration": {"Enabled": True},
+    "EmailMfaConfiguration": {},
+    "WebAuthnConfiguration": {"FactorConfiguration": MULTI},
+}
+
+
+def settings(
+    mfa: str = "OPTIONAL",
+    *,
+    pool: dict[str, Any] | None = None,
+    flows: list[str] | None = None,
+    methods: dict[str, Any] | None = None,
+    factors: list[str] | None = None,
+) -> PoolSettings:
+    """A pool that can do everything, but for what is said."""
+    policy = {"AllowedFirstAuthFactors": ALL_FACTORS if factors is None else factors}
+    whole = {
+        "MfaConfiguration": mfa,
+        "Policies": {"SignInPolicy": policy},
+        "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True},
+        "LambdaConfig": TRIGGERS,
+        "UserPoolTier": "PLUS",
+        "EmailConfiguration": {"EmailSendingAccount": "DEVELOPER"},
+    }
+    client = {"ExplicitAuthFlows": ALL_FLOWS if flows is None else flows}
+    told = EVERY_MFA if methods is None else methods
+    return PoolSettings.from_descriptions(
+        {"UserPool": {**whole, **(pool or {})}},
+        {"UserPoolClient": client},
+        {"MfaConfiguration": mfa, **told},
+    )
+
+
+PLAIN: dict[str, Any] = {"LambdaConfig": {}}
+WHOLE = settings()
+
+
+def test_what_is_not_known_rules_nothing_out() -> None:
+    """Of a pool about which nothing is known every arrow is possible."""
+    assert PoolSettings().possible() == frozenset(TRANSITIONS)
+    assert WHOLE.possible() == frozenset(TRANSITIONS)
+
+
+SMS = Transition(S.PASSWORD_VERIFIER, SrpClaim, S.SMS_MFA)
+
+
+# fmt: off
+REASONS: list[tuple[PoolSettings, Transition, Role | None, str]] = [
+    (settings("OFF", pool=PLAIN), SMS, None, "MfaConfiguration is OFF"),
+    (settings("OFF", pool=PLAIN), Transition(S.SELECT_MFA_TYPE, Select, S.SMS_MFA), None, "MfaConfiguration is OFF"),
+    (settings(flows=["ALLOW_USER_AUTH"]), Transition(S.START, UserSrpAuth, S.PASSWORD_VERIFIER), None,
+     "ALLOW_USER_SRP_AUTH is not in ExplicitAuthFlows"),
+    (settings(pool={"DeviceConfiguration": None, **PLAIN}), Transition(S.SMS_MFA, Code, S.DEVICE_SRP_AUTH), None,
+     "DeviceConfiguration is not set"),
+    (settings(pool={"DeviceConfiguration": None}), Transition(S.AUTHENTICATED, ConfirmDevice, S.AUTHENTICATED), None,
+     "DeviceConfiguration is not set"),
+    (settings(pool=PLAIN), Transition(S.START, CustomAuth, S.CUSTOM_CHALLENGE), None,
+     "LambdaConfig has no DefineAuthChallenge"),
+    (settings(pool=PLAIN), Transition(S.CUSTOM_CHALLENGE, Answer, S.AUTHENTICATED), None,
+     "LambdaConfig has no DefineAuthChallenge"),
+    (settings(pool={"UserPoolTier": "LITE"}), Transition(S.START, UserAuth, S.SMS_OTP), None, "UserPoolTier is LITE"),
+    (settings(pool={"UserPoolTier": "LITE"}), Transition(S.START, StepUp, S.SMS_MFA), None, "UserPoolTier is LITE"),
+    (settings(factors=["PASSWORD"]), Transition(S.START, UserAuth, S.EMAIL_OTP), None,
+     "AllowedFirstAuthFactors has no EMAIL_OTP"),
+    (settings(factors=["PASSWORD"]), Transition(S.START, SignedUp, S.AUTHENTICATED), None,
+     "AllowedFirstAuthFactors has no SMS_OTP"),
+    (settings("ON"), Transition(S.START, UserAuth, S.EMAIL_OTP), Role.FIRST_FACTOR, "MfaConfiguration is ON"),
+    (settings("ON", methods={"SoftwareTokenMfaConfiguration": {"Enabled": True}}), Transition(S.START, UserAuth, S.WEB_AUTHN), None,
+     f"MfaConfiguration is ON and FactorConfiguration is not {MULTI}"),
+    (settings(methods={}, pool=PLAIN), SMS, None, "SmsMfaConfiguration is not set"),
+    (settings(methods={}, pool=PLAIN), Transition(S.PASSWORD_VERIFIER, SrpClaim, S.MFA_SETUP), None, "no second factor is enabled"),
+    (settings(methods={"EmailMfaConfiguration": {}}, pool=PLAIN), Transition(S.PASSWORD_VERIFIER, SrpClaim, S.SELECT_MFA_TYPE), None,
+     "EMAIL_OTP is the only second factor enabled"),
+    (settings(methods={"EmailMfaConfiguration": {}}), Transition(S.MFA_SETUP, AssociateSoftwareToken, S.MFA_SETUP), None,
+     "SoftwareTokenMfaConfiguration is not enabled"),
+    (settings(pool={"EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"}, **PLAIN}),
+     Transition(S.PASSWORD_VERIFIER, SrpClaim, S.EMAIL_OTP), None, "EmailSendingAccount is COGNITO_DEFAULT"),
+    (settings(flows=["ALLOW_USER_PASSWORD_AUTH"], pool=PLAIN), Transition(S.START, RefreshTokenAuth, S.AUTHENTICATED), None,
+     "ALLOW_REFRESH_TOKEN_AUTH is not in ExplicitAuthFlows"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("told", "arrow", "role", "reason"), REASONS)
+def test_a_reason_is_a_field(
+    told: PoolSettings, arrow: Transition, role: Role | None, reason: str
+) -> None:
+    """What is ruled out has a reason: a field of AWS's, and what it says."""
+    assert told.ruled_out(arrow, role) == reason
+
+
+@pytest.mark.parametrize("pool", [{}, PLAIN])
+@pytest.mark.parametrize(
+    "source", [arrow for arrow in TRANSITIONS if arrow.dest is S.DEVICE_SRP_AUTH]
+)
+def test_no_mfa_keeps_devices(source: Transition, pool: dict[str, Any]) -> None:
+    """MfaConfiguration OFF takes no arrow to a device's challenge but those that leave a second factor."""
+    told = settings("OFF", pool=pool)
+    cut = told.unreachable(source.source)
+
+    assert told.ruled_out(source) in {None, cut, "LambdaConfig has no DefineAuthChallenge"}
+    assert told.unreachable(S.DEVICE_PASSWORD_VERIFIER) is None
+
+
+def test_optional_keeps_everything() -> None:
+    """Whether a user has a second factor is not the pool's to say: OPTIONAL takes nothing away."""
+    assert settings("OPTIONAL").possible() == frozenset(TRANSITIONS)
+
+
+def test_required_keeps_tokens_after_the_password() -> None:
+    """AWS's pages disagree about the first sign-in after sign-up, so tokens may come under ON too."""
+    told = settings("ON")
+
+    assert told.ruled_out(Transition(S.PASSWORD_VERIFIER, SrpClaim, S.AUTHENTICATED)) is None
+    assert told.ruled_out(Transition(S.START, UserPasswordAuth, S.AUTHENTICATED)) is None
+
+
+def test_a_passkey_may_be_both_factors() -> None:
+    """WEB_AUTHN stays under ON where user verification counts as the second factor."""
+    assert settings("ON").unreachable(S.WEB_AUTHN) is None
+    assert settings("OPTIONAL", methods={}).unreachable(S.WEB_AUTHN) is None
+
+
+def test_an_emailed_code_has_two_roles() -> None:
+    """Under ON an e-mailed code is a second factor only, under OFF a first factor only."""
+    required, off = settings("ON", pool=PLAIN), settings("OFF", pool=PLAIN)
+    first, second = Role.FIRST_FACTOR, Role.SECOND_FACTOR
+    done = Transition(S.EMAIL_OTP, Code, S.AUTHENTICATED)
+
+    assert required.ruled_out(done, first) == "MfaConfiguration is ON"
+    assert required.ruled_out(done, second) is None
+    assert off.ruled_out(done, first) is None
+    assert off.ruled_out(done, second) == "MfaConfiguration is OFF"
+    assert required.ruled_out(done) is off.ruled_out(done) is None
+    assert (required.unreachable(S.EMAIL_OTP, first), off.unreachable(S.EMAIL_OTP, second)) == (
+        "MfaConfiguration is ON",
+        "MfaConfiguration is OFF",
+    )
+
+
+def test_an_arrow_of_the_other_role_is_no_arrow() -> None:
+    """What is not on the table has no verdict."""
+    with pytest.raises(KeyError):
+        WHOLE.ruled_out(Transition(S.EMAIL_OTP, Password, S.EMAIL_OTP), Role.FIRST_FACTOR)
+    with pytest.raises(KeyError):
+        WHOLE.ruled_out(Transition(S.SMS_MFA, Code, S.PASSWORD))
+
+
+def test_a_lambda_may_name_anything() -> None:
+    """With DefineAuthChallenge and ALLOW_CUSTOM_AUTH any name may be echoed, MFA or no MFA."""
+    told = settings("OFF")
+    echoed = [Transition(S.CUSTOM_CHALLENGE, Answer, dest) for dest in ANY]
+
+    assert [told.ruled_out(arrow) for arrow in echoed] == [None] * len(ANY)
+    assert told.named_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.SMS_MFA))
+    assert not told.named_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE))
+    assert (
+        told.ruled_out(Transition(S.START, UserPasswordAuth, S.SMS_MFA))
+        == "MfaConfiguration is OFF"
+    )
+
+
+def test_no_lambda_no_custom_challenge() -> None:
+    """Without DefineAuthChallenge nothing leads to CUSTOM_CHALLENGE, refreshes included."""
+    told = settings(pool=PLAIN)
+
+    assert [a for a in told.possible() if a.dest in CUSTOM] == []
+    assert told.unreachable(S.CUSTOM_CHALLENGE) == "LambdaConfig has no DefineAuthChallenge"
+
+
+def test_what_is_cut_off_has_the_reason_that_cut_it() -> None:
+    """A state that is not reached any more tells what stands on every way to it."""
+    told = settings(
+        flows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_AUTH"], factors=["PASSWORD"], pool=PLAIN
+    )
+    without = settings(flows=["ALLOW_USER_PASSWORD_AUTH"], pool=PLAIN)
+
+    assert told.unreachable(S.PASSWORD_VERIFIER) is None
+    assert without.unreachable(S.PASSWORD_VERIFIER) == (
+        "ALLOW_USER_SRP_AUTH is not in ExplicitAuthFlows; ALLOW_USER_AUTH is not in ExplicitAuthFlows"
+    )
+    assert without.ruled_out(SMS) == without.unreachable(S.PASSWORD_VERIFIER)
+    assert without.unreachable(S.SELECT_CHALLENGE) == "ALLOW_USER_AUTH is not in ExplicitAuthFlows"
+
+
+def test_an_unset_list_of_flows_is_three() -> None:
+    """An app client without ExplicitAuthFlows may refresh, and sign in by SRP and CUSTOM_AUTH."""
+    told = PoolSettings.from_descriptions({"LambdaConfig": TRIGGERS}, {"ClientId": "x"}, None)
+    begun = {
+        arrow.response
+        for arrow in told.possible()
+        if arrow.source is S.START and arrow.dest is not S.FAILED
+    }
+
+    assert {each.auth_flow for each in begun} == {
+        None, "USER_SRP_AUTH", "CUSTOM_AUTH", "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("older", "stays", "goes"),
+    [
+        (
+            "USER_PASSWORD_AUTH",
+            {"USER_SRP_AUTH", "USER_PASSWORD_AUTH"},
+            {"ADMIN_NO_SRP_AUTH", "USER_AUTH"},
+        ),
+        (
+            "ADMIN_NO_SRP_AUTH",
+            {"USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH"},
+            {"USER_PASSWORD_AUTH"},
+        ),
+        ("CUSTOM_AUTH_FLOW_ONLY", {"CUSTOM_AUTH", "REFRESH_TOKEN_AUTH"}, {"USER_SRP_AUTH"}),
+    ],
+)
+def test_older_values_add_to_what_was_always_on(
+    older: str, stays: set[str], goes: set[str]
+) -> None:
+    """The values without ALLOW_ add to SRP, CUSTOM_AUTH and refreshing; CUSTOM_AUTH_FLOW_ONLY bars SRP."""
+    told = settings(flows=[older])
+    begun = {
+        a.response.auth_flow
+        for a in told.possible()
+        if a.source is S.START and a.dest is not S.FAILED
+    }
+
+    assert stays <= begun
+    assert not goes & begun
+
+
+def test_rotated_tokens_are_refreshed_one_way() -> None:
+    """With rotation ENABLED only GetTokensFromRefreshToken refreshes."""
+    told = PoolSettings.from_descriptions({}, {"RefreshTokenRotation": {"Feature": "ENABLED"}})
+
+    assert (
+        told.ruled_out(Transition(S.AUTHENTICATED, RefreshTokenAuth, S.AUTHENTICATED))
+        == "RefreshTokenRotation is ENABLED"
+    )
+
+
+def test_tokens_that_cannot_be_revoked() -> None:
+    """EnableTokenRevocation false takes RevokeToken."""
+    told = PoolSettings.from_descriptions({}, {"EnableTokenRevocation": False})
+
+    assert (
+        told.ruled_out(Transition(S.AUTHENTICATED, RevokeToken, S.START))
+        == "EnableTokenRevocation is false"
+    )
+
+
+def test_a_preference_that_is_not_to_be_had_is_a_choice() -> None:
+    """Where PASSWORD is no first factor, preferring it leads to SELECT_CHALLENGE, without an error."""
+    told = settings(factors=["EMAIL_OTP"])
+
+    assert told.ruled_out(Transition(S.START, UserAuthWithPassword, S.SELECT_CHALLENGE)) is None
+    assert (
+        told.ruled_out(Transition(S.START, UserAuthWithPassword, S.AUTHENTICATED))
+        == "AllowedFirstAuthFactors has no PASSWORD"
+    )
+
+
+class Client:
+    """What a boto3 client answers."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    def describe_user_pool(self, **asked: str) -> dict[str, Any]:
+        """The pool."""
+        self.asked.append(("pool", asked))
+        return {"UserPool": {"MfaConfiguration": "ON", "LambdaConfig": {}}}
+
+    def describe_user_pool_client(self, **asked: str) -> dict[str, Any]:
+        """Its app client."""
+        self.asked.append(("client", asked))
+        return {"UserPoolClient": {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]}}
+
+    def get_user_pool_mfa_config(self, **asked: str) -> dict[str, Any]:
+        """Its second factors."""
+        self.asked.append(("mfa", asked))
+        return {"MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration": {"Enabled": True}}
+
+
+def test_three_questions_describe_a_pool() -> None:
+    """A pool is described by three requests of any client that has them, or two without an app client."""
+    client = Client()
+    told = PoolSettings.describe(client, "eu-west-1_A", "app")
+
+    assert client.asked == [
+        ("pool", {"UserPoolId": "eu-west-1_A"}),
+        ("client", {"UserPoolId": "eu-west-1_A", "ClientId": "app"}),
+        ("mfa", {"UserPoolId": "eu-west-1_A"}),
+    ]
+    assert told == PoolSettings.from_descriptions(
+        {"MfaConfiguration": "ON"},
+        {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]},
+        {"SoftwareTokenMfaConfiguration": {"Enabled": True}},
+    )
+    assert PoolSettings.describe(Client(), "eu-west-1_A").explicit_auth_flows is None
+
+
+def test_what_aws_never_says_is_an_error() -> None:
+    """A description that is none is refused by the field's name."""
+    with pytest.raises(BadField, match="mfa_configuration is one of OFF, OPTIONAL, ON"):
+        PoolSettings.from_descriptions({"MfaConfiguration": "MAYBE"})
+
+
+OPTIONS = st.builds(
+    settings,
+    st.sampled_from(["OFF", "OPTIONAL", "ON"]),
+    pool=st.fixed_dictionaries(
+        {
+            "LambdaConfig": st.sampled_from([{}, TRIGGERS]),
+            "DeviceConfiguration": st.sampled_from([None, {"ChallengeRequiredOnNewDevice": False}]),
+            "UserPoolTier": st.sampled_from(["LITE", "ESSENTIALS", "PLUS"]),
+        }
+    ),
+    flows=st.lists(st.sampled_from(ALL_FLOWS), unique=True),
+    methods=st.sets(st.sampled_from(sorted(EVERY_MFA))).map(
+        lambda names: {name: EVERY_MFA[name] for name in names}
+    ),
+    factors=st.lists(st.sampled_from(ALL_FACTORS), unique=True),
+)
+
+
+@given(OPTIONS)
+def test_whoever_is_left_can_be_reached(told: PoolSettings) -> None:
+    """What stays possible hangs together, what goes has a reason, and an attempt may fail wherever it stands."""
+    found = verdicts(told, whims=True)
+    left = [each for each, why in found.arrows.items() if why is None]
+    ends = {(arrow.dest, roles.dest) for arrow, roles in left} | {(S.START, None)}
+
+    assert {(arrow.source, roles.source) for arrow, roles in left} <= ends
+    assert "" not in {*found.arrows.values(), *found.nodes.values()}
+    for arrow, _ in IN_ROLES:
+        if arrow.dest is S.FAILED and arrow.source is not S.EMAIL_OTP:
+            assert told.ruled_out(arrow) == told.unreachable(arrow.source)
+
+
+@given(OPTIONS, OPTIONS)
+def test_a_difference_is_what_it_says(before: PoolSettings, after: PoolSettings) -> None:
+    """Gained and lost are the two ways round of one difference, and nothing is both."""
+    there, back = difference(before, after), difference(after, before)
+
+    assert {(t.arrow, t.role, t.reason) for t in there.gained} == {
+        (t.arrow, t.role, t.reason) for t in back.lost
+    }
+    assert not {t[:2] for t in there.gained} & {t[:2] for t in there.lost}
+    assert {t.arrow for t in there.gained} >= after.possible() - before.possible()
+
+
+def test_when_mfa_becomes_required() -> None:
+    """A difference says when a second factor becomes everybody's duty, and when it ceases to be."""
+    there, back = difference(WHOLE, settings("ON")), difference(settings("ON"), WHOLE)
+
+    assert (there.mfa_becomes_required, there.mfa_ceases_to_be_required) == (True, False)
+    assert (back.mfa_becomes_required, back.mfa_ceases_to_be_required) == (False, True)
+    assert difference(WHOLE, WHOLE).gained == difference(WHOLE, WHOLE).lost == ()
+
+
+def test_an_unknown_challenge_leads_where_the_pool_does() -> None:
+    """A refresh, or a challenge of tomorrow, asks for nothing that this pool never asks for."""
+    told = settings("OFF", pool=PLAIN)
+
+    for source, response in ((S.OTHER_CHALLENGE, RawAnswer), (S.START, RefreshTokenAuth)):
+        for dest in PROTOCOL[source][response]:
+            gone = told.unreachable(dest)
+            assert (told.ruled_out(Transition(source, response, dest)) is None) == (gone is None)
+
+
+def test_an_administrators_password_may_lead_to_a_lambda() -> None:
+    """AWS's pages contradict each other about it, so it stays where there is a Lambda to lead."""
+    arrow = Transition(S.START, AdminUserPasswordAuth, S.CUSTOM_CHALLENGE)
+    told = settings(flows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"])
+
+    assert told.ruled_out(arrow) is None
+    assert told.named_only(arrow)
