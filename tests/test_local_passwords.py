@@ -278,7 +278,7 @@ class TestNewPassword:
         pool.add_user("ada", PASSWORD, temporary=True)
         talk = Talk(pool)
         asked = talk.password("ada", PASSWORD)
-        with refused("AliasExistsException", "An account with the email already exists."):
+        with refused("AliasExistsException", "An account with the given email already exists."):
             talk.answer(
                 asked, "ada", NEW_PASSWORD=NEW, **{"userAttributes.email": "eve@example.com"}
             )
@@ -342,7 +342,8 @@ class TestWhatIsNotServed:
     def test_user_auth(self, pool: LocalPool) -> None:
         """USER_AUTH is not enabled."""
         with refused("InvalidParameterException", "USER_AUTH flow not enabled for this client"):
-            Talk(pool).initiate("USER_AUTH", USERNAME="ada")
+            app = pool.add_client(explicit_auth_flows=["ALLOW_USER_SRP_AUTH"])
+            Talk(pool, app).initiate("USER_AUTH", USERNAME="ada")
 
     @pytest.mark.parametrize("flow", ["ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH", "NONSENSE"])
     def test_admin_flows_belong_to_administrators(self, pool: LocalPool, flow: str) -> None:

@@ -67,6 +67,8 @@ class TestClaims:
             "iat": now,
             "exp": now + 3600,
             "username": "ada",
+            "amr": ["pwd"],
+            "acr": "urn:cognito:loa:1",
         }
 
     def test_id_token(self, pool: LocalPool, talk: Talk) -> None:

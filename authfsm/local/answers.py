@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from authfsm.local import custom, devices, proofs, proving, refusals, second_factor, set_up
+from authfsm.local import (
+    choice,
+    custom,
+    devices,
+    one_time,
+    proofs,
+    proving,
+    refusals,
+    second_factor,
+    set_up,
+)
 from authfsm.local.core import Core, Reply, Request, check_secret_hash, wanted
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt, Leg
@@ -48,7 +58,7 @@ def _respond(pool: Core, request: Request) -> Reply:
         _check_user(pool, leg.attempt, username)
         handler = _handler_of(leg, challenge)
         attempt = leg.attempt
-        if challenge not in _PASSWORDS:
+        if challenge not in _PASSWORDS and not attempt.unproved:
             # Before the answer is looked at: a code that is spent could not be sent again without it.
             attempt = devices.presented(pool, attempt, responses.get("DEVICE_KEY"))
         return handler(pool, Answer(leg, attempt, responses, request.get("ClientMetadata")))
@@ -130,7 +140,20 @@ ANSWERS: Final[dict[tuple[str, str], Handler]] = {
     (State.MFA_SETUP, State.MFA_SETUP): set_up.mfa_setup,
     (State.SELECT_MFA_TYPE, State.SELECT_MFA_TYPE): second_factor.select_mfa_type,
     (State.SMS_MFA, State.SMS_MFA): second_factor.sent_code,
-    (State.EMAIL_OTP, State.EMAIL_OTP): second_factor.sent_code,
+    (State.EMAIL_OTP, State.EMAIL_OTP): one_time.email_otp,
+    (State.SMS_OTP, State.SMS_OTP): one_time.first_code,
+    (State.WEB_AUTHN, State.WEB_AUTHN): choice.web_authn,
+    (State.PASSWORD, State.PASSWORD): choice.password,
+    (State.PASSWORD_SRP, State.PASSWORD_SRP): choice.password_srp,
+    **{
+        (asked, name): handler
+        for asked in (State.SELECT_CHALLENGE, State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN)
+        for name, handler in (
+            (State.SELECT_CHALLENGE, choice.select_challenge),
+            (State.PASSWORD, choice.password),
+            (State.PASSWORD_SRP, choice.password_srp),
+        )
+    },
     (State.SOFTWARE_TOKEN_MFA, State.SOFTWARE_TOKEN_MFA): second_factor.software_token,
     (State.DEVICE_SRP_AUTH, State.DEVICE_SRP_AUTH): proving.device_srp_auth,
     (

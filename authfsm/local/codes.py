@@ -7,6 +7,7 @@ from base64 import b32encode
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from enum import Enum
 from typing import Final, overload
 
 import pyotp
@@ -27,6 +28,19 @@ _STEP: Final = 30
 _KEPT: Final = 1000
 
 
+class Purpose(str, Enum):
+    """What a message is for that belongs to no sign-in, in the words of the CustomMessage trigger's sources."""
+
+    SIGN_UP = "SignUp"
+    RESEND_CODE = "ResendCode"
+    FORGOT_PASSWORD = "ForgotPassword"  # noqa: S105 - Cognito's word, no password
+    UPDATE_USER_ATTRIBUTE = "UpdateUserAttribute"
+    VERIFY_USER_ATTRIBUTE = "VerifyUserAttribute"
+    ADMIN_CREATE_USER = "AdminCreateUser"
+
+    __str__ = str.__str__
+
+
 @frozen
 class Message:
     """A message the pool would have sent.
@@ -35,15 +49,15 @@ class Message:
         username: the user's internal name.
         to: the address, in full.
         medium: SMS or EMAIL.
-        purpose: the challenge that asks for the code.
-        code: the code.
+        purpose: the challenge that asks for the code; or a `Purpose`, outside a sign-in.
+        code: the code; of an invitation, the temporary password.
         at: when.
     """
 
     username: str
     to: str
     medium: str
-    purpose: State
+    purpose: str
     code: Secret[str]
     at: datetime
 
@@ -102,10 +116,10 @@ def drawn(entropy: Entropy, length: int, alphabet: str) -> str:
     return "".join(alphabet[byte % len(alphabet)] for byte in entropy(length))
 
 
-def new_code(entropy: Entropy) -> Secret[str]:
-    """Six random digits."""
-    # 64 bits over a million: the bias is below 2^-44.
-    return Secret(f"{int.from_bytes(entropy(8), 'big') % 10**_DIGITS:0{_DIGITS}d}")
+def new_code(entropy: Entropy, digits: int = _DIGITS) -> Secret[str]:
+    """Random digits: six, or as many as asked for."""
+    # 64 bits over a hundred million: the bias is below 2^-37.
+    return Secret(f"{int.from_bytes(entropy(8), 'big') % 10**digits:0{digits}d}")
 
 
 def new_totp_secret(entropy: Entropy) -> Secret[str]:

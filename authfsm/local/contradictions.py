@@ -33,9 +33,6 @@ class Contradictions:
             against Cognito: the default), or by the internal name only (AWS API reference).
         mfas_parameter: the parameter of SELECT_MFA_TYPE; MFAS_CAN_CHOOSE (every client: the default)
             or MFAS_CAN_SELECT (one page of the developer guide).
-        temporary_password_made: AdminCreateUser without TemporaryPassword makes one up (AWS API reference:
-            the default), or is refused, "User is required to have a password" (measured on one pool).
-            Where users may sign in without a password, it does neither.
         first_sign_in_without_mfa: where MFA is required, the first sign-in after self sign-up brings tokens
             all the same (developer guide, MFA decision tree), or the second factor is asked for (asserted
             by aws-sdk-net-extensions-cognito's tests, with a user whom an administrator confirmed: the
@@ -70,7 +67,6 @@ class Contradictions:
     devices_in_admin_flows: bool = True
     admin_no_srp_auth_asks: bool = False
     aliases_in_answers: bool = True
-    temporary_password_made: bool = True
     first_sign_in_without_mfa: bool = False
     mfas_parameter: Literal["MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT"] = "MFAS_CAN_CHOOSE"
     user_auth_needs_essentials: bool = False

@@ -100,6 +100,18 @@ class Core:
         """
         return self.mint.bearer(request["AccessToken"]).user
 
+    def named(self, request: Request) -> User:
+        """The user that an administrator's request names.
+
+        Raises:
+            PoolRefusal: ResourceNotFoundException, UserNotFoundException.
+        """
+        self.check_pool(request)
+        user = self.users.find(request["Username"])
+        if user is None:
+            raise PoolRefusal(refusals.NO_SUCH_USER)
+        return user
+
     # ---- nobody ---------------------------------------------------------------------------------
 
     def pretended_name(self, typed: str) -> str:
@@ -110,17 +122,18 @@ class Core:
         """
         if not self.configuration.username_attributes:
             return typed
-        return str(UUID(bytes=self._mark("name", typed), version=4))
+        return str(UUID(bytes=self.mark("name", typed), version=4))
 
     def nobody(self, typed: str) -> Credential:
         """The credential of a user who is not there: a salt that is the same at every asking."""
         if self._nobodys_verifier is None:
             # One for all: no proof is ever accepted of it, and its own cost would tell.
             self._nobodys_verifier = Secret(srp.verifier(int.from_bytes(self.entropy(32), "big")))
-        salt = int.from_bytes(self._mark("salt", typed), "big")
+        salt = int.from_bytes(self.mark("salt", typed), "big")
         return Credential(salt, self._nobodys_verifier)
 
-    def _mark(self, what: str, typed: str) -> bytes:
+    def mark(self, what: str, typed: str) -> bytes:
+        """Sixteen bytes that are the same for a name at every asking."""
         message = f"{what}:{typed}".encode("utf-8", "surrogatepass")
         return hmac.new(self.seed.reveal(), message, hashlib.sha256).digest()[:16]
 

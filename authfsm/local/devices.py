@@ -13,7 +13,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from authfsm import srp
-from authfsm.local import refusals
+from authfsm.local import levels, refusals
 from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
@@ -52,12 +52,25 @@ def presented(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
     return evolve(attempt, device_key=confirmed(attempt.user, key).key)
 
 
+def if_known(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
+    """The same, for who has proved nothing yet: they are not told which devices there are.
+
+    A stale key is dropped here, and refused when the answer that proves the user names it again.
+    """
+    try:
+        return presented(pool, attempt, key)
+    except PoolRefusal:
+        return attempt
+
+
 def to_prove(pool: Core, attempt: Attempt) -> Device | None:
     """The remembered device that this attempt has still to prove, if there is one.
 
     "A confirmed but not remembered device ... proceeds with non-device sign-in" (developer guide).
     """
     if attempt.device_proved or attempt.user is None or not _tracked(pool, attempt):
+        return None
+    if levels.PASSKEYS & set(attempt.methods):  # Nothing follows a passkey.
         return None
     device = attempt.user.devices.get(attempt.device_key or "")
     return device if device is not None and device.remembered else None
@@ -80,8 +93,10 @@ def stands_for(pool: Core, challenge: State) -> bool:
 def _tracked(pool: Core, attempt: Attempt) -> bool:
     if pool.configuration.device is None:
         return False
-    in_admin_flows = pool.configuration.contradictions.devices_in_admin_flows
-    return in_admin_flows or not attempt.flow.startswith("ADMIN_")
+    ways = pool.configuration.contradictions
+    if attempt.flow == "USER_AUTH":
+        return ways.devices_in_user_auth
+    return ways.devices_in_admin_flows or not attempt.flow.startswith("ADMIN_")
 
 
 def issue(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
@@ -129,7 +144,12 @@ def confirm(pool: Core, request: Request) -> Reply:
 
 def update_status(pool: Core, request: Request) -> Reply:
     """UpdateDeviceStatus."""
-    device = confirmed(pool.bearer(request), request["DeviceKey"])
+    return mark(pool, pool.bearer(request), request)
+
+
+def mark(pool: Core, user: User, request: Request) -> Reply:
+    """Remember a user's device, or no longer."""
+    device = confirmed(user, request["DeviceKey"])
     status = request.get("DeviceRememberedStatus")
     if status not in {"remembered", "not_remembered"}:
         raise PoolRefusal(refusals.ABSENT, name="DeviceRememberedStatus")
@@ -149,17 +169,22 @@ def forget(pool: Core, request: Request) -> Reply:
 def get(pool: Core, request: Request) -> Reply:
     """GetDevice."""
     user = pool.bearer(_with_token(request))
-    return {"Device": _described(confirmed(user, request["DeviceKey"]))}
+    return {"Device": described(confirmed(user, request["DeviceKey"]))}
 
 
 def list_all(pool: Core, request: Request) -> Reply:
     """ListDevices: the confirmed ones, all on one page or `Limit` at a time."""
-    devices = [each for each in pool.bearer(request).devices.values() if each.credential]
+    return page(pool.bearer(request), request)
+
+
+def page(user: User, request: Request) -> Reply:
+    """A page of a user's devices."""
+    devices = [each for each in user.devices.values() if each.credential]
     keys = [device.key for device in devices]
     token = request.get("PaginationToken")
     start = keys.index(token) if token in keys else 0
-    end = start + request.get("Limit", 60)
-    reply: Reply = {"Devices": [_described(device) for device in devices[start:end]]}
+    end = start + max(request.get("Limit", 60), 1)
+    reply: Reply = {"Devices": [described(device) for device in devices[start:end]]}
     if end < len(devices):
         reply["PaginationToken"] = keys[end]
     return reply
@@ -172,7 +197,8 @@ def _with_token(request: Request) -> Request:
     return request
 
 
-def _described(device: Device) -> dict[str, Any]:
+def described(device: Device) -> dict[str, Any]:
+    """A device, as the API shows it."""
     remembered = "remembered" if device.remembered else "not_remembered"
     described: dict[str, Any] = {
         "DeviceKey": device.key,

@@ -108,6 +108,7 @@ def set_preference_as_admin(pool: Core, request: Request) -> Reply:
 
 def _prefer(pool: Core, user: User, request: Request) -> Reply:
     enabled, preferred = set(user.mfa_enabled), user.preferred_mfa
+    as_mfa = request.get("WebAuthnMfaSettings", {}).get("Enabled", user.passkeys.as_mfa)
     given = {factor: request[key] for key, factor in _SETTINGS.items() if key in request}
     if sum(bool(each.get("PreferredMfa")) for each in given.values()) > 1:
         # The words are not known.
@@ -124,9 +125,30 @@ def _prefer(pool: Core, user: User, request: Request) -> Reply:
             preferred = factor
         elif preferred is factor:
             preferred = None
+    if as_mfa and "WebAuthnMfaSettings" in request:
+        _check_passkey_mfa(pool, enabled)
     user.mfa_enabled, user.preferred_mfa = frozenset(enabled), preferred
+    user.passkeys.as_mfa = bool(as_mfa)
     user.modified = pool.clock()
     return {}
+
+
+def _check_passkey_mfa(pool: Core, enabled: Iterable[State]) -> None:
+    """"The FactorConfiguration ... must be MULTI_FACTOR_WITH_USER_VERIFICATION ... Essentials tier or higher
+    ... The user must also have at least one other MFA method ... activated to prevent account lockout."
+
+    -- AWS API reference, SetUserMFAPreference
+    """
+    webauthn = pool.configuration.webauthn
+    multi = "MULTI_FACTOR_WITH_USER_VERIFICATION"
+    if (
+        webauthn is None
+        or webauthn.factor_configuration != multi
+        or pool.configuration.tier == "LITE"
+    ):
+        raise PoolRefusal(refusals.PASSKEY_MFA_OFF)
+    if not set(enabled):
+        raise PoolRefusal(refusals.PASSKEY_MFA_ALONE)
 
 
 def enrol(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from authfsm.local import custom, devices, passwords, proofs, refusals
+from authfsm.local import choice, custom, devices, passwords, refusals
 from authfsm.local.core import Core, Reply, Request, check_secret_hash, wanted
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
@@ -29,11 +29,13 @@ class Opening:
         client: the app client.
         flow: the AuthFlow.
         parameters: AuthParameters.
+        session: Session, which ConfirmSignUp may have given.
     """
 
     client: AppClient
     flow: str
     parameters: Mapping[str, str]
+    session: str | None = None
 
 
 Flow = Callable[[Core, Opening], Reply]
@@ -42,22 +44,27 @@ Flow = Callable[[Core, Opening], Reply]
 def initiate(pool: Core, request: Request) -> Reply:
     """InitiateAuth."""
     client, flow = pool.client(request), request["AuthFlow"]
-    if flow == "USER_AUTH" or (flow in FLOWS and not client.allows(flow)):
+    if flow in FLOWS and not client.allows(flow):
         raise PoolRefusal(refusals.FLOW_OFF, flow=flow)
     if flow not in FLOWS:
         raise PoolRefusal(refusals.FLOW_ELSEWHERE)
-    return FLOWS[flow](pool, Opening(client, flow, request.get("AuthParameters") or {}))
+    return FLOWS[flow](pool, _opening(client, request))
 
 
 def initiate_as_admin(pool: Core, request: Request) -> Reply:
     """AdminInitiateAuth."""
     pool.check_pool(request)
     client, flow = pool.client(request), request["AuthFlow"]
-    if flow == "USER_AUTH" or (flow in ADMIN_FLOWS and not client.allows(flow)):
+    if flow in ADMIN_FLOWS and not client.allows(flow):
         raise PoolRefusal(refusals.ADMIN_FLOW_OFF)
     if flow not in ADMIN_FLOWS:
         raise PoolRefusal(refusals.FLOW_ELSEWHERE)
-    return ADMIN_FLOWS[flow](pool, Opening(client, flow, request.get("AuthParameters") or {}))
+    return ADMIN_FLOWS[flow](pool, _opening(client, request))
+
+
+def _opening(client: AppClient, request: Request) -> Opening:
+    parameters = request.get("AuthParameters") or {}
+    return Opening(client, request["AuthFlow"], parameters, request.get("Session"))
 
 
 # ---- with a user name ---------------------------------------------------------------------------
@@ -91,24 +98,12 @@ def _user_srp_auth(pool: Core, opening: Opening) -> Reply:
     srp_a = wanted(opening.parameters, "SRP_A")
     attempt = _begin(pool, opening)
     _pretends(opening.client, attempt.user)
-    proof = _proof(pool, attempt, srp_a)
+    proof = passwords.begin_srp(pool, attempt, srp_a)
     return ask_password_verifier(pool, _with_known_device(pool, attempt, opening), proof)
 
 
-def _proof(pool: Core, attempt: Attempt, srp_a: str) -> proofs.Proof:
-    # A user without a password proves nothing, and is not told apart.
-    credential = attempt.user.credential if attempt.user is not None else None
-    credential = credential or pool.nobody(attempt.typed)
-    return proofs.begin(pool.realm, attempt.name, credential, srp_a, pool.entropy)
-
-
 def _with_known_device(pool: Core, attempt: Attempt, opening: Opening) -> Attempt:
-    # Who has not proved the password yet is not told which devices there are: a stale key is dropped
-    # here, and refused when the answer to PASSWORD_VERIFIER names it again.
-    try:
-        return devices.presented(pool, attempt, opening.parameters.get("DEVICE_KEY"))
-    except PoolRefusal:
-        return attempt
+    return devices.if_known(pool, attempt, opening.parameters.get("DEVICE_KEY"))
 
 
 def _password(pool: Core, opening: Opening) -> Reply:
@@ -149,8 +144,16 @@ def _custom_auth(pool: Core, opening: Opening) -> Reply:
         attempt = devices.presented(pool, attempt, opening.parameters.get("DEVICE_KEY"))
         return onward(pool, attempt)
     attempt = _with_known_device(pool, attempt, opening)
-    proof = _proof(pool, attempt, srp_a)
+    proof = passwords.begin_srp(pool, attempt, srp_a)
     return onward(pool, evolve(attempt, rounds=(custom.passed("SRP_A"),)), proof=proof)
+
+
+def _user_auth(pool: Core, opening: Opening) -> Reply:
+    """USER_AUTH: the first factor is chosen, or preferred (`choice`)."""
+    attempt = _begin(pool, opening)
+    if not pool.configuration.contradictions.user_auth_always_pretends:
+        _pretends(opening.client, attempt.user)
+    return choice.begin(pool, attempt, opening.parameters, opening.session)
 
 
 # ---- with a refresh token -----------------------------------------------------------------------
@@ -195,6 +198,7 @@ FLOWS: Final[dict[str, Flow]] = {
     "USER_SRP_AUTH": _user_srp_auth,
     "USER_PASSWORD_AUTH": _password,
     "CUSTOM_AUTH": _custom_auth,
+    "USER_AUTH": _user_auth,
     "REFRESH_TOKEN_AUTH": _refresh,
     "REFRESH_TOKEN": _refresh,
 }
@@ -205,6 +209,7 @@ ADMIN_FLOWS: Final[dict[str, Flow]] = {
     "ADMIN_USER_PASSWORD_AUTH": _password,
     "ADMIN_NO_SRP_AUTH": _admin_no_srp_auth,
     "CUSTOM_AUTH": _custom_auth,
+    "USER_AUTH": _user_auth,
     "REFRESH_TOKEN_AUTH": _refresh,
     "REFRESH_TOKEN": _refresh,
 }

@@ -48,6 +48,12 @@ _SETUP: Final[dict[str, type[r.Response]]] = {
     "VerifySoftwareToken": r.VerifySoftwareToken,
 }
 
+_IN_ONE_STEP: Final[dict[str, tuple[str, type[r.Response]]]] = {
+    State.PASSWORD: ("PASSWORD", r.Password),
+    State.PASSWORD_SRP: ("SRP_A", r.SrpA),
+    State.WEB_AUTHN: ("CREDENTIAL", r.Credential),
+}
+
 _CHALLENGES: Final[dict[str, State]] = {state.value: state for state in CHALLENGES}
 
 
@@ -106,7 +112,8 @@ def check(
 def response_class(operation: str, request: Mapping[str, Any]) -> type[r.Response] | None:
     """The protocol's response that a request is; None for one that moves no sign-in."""
     if operation in {"InitiateAuth", "AdminInitiateAuth"}:
-        return _beginning(request["AuthFlow"], request.get("AuthParameters") or {})
+        parameters = request.get("AuthParameters") or {}
+        return _beginning(request["AuthFlow"], parameters, with_session="Session" in request)
     if operation in {"RespondToAuthChallenge", "AdminRespondToAuthChallenge"}:
         return _answering(request["ChallengeName"], request.get("ChallengeResponses") or {})
     if operation in _SETUP and "Session" in request:
@@ -116,22 +123,34 @@ def response_class(operation: str, request: Mapping[str, Any]) -> type[r.Respons
     return None
 
 
-def _beginning(flow: str, parameters: Mapping[str, str]) -> type[r.Response]:
+def _beginning(
+    flow: str, parameters: Mapping[str, str], *, with_session: bool
+) -> type[r.Response]:
     if flow == "CUSTOM_AUTH" and parameters.get("CHALLENGE_NAME") == "SRP_A":
         return r.CustomSrpAuth
-    if flow == "USER_AUTH" and "PASSWORD" in parameters:
-        return r.UserAuthWithPassword
-    if flow == "USER_AUTH" and "SRP_A" in parameters:
-        return r.UserAuthWithSrp
+    if flow == "USER_AUTH":
+        return _choosing(parameters, with_session=with_session)
     return _BEGIN[flow]
+
+
+def _choosing(parameters: Mapping[str, str], *, with_session: bool) -> type[r.Response]:
+    if with_session:  # "ignores the AuthParameters when you pass a valid session code"
+        return r.SignedUp
+    preferred = parameters.get("PREFERRED_CHALLENGE")
+    if preferred == State.PASSWORD and parameters.get("PASSWORD"):
+        return r.UserAuthWithPassword
+    if preferred == State.PASSWORD_SRP and parameters.get("SRP_A"):
+        return r.UserAuthWithSrp
+    return r.StepUp if "TARGET_ACR_VALUES" in parameters else r.UserAuth
 
 
 def _answering(challenge: str, responses: Mapping[str, str]) -> type[r.Response]:
     if challenge == State.MFA_SETUP and ("EMAIL" in responses or "email" in responses):
         return r.SetUpEmail
     if challenge == State.SELECT_CHALLENGE:
-        by_secret = {"PASSWORD": r.Password, "SRP_A": r.SrpA, "CREDENTIAL": r.Credential}
-        return next((kind for key, kind in by_secret.items() if key in responses), r.Select)
+        # A secret of another choice than the one that is made is ignored.
+        secret, kind = _IN_ONE_STEP.get(responses.get("ANSWER", ""), ("", r.Select))
+        return kind if responses.get(secret) else r.Select
     return _ANSWER.get(challenge, r.RawAnswer)
 
 

@@ -45,6 +45,11 @@ def has(user: User, factor: State) -> bool:
     return ("phone_number" if factor is State.SMS_MFA else "email") in user.attributes
 
 
+def factors_of(pool: PoolConfiguration, user: User) -> list[State]:
+    """The second factors that are enabled and that the user has, switched on or not."""
+    return [factor for factor in pool.mfa_methods if pool.mfa != "OFF" and has(user, factor)]
+
+
 def due(pool: PoolConfiguration, user: User) -> Due | None:
     """The second factor that this user is asked for after the first; None if none is.
 
@@ -63,7 +68,7 @@ def due(pool: PoolConfiguration, user: User) -> Due | None:
     if preferred in usable and not _sole_recovery(pool, preferred):  # 3
         return Due(preferred)
     if _TOTP in usable:  # 4
-        return _one_of(usable)
+        return one_of(usable)
     return _without_totp(pool, user, usable)
 
 
@@ -74,7 +79,7 @@ def _without_totp(pool: PoolConfiguration, user: User, usable: list[State]) -> D
         raise PoolRefusal(refusals.NO_MFA_POSSIBLE)
     fit = [factor for factor in usable if _RECOVERS[factor] != primary]  # 5, 6
     if fit:
-        return _one_of(fit)
+        return one_of(fit)
     settable: list[State]
     if addresses:  # 5: its factor is not enabled
         settable = [factor for factor in pool.mfa_methods if factor is _TOTP]
@@ -89,10 +94,21 @@ def _without_totp(pool: PoolConfiguration, user: User, usable: list[State]) -> D
     return Due(State.MFA_SETUP, tuple(settable))
 
 
+def after_code(pool: PoolConfiguration, user: User, channel: State) -> Due | None:
+    """The second factor after a code as first one, where that is possible: the code of the other channel.
+
+    "prevent the same factor" -- developer guide, "Adding MFA to a user pool"
+    """
+    other = State.SMS_MFA if channel is State.EMAIL_OTP else State.EMAIL_OTP
+    active = other in user.mfa_enabled and other in factors_of(pool, user)
+    return Due(other) if active else None
+
+
 def _sole_recovery(pool: PoolConfiguration, factor: State) -> bool:
     return pool.account_recovery == (_RECOVERS.get(factor),)
 
 
-def _one_of(factors: Iterable[State]) -> Due:
+def one_of(factors: Iterable[State]) -> Due:
+    """That factor, or a choice where there are several."""
     offered = tuple(factor for factor in MFA_METHODS if factor in set(factors))
     return Due(offered[0]) if len(offered) == 1 else Due(State.SELECT_MFA_TYPE, offered)

@@ -11,7 +11,16 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from authfsm.local import admin, answers, devices, enrolment, flows, gate, refusals
+from authfsm.local import (
+    admin,
+    answers,
+    devices,
+    enrolment,
+    flows,
+    gate,
+    passkey_enrolment,
+    refusals,
+)
 from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
 
@@ -47,6 +56,11 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "ListDevices":                 Operation(devices.list_all, ("AccessToken",)),
     "GetUser":                     Operation(admin.get_user, ("AccessToken",)),
     "SetUserMFAPreference":        Operation(enrolment.set_preference, ("AccessToken",)),
+    "GetUserAuthFactors":          Operation(passkey_enrolment.get_user_auth_factors, ("AccessToken",)),
+    "StartWebAuthnRegistration":   Operation(passkey_enrolment.start, ("AccessToken",)),
+    "CompleteWebAuthnRegistration": Operation(passkey_enrolment.complete, ("AccessToken", "Credential")),
+    "ListWebAuthnCredentials":     Operation(passkey_enrolment.list_all, ("AccessToken",)),
+    "DeleteWebAuthnCredential":    Operation(passkey_enrolment.delete, ("AccessToken", "CredentialId")),
     "RevokeToken":                 Operation(admin.revoke_token, ("Token", "ClientId")),
     "GlobalSignOut":               Operation(admin.global_sign_out, ("AccessToken",)),
     # As an administrator.
@@ -56,24 +70,6 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "AdminSetUserPassword":        Operation(admin.set_user_password, ("UserPoolId", "Username", "Password")),
 }
 # fmt: on
-
-_TEXT_TO_TEXT: Final = {"AuthParameters", "ChallengeResponses", "ClientMetadata"}
-_TYPES: Final[dict[str, type]] = {
-    "AnalyticsMetadata": dict,
-    "ContextData": dict,
-    "DesiredDeliveryMediums": list,
-    "DeviceSecretVerifierConfig": dict,
-    "EmailMfaSettings": dict,
-    "ForceAliasCreation": bool,
-    "Limit": int,
-    "Permanent": bool,
-    "SMSMfaSettings": dict,
-    "SoftwareTokenMfaSettings": dict,
-    "UserAttributes": list,
-    "UserContextData": dict,
-    "ValidationData": list,
-    "WebAuthnMfaSettings": dict,
-}
 
 
 def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
@@ -86,13 +82,10 @@ def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
     known = OPERATIONS.get(operation)
     if known is None:
         raise PoolRefusal(refusals.NOT_SERVED, operation=operation)
-    given = {name: value for name, value in request.items() if value is not None}
+    given = members.read(operation, request)
     for name in known.required:
         if name not in given:
             raise PoolRefusal(refusals.NULL, name=f"{name[0].lower()}{name[1:]}")
-    for name, value in given.items():
-        if not _well_typed(name, value):
-            raise PoolRefusal(refusals.ILL_TYPED, name=name)
     # A trigger may sign somebody in while it runs: what was answered out there is kept for then.
     outer, pool.sessions.answered = pool.sessions.answered, None
     try:
@@ -102,11 +95,3 @@ def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
     finally:
         pool.sessions.answered = outer
     return reply
-
-
-def _well_typed(name: str, value: Any) -> bool:
-    if name in _TEXT_TO_TEXT:
-        return isinstance(value, Mapping) and all(
-            isinstance(part, str) for pair in value.items() for part in pair
-        )
-    return isinstance(value, _TYPES.get(name, str))

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from authfsm import srp
-from authfsm.local import refusals
+from authfsm.local import proofs, refusals
 from authfsm.local.core import Core
 from authfsm.local.proofs import Proof
 from authfsm.local.refusals import PoolRefusal
+from authfsm.local.sessions import Attempt
 from authfsm.local.settings import AppClient
 from authfsm.local.users import Credential, Status, User
 from authfsm.secret import Secret
@@ -46,6 +47,13 @@ def prove(
     credential = user.credential or pool.nobody(typed)
     _settle(pool, user, right=_fits(pool, credential, user.username, password))
     return user
+
+
+def begin_srp(pool: Core, attempt: Attempt, srp_a: str) -> Proof:
+    """Begin a proof by SRP. A user without a password proves nothing, and is not told apart."""
+    credential = attempt.user.credential if attempt.user is not None else None
+    credential = credential or pool.nobody(attempt.typed)
+    return proofs.begin(pool.realm, attempt.name, credential, srp_a, pool.entropy)
 
 
 def _fits(pool: Core, credential: Credential, name: str, password: Secret[str]) -> bool:

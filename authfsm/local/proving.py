@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import evolve
 
 from authfsm.local import custom, devices, passwords, proofs, refusals
 from authfsm.local.core import Core, Reply, wanted
 from authfsm.local.refusals import PoolRefusal
+from authfsm.local.sessions import Attempt
 from authfsm.local.steps import Answer, ask, onward
+from authfsm.local.triggers import Metadata
 from authfsm.secret import Secret
 from authfsm.states import State
 
@@ -26,12 +30,19 @@ def password_verifier(pool: Core, answer: Answer) -> Reply:
     return onward(pool, attempt, answer.metadata)
 
 
+def password(
+    pool: Core, attempt: Attempt, given: Mapping[str, str], metadata: Metadata
+) -> Reply:
+    """The password in clear, of a sign-in that began without it; only after it are devices told of."""
+    clear = Secret(wanted(given, "PASSWORD"))
+    passwords.prove(pool, attempt.client, attempt.user, attempt.typed, clear)
+    attempt = devices.presented(pool, attempt, given.get("DEVICE_KEY"))
+    return onward(pool, evolve(attempt, password_proved=True), metadata)
+
+
 def admin_no_srp_auth(pool: Core, answer: Answer) -> Reply:
     """ADMIN_NO_SRP_AUTH: the password that the flow of that name began without."""
-    password, attempt = Secret(wanted(answer.responses, "PASSWORD")), answer.attempt
-    passwords.prove(pool, attempt.client, attempt.user, attempt.typed, password)
-    attempt = devices.presented(pool, attempt, answer.responses.get("DEVICE_KEY"))
-    return onward(pool, evolve(attempt, password_proved=True))
+    return password(pool, answer.attempt, answer.responses, None)
 
 
 def custom_challenge(pool: Core, answer: Answer) -> Reply:

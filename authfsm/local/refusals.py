@@ -66,6 +66,7 @@ POLICY = Saying("InvalidPasswordException", "Password does not conform to policy
 ATTRIBUTE_MISSING = Saying(_PARAMETER, "Invalid attributes given, {name} is missing", survives=True)
 # Seen in issues, for attributes the app client may not write.
 UNWRITABLE = Saying(_NOT, "A client attempted to write unauthorized attribute", survives=True)
+ALREADY_PROVIDED = Saying(_NOT, "Cannot modify an already provided {name}", survives=True)  # issues
 
 # ---- the user -----------------------------------------------------------------------------------
 NO_SUCH_USER = Saying("UserNotFoundException", "User does not exist.")  # measured: LEGACY
@@ -102,8 +103,37 @@ NOT_OFFERED = Saying("MFAMethodNotFoundException", "{answer} is not one of the M
 CANNOT_PREFER = Saying(_PARAMETER, "User does not have delivery config set to turn on {factor}")
 # The real texts are not known.
 BAD_EMAIL = Saying(_PARAMETER, "Invalid email address format.", survives=True)
-ALIAS_TAKEN = Saying("AliasExistsException", "An account with the {name} already exists.", survives=True)
+ALIAS_TAKEN = Saying("AliasExistsException", "An account with the given {name} already exists.", survives=True)
 NOT_IN_SETUP = Saying(_PARAMETER, "This MFA method cannot be set up in this sign-in.", survives=True)
+
+# ---- first factors by choice ----------------------------------------------------------------------
+# Inferred: InvalidParameterException or MFAMethodNotFoundException, no source tells.
+NOT_A_CHOICE = Saying(_PARAMETER, "{answer} is not one of the available challenges.", survives=True)
+# The code is documented (InitiateAuth), the text is ours.
+NOT_IN_TIER = Saying("FeatureUnavailableInTierException", "{feature} is not available in the user pool's feature plan.")
+# The API lists no WebAuthn* error for sign-in; that it is this one is inferred, the text is ours.
+PASSKEY_REFUSED = Saying(_NOT, "The passkey's answer is not valid.")
+# Step-up: "Amazon Cognito returns an error" is all that is documented.
+NO_LEVEL = Saying(_PARAMETER, "TARGET_ACR_VALUES has no level of this user pool.")
+LEVEL_MET = Saying(_PARAMETER, "The access token already meets the requested level.")
+LEVEL_OUT_OF_REACH = Saying(_PARAMETER, "The user has no factors for the requested levels.")
+TOKEN_WITHOUT_TARGET = Saying(_PARAMETER, "ACCESS_TOKEN needs TARGET_ACR_VALUES.")
+TOKEN_OF_ANOTHER = Saying(_PARAMETER, "ACCESS_TOKEN was not issued for USERNAME.")
+BAD_MAX_AGE = Saying(_PARAMETER, "MAX_AGE is not a whole number of seconds.")
+
+# ---- registering passkeys: codes of the API, texts ours but for BAD_CREDENTIAL's (aws-sdk-net #4386) -
+BAD_CREDENTIAL = Saying(_PARAMETER, "Credential data is not valid")
+PASSKEYS_OFF = Saying("WebAuthnNotEnabledException", "Passkeys are not enabled for this user pool.")
+NO_RELYING_PARTY = Saying("WebAuthnConfigurationMissingException", "The user pool has no relying party id.")
+NO_REGISTRATION = Saying("WebAuthnChallengeNotFoundException", "The registration was not started, or has expired.")
+OTHER_CLIENT = Saying("WebAuthnClientMismatchException", "The registration was started by another app client.")
+OTHER_RELYING_PARTY = Saying("WebAuthnRelyingPartyMismatchException", "The passkey is for another relying party.")
+ORIGIN_NOT_ALLOWED = Saying("WebAuthnOriginNotAllowedException", "The passkey's origin does not belong to the relying party.")
+UNSUPPORTED_CREDENTIAL = Saying("WebAuthnCredentialNotSupportedException", "The passkey is neither ES256 nor RS256.")
+TOO_MANY_PASSKEYS = Saying("LimitExceededException", "The user has 20 passkeys already.")
+NO_SUCH_PASSKEY = Saying(_MISSING, "The user has no such passkey.")
+PASSKEY_MFA_OFF = Saying(_PARAMETER, "Passkeys can satisfy MFA only where the user pool is set so.")
+PASSKEY_MFA_ALONE = Saying(_PARAMETER, "Passkeys can satisfy MFA only beside another MFA method.")
 
 # ---- the device ---------------------------------------------------------------------------------
 # Clients (Amplify for the web, Swift and Android) send the same answer again without DEVICE_KEY.
@@ -134,6 +164,8 @@ ADMIN_FLOW_OFF = Saying(_PARAMETER, "Auth flow not enabled for this client")
 FLOW_ELSEWHERE = Saying(_PARAMETER, "Initiate Auth method not supported.")  # ADMIN_* by InitiateAuth; text from issues
 NO_TRIGGERS = Saying(_PARAMETER, "Custom auth lambda trigger is not configured for the user pool.")
 NULL = Saying(_PARAMETER, "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null", survives=True)
+TOO_LONG = Saying(_PARAMETER, "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to {limit}", survives=True)
+OUT_OF_BOUNDS = Saying(_PARAMETER, "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must have value {beyond} than or equal to {limit}", survives=True)
 ILL_TYPED = Saying("SerializationException", "{name} is not of the type that the API gives it.", survives=True)
 ABSENT = Saying(_PARAMETER, "Missing required parameter {name}", survives=True)
 NO_SUCH_CHALLENGE = Saying(_PARAMETER, "{name} is not a challenge that this operation answers.", survives=True)
@@ -141,6 +173,32 @@ MALFORMED = Saying(_PARAMETER, "{why}")
 USER_EXISTS = Saying("UsernameExistsException", "User account already exists")
 UNKNOWN_OPERATION = Saying("UnknownOperationException", "The request names no operation.", survives=True)  # text ours
 NOT_SERVED = Saying("UnsupportedOperationException", "The local user pool does not serve {operation}.", survives=True)
+
+# ---- accounts: no session is presented here, so that none is burnt ------------------------------
+# Texts as client vocabularies have them (Amplify's dictionaries, error tables of applications).
+NAME_TAKEN = Saying("UsernameExistsException", "User already exists")
+ADDRESS_TAKEN = Saying("UsernameExistsException", "An account with the given {name} already exists.")
+NO_SIGN_UP = Saying(_NOT, "SignUp is not permitted for this user pool")
+NO_SUCH_NAME = Saying("UserNotFoundException", "Username/client id combination not found.")  # fixture
+NO_PASSWORD = Saying(_PARAMETER, "User is required to have a password")  # measured
+CODE_WRONG = Saying(_MISMATCH, "Invalid verification code provided, please try again.")
+CODE_EXPIRED = Saying("ExpiredCodeException", "Invalid code provided, please request a code again.")
+TOO_OFTEN = Saying("LimitExceededException", "Attempt limit exceeded, please try after some time.")
+NOT_TO_CONFIRM = Saying(_NOT, "User cannot be confirmed. Current status is {status}")
+ALREADY_CONFIRMED = Saying(_PARAMETER, "User is already confirmed.")
+NO_RESEND = Saying(_NOT, "Cannot resend codes. Auto verification not turned on.")  # trace
+NO_RESET = Saying(_NOT, "User password cannot be reset in the current state.")
+NO_WAY_BACK = Saying(_PARAMETER, "Cannot reset password for the user as there is no registered/verified email or phone_number")
+ONLY_ADMINS_RESET = Saying(_NOT, "Contact administrator to reset password.")  # code and text ours
+PASSWORD_USED = Saying("PasswordHistoryPolicyViolationException", "Password has been used before.", survives=True)  # text ours
+PREVIOUS_PASSWORD = Saying(_PARAMETER, "PreviousPassword is required for a user who has a password.")  # text ours
+NOT_IN_SCHEMA = Saying(_PARAMETER, "Attributes did not conform to the schema: {why}", survives=True)
+NOT_MUTABLE = Saying(_PARAMETER, "user.{name}: Attribute cannot be updated.", survives=True)
+BAD_PHONE = Saying(_PARAMETER, "Invalid phone number format.", survives=True)
+NOTHING_TO_VERIFY = Saying(_PARAMETER, "The user has no {name} to verify.")  # text ours
+NO_INVITATION = Saying("UnsupportedUserStateException", "Resend not possible. {username} status is not FORCE_CHANGE_PASSWORD")
+NOT_REVOCABLE = Saying("UnsupportedOperationException", "Token revocation is not enabled for this client.")  # text ours
+BAD_FILTER = Saying(_PARAMETER, "Error while parsing filter.")  # text ours
 
 # ---- the triggers: the attempt is over ----------------------------------------------------------
 TRIGGER_FAILED = Saying("UserLambdaValidationException", "{trigger} failed with error {text}.")

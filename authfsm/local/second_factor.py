@@ -7,6 +7,7 @@ from attrs import evolve
 from authfsm.local import custom, refusals
 from authfsm.local.codes import same, spend_totp
 from authfsm.local.core import Core, Reply, wanted
+from authfsm.local.levels import METHODS
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
 from authfsm.local.steps import Answer, Choice, SentCode, ask_factor, onward
@@ -58,7 +59,8 @@ def software_token(pool: Core, answer: Answer) -> Reply:
 
 def second_factor_passed(pool: Core, attempt: Attempt, challenge: State) -> Attempt:
     """The attempt with its second factor passed, and noted for DefineAuthChallenge in CUSTOM_AUTH."""
-    attempt = evolve(attempt, second_factor_passed=True)
+    methods = (*attempt.methods, METHODS[challenge])
+    attempt = evolve(attempt, second_factor_passed=True, methods=methods)
     if attempt.flow != "CUSTOM_AUTH":
         return attempt
     if not pool.configuration.contradictions.custom_challenge_after_mfa:

@@ -16,12 +16,15 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from authfsm.local import refusals
+from authfsm.local.levels import PASSWORD
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient
 from authfsm.local.users import User
 from authfsm.local.watching import Seen, Watched
+from authfsm.states import State
 
 _REMEMBERED: Final = timedelta(hours=1)
+_PROOF_FAILED: Final = {"CodeMismatchException", "ExpiredCodeException"}
 
 
 @frozen
@@ -41,6 +44,10 @@ class Attempt:
         custom_passed: DefineAuthChallenge has issued tokens, or is out of it.
         device_proved: the device has proved itself.
         rounds: what DefineAuthChallenge sees in event.request.session.
+        offered: the first factors to choose from (USER_AUTH).
+        methods: what was proved beside the password, in the words of `amr`; an access token's credit
+            is among it.
+        target: the level that a step-up is to reach; 0 for none.
     """
 
     client: AppClient
@@ -55,6 +62,19 @@ class Attempt:
     custom_passed: bool = False
     device_proved: bool = False
     rounds: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    offered: tuple[State, ...] = ()
+    methods: tuple[str, ...] = ()
+    target: int = 0
+
+    @property
+    def amr(self) -> tuple[str, ...]:
+        """All that was proved, in the words of `amr`."""
+        return (PASSWORD, *self.methods) if self.password_proved else self.methods
+
+    @property
+    def unproved(self) -> bool:
+        """Is a first factor still being chosen, or proved? Then nothing may be told of the user."""
+        return self.flow == "USER_AUTH" and not self.amr
 
     @property
     def known(self) -> User:
@@ -188,7 +208,10 @@ class Sessions:
         try:
             yield
         except PoolRefusal as refusal:
-            leg.spent = not refusal.survives
+            # "Step-up authentication is all-or-nothing ... fails any challenge, the step-up attempt
+            # fails entirely" -- developer guide, "Step-up authentication with the USER_AUTH flow"
+            failed = bool(leg.attempt.target) and refusal.code in _PROOF_FAILED
+            leg.spent = failed or not refusal.survives
             raise
         leg.spent = True
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from authfsm.local import custom, devices, mfa
+from authfsm.local import custom, devices, levels, mfa, refusals, step_up
 from authfsm.local.codes import Message, delivery, masked, new_code
 from authfsm.local.core import Core, Reply
 from authfsm.local.proofs import Proof, block_key
+from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt, Leg
 from authfsm.local.triggers import Metadata
 from authfsm.local.users import Device, SoftwareToken, Status, User
@@ -136,15 +137,20 @@ def onward(
         PoolRefusal: no second factor is possible, or a trigger ended the attempt.
     """
     user, device = attempt.user, devices.to_prove(pool, attempt)
+    if attempt.unproved:  # Choosing is `choice`'s business; nothing follows before a proof.
+        raise PoolRefusal(refusals.WRONG_PASSWORD)
     if attempt.password_proved and user is not None:
         if user.status is Status.FORCE_CHANGE_PASSWORD:
             return _ask_new_password(pool, attempt, user)
         # MFA goes with the password: "MFA is not supported in passwordless custom flows"
         # (amplify-js #12887). Nor is a temporary password known to matter there.
-        due = None if attempt.second_factor_passed else mfa.due(pool.configuration, user)
-        vouched = device is not None or attempt.device_proved
+        due = step_up.second_factor(pool.configuration, attempt, user)
+        # A device is no method of `amr`: toward a level it stands for nothing.
+        vouched = (device is not None or attempt.device_proved) and not attempt.target
         if due is not None and not (vouched and devices.stands_for(pool, due.challenge)):
             return _ask_second_factor(pool, attempt, user, due)
+    elif user is not None and (due := _after_code(pool, attempt, user)) is not None:
+        return _ask_second_factor(pool, attempt, user, due)
     if attempt.flow == "CUSTOM_AUTH" and not attempt.custom_passed:
         named = custom.define(pool, attempt, metadata)
         if named is not None:
@@ -153,6 +159,15 @@ def onward(
     if device is not None:
         return _ask_device(pool, attempt, device)
     return _grant(pool, attempt)
+
+
+def _after_code(pool: Core, attempt: Attempt, user: User) -> mfa.Due | None:
+    """The second factor after a code as first one: none, unless the other document is followed."""
+    follows = pool.configuration.contradictions.mfa_after_one_time_password
+    channel = {"email_otp": State.EMAIL_OTP, "sms": State.SMS_OTP}.get("".join(attempt.methods))
+    if not follows or channel is None or attempt.second_factor_passed:
+        return None
+    return mfa.after_code(pool.configuration, user, channel)
 
 
 def ask_password_verifier(pool: Core, attempt: Attempt, proof: Proof) -> Reply:
@@ -254,7 +269,9 @@ def _grant(pool: Core, attempt: Attempt) -> Reply:
     user.lock_out.signed_in()
     new = devices.issue(pool, attempt, user)
     device_key = new["DeviceKey"] if new else attempt.device_key
-    result = pool.mint.issue(user, attempt.client, attempt.began, device_key)
+    told = attempt.target or not pool.configuration.contradictions.acr_only_when_asked
+    amr = levels.amr(attempt.amr) if told else ()
+    result = pool.mint.issue(user, attempt.client, attempt.began, device_key, amr)
     if new:
         result["NewDeviceMetadata"] = new
     return {"AuthenticationResult": result, "ChallengeParameters": {}}

@@ -18,7 +18,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from authfsm.local import refusals
+from authfsm.local import levels, refusals
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient, PoolConfiguration
 from authfsm.local.users import User
@@ -43,6 +43,8 @@ class Family:
         expires: when its refresh tokens die; rotation does not prolong it (measured).
         refresh_tokens: all that were issued, the newest last.
         replaced: when the newest of the time gave way to the next.
+        amr: the methods that were proved.
+        acr: the name of the level that they reached, at the time.
     """
 
     user: User
@@ -55,6 +57,8 @@ class Family:
     refresh_tokens: list[str] = field(factory=list, repr=False)
     replaced: dict[str, datetime] = field(factory=dict, repr=False)
     revoked: bool = False
+    amr: tuple[str, ...] = ()
+    acr: str | None = None
 
     @property
     def alive(self) -> bool:
@@ -122,13 +126,19 @@ class Mint:
     # ---- issuing ------------------------------------------------------------------------------
 
     def issue(
-        self, user: User, client: AppClient, auth_time: datetime, device_key: str | None
+        self,
+        user: User,
+        client: AppClient,
+        auth_time: datetime,
+        device_key: str | None,
+        amr: tuple[str, ...] = (),
     ) -> dict[str, Any]:
         """The tokens of a sign-in that has succeeded: AuthenticationResult."""
         now = self._clock()
         self._forget(now)
         expires = now + timedelta(seconds=client.refresh_token_validity)
         family = Family(user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires)
+        family.amr, family.acr = amr, levels.acr(amr, self._configuration.acr_values)
         self._families[family.origin_jti] = family
         return {**self._access_and_id(family), "RefreshToken": self._new_refresh(family)}
 
@@ -149,6 +159,9 @@ class Mint:
             "auth_time": int(family.auth_time.timestamp()),
             "iat": iat,
         }
+        # "The values carry over without modification" when tokens are refreshed (developer guide).
+        told = {"amr": list(family.amr), "acr": family.acr}
+        common.update({name: value for name, value in told.items() if value})
         if user.groups:
             common["cognito:groups"] = list(user.groups)
         access = {

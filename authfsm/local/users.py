@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from authfsm import srp
 from authfsm.local import refusals
+from authfsm.local.passkey_records import Passkeys
 from authfsm.local.refusals import PoolRefusal
 from authfsm.secret import Secret
 from authfsm.states import State
@@ -151,6 +152,7 @@ class User:
         pending_token: the TOTP of AssociateSoftwareToken, which is not in use until it is verified.
         mfa_enabled: UserMFASettingList.
         preferred_mfa: PreferredMfaSetting.
+        passkeys: the passkeys registered, and whether they satisfy MFA.
         sign_outs: how often GlobalSignOut was called: tokens of an earlier count are revoked.
         deleted: is the user no more in the pool?
     """
@@ -171,6 +173,7 @@ class User:
     preferred_mfa: State | None = None
     devices: dict[str, Device] = field(factory=dict, repr=False)
     lock_out: LockOut = field(factory=LockOut, repr=False)
+    passkeys: Passkeys = field(factory=Passkeys, repr=False)
     sign_outs: int = field(default=0, repr=False)
     deleted: bool = False
 
