@@ -79,9 +79,9 @@ class TestTheClient:
     def test_what_is_not_served(self, pool: LocalPool) -> None:
         """Another operation is refused clearly."""
         with refused(
-            "UnsupportedOperationException", "The local user pool does not serve ListUsers."
+            "UnsupportedOperationException", "The local user pool does not serve ListGroups."
         ):
-            pool.client().list_users(UserPoolId=pool.pool_id)
+            pool.client().list_groups(UserPoolId=pool.pool_id)
 
     def test_nothing_global_changes(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         """No other client is answered by the pool; the environment does not reach in."""
@@ -216,6 +216,7 @@ class TestTheRefusals:
 
     BESIDE: ClassVar = {
         "SerializationException",  # garbage
+        "UnsupportedUserStateException",  # an administrator's invitation
         # Passkeys are registered beside a sign-in, not in one.
         "WebAuthnChallengeNotFoundException",
         "WebAuthnClientMismatchException",

@@ -1,0 +1,61 @@
+"""What botocore's model of the API says of requests, folded for the embedded pool.
+
+`python tests/members_of_botocore.py` writes authfsm/local/members.json anew.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore.loaders
+import botocore.model
+
+import authfsm.local
+
+FILE = Path(authfsm.local.__file__).parent / "members.json"
+
+
+def folded() -> dict[str, Any]:
+    """Operations and their shapes: what a request may have in it, and of which type."""
+    read = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
+    model = botocore.model.ServiceModel(read)
+    shapes: dict[str, Any] = {}
+    operations = {}
+    for name in model.operation_names:
+        shape = model.operation_model(name).input_shape
+        assert shape is not None
+        operations[name] = shape.name
+        _fold(shape, shapes)
+    return {"operations": operations, "shapes": dict(sorted(shapes.items()))}
+
+
+def _fold(shape: Any, shapes: dict[str, Any]) -> None:
+    if shape.name in shapes:
+        return
+    made: dict[str, Any] = {"type": shape.type_name}
+    shapes[shape.name] = made
+    if shape.type_name == "structure":
+        if getattr(shape, "is_document_type", False):
+            made["type"] = "document"
+        made["required"] = shape.required_members
+        made["members"] = {name: member.name for name, member in shape.members.items()}
+        inner = list(shape.members.values())
+    elif shape.type_name == "list":
+        made["member"], inner = shape.member.name, [shape.member]
+    elif shape.type_name == "map":
+        made["key"], made["value"] = shape.key.name, shape.value.name
+        inner = [shape.key, shape.value]
+    else:
+        inner = []
+    for bound in ("min", "max"):
+        if bound in shape.metadata and (bound == "max" or shape.type_name in {"integer", "long"}):
+            made[bound] = shape.metadata[bound]
+    for each in inner:
+        _fold(each, shapes)
+
+
+if __name__ == "__main__":
+    text = json.dumps(folded(), separators=(",", ":"))
+    FILE.write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")

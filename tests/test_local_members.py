@@ -1,0 +1,77 @@
+"""What requests are made of: the pool's folded model is botocore's own, and it lets nothing else past."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from members_of_botocore import folded
+
+from authfsm.local import LocalPool, PoolRefusal, members
+from authfsm.local.operations import OPERATIONS
+
+OURS = json.loads(files("authfsm.local").joinpath("members.json").read_bytes())
+
+
+def test_the_model_says_nothing_that_botocore_does_not() -> None:
+    """Newer versions of botocore know more members; none that the pool has is of another type."""
+    theirs = folded()
+
+    def told(shape: str, known: dict[str, Any]) -> dict[str, Any]:
+        kept = theirs["shapes"][shape]
+        if "members" not in known:
+            return {name: kept[name] for name in known}
+        return {**kept, "members": {name: kept["members"][name] for name in known["members"]}}
+
+    assert OURS["operations"].items() <= theirs["operations"].items()
+    assert {shape: told(shape, known) for shape, known in OURS["shapes"].items()} == OURS["shapes"]
+
+
+def test_every_operation_served_is_in_the_model() -> None:
+    """What the pool serves, the API has."""
+    assert [name for name in OPERATIONS if not members.is_known(name)] == []
+
+
+NULL = "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null"
+LONG = "1 validation error detected: Value at '{}' failed to satisfy constraint: Member must have length less than or equal to 128"
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "code", "message"),
+    [
+        ("InitiateAuth", {"ClientId": "c"}, "InvalidParameterException", NULL.format("authFlow")),
+        ("InitiateAuth", {"ClientId": None, "AuthFlow": "f"}, "InvalidParameterException", NULL.format("clientId")),
+        ("InitiateAuth", {"ClientId": 7, "AuthFlow": "f"}, "SerializationException", "clientId is not"),
+        ("InitiateAuth", {"ClientId": "c" * 129, "AuthFlow": "f"}, "InvalidParameterException", LONG.format("clientId")),
+        ("InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "AuthParameters": []}, "SerializationException", "authParameters is not"),
+        ("InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "AuthParameters": {"USERNAME": None}}, "SerializationException", "authParameters is not"),
+        ("InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "AuthParameters": {"USERNAME": "a" * 129}}, "InvalidParameterException", LONG.format("authParameters.USERNAME")),
+        ("AdminCreateUser", {"UserPoolId": "p", "Username": "u", "UserAttributes": [{"Value": "v"}]}, "InvalidParameterException", NULL.format("userAttributes.1.member.name")),
+        ("AdminCreateUser", {"UserPoolId": "p", "Username": "u", "UserAttributes": ["name"]}, "SerializationException", "userAttributes.1.member is not"),
+        ("ListDevices", {"AccessToken": "t", "Limit": -1}, "InvalidParameterException", "1 validation error detected: Value '-1' at 'limit'"),
+        ("ListDevices", {"AccessToken": "t", "Limit": True}, "SerializationException", "limit is not"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_or_of_another_type(
+    operation: str, request_: dict[str, Any], code: str, message: str
+) -> None:
+    """Missing, null, too long, out of bounds or of another type, at any depth: Cognito's refusal says where."""
+    pool = LocalPool()
+
+    with pytest.raises(PoolRefusal) as caught:
+        pool.answer(operation, request_)
+
+    assert caught.value.code == code
+    assert caught.value.message.startswith(message)
+
+
+def test_what_the_api_does_not_know_is_ignored() -> None:
+    """A member that is unknown or null is as good as absent."""
+    read = members.read(
+        "InitiateAuth",
+        {"ClientId": "c", "AuthFlow": "f", "Session": None, "Tomorrow": {"deep": [1]}},
+    )
+
+    assert read == {"ClientId": "c", "AuthFlow": "f"}
