@@ -216,6 +216,7 @@ class TestTheRefusals:
 
     BESIDE: ClassVar = {
         "SerializationException",  # garbage
+        "UnknownOperationException",  # no target
         "UnsupportedUserStateException",  # an administrator's invitation
         # Passkeys are registered beside a sign-in, not in one.
         "WebAuthnChallengeNotFoundException",

@@ -1,11 +1,20 @@
-"""Users, as administrators make and see them, and as they see and sign out themselves."""
+"""Users, as administrators make them; and the tokens of users, taken back."""
 
 from __future__ import annotations
 
 import string
-from typing import Any, Final
+from typing import Final
 
-from authfsm.local import enrolment, passwords, refusals
+from authfsm.local import (
+    accounts,
+    admin_users,
+    attributes,
+    passwords,
+    refusals,
+    triggers,
+    verification,
+)
+from authfsm.local.codes import Message, Purpose
 from authfsm.local.core import Core, Reply, Request
 from authfsm.local.flows import check_client_secret
 from authfsm.local.refusals import PoolRefusal
@@ -15,76 +24,120 @@ from authfsm.secret import Secret
 _ALPHABETS: Final = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!@#$%^*-_+")
 
 
-def new_user(
-    pool: Core, username: str, attributes: dict[str, str], *, verified: bool = False
-) -> User:
-    """A new user of the pool, without a password.
+def new_user(pool: Core, username: str, given: dict[str, str], *, verified: bool = False) -> User:
+    """A new user of the pool, without a password, put in by hand: the schema is not asked.
 
     Args:
         pool: the pool.
         username: the name; in a pool whose users sign in with an attribute, that attribute's value, and
             the internal name will be the sub.
-        attributes: the attributes.
+        given: the attributes.
         verified: take address and number for verified, unless an attribute says not.
 
     Raises:
         PoolRefusal: the name is taken, or is no such attribute.
     """
-    sub, now = pool.mint.uuid(), pool.clock()
-    wanted = pool.configuration.username_attributes
-    if not wanted:
-        name = username
-    else:
-        name = sub
-        kind = "email" if "@" in username else "phone_number"
-        if kind not in wanted:
-            # Seen in issues: "Username should be an email."
-            raise PoolRefusal(refusals.MALFORMED, why=f"Username should be one of {wanted}.")
-        attributes = {kind: username, **attributes}
+    user = accounts.stub(pool, username, given)
+    user.status = Status.CONFIRMED
     if verified:
-        marks = {f"{n}_verified": "true" for n in ("email", "phone_number") if n in attributes}
-        attributes = {**attributes, **{n: v for n, v in marks.items() if n not in attributes}}
-    user = User(name, sub, now, now, Status.CONFIRMED, attributes=attributes)
+        marks = {f"{n}_verified": "true" for n in ("email", "phone_number") if n in user.attributes}
+        user.attributes.update({n: v for n, v in marks.items() if n not in user.attributes})
     pool.users.add(user)
     return user
 
 
 def create_user(pool: Core, request: Request) -> Reply:
-    """AdminCreateUser: with the temporary password given, or one that nobody is told."""
+    """AdminCreateUser: with a temporary password, which the invitation brings; or with none.
+
+    "To create a user with no password, omit this parameter ... You can only create a passwordless user when
+    passwordless sign-in is available. ... If you don't specify a value, Amazon Cognito generates one for
+    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. It generates
+    none either where the message that would bring it is suppressed, or where WEB_AUTHN is allowed: then it
+    refuses (measured, and reports of users).
+    """
     pool.check_pool(request)
-    if request.get("MessageAction") == "RESEND":
-        raise PoolRefusal(refusals.MALFORMED, why="The local user pool sends no invitations.")
-    attributes = {each["Name"]: each.get("Value", "") for each in request.get("UserAttributes", ())}
-    attributes.pop("sub", None)
-    given = request.get("TemporaryPassword")
-    password = Secret(given) if given else Secret(_random_password(pool))
-    passwords.check_policy(pool, password)
-    user = new_user(pool, request["Username"], attributes)
+    action = request.get("MessageAction")
+    if action == "RESEND":
+        return _invite_again(pool, request)
+    given = attributes.read(request.get("UserAttributes", ()))
+    password = _temporary_password(pool, request)
+    user = accounts.stub(pool, request["Username"], given)
+    attributes.check(pool, {n: v for n, v in user.attributes.items() if n != "sub"})
+    user.attributes.pop("sub", None)
+    if pool.users.find(request["Username"]) is not None:
+        raise PoolRefusal(refusals.USER_EXISTS)
+    taken = pool.users.conflict(user)
+    if taken and not request.get("ForceAliasCreation"):
+        raise PoolRefusal(refusals.ALIAS_TAKEN, name=taken)
+    # Its response is not looked at: "the user is created by an administrator" and is confirmed already.
+    triggers.pre_sign_up(
+        pool,
+        "PreSignUp_AdminCreateUser",
+        None,
+        user,
+        validation=attributes.read(request.get("ValidationData", ())),
+        metadata=request.get("ClientMetadata"),
+    )
+    pool.users.add(user, force=bool(taken))
+    user.status = Status.CONFIRMED
+    if password is not None:
+        passwords.set_password(pool, user, password, temporary=True)
+        _invite(pool, user, password, request)
+    return {"User": admin_users.described(user, "Attributes")}
+
+
+def _temporary_password(pool: Core, request: Request) -> Secret[str] | None:
+    if given := request.get("TemporaryPassword"):
+        password = Secret(given)
+        passwords.check_policy(pool, password)
+        return password
+    if accounts.passwordless(pool):
+        return None
+    factors = pool.configuration.allowed_first_auth_factors
+    if request.get("MessageAction") == "SUPPRESS" or "WEB_AUTHN" in factors:
+        raise PoolRefusal(refusals.NO_PASSWORD)
+    return Secret(_random_password(pool))
+
+
+def _invite(pool: Core, user: User, password: Secret[str], request: Request) -> None:
+    """The invitation brings the temporary password; it goes nowhere where there is no address for it."""
+    if request.get("MessageAction") == "SUPPRESS":
+        return
+    wanted = request.get("DesiredDeliveryMediums") or ["SMS"]  # "The default value is SMS"
+    for medium, attribute in (("SMS", "phone_number"), ("EMAIL", "email")):
+        address = user.attributes.get(attribute)
+        if medium in wanted and address:
+            purpose = Purpose.ADMIN_CREATE_USER
+            message = Message(user.username, address, medium, purpose, password, pool.clock())
+            pool.outbox.put(message)
+
+
+def _invite_again(pool: Core, request: Request) -> Reply:
+    user = pool.named(request)
+    if user.status is not Status.FORCE_CHANGE_PASSWORD:
+        raise PoolRefusal(refusals.NO_INVITATION, username=user.username)
+    password = _temporary_password(pool, request) or Secret(_random_password(pool))
     passwords.set_password(pool, user, password, temporary=True)
-    return {"User": _described(user, "Attributes")}
+    _invite(pool, user, password, request)
+    return {"User": admin_users.described(user, "Attributes")}
+
+
+def confirm_sign_up(pool: Core, request: Request) -> Reply:
+    """AdminConfirmSignUp: without a code, so that no address is verified by it."""
+    user = pool.named(request)
+    accounts.check_unconfirmed(user)
+    verification.spend(user, verification.SIGN_UP)
+    accounts.confirm(pool, None, user, request.get("ClientMetadata"))
+    return {}
 
 
 def set_user_password(pool: Core, request: Request) -> Reply:
     """AdminSetUserPassword: permanent, or to be changed at the next sign-in."""
-    pool.check_pool(request)
-    user, password = _named(pool, request), Secret(request["Password"])
+    user, password = pool.named(request), Secret(request["Password"])
     passwords.check_policy(pool, password)
+    passwords.check_history(pool, user, password)
     passwords.set_password(pool, user, password, temporary=not request.get("Permanent", False))
     return {}
-
-
-def get_user_as_admin(pool: Core, request: Request) -> Reply:
-    """AdminGetUser."""
-    pool.check_pool(request)
-    user = _named(pool, request)
-    return {**_described(user, "UserAttributes"), **enrolment.described(user)}
-
-
-def get_user(pool: Core, request: Request) -> Reply:
-    """GetUser."""
-    user = pool.bearer(request)
-    attributes = _listed(user)
-    return {"Username": user.username, "UserAttributes": attributes, **enrolment.described(user)}
 
 
 def global_sign_out(pool: Core, request: Request) -> Reply:
@@ -97,30 +150,10 @@ def revoke_token(pool: Core, request: Request) -> Reply:
     """RevokeToken: a refresh token, and the access tokens of its sign-in."""
     client = pool.client(request)
     check_client_secret(client, request)
+    if not client.enable_token_revocation:
+        raise PoolRefusal(refusals.NOT_REVOCABLE)
     pool.mint.revoke(request["Token"], client)
     return {}
-
-
-def _named(pool: Core, request: Request) -> User:
-    user = pool.users.find(request["Username"])
-    if user is None:
-        raise PoolRefusal(refusals.NO_SUCH_USER)
-    return user
-
-
-def _listed(user: User) -> list[dict[str, str]]:
-    return [{"Name": name, "Value": value} for name, value in user.described().items()]
-
-
-def _described(user: User, attributes: str) -> dict[str, Any]:
-    return {
-        "Username": user.username,
-        attributes: _listed(user),
-        "UserCreateDate": user.created.timestamp(),
-        "UserLastModifiedDate": user.modified.timestamp(),
-        "Enabled": user.enabled,
-        "UserStatus": user.status.value,
-    }
 
 
 def _random_password(pool: Core) -> str:

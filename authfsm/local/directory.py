@@ -55,15 +55,22 @@ class Directory:
         """The user of an internal name; no alias."""
         return self._by_name.get(self._key(name))
 
-    def add(self, user: User) -> None:
+    def add(self, user: User, *, force: bool = False) -> None:
         """Take in a new user.
+
+        Args:
+            user: the user.
+            force: their aliases are theirs from now on, whoever had them.
 
         Raises:
             PoolRefusal: UsernameExistsException.
         """
-        if self.find(user.username) or any(self.find(alias) for alias in self._aliases_of(user)):
+        aliases = () if force else self._aliases_of(user)
+        if self.find(user.username) or any(self.find(alias) for alias in aliases):
             raise PoolRefusal(refusals.USER_EXISTS)
         self._by_name[self._key(user.username)] = user
+        if force:
+            self.take_over(user)
         self.index(user)
 
     def index(self, user: User) -> None:
@@ -105,7 +112,21 @@ class Directory:
     def take_over(self, user: User) -> None:
         """Give a user the aliases their attributes make, whoever had them (ForceAliasCreation)."""
         for alias in self._aliases_of(user):
-            self._by_alias[self._key(alias)] = user
+            key = self._key(alias)
+            before = self._by_alias.get(key)
+            if before is not None and before is not user:
+                # "the existing user can no longer" sign in with it (AWS API reference).
+                for name in ("email", "phone_number"):
+                    if self._key(before.attributes.get(name, "")) == key:
+                        before.attributes[f"{name}_verified"] = "false"
+            self._by_alias[key] = user
+
+    def clear(self, user: User, attribute: str) -> None:
+        """Take an attribute away, and what it signed in by."""
+        old = user.attributes.pop(attribute, None)
+        user.attributes.pop(f"{attribute}_verified", None)
+        if old is not None:
+            self._forget_alias(user, old)
 
     def _forget_alias(self, user: User, alias: str) -> None:
         # An address that was never verified may be somebody else's alias.

@@ -10,12 +10,16 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from authfsm.local import choice, custom, devices, passwords, refusals
+from authfsm.local import choice, custom, devices, migration, passwords, refusals
+from authfsm.local.claims import Overrides
 from authfsm.local.core import Core, Reply, Request, check_secret_hash, wanted
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
 from authfsm.local.settings import AppClient
+from authfsm.local.sign_in_triggers import REFRESHED, pre_authentication, pre_token_generation
 from authfsm.local.steps import ask, ask_password_verifier, onward
+from authfsm.local.tokens import Family
+from authfsm.local.triggers import Metadata
 from authfsm.local.users import User
 from authfsm.secret import Secret
 from authfsm.states import State
@@ -30,12 +34,14 @@ class Opening:
         flow: the AuthFlow.
         parameters: AuthParameters.
         session: Session, which ConfirmSignUp may have given.
+        metadata: ClientMetadata.
     """
 
     client: AppClient
     flow: str
     parameters: Mapping[str, str]
     session: str | None = None
+    metadata: Metadata = None
 
 
 Flow = Callable[[Core, Opening], Reply]
@@ -64,7 +70,13 @@ def initiate_as_admin(pool: Core, request: Request) -> Reply:
 
 def _opening(client: AppClient, request: Request) -> Opening:
     parameters = request.get("AuthParameters") or {}
-    return Opening(client, request["AuthFlow"], parameters, request.get("Session"))
+    return Opening(
+        client,
+        request["AuthFlow"],
+        parameters,
+        request.get("Session"),
+        request.get("ClientMetadata"),
+    )
 
 
 # ---- with a user name ---------------------------------------------------------------------------
@@ -89,6 +101,15 @@ def _pretends(client: AppClient, user: User | None) -> None:
         raise PoolRefusal(refusals.NO_SUCH_USER)
 
 
+def _announce(pool: Core, opening: Opening, attempt: Attempt) -> None:
+    """Have PreAuthentication look at it: before the password is, and whoever the user may be.
+
+    Not in CUSTOM_AUTH without SRP (amplify-js #5318).
+    """
+    if attempt.user is not None or _suppresses(opening.client):
+        pre_authentication(pool, opening.client, attempt.user, attempt.name, opening.metadata)
+
+
 def _user_srp_auth(pool: Core, opening: Opening) -> Reply:
     """USER_SRP_AUTH: the first reply tells nothing about the user, not even whether there is one.
 
@@ -98,6 +119,7 @@ def _user_srp_auth(pool: Core, opening: Opening) -> Reply:
     srp_a = wanted(opening.parameters, "SRP_A")
     attempt = _begin(pool, opening)
     _pretends(opening.client, attempt.user)
+    _announce(pool, opening, attempt)
     proof = passwords.begin_srp(pool, attempt, srp_a)
     return ask_password_verifier(pool, _with_known_device(pool, attempt, opening), proof)
 
@@ -109,10 +131,19 @@ def _with_known_device(pool: Core, attempt: Attempt, opening: Opening) -> Attemp
 def _password(pool: Core, opening: Opening) -> Reply:
     """USER_PASSWORD_AUTH, ADMIN_USER_PASSWORD_AUTH: the password in clear."""
     password = Secret(wanted(opening.parameters, "PASSWORD"))
-    attempt = _begin(pool, opening)
+    attempt = _fetched(pool, opening, _begin(pool, opening), password)
+    _announce(pool, opening, attempt)
     passwords.prove(pool, opening.client, attempt.user, attempt.typed, password)
     attempt = devices.presented(pool, attempt, opening.parameters.get("DEVICE_KEY"))
     return onward(pool, evolve(attempt, password_proved=True))
+
+
+def _fetched(pool: Core, opening: Opening, attempt: Attempt, password: Secret[str]) -> Attempt:
+    """The attempt, with the user whom UserMigration fetched if the pool did not know them."""
+    if attempt.user is not None:
+        return attempt
+    user = migration.on_sign_in(pool, opening.client, attempt.typed, password, opening.metadata)
+    return attempt if user is None else evolve(attempt, user=user, name=user.username)
 
 
 def _admin_no_srp_auth(pool: Core, opening: Opening) -> Reply:
@@ -122,6 +153,7 @@ def _admin_no_srp_auth(pool: Core, opening: Opening) -> Reply:
         return _password(pool, opening)
     attempt = _begin(pool, opening)
     _pretends(opening.client, attempt.user)
+    _announce(pool, opening, attempt)
     attempt = _with_known_device(pool, attempt, opening)
     return ask(pool, attempt, State.ADMIN_NO_SRP_AUTH, {"USERNAME": attempt.name})
 
@@ -143,6 +175,7 @@ def _custom_auth(pool: Core, opening: Opening) -> Reply:
     if srp_a is None:
         attempt = devices.presented(pool, attempt, opening.parameters.get("DEVICE_KEY"))
         return onward(pool, attempt)
+    _announce(pool, opening, attempt)
     attempt = _with_known_device(pool, attempt, opening)
     proof = passwords.begin_srp(pool, attempt, srp_a)
     return onward(pool, evolve(attempt, rounds=(custom.passed("SRP_A"),)), proof=proof)
@@ -153,6 +186,7 @@ def _user_auth(pool: Core, opening: Opening) -> Reply:
     attempt = _begin(pool, opening)
     if not pool.configuration.contradictions.user_auth_always_pretends:
         _pretends(opening.client, attempt.user)
+    _announce(pool, opening, attempt)
     return choice.begin(pool, attempt, opening.parameters, opening.session)
 
 
@@ -170,16 +204,25 @@ def _refresh(pool: Core, opening: Opening) -> Reply:
     user = pool.mint.family_of(token, client).user
     # There need be no USERNAME; the hash is then over the user's real name (boto3 #2736).
     check_secret_hash(client, parameters.get("USERNAME") or user.username, parameters)
-    result = pool.mint.refresh(token, client, parameters.get("DEVICE_KEY"))
+    # InitiateAuth's ClientMetadata does not reach PreTokenGeneration (AWS API reference).
+    result = pool.mint.refresh(token, client, parameters.get("DEVICE_KEY"), _shaping(pool, None))
     return {"AuthenticationResult": result, "ChallengeParameters": {}}
+
+
+def _shaping(pool: Core, metadata: Metadata) -> Callable[[Family], Overrides]:
+    def shape(family: Family) -> Overrides:
+        return pre_token_generation(pool, family.client, family.user, REFRESHED, metadata)
+
+    return shape
 
 
 def get_tokens_from_refresh_token(pool: Core, request: Request) -> Reply:
     """GetTokensFromRefreshToken: it takes the client's secret itself, and knows rotation."""
     client = pool.client(request)
     check_client_secret(client, request)
-    device_key = request.get("DeviceKey")
-    return {"AuthenticationResult": pool.mint.refresh(request["RefreshToken"], client, device_key)}
+    shaping = _shaping(pool, request.get("ClientMetadata"))
+    result = pool.mint.refresh(request["RefreshToken"], client, request.get("DeviceKey"), shaping)
+    return {"AuthenticationResult": result}
 
 
 def check_client_secret(client: AppClient, request: Request) -> None:

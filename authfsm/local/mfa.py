@@ -58,6 +58,8 @@ def due(pool: PoolConfiguration, user: User) -> Due | None:
     """
     if pool.mfa == "OFF":  # 1
         return None
+    if user.account.never_signed_in and pool.contradictions.first_sign_in_without_mfa:
+        return None
     usable = [factor for factor in pool.mfa_methods if has(user, factor)]
     if pool.mfa == "OPTIONAL":  # 2
         # A verified TOTP that SetUserMFAPreference never switched on is not asked for (issues).

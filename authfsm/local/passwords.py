@@ -90,6 +90,17 @@ def _settle(pool: Core, user: User, *, right: bool) -> None:
         raise PoolRefusal(refusals.TEMPORARY_EXPIRED)
 
 
+def check_present(pool: Core, user: User, password: Secret[str]) -> None:
+    """Check the password of a user who is signed in, to change it; a wrong one counts towards the lock-out.
+
+    Raises:
+        PoolRefusal: it is wrong.
+    """
+    if user.credential is None or not _fits(pool, user.credential, user.username, password):
+        user.lock_out.failed(pool.clock())
+        raise PoolRefusal(refusals.WRONG_PASSWORD)
+
+
 def check_policy(pool: Core, password: Secret[str]) -> None:
     """Does a new password conform to the policy?
 
@@ -101,11 +112,30 @@ def check_policy(pool: Core, password: Secret[str]) -> None:
         raise PoolRefusal(refusals.POLICY, why=why)
 
 
+def check_history(pool: Core, user: User, password: Secret[str]) -> None:
+    """Has this user not had this password before? Asked once they have proved who they are.
+
+    "Users can't set a password that matches any of n previous passwords, where n is the value of
+    PasswordHistorySize" -- AWS API reference. That the present one is the first of them is inferred.
+
+    Raises:
+        PoolRefusal: PasswordHistoryPolicyViolationException.
+    """
+    had = (user.credential, *user.earlier) if user.credential is not None else user.earlier
+    for credential in had[: pool.configuration.password_policy.password_history_size]:
+        if credential is not None and _fits(pool, credential, user.username, password):
+            raise PoolRefusal(refusals.PASSWORD_USED)
+
+
 def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bool) -> None:
     """Give a user a password: its salt and verifier are kept, itself is not."""
+    kept = pool.configuration.password_policy.password_history_size
     try:
-        user.credential = Credential.of(pool.realm, user.username, password, pool.entropy(16))
+        made = Credential.of(pool.realm, user.username, password, pool.entropy(16))
     except srp.SrpRefused:
         raise PoolRefusal(refusals.POLICY, why="Password is not text") from None
+    if user.credential is not None:
+        user.earlier = (user.credential, *user.earlier)[:kept]
+    user.credential = made
     user.password_set = user.modified = pool.clock()
     user.status = Status.FORCE_CHANGE_PASSWORD if temporary else Status.CONFIRMED

@@ -181,7 +181,7 @@ ADDRESS_TAKEN = Saying("UsernameExistsException", "An account with the given {na
 NO_SIGN_UP = Saying(_NOT, "SignUp is not permitted for this user pool")
 NO_SUCH_NAME = Saying("UserNotFoundException", "Username/client id combination not found.")  # fixture
 NO_PASSWORD = Saying(_PARAMETER, "User is required to have a password")  # measured
-CODE_WRONG = Saying(_MISMATCH, "Invalid verification code provided, please try again.")
+CODE_WRONG = Saying(_MISMATCH, "Invalid verification code provided, please try again.", survives=True)
 CODE_EXPIRED = Saying("ExpiredCodeException", "Invalid code provided, please request a code again.")
 TOO_OFTEN = Saying("LimitExceededException", "Attempt limit exceeded, please try after some time.")
 NOT_TO_CONFIRM = Saying(_NOT, "User cannot be confirmed. Current status is {status}")

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import evolve
 
-from authfsm.local import passwords, refusals
+from authfsm.local import attributes, passwords, refusals
 from authfsm.local.core import Core, Reply, wanted
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.second_factor import second_factor_passed
@@ -28,17 +28,18 @@ def new_password(pool: Core, answer: Answer) -> Reply:
         if key.startswith(prefix)
     }
     passwords.check_policy(pool, password)
+    passwords.check_history(pool, user, password)
     for name in pool.configuration.attributes.required:
         if not given.get(name) and name not in user.attributes:
             raise PoolRefusal(refusals.ATTRIBUTE_MISSING, name=name)
-    for name, value in given.items():
-        if name == "sub" or name.endswith("_verified"):
-            raise PoolRefusal(refusals.UNWRITABLE)
-        if pool.users.is_taken(name, value, user):
-            raise PoolRefusal(refusals.ALIAS_TAKEN, name=name)
+        # "you can't modify a required attribute that already has a value" -- AWS API reference
+        if name in given and name in user.attributes:
+            raise PoolRefusal(refusals.ALREADY_PROVIDED, name=name)
+    # "On a client without WriteAttributes for a required attribute the write fails" is inferred.
+    attributes.check_writable(pool, answer.attempt.client, given)
+    attributes.check(pool, given, user)
     passwords.set_password(pool, user, password, temporary=False)
-    for name, value in given.items():
-        pool.users.change(user, name, value)
+    attributes.write(pool, user, given)
     attempt = answer.attempt
     if not pool.configuration.contradictions.custom_challenge_after_new_password:
         attempt = evolve(attempt, custom_passed=True)

@@ -8,9 +8,11 @@ from typing import Any, Final
 from authfsm.local import triggers
 from authfsm.local.claims import UNCHANGED, Changes, Overrides
 from authfsm.local.core import Core
+from authfsm.local.sessions import Attempt
 from authfsm.local.settings import AppClient
 from authfsm.local.triggers import Metadata
 from authfsm.local.users import User
+from authfsm.states import State
 
 _PRE: Final = "PreAuthentication_Authentication"
 _POST: Final = "PostAuthentication_Authentication"
@@ -67,6 +69,25 @@ def post_authentication(
         blank={},
         metadata=metadata,
     )
+
+
+def before_tokens(
+    pool: Core, attempt: Attempt, metadata: Metadata, *, new_device: bool
+) -> Overrides:
+    """What a sign-in calls when nothing but the tokens is left: either function may still refuse.
+
+    "If the user signs in for the first time ... with a new device" -- what newDeviceUsed says, is taken
+    here to be that the pool is about to give NewDeviceMetadata.
+    """
+    client, user = attempt.client, attempt.known
+    post_authentication(pool, client, user, metadata, new_device=new_device)
+    answered = pool.sessions.answered
+    source = NEW_TOKENS
+    if attempt.device_proved:
+        source = AFTER_DEVICE
+    elif answered is not None and answered.challenge == State.NEW_PASSWORD_REQUIRED:
+        source = AFTER_NEW_PASSWORD
+    return pre_token_generation(pool, client, user, source, metadata)
 
 
 def pre_token_generation(

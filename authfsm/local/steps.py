@@ -19,6 +19,7 @@ from authfsm.local.core import Core, Reply
 from authfsm.local.proofs import Proof, block_key
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt, Leg
+from authfsm.local.sign_in_triggers import before_tokens
 from authfsm.local.triggers import Metadata
 from authfsm.local.users import Device, SoftwareToken, Status, User
 from authfsm.secret import Secret
@@ -158,7 +159,7 @@ def onward(
         attempt = evolve(attempt, custom_passed=True)
     if device is not None:
         return _ask_device(pool, attempt, device)
-    return _grant(pool, attempt)
+    return _grant(pool, attempt, metadata)
 
 
 def _after_code(pool: Core, attempt: Attempt, user: User) -> mfa.Due | None:
@@ -264,14 +265,18 @@ def _ask_device(pool: Core, attempt: Attempt, device: Device) -> Reply:
     )
 
 
-def _grant(pool: Core, attempt: Attempt) -> Reply:
+def _grant(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     user = attempt.known
     user.lock_out.signed_in()
+    user.account.never_signed_in = False
     new = devices.issue(pool, attempt, user)
     device_key = new["DeviceKey"] if new else attempt.device_key
     told = attempt.target or not pool.configuration.contradictions.acr_only_when_asked
     amr = levels.amr(attempt.amr) if told else ()
-    result = pool.mint.issue(user, attempt.client, attempt.began, device_key, amr)
+    overrides = before_tokens(pool, attempt, metadata, new_device=new is not None)
+    result = pool.mint.issue(
+        user, attempt.client, attempt.began, device_key, amr=amr, overrides=overrides
+    )
     if new:
         result["NewDeviceMetadata"] = new
     return {"AuthenticationResult": result, "ChallengeParameters": {}}

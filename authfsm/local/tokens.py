@@ -13,57 +13,22 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from attrs import define, field
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from authfsm.local import levels, refusals
+from authfsm.local.claims import UNCHANGED, Overrides
+from authfsm.local.families import Family, composed
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient, PoolConfiguration
 from authfsm.local.users import User
 from authfsm.local.watching import Seen, Watched
 
+__all__ = ["Family", "Mint"]
+
 _KEY_BITS: Final = 2048
-_SCOPE: Final = "aws.cognito.signin.user.admin"
 _GRACE: Final = timedelta(days=1)
-
-
-@define(eq=False)
-class Family:
-    """What came of one sign-in.
-
-    Args:
-        user: whose it is.
-        client: the app client it was issued to.
-        origin_jti: what its tokens have in common.
-        auth_time: when the user signed in.
-        device_key: the device it is bound to: a refresh must name it.
-        sign_outs: how often the user had signed out everywhere when it began.
-        expires: when its refresh tokens die; rotation does not prolong it (measured).
-        refresh_tokens: all that were issued, the newest last.
-        replaced: when the newest of the time gave way to the next.
-        amr: the methods that were proved.
-        acr: the name of the level that they reached, at the time.
-    """
-
-    user: User
-    client: AppClient
-    origin_jti: str
-    auth_time: datetime
-    device_key: str | None
-    sign_outs: int
-    expires: datetime
-    refresh_tokens: list[str] = field(factory=list, repr=False)
-    replaced: dict[str, datetime] = field(factory=dict, repr=False)
-    revoked: bool = False
-    amr: tuple[str, ...] = ()
-    acr: str | None = None
-
-    @property
-    def alive(self) -> bool:
-        """Has it not been revoked, by RevokeToken or GlobalSignOut?"""
-        return not self.revoked and self.sign_outs == self.user.sign_outs
 
 
 class Mint:
@@ -131,7 +96,9 @@ class Mint:
         client: AppClient,
         auth_time: datetime,
         device_key: str | None,
+        *,
         amr: tuple[str, ...] = (),
+        overrides: Overrides = UNCHANGED,
     ) -> dict[str, Any]:
         """The tokens of a sign-in that has succeeded: AuthenticationResult."""
         now = self._clock()
@@ -140,7 +107,10 @@ class Mint:
         family = Family(user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires)
         family.amr, family.acr = amr, levels.acr(amr, self._configuration.acr_values)
         self._families[family.origin_jti] = family
-        return {**self._access_and_id(family), "RefreshToken": self._new_refresh(family)}
+        return {
+            **self._access_and_id(family, overrides),
+            "RefreshToken": self._new_refresh(family),
+        }
 
     def _new_refresh(self, family: Family) -> str:
         token = urlsafe_b64encode(self._entropy(96)).decode()
@@ -148,46 +118,13 @@ class Mint:
         self._refresh[token] = family
         return token
 
-    def _access_and_id(self, family: Family) -> dict[str, Any]:
-        user, client = family.user, family.client
+    def _access_and_id(self, family: Family, overrides: Overrides) -> dict[str, Any]:
         iat = int(self._clock().timestamp())
-        common: dict[str, Any] = {
-            "sub": user.sub,
-            "iss": self._configuration.issuer,
-            "origin_jti": family.origin_jti,
-            "event_id": self.uuid(),
-            "auth_time": int(family.auth_time.timestamp()),
-            "iat": iat,
-        }
-        # "The values carry over without modification" when tokens are refreshed (developer guide).
-        told = {"amr": list(family.amr), "acr": family.acr}
-        common.update({name: value for name, value in told.items() if value})
-        if user.groups:
-            common["cognito:groups"] = list(user.groups)
-        access = {
-            **common,
-            "client_id": client.client_id,
-            "token_use": "access",
-            "scope": _SCOPE,
-            "exp": iat + client.access_token_validity,
-            "jti": self.uuid(),
-            "username": user.username,
-        }
-        if family.device_key is not None:
-            access["device_key"] = family.device_key
-        identity = {
-            **{name: _claim(name, value) for name, value in user.attributes.items()},
-            **common,
-            "cognito:username": user.username,
-            "aud": client.client_id,
-            "token_use": "id",
-            "exp": iat + client.id_token_validity,
-            "jti": self.uuid(),
-        }
+        access, identity = composed(self._configuration, family, iat, self.uuid)
         return {
-            "AccessToken": self._signed(access),
-            "IdToken": self._signed(identity),
-            "ExpiresIn": client.access_token_validity,
+            "AccessToken": self._signed(overrides.on_access(access)),
+            "IdToken": self._signed(overrides.on_id(identity)),
+            "ExpiresIn": family.client.access_token_validity,
             "TokenType": "Bearer",
         }
 
@@ -211,17 +148,26 @@ class Mint:
             raise PoolRefusal(refusals.REFRESH_REVOKED)
         if self._clock() >= family.expires:
             raise PoolRefusal(refusals.REFRESH_EXPIRED)
-        if not family.user.enabled:
-            raise PoolRefusal(refusals.DISABLED)
+        _check_there(family.user)
         return family
 
     def refresh(
-        self, refresh_token: str, client: AppClient, device_key: str | None
+        self,
+        refresh_token: str,
+        client: AppClient,
+        device_key: str | None,
+        shaping: Callable[[Family], Overrides],
     ) -> dict[str, Any]:
         """New tokens for a refresh token: AuthenticationResult.
 
         A session that has a device is refreshed with its DEVICE_KEY only, else "Invalid Refresh Token."
         (aws-sdk-java-v2 #3418, aws-sdk-cpp #851). With rotation the reply has a new refresh token.
+
+        Args:
+            refresh_token: the refresh token.
+            client: the app client that shows it.
+            device_key: DEVICE_KEY.
+            shaping: what PreTokenGeneration has to say, asked once the token is found good.
 
         Raises:
             PoolRefusal: NotAuthorizedException, with the reason; RefreshTokenReuseException.
@@ -231,7 +177,7 @@ class Mint:
             raise PoolRefusal(refusals.BAD_REFRESH)
         rotation = client.refresh_token_rotation
         if rotation is None:
-            return self._access_and_id(family)
+            return self._access_and_id(family, shaping(family))
         replaced, now = family.replaced.get(refresh_token), self._clock()
         if family.refresh_tokens[-1] != refresh_token:
             # Measured: a replay within the grace period forks, and only the newest child can be
@@ -239,9 +185,10 @@ class Mint:
             grace = timedelta(seconds=rotation.retry_grace_period_seconds)
             if replaced is None or now - replaced >= grace:
                 raise PoolRefusal(refusals.REFRESH_REUSED)
-        else:
+        result = self._access_and_id(family, shaping(family))
+        if family.refresh_tokens[-1] == refresh_token:
             family.replaced[refresh_token] = now
-        return {**self._access_and_id(family), "RefreshToken": self._new_refresh(family)}
+        return {**result, "RefreshToken": self._new_refresh(family)}
 
     def revoke(self, token: str, client: AppClient) -> None:
         """Revoke a refresh token and all that came of its sign-in (RevokeToken).
@@ -277,11 +224,10 @@ class Mint:
             raise PoolRefusal(refusals.BAD_ACCESS)
         if self._clock().timestamp() >= claims["exp"]:
             raise PoolRefusal(refusals.ACCESS_EXPIRED)
-        family = self._families.get(claims["origin_jti"])
+        family = self._families.get(claims.get("origin_jti") or claims["event_id"])
         if family is None or not family.alive:
             raise PoolRefusal(refusals.ACCESS_REVOKED)
-        if not family.user.enabled:
-            raise PoolRefusal(refusals.DISABLED)
+        _check_there(family.user)
         return family
 
     def _forget(self, now: datetime) -> None:
@@ -295,5 +241,8 @@ class Mint:
                 del self._refresh[token]
 
 
-def _claim(name: str, value: str) -> str | bool:
-    return value == "true" if name.endswith("_verified") else value
+def _check_there(user: User) -> None:
+    if user.deleted:
+        raise PoolRefusal(refusals.NO_SUCH_USER)
+    if not user.enabled:
+        raise PoolRefusal(refusals.DISABLED)

@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from authfsm import srp
 from authfsm.local import refusals
+from authfsm.local.account_records import Account
 from authfsm.local.passkey_records import Passkeys
 from authfsm.local.refusals import PoolRefusal
 from authfsm.secret import Secret
@@ -148,11 +149,13 @@ class User:
         status: UserStatus.
         attributes: `email`, `phone_number`, `custom:...`; all text.
         credential: what is kept of the password; None for a user without one.
+        earlier: what is kept of passwords before it, the newest first, as many as the policy looks at.
         software_token: the TOTP in use.
         pending_token: the TOTP of AssociateSoftwareToken, which is not in use until it is verified.
         mfa_enabled: UserMFASettingList.
         preferred_mfa: PreferredMfaSetting.
         passkeys: the passkeys registered, and whether they satisfy MFA.
+        account: codes that wait, and calls that are counted.
         sign_outs: how often GlobalSignOut was called: tokens of an earlier count are revoked.
         deleted: is the user no more in the pool?
     """
@@ -166,6 +169,7 @@ class User:
     attributes: dict[str, str] = field(factory=dict, repr=False)
     groups: tuple[str, ...] = ()
     credential: Credential | None = field(default=None, repr=False)
+    earlier: tuple[Credential, ...] = field(default=(), repr=False)
     password_set: datetime | None = field(default=None, repr=False)
     software_token: SoftwareToken | None = field(default=None, repr=False)
     pending_token: SoftwareToken | None = field(default=None, repr=False)
@@ -174,6 +178,7 @@ class User:
     devices: dict[str, Device] = field(factory=dict, repr=False)
     lock_out: LockOut = field(factory=LockOut, repr=False)
     passkeys: Passkeys = field(factory=Passkeys, repr=False)
+    account: Account = field(factory=Account, repr=False)
     sign_outs: int = field(default=0, repr=False)
     deleted: bool = False
 
