@@ -26,6 +26,9 @@ _LEGACY_FLOWS: Final = frozenset(
     {"ADMIN_NO_SRP_AUTH", "CUSTOM_AUTH_FLOW_ONLY", "USER_PASSWORD_AUTH"}
 )
 
+KNOWN_FLOWS: Final = EVERY_FLOW | _LEGACY_FLOWS
+"""What ExplicitAuthFlows may hold here."""
+
 _ENABLED_BY: Final[dict[str, frozenset[str]]] = {
     "USER_SRP_AUTH": frozenset({"ALLOW_USER_SRP_AUTH"}),
     "USER_PASSWORD_AUTH": frozenset({"ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"}),
@@ -75,7 +78,7 @@ class AppClient:
         read_attributes: ReadAttributes; None means the standard ones.
         write_attributes: WriteAttributes; None means the standard ones.
         enable_token_revocation: EnableTokenRevocation: tokens have `origin_jti`, and can be revoked.
-        described: what DescribeUserPoolClient said of the app client that this one is like: what has no
+        client_described: what DescribeUserPoolClient said of the app client that this one is like: what has no
             field here is given back from there.
     """
 
@@ -92,11 +95,11 @@ class AppClient:
     read_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
     write_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
     enable_token_revocation: bool = True
-    described: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
+    client_described: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
 
     @explicit_auth_flows.validator
     def _known_flows(self, _: Attribute[Any], value: frozenset[str]) -> None:
-        unknown = value - EVERY_FLOW - _LEGACY_FLOWS
+        unknown = value - KNOWN_FLOWS
         if unknown:
             raise ValueError(f"not among ExplicitAuthFlows: {', '.join(sorted(unknown))}")
         # "You can't assign these values ... at the same time as values ... that start with ALLOW_"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from attrs import fields
 from joserfc.jwk import RSAKey
 
+from authfsm.local import honouring, shapes
 from authfsm.local.clock import Clock, utc_now
 from authfsm.local.codes import Entropy, Outbox, drawn
 from authfsm.local.core import Core
@@ -131,6 +132,42 @@ class LocalPool(Furnished):
             prevent_user_existence_errors=prevent_user_existence_errors,
             refresh_token_rotation=refresh_token_rotation,
             **of_client,
+        ).client_id
+
+    @classmethod
+    def like(
+        cls,
+        user_pool: Mapping[str, Any],
+        user_pool_client: Mapping[str, Any],
+        mfa_config: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> LocalPool:
+        """A pool like a real one, from its descriptions; what it cannot do alike, `not_honoured` says.
+
+        Args:
+            user_pool: what DescribeUserPool returns, or its UserPool; CreateUserPool's request will do.
+            user_pool_client: what DescribeUserPoolClient returns, or its UserPoolClient.
+            mfa_config: what GetUserPoolMfaConfig returns; without it, every second factor is enabled.
+            more: what descriptions do not say (`triggers`, `clock`), or what shall be otherwise.
+
+        Raises:
+            ValueError: the descriptions contradict themselves.
+        """
+        pool = shapes.inside(user_pool, "UserPool")
+        client = shapes.inside(user_pool_client, "UserPoolClient")
+        mfa = None if mfa_config is None else shapes.inside(mfa_config, "")
+        if isinstance(triggers := more.get("triggers"), Triggers):
+            more["triggers"] = shapes.versioned(triggers, pool)
+        return cls(**{**shapes.pool_settings(pool, mfa), **shapes.client_settings(client), **more})
+
+    @property
+    def not_honoured(self) -> tuple[str, ...]:
+        """What the descriptions say that this pool is like, and this pool cannot honour, with reasons."""
+        described = self.configuration.pool_described
+        pool, mfa = described.get("UserPool", {}), described.get("MfaConfig")
+        return (
+            *honouring.in_pool(pool, mfa, self.configuration.triggers),
+            *honouring.in_client(self.app_client.client_described),
         )
 
     def __repr__(self) -> str:
@@ -154,17 +191,17 @@ class LocalPool(Furnished):
     @property
     def app_client(self) -> AppClient:
         """The app client the pool was made with."""
-        return self._first
+        return self._core.clients[self._first]
 
     @property
     def client_id(self) -> str:
         """The id of the app client the pool was made with."""
-        return self._first.client_id
+        return self._first
 
     @property
     def client_secret(self) -> Secret[str] | None:
         """The secret of that app client, if it has one."""
-        return self._first.client_secret
+        return self.app_client.client_secret
 
     @property
     def outbox(self) -> Outbox:

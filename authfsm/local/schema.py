@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 DataType = Literal["String", "Number", "DateTime", "Boolean"]
 
@@ -95,28 +95,37 @@ MARKS: Final = frozenset({"email_verified", "phone_number_verified"})
 
 
 class Schema:
-    """The attributes that users of a pool may have.
+    """The attributes that users of a pool may have. Two are equal that say the same of every attribute.
 
     Args:
-        given: SchemaAttributes; none of them for a pool that was never given a schema: it takes any custom
-            attribute, so that a test need not declare those it uses.
+        given: SchemaAttributes: the pool's own, and standard ones that are not as usual.
         required: more attributes that are required.
     """
 
     def __init__(self, given: Iterable[SchemaAttribute], required: Collection[str]) -> None:
-        own = {each.name: each for each in given}
-        self._strict = bool(own)
-        self._all = {**STANDARD, **own}
-        asked = {name for name, each in own.items() if each.required and name != "sub"}
-        self.required: tuple[str, ...] = (*required, *sorted(asked - set(required)))
+        found = {**STANDARD, **{each.name: each for each in given}}
+        if unknown := set(required) - set(found):
+            raise ValueError(f"required, but not in the schema: {', '.join(sorted(unknown))}")
+        self.all: dict[str, SchemaAttribute] = {
+            name: evolve(each, required=True) if name in required else each
+            for name, each in found.items()
+        }
+        asked = [name for name, each in self.all.items() if each.required and name != "sub"]
+        self.required: tuple[str, ...] = (
+            *required,
+            *sorted(name for name in asked if name not in required),
+        )
         """The attributes a user must have, but for the sub, which the pool gives."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schema) and self.all == other.all
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.all))
 
     def find(self, name: str) -> SchemaAttribute | None:
         """An attribute; None if the pool has none of that name."""
-        found = self._all.get(name)
-        if found is None and not self._strict and name.startswith(("custom:", "dev:custom:")):
-            return SchemaAttribute(name)
-        return found
+        return self.all.get(name)
 
     def may_read(self, name: str, read_attributes: Collection[str] | None) -> bool:
         """May an app client read an attribute?
@@ -127,7 +136,8 @@ class Schema:
         if name == "sub":
             return True
         if read_attributes is None:
-            return name in STANDARD or not self._strict
+            # What the schema does not know came in by hand, so that a test need declare nothing to see it.
+            return name in STANDARD or name not in self.all
         return name in read_attributes
 
     def may_write(self, name: str, write_attributes: Collection[str] | None) -> bool:
@@ -140,5 +150,5 @@ class Schema:
         if name in MARKS or name == "sub" or (found is not None and found.developer_only):
             return False
         if write_attributes is None:
-            return name in STANDARD or not self._strict
+            return name in STANDARD
         return name in write_attributes

@@ -143,13 +143,13 @@ class PoolConfiguration:
         acr_values: the names of the levels 1 to 4 (AcrConfiguration).
         contradictions: which way to go where sources disagree.
         name: Name.
-        schema: SchemaAttributes; with none, any custom attribute will do.
+        schema: SchemaAttributes: the custom ones, and standard ones that are not as usual.
         auto_verified_attributes: AutoVerifiedAttributes: where a code goes at sign-up. The address here, as
             the console proposes; the API's own default is nothing.
         verified_before_update: UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate.
         allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: nobody signs up.
         per_user_quotas: are the calls counted that Cognito allows a user only so often an hour?
-        described: what DescribeUserPool and GetUserPoolMfaConfig said of the pool that this one is like:
+        pool_described: what DescribeUserPool and GetUserPoolMfaConfig said of the pool that this one is like:
             what has no field here is given back from there.
     """
 
@@ -162,7 +162,7 @@ class PoolConfiguration:
     aliases: tuple[str, ...] = field(default=(), converter=_names)
     username_attributes: tuple[str, ...] = field(default=(), converter=_names)
     case_sensitive: bool = True
-    required_attributes: tuple[str, ...] = field(default=(), converter=_names)
+    required_attributes: tuple[str, ...] = field(default=(), converter=_names, eq=False)
     account_recovery: tuple[str, ...] = field(default=(), converter=_names)
     password_policy: PasswordPolicy = PasswordPolicy()
     allowed_first_auth_factors: tuple[str, ...] = field(
@@ -173,15 +173,14 @@ class PoolConfiguration:
     acr_values: tuple[str, ...] = field(default=ACR_VALUES, converter=acr_values)
     contradictions: Contradictions = field(factory=Contradictions)
     name: str = "local"
-    schema: tuple[SchemaAttribute, ...] = field(default=(), converter=tuple)
+    schema: tuple[SchemaAttribute, ...] = field(default=(), converter=tuple, eq=False)
     auto_verified_attributes: tuple[str, ...] = field(default=("email",), converter=_names)
     verified_before_update: tuple[str, ...] = field(default=(), converter=_names)
     allow_admin_create_user_only: bool = False
     per_user_quotas: bool = True
-    described: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
+    pool_described: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
     attributes: Schema = field(
         init=False,
-        eq=False,
         repr=False,
         default=Factory(
             lambda self: Schema(self.schema, self.required_attributes), takes_self=True

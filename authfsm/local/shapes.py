@@ -1,0 +1,214 @@
+"""Reading the shapes in which Cognito describes a pool: what they set here, and what cannot be honoured.
+
+UserPool (DescribeUserPool, CreateUserPool), UserPoolClient (DescribeUserPoolClient, CreateUserPoolClient)
+and GetUserPoolMfaConfig's response. Nothing is dropped in silence: what has no setting here is kept, given
+back, and said in `not_honoured`. `describing` writes the same shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from attrs import evolve
+
+from authfsm.local.app_client import KNOWN_FLOWS
+from authfsm.local.functions import Triggers
+from authfsm.local.schema import SchemaAttribute
+from authfsm.local.settings import (
+    MFA_METHODS,
+    DeviceConfiguration,
+    PasswordPolicy,
+    RefreshTokenRotation,
+    WebAuthnConfiguration,
+)
+from authfsm.states import State
+
+Shape = Mapping[str, Any]
+"""A structure of the API, as botocore gives it."""
+
+SCHEMA_FIELDS: Final = {
+    "shortest": ("StringAttributeConstraints", "MinLength"),
+    "longest": ("StringAttributeConstraints", "MaxLength"),
+    "least": ("NumberAttributeConstraints", "MinValue"),
+    "greatest": ("NumberAttributeConstraints", "MaxValue"),
+}
+
+_SECRET: Final = {"ClientSecret", "GenerateSecret"}
+
+VALIDITIES: Final = {
+    # member of UserPoolClient: (our field, member of TokenValidityUnits, its unit if left out, default)
+    "AccessTokenValidity": ("access_token_validity", "AccessToken", "hours", 1),
+    "IdTokenValidity": ("id_token_validity", "IdToken", "hours", 1),
+    "RefreshTokenValidity": ("refresh_token_validity", "RefreshToken", "days", 30),
+}
+
+
+def inside(shape: Shape, member: str) -> dict[str, Any]:
+    """A structure, whether it comes bare or in the response that brought it; moments become numbers."""
+    found = shape.get(member, shape)
+    return {name: _plain(each) for name, each in found.items() if name != "ResponseMetadata"}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value
+
+
+# ---- the pool -----------------------------------------------------------------------------------
+
+
+def pool_settings(pool: Shape, mfa: Shape | None) -> dict[str, Any]:
+    """The fields of `PoolConfiguration` that descriptions say.
+
+    Args:
+        pool: UserPool, bare.
+        mfa: GetUserPoolMfaConfig's response; None where nobody asked.
+    """
+    policies, admin = pool.get("Policies", {}), pool.get("AdminCreateUserConfig", {})
+    updates = pool.get("UserAttributeUpdateSettings", {})
+    recovery = pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", ())
+    settings = {
+        "name": pool.get("Name", pool.get("PoolName", "local")),
+        "mfa": (mfa or pool).get("MfaConfiguration", "OFF"),
+        "mfa_methods": tuple(_methods(mfa)),
+        "device": _device(pool.get("DeviceConfiguration")),
+        "aliases": pool.get("AliasAttributes", ()),
+        "username_attributes": pool.get("UsernameAttributes", ()),
+        # "Absent field: case-sensitive" (measured).
+        "case_sensitive": pool.get("UsernameConfiguration", {}).get("CaseSensitive", True),
+        "schema": [_attribute(e) for e in pool.get("SchemaAttributes", pool.get("Schema", ()))],
+        "account_recovery": [e["Name"] for e in sorted(recovery, key=lambda e: e["Priority"])],
+        "password_policy": _policy(policies.get("PasswordPolicy"), admin),
+        "allowed_first_auth_factors": policies.get("SignInPolicy", {}).get(
+            "AllowedFirstAuthFactors", ()
+        ),
+        "tier": pool.get("UserPoolTier", "ESSENTIALS"),
+        "webauthn": _webauthn((mfa or {}).get("WebAuthnConfiguration")),
+        "acr_values": pool.get("AcrConfiguration", {}),
+        "auto_verified_attributes": pool.get("AutoVerifiedAttributes", ()),
+        "verified_before_update": updates.get("AttributesRequireVerificationBeforeUpdate", ()),
+        "allow_admin_create_user_only": admin.get("AllowAdminCreateUserOnly", False),
+        "pool_described": {"UserPool": pool, "MfaConfig": mfa},
+    }
+    return {**settings, "pool_id": pool["Id"]} if "Id" in pool else settings
+
+
+def versioned(triggers: Triggers, pool: Shape) -> Triggers:
+    """The functions, PreTokenGeneration's event in the version that LambdaConfig says, if they say none."""
+    config = pool.get("LambdaConfig", {}).get("PreTokenGenerationConfig", {})
+    version = triggers.pre_token_generation_version or config.get("LambdaVersion")
+    return evolve(triggers, pre_token_generation_version=version)
+
+
+def _methods(mfa: Shape | None) -> Iterator[State]:
+    if mfa is None:
+        # Nobody asked which are enabled: all that the pool could have. `not_honoured` says so.
+        yield from MFA_METHODS
+        return
+    if mfa.get("SmsMfaConfiguration") is not None:
+        yield State.SMS_MFA
+    if mfa.get("SoftwareTokenMfaConfiguration", {}).get("Enabled"):
+        yield State.SOFTWARE_TOKEN_MFA
+    if mfa.get("EmailMfaConfiguration") is not None:
+        yield State.EMAIL_OTP
+
+
+def _device(shape: Shape | None) -> DeviceConfiguration | None:
+    if shape is None:
+        return None
+    return DeviceConfiguration(
+        shape.get("ChallengeRequiredOnNewDevice", False),
+        shape.get("DeviceOnlyRememberedOnUserPrompt", False),
+    )
+
+
+def _policy(shape: Shape | None, admin: Shape) -> PasswordPolicy:
+    # "Defaults to 7. If you submit a value of 0, Amazon Cognito treats it as a null value"; the older
+    # UnusedAccountValidityDays is what there is where the newer was never set (AWS API reference).
+    days = (shape or {}).get("TemporaryPasswordValidityDays") or 0
+    days = days or admin.get("UnusedAccountValidityDays") or 7
+    if shape is None:
+        return PasswordPolicy(temporary_password_validity_days=days)
+    return PasswordPolicy(
+        minimum_length=shape.get("MinimumLength", 8),
+        require_uppercase=shape.get("RequireUppercase", False),
+        require_lowercase=shape.get("RequireLowercase", False),
+        require_numbers=shape.get("RequireNumbers", False),
+        require_symbols=shape.get("RequireSymbols", False),
+        temporary_password_validity_days=days,
+        password_history_size=shape.get("PasswordHistorySize", 0),
+    )
+
+
+def _attribute(shape: Shape) -> SchemaAttribute:
+    limits = {
+        field: int(found)
+        for field, (group, member) in SCHEMA_FIELDS.items()
+        if (found := shape.get(group, {}).get(member)) is not None
+    }
+    return SchemaAttribute(
+        shape["Name"],
+        shape.get("AttributeDataType", "String"),
+        mutable=shape.get("Mutable", True),
+        required=shape.get("Required", False),
+        developer_only=shape.get("DeveloperOnlyAttribute", False),
+        **limits,
+    )
+
+
+def _webauthn(shape: Shape | None) -> WebAuthnConfiguration | None:
+    if not shape or "RelyingPartyId" not in shape:
+        return None
+    return WebAuthnConfiguration(
+        shape["RelyingPartyId"],
+        shape.get("UserVerification", "preferred"),
+        shape.get("FactorConfiguration", "SINGLE_FACTOR"),
+    )
+
+
+# ---- the app client -----------------------------------------------------------------------------
+
+
+def client_settings(client: Shape) -> dict[str, Any]:
+    """The fields of `AppClient` that a UserPoolClient says."""
+    rotation = client.get("RefreshTokenRotation", {})
+    settings = {
+        "client_secret": client.get("ClientSecret", False),
+        "client_name": client.get("ClientName", "local"),
+        "explicit_auth_flows": [f for f in client.get("ExplicitAuthFlows", ()) if f in KNOWN_FLOWS],
+        "auth_session_validity": client.get("AuthSessionValidity", 3),
+        "prevent_user_existence_errors": client.get("PreventUserExistenceErrors", "LEGACY"),
+        "refresh_token_rotation": (
+            RefreshTokenRotation(rotation.get("RetryGracePeriodSeconds", 0))
+            if rotation.get("Feature") == "ENABLED"
+            else None
+        ),
+        "read_attributes": client.get("ReadAttributes"),
+        "write_attributes": client.get("WriteAttributes"),
+        "enable_token_revocation": client.get("EnableTokenRevocation", True),
+        **{ours: validity(client, name) for name, (ours, *_) in VALIDITIES.items()},
+        "client_described": {name: each for name, each in client.items() if name not in _SECRET},
+    }
+    return {**settings, "client_id": client["ClientId"]} if "ClientId" in client else settings
+
+
+def validity(client: Shape, name: str) -> int:
+    """How long a token lives, in seconds.
+
+    "The default time unit for RefreshTokenValidity in an API request is days. You can't set
+    RefreshTokenValidity to 0. If you do, Amazon Cognito overrides the value with the default value of 30
+    days." -- AWS API reference; the others' unit is hours, their default one hour.
+    """
+    _, member, unit, default = VALIDITIES[name]
+    given = client.get(name)
+    if not given:
+        return int(timedelta(**{unit: default}).total_seconds())
+    unit = client.get("TokenValidityUnits", {}).get(member, unit)
+    return int(timedelta(**{unit: given}).total_seconds())
