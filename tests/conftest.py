@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import NoReturn
+
 import pytest
 from joserfc.jwk import RSAKey
 
@@ -10,3 +13,14 @@ from joserfc.jwk import RSAKey
 def signing_key() -> RSAKey:
     """One RSA key for all embedded pools of a run: making one takes longer than most tests."""
     return RSAKey.generate_key(2048, private=True)
+
+
+def lacking(what: str) -> NoReturn:
+    """This machine lacks what a test needs: it is skipped with the reason, or fails where none may be.
+
+    Args:
+        what: what is lacking.
+    """
+    if os.environ.get("AUTHFSM_NO_SKIPS"):
+        pytest.fail(f"this machine lacks {what}, and AUTHFSM_NO_SKIPS is set")
+    pytest.skip(f"this machine lacks {what}")

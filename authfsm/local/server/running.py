@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 
@@ -54,16 +54,34 @@ def is_loopback(sock: socket.socket) -> bool:
     return ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, which says when it is ready."""
+class Server(uvicorn.Server):
+    """uvicorn's server for a pool; it says when requests are answered.
 
-    ready: Callable[[], None]
+    Args:
+        service: what is served.
+        ready: is called then.
+    """
+
+    def __init__(self, service: Service, ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app(service, lambda: self.should_exit),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="on",
+                limit_concurrency=_CONNECTIONS,
+                timeout_keep_alive=65,
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )
+        self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
         if not self.should_exit:
-            self.ready()
+            self._ready()
 
 
 def run(service: Service, sock: socket.socket, ready: Callable[[], None]) -> None:
@@ -75,22 +93,8 @@ def run(service: Service, sock: socket.socket, ready: Callable[[], None]) -> Non
         ready: is called once requests are answered.
     """
     service.log.take_over_uvicorn()
-    server: Any = None
-    asgi = app(service, lambda: bool(server.should_exit))
-    config = uvicorn.Config(
-        asgi,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        limit_concurrency=_CONNECTIONS,
-        timeout_keep_alive=65,
-        timeout_graceful_shutdown=_GRACE,
-    )
-    server = _Server(config)
-    server.ready = ready
     with _signals_end_quietly():
-        server.run(sockets=[sock])
+        Server(service, ready).run(sockets=[sock])
     service.log.write("stopped")
 
 
