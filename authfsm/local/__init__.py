@@ -19,6 +19,7 @@ from authfsm.local.settings import (
     PoolConfiguration,
     RefreshTokenRotation,
     Triggers,
+    WebAuthnConfiguration,
 )
 from authfsm.local.users import User
 
@@ -40,5 +41,6 @@ __all__ = [
     "RefreshTokenRotation",
     "Triggers",
     "User",
+    "WebAuthnConfiguration",
     "utc_now",
 ]

@@ -134,10 +134,11 @@ def _prefer(pool: Core, user: User, request: Request) -> Reply:
 
 
 def _check_passkey_mfa(pool: Core, enabled: Iterable[State]) -> None:
-    """"The FactorConfiguration ... must be MULTI_FACTOR_WITH_USER_VERIFICATION ... Essentials tier or higher
-    ... The user must also have at least one other MFA method ... activated to prevent account lockout."
+    """May passkeys satisfy this user's MFA?
 
-    -- AWS API reference, SetUserMFAPreference
+    "the FactorConfiguration ... must be MULTI_FACTOR_WITH_USER_VERIFICATION ... the Essentials tier or higher
+    ... The user must also have at least one other MFA method ... activated to prevent account lockout"
+    -- AWS API reference, WebAuthnMfaSettingsType
     """
     webauthn = pool.configuration.webauthn
     multi = "MULTI_FACTOR_WITH_USER_VERIFICATION"

@@ -123,9 +123,7 @@ def response_class(operation: str, request: Mapping[str, Any]) -> type[r.Respons
     return None
 
 
-def _beginning(
-    flow: str, parameters: Mapping[str, str], *, with_session: bool
-) -> type[r.Response]:
+def _beginning(flow: str, parameters: Mapping[str, str], *, with_session: bool) -> type[r.Response]:
     if flow == "CUSTOM_AUTH" and parameters.get("CHALLENGE_NAME") == "SRP_A":
         return r.CustomSrpAuth
     if flow == "USER_AUTH":

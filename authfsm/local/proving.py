@@ -30,9 +30,7 @@ def password_verifier(pool: Core, answer: Answer) -> Reply:
     return onward(pool, attempt, answer.metadata)
 
 
-def password(
-    pool: Core, attempt: Attempt, given: Mapping[str, str], metadata: Metadata
-) -> Reply:
+def password(pool: Core, attempt: Attempt, given: Mapping[str, str], metadata: Metadata) -> Reply:
     """The password in clear, of a sign-in that began without it; only after it are devices told of."""
     clear = Secret(wanted(given, "PASSWORD"))
     passwords.prove(pool, attempt.client, attempt.user, attempt.typed, clear)

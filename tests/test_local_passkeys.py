@@ -1,0 +1,615 @@
+"""Passkeys, as conversations: registered with an access token, signed with at sign-in, really verified."""
+
+# A test looks at one state again and again: mypy believes that it cannot have changed.
+# mypy: disable-error-code="comparison-overlap"
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from authenticator import Authenticator
+from fido2.utils import websafe_encode
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from local_talk import EXPIRED, MISMATCH, USED, Talk, refused
+
+from authfsm import responses as r
+from authfsm.errors import RefusedUser
+from authfsm.local import Contradictions, LocalPool, ManualClock, WebAuthnConfiguration
+from authfsm.local.passkeys import MissingExtra
+from authfsm.protocol import Role
+from authfsm.replies import WebAuthn
+from authfsm.states import State
+
+PASSWORD = "Correct-Horse-1"
+PHONE = "+15555550143"
+BAD = ("NotAuthorizedException", "The passkey's answer is not valid.")
+INVALID = ("InvalidParameterException", "Credential data is not valid")
+MULTI = WebAuthnConfiguration(
+    "example.com", factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION"
+)
+
+PoolOf = Callable[..., LocalPool]
+
+
+@pytest.fixture
+def pool_of(signing_key: RSAKey) -> PoolOf:
+    """Makes a pool that takes passkeys, with a clock that stands still, and ada in it."""
+
+    def make(**settings: Any) -> LocalPool:
+        settings.setdefault("allowed_first_auth_factors", ["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"])
+        settings.setdefault("webauthn", WebAuthnConfiguration("example.com"))
+        settings.setdefault("clock", ManualClock())
+        user = settings.pop("user", {})
+        pool = LocalPool(key=signing_key, **settings)
+        pool.add_user("ada", **{"password": PASSWORD, "phone_number": PHONE, **user})
+        return pool
+
+    return make
+
+
+def token(pool: LocalPool, name: str = "ada") -> str:
+    """An access token of a user's, by password."""
+    reply = Talk(pool).password(name, PASSWORD)
+    if reply.get("ChallengeName") == "SMS_MFA":
+        reply = Talk(pool).answer(reply, name, SMS_MFA_CODE=pool.outbox.code_for(name))
+    return str(reply["AuthenticationResult"]["AccessToken"])
+
+
+def register(pool: LocalPool, key: Authenticator | None = None, **otherwise: Any) -> Authenticator:
+    """Register a passkey of ada's."""
+    key, client, access = key or Authenticator(), pool.client(), token(pool)
+    options = client.start_web_authn_registration(AccessToken=access)["CredentialCreationOptions"]
+    client.complete_web_authn_registration(
+        AccessToken=access, Credential=key.create(options, **otherwise)
+    )
+    return key
+
+
+def ask(pool: LocalPool, name: str = "ada") -> tuple[Any, dict[str, Any]]:
+    """WEB_AUTHN, and what is to be signed."""
+    asked = Talk(pool).initiate("USER_AUTH", USERNAME=name, PREFERRED_CHALLENGE="WEB_AUTHN")
+    assert asked["ChallengeName"] == "WEB_AUTHN"
+    return asked, json.loads(asked["ChallengeParameters"]["CREDENTIAL_REQUEST_OPTIONS"])
+
+
+def claims(pool: LocalPool, reply: Any) -> dict[str, Any]:
+    """What the access token of a reply says."""
+    read: dict[str, Any] = jwt.decode(
+        reply["AuthenticationResult"]["AccessToken"], pool._mint.key
+    ).claims
+    return read
+
+
+class TestRegistration:
+    """StartWebAuthnRegistration and CompleteWebAuthnRegistration."""
+
+    def test_the_options(self, pool_of: PoolOf) -> None:
+        """CredentialCreationOptions name the relying party, the user and both algorithms."""
+        pool = pool_of()
+        options = pool.client().start_web_authn_registration(AccessToken=token(pool))[
+            "CredentialCreationOptions"
+        ]
+        challenge = options.pop("challenge")
+
+        assert len(challenge) == 22
+        assert options == {
+            "rp": {"id": "example.com", "name": "example.com"},
+            "user": {
+                "id": websafe_encode(pool.user("ada").sub.encode()),
+                "name": "ada",
+                "displayName": "ada",
+            },
+            "pubKeyCredParams": [
+                {"type": "public-key", "alg": -7},
+                {"type": "public-key", "alg": -257},
+            ],
+            "timeout": 180_000,
+            "excludeCredentials": [],
+            "authenticatorSelection": {
+                "requireResidentKey": True,
+                "residentKey": "required",
+                "userVerification": "preferred",
+            },
+            "attestation": "none",
+        }
+
+    @pytest.mark.parametrize("algorithm", [-7, -257])
+    def test_it_is_listed_and_deleted(self, pool_of: PoolOf, algorithm: int) -> None:
+        """ES256 or RS256; what was registered is listed, excluded next time, and deleted once."""
+        pool = pool_of()
+        register(pool, Authenticator(algorithm=algorithm, transports=("internal", "hybrid")))
+        client, access = pool.client(), token(pool)
+        (listed,) = client.list_web_authn_credentials(AccessToken=access)["Credentials"]
+        options = client.start_web_authn_registration(AccessToken=access)
+        excluded = options["CredentialCreationOptions"]["excludeCredentials"]
+
+        assert listed["CreatedAt"].timestamp() == pytest.approx(pool.clock().timestamp())
+        assert listed["RelyingPartyId"] == "example.com"
+        assert listed["AuthenticatorAttachment"] == "platform"
+        assert listed["AuthenticatorTransports"] == ["internal", "hybrid"]
+        assert [each["id"] for each in excluded] == [listed["CredentialId"]]
+
+        gone = {"AccessToken": access, "CredentialId": listed["CredentialId"]}
+        client.delete_web_authn_credential(**gone)
+        assert client.list_web_authn_credentials(AccessToken=access)["Credentials"] == []
+        with refused("ResourceNotFoundException", "The user has no such passkey."):
+            client.delete_web_authn_credential(**gone)
+
+    def test_twenty_at_most(self, pool_of: PoolOf) -> None:
+        """The twenty-first is refused; they are listed a page at a time."""
+        pool = pool_of()
+        for _ in range(20):
+            register(pool)
+        client, access = pool.client(), token(pool)
+        with refused("LimitExceededException", "The user has 20 passkeys already."):
+            client.start_web_authn_registration(AccessToken=access)
+        page = client.list_web_authn_credentials(AccessToken=access, MaxResults=15)
+        rest = client.list_web_authn_credentials(AccessToken=access, NextToken=page["NextToken"])
+
+        assert (len(page["Credentials"]), len(rest["Credentials"])) == (15, 5)
+        assert "NextToken" not in rest
+
+    @pytest.mark.parametrize(
+        ("otherwise", "code"),
+        [
+            ({"challenge": b"another challenge"}, "WebAuthnChallengeNotFoundException"),
+            ({"origin": "https://example.org"}, "WebAuthnOriginNotAllowedException"),
+            ({"origin": "http://app.example.com"}, "WebAuthnOriginNotAllowedException"),
+            ({"rp_id": "example.org"}, "WebAuthnRelyingPartyMismatchException"),
+            ({"type": "webauthn.get"}, "InvalidParameterException"),
+        ],
+    )
+    def test_what_it_refuses(self, pool_of: PoolOf, otherwise: dict[str, Any], code: str) -> None:
+        """Another challenge, origin, relying party or ceremony is refused by its own error."""
+        pool = pool_of()
+        client, access = pool.client(), token(pool)
+        options = client.start_web_authn_registration(AccessToken=access)
+        made = Authenticator().create(options["CredentialCreationOptions"], **otherwise)
+        with pytest.raises(client.exceptions.ClientError) as caught:
+            client.complete_web_authn_registration(AccessToken=access, Credential=made)
+
+        assert caught.value.response["Error"]["Code"] == code
+        assert pool.user("ada").passkeys.registered == {}
+
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            {},
+            {"id": "x"},
+            {"response": {}},
+            {"response": {"clientDataJSON": "!", "attestationObject": "o2NmbXQ"}},
+            {"rawId": 3},
+            {"rawId": "AAAA"},
+        ],
+    )
+    def test_what_is_no_credential(self, pool_of: PoolOf, broken: dict[str, Any]) -> None:
+        """Anything else is "Credential data is not valid" (a trace has the words)."""
+        pool = pool_of()
+        client, access = pool.client(), token(pool)
+        options = client.start_web_authn_registration(AccessToken=access)
+        made = Authenticator().create(options["CredentialCreationOptions"])
+        with refused(*INVALID):
+            client.complete_web_authn_registration(
+                AccessToken=access, Credential={**made, **broken} if broken else {}
+            )
+
+    def test_an_algorithm_that_cognito_does_not_take(self, pool_of: PoolOf) -> None:
+        """EdDSA is neither ES256 nor RS256."""
+        with refused(
+            "WebAuthnCredentialNotSupportedException", "The passkey is neither ES256 nor RS256."
+        ):
+            register(pool_of(), Authenticator(algorithm=-8))
+
+    def test_user_verification_required(self, pool_of: PoolOf) -> None:
+        """With "required" an authenticator that cannot verify its user is refused."""
+        pool = pool_of(webauthn=WebAuthnConfiguration("example.com", user_verification="required"))
+        with refused(*INVALID):
+            register(pool, Authenticator(verifies=False))
+        register(pool)
+
+    def test_it_belongs_together(self, pool_of: PoolOf) -> None:
+        """One start, one end, by the same app client and user, in time; an older start is over."""
+        clock = ManualClock()
+        pool = pool_of(clock=clock)
+        other = pool.add_client()
+        pool.add_user("bob", PASSWORD)
+        client, access = pool.client(), token(pool)
+        theirs = Talk(pool, other).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+        never = ("The registration was not started, or has expired.",)
+
+        def begin() -> dict[str, Any]:
+            started = client.start_web_authn_registration(AccessToken=access)
+            options: dict[str, Any] = started["CredentialCreationOptions"]
+            return options
+
+        def end(made: dict[str, Any], by: str = access) -> None:
+            client.complete_web_authn_registration(AccessToken=by, Credential=made)
+
+        older = Authenticator().create(begin())
+        made = Authenticator().create(begin())
+        with refused("WebAuthnChallengeNotFoundException", *never):
+            end(older)
+        with refused("WebAuthnChallengeNotFoundException", *never):
+            end(made, token(pool, "bob"))
+        with refused(
+            "WebAuthnClientMismatchException",
+            "The registration was started by another app client.",
+        ):
+            end(made, theirs)
+        end(made)
+        with refused("WebAuthnChallengeNotFoundException", *never):
+            end(made)
+        late = Authenticator().create(begin())
+        clock.advance(180)
+        with refused("WebAuthnChallengeNotFoundException", *never):
+            end(late)
+
+    @pytest.mark.parametrize(
+        ("settings", "code"),
+        [
+            ({"allowed_first_auth_factors": ["PASSWORD"]}, "WebAuthnNotEnabledException"),
+            ({"tier": "LITE"}, "WebAuthnNotEnabledException"),
+            ({"webauthn": None}, "WebAuthnConfigurationMissingException"),
+        ],
+    )
+    def test_pools_without(self, pool_of: PoolOf, settings: dict[str, Any], code: str) -> None:
+        """A pool that takes no passkeys, or has no relying party, says so."""
+        pool = pool_of(**settings)
+        client = pool.client()
+        with pytest.raises(client.exceptions.ClientError) as caught:
+            client.start_web_authn_registration(AccessToken=token(pool))
+
+        assert caught.value.response["Error"]["Code"] == code
+
+    def test_without_fido2(self, pool_of: PoolOf, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where the extra is not installed, the error says what to install."""
+        pool = pool_of()
+        access = token(pool)
+        monkeypatch.setitem(sys.modules, "fido2.server", None)
+        with pytest.raises(MissingExtra, match=r"pip install 'authfsm\[passkeys\]'"):
+            pool.answer("StartWebAuthnRegistration", {"AccessToken": access})
+
+
+class TestSigningIn:
+    """WEB_AUTHN."""
+
+    def test_the_options(self, pool_of: PoolOf) -> None:
+        """CREDENTIAL_REQUEST_OPTIONS is JSON in a string, with the user's passkeys of this relying party."""
+        pool = pool_of()
+        key = register(pool)
+        asked, options = ask(pool)
+
+        assert len(options.pop("challenge")) == 22
+        assert options == {
+            "timeout": 180_000,
+            "rpId": "example.com",
+            "allowCredentials": [
+                {"type": "public-key", "id": next(iter(key.keys)), "transports": ["internal"]}
+            ],
+            "userVerification": "preferred",
+        }
+        assert asked["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD", "WEB_AUTHN"]
+
+    @pytest.mark.parametrize("chosen", [False, True])
+    @pytest.mark.parametrize("verifies", [False, True])
+    def test_the_driver(self, pool_of: PoolOf, chosen: bool, verifies: bool) -> None:  # noqa: FBT001 - a test's case
+        """Preferred or chosen, our driver reads the options and brings the passkey's answer: tokens."""
+        pool = pool_of()
+        key = register(pool, Authenticator(verifies=verifies))
+        flow = pool.cognito().start()
+        flow.answer(r.UserAuth("ada", None if chosen else "WEB_AUTHN"))
+        if chosen:
+            flow.answer(r.Select("WEB_AUTHN"))
+        assert isinstance(flow.challenge, WebAuthn)
+        assert (flow.state, flow.signin.role) == (State.WEB_AUTHN, Role.FIRST_FACTOR)
+        signed = key.get(dict(flow.challenge.request_options))
+
+        assert flow.answer(r.Credential(json.dumps(signed))) is State.AUTHENTICATED
+
+    @pytest.mark.parametrize(
+        ("key", "method"),
+        [
+            (Authenticator(), "swk"),
+            (Authenticator(attachment="cross-platform", transports=("usb",)), "hwk"),
+            (Authenticator(attachment=None), "swk"),
+            (Authenticator(attachment=None, transports=("nfc",)), "hwk"),
+        ],
+    )
+    def test_the_claims(self, pool_of: PoolOf, key: Authenticator, method: str) -> None:
+        """A platform's passkey is swk, a roaming one hwk; either reaches level 3 by itself."""
+        pool = pool_of()
+        register(pool, key)
+        asked, options = ask(pool)
+        said = claims(
+            pool, Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+        )
+
+        assert (said["amr"], said["acr"]) == ([method], "urn:cognito:loa:3")
+
+    @pytest.mark.parametrize(
+        "otherwise",
+        [
+            {"challenge": b"another challenge"},
+            {"origin": "https://example.org"},
+            {"rp_id": "example.org"},
+            {"type": "webauthn.create"},
+            {"user_handle": b"somebody else"},
+        ],
+    )
+    def test_what_it_refuses(self, pool_of: PoolOf, otherwise: dict[str, Any]) -> None:
+        """Another challenge, origin, relying party, ceremony or user: no, without a reason; and it is over."""
+        pool = pool_of()
+        key = register(pool)
+        asked, options = ask(pool)
+        talk = Talk(pool)
+        with refused(*BAD):
+            talk.answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options, **otherwise)))
+        with refused(*USED):
+            talk.answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+
+    @pytest.mark.parametrize(
+        "credential",
+        ["{}", "[]", "null", "x", "[" * 50_000, "9" * 70_000, '{"rawId":"AAAA","response":{}}'],
+    )
+    def test_what_is_no_assertion(self, pool_of: PoolOf, credential: str) -> None:
+        """Whatever is not an AuthenticationResponseJSON is refused the same way."""
+        pool = pool_of()
+        register(pool)
+        asked, _ = ask(pool)
+        with refused(*BAD):
+            Talk(pool).answer(asked, "ada", CREDENTIAL=credential)
+
+    def test_signatures(self, pool_of: PoolOf) -> None:
+        """A changed signature is no signature; nor is another user's passkey this user's."""
+        pool = pool_of()
+        key, stranger = register(pool), Authenticator()
+        pool.add_user("bob", PASSWORD)
+        client, access = pool.client(), token(pool, "bob")
+        options = client.start_web_authn_registration(AccessToken=access)
+        made = stranger.create(options["CredentialCreationOptions"])
+        client.complete_web_authn_registration(AccessToken=access, Credential=made)
+        asked, options = ask(pool)
+        signed = key.get(options)
+        signed["response"]["signature"] = websafe_encode(b"0" * 70)
+        with refused(*BAD):
+            Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(signed))
+        asked, options = ask(pool)
+        theirs = [{"type": "public-key", "id": name} for name in stranger.keys]
+        signed = stranger.get({**options, "allowCredentials": theirs})
+        with refused(*BAD):
+            Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(signed))
+
+    def test_a_copy_is_noticed(self, pool_of: PoolOf) -> None:
+        """A counter that does not move on is a copy's; one that never moves is an authenticator's without."""
+        pool = pool_of()
+        key = register(pool)
+        talk = Talk(pool)
+        for _ in range(2):
+            asked, options = ask(pool)
+            assert claims(pool, talk.answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options))))
+        key.count = 0
+        asked, options = ask(pool)
+        with refused(*BAD):
+            talk.answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+
+        pool = pool_of()
+        key, talk = register(pool, Authenticator(counts=False)), Talk(pool)
+        for _ in range(2):
+            asked, options = ask(pool)
+            assert claims(pool, talk.answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options))))
+
+    def test_user_verification_required(self, pool_of: PoolOf) -> None:
+        """With "required" an answer without it is refused."""
+        required = WebAuthnConfiguration("example.com", user_verification="required")
+        pool = pool_of(webauthn=required)
+        key = register(pool)
+        asked, options = ask(pool)
+        assert options["userVerification"] == "required"
+        key.verifies = False
+        with refused(*BAD):
+            Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+
+    def test_in_time(self, pool_of: PoolOf) -> None:
+        """The challenge lives as long as its session."""
+        clock = ManualClock()
+        pool = pool_of(clock=clock)
+        key = register(pool)
+        asked, options = ask(pool)
+        clock.advance(180)
+        with refused(*EXPIRED):
+            Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+
+    def test_leaving_it(self, pool_of: PoolOf) -> None:
+        """A person who cancels the prompt chooses another first factor on the same session, or this one again."""
+        pool = pool_of(user={"email": "ada@example.com"})
+        key = register(pool)
+        choices: list[tuple[r.Response, State]] = [
+            (r.Select("EMAIL_OTP"), State.EMAIL_OTP),
+            (r.Select("PASSWORD"), State.PASSWORD),
+            (r.Select("WEB_AUTHN"), State.WEB_AUTHN),
+            (r.Password(PASSWORD), State.AUTHENTICATED),
+            (r.Password(PASSWORD, direct=True), State.AUTHENTICATED),
+        ]
+        for response, dest in choices:
+            flow = pool.cognito().sign_in("ada", flow="USER_AUTH", preferred_challenge="WEB_AUTHN")
+            assert flow.answer(response) is dest
+            if isinstance(flow.challenge, WebAuthn):
+                signed = key.get(dict(flow.challenge.request_options))
+                assert flow.answer(r.Credential(json.dumps(signed))) is State.AUTHENTICATED
+
+    def test_in_one_step(self, pool_of: PoolOf) -> None:
+        """ANSWER=WEB_AUTHN with CREDENTIAL needs something to sign: SELECT_CHALLENGE has it by a setting."""
+        ways = Contradictions(select_challenge_has_request_options=True)
+        pool = pool_of(contradictions=ways)
+        key = register(pool)
+        flow = pool.cognito().start()
+        flow.answer(r.UserAuth("ada"))
+        assert flow.state is State.SELECT_CHALLENGE
+        assert flow.challenge is not None
+        shown = flow.challenge.parameters["CREDENTIAL_REQUEST_OPTIONS"]
+        assert flow.answer(r.Credential(json.dumps(key.get(shown)))) is State.AUTHENTICATED
+
+        pool = pool_of()
+        key = register(pool)
+        talk = Talk(pool)
+        other, options = ask(pool)
+        asked = talk.initiate("USER_AUTH", USERNAME="ada")
+        signed = json.dumps(key.get(options))
+        with refused(*BAD):
+            talk.answer(asked, "ada", ANSWER="WEB_AUTHN", CREDENTIAL=signed)
+        # From the challenge that asked for it, it is an answer by another name.
+        reply = talk.respond(
+            "SELECT_CHALLENGE",
+            other["Session"],
+            USERNAME="ada",
+            ANSWER="WEB_AUTHN",
+            CREDENTIAL=signed,
+        )
+        assert "AuthenticationResult" in reply
+
+    def test_its_name_answers_nothing_else(self, pool_of: PoolOf) -> None:
+        """WEB_AUTHN is not answered by a code, nor a code by WEB_AUTHN."""
+        pool = pool_of(user={"email": "ada@example.com"})
+        register(pool)
+        asked, _ = ask(pool)
+        with refused(*MISMATCH):
+            Talk(pool).respond("EMAIL_OTP", asked["Session"], USERNAME="ada", EMAIL_OTP_CODE="1")
+
+    def test_another_relying_party(self, pool_of: PoolOf) -> None:
+        """Passkeys of another relying party are offered no more: users register again (documented)."""
+        pool = pool_of()
+        register(pool)
+        for passkey in pool.user("ada").passkeys.registered.values():
+            passkey.relying_party_id = "example.org"
+        reply = Talk(pool).initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="WEB_AUTHN")
+
+        assert reply["ChallengeName"] == "SELECT_CHALLENGE"
+
+    def test_unknown_users(self, pool_of: PoolOf) -> None:
+        """Whoever is not there has a passkey or has none, the same at every asking; no answer is good."""
+        pool = pool_of()
+        key = register(pool)
+        talk = Talk(pool)
+        names = [f"eve-{number}" for number in range(16)]
+        wish = {"PREFERRED_CHALLENGE": "WEB_AUTHN"}
+        first = [talk.initiate("USER_AUTH", USERNAME=name, **wish) for name in names]
+        again = [talk.initiate("USER_AUTH", USERNAME=name, **wish) for name in names]
+        assert [a["ChallengeName"] for a in first] == [b["ChallengeName"] for b in again]
+        assert {a["ChallengeName"] for a in first} == {"WEB_AUTHN", "SELECT_CHALLENGE"}
+
+        number = next(n for n, a in enumerate(first) if a["ChallengeName"] == "WEB_AUTHN")
+        one, two = (ask(pool, names[number])[1] for _ in range(2))
+        assert one["allowCredentials"] == two["allowCredentials"]
+        assert one["challenge"] != two["challenge"]
+        mine = [{"type": "public-key", "id": name} for name in key.keys]
+        signed = key.get({**one, "allowCredentials": mine})
+        with refused(*BAD):
+            talk.answer(first[number], names[number], CREDENTIAL=json.dumps(signed))
+
+    def test_the_driver_says_whose_fault(self, pool_of: PoolOf) -> None:
+        """A bad answer is the person's to begin again from."""
+        pool = pool_of()
+        register(pool)
+        flow = pool.cognito().sign_in("ada", flow="USER_AUTH", preferred_challenge="WEB_AUTHN")
+        with pytest.raises(RefusedUser):
+            flow.answer(r.Credential("{}"))
+
+        assert flow.state is State.FAILED
+
+
+class TestWithMfa:
+    """A passkey with user verification satisfies MFA under three conditions, and under no fewer."""
+
+    def ready(self, pool: LocalPool, *, enabled: bool = True) -> Authenticator:
+        """A passkey is registered, and switched on as MFA."""
+        key = register(pool)
+        pool.client().set_user_mfa_preference(
+            AccessToken=token(pool),
+            SMSMfaSettings={"Enabled": True},
+            WebAuthnMfaSettings={"Enabled": enabled},
+        )
+        return key
+
+    @pytest.mark.parametrize("mfa", ["ON", "OPTIONAL"])
+    def test_it_is_a_way_in(self, pool_of: PoolOf, mfa: str) -> None:
+        """Pool, user and another method: then WEB_AUTHN is offered, demands verification, brings tokens."""
+        pool = pool_of(mfa=mfa, webauthn=MULTI)
+        key = self.ready(pool)
+        asked, options = ask(pool)
+        assert asked["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD", "WEB_AUTHN"]
+        assert options["userVerification"] == "required"
+        signed = json.dumps(key.get(options))
+        assert claims(pool, Talk(pool).answer(asked, "ada", CREDENTIAL=signed))["amr"] == ["swk"]
+
+        key.verifies = False
+        asked, options = ask(pool)
+        with refused(*BAD):
+            Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+
+    @pytest.mark.parametrize("mfa", ["ON", "OPTIONAL"])
+    @pytest.mark.parametrize("lacking", ["the user's wish", "another method", "the other page"])
+    def test_one_condition_short(self, pool_of: PoolOf, mfa: str, lacking: str) -> None:
+        """Without the user's setting or another method, or by the guide's older table, it is not offered."""
+        ways = Contradictions(passkeys_with_mfa_required=lacking != "the other page")
+        pool = pool_of(mfa=mfa, webauthn=MULTI, contradictions=ways)
+        self.ready(pool, enabled=lacking != "the user's wish")
+        if lacking == "another method":
+            pool.client().set_user_mfa_preference(
+                AccessToken=token(pool), SMSMfaSettings={"Enabled": False}
+            )
+        offered = Talk(pool).initiate("USER_AUTH", USERNAME="ada")["AvailableChallenges"]
+
+        # Without any method that is switched on, optional MFA is none, and the passkey a first factor.
+        assert ("WEB_AUTHN" in offered) == (lacking == "another method" and mfa == "OPTIONAL")
+
+    def test_the_pool_must_be_set_so(self, pool_of: PoolOf) -> None:
+        """SINGLE_FACTOR, LITE, or no other method: the preference is refused, and nothing changes."""
+        for settings, message in (
+            ({}, "Passkeys can satisfy MFA only where the user pool is set so."),
+            (
+                {"webauthn": MULTI, "tier": "LITE"},
+                "Passkeys can satisfy MFA only where the user pool is set so.",
+            ),
+            ({"webauthn": MULTI}, "Passkeys can satisfy MFA only beside another MFA method."),
+        ):
+            pool = pool_of(mfa="OPTIONAL", **settings)
+            with refused("InvalidParameterException", message):
+                pool.client().set_user_mfa_preference(
+                    AccessToken=token(pool), WebAuthnMfaSettings={"Enabled": True}
+                )
+            assert pool.user("ada").passkeys.as_mfa is False
+
+    def test_administrators(self, pool_of: PoolOf) -> None:
+        """AdminSetUserMFAPreference switches it on and off; other preferences leave it as it is."""
+        pool = pool_of(mfa="OPTIONAL", webauthn=MULTI, user={"mfa": ["SMS_MFA"]})
+        client, whom = pool.client(), {"UserPoolId": pool.pool_id, "Username": "ada"}
+        client.admin_set_user_mfa_preference(**whom, WebAuthnMfaSettings={"Enabled": True})
+        client.admin_set_user_mfa_preference(**whom, SMSMfaSettings={"PreferredMfa": True})
+        assert pool.user("ada").passkeys.as_mfa is True
+        client.admin_set_user_mfa_preference(**whom, WebAuthnMfaSettings={"Enabled": False})
+
+        assert pool.user("ada").passkeys.as_mfa is False
+
+
+def test_nothing_is_shown(pool_of: PoolOf, caplog: pytest.LogCaptureFixture) -> None:
+    """No challenge and no key in a repr or a log of the pool's."""
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("botocore").setLevel(logging.INFO)  # its debug log shows requests
+    pool = pool_of()
+    key = register(pool)
+    asked, options = ask(pool)
+    user = pool.user("ada")
+    leg = pool._core.sessions.of(asked["Session"])
+    Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+    passkey = next(iter(user.passkeys.registered.values()))
+    shown = "".join([repr(user), repr(user.passkeys), repr(leg), repr(leg.matter), caplog.text])
+
+    assert options["challenge"] not in shown
+    assert repr(leg.matter.challenge) not in shown
+    assert repr(passkey.public_key) not in shown
