@@ -1,0 +1,443 @@
+"""The embedded pool takes and gives the shapes in which Cognito describes a pool."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from joserfc.jwk import RSAKey
+from local_talk import Talk, refused
+
+from authfsm.local import (
+    Contradictions,
+    DeviceConfiguration,
+    LocalPool,
+    PasswordPolicy,
+    RefreshTokenRotation,
+    Triggers,
+)
+from authfsm.local.schema import SchemaAttribute
+from authfsm.local.settings import WebAuthnConfiguration
+
+PASSWORD = "Correct-h0rse"
+MADE = datetime(2026, 3, 1, 9, 30, tzinfo=timezone.utc)
+
+USER_POOL: dict[str, Any] = {
+    "Id": "eu-central-1_AbCdEfGhI",
+    "Name": "customers",
+    "Arn": "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_AbCdEfGhI",
+    "Policies": {
+        "PasswordPolicy": {
+            "MinimumLength": 12,
+            "RequireUppercase": True,
+            "RequireLowercase": True,
+            "RequireNumbers": True,
+            "RequireSymbols": False,
+            "PasswordHistorySize": 3,
+            "TemporaryPasswordValidityDays": 2,
+        },
+        "SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"]},
+    },
+    "DeletionProtection": "ACTIVE",
+    "LambdaConfig": {
+        "PreSignUp": "arn:aws:lambda:eu-central-1:123456789012:function:pre",
+        "PreTokenGenerationConfig": {
+            "LambdaVersion": "V2_0",
+            "LambdaArn": "arn:aws:lambda:eu-central-1:123456789012:function:tokens",
+        },
+        "CustomMessage": "arn:aws:lambda:eu-central-1:123456789012:function:message",
+    },
+    "LastModifiedDate": MADE,
+    "CreationDate": MADE,
+    "SchemaAttributes": [
+        {
+            "Name": "email",
+            "AttributeDataType": "String",
+            "DeveloperOnlyAttribute": False,
+            "Mutable": False,
+            "Required": True,
+            "StringAttributeConstraints": {"MinLength": "0", "MaxLength": "2048"},
+        },
+        {
+            "Name": "custom:seats",
+            "AttributeDataType": "Number",
+            "DeveloperOnlyAttribute": False,
+            "Mutable": True,
+            "Required": False,
+            "NumberAttributeConstraints": {"MinValue": "1", "MaxValue": "9"},
+        },
+    ],
+    "AutoVerifiedAttributes": ["email"],
+    "AliasAttributes": ["email", "preferred_username"],
+    "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE"},
+    "UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": ["email"]},
+    "MfaConfiguration": "OPTIONAL",
+    "DeviceConfiguration": {
+        "ChallengeRequiredOnNewDevice": True,
+        "DeviceOnlyRememberedOnUserPrompt": False,
+    },
+    "EstimatedNumberOfUsers": 0,
+    "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"},
+    "UserPoolTags": {"team": "engines"},
+    "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": True, "UnusedAccountValidityDays": 2},
+    "UserPoolAddOns": {"AdvancedSecurityMode": "AUDIT"},
+    "UsernameConfiguration": {"CaseSensitive": False},
+    "AccountRecoverySetting": {
+        "RecoveryMechanisms": [
+            {"Priority": 2, "Name": "verified_phone_number"},
+            {"Priority": 1, "Name": "verified_email"},
+        ]
+    },
+    "UserPoolTier": "ESSENTIALS",
+}
+
+USER_POOL_CLIENT: dict[str, Any] = {
+    "UserPoolId": "eu-central-1_AbCdEfGhI",
+    "ClientName": "web",
+    "ClientId": "1example23456789",
+    "ClientSecret": "s3cret-of-the-client",
+    "LastModifiedDate": MADE,
+    "CreationDate": MADE,
+    "RefreshTokenValidity": 90,
+    "AccessTokenValidity": 30,
+    "IdTokenValidity": 2,
+    "TokenValidityUnits": {"AccessToken": "minutes", "IdToken": "hours", "RefreshToken": "days"},
+    "ReadAttributes": ["email", "custom:seats"],
+    "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"],
+    "SupportedIdentityProviders": ["COGNITO", "Google"],
+    "CallbackURLs": ["https://example.com/callback"],
+    "PreventUserExistenceErrors": "ENABLED",
+    "EnableTokenRevocation": True,
+    "EnablePropagateAdditionalUserContextData": False,
+    "AuthSessionValidity": 5,
+    "RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": 10},
+}
+
+MFA_CONFIG: dict[str, Any] = {
+    "SoftwareTokenMfaConfiguration": {"Enabled": True},
+    "EmailMfaConfiguration": {"Subject": "Your code"},
+    "MfaConfiguration": "OPTIONAL",
+    "WebAuthnConfiguration": {"RelyingPartyId": "example.com", "UserVerification": "required"},
+    "ResponseMetadata": {"HTTPStatusCode": 200},
+}
+
+
+def described(pool: LocalPool) -> tuple[Any, Any, Any]:
+    """What the three operations say, through boto3."""
+    client, ids = pool.client(), {"UserPoolId": pool.pool_id}
+    return (
+        client.describe_user_pool(**ids),
+        client.describe_user_pool_client(**ids, ClientId=pool.client_id),
+        client.get_user_pool_mfa_config(**ids),
+    )
+
+
+class TestLike:
+    """A pool made from the descriptions of another."""
+
+    @pytest.fixture
+    def pool(self, signing_key: RSAKey) -> LocalPool:
+        """A pool like the one described above."""
+        return LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, key=signing_key)
+
+    def test_what_the_pool_is(self, pool: LocalPool) -> None:
+        """Every member that has a setting here becomes that setting."""
+        settings = pool.configuration
+
+        assert (settings.pool_id, settings.region, settings.name, settings.mfa) == (
+            "eu-central-1_AbCdEfGhI",
+            "eu-central-1",
+            "customers",
+            "OPTIONAL",
+        )
+        assert settings.password_policy == PasswordPolicy(
+            minimum_length=12,
+            require_symbols=False,
+            temporary_password_validity_days=2,
+            password_history_size=3,
+        )
+        assert settings.mfa_methods == ("SOFTWARE_TOKEN_MFA", "EMAIL_OTP")
+        assert settings.device == DeviceConfiguration(challenge_required_on_new_device=True)
+        assert settings.aliases == ("email", "preferred_username")
+        assert settings.account_recovery == ("verified_email", "verified_phone_number")
+        assert settings.allowed_first_auth_factors == ("PASSWORD", "WEB_AUTHN")
+        assert settings.webauthn == WebAuthnConfiguration("example.com", "required")
+        assert settings.verified_before_update == ("email",)
+        assert settings.attributes.required == ("email",)
+        assert settings.attributes.find("custom:seats") == SchemaAttribute(
+            "custom:seats", "Number", least=1, greatest=9
+        )
+        assert settings.allow_admin_create_user_only
+        assert not settings.case_sensitive
+
+    def test_what_the_app_client_is(self, pool: LocalPool) -> None:
+        """The app client too; token lives come in seconds, whatever their units were."""
+        app = pool.app_client
+
+        assert (app.client_id, app.client_name) == ("1example23456789", "web")
+        assert app.client_secret is not None
+        assert app.client_secret.reveal() == "s3cret-of-the-client"
+        assert (app.access_token_validity, app.id_token_validity, app.refresh_token_validity) == (
+            30 * 60,
+            2 * 3600,
+            90 * 86400,
+        )
+        assert app.explicit_auth_flows == {"ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"}
+        assert app.refresh_token_rotation == RefreshTokenRotation(10)
+        assert app.read_attributes == {"email", "custom:seats"}
+        assert (app.write_attributes, app.auth_session_validity) == (None, 5)
+
+    def test_it_describes_itself_so(self, pool: LocalPool) -> None:
+        """What it was described as, it says of itself: members it knows nothing about included."""
+        user_pool, client, mfa = described(pool)
+
+        said = user_pool["UserPool"]
+        same = set(USER_POOL) - {"SchemaAttributes", "AccountRecoverySetting"}
+        assert {name: said[name] for name in same} == {name: USER_POOL[name] for name in same}
+        assert {each["Name"]: each for each in said["SchemaAttributes"]}["custom:seats"] == (
+            USER_POOL["SchemaAttributes"][1]
+        )
+        assert client["UserPoolClient"] == {
+            **USER_POOL_CLIENT,
+            "ExplicitAuthFlows": sorted(USER_POOL_CLIENT["ExplicitAuthFlows"]),
+            "ReadAttributes": sorted(USER_POOL_CLIENT["ReadAttributes"]),
+        }
+        assert mfa["EmailMfaConfiguration"] == MFA_CONFIG["EmailMfaConfiguration"]
+        assert mfa["WebAuthnConfiguration"] == {
+            **MFA_CONFIG["WebAuthnConfiguration"],
+            "FactorConfiguration": "SINGLE_FACTOR",
+        }
+
+    def test_what_it_cannot_be_it_says(self, pool: LocalPool) -> None:
+        """Each with its reason; nothing is dropped in silence."""
+        assert [said.partition(":")[0] for said in pool.not_honoured] == [
+            "EmailConfiguration",
+            "VerificationMessageTemplate",
+            "LambdaConfig.CustomMessage",
+            "LambdaConfig.PreSignUp",
+            "LambdaConfig.PreTokenGenerationConfig",
+            "UserPoolAddOns",
+            "CallbackURLs",
+            "SupportedIdentityProviders",
+        ]
+
+    def test_what_nobody_knows_yet(self, signing_key: RSAKey) -> None:
+        """A member of tomorrow is kept, given back by the pool's settings, and said."""
+        pool = LocalPool.like({"TomorrowsSetting": {"On": True}}, {}, {}, key=signing_key)
+
+        assert pool.not_honoured == ("TomorrowsSetting: not known here",)
+        assert pool.answer("DescribeUserPool", {"UserPoolId": pool.pool_id})["UserPool"][
+            "TomorrowsSetting"
+        ] == {"On": True}
+
+    def test_triggers_stand_for_lambda_functions(self, signing_key: RSAKey) -> None:
+        """A function that is given is honoured, and gets the event in the version described."""
+        pool = LocalPool.like(
+            USER_POOL,
+            {"ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"]},
+            MFA_CONFIG,
+            key=signing_key,
+            triggers=Triggers(pre_token_generation=lambda event: versions.append(event["version"])),
+        )
+        versions: list[str] = []
+        pool.add_user("ada", PASSWORD)
+        Talk(pool).password("ada", PASSWORD)
+
+        assert versions == ["2"]
+        assert not any("PreTokenGeneration" in said for said in pool.not_honoured)
+
+    def test_flows_of_tomorrow(self, signing_key: RSAKey) -> None:
+        """An ExplicitAuthFlows value that is not served is said, and given back."""
+        flows = ["ALLOW_TOKEN_EXCHANGE_DELEGATION", "ALLOW_USER_SRP_AUTH"]
+        pool = LocalPool.like(USER_POOL, {"ExplicitAuthFlows": flows}, MFA_CONFIG, key=signing_key)
+
+        assert pool.app_client.explicit_auth_flows == {"ALLOW_USER_SRP_AUTH"}
+        assert any("ALLOW_TOKEN_EXCHANGE_DELEGATION" in said for said in pool.not_honoured)
+        assert described(pool)[1]["UserPoolClient"]["ExplicitAuthFlows"] == flows
+
+    def test_bare_defaults_are_the_apis(self, signing_key: RSAKey) -> None:
+        """What a description leaves out is what the API says it is then."""
+        pool = LocalPool.like({}, {}, {}, key=signing_key)
+
+        assert pool.configuration.mfa == "OFF"
+        assert pool.configuration.mfa_methods == ()
+        assert pool.configuration.auto_verified_attributes == ()
+        assert pool.configuration.case_sensitive
+        assert pool.app_client.prevent_user_existence_errors == "LEGACY"
+        assert len(pool.app_client.explicit_auth_flows) == 3
+        assert pool.not_honoured == ()
+
+    def test_without_the_mfa_configuration(self, signing_key: RSAKey) -> None:
+        """Which second factors are enabled is then not known: all are taken, and that is said."""
+        pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, key=signing_key)
+
+        assert len(pool.configuration.mfa_methods) == 3
+        assert any("GetUserPoolMfaConfig" in said for said in pool.not_honoured)
+
+    def test_a_description_that_contradicts_itself(self) -> None:
+        """Older and newer flows do not mix; it is refused, in words."""
+        mixed = {"ExplicitAuthFlows": ["USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"]}
+        with pytest.raises(ValueError, match="cannot stand with ALLOW_"):
+            LocalPool.like({}, mixed, {})
+
+    def test_what_is_said_beside_it_wins(self, signing_key: RSAKey) -> None:
+        """Anything may be said otherwise: that is what a test is for."""
+        pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, key=signing_key, mfa="ON")
+
+        assert pool.configuration.mfa == "ON"
+
+
+POOLS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "with everything": {
+        "mfa": "ON",
+        "mfa_methods": ["SMS_MFA", "EMAIL_OTP"],
+        "client_secret": True,
+        "device": DeviceConfiguration(device_only_remembered_on_user_prompt=True),
+        "explicit_auth_flows": [],
+        "auth_session_validity": 15,
+        "prevent_user_existence_errors": "LEGACY",
+        "aliases": ["email", "phone_number"],
+        "case_sensitive": False,
+        "required_attributes": ["name", "email"],
+        "account_recovery": ["verified_phone_number", "verified_email"],
+        "password_policy": PasswordPolicy(minimum_length=20, password_history_size=24),
+        "refresh_token_rotation": RefreshTokenRotation(60),
+        "allowed_first_auth_factors": ["PASSWORD", "WEB_AUTHN"],
+        "webauthn": WebAuthnConfiguration(
+            "example.com", factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION"
+        ),
+        "tier": "PLUS",
+        "acr_values": ["one", "two", "three", "four"],
+        "name": "everything",
+        "schema": [
+            SchemaAttribute("custom:team", shortest=1, longest=8, mutable=False),
+            SchemaAttribute("custom:seats", "Number", least=0, greatest=99),
+        ],
+        "auto_verified_attributes": ["email", "phone_number"],
+        "verified_before_update": ["email"],
+        "allow_admin_create_user_only": True,
+        "access_token_validity": 301,
+        "id_token_validity": 90 * 60,
+        "refresh_token_validity": 86400 * 7,
+        "read_attributes": ["email"],
+        "write_attributes": ["email", "name"],
+        "enable_token_revocation": False,
+    },
+    "with e-mail addresses for names": {"username_attributes": ["email"]},
+    "with older flows": {"explicit_auth_flows": ["ADMIN_NO_SRP_AUTH", "USER_PASSWORD_AUTH"]},
+    "of administrators": {"account_recovery": ["admin_only"]},
+    "with passwordless factors": {
+        "allowed_first_auth_factors": ["EMAIL_OTP", "SMS_OTP", "PASSWORD"]
+    },
+}
+
+
+@pytest.mark.parametrize("settings", POOLS.values(), ids=POOLS)
+class TestThereAndBack:
+    """Whatever a pool is set to be, its description makes the same pool."""
+
+    def test_equal_settings(self, settings: dict[str, Any], signing_key: RSAKey) -> None:
+        """The settings are equal, and so is the description of the second pool."""
+        first = LocalPool(key=signing_key, **settings)
+        second = LocalPool.like(*described(first), key=signing_key)
+
+        assert second.configuration == first.configuration
+        assert second.app_client == first.app_client
+        once, twice = described(first), described(second)
+        for one, two in zip(once, twice, strict=True):
+            assert {**one, "ResponseMetadata": None} == {**two, "ResponseMetadata": None}
+
+
+class TestAppClients:
+    """App clients by the API."""
+
+    @pytest.fixture
+    def pool(self, signing_key: RSAKey) -> LocalPool:
+        """A pool with one user."""
+        pool = LocalPool(key=signing_key)
+        pool.add_user("ada", PASSWORD)
+        return pool
+
+    def test_one_more(self, pool: LocalPool) -> None:
+        """CreateUserPoolClient: the user signs in by it; its secret is wanted."""
+        made = pool.client().create_user_pool_client(
+            UserPoolId=pool.pool_id,
+            ClientName="second",
+            GenerateSecret=True,
+            ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"],
+            AccessTokenValidity=10,
+            TokenValidityUnits={"AccessToken": "minutes"},
+        )["UserPoolClient"]
+        asked = {
+            "AuthFlow": "USER_PASSWORD_AUTH",
+            "ClientId": made["ClientId"],
+            "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD},
+        }
+
+        with refused(
+            "NotAuthorizedException",
+            f"Client {made['ClientId']} is configured with secret but SECRET_HASH was not received",
+        ):
+            pool.client().initiate_auth(**asked)
+        assert made["AccessTokenValidity"] == 10
+        assert len(made["ClientSecret"]) > 40
+
+    def test_changed(self, pool: LocalPool) -> None:
+        """UpdateUserPoolClient: what is left out becomes the default again."""
+        client = pool.client()
+        client.update_user_pool_client(
+            UserPoolId=pool.pool_id,
+            ClientId=pool.client_id,
+            ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH"],
+        )
+        with refused(
+            "InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled for this client"
+        ):
+            Talk(pool).password("ada", PASSWORD)
+
+        assert pool.app_client.prevent_user_existence_errors == "LEGACY"
+        assert "AuthenticationResult" in Talk(pool).srp("ada", PASSWORD)
+
+    def test_taken_away(self, pool: LocalPool) -> None:
+        """DeleteUserPoolClient: nobody signs in by it any more."""
+        other = pool.add_client()
+        pool.client().delete_user_pool_client(UserPoolId=pool.pool_id, ClientId=other.client_id)
+
+        with refused(
+            "ResourceNotFoundException", f"User pool client {other.client_id} does not exist."
+        ):
+            Talk(pool, other).password("ada", PASSWORD)
+
+    def test_all_of_them(self, pool: LocalPool) -> None:
+        """ListUserPoolClients: a page at a time."""
+        pool.add_client(client_name="second")
+        pages = pool.client().get_paginator("list_user_pool_clients")
+        found = pages.paginate(UserPoolId=pool.pool_id, MaxResults=1)
+
+        assert [[each["ClientName"] for each in page["UserPoolClients"]] for page in found] == [
+            ["local"],
+            ["second"],
+        ]
+
+    def test_flows_that_do_not_mix(self, pool: LocalPool) -> None:
+        """The older values of ExplicitAuthFlows beside newer ones are refused."""
+        with refused(
+            "InvalidParameterException",
+            "the older values of ExplicitAuthFlows cannot stand with ALLOW_*",
+        ):
+            pool.client().create_user_pool_client(
+                UserPoolId=pool.pool_id,
+                ClientName="second",
+                ExplicitAuthFlows=["USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"],
+            )
+
+
+def test_contradictions_are_no_description(signing_key: RSAKey) -> None:
+    """Which of two documents is followed is said beside the descriptions, for they do not say it."""
+    ways = Contradictions(mfas_parameter="MFAS_CAN_SELECT")
+    pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, contradictions=ways)
+
+    assert pool.configuration.contradictions is ways
+    assert LocalPool(key=signing_key).configuration.contradictions == Contradictions()
