@@ -123,7 +123,7 @@ def test_each_reason_has_its_own_arrows() -> None:
     left = left_out(DRAFTS["whole"])
     again = {(arrow.source.state, arrow.response) for arrow in left[Reason.AGAIN]}
 
-    assert set(Reason) - {Reason.ELSEWHERE} == set(left)
+    assert set(Reason) - {Reason.ELSEWHERE, Reason.BEYOND, Reason.SETTINGS} == set(left)
     assert {(s, r) for s in (State.EMAIL_OTP, State.SMS_OTP) for r in CHOICE} <= again
     assert {State.FAILED} == {arrow.dest.state for arrow in left[Reason.FAILURE]}
 

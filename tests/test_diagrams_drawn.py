@@ -131,8 +131,8 @@ def test_a_file_is_what_its_suffix_says(suffix: str, tmp_path: Path) -> None:
 
 def test_another_suffix_is_an_error(tmp_path: Path) -> None:
     """A suffix that nobody draws is named, and nothing is written."""
-    with pytest.raises(UnknownSuffix, match=r"not as '\.pdf'"):
-        diagram().save(tmp_path / "protocol.pdf")
+    with pytest.raises(UnknownSuffix, match=r"not as '\.gif'"):
+        diagram().save(tmp_path / "protocol.gif")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -149,10 +149,10 @@ def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_notebook_shows_it() -> None:
-    """Jupyter gets SVG and text, without IPython being imported here."""
+    """Jupyter gets SVG, PNG and text, without IPython being imported here."""
     bundle = diagram(flow="USER_SRP_AUTH")._repr_mimebundle_(include=None, exclude=None)
 
-    assert {"image/svg+xml", "text/plain"} == set(bundle)
+    assert {"image/svg+xml", "image/png", "text/plain"} == set(bundle)
 
 
 def test_the_captions_are_of_this_picture() -> None:

@@ -173,8 +173,8 @@ def test_every_walk_can_be_drawn(history: list[Step], unfolded: bool) -> None:  
 
 
 def test_a_picture_asks_little_of_a_step() -> None:
-    """Anything with a step's number, source, response, dest, role and error can be drawn."""
+    """Anything with a step's number, source, response, dest, role, error and time can be drawn."""
     asked = {name for name in vars(Walked) if not name.startswith("_")}
 
-    assert asked == {"number", "source", "response", "dest", "role", "error"}
+    assert asked == {"number", "source", "response", "dest", "role", "error", "at"}
     assert asked <= {each.name for each in fields(Step)}

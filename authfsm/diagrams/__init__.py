@@ -1,18 +1,31 @@
-"""Pictures of the protocol, computed from its table: DOT, SVG, PNG, Markdown.
+"""Pictures of the protocol, computed from its table: DOT, SVG, PNG, PDF, Mermaid, Markdown, SCXML, XState, JSON.
 
 Whatever a picture shows, it shows because the table says so: there is no arrow here. Importing this
 costs nothing of Graphviz's; only drawing does.
 """
 
-from authfsm.diagrams.model import Edge, Kind, LeftOut, Mark, Model
-from authfsm.diagrams.picture import Diagram, UnknownFlow, UnknownSuffix, diagram
+from authfsm.diagrams.mistakes import (
+    Together,
+    UnknownFlow,
+    UnknownFormat,
+    UnknownState,
+    UnknownSuffix,
+)
+from authfsm.diagrams.model import Edge, Kind, LeftOut, Mark, Model, Shade, Tone
+from authfsm.diagrams.picture import FORMATS, SUFFIXES, Diagram, diagram
 from authfsm.diagrams.places import Group, Place
-from authfsm.diagrams.render import NoEngine
-from authfsm.diagrams.themes import LIGHT, Paint, Theme
+from authfsm.diagrams.render import NoEngine, NoPdf
+from authfsm.diagrams.themes import AUTO, DARK, LIGHT, PRINT, THEMES, Paint, Theme
 from authfsm.diagrams.walking import Walked
 
 __all__ = [
+    "AUTO",
+    "DARK",
+    "FORMATS",
     "LIGHT",
+    "PRINT",
+    "SUFFIXES",
+    "THEMES",
     "Diagram",
     "Edge",
     "Group",
@@ -21,10 +34,16 @@ __all__ = [
     "Mark",
     "Model",
     "NoEngine",
+    "NoPdf",
     "Paint",
     "Place",
+    "Shade",
     "Theme",
+    "Together",
+    "Tone",
     "UnknownFlow",
+    "UnknownFormat",
+    "UnknownState",
     "UnknownSuffix",
     "Walked",
     "diagram",

@@ -7,6 +7,7 @@ from html import escape
 from itertools import zip_longest
 from typing import Final
 
+from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.model import Kind, Model
 from authfsm.diagrams.places import Group, Place
 from authfsm.diagrams.themes import Theme
@@ -18,14 +19,18 @@ LEGEND: Final = (Group.FIRST_FACTOR, Group.SET_UP, Group.SECOND_FACTOR, Group.DE
 
 def notes(model: Model) -> Iterator[str]:
     """What a picture says in words."""
+    yield from model.said
     if model.walked:
         yield "Numbered: the steps that were taken. Filled and framed: where it stands."
+    if model.traffic is not None:
+        yield f"Width and numbers: how often, in {model.traffic:,} sign-ins."
     if any(edge.kind is Kind.RETRY for edge in model.edges):
         yield "A small loop: the answer was refused, and can be given again."
     if any(edge.thin for edge in model.edges):
         yield "† and dashed: known only by inference, or contradicted by another source."
     for each in model.left_out:
-        yield each.reason.caption
+        if not (each.reason is Reason.SETTINGS and model.said):  # then it has been said, and why
+            yield each.reason.caption
 
 
 def caption(model: Model, theme: Theme, labels: Mapping[str, str]) -> str:

@@ -51,6 +51,8 @@ class Reason(str, Enum):
         "THIN",
         "Arrows known only by inference, or contradicted, are left out where a surer one exists.",
     )
+    BEYOND = "BEYOND", "Only what comes straight before it, and straight after, is drawn."
+    SETTINGS = "SETTINGS", "What the pool's settings rule out is left away."
     ELSEWHERE = "ELSEWHERE", "Only what this flow reaches is drawn."
 
 

@@ -7,10 +7,12 @@ Renderers are pure functions of a `Model`; a `Model` is a pure function of the t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from enum import Enum
+from types import MappingProxyType
 
-from attrs import frozen
+from attrs import field, frozen
 
 from authfsm.diagrams.fold import Junction, Node
 from authfsm.diagrams.leaving import Reason
@@ -32,6 +34,35 @@ class Kind(str, Enum):
     __str__ = str.__str__
 
 
+class Tone(str, Enum):
+    """How far a pool's settings leave something."""
+
+    KEPT = "kept"  #: It is possible.
+    FADED = "faded"  #: It is ruled out, and shown all the same.
+    GONE = "gone"  #: It is ruled out.
+    NAMED = "named"  #: It is possible only because a Lambda function may name any challenge.
+    GAINED = "gained"  #: It turns on.
+    LOST = "lost"  #: It turns off.
+
+    __str__ = str.__str__
+
+
+@frozen
+class Shade:
+    """A tone, and the reason for it.
+
+    Args:
+        tone: how far settings leave it.
+        why: the setting that rules it out, or did so before.
+    """
+
+    tone: Tone = Tone.KEPT
+    why: str = ""
+
+
+KEPT = Shade()
+
+
 @frozen
 class Mark:
     """A step of a walk, on a line that it took.
@@ -40,11 +71,26 @@ class Mark:
         number: which step it was.
         response: the class of the response that was given.
         error: Cognito's error code, where the reply was a refusal.
+        after: how long after the first step, if the steps tell.
     """
 
     number: int
     response: Trigger
     error: str | None = None
+    after: timedelta | None = None
+
+
+@frozen
+class Count:
+    """How often a line was taken.
+
+    Args:
+        times: how often.
+        response: by which response; None where a junction led on.
+    """
+
+    times: int
+    response: Trigger | None = None
 
 
 @frozen
@@ -58,6 +104,8 @@ class Edge:
         responses: the responses it stands for, in the table's order; none where a junction leads on.
         thin: those of them that are known here only by inference, or contradicted.
         marks: the steps of a walk that took it.
+        shade: how far settings leave it.
+        counts: how often it was taken, response by response.
     """
 
     source: Node
@@ -66,6 +114,13 @@ class Edge:
     responses: tuple[Trigger, ...] = ()
     thin: tuple[Trigger, ...] = ()
     marks: tuple[Mark, ...] = ()
+    shade: Shade = KEPT
+    counts: tuple[Count, ...] = ()
+
+    @property
+    def taken(self) -> int:
+        """How often it was taken."""
+        return sum(each.times for each in self.counts)
 
     @property
     def doubtful(self) -> bool:
@@ -86,6 +141,10 @@ class LeftOut:
     arrows: frozenset[Arrow]
 
 
+def _fixed(shades: Mapping[Node, Shade]) -> Mapping[Node, Shade]:
+    return MappingProxyType(dict(shades))
+
+
 @frozen
 class Model:
     """A picture before it is drawn.
@@ -97,6 +156,11 @@ class Model:
         flow: the `AuthFlow` it is of; None for all of them.
         walked: does it show a walk? Then all that the walk did not touch is faded.
         here: where the walk stands.
+        shades: the nodes that settings do not simply leave as they are.
+        focus: the places that the picture is about, if it is not about all of them.
+        traffic: how many sign-ins its counts are of; None if it counts none.
+        rulings: does it tell what to do after a failure?
+        said: what else stands under it.
     """
 
     nodes: tuple[Node, ...]
@@ -105,11 +169,25 @@ class Model:
     flow: str | None = None
     walked: bool = False
     here: Place | None = None
+    shades: Mapping[Node, Shade] = field(factory=dict, converter=_fixed)
+    focus: frozenset[Place] = frozenset()
+    traffic: int | None = None
+    rulings: bool = False
+    said: tuple[str, ...] = ()
+
+    @property
+    def lights(self) -> bool:
+        """Are some of its lines lit, and the others not?"""
+        return self.walked or self.traffic is not None
+
+    def shade(self, node: Node) -> Shade:
+        """How far settings leave a node."""
+        return self.shades.get(node, KEPT)
 
     @property
     def lit(self) -> frozenset[Node]:
         """The nodes that the walk touched."""
-        taken = (edge for edge in self.edges if edge.marks)
+        taken = (edge for edge in self.edges if edge.marks or edge.counts)
         ends = {end for edge in taken for end in (edge.source, edge.dest)}
         return frozenset(ends | ({self.here} if self.here else set()))
 

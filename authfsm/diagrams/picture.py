@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from authfsm.diagrams import render
 from authfsm.diagrams.dot import dot
 from authfsm.diagrams.drafting import draft, flows
+from authfsm.diagrams.listing import as_json, markdown
+from authfsm.diagrams.mermaid import mermaid
+from authfsm.diagrams.mistakes import (
+    Together,
+    UnknownFlow,
+    UnknownFormat,
+    UnknownState,
+    UnknownSuffix,
+)
 from authfsm.diagrams.model import Model
-from authfsm.diagrams.themes import LIGHT, Theme
-from authfsm.diagrams.walking import Walked, walk
-from authfsm.errors import CallerError
-
-
-class UnknownFlow(CallerError, ValueError):
-    """There is no flow of that name.
-
-    Args:
-        flow: the name that was given.
-    """
-
-    def __init__(self, flow: str) -> None:
-        super().__init__(f"no flow is named {flow!r}; the flows are {', '.join(flows())}")
-        self.flow = flow
-
-
-class UnknownSuffix(CallerError, ValueError):
-    """No picture is saved under that suffix.
-
-    Args:
-        suffix: the suffix that was given.
-    """
-
-    def __init__(self, suffix: str) -> None:
-        super().__init__(f"a picture is saved as .svg, .png, .dot or .gv, not as {suffix!r}")
-        self.suffix = suffix
+from authfsm.diagrams.statecharts import scxml, xstate
+from authfsm.diagrams.themes import LIGHT, Theme, adaptive
+from authfsm.diagrams.walking import Walked, count, walk
+from authfsm.settings import PoolSettings
+from authfsm.states import State
 
 
 def _fixed(labels: Mapping[str, str]) -> Mapping[str, str]:
@@ -54,14 +42,21 @@ class Diagram:
         model: what it shows.
         theme: how it looks.
         labels: other texts.
+        engine: what lays it out; None is the first there is.
     """
 
     model: Model
     theme: Theme = LIGHT
     labels: Mapping[str, str] = field(factory=dict, converter=_fixed)
+    engine: str | None = None
 
     def __str__(self) -> str:
         return dot(self.model, self.theme, self.labels)
+
+    def __format__(self, spec: str) -> str:
+        if spec not in FORMATS:
+            raise UnknownFormat(spec, filter(None, FORMATS))
+        return FORMATS[spec](self)
 
     def svg(self) -> str:
         """The picture as SVG, with real text, tooltips, and links to AWS's pages.
@@ -69,7 +64,7 @@ class Diagram:
         Raises:
             NoEngine: no program lays the graph out.
         """
-        return render.svg(str(self))
+        return adaptive(render.svg(str(self), self.engine), self.theme)
 
     def png(self, dpi: int = 144) -> bytes:
         """The picture as PNG.
@@ -80,10 +75,19 @@ class Diagram:
         Raises:
             NoEngine: no program lays the graph out.
         """
-        return render.png(str(self), dpi)
+        return render.png(str(self), dpi, self.engine)
+
+    def pdf(self) -> bytes:
+        """The picture as PDF.
+
+        Raises:
+            NoPdf: nothing here writes PDF.
+            NoEngine: no program lays the graph out.
+        """
+        return render.pdf(str(self), self.engine)
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture to a file; its suffix says how: .svg, .png, .dot or .gv.
+        """Write the picture to a file; its suffix says how, as `SUFFIXES` lists.
 
         Args:
             path: the file.
@@ -94,17 +98,13 @@ class Diagram:
         Raises:
             UnknownSuffix: none of these.
             NoEngine: no program lays the graph out.
+            NoPdf: nothing here writes PDF.
         """
         file = Path(path)
-        suffix = file.suffix.lower()
-        if suffix == ".png":
-            file.write_bytes(self.png())
-        elif suffix == ".svg":
-            file.write_bytes(self.svg().encode())
-        elif suffix in {".dot", ".gv"}:
-            file.write_bytes(str(self).encode())
-        else:
-            raise UnknownSuffix(file.suffix)
+        suffixes = [each for each in SUFFIXES if file.name.lower().endswith(each)]
+        if not suffixes:
+            raise UnknownSuffix(file.suffix, SUFFIXES)
+        file.write_bytes(SUFFIXES[max(suffixes, key=len)](self))
         return file
 
     def _repr_svg_(self) -> str | None:
@@ -117,32 +117,110 @@ class Diagram:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """What a notebook may choose from: the picture, where an engine is, and DOT."""
         drawn = self._repr_svg_()
-        return ({"image/svg+xml": drawn} if drawn else {}) | {"text/plain": str(self)}
+        if drawn is None:
+            return {"text/plain": str(self)}
+        return {
+            "image/svg+xml": drawn,
+            "image/png": b64encode(self.png()).decode(),
+            "text/plain": str(self),
+        }
+
+
+FORMATS: Final[Mapping[str, Callable[[Diagram], str]]] = {
+    "": str,
+    "dot": str,
+    "svg": Diagram.svg,
+    "mermaid": lambda drawn: mermaid(drawn.model, drawn.theme, drawn.labels),
+    "markdown": lambda drawn: markdown(drawn.model, drawn.labels),
+    "scxml": lambda drawn: scxml(drawn.model),
+    "xstate": lambda drawn: xstate(drawn.model),
+    "json": lambda drawn: as_json(drawn.model),
+}
+"""What `format(diagram, name)` gives."""
+
+
+def _text(name: str) -> Callable[[Diagram], bytes]:
+    return lambda drawn: format(drawn, name).encode()
+
+
+SUFFIXES: Final[Mapping[str, Callable[[Diagram], bytes]]] = {
+    ".svg": _text("svg"),
+    ".png": Diagram.png,
+    ".pdf": Diagram.pdf,
+    ".dot": _text("dot"),
+    ".gv": _text("dot"),
+    ".mmd": _text("mermaid"),
+    ".mermaid": _text("mermaid"),
+    ".md": _text("markdown"),
+    ".scxml": _text("scxml"),
+    ".xstate.json": _text("xstate"),
+    ".json": _text("json"),
+}
+"""What `diagram.save(path)` writes, by the end of the file's name."""
 
 
 def diagram(
     *,
     flow: str | None = None,
+    state: State | str | None = None,
+    settings: PoolSettings | None = None,
+    faded: bool = False,
+    difference: tuple[PoolSettings, PoolSettings] | None = None,
     history: Iterable[Walked] | None = None,
+    traffic: Iterable[Iterable[Walked]] | None = None,
     unfolded: bool = False,
     failures: bool = False,
+    rulings: bool = False,
     theme: Theme = LIGHT,
     labels: Mapping[str, str] | None = None,
+    engine: str | None = None,
 ) -> Diagram:
     """A picture of the protocol: of all of it, unless told otherwise.
 
     Args:
         flow: an `AuthFlow`, as "USER_SRP_AUTH": only what it reaches.
+        state: a state: only what comes straight before it and after it.
+        settings: a pool's: what they rule out is left away, with the reason below.
+        faded: with `settings`: what they rule out is shown, but faded.
+        difference: two pools' settings: what turns on, and off, from the first to the second.
         history: the steps of a sign-in: the way they took is lit, and where it stands.
-        unfolded: every arrow by itself, and none left out.
+        traffic: the histories of many sign-ins: how often each line was taken, and as wide.
+        unfolded: every arrow by itself, and none left out that is not asked to be.
         failures: show where an attempt ends.
+        rulings: show that, and what is to be done then.
         theme: how it looks.
         labels: other texts, by those they replace: names of states, triggers, junctions, groups, captions.
+        engine: what lays it out: "graphviz-pure", which comes along, or a system's "dot".
 
     Raises:
         UnknownFlow: there is no such flow.
+        UnknownState: there is no such state.
+        Together: two of these arguments exclude each other.
     """
     if flow is not None and flow not in flows():
-        raise UnknownFlow(flow)
-    model = draft(flow=flow, unfolded=unfolded, failures=failures)
-    return Diagram(model if history is None else walk(model, history), theme, labels or {})
+        raise UnknownFlow(flow, flows())
+    if settings is not None and difference is not None:
+        raise Together("settings", "difference")
+    if history is not None and traffic is not None:
+        raise Together("history", "traffic")
+    model = draft(
+        flow=flow,
+        state=None if state is None else _state(state),
+        unfolded=unfolded,
+        failures=failures,
+        rulings=rulings,
+        settings=settings,
+        faded=faded,
+        difference=difference,
+    )
+    if history is not None:
+        model = walk(model, history)
+    if traffic is not None:
+        model = count(model, traffic)
+    return Diagram(model, theme, labels or {}, engine)
+
+
+def _state(name: str) -> State:
+    if name not in State.__members__:
+        raise UnknownState(name)
+    return State[name]

@@ -6,11 +6,11 @@ for set-up, square for second factors, two plugs for the device, a double line f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from authfsm.diagrams.places import Group
 
@@ -51,8 +51,10 @@ class Theme:
         faded: outlines and arrows that a walk did not touch.
         lit: what a walk did touch.
         here: the fill of the place where it stands.
-        warning: refused answers.
+        warning: refused answers, and what turns off.
+        gained: what turns on.
         groups: how each group's places look.
+        dark: how the SVG looks where people prefer dark; None is the same.
     """
 
     paper: str
@@ -64,7 +66,16 @@ class Theme:
     lit: str
     here: str
     warning: str
+    gained: str
     groups: Mapping[Group, Paint] = field(converter=_fixed)
+    dark: Theme | None = None
+
+    def colours(self) -> Iterator[str]:
+        """Every colour, in one order for all themes."""
+        yield from (self.paper, self.ink, self.line, self.label, self.quiet, self.faded)
+        yield from (self.lit, self.here, self.warning, self.gained)
+        for group in Group:
+            yield from (self.groups[group].fill, self.groups[group].line)
 
 
 # The hues are Okabe and Ito's, which people with any kind of colour blindness can tell apart,
@@ -79,6 +90,7 @@ LIGHT: Final = Theme(
     lit="#0f2a5c",
     here="#ffe9a8",
     warning="#b3261e",
+    gained="#00714f",
     groups={
         Group.BEGIN: Paint("#16202e", "#16202e", "circle"),
         Group.FIRST_FACTOR: Paint("#e6f1fb", "#0068a8", style="rounded"),
@@ -90,3 +102,82 @@ LIGHT: Final = Theme(
     },
 )
 """For white paper."""
+
+DARK: Final = Theme(
+    paper="#0d1117",
+    ink="#e9eef5",
+    line="#8696ad",
+    label="#c3cedd",
+    quiet="#8d9bb0",
+    faded="#3d4757",
+    lit="#9cc4ff",
+    here="#5a4700",
+    warning="#ff8f85",
+    gained="#4fd3a4",
+    groups={
+        Group.BEGIN: Paint("#e8eef6", "#e8eef6", "circle"),
+        Group.FIRST_FACTOR: Paint("#10273b", "#56b4e9", style="rounded"),
+        Group.SET_UP: Paint("#2c2806", "#d8c62a", "note"),
+        Group.SECOND_FACTOR: Paint("#36210a", "#e69f00"),
+        Group.DEVICE: Paint("#331c2b", "#d98bb8", "component"),
+        Group.END: Paint("#07301f", "#2fbf8f", style="rounded", peripheries=2),
+        Group.OUTSIDE: Paint("#1b222c", "#8d9bb1", style="rounded,dashed"),
+    },
+)
+"""For dark screens: GitHub's own dark."""
+
+PRINT: Final = Theme(
+    paper="#ffffff",
+    ink="#000000",
+    line="#333333",
+    label="#000000",
+    quiet="#555555",
+    faded="#bbbbbb",
+    lit="#000000",
+    here="#dddddd",
+    warning="#222222",
+    gained="#111111",
+    groups={
+        Group.BEGIN: Paint("#000000", "#000000", "circle"),
+        Group.FIRST_FACTOR: Paint("#ffffff", "#000000", style="rounded"),
+        Group.SET_UP: Paint("#ffffff", "#000000", "note"),
+        Group.SECOND_FACTOR: Paint("#ffffff", "#000000"),
+        Group.DEVICE: Paint("#ffffff", "#000000", "component"),
+        Group.END: Paint("#ffffff", "#000000", style="rounded", peripheries=2),
+        Group.OUTSIDE: Paint("#ffffff", "#000000", style="rounded,dashed"),
+    },
+)
+"""For paper: black on white, told by outlines alone."""
+
+AUTO: Final = evolve(LIGHT, dark=DARK)
+"""Light, and dark where people prefer dark: one SVG for both."""
+
+THEMES: Final = MappingProxyType({"light": LIGHT, "dark": DARK, "print": PRINT, "auto": AUTO})
+"""The themes by their names."""
+
+
+def adaptive(svg: str, theme: Theme) -> str:
+    """An SVG that shows itself in its theme's dark colours where people prefer dark.
+
+    Each colour of a theme is its alone, so a rule for each colour turns the one theme into the other.
+
+    Args:
+        svg: the picture in the theme's own colours.
+        theme: the theme.
+    """
+    if theme.dark is None:
+        return svg
+    pairs = dict(zip(theme.colours(), theme.dark.colours(), strict=True))
+    rules = "".join(
+        f'[{what}="{spelled}"]{{{what}:{dark}}}'
+        for light, dark in pairs.items()
+        for what in ("fill", "stroke")
+        for spelled in (_SPELLED.get(light, light),)
+        if f'{what}="{spelled}"' in svg
+    )
+    style = f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>\n"
+    begun = svg.index(">", svg.index("<svg")) + 1
+    return f"{svg[:begun]}\n{style}{svg[begun:].lstrip()}"
+
+
+_SPELLED: Final = {"#ffffff": "white", "#000000": "black"}

@@ -1,17 +1,20 @@
-"""A walk on a picture: the lines that its steps took, numbered in their order.
+"""A walk on a picture: the lines that its steps took, numbered in their order; and many walks, counted.
 
 A step that the picture has no line for (it was left out, or folded away) gets a line of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Protocol
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from authfsm.diagrams.fold import Junction
-from authfsm.diagrams.model import Edge, Kind, Mark, Model
+from authfsm.diagrams.fold import Junction, Node
+from authfsm.diagrams.lines import START
+from authfsm.diagrams.model import Count, Edge, Kind, Mark, Model, Trigger
 from authfsm.diagrams.places import Place, in_order, landing, place_of, takes
 from authfsm.protocol import Role, leads
 from authfsm.responses import Response
@@ -45,6 +48,64 @@ class Walked(Protocol):
     def error(self) -> str | None:
         """Cognito's error code, where the reply was a refusal."""
 
+    @property
+    def at(self) -> datetime | None:
+        """When the reply came, if that is known."""
+
+
+@frozen
+class Leg:
+    """A step on a picture: the way it took.
+
+    Args:
+        step: the step.
+        source: the place it left.
+        dest: the place it led to.
+        path: the numbers of the lines it took.
+    """
+
+    step: Walked
+    source: Place
+    dest: Place
+    path: tuple[int, ...]
+
+
+class Walker:
+    """Finds the ways of steps on a picture, and adds the lines that it lacks for them.
+
+    Args:
+        model: the picture.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.edges = list(model.edges)
+        self._known: dict[tuple[object, ...], tuple[int, ...]] = {}
+
+    def walk(self, steps: Iterable[Walked]) -> Iterator[Leg]:
+        """The way of each step, in its order."""
+        here = START
+        for step in steps:
+            source = here if here.state is step.source else _begins(step)
+            here = _ends(source, step)
+            key = (source, step.response, here, step.error is not None and here == source)
+            if key not in self._known:
+                self._known[key] = self._way(source, step, here)
+            yield Leg(step, source, here, self._known[key])
+
+    def _way(self, source: Place, step: Walked, dest: Place) -> tuple[int, ...]:
+        refused = step.error is not None and dest == source
+        path = _path(self.edges, source, step.response, dest, within=refused)
+        if not path:
+            path = [len(self.edges)]
+            self.edges.append(Edge(source, dest, _kind(source, dest, step.error), (step.response,)))
+        return tuple(path)
+
+    def nodes(self, model: Model, *others: Place) -> tuple[Node, ...]:
+        """The nodes of the picture, and those that steps have added."""
+        ends = {end for edge in self.edges for end in (edge.source, edge.dest)} | {*others}
+        places = in_order(end for end in ends if isinstance(end, Place))
+        return (*places, *(node for node in model.nodes if isinstance(node, Junction)))
+
 
 def walk(model: Model, steps: Iterable[Walked]) -> Model:
     """A picture with a walk on it.
@@ -53,23 +114,49 @@ def walk(model: Model, steps: Iterable[Walked]) -> Model:
         model: the picture.
         steps: the walk, in its order.
     """
-    here = Place(State.START)
-    edges = list(model.edges)
-    for step in steps:
-        source = here if here.state is step.source else _begins(step)
-        here = _ends(source, step)
-        refused = step.error is not None and here == source
-        path = _path(edges, source, step.response, here, within=refused)
-        if not path:
-            path = [len(edges)]
-            edges.append(Edge(source, here, _kind(source, here, step.error), (step.response,)))
-        for number in path:
-            mark = Mark(step.number, step.response, step.error)
+    walker = Walker(model)
+    legs = list(walker.walk(steps))
+    edges = walker.edges
+    began = next((leg.step.at for leg in legs if leg.step.at), None)
+    for leg in legs:
+        step = leg.step
+        after = step.at - began if step.at and began else None
+        mark = Mark(step.number, step.response, step.error, after)
+        for number in leg.path:
             edges[number] = evolve(edges[number], marks=(*edges[number].marks, mark))
-    ends = {end for edge in edges for end in (edge.source, edge.dest)} | {here}
-    places = in_order(end for end in ends if isinstance(end, Place))
-    junctions = (node for node in model.nodes if isinstance(node, Junction))
-    return evolve(model, nodes=(*places, *junctions), edges=tuple(edges), walked=True, here=here)
+    here = legs[-1].dest if legs else START
+    nodes = walker.nodes(model, here)
+    return evolve(model, nodes=nodes, edges=tuple(edges), walked=True, here=here)
+
+
+def count(model: Model, histories: Iterable[Iterable[Walked]]) -> Model:
+    """A picture with the traffic of many sign-ins on it.
+
+    Args:
+        model: the picture.
+        histories: the steps of each.
+    """
+    walker, taken, total = Walker(model), Counter[tuple[int, Trigger]](), 0
+    for history in histories:
+        total += 1
+        taken.update((n, leg.step.response) for leg in walker.walk(history) for n in leg.path)
+    counts: dict[int, list[Count]] = {}
+    for (number, response), times in taken.items():
+        counts.setdefault(number, []).append(Count(times, response))
+    edges = tuple(
+        evolve(edge, counts=_counted(edge, counts.get(number, [])))
+        for number, edge in enumerate(walker.edges)
+    )
+    return evolve(model, nodes=walker.nodes(model, START), edges=edges, traffic=total)
+
+
+def _counted(edge: Edge, counts: list[Count]) -> tuple[Count, ...]:
+    """How often a line was taken: response by response, or altogether where a junction leads on."""
+    if not edge.responses:
+        return (Count(sum(each.times for each in counts)),) if counts else ()
+    return tuple(
+        sorted(counts, key=lambda each: edge.responses.index(each.response or edge.responses[0]))
+    )
 
 
 def _begins(step: Walked) -> Place:

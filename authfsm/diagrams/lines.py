@@ -1,0 +1,154 @@
+"""A picture's lines: what stands for which arrows, folded where they go together, merged where they run alike."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from attrs import evolve, frozen
+
+from authfsm.diagrams.fold import Junction, Node, fold
+from authfsm.diagrams.leaving import thin
+from authfsm.diagrams.model import KEPT, Edge, Kind, Shade, Trigger
+from authfsm.diagrams.places import Arrow, Place, in_order
+from authfsm.diagrams.shading import View
+from authfsm.states import State
+
+START = Place(State.START)
+FAILED = Place(State.FAILED)
+
+
+@frozen
+class Line:
+    """A line with a single response, and the arrows it stands for."""
+
+    edge: Edge
+    arrows: frozenset[Arrow]
+
+    @property
+    def row(self) -> tuple[Node, Trigger]:
+        """The row of the table it comes from."""
+        return self.edge.source, self.edge.responses[0]
+
+
+def parted(drawn: Iterable[Line], drop: Collection[Line]) -> tuple[list[Line], frozenset[Arrow]]:
+    """The lines without some, and the arrows of those."""
+    gone = frozenset(arrow for line in drop for arrow in line.arrows)
+    return [line for line in drawn if line not in drop], gone
+
+
+def kind(arrow: Arrow, arrows: Iterable[Arrow]) -> Kind:
+    """What an arrow is among the arrows of its row."""
+    if arrow.dest == FAILED:
+        return Kind.FAILURE
+    if arrow.dest != arrow.source:
+        return Kind.ANSWER
+    elsewhere = {each.dest for each in arrows} - {arrow.source, FAILED}
+    return Kind.RETRY if elsewhere else Kind.LOOP
+
+
+def lines(arrows: Sequence[Arrow], junctions: Iterable[Junction], seen: View) -> Iterator[Line]:
+    """The lines that stand for a row's arrows, folded where they go together.
+
+    They go together where settings leave them alike, or each as they leave the place it leads to.
+    """
+    shades = {arrow.dest: seen.arrow(arrow) for arrow in arrows}
+    by_dest = {arrow.dest: arrow for arrow in arrows}
+    inner = {dest: arrow for dest, arrow in by_dest.items() if dest != FAILED}
+    alike = len({shades[dest].tone for dest in inner}) <= 1
+    together = [d for d in inner if alike or shades[d].tone is seen.place(d).tone]
+    alone = in_order(by_dest.keys() - set(together))
+    for node in (*fold(together, junctions), *alone):
+        members = node.members if isinstance(node, Junction) else {node}
+        held = frozenset(by_dest[each] for each in members)
+        one = next(iter(held))
+        what = Kind.ANSWER if isinstance(node, Junction) else kind(one, inner.values())
+        doubtful = (one.response,) if all(map(thin, held)) else ()
+        shade = common(shades[each] for each in in_order(members))
+        yield Line(Edge(one.source, node, what, (one.response,), doubtful, shade=shade), held)
+
+
+def common(shades: Iterable[Shade]) -> Shade:
+    """One shade for many: theirs, where all have one tone, their reasons together; else they are kept."""
+    every = tuple(shades)
+    if len({each.tone for each in every}) > 1 or not every:
+        return KEPT
+    return Shade(every[0].tone, "; ".join(dict.fromkeys(each.why for each in every if each.why)))
+
+
+def spare(drawn: Iterable[Line]) -> Iterator[Line]:
+    """Lines known only by inference, or contradicted, that a picture can do without.
+
+    It can't where the row has no surer line, or where no surer line reaches a place.
+    """
+    every = tuple(line for line in drawn if line.edge.kind is not Kind.FAILURE)
+    sure = tuple(line for line in every if not line.edge.doubtful)
+    rows = {line.row for line in sure}
+    reached = {START} | {arrow.dest for line in sure for arrow in line.arrows}
+    for line in every:
+        if line.edge.doubtful and line.row in rows and all(a.dest in reached for a in line.arrows):
+            yield line
+
+
+def reach(drawn: Iterable[Line]) -> frozenset[Place]:
+    """The places that lines lead to, from START on."""
+    steps: dict[Node, set[Place]] = defaultdict(set)
+    for line in drawn:
+        steps[line.edge.source] |= {arrow.dest for arrow in line.arrows}
+    found, front = set[Place](), {START}
+    while front:
+        found |= front
+        front = {dest for place in front for dest in steps[place]} - found
+    return frozenset(found)
+
+
+def merge(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """One edge for all that lead alike from one node to another."""
+    merged: dict[tuple[object, ...], Edge] = {}
+    for edge in edges:
+        key = (edge.source, edge.dest, edge.kind, edge.shade.tone)
+        known = merged.get(key)
+        merged[key] = (
+            evolve(
+                known,
+                responses=known.responses + edge.responses,
+                thin=known.thin + edge.thin,
+                shade=common((known.shade, edge.shade)),
+            )
+            if known
+            else edge
+        )
+    return tuple(merged.values())
+
+
+def onward(edges: Iterable[Edge], junctions: Sequence[Junction], seen: View) -> tuple[Edge, ...]:
+    """How the junctions that these edges lead to lead on."""
+    front: set[Node] = {edge.dest for edge in edges}
+    found: dict[Junction, tuple[Edge, ...]] = {}
+    while front:
+        junction = front.pop()
+        if isinstance(junction, Junction) and junction not in found:
+            on = fold(junction.members, junctions, below=junction)
+            found[junction] = tuple(
+                Edge(junction, node, Kind.FOLD, shade=of_node(node, seen)) for node in on
+            )
+            front |= set(on)
+    return tuple(edge for each in junctions for edge in found.get(each, ()))
+
+
+def of_node(node: Node, seen: View) -> Shade:
+    """How far settings leave a place, or all the places of a junction."""
+    members = node.members if isinstance(node, Junction) else (node,)
+    return common(seen.place(each) for each in in_order(members))
+
+
+def in_sequence(edges: Iterable[Edge], junctions: Iterable[Junction]) -> tuple[Node, ...]:
+    """The nodes that edges touch: places in the order of a sign-in, then junctions."""
+    ends = {end for edge in edges for end in (edge.source, edge.dest)}
+    places = in_order(end for end in ends if isinstance(end, Place))
+    return (*places, *(each for each in junctions if each in ends))
+
+
+def shades(nodes: Iterable[Node], seen: View) -> Mapping[Node, Shade]:
+    """The nodes that settings do not simply leave as they are."""
+    return {node: shade for node in nodes if (shade := of_node(node, seen)) != KEPT}

@@ -1,0 +1,148 @@
+"""A model as lists: a Markdown table for people, JSON for programs. Both say what the picture leaves out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from authfsm.diagrams.fold import Junction, Node
+from authfsm.diagrams.links import link
+from authfsm.diagrams.mermaid import MARKS
+from authfsm.diagrams.model import Edge, Kind, Model
+from authfsm.evidence import confidence
+
+SCHEMA: Final = "authfsm-diagram/1"
+"""What the JSON says it is; the number grows when a reader would have to change."""
+
+
+def markdown(model: Model, labels: Mapping[str, str]) -> str:
+    """The picture as a Markdown table, a row for each line, with its notes below.
+
+    Args:
+        model: the picture.
+        labels: other texts.
+    """
+    return "\n".join((*_table(model, labels), ""))
+
+
+def _table(model: Model, labels: Mapping[str, str]) -> Iterator[str]:
+    yield "| from | given | to |"
+    yield "|---|---|---|"
+    for edge in model.edges:
+        given = ", ".join(_given(edge, labels)) or "*the reply*"
+        dest = "itself" if edge.dest == edge.source else _named(edge.dest, labels)
+        yield f"| {_named(edge.source, labels)} | {MARKS.get(edge.shade.tone, '')}{given} | {dest} |"
+    yield ""
+    if any(edge.thin for edge in model.edges):
+        yield "\u2020 known only by inference, or contradicted by another source.  "
+    for said in (*model.said, *(each.reason.caption for each in model.left_out)):
+        yield f"{labels.get(said, said)}  "
+
+
+def _named(node: Node, labels: Mapping[str, str]) -> str:
+    if isinstance(node, Junction):
+        return f"*{labels.get(node.name, node.name)}*"
+    role = f" ({node.role})" if node.role else ""
+    return f"`{labels.get(node.state, node.state)}`{role}"
+
+
+def _given(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
+    times = {count.response: count.times for count in edge.counts}
+    steps: dict[Any, list[str]] = {}
+    for mark in edge.marks:
+        steps.setdefault(mark.response, []).append(str(mark.number))
+    for response in edge.responses:
+        doubt = "\u2020" if response in edge.thin else ""
+        often = f" \u00d7{times[response]}" if response in times else ""
+        step = f" (step {', '.join(steps[response])})" if response in steps else ""
+        again = " again" if edge.kind is Kind.RETRY else ""
+        yield f"`{labels.get(response.trigger, response.trigger)}`{again}{doubt}{often}{step}"
+
+
+def data(model: Model) -> dict[str, Any]:
+    """The picture as plain data, every name as it is on the wire and in the table.
+
+    Args:
+        model: the picture.
+    """
+    return {
+        "format": SCHEMA,
+        "flow": model.flow,
+        "nodes": [_node(node, model) for node in model.nodes],
+        "edges": [_edge(edge, model) for edge in model.edges],
+        "left_out": [
+            {
+                "reason": each.reason.value,
+                "caption": each.reason.caption,
+                "arrows": len(each.arrows),
+            }
+            for each in model.left_out
+        ],
+        "notes": list(model.said),
+        "here": model.here.name if model.here else None,
+        "sign_ins": model.traffic,
+    }
+
+
+def as_json(model: Model) -> str:
+    """The same as text.
+
+    Args:
+        model: the picture.
+    """
+    return json.dumps(data(model), indent=2, ensure_ascii=False) + "\n"
+
+
+def _shaded(thing: Any) -> dict[str, str]:
+    told = {"settings": str(thing.tone), "why": thing.why}
+    return told if thing.why or str(thing.tone) != "kept" else {}
+
+
+def _node(node: Node, model: Model) -> dict[str, Any]:
+    shade = _shaded(model.shade(node))
+    if isinstance(node, Junction):
+        members = sorted(each.name for each in node.members)
+        return {"name": node.name, "junction": True, "members": members, **shade}
+    return {
+        "name": node.name,
+        "state": str(node.state),
+        "role": str(node.role) if node.role else None,
+        "group": str(node.group),
+        "meaning": node.state.meaning,
+        "link": link(node),
+        **shade,
+    }
+
+
+def _edge(edge: Edge, model: Model) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "source": edge.source.name,
+        "dest": edge.dest.name,
+        "kind": str(edge.kind),
+        "responses": [response.trigger for response in edge.responses],
+        "thin": [response.trigger for response in edge.thin],
+        **_shaded(edge.shade),
+    }
+    known = {
+        str(confidence(arrow.transition))
+        for arrow in model.arrows
+        if arrow.source == edge.source
+        and arrow.response in edge.responses
+        and arrow.dest == edge.dest
+    }
+    if len(known) == 1:
+        told["confidence"] = known.pop()
+    if edge.marks:
+        told["steps"] = [
+            {
+                "number": mark.number,
+                "response": mark.response.trigger,
+                "error": mark.error,
+                "after": mark.after.total_seconds() if mark.after is not None else None,
+            }
+            for mark in edge.marks
+        ]
+    if edge.counts:
+        told["taken"] = edge.taken
+    return told

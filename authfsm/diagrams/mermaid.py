@@ -1,0 +1,119 @@
+"""A model as a Mermaid state diagram, as GitHub renders it in Markdown.
+
+Mermaid's lines have no look of their own: what a line is, a mark before its label says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from authfsm.diagrams.fold import Junction, Node
+from authfsm.diagrams.model import Edge, Kind, Model, Tone
+from authfsm.diagrams.places import Group, Place
+from authfsm.diagrams.themes import Theme
+from authfsm.states import State
+
+_ENDS = frozenset({State.AUTHENTICATED, State.FAILED})
+MARKS = {Tone.FADED: "\u2715 ", Tone.GAINED: "+ ", Tone.LOST: "\u2212 "}
+"""What stands before the label of a line that settings do not simply leave as it is."""
+
+
+def identifier(name: str) -> str:
+    """A name that every language of diagrams takes."""
+    return re.sub(r"\W+", "_", name).strip("_")
+
+
+def mermaid(model: Model, theme: Theme, labels: Mapping[str, str]) -> str:
+    """The picture in Mermaid's language.
+
+    Args:
+        model: what to draw.
+        theme: the colours of the groups.
+        labels: other texts.
+    """
+    return "\n".join((*_lines(model, theme, labels), ""))
+
+
+def plain(text: str) -> str:
+    """A text that Mermaid does not take for anything else."""
+    return re.sub(
+        r'[#;:"<>{}\[\]%`]', lambda found: f"#{ord(found.group())};", " ".join(text.split())
+    )
+
+
+def _lines(model: Model, theme: Theme, labels: Mapping[str, str]) -> Iterator[str]:
+    yield "stateDiagram-v2"
+    yield "    direction TB"
+    for node in model.nodes:
+        if not _begins(node):
+            key = node.state if isinstance(node, Place) else node.name
+            text = MARKS.get(model.shade(node).tone, "") + labels.get(key, key)
+            yield f'    state "{plain(text)}" as {identifier(node.name)}'
+    for edge in model.edges:
+        rows = list(_rows(edge, labels))
+        label = f" : {'<br/>'.join(rows)}" if rows else ""
+        yield f"    {_end(edge.source)} --> {_end(edge.dest)}{label}"
+    left = {edge.source for edge in model.edges}
+    for node in model.nodes:
+        if isinstance(node, Place) and node.state in _ENDS and node not in left:
+            yield f"    {identifier(node.name)} --> [*]"
+    yield from _classes(model, theme)
+
+
+def _begins(node: Node) -> bool:
+    return isinstance(node, Place) and node.group is Group.BEGIN
+
+
+def _end(node: Node) -> str:
+    return "[*]" if _begins(node) else identifier(node.name)
+
+
+def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
+    before = MARKS.get(edge.shade.tone, "")
+    times = {count.response: count.times for count in edge.counts}
+    for mark in edge.marks:
+        told = mark.error or labels.get(mark.response.trigger, mark.response.trigger)
+        yield plain(f"{mark.number} \u00b7 {told}")
+    if None in times:
+        yield f"\u00d7{times[None]}"
+    if edge.kind is Kind.FAILURE and not edge.counts:
+        return
+    walked = {mark.response for mark in edge.marks if not mark.error}
+    for response in edge.responses:
+        if response not in walked:
+            doubt = " \u2020" if response in edge.thin else ""
+            often = f" \u00d7{times[response]}" if response in times else ""
+            again = " (again)" if edge.kind is Kind.RETRY else ""
+            yield plain(
+                f"{before}{labels.get(response.trigger, response.trigger)}{again}{doubt}{often}"
+            )
+
+
+def _classes(model: Model, theme: Theme) -> Iterator[str]:
+    """The looks of groups, and who has which."""
+    who: dict[str, list[str]] = {}
+    for node in model.nodes:
+        if not _begins(node):
+            who.setdefault(_class(node, model), []).append(identifier(node.name))
+    faded = f"fill:{theme.paper},stroke:{theme.faded},color:{theme.quiet}"
+    looks = {identifier(group): theme.groups[group] for group in Group}
+    for name, nodes in who.items():
+        if name in looks:
+            paint = looks[name]
+            yield f"    classDef {name} fill:{paint.fill},stroke:{paint.line},color:{theme.ink}"
+        elif name == "junction":
+            yield f"    classDef {name} fill:{theme.line},stroke:{theme.line},color:{theme.paper}"
+        elif name == "here":
+            yield f"    classDef {name} fill:{theme.here},stroke:{theme.lit},stroke-width:4px,color:{theme.ink}"
+        else:
+            yield f"    classDef {name} {faded}"
+        yield f"    class {','.join(nodes)} {name}"
+
+
+def _class(node: Node, model: Model) -> str:
+    if node == model.here:
+        return "here"
+    if model.shade(node).tone is Tone.FADED or (model.lights and node not in model.lit):
+        return "faded"
+    return "junction" if isinstance(node, Junction) else identifier(node.group)

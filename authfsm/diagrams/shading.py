@@ -1,0 +1,213 @@
+"""What settings make of a picture: which arrows and places are kept, ruled out, turned on or off, and why.
+
+The verdicts are those of `authfsm.settings`. What is possible only because a Lambda function may name
+any challenge has a tone of its own, so that a picture can say so once instead of drawing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from attrs import frozen
+
+from authfsm.diagrams.model import KEPT, Shade, Tone
+from authfsm.diagrams.places import PLACES, Arrow, Place
+from authfsm.protocol import PROTOCOL, Transition
+from authfsm.responses import Response
+from authfsm.roles import Ends
+from authfsm.settings import PoolSettings
+from authfsm.settings.reach import verdicts
+from authfsm.states import State
+
+
+class View(Protocol):
+    """What settings make of the table."""
+
+    def arrow(self, arrow: Arrow) -> Shade:
+        """How far they leave an arrow."""
+
+    def place(self, place: Place) -> Shade:
+        """How far they leave a place."""
+
+    def said(self) -> Iterator[str]:
+        """What is to be said under the picture."""
+
+
+@frozen
+class Everything:
+    """No settings: everything is kept."""
+
+    def arrow(self, _: Arrow) -> Shade:
+        """It is kept."""
+        return KEPT
+
+    def place(self, _: Place) -> Shade:
+        """It is kept."""
+        return KEPT
+
+    def said(self) -> Iterator[str]:
+        """Nothing."""
+        yield from ()
+
+
+@frozen
+class Verdict:
+    """What one description says of the table.
+
+    Args:
+        told: the description.
+        whims: count what a Lambda function may name as possible.
+    """
+
+    told: PoolSettings
+    whims: bool
+
+    def arrow(self, arrow: Arrow) -> str | None:
+        """Why an arrow is ruled out."""
+        ends = Ends(arrow.source.role, arrow.dest.role)
+        return verdicts(self.told, whims=self.whims).arrows[arrow.transition, ends]
+
+    def place(self, place: Place) -> str | None:
+        """Why a place is not reached."""
+        return verdicts(self.told, whims=self.whims).nodes.get((place.state, place.role))
+
+    def response(self, response: type[Response]) -> str | None:
+        """Why nothing can begin so."""
+        dests = PROTOCOL[State.START][response]
+        others = (each for each in State if each in dests - {State.START})
+        arrows = (Transition(State.START, response, each) for each in others)
+        told = [self.told.ruled_out(each) for each in arrows]
+        return None if None in told else told[0]
+
+    def reasons(self) -> Iterator[tuple[str, str]]:
+        """Each reason with what it takes: responses that begin nothing, places that are not reached."""
+        for response in PROTOCOL[State.START]:
+            if why := self.response(response):
+                yield why, response.trigger
+        for place in PLACES:
+            if why := self.place(place):
+                yield why, place.name
+
+
+def _grouped(reasons: Iterator[tuple[str, str]]) -> Iterator[str]:
+    taken: dict[str, list[str]] = {}
+    for why, name in reasons:
+        taken.setdefault(why, []).append(name)
+    for why, names in taken.items():
+        yield f"{why}: no {', '.join(dict.fromkeys(names))}."
+
+
+@frozen
+class OfPool:
+    """What one pool makes of the table.
+
+    Args:
+        told: its settings.
+        faded: show what they rule out, too.
+        whims: count what a Lambda function may name as possible.
+    """
+
+    told: PoolSettings
+    faded: bool
+    whims: bool
+
+    def _shade(self, plain: str | None, full: str | None) -> Shade:
+        if plain is None:
+            return KEPT
+        if self.faded:
+            return Shade(Tone.FADED, plain)
+        return Shade(Tone.NAMED if full is None else Tone.GONE, plain)
+
+    def arrow(self, arrow: Arrow) -> Shade:
+        """How far the pool leaves it."""
+        full = Verdict(self.told, whims=True).arrow(arrow)
+        return self._shade(Verdict(self.told, self.whims).arrow(arrow), full)
+
+    def place(self, place: Place) -> Shade:
+        """How far the pool leaves it."""
+        full = Verdict(self.told, whims=True).place(place)
+        return self._shade(Verdict(self.told, self.whims).place(place), full)
+
+    def said(self) -> Iterator[str]:
+        """What the settings take, reason by reason."""
+        if self.faded:
+            yield "Faded: ruled out by the pool's settings."
+        yield from _grouped(Verdict(self.told, self.whims).reasons())
+
+
+@frozen
+class OfDifference:
+    """What changes from one pool's settings to another's.
+
+    Args:
+        before: the first.
+        after: the second.
+        whims: count what a Lambda function may name as possible.
+    """
+
+    before: PoolSettings
+    after: PoolSettings
+    whims: bool
+
+    def _shade(self, before: str | None, after: str | None) -> Shade:
+        if before and after:
+            return Shade(Tone.GONE, after)
+        if before:
+            return Shade(Tone.GAINED, before)
+        return Shade(Tone.LOST, after) if after else KEPT
+
+    def arrow(self, arrow: Arrow) -> Shade:
+        """Whether it turns on or off."""
+        old, new = Verdict(self.before, self.whims), Verdict(self.after, self.whims)
+        shade = self._shade(old.arrow(arrow), new.arrow(arrow))
+        either = (self.before, self.after)
+        if shade.tone is Tone.GONE and not all(
+            Verdict(each, whims=True).arrow(arrow) for each in either
+        ):
+            return Shade(Tone.NAMED, shade.why)
+        return shade
+
+    def place(self, place: Place) -> Shade:
+        """Whether it turns on or off."""
+        old, new = Verdict(self.before, self.whims), Verdict(self.after, self.whims)
+        return self._shade(old.place(place), new.place(place))
+
+    def said(self) -> Iterator[str]:
+        """What turns on and off, reason by reason, and when MFA becomes required."""
+        modes = self.before.mfa_configuration, self.after.mfa_configuration
+        if "ON" in modes and modes[0] != modes[1]:
+            yield f"MFA {'becomes' if modes[1] == 'ON' else 'ceases to be'} required."
+        yield "Thick and +: turns on. Dotted and \u2212: turns off."
+        old = dict(_turned(Verdict(self.before, self.whims)))
+        new = dict(_turned(Verdict(self.after, self.whims)))
+        for name in dict.fromkeys((*old, *new)):
+            if name in old and name not in new:
+                yield f"+ {name}; before, {old[name]}."
+            elif name in new and name not in old:
+                yield f"\u2212 {name}: {new[name]}."
+
+
+def _turned(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    for why, name in verdict.reasons():
+        yield name, why
+
+
+def view(
+    settings: PoolSettings | None,
+    difference: tuple[PoolSettings, PoolSettings] | None,
+    *,
+    faded: bool,
+    whims: bool,
+) -> View:
+    """What is to be made of the table.
+
+    Args:
+        settings: one pool's settings.
+        difference: two pools' settings, before and after.
+        faded: show what one pool's settings rule out, too.
+        whims: count what a Lambda function may name as possible.
+    """
+    if difference is not None:
+        return OfDifference(*difference, whims=whims)
+    return Everything() if settings is None else OfPool(settings, faded, whims)
