@@ -36,7 +36,7 @@ USERS: list[dict[str, Any]] = [
     {"username": "sam", "password": PASSWORD, "phone_number": "+15555550143", "preferred_mfa": "SMS_MFA"},
     {"username": "eve", "password": PASSWORD, "email": "eve@example.com", "preferred_mfa": "EMAIL_OTP"},
     {"username": "new", "password": PASSWORD, "temporary": True},
-    {"username": "tom", "password": PASSWORD, "totp_secret": "JBSWY3DPEHPK3PXP"},
+    {"username": "tom", "password": PASSWORD, "totp_secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"},
 ]  # fmt: skip
 CONFIG: dict[str, Any] = {"mfa": "OPTIONAL", "device": {}, "users": USERS}
 

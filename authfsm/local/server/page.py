@@ -9,10 +9,13 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
-from authfsm.diagrams import LIGHT, Group, NoEngine, Paint, Theme, diagram
+from attrs import evolve
+
+from authfsm.diagrams import LIGHT, Group, NoEngine, Paint, diagram
 from authfsm.local.server.following import Step
 
-DARK: Final = Theme(
+DARK: Final = evolve(
+    LIGHT,
     paper="#12161d",
     ink="#eef2f8",
     line="#8d9db8",

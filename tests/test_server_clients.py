@@ -1,0 +1,336 @@
+"""The clients that people use sign in over HTTP: boto3, pycognito, warrant-lite, amazon-cognito-identity-js."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import subprocess
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pycognito
+import pyotp
+import pytest
+import warrant_lite
+from botocore.exceptions import ClientError
+from conftest import lacking
+from local_talk import Talk
+from pycognito.aws_srp import AWSSRP
+from pycognito.exceptions import (
+    ForceChangePasswordException,
+    SMSMFAChallengeException,
+    SoftwareTokenMFAChallengeException,
+)
+from serving import CLIENT_ID, PASSWORD, POOL_ID, Process, process
+
+from authfsm import Code, Cognito, NewPassword, State, srp
+from authfsm.local import AppClient
+
+JS = Path(__file__).parent / "js"
+TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+NEW = "Another-Horse-2"
+
+# Each client has users of its own, so that no two tests spend one TOTP.
+WHO = ("boto3", "driver", "pycognito", "warrant", "js")
+USERS = [
+    user
+    for who in WHO
+    for user in (
+        {"username": f"{who}-plain", "password": PASSWORD, "email": f"{who}@example.com"},
+        {"username": f"{who}-sms", "password": PASSWORD, "phone_number": f"+1555555{ord(who[0]):04}", "preferred_mfa": "SMS_MFA"},
+        {"username": f"{who}-totp", "password": PASSWORD, "totp_secret": TOTP},
+        {"username": f"{who}-new", "password": PASSWORD, "temporary": True},
+    )
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A server in a process of its own, for all clients."""
+    config = {"mfa": "OPTIONAL", "device": {}, "users": USERS}
+    with process(tmp_path_factory.mktemp("server"), config) as served:
+        yield served
+
+
+def signed_in(reply: Any) -> Any:
+    """The tokens of a reply."""
+    assert "AuthenticationResult" in reply, reply
+    return reply["AuthenticationResult"]
+
+
+def confirm_device(boto: Any, result: Any) -> tuple[str, str, str]:
+    """Confirm the device of a sign-in by plain boto3; its key, group and password."""
+    device = result["NewDeviceMetadata"]
+    key, group = device["DeviceKey"], device["DeviceGroupKey"]
+    password = b64encode(secrets.token_bytes(40)).decode()
+    made = srp.device_verifier(group, key, password, secrets.token_bytes(16))
+    config = {"PasswordVerifier": made.password_verifier, "Salt": made.salt}
+    boto.confirm_device(
+        AccessToken=result["AccessToken"], DeviceKey=key, DeviceSecretVerifierConfig=config
+    )
+    return key, group, password
+
+
+class Remote:
+    """A pool as `Talk` wants it, behind a URL."""
+
+    def __init__(self, web: Process) -> None:
+        self.boto = web.boto()
+        self.pool_id = POOL_ID
+        self.app_client = AppClient(CLIENT_ID)
+
+    def client(self) -> Any:
+        """A boto3 client with `endpoint_url`."""
+        return self.boto
+
+    def clock(self) -> datetime:
+        """The present moment."""
+        return datetime.now(timezone.utc)
+
+
+class TestBoto3:
+    @pytest.fixture
+    def talk(self, web: Process) -> Talk:
+        """Plain boto3, request by request."""
+        remote: Any = Remote(web)
+        return Talk(remote)
+
+    def test_srp(self, talk: Talk) -> None:
+        """The password by SRP."""
+        signed_in(talk.srp("boto3-plain", PASSWORD))
+
+    def test_sms(self, talk: Talk, web: Process) -> None:
+        """A code by SMS, from the outbox."""
+        asked = talk.srp("boto3-sms", PASSWORD)
+        assert asked["ChallengeName"] == "SMS_MFA"
+        code = web.code_for("boto3-sms")
+
+        signed_in(talk.answer(asked, "boto3-sms", SMS_MFA_CODE=code))
+
+    def test_totp(self, talk: Talk) -> None:
+        """A code of an authenticator app."""
+        asked = talk.srp("boto3-totp", PASSWORD)
+        code = pyotp.TOTP(TOTP).now()
+
+        signed_in(talk.answer(asked, "boto3-totp", SOFTWARE_TOKEN_MFA_CODE=code))
+
+    def test_new_password(self, talk: Talk) -> None:
+        """A temporary password is changed."""
+        asked = talk.password("boto3-new", PASSWORD)
+        assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
+        signed_in(talk.answer(asked, "boto3-new", NEW_PASSWORD=NEW))
+
+        signed_in(talk.srp("boto3-new", NEW))
+
+    def test_a_remembered_device(self, talk: Talk) -> None:
+        """A device is confirmed, then proved."""
+        key, group, password = confirm_device(
+            talk.boto, signed_in(talk.srp("boto3-plain", PASSWORD))
+        )
+        asked = talk.srp("boto3-plain", PASSWORD, DEVICE_KEY=key)
+        assert asked["ChallengeName"] == "DEVICE_SRP_AUTH"
+        more = talk.answer(asked, "boto3-plain", SRP_A=talk.mine.SRP_A, DEVICE_KEY=key)
+
+        signed_in(talk.answer(more, "boto3-plain", **talk.device_claim(more, group, password)))
+
+    def test_errors_are_exceptions_of_their_class(self, web: Process) -> None:
+        """Botocore makes the exception that its model names."""
+        boto = web.boto()
+        with pytest.raises(boto.exceptions.NotAuthorizedException):
+            boto.initiate_auth(
+                ClientId=CLIENT_ID,
+                AuthFlow="USER_PASSWORD_AUTH",
+                AuthParameters={"USERNAME": "boto3-plain", "PASSWORD": "wrong"},
+            )
+
+
+class TestThisPackagesDriver:
+    @pytest.fixture
+    def cognito(self, web: Process) -> Cognito:
+        """This package's own driver."""
+        return Cognito(web.boto(), client_id=CLIENT_ID, pool_id=POOL_ID)
+
+    def test_it_walks(self, cognito: Cognito, web: Process) -> None:
+        """SRP, then a code by SMS."""
+        flow = cognito.sign_in("driver-sms", PASSWORD)
+        assert not flow.done
+        flow.answer(Code(web.code_for("driver-sms")))
+
+        assert flow.state is State.AUTHENTICATED
+
+    def test_new_password(self, cognito: Cognito) -> None:
+        """A temporary password is changed."""
+        flow = cognito.sign_in("driver-new", PASSWORD)
+        flow.answer(NewPassword(NEW))
+
+        assert flow.state is State.AUTHENTICATED
+
+
+class TestPycognito:
+    """It verifies the tokens of every sign-in, with the keys that the issuer's URL leads to."""
+
+    def user(self, web: Process, name: str) -> pycognito.Cognito:
+        """A pycognito user whose client talks to the server."""
+        kwargs = {
+            "endpoint_url": web.url,
+            "aws_access_key_id": "local",
+            "aws_secret_access_key": "local",
+        }
+        return pycognito.Cognito(
+            POOL_ID, CLIENT_ID, username=f"pycognito-{name}", boto3_client_kwargs=kwargs
+        )
+
+    def test_srp(self, web: Process) -> None:
+        """The password by SRP; the tokens verify; a refresh brings new ones."""
+        user = self.user(web, "plain")
+        user.authenticate(PASSWORD)
+
+        assert user.id_claims["cognito:username"] == "pycognito-plain"
+        assert user.access_claims["iss"] == f"{web.url}/{POOL_ID}"
+        assert user.get_user().sub == user.id_claims["sub"]
+
+    def test_sms(self, web: Process) -> None:
+        """A code by SMS."""
+        user = self.user(web, "sms")
+        with pytest.raises(SMSMFAChallengeException):
+            user.authenticate(PASSWORD)
+        user.respond_to_sms_mfa_challenge(web.code_for("pycognito-sms"))
+
+        assert user.access_claims["username"] == "pycognito-sms"
+
+    def test_totp(self, web: Process) -> None:
+        """A code of an authenticator app."""
+        user = self.user(web, "totp")
+        with pytest.raises(SoftwareTokenMFAChallengeException):
+            user.authenticate(PASSWORD)
+        user.respond_to_software_token_mfa_challenge(pyotp.TOTP(TOTP).now())
+
+        assert user.access_claims["username"] == "pycognito-totp"
+
+    def test_new_password(self, web: Process) -> None:
+        """A temporary password is changed."""
+        user = self.user(web, "new")
+        with pytest.raises(ForceChangePasswordException):
+            user.authenticate(PASSWORD)
+        user.new_password_challenge(PASSWORD, NEW)
+
+        assert user.access_claims["username"] == "pycognito-new"
+
+    def test_a_remembered_device(self, web: Process) -> None:
+        """It proves a device; confirming one it does at amazonaws.com, so that boto3 does it here."""
+        boto = web.boto()
+        person = {
+            "username": "pycognito-plain",
+            "password": PASSWORD,
+            "pool_id": POOL_ID,
+            "client_id": CLIENT_ID,
+            "client": boto,
+        }
+        result = signed_in(AWSSRP(**person).authenticate_user())
+        key, group, password = confirm_device(boto, result)
+        with_device = AWSSRP(
+            **person, device_key=key, device_group_key=group, device_password=password
+        )
+
+        assert "NewDeviceMetadata" not in signed_in(with_device.authenticate_user())
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+class TestWarrantLite:
+    @pytest.fixture(autouse=True)
+    def no_locale(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It dies where there is no en_US.UTF-8; the names of days are English in any test's locale."""
+        monkeypatch.setattr(warrant_lite, "temp_locale", lambda _: nullcontext())
+
+    def user(self, web: Process, name: str) -> Any:
+        """A warrant-lite user whose client talks to the server."""
+        return warrant_lite.WarrantLite(
+            f"warrant-{name}", PASSWORD, POOL_ID, CLIENT_ID, client=web.boto()
+        )
+
+    def test_srp(self, web: Process) -> None:
+        """The password by SRP; what it does not know of is in the reply all the same."""
+        signed_in(self.user(web, "plain").authenticate_user())
+        assert self.user(web, "sms").authenticate_user()["ChallengeName"] == "SMS_MFA"
+
+    def test_new_password(self, web: Process) -> None:
+        """A temporary password is changed."""
+        signed_in(self.user(web, "new").set_new_password_challenge(NEW))
+
+
+class TestAmazonCognitoIdentityJs:
+    """Over its own HTTP client, in node."""
+
+    def sign_in(self, web: Process, name: str, **more: Any) -> dict[str, Any]:
+        """What the script came to."""
+        node = shutil.which("node") or lacking("node")
+        if not (JS / "node_modules" / "amazon-cognito-identity-js").is_dir():
+            lacking("amazon-cognito-identity-js (npm ci in tests/js)")
+        given = {"url": web.url, "pool": POOL_ID, "client": CLIENT_ID, "username": f"js-{name}", "password": PASSWORD, **more}  # fmt: skip
+        ran = subprocess.run(
+            [node, str(JS / "sign_in.mjs")],
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        came: dict[str, Any] = json.loads(ran.stdout)
+        return came
+
+    def test_srp(self, web: Process) -> None:
+        """The password by SRP; a device is confirmed by the way; a refresh."""
+        came = self.sign_in(web, "plain")
+
+        assert came["username"] == "js-plain"
+        assert came["requests"][:3] == [
+            ["InitiateAuth", None],
+            ["RespondToAuthChallenge", "PASSWORD_VERIFIER"],
+            ["ConfirmDevice", None],
+        ]
+        assert web.boto().get_user(AccessToken=came["access"])["Username"] == "js-plain"
+
+    def test_sms(self, web: Process) -> None:
+        """A code by SMS."""
+        assert self.sign_in(web, "sms")["asked"] == [["SMS_MFA"]]
+
+    def test_totp(self, web: Process) -> None:
+        """A code of an authenticator app."""
+        came = self.sign_in(web, "totp", totp=pyotp.TOTP(TOTP).now())
+
+        assert came["asked"] == [["SOFTWARE_TOKEN_MFA"]]
+        assert came["username"] == "js-totp"
+
+    def test_new_password(self, web: Process) -> None:
+        """A temporary password is changed."""
+        assert self.sign_in(web, "new", newPassword=NEW)["asked"] == [["NEW_PASSWORD_REQUIRED"]]
+
+    def test_a_remembered_device(self, web: Process) -> None:
+        """Signing in again, it proves the device that it confirmed the first time."""
+        came = self.sign_in(web, "plain", times=2)
+
+        assert ["RespondToAuthChallenge", "DEVICE_SRP_AUTH"] in came["requests"]
+        assert ["RespondToAuthChallenge", "DEVICE_PASSWORD_VERIFIER"] in came["requests"]
+        assert came["username"] == "js-plain"
+
+    def test_a_wrong_password(self, web: Process) -> None:
+        """The error's code and message are Cognito's."""
+        came = self.sign_in(web, "plain", password="wrong")
+
+        assert came["error"] == ["NotAuthorizedException", "Incorrect username or password."]
+
+
+def test_an_unknown_user_looks_like_a_wrong_password(web: Process) -> None:
+    """Over HTTP too."""
+    with pytest.raises(ClientError, match="Incorrect username or password"):
+        web.boto().initiate_auth(
+            ClientId=CLIENT_ID,
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": "nobody", "PASSWORD": PASSWORD},
+        )
