@@ -185,7 +185,7 @@ class TestLike:
         )
         assert app.explicit_auth_flows == {"ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"}
         assert app.refresh_token_rotation == RefreshTokenRotation(10)
-        assert app.read_attributes == {"email", "custom:seats"}
+        assert app.read_attributes == frozenset({"email", "custom:seats"})
         assert (app.write_attributes, app.auth_session_validity) == (None, 5)
 
     def test_it_describes_itself_so(self, pool: LocalPool) -> None:
