@@ -50,7 +50,10 @@ def test_a_row_reads() -> None:
         "| `SMS_MFA` | `code` | *what follows the last factor*, `CUSTOM_CHALLENGE`, itself |"
         in lines
     )
-    assert "| `PASSWORD` | `password` | *what follows a password* (`DEVICE_SRP_AUTH`‡), itself† |" in lines
+    assert (
+        "| `PASSWORD` | `password` | *what follows a password* (`DEVICE_SRP_AUTH`‡), itself† |"
+        in lines
+    )
 
 
 def test_the_readme_has_the_table() -> None:

@@ -670,6 +670,11 @@ class TestTheSessionOfASignUp:
             {"mfa": "OPTIONAL", "user": {"preferred_mfa": "SMS_MFA"}},
             {"allowed_first_auth_factors": ["PASSWORD"]},
             {"user": {"verified": False}},
+            {
+                "mfa": "OPTIONAL",
+                "user": {"preferred_mfa": "SMS_MFA"},
+                "contradictions": Contradictions(mfa_after_one_time_password=True),
+            },
         ],
     )
     def test_who_may_not_begin_with_a_code(self, pool_of: PoolOf, settings: dict[str, Any]) -> None:

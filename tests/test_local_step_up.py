@@ -532,6 +532,18 @@ class TestWithAnAccessToken:
 
         assert flow.state is State.SELECT_CHALLENGE
 
+    @pytest.mark.parametrize("name", ["PASSWORD", "PASSWORD_SRP", "SMS_OTP", "NONSENSE"])
+    def test_a_preference_that_leads_nowhere(self, pool_of: PoolOf, name: str) -> None:
+        """A factor that is credited, or does not lead there, is not asked for, whatever is preferred."""
+        wish = {"PREFERRED_CHALLENGE": name, "PASSWORD": PASSWORD, "TARGET_ACR_VALUES": LOA[3]}
+        for settings, expected in (({}, "SELECT_MFA_TYPE"), ({"mfa": "OFF"}, "SELECT_CHALLENGE")):
+            pool = pool_of(**settings)
+            register(pool)
+            talk, token = Talk(pool), by_password(pool)
+            more = {"SRP_A": talk.mine.SRP_A, "ACCESS_TOKEN": token, **wish}
+            asked = talk.initiate("USER_AUTH", USERNAME="ada", **more)
+            assert asked["ChallengeName"] == expected
+
     def test_what_does_not_fit(self, pool_of: PoolOf) -> None:
         """A token without a target, of another user, expired, or none of ours."""
         clock = ManualClock()

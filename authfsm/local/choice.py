@@ -12,7 +12,17 @@ from typing import Final
 
 from attrs import evolve
 
-from authfsm.local import devices, offers, one_time, passkeys, passwords, proving, refusals, step_up
+from authfsm.local import (
+    devices,
+    mfa,
+    offers,
+    one_time,
+    passkeys,
+    passwords,
+    proving,
+    refusals,
+    step_up,
+)
 from authfsm.local.core import Core, Reply, wanted
 from authfsm.local.offers import PASSWORDLESS
 from authfsm.local.passkeys import Signing
@@ -72,7 +82,7 @@ def _first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Reply
     attempt = devices.if_known(pool, attempt, parameters.get("DEVICE_KEY"))
     if preferred in attempt.offered:
         return take(pool, attempt, State[preferred], parameters)
-    if attempt.target and len(attempt.offered) == 1:
+    if attempt.target and preferred is None and len(attempt.offered) == 1:
         # "prompts only for factors that aren't already listed"; by which challenge is not documented.
         return take(pool, attempt, attempt.offered[0], parameters)
     parameters, signing = {}, None
@@ -115,9 +125,10 @@ def _signed_up(pool: Core, attempt: Attempt, session: str) -> Reply:
         State.EMAIL_OTP: "email_verified",
         State.SMS_OTP: "phone_number_verified",
     }
-    attributes = attempt.known.attributes
+    user = attempt.known
     for factor, mark in verified.items():
-        if factor in attempt.offered and attributes.get(mark) == "true":
+        free = mfa.after_code(pool.configuration, user, factor) is None
+        if factor in attempt.offered and free and user.attributes.get(mark) == "true":
             return onward(pool, one_time.proved(attempt, factor))
     return _first(pool, attempt, {})
 

@@ -137,9 +137,10 @@ def _choosing(parameters: Mapping[str, str], *, with_session: bool) -> type[r.Re
     preferred = parameters.get("PREFERRED_CHALLENGE")
     if preferred == State.PASSWORD and parameters.get("PASSWORD"):
         return r.UserAuthWithPassword
-    if preferred == State.PASSWORD_SRP and parameters.get("SRP_A"):
-        return r.UserAuthWithSrp
-    return r.StepUp if "TARGET_ACR_VALUES" in parameters else r.UserAuth
+    if "TARGET_ACR_VALUES" in parameters:
+        return r.StepUp
+    srp = preferred == State.PASSWORD_SRP and parameters.get("SRP_A")
+    return r.UserAuthWithSrp if srp else r.UserAuth
 
 
 def _answering(challenge: str, responses: Mapping[str, str]) -> type[r.Response]:
