@@ -1,0 +1,94 @@
+"""Many clients at once over HTTP: nobody is refused, and nobody is signed in as somebody else."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from base64 import urlsafe_b64decode
+from pathlib import Path
+from typing import Any
+
+from serving import CLIENT_ID, PATIENCE, TARGET, process
+
+CLIENTS = 200
+ROUNDS = 3
+
+
+def claims(token: str) -> dict[str, Any]:
+    """What a token says; that it verifies is another test's."""
+    body = token.split(".")[1]
+    said: dict[str, Any] = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return said
+
+
+def test_two_hundred_clients_at_once(tmp_path: Path) -> None:
+    """Each signs in three times by password and SMS on a connection of its own, all beginning together."""
+    users = [
+        {"username": f"u{n}", "password": f"Correct-Horse-{n}", "phone_number": f"+1555{n:07}",
+         "preferred_mfa": "SMS_MFA"}
+        for n in range(CLIENTS)
+    ]  # fmt: skip
+    together = threading.Barrier(CLIENTS)
+    errors: list[Any] = []
+    signed_in: list[tuple[str, dict[str, Any], dict[str, Any], str]] = []
+
+    def client(address: str, name: str, password: str) -> None:
+        connection = http.client.HTTPConnection(address, timeout=PATIENCE * 4)
+
+        def call(operation: str, **request: Any) -> Any:
+            connection.request(
+                "POST", "/", json.dumps(request), {"X-Amz-Target": TARGET + operation}
+            )
+            reply = connection.getresponse()
+            body = json.loads(reply.read())
+            if reply.status != 200:
+                raise AssertionError(body)
+            return body
+
+        try:
+            together.wait(PATIENCE)
+            for _ in range(ROUNDS):
+                asked = call(
+                    "InitiateAuth",
+                    ClientId=CLIENT_ID,
+                    AuthFlow="USER_PASSWORD_AUTH",
+                    AuthParameters={"USERNAME": name, "PASSWORD": password},
+                )
+                connection.request("GET", f"/outbox?username={name}")
+                code = json.loads(connection.getresponse().read())["messages"][-1]["code"]
+                result = call(
+                    "RespondToAuthChallenge",
+                    ClientId=CLIENT_ID,
+                    ChallengeName=asked["ChallengeName"],
+                    Session=asked["Session"],
+                    ChallengeResponses={"USERNAME": name, "SMS_MFA_CODE": code},
+                )["AuthenticationResult"]
+                told = call("GetUser", AccessToken=result["AccessToken"])["Username"]
+                signed_in.append(
+                    (name, claims(result["AccessToken"]), claims(result["IdToken"]), told)
+                )
+        except Exception as error:  # noqa: BLE001 - told below, by the main thread
+            errors.append((name, error))
+        finally:
+            connection.close()
+
+    config = {"mfa": "OPTIONAL", "users": users}
+    with process(tmp_path, config, "--state", str(tmp_path / "pool.db")) as web:
+        threads = [
+            threading.Thread(target=client, args=(web.address, user["username"], user["password"]))
+            for user in users
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert web.end() == 0
+
+    assert errors == []
+    assert len(signed_in) == CLIENTS * ROUNDS
+    assert {
+        (name, access["username"], identity["cognito:username"], told)
+        for name, access, identity, told in signed_in
+    } == {(user["username"],) * 4 for user in users}
+    assert len({access["jti"] for _, access, _, _ in signed_in}) == CLIENTS * ROUNDS
