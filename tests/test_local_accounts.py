@@ -9,8 +9,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from local_talk import Talk, refused
 
-from authfsm.local import Contradictions, LocalPool, ManualClock, PasswordPolicy
-from authfsm.local.schema import SchemaAttribute
+from authfsm.local import Contradictions, LocalPool, ManualClock, PasswordPolicy, SchemaAttribute
 
 PASSWORD = "Correct-h0rse"
 NEW = "New-Passw0rd!"
@@ -143,7 +142,7 @@ class TestSigningUp:
         """The password must conform; nobody is made if it does not."""
         with refused(
             "InvalidPasswordException",
-            "Password does not conform to policy: Password not long enough",
+            "Password did not conform with policy: Password not long enough",
         ):
             talk.sign_up("ada", "short")
 

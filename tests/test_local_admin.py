@@ -8,8 +8,7 @@ import pytest
 from joserfc.jwk import RSAKey
 from local_talk import Talk, refused
 
-from authfsm.local import LocalPool, ManualClock
-from authfsm.local.settings import DeviceConfiguration, WebAuthnConfiguration
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, WebAuthnConfiguration
 
 PASSWORD = "Correct-h0rse"
 NEW = "New-Passw0rd!"

@@ -15,10 +15,10 @@ from authfsm.local import (
     LocalPool,
     PasswordPolicy,
     RefreshTokenRotation,
+    SchemaAttribute,
     Triggers,
+    WebAuthnConfiguration,
 )
-from authfsm.local.schema import SchemaAttribute
-from authfsm.local.settings import WebAuthnConfiguration
 
 PASSWORD = "Correct-h0rse"
 MADE = datetime(2026, 3, 1, 9, 30, tzinfo=timezone.utc)

@@ -5,7 +5,7 @@ and says what Cognito says; its `client()` is a real boto3 client whose requests
 """
 
 from authfsm.local.clock import Clock, ManualClock, utc_now
-from authfsm.local.codes import Message, Outbox
+from authfsm.local.codes import Message, Outbox, Purpose
 from authfsm.local.gate import OffTheTable
 from authfsm.local.pool import LocalPool
 from authfsm.local.refusals import PoolRefusal
@@ -18,6 +18,7 @@ from authfsm.local.settings import (
     PasswordPolicy,
     PoolConfiguration,
     RefreshTokenRotation,
+    SchemaAttribute,
     Triggers,
     WebAuthnConfiguration,
 )
@@ -38,7 +39,9 @@ __all__ = [
     "PasswordPolicy",
     "PoolConfiguration",
     "PoolRefusal",
+    "Purpose",
     "RefreshTokenRotation",
+    "SchemaAttribute",
     "Triggers",
     "User",
     "WebAuthnConfiguration",

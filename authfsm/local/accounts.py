@@ -87,7 +87,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
         raise PoolRefusal(refusals.NO_SIGN_UP)
     password = Secret(request["Password"]) if request.get("Password") else None
     if password is not None:
-        passwords.check_policy(pool, password)
+        passwords.check_policy(pool, password, refusals.SIGN_UP_POLICY)
     elif not passwordless(pool):
         raise PoolRefusal(refusals.NO_PASSWORD)
     given = attributes.read(request.get("UserAttributes", ()))

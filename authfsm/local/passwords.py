@@ -101,15 +101,22 @@ def check_present(pool: Core, user: User, password: Secret[str]) -> None:
         raise PoolRefusal(refusals.WRONG_PASSWORD)
 
 
-def check_policy(pool: Core, password: Secret[str]) -> None:
+def check_policy(
+    pool: Core, password: Secret[str], saying: refusals.Saying = refusals.POLICY
+) -> None:
     """Does a new password conform to the policy?
+
+    Args:
+        pool: the pool.
+        password: the new password.
+        saying: how a refusal is worded.
 
     Raises:
         PoolRefusal: InvalidPasswordException, with what it lacks.
     """
     why = pool.configuration.password_policy.fault(password.reveal())
     if why is not None:
-        raise PoolRefusal(refusals.POLICY, why=why)
+        raise PoolRefusal(saying, why=why)
 
 
 def check_history(pool: Core, user: User, password: Secret[str]) -> None:

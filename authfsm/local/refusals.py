@@ -178,6 +178,7 @@ NOT_SERVED = Saying("UnsupportedOperationException", "The local user pool does n
 # Texts as client vocabularies have them (Amplify's dictionaries, error tables of applications).
 NAME_TAKEN = Saying("UsernameExistsException", "User already exists")
 ADDRESS_TAKEN = Saying("UsernameExistsException", "An account with the given {name} already exists.")
+SIGN_UP_POLICY = Saying("InvalidPasswordException", "Password did not conform with policy: {why}", survives=True)  # so at SignUp alone
 NO_SIGN_UP = Saying(_NOT, "SignUp is not permitted for this user pool")
 NO_SUCH_NAME = Saying("UserNotFoundException", "Username/client id combination not found.")  # fixture
 NO_PASSWORD = Saying(_PARAMETER, "User is required to have a password")  # measured
