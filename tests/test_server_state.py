@@ -29,6 +29,7 @@ from authfsm.local.server.service import Service
 from authfsm.local.server.state import APPLICATION, StateFile, StateFileRefused
 from authfsm.local.users import User
 from authfsm.secret import revealed
+from authfsm.states import State
 
 URL = "http://127.0.0.1:9229"
 USERS: list[dict[str, Any]] = [
@@ -498,6 +499,54 @@ class TestWhatIsNoStateFile:
         """A path where nothing can be made."""
         with pytest.raises(StateFileRefused, match="cannot be opened"):
             StateFile(Path(path))
+
+
+def test_what_the_api_did_to_the_app_client_holds(kept: Kept) -> None:
+    """A change by UpdateUserPoolClient outlives a restart, until the configuration says something new."""
+    pool = {"UserPoolId": kept.service.pool.pool_id, "ClientId": CLIENT_ID}
+    other = kept.call("CreateUserPoolClient", UserPoolId=pool["UserPoolId"], ClientName="other")
+    kept.call("UpdateUserPoolClient", **pool, AuthSessionValidity=15)
+    kept.begin()
+    changed = kept.service.pool.app_client.auth_session_validity
+    kept.config = {**kept.config, "auth_session_validity": 9}
+    kept.begin()
+    configured = kept.service.pool.app_client.auth_session_validity
+    found = kept.call("ListUserPoolClients", UserPoolId=pool["UserPoolId"])["UserPoolClients"]
+
+    assert (changed, configured) == (15, 9)
+    assert {each["ClientId"] for each in found} == {
+        CLIENT_ID,
+        other["UserPoolClient"]["ClientId"],
+    }
+
+
+def test_a_pool_like_a_real_one() -> None:
+    """Descriptions of a real pool, and users as ListUsers shows them, make the pool."""
+    config = understood(
+        {
+            "UserPool": {"Id": "eu-west-1_Real", "MfaConfiguration": "OPTIONAL"},
+            "UserPoolClient": {"UserPoolClient": {"ClientId": "real", "AuthSessionValidity": 5}},
+            "MfaConfig": {"SoftwareTokenMfaConfiguration": {"Enabled": True}},
+            "Users": [
+                {
+                    "Username": "ada",
+                    "Password": PASSWORD,
+                    "Attributes": [{"Name": "email", "Value": "ada@example.com"}],
+                    "UserStatus": "FORCE_CHANGE_PASSWORD",
+                    "Enabled": True,
+                }
+            ],
+            "auth_session_validity": 7,
+        }
+    )
+    pool = config.pool()
+    config.add_users(pool)
+
+    assert (pool.pool_id, pool.client_id) == ("eu-west-1_Real", "real")
+    assert pool.app_client.auth_session_validity == 7
+    assert pool.configuration.mfa_methods == (State.SOFTWARE_TOKEN_MFA,)
+    assert pool.user("ada").status == "FORCE_CHANGE_PASSWORD"
+    assert pool.user("ada").attributes["email"] == "ada@example.com"
 
 
 def test_a_configuration_does_not_overwrite(kept: Kept) -> None:

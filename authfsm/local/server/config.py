@@ -2,6 +2,10 @@
 
 A setting is named as `LocalPool` names it; `users` is a list of what `add_user` takes. What has structure
 there (`device`, `password_policy`) is a table here. A trigger is "module:function".
+
+Or the pool is like a real one: `UserPool`, `UserPoolClient` and `MfaConfig` are what DescribeUserPool,
+DescribeUserPoolClient and GetUserPoolMfaConfig say of it, and settings beside them hold instead. `Users` may
+be in the shape of ListUsers, each with a `Password`.
 """
 
 from __future__ import annotations
@@ -14,15 +18,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from attrs import field, fields_dict, frozen
+from attrs import field, fields, fields_dict, frozen
 
+from authfsm.local import shapes
 from authfsm.local.contradictions import Contradictions
 from authfsm.local.pool import LocalPool
+from authfsm.local.schema import SchemaAttribute
 from authfsm.local.settings import (
+    AppClient,
     DeviceConfiguration,
     PasswordPolicy,
+    PoolConfiguration,
     RefreshTokenRotation,
     Triggers,
+    WebAuthnConfiguration,
 )
 
 if sys.version_info >= (3, 11):
@@ -34,14 +43,27 @@ POOL_ID: Final = "eu-west-1_LocalPool"
 CLIENT_ID: Final = "authfsmlocalclient"
 
 # Of the pool's own making, or another option's.
-_NOT_HERE: Final = {"self", "clock", "entropy", "key", "settings"}
+_NOT_HERE: Final = {
+    "clock", "entropy", "key", "settings", "attributes", "pool_described", "client_described",
+}  # fmt: skip
 _STRUCTURED: Final[dict[str, type]] = {
     "device": DeviceConfiguration,
     "password_policy": PasswordPolicy,
     "refresh_token_rotation": RefreshTokenRotation,
     "contradictions": Contradictions,
     "triggers": Triggers,
+    "webauthn": WebAuthnConfiguration,
 }
+_DESCRIPTIONS: Final[tuple[str, ...]] = ("UserPool", "UserPoolClient", "MfaConfig")
+_USER: Final = {
+    "Username": "username",
+    "Password": "password",
+    "Enabled": "enabled",
+    "UserStatus": "status",
+    "UserMFASettingList": "mfa",
+    "PreferredMfaSetting": "preferred_mfa",
+}
+_OF_NO_ACCOUNT: Final = {"UserCreateDate", "UserLastModifiedDate", "MFAOptions"}
 
 
 class ConfigRefused(Exception):
@@ -132,10 +154,11 @@ def understood(given: Mapping[str, Any]) -> Config:
         ConfigRefused: it says something else.
     """
     settings = dict(given)
-    users = settings.pop("users", [])
-    if not isinstance(users, list) or not all(isinstance(user, dict) for user in users):
-        raise ConfigRefused("users is not a list of users")
-    known = set(inspect.signature(LocalPool).parameters) - _NOT_HERE
+    users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
+    described: dict[str, Any] = {n: settings.pop(n) for n in _DESCRIPTIONS if n in settings}
+    known = set(inspect.signature(LocalPool).parameters)
+    known |= {each.name for kind in (PoolConfiguration, AppClient) for each in fields(kind)}
+    known -= _NOT_HERE
     if unknown := set(settings) - known:
         raise ConfigRefused(
             f"no setting {', '.join(sorted(unknown))}; the settings are {', '.join(sorted(known))}"
@@ -143,7 +166,45 @@ def understood(given: Mapping[str, Any]) -> Config:
     for name, kind in _STRUCTURED.items():
         if settings.get(name) is not None:
             settings[name] = _structured(name, kind, settings[name])
-    return Config(settings, tuple(users))
+    if "schema" in settings:
+        settings["schema"] = [_structured("schema", SchemaAttribute, e) for e in settings["schema"]]
+    return Config({**_like(described, settings.get("triggers")), **settings}, tuple(users))
+
+
+def _like(described: Mapping[str, Any], triggers: Triggers | None) -> dict[str, Any]:
+    """The settings that descriptions of a real pool say."""
+    if not described:
+        return {}
+    if not all(isinstance(each, dict) for each in described.values()):
+        raise ConfigRefused(f"{', '.join(described)} are not all structures")
+    pool = shapes.inside(described.get("UserPool", {}), "UserPool")
+    client = shapes.inside(described.get("UserPoolClient", {}), "UserPoolClient")
+    mfa = shapes.inside(described["MfaConfig"], "") if "MfaConfig" in described else None
+    try:
+        settings = {**shapes.pool_settings(pool, mfa), **shapes.client_settings(client)}
+        more = {"triggers": shapes.versioned(triggers, pool)} if triggers else {}
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ConfigRefused(f"the descriptions cannot be read: {error!r}") from None
+    return {**settings, **more}
+
+
+def _users(given: Any) -> list[dict[str, Any]]:
+    if not isinstance(given, list) or not all(isinstance(user, dict) for user in given):
+        raise ConfigRefused("users is not a list of users")
+    return [_user(user) if "Username" in user else user for user in given]
+
+
+def _user(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A user in the shape of ListUsers, as `add_user` takes one."""
+    attributes = {
+        each["Name"]: each.get("Value", "")
+        for each in given.get("Attributes", given.get("UserAttributes", ()))
+        if each["Name"] != "sub"
+    }
+    known = {*_USER, *_OF_NO_ACCOUNT, "Attributes", "UserAttributes"}
+    more = {name: each for name, each in given.items() if name not in known}
+    told = {ours: given[name] for name, ours in _USER.items() if name in given}
+    return {**more, **told, "attributes": attributes, "verified": False}
 
 
 def _structured(name: str, kind: type, given: Any) -> Any:

@@ -36,8 +36,7 @@ class Kind:
 
 
 def _restore_client(core: Core, client: AppClient) -> None:
-    # The settings it was started with hold; its secret was put into them.
-    core.clients.setdefault(client.client_id, client)
+    core.clients[client.client_id] = client
 
 
 # In the order in which they are read: whoever is referred to comes first.
@@ -86,14 +85,23 @@ class Keeper:
         self._records = Records(core.users.named, lambda key: core.clients.get(key))  # noqa: PLW0108
         self._message = 0
 
-    def restore(self) -> None:
+    def written(self, record: Any) -> str:
+        """A record, as it is in the file."""
+        return self._records.write(record)
+
+    def restore(self, held: str | None = None) -> None:
         """Put back what is in the file.
+
+        Args:
+            held: an app client that stays as it is in the pool.
 
         Raises:
             Unreadable: the file has something else in it.
         """
         for name, kind in KINDS.items():
-            for _, body in self._file.read(name):
+            for key, body in self._file.read(name):
+                if (name, key) == ("client", held):
+                    continue
                 with suppress(Absent):  # of a user or an app client that was taken away
                     kind.restore(self._core, self._records.read(body, kind.of))
         for key, body in self._file.read(_MESSAGE):

@@ -1,6 +1,7 @@
 """Opens a pool to be served: made by its configuration, and put back to where its file says it was.
 
-The settings are the configuration's, at every start. What came about by itself is the file's: the key, the
+The settings are the configuration's, at every start; what the API changed since (an app client) holds until
+the configuration says something new. What came about by itself is the file's: the key, the
 app client's secret where none was named, the users, and how far their sign-ins have come. A user of the
 configuration who is there already is left alone.
 """
@@ -65,14 +66,23 @@ def _put_back(config: Config, settings: dict[str, Any], log: Log, file: StateFil
     if facts:
         core.seed = Secret(bytes.fromhex(facts["seed"]))
     keeper = Keeper(core, file)
-    keeper.restore()
+    # What was done to the app client by its API holds, until the configuration has something new to say.
+    configured = keeper.written(pool.app_client)
+    keeper.restore(None if facts.get("configured") == configured else pool.client_id)
     service = Service(pool, log, keeper)
     config.add_users(pool)
     keeper.keep(tuple(core.clients.values()))
     service.keep()
     key = core.mint.key.as_dict(private=True)
     seed = core.seed.reveal().hex()
-    file.note({"pool_id": pool.pool_id, "key": json.dumps(key), "seed": seed})
+    file.note(
+        {
+            "pool_id": pool.pool_id,
+            "key": json.dumps(key),
+            "seed": seed,
+            "configured": configured,
+        }
+    )
     return service
 
 

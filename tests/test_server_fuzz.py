@@ -1,0 +1,311 @@
+"""Whatever is sent, the answer is Cognito's error, in bounded time, and a refusal gives nothing away and nothing up.
+
+The cases are made from botocore's model of the API: requests of every operation that is served, well formed
+but for what hypothesis did to them.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from joserfc.jwk import RSAKey
+from members_of_botocore import folded
+from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, Here, here
+
+from authfsm import srp
+from authfsm.local import DeviceConfiguration, LocalPool, PoolRefusal, Triggers
+from authfsm.local.exchange import Answered, exchange
+from authfsm.local.operations import OPERATIONS
+
+MODEL = folded()
+CASES = settings(
+    max_examples=1500,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+)  # fmt: skip
+
+
+USERS: dict[str, dict[str, Any]] = {
+    "ada": {"email": "ada@example.com", "phone_number": "+15555550143"},
+    "new": {"temporary": True},
+    "sam": {"phone_number": "+15555550144", "preferred_mfa": "SMS_MFA"},
+}
+
+
+def _riddle(event: dict[str, Any]) -> None:
+    event["response"].update(challengeName="CUSTOM_CHALLENGE", answerCorrect=False)
+
+
+@pytest.fixture(scope="module")
+def pool(signing_key: RSAKey) -> LocalPool:
+    """A pool with something of everything."""
+    made = LocalPool(
+        pool_id=POOL_ID, client_id=CLIENT_ID, key=signing_key, mfa="OPTIONAL",
+        device=DeviceConfiguration(), triggers=Triggers(define=_riddle, create=_riddle, verify=_riddle),
+    )  # fmt: skip
+    for name, more in USERS.items():
+        made.add_user(name, PASSWORD, **more)
+    return made
+
+
+@pytest.fixture(scope="module")
+def standing(pool: LocalPool) -> Standing:
+    """What cases may need of it."""
+    return Standing(pool)
+
+
+ACCESS, REFRESH, SESSION = "@access@", "@refresh@", "@session@"
+
+
+class Standing:
+    """What a case may need: users, good tokens of one of them, a session that waits for its code."""
+
+    def __init__(self, pool: LocalPool) -> None:
+        self.pool = pool
+        self.client = pool.app_client
+        self.tokens: dict[str, str] = {}
+
+    def _begin(self, name: str) -> dict[str, Any]:
+        signing = {"USERNAME": name, "PASSWORD": PASSWORD}
+        request = {
+            "ClientId": CLIENT_ID,
+            "AuthFlow": "USER_PASSWORD_AUTH",
+            "AuthParameters": signing,
+        }
+        return self.pool.answer("InitiateAuth", request)
+
+    def fill(self, body: str) -> str:
+        """A case with its marks filled in; whatever earlier cases took away is put back."""
+        self.pool._core.clients[CLIENT_ID] = self.client
+        for name, more in USERS.items():
+            with suppress(PoolRefusal):
+                self.pool.add_user(name, PASSWORD, **more)
+        if ACCESS in body or REFRESH in body:
+            try:
+                self.pool.answer("GetUser", {"AccessToken": self.tokens.get("AccessToken", "")})
+            except PoolRefusal:
+                self.replace("ada")
+                self.tokens = self._begin("ada")["AuthenticationResult"]
+            body = body.replace(ACCESS, self.tokens["AccessToken"])
+            body = body.replace(REFRESH, self.tokens["RefreshToken"])
+        if SESSION in body:
+            self.replace("sam")
+            body = body.replace(SESSION, self._begin("sam")["Session"])
+        return body
+
+    def replace(self, name: str) -> None:
+        """A user as new."""
+        core = self.pool._core
+        core.users.remove(self.pool.user(name))
+        self.pool.add_user(name, PASSWORD, **USERS[name])
+
+
+# What a request that means something would have there, so that the fuzz gets past the doorstep.
+KNOWN: dict[str, list[str]] = {
+    "ClientIdType": [CLIENT_ID],
+    "UserPoolIdType": [POOL_ID],
+    "TokenModelType": [ACCESS, REFRESH],
+    "SessionType": [SESSION],
+    "UsernameType": ["ada", "new", "sam", "nobody"],
+    "AuthFlowType": ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH", "REFRESH_TOKEN_AUTH",
+                     "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH", "REFRESH_TOKEN"],
+    "ChallengeNameType": ["SMS_MFA", "PASSWORD_VERIFIER", "NEW_PASSWORD_REQUIRED", "MFA_SETUP", "DEVICE_SRP_AUTH",
+                          "SELECT_CHALLENGE", "SELECT_MFA_TYPE", "EMAIL_OTP", "WEB_AUTHN", "CUSTOM_CHALLENGE",
+                          "DEVICE_PASSWORD_VERIFIER", "SOFTWARE_TOKEN_MFA", "PASSWORD", "PASSWORD_SRP", "SMS_OTP"],
+}  # fmt: skip
+KEYS = ["USERNAME", "PASSWORD", "SRP_A", "SECRET_HASH", "DEVICE_KEY", "REFRESH_TOKEN", "CHALLENGE_NAME", "ANSWER",
+        "SMS_MFA_CODE", "EMAIL_OTP_CODE", "SOFTWARE_TOKEN_MFA_CODE", "NEW_PASSWORD", "TIMESTAMP", "CREDENTIAL",
+        "PASSWORD_CLAIM_SIGNATURE", "PASSWORD_CLAIM_SECRET_BLOCK", "PREFERRED_CHALLENGE", "TARGET_ACR_VALUES",
+        "ACCESS_TOKEN", "MAX_AGE", "EMAIL", "SMS_OTP_CODE", "userAttributes.email", "userAttributes."]  # fmt: skip
+# Surrogates, zeros, control characters, right-to-left marks: all that JSON can carry.
+TEXT = st.text(st.characters(), max_size=40) | st.sampled_from(
+    ["", "\ud800", "\x00", "0", "-1", "é" * 30, "A" * 5000, "{}", "[]", "null", "f" * 768, "f" * 2000, "../..",
+     "Thu Jan 1 00:00:00 UTC 1970", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "=", "AAAA", "{0}", "%s", "{why}"]
+)  # fmt: skip
+VALUE = st.sampled_from(["ada", "sam", "new", PASSWORD, "SRP_A", "SMS_MFA"]) | TEXT
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+
+
+def of_shape(name: str, depth: int = 0) -> st.SearchStrategy[Any]:
+    """Values of a shape, mostly: one in some is of another kind."""
+    made = _of_shape(name, MODEL["shapes"][name], depth)
+    return st.one_of(*[made] * 15, JUNK) if depth else made
+
+
+def _of_shape(name: str, shape: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a kind each
+    match shape["type"]:
+        case "structure":
+            members = {key: of_shape(each, depth + 1) for key, each in shape["members"].items()}
+            required = {key: each for key, each in members.items() if key in shape["required"]}
+            optional = {key: each for key, each in members.items() if key not in required}
+            return st.fixed_dictionaries(required, optional=optional)
+        case "list":
+            return st.lists(of_shape(shape["member"], depth + 1), max_size=3)
+        case "map":
+            return st.dictionaries(st.sampled_from(KEYS) | TEXT, VALUE, max_size=7)
+        case "integer" | "long":
+            return st.integers(-5, 100)
+        case "boolean":
+            return st.booleans()
+        case "document":
+            return st.dictionaries(TEXT, JUNK, max_size=3)
+        case _:
+            return st.sampled_from(KNOWN[name]) if name in KNOWN else VALUE
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """An operation and a request for it."""
+    operation = draw(st.sampled_from(sorted(OPERATIONS)))
+    return operation, draw(of_shape(MODEL["operations"][operation]))
+
+
+def answered(pool: LocalPool, target: str, body: bytes) -> Answered:
+    """One exchange, in less time than a person notices."""
+    begun = time.monotonic()
+    answer = exchange(pool.answer, target, body, "0" * 36)
+    assert time.monotonic() - begun < 2
+    return answer
+
+
+def is_cognitos(answer: Answered) -> bool:
+    """Is it a reply, or an error in Cognito's shape?"""
+    said = json.loads(answer.body)
+    if answer.status == 200:
+        return isinstance(said, dict)
+    for value in answer.headers.values():
+        value.encode("latin-1")
+        assert "\n" not in value
+    return (
+        answer.status == 400
+        and set(said) == {"__type", "message"}
+        and answer.headers["x-amzn-ErrorType"] == f"{said['__type']}:"
+    )
+
+
+@CASES
+@given(case=requests())
+def test_requests_gone_wrong(
+    pool: LocalPool, standing: Standing, case: tuple[str, dict[str, Any]]
+) -> None:
+    """Every operation, its members missing, wrong, or of another type: a reply or Cognito's error, no fault."""
+    operation, request = case
+    body = json.dumps(request)
+    answer = answered(pool, TARGET + operation, standing.fill(body).encode())
+
+    assert is_cognitos(answer)
+    if "AuthenticationResult" in json.loads(answer.body):
+        assert PASSWORD in body or REFRESH in body
+
+
+@settings(CASES, max_examples=400)
+@given(body=st.binary(max_size=200) | JUNK.map(lambda value: json.dumps(value).encode()))
+def test_bodies_of_any_kind(pool: LocalPool, body: bytes) -> None:
+    """Any bytes, any JSON."""
+    for operation in ("InitiateAuth", "RespondToAuthChallenge", "AdminCreateUser"):
+        answer = answered(pool, TARGET + operation, body)
+        assert (is_cognitos(answer), answer.status) == (True, 400)
+
+
+@settings(CASES, max_examples=200)
+@given(target=TEXT)
+def test_targets_of_any_kind(pool: LocalPool, target: str) -> None:
+    """Any target."""
+    for each in (target, TARGET + target):
+        answer = answered(pool, each, b"{}")
+        assert (is_cognitos(answer), answer.status) == (True, 400)
+
+
+@settings(CASES, max_examples=400)
+@given(
+    responses=st.dictionaries(st.sampled_from(KEYS), VALUE, max_size=8),
+    challenge=st.sampled_from(KNOWN["ChallengeNameType"]) | TEXT,
+)
+def test_a_session_never_yields_to_rubbish(
+    pool: LocalPool, standing: Standing, responses: dict[str, str], challenge: str
+) -> None:
+    """With a good session of SMS_MFA, nothing but the code leads to tokens."""
+    request = {
+        "ClientId": CLIENT_ID,
+        "ChallengeName": challenge,
+        "Session": SESSION,
+        "ChallengeResponses": {"USERNAME": "sam", **responses},
+    }
+    body = standing.fill(json.dumps(request)).encode()
+    answer = answered(pool, f"{TARGET}RespondToAuthChallenge", body)
+
+    assert (is_cognitos(answer), answer.status) == (True, 400)
+
+
+class TestNothingChanges:
+    """What is refused for its shape leaves every record as it was."""
+
+    @pytest.mark.parametrize("operation", sorted(OPERATIONS))
+    def test_ill_typed(self, signing_key: RSAKey, operation: str) -> None:
+        """Every member in turn is of another type: no record is even looked at."""
+        pool = LocalPool(pool_id=POOL_ID, client_id=CLIENT_ID, key=signing_key)
+        pool.add_user("ada", PASSWORD)
+        touched: list[Any] = []
+        pool._core.watch(touched.append)
+        shape = MODEL["shapes"][MODEL["operations"][operation]]
+        filled = {name: KNOWN.get(member, ["x"])[0] for name, member in shape["members"].items()}
+        for name in shape["members"]:
+            request = json.dumps({**filled, name: [7] if name != "Limit" else "x"}).encode()
+            answer = answered(pool, TARGET + operation, request)
+            assert json.loads(answer.body)["__type"] in {
+                "SerializationException",
+                "InvalidParameterException",
+            }
+
+        assert touched == []
+
+    def test_sessions_do_not_pile_up_with_names(self, pool: LocalPool) -> None:
+        """A name too long to be one is not kept."""
+        before = len(pool._core.sessions)
+        parameters = {"USERNAME": "x" * 100_000, "SRP_A": srp.ephemeral(b"x" * 32).SRP_A}
+        request = {"ClientId": CLIENT_ID, "AuthFlow": "USER_SRP_AUTH", "AuthParameters": parameters}
+        answer = answered(pool, f"{TARGET}InitiateAuth", json.dumps(request).encode())
+
+        assert answer.status == 400
+        assert len(pool._core.sessions) == before
+
+
+class TestOverASocket:
+    @pytest.fixture
+    def web(self) -> Iterator[Here]:
+        """A server."""
+        with here(mfa="OPTIONAL", users=[{"username": "ada", "password": PASSWORD}]) as served:
+            yield served
+
+    def test_bytes_of_any_kind(self, web: Here) -> None:
+        """Hundreds of odd bodies and targets on kept-alive connections; the server is well afterwards."""
+        connection = http.client.HTTPConnection(web.address, timeout=30)
+
+        @settings(CASES, max_examples=300)
+        @given(body=st.binary(max_size=2000), target=st.binary(max_size=60))
+        def send(body: bytes, target: bytes) -> None:
+            clean = bytes(each for each in target if each not in b"\r\n\x00")
+            connection.request("POST", "/", body, {"X-Amz-Target": clean or b"-"})
+            reply = connection.getresponse()
+            reply.read()
+            assert 400 <= reply.status < 500
+            if reply.getheader("connection") == "close" or reply.will_close:
+                connection.close()
+
+        send()
+        connection.close()
+
+        assert web.password("ada")[0] == 200
+        assert '"fault"' not in web.log.getvalue()
