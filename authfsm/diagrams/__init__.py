@@ -15,6 +15,7 @@ from authfsm.diagrams.model import Edge, Kind, LeftOut, Mark, Model, Shade, Tone
 from authfsm.diagrams.picture import FORMATS, SUFFIXES, Diagram, diagram
 from authfsm.diagrams.places import Group, Place
 from authfsm.diagrams.render import NoEngine, NoPdf
+from authfsm.diagrams.sequence import SequenceDiagram, sequence
 from authfsm.diagrams.themes import AUTO, DARK, LIGHT, PRINT, THEMES, Paint, Theme
 from authfsm.diagrams.walking import Walked
 
@@ -37,6 +38,7 @@ __all__ = [
     "NoPdf",
     "Paint",
     "Place",
+    "SequenceDiagram",
     "Shade",
     "Theme",
     "Together",
@@ -47,4 +49,5 @@ __all__ = [
     "UnknownSuffix",
     "Walked",
     "diagram",
+    "sequence",
 ]

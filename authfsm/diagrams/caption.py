@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from html import escape
-from itertools import zip_longest
+from textwrap import wrap
 from typing import Final
 
 from authfsm.diagrams.leaving import Reason
@@ -14,6 +14,11 @@ from authfsm.diagrams.themes import Theme
 
 FEW: Final = 3
 """As many notes stand in one column; more stand in two."""
+LONG: Final = 96
+"""As many letters a note may have in a row."""
+LETTER: Final = 4.3
+"""What a letter takes, in points, more or less."""
+BREAK: Final = '<br align="left"/>'
 LEGEND: Final = (Group.FIRST_FACTOR, Group.SET_UP, Group.SECOND_FACTOR, Group.DEVICE)
 
 
@@ -36,23 +41,54 @@ def notes(model: Model) -> Iterator[str]:
 def caption(model: Model, theme: Theme, labels: Mapping[str, str]) -> str:
     """The text under a picture, as one of Graphviz's HTML-like labels."""
     groups = {node.group for node in model.nodes if isinstance(node, Place)}
-    legend = "".join(
-        f'<td border="1" color="{theme.groups[each].line}" bgcolor="{theme.groups[each].fill}">'
-        f'<font color="{theme.ink}">&#160;{escape(labels.get(each, each))}&#160;</font></td><td>&#160;</td>'
-        for each in LEGEND
-        if each in groups
-    )
-    said = [escape(labels.get(note, note)) for note in notes(model)]
+    legend: dict[Group, str] = {g: labels.get(g, g) for g in LEGEND if g in groups}
+    told = list(notes(model))
+    if len({theme.groups[each].fill for each in LEGEND}) == 1:
+        told[:0] = [_outlines(legend, theme)] if legend else []
+        legend = {}
+    said = [_wrapped(labels.get(note, note)) for note in told]
     half = len(said) if len(said) <= FEW else (len(said) + 1) // 2
-    cell = '<td align="left">{}</td>'
-    rows = "".join(
-        f"<tr>{cell.format(left)}<td>&#160;&#160;&#160;</td>{cell.format(right)}</tr>"
-        for left, right in zip_longest(said[:half], said[half:], fillvalue="")
-    )
+    columns = (_column(said[:half]), "<td>&#160;&#160;&#160;</td>", _column(said[half:]))
+    rows = f"<tr>{''.join(columns)}</tr>" if said else ""
     if legend:
-        table = f'<table border="0" cellborder="0" cellspacing="0"><tr>{legend}</tr></table>'
-        rows = f"<tr>{cell.format(table)}</tr>{rows}"
+        widest = max((len(row) for note in said[:half] for row in note.split(BREAK)), default=0)
+        swatches = _swatches(legend, theme, int(LETTER * widest))
+        rows = f'<tr><td align="left">{swatches}</td></tr>{rows}'
     space = '<tr><td height="10" colspan="3"></td></tr>'
     return (
         f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{space}{rows}</table>>'
     )
+
+
+def _swatches(legend: Mapping[Group, str], theme: Theme, width: int) -> str:
+    """What the colours mean. What fills the row keeps them from being drawn as wide as it is."""
+    cells = "".join(
+        f'<td border="1" color="{theme.groups[group].line}" bgcolor="{theme.groups[group].fill}">'
+        f'<font color="{theme.ink}">&#160;{escape(name)}&#160;</font></td><td>&#160;</td>'
+        for group, name in legend.items()
+    )
+    rest = width - sum(LETTER * (len(name) + 4) for name in legend.values())
+    filler = f'<td width="{rest:.0f}"></td>' if rest > 0 else ""
+    return f'<table border="0" cellborder="0" cellspacing="0"><tr>{cells}{filler}</tr></table>'
+
+
+def _outlines(legend: Mapping[Group, str], theme: Theme) -> str:
+    """What the outlines mean, where there are no colours."""
+    words = {"rounded": "Rounded", "note": "Folded corner", "component": "Plugs"}
+    told = ((theme.groups[group], name) for group, name in legend.items())
+    return " ".join(
+        f"{words.get(paint.style) or words.get(paint.shape, 'Square')}: {name}."
+        for paint, name in told
+    )
+
+
+def _column(said: list[str]) -> str:
+    """Notes one below the other."""
+    if not said:
+        return "<td></td>"
+    return f'<td align="left" valign="top" balign="left">{BREAK.join([*said, ""])}</td>'
+
+
+def _wrapped(note: str) -> str:
+    """A note in rows that are not too long, as HTML."""
+    return BREAK.join(escape(row) for row in wrap(note, LONG))

@@ -86,7 +86,7 @@ def draft(
     """
     seen = view(settings, difference, faded=faded, whims=unfolded)
     failures = failures or rulings
-    junctions = () if unfolded or state else _junctions(seen)
+    junctions = () if unfolded else _junctions(seen)
     left: dict[Reason, set[Arrow]] = defaultdict(set)
     drawn: list[Line] = []
     for arrows in ROWS:
@@ -96,7 +96,9 @@ def draft(
         for arrow, because in why.items():
             if because:
                 left[because].add(arrow)
-        drawn += lines([arrow for arrow in arrows if not why[arrow]], junctions, seen)
+        before = state is not None and arrows[0].source.state is not state
+        kept = [arrow for arrow in arrows if not why[arrow]]
+        drawn += lines(kept, () if before else junctions, seen)
     if not unfolded and not state:
         drawn, gone = parted(drawn, frozenset(spare(drawn)))
         left[Reason.THIN] |= gone

@@ -13,6 +13,9 @@ from typing import Final
 
 from authfsm.diagrams.drafting import flows
 from authfsm.diagrams.picture import Diagram, diagram
+from authfsm.diagrams.pools import POOLS
+from authfsm.diagrams.sequence import sequence
+from authfsm.diagrams.themes import AUTO
 
 _ABOUT: Final = {
     "USER_SRP_AUTH": "the password is proved by SRP and never sent.",
@@ -28,10 +31,20 @@ _ABOUT: Final = {
 
 def pictures() -> Iterator[tuple[str, Diagram, str]]:
     """Each picture with the name of its file and a sentence about it."""
-    yield "protocol", diagram(), "The whole protocol, every flow, from the first request to tokens."
+    whole = "The whole protocol, every flow, from the first request to tokens."
+    yield "protocol", diagram(theme=AUTO), whole
     for flow in flows():
         about = _ABOUT.get(flow, "a flow of Cognito's.")
-        yield flow.lower(), diagram(flow=flow), f"`{flow}`: {about}"
+        yield flow.lower(), diagram(flow=flow, theme=AUTO), f"`{flow}`: {about}"
+    for name, (settings, about) in POOLS.items():
+        yield f"pool_{name}", diagram(settings=settings, theme=AUTO), f"A pool's own: {about}"
+    off, required = (POOLS[name][0] for name in ("mfa_off", "mfa_required"))
+    about = "The same pool's whole protocol, what MFA off rules out being faded."
+    yield "pool_mfa_off_faded", diagram(settings=off, faded=True, theme=AUTO), about
+    about = "What turns on when MFA becomes required."
+    yield "pool_mfa_off_to_required", diagram(difference=(off, required), theme=AUTO), about
+    about = "Where a sign-in by SRP may fail, and what is to be done then."
+    yield "failures", diagram(flow="USER_SRP_AUTH", rulings=True, theme=AUTO), about
 
 
 def files() -> dict[str, str]:
@@ -51,15 +64,23 @@ def _page(every: list[tuple[str, Diagram, str]]) -> Iterator[str]:
     yield "# The protocol in pictures"
     yield ""
     yield "Computed from `authfsm/protocol.py` by `python -m authfsm.diagrams.gallery diagrams`."
-    yield "What is folded, and what is left out, stands under each picture; point at a state for its"
-    yield "meaning, click it for AWS's own page. `protocol.dot` is the source of the first."
+    yield "What is folded, and what is left out, stands under each picture. Opened by itself, a picture"
+    yield "tells what each state means when pointed at, and leads to AWS's own page when clicked; it is"
+    yield "dark where dark is preferred. `protocol.dot` is the source of the first."
     for name, _, about in every:
         yield ""
         yield f"## {name}"
         yield ""
         yield about
         yield ""
-        yield f"![{about.replace('`', '')}]({name}.svg)"
+        yield f"[![{about.replace('`', '')}]({name}.svg)]({name}.svg)"
+    yield ""
+    yield "## Who says what to whom"
+    yield ""
+    yield "`USER_SRP_AUTH` as a sequence, names as on the wire."
+    yield ""
+    yield "```mermaid"
+    yield f"{sequence(flow='USER_SRP_AUTH')}```"
     yield ""
 
 

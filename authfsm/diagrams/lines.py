@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from authfsm.diagrams.fold import Junction, Node, fold
 from authfsm.diagrams.leaving import thin
-from authfsm.diagrams.model import KEPT, Edge, Kind, Shade, Trigger
+from authfsm.diagrams.model import KEPT, Edge, Kind, Shade, Tone, Trigger
 from authfsm.diagrams.places import Arrow, Place, in_order
 from authfsm.diagrams.shading import View
 from authfsm.states import State
@@ -106,19 +106,23 @@ def merge(edges: Iterable[Edge]) -> tuple[Edge, ...]:
     """One edge for all that lead alike from one node to another."""
     merged: dict[tuple[object, ...], Edge] = {}
     for edge in edges:
-        key = (edge.source, edge.dest, edge.kind, edge.shade.tone)
-        known = merged.get(key)
-        merged[key] = (
-            evolve(
-                known,
-                responses=known.responses + edge.responses,
-                thin=known.thin + edge.thin,
-                shade=common((known.shade, edge.shade)),
-            )
-            if known
-            else edge
-        )
+        changes = edge.shade.tone if edge.shade.tone in {Tone.GAINED, Tone.LOST} else None
+        key = (edge.source, edge.dest, edge.kind, changes)
+        merged[key] = _joined(merged[key], edge) if key in merged else edge
     return tuple(merged.values())
+
+
+def _joined(one: Edge, other: Edge) -> Edge:
+    """One edge for two; of what only one of them has, it tells."""
+    apart = one.shade.tone is not other.shade.tone
+    pale = (e for e in (one, other) if apart and e.shade.tone is Tone.FADED)
+    return evolve(
+        one,
+        responses=one.responses + other.responses,
+        thin=one.thin + other.thin,
+        shade=common((one.shade, other.shade)),
+        faded=one.faded + other.faded + tuple(each for e in pale for each in e.responses),
+    )
 
 
 def onward(edges: Iterable[Edge], junctions: Sequence[Junction], seen: View) -> tuple[Edge, ...]:

@@ -30,9 +30,9 @@ def _table(model: Model, labels: Mapping[str, str]) -> Iterator[str]:
     yield "| from | given | to |"
     yield "|---|---|---|"
     for edge in model.edges:
-        given = ", ".join(_given(edge, labels)) or "*the reply*"
+        given = ", ".join(_given(edge, labels)) or f"{MARKS.get(edge.shade.tone, '')}*the reply*"
         dest = "itself" if edge.dest == edge.source else _named(edge.dest, labels)
-        yield f"| {_named(edge.source, labels)} | {MARKS.get(edge.shade.tone, '')}{given} | {dest} |"
+        yield f"| {_named(edge.source, labels)} | {given} | {dest} |"
     yield ""
     if any(edge.thin for edge in model.edges):
         yield "\u2020 known only by inference, or contradicted by another source.  "
@@ -57,7 +57,8 @@ def _given(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
         often = f" \u00d7{times[response]}" if response in times else ""
         step = f" (step {', '.join(steps[response])})" if response in steps else ""
         again = " again" if edge.kind is Kind.RETRY else ""
-        yield f"`{labels.get(response.trigger, response.trigger)}`{again}{doubt}{often}{step}"
+        sign = MARKS.get(edge.tone(response), "")
+        yield f"{sign}`{labels.get(response.trigger, response.trigger)}`{again}{doubt}{often}{step}"
 
 
 def data(model: Model) -> dict[str, Any]:
@@ -123,6 +124,7 @@ def _edge(edge: Edge, model: Model) -> dict[str, Any]:
         "responses": [response.trigger for response in edge.responses],
         "thin": [response.trigger for response in edge.thin],
         **_shaded(edge.shade),
+        **({"ruled_out": [response.trigger for response in edge.faded]} if edge.faded else {}),
     }
     known = {
         str(confidence(arrow.transition))

@@ -70,7 +70,6 @@ def _end(node: Node) -> str:
 
 
 def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
-    before = MARKS.get(edge.shade.tone, "")
     times = {count.response: count.times for count in edge.counts}
     for mark in edge.marks:
         told = mark.error or labels.get(mark.response.trigger, mark.response.trigger)
@@ -86,7 +85,7 @@ def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
             often = f" \u00d7{times[response]}" if response in times else ""
             again = " (again)" if edge.kind is Kind.RETRY else ""
             yield plain(
-                f"{before}{labels.get(response.trigger, response.trigger)}{again}{doubt}{often}"
+                f"{MARKS.get(edge.tone(response), '')}{labels.get(response.trigger, response.trigger)}{again}{doubt}{often}"
             )
 
 

@@ -105,6 +105,7 @@ class Edge:
         thin: those of them that are known here only by inference, or contradicted.
         marks: the steps of a walk that took it.
         shade: how far settings leave it.
+        faded: the responses that settings rule out, where they leave others.
         counts: how often it was taken, response by response.
     """
 
@@ -115,7 +116,12 @@ class Edge:
     thin: tuple[Trigger, ...] = ()
     marks: tuple[Mark, ...] = ()
     shade: Shade = KEPT
+    faded: tuple[Trigger, ...] = ()
     counts: tuple[Count, ...] = ()
+
+    def tone(self, response: Trigger) -> Tone:
+        """How far settings leave a response of it."""
+        return Tone.FADED if response in self.faded else self.shade.tone
 
     @property
     def taken(self) -> int:

@@ -26,7 +26,7 @@ FONT: Final = (
     "Helvetica"  # the engines know its metrics; `render` names what a browser may take instead
 )
 MINUTE: Final = 60
-THIN, WIDE = 0.8, 8.0  # a line that a few took, and one that all took, in points
+THIN, WIDE = 0.8, 6.0  # a line that a few took, and one that all took, in points
 SIGNS: Final = {Tone.GAINED: "+ ", Tone.LOST: "\u2212 "}
 
 
@@ -36,7 +36,7 @@ def _style(paint: Paint, *others: str) -> str:
 
 def _since(after: timedelta | None) -> str:
     """How long after the first step, for a reader."""
-    if after is None:
+    if not after:
         return ""
     seconds = after.total_seconds()
     if seconds < MINUTE:
@@ -189,7 +189,8 @@ class Pen:
                 "weight": "0",
             }
         if edge.source != edge.dest or at_start:  # else it is written in the place
-            rows = [f'{row}<br align="left"/>' for row in self.rows(edge, INDENT)]
+            indent = INDENT if self.model.traffic is None else INDENT * 2
+            rows = [f'{row}<br align="left"/>' for row in self.rows(edge, indent)]
             look |= {"label": f"<{''.join(rows)}>"} if rows else {}
         if edge.responses:
             names = ", ".join(self.text(each.trigger) for each in edge.responses)
@@ -212,6 +213,7 @@ class Pen:
             failed = edge.kind in {Kind.FAILURE, Kind.RETRY}
             colour = theme.warning if failed else theme.lit
             look = {"color": colour if edge.taken else theme.faded, "penwidth": f"{width:.1f}"}
+            look |= {"arrowsize": f"{0.65 - share * 0.2:.2f}"}  # it grows with the line's width
         if edge.shade.tone is Tone.FADED:
             look |= {"color": theme.faded, "fontcolor": theme.quiet}
         if edge.shade.tone is Tone.GAINED:
@@ -229,7 +231,8 @@ class Pen:
                 yield bold(indent + self.step(mark), theme.warning if mark.error else theme.lit)
         times = {count.response: count.times for count in edge.counts}
         if edge.counts and (edge.kind in {Kind.RETRY, Kind.FAILURE} or not edge.responses):
-            yield bold(f"{indent}\u00d7{edge.taken:,}", theme.lit)
+            refused = edge.kind in {Kind.RETRY, Kind.FAILURE}
+            yield bold(f"{indent}\u00d7{edge.taken:,}", theme.warning if refused else theme.lit)
         if edge.kind not in {Kind.RETRY, Kind.FAILURE}:
             sign = SIGNS.get(edge.shade.tone, "")
             walked = {mark.response for mark in edge.marks if not mark.error}
@@ -238,8 +241,12 @@ class Pen:
                     continue
                 doubt = " \u2020" if response in edge.thin else ""
                 text = f"{indent}{sign}{self.text(response.trigger)}{doubt}"
-                often = times.get(response)
-                yield bold(f"{text} \u00d7{often:,}", theme.lit) if often else escape(text)
+                if often := times.get(response):
+                    yield bold(f"{text} \u00d7{often:,}", theme.lit)
+                elif response in edge.faded:
+                    yield f'{indent}<font color="{theme.quiet}"><s>{escape(text.strip())}</s></font>'
+                else:
+                    yield escape(text)
 
     def step(self, mark: Mark) -> str:
         """A step that was walked, in words."""

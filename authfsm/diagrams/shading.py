@@ -6,7 +6,7 @@ any challenge has a tone of its own, so that a picture can say so once instead o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from attrs import frozen
@@ -90,12 +90,21 @@ class Verdict:
                 yield why, place.name
 
 
-def _grouped(reasons: Iterator[tuple[str, str]]) -> Iterator[str]:
+def _grouped(reasons: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Each reason with all that it takes; reasons that differ in that alone are one."""
     taken: dict[str, list[str]] = {}
     for why, name in reasons:
         taken.setdefault(why, []).append(name)
+    alike: dict[str, list[str]] = {}
+    for why in taken:
+        head, _, last = why.rpartition(" ")
+        alike.setdefault(head, []).append(last)
     for why, names in taken.items():
-        yield f"{why}: no {', '.join(dict.fromkeys(names))}."
+        head, _, last = why.rpartition(" ")
+        if alike[head] == [last]:
+            yield f"{why}: no {', '.join(dict.fromkeys(names))}."
+        elif alike[head][0] == last:
+            yield f"{head} {', '.join(alike[head])}."
 
 
 @frozen
@@ -132,7 +141,7 @@ class OfPool:
     def said(self) -> Iterator[str]:
         """What the settings take, reason by reason."""
         if self.faded:
-            yield "Faded: ruled out by the pool's settings."
+            yield "Faded, or struck out: ruled out by the pool's settings."
         yield from _grouped(Verdict(self.told, self.whims).reasons())
 
 
@@ -181,16 +190,24 @@ class OfDifference:
         yield "Thick and +: turns on. Dotted and \u2212: turns off."
         old = dict(_turned(Verdict(self.before, self.whims)))
         new = dict(_turned(Verdict(self.after, self.whims)))
-        for name in dict.fromkeys((*old, *new)):
-            if name in old and name not in new:
-                yield f"+ {name}; before, {old[name]}."
-            elif name in new and name not in old:
-                yield f"\u2212 {name}: {new[name]}."
+        for why, names in _by_reason(old, new).items():
+            yield f"+ {', '.join(names)}; before, {why}."
+        for why, names in _by_reason(new, old).items():
+            yield f"\u2212 {', '.join(names)}: {why}."
 
 
 def _turned(verdict: Verdict) -> Iterator[tuple[str, str]]:
     for why, name in verdict.reasons():
         yield name, why
+
+
+def _by_reason(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, list[str]]:
+    """What one has and the other has not, by its reason."""
+    found: dict[str, list[str]] = {}
+    for name, why in one.items():
+        if name not in other:
+            found.setdefault(why, []).append(name)
+    return found
 
 
 def view(

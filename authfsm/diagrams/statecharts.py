@@ -43,8 +43,9 @@ def _followed(model: Model) -> frozenset[Arrow]:
     lost = {
         Arrow(edge.source, response, dest)
         for edge in model.edges
-        if isinstance(edge.source, Place) and edge.shade.tone in _ABSENT
+        if isinstance(edge.source, Place)
         for response in edge.responses
+        if edge.tone(response) in _ABSENT
         for dest in model.onward(edge.dest)
         if isinstance(dest, Place)
     }

@@ -105,7 +105,7 @@ LIGHT: Final = Theme(
 
 DARK: Final = Theme(
     paper="#0d1117",
-    ink="#e9eef5",
+    ink="#e8eef6",
     line="#8696ad",
     label="#c3cedd",
     quiet="#8d9bb0",
@@ -121,7 +121,7 @@ DARK: Final = Theme(
         Group.SECOND_FACTOR: Paint("#36210a", "#e69f00"),
         Group.DEVICE: Paint("#331c2b", "#d98bb8", "component"),
         Group.END: Paint("#07301f", "#2fbf8f", style="rounded", peripheries=2),
-        Group.OUTSIDE: Paint("#1b222c", "#8d9bb1", style="rounded,dashed"),
+        Group.OUTSIDE: Paint("#1b222c", "#8d9bb0", style="rounded,dashed"),
     },
 )
 """For dark screens: GitHub's own dark."""
@@ -172,7 +172,7 @@ def adaptive(svg: str, theme: Theme) -> str:
         f'[{what}="{spelled}"]{{{what}:{dark}}}'
         for light, dark in pairs.items()
         for what in ("fill", "stroke")
-        for spelled in (_SPELLED.get(light, light),)
+        for spelled in (light, _SPELLED.get(light))
         if f'{what}="{spelled}"' in svg
     )
     style = f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>\n"

@@ -1,0 +1,52 @@
+"""A few typical pools, as AWS describes them: for the gallery, and to compare one's own with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from authfsm.settings import PoolSettings
+
+_SRP: Final = ("ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")
+_CHOICE: Final = ("ALLOW_USER_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")
+_CUSTOM: Final = ("ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")
+_TOTP: Final[Mapping[str, Any]] = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
+_SMS: Final[Mapping[str, Any]] = {"SmsMfaConfiguration": {"SmsConfiguration": {}}}
+_DEVICES: Final = {"DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True}}
+_TRIGGERS: Final = ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse")
+
+
+def _pool(
+    mode: str, flows: tuple[str, ...], mfa: Mapping[str, Any] | None = None, **pool: Any
+) -> PoolSettings:
+    told = {"MfaConfiguration": mode, "UserPoolTier": "ESSENTIALS", **pool}
+    return PoolSettings.from_descriptions(told, {"ExplicitAuthFlows": flows}, mfa or {})
+
+
+def _factors(*names: str) -> dict[str, Any]:
+    return {"SignInPolicy": {"AllowedFirstAuthFactors": names}}
+
+
+POOLS: Final[Mapping[str, tuple[PoolSettings, str]]] = MappingProxyType(
+    {
+        "mfa_off": (_pool("OFF", _SRP), "Passwords by SRP, no MFA, no devices."),
+        "mfa_optional": (
+            _pool("OPTIONAL", _SRP, {**_TOTP, **_SMS}, **_DEVICES),
+            "Passwords by SRP; a second factor for whoever set one up; devices are remembered.",
+        ),
+        "mfa_required": (
+            _pool("ON", _SRP, _TOTP),
+            "Passwords by SRP, then the authenticator app, for everybody.",
+        ),
+        "passwordless": (
+            _pool("OFF", _CHOICE, Policies=_factors("PASSWORD", "EMAIL_OTP", "WEB_AUTHN")),
+            "The user chooses: an e-mailed code, a passkey, or the password.",
+        ),
+        "custom": (
+            _pool("OFF", _CUSTOM, LambdaConfig=dict.fromkeys(_TRIGGERS, "arn")),
+            "The pool's own Lambda functions ask.",
+        ),
+    }
+)
+"""Settings by name, each with a sentence."""
