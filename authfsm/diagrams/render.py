@@ -6,7 +6,7 @@ import re
 import shutil
 import sysconfig
 from importlib.util import find_spec
-from io import BytesIO, StringIO
+from io import BytesIO
 from typing import Any, Final
 
 from authfsm.errors import OperatorError
@@ -114,7 +114,7 @@ def _by_svglib(drawn: str) -> bytes:
     from reportlab.graphics import renderPDF  # noqa: PLC0415 -- an extra
     from svglib.svglib import svg2rlg  # noqa: PLC0415 -- the same
 
-    page: Any = svg2rlg(StringIO(drawn))
+    page: Any = svg2rlg(BytesIO(drawn.encode()))
     written = BytesIO()
     renderPDF.drawToFile(page, written)
     return written.getvalue()

@@ -1,0 +1,319 @@
+"""Every format is read by those it is for: Mermaid, XState, SCXML's readers, PDF's, and people."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from conftest import lacking
+
+from authfsm.diagrams import (
+    DARK,
+    FORMATS,
+    SUFFIXES,
+    Diagram,
+    NoEngine,
+    NoPdf,
+    Place,
+    Tone,
+    UnknownFormat,
+    UnknownSuffix,
+    diagram,
+    render,
+    sequence,
+)
+from authfsm.diagrams.drafting import flows
+from authfsm.diagrams.mermaid import identifier
+from authfsm.diagrams.pools import POOLS
+from authfsm.diagrams.statecharts import NAMESPACE, arrows
+from authfsm.protocol import Role
+from authfsm.responses import Code, SrpClaim, UserSrpAuth
+from authfsm.signin import Step
+from authfsm.states import State
+
+S = State
+JS = Path(__file__).parent / "js"
+XML = f"{{{NAMESPACE}}}"
+WALK = (
+    Step(1, S.START, UserSrpAuth, S.PASSWORD_VERIFIER),
+    Step(2, S.PASSWORD_VERIFIER, SrpClaim, S.EMAIL_OTP, Role.SECOND_FACTOR),
+    Step(3, S.EMAIL_OTP, Code, S.EMAIL_OTP, Role.SECOND_FACTOR, error="CodeMismatchException"),
+    Step(4, S.EMAIL_OTP, Code, S.AUTHENTICATED),
+)
+ODD = {"SMS_MFA": 'Code; per "SMS": <1> #2 {x} [y] end', "code": "der %% Code"}
+OFF, REQUIRED = POOLS["mfa_off"][0], POOLS["mfa_required"][0]
+PICTURES: dict[str, Diagram] = {
+    "whole": diagram(),
+    "unfolded": diagram(unfolded=True),
+    "rulings": diagram(rulings=True),
+    "odd labels": diagram(labels=ODD),
+    "a walk": diagram(history=WALK),
+    "traffic": diagram(traffic=[WALK] * 3),
+    "faded": diagram(settings=OFF, faded=True),
+    "difference": diagram(difference=(OFF, REQUIRED)),
+    "no way in": diagram(flow="USER_AUTH", settings=OFF),
+    **{flow: diagram(flow=flow) for flow in flows()},
+    **{state: diagram(state=state) for state in State},
+    **{f"pool {name}": diagram(settings=settings) for name, (settings, _) in POOLS.items()},
+}
+
+
+def node(script: str, package: str, given: Any) -> Any:
+    """What a script of ours says in node."""
+    program = shutil.which("node") or lacking("node")
+    if not (JS / "node_modules" / package).is_dir():
+        lacking(f"{package} (npm ci in tests/js)")
+    done = subprocess.run(
+        [program, str(JS / script)],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_mermaid_takes_every_picture() -> None:
+    """Mermaid's own parser takes each state diagram and each sequence, odd labels included."""
+    texts = {name: format(drawn, "mermaid") for name, drawn in PICTURES.items()}
+    texts |= {f"{flow} as a sequence": str(sequence(flow=flow)) for flow in flows()}
+    texts["a walk as a sequence"] = str(sequence(history=WALK, labels=ODD | {"Person": "A; B"}))
+
+    assert {
+        name: error for name, error in node("read_mermaid.mjs", "mermaid", texts).items() if error
+    } == {}
+
+
+EVENTS: list[dict[str, str]] = [
+    {
+        "type": step.response.trigger,
+        "to": str(step.dest),
+        **({"role": str(step.role)} if step.role else {}),
+    }
+    for step in WALK
+]
+SECOND = "EMAIL_OTP_second_factor"
+
+
+def test_xstate_runs_every_picture() -> None:
+    """XState makes a machine of each picture, and walks it as the sign-in did: replies choose the way."""
+    given: dict[str, Any] = {
+        name: {"machine": json.loads(format(drawn, "xstate")), "events": []}
+        for name, drawn in PICTURES.items()
+    }
+    given["whole"]["events"] = given["unfolded"]["events"] = EVENTS
+    walked = node("run_xstate.mjs", "xstate", given)
+
+    assert walked["whole"] == ["PASSWORD_VERIFIER", SECOND, SECOND, "AUTHENTICATED", "done"]
+    assert walked["unfolded"] == ["PASSWORD_VERIFIER", SECOND, SECOND, "AUTHENTICATED", "active"]
+    assert walked.keys() == PICTURES.keys()
+
+
+def test_scxml_runs_every_picture() -> None:
+    """An interpreter of SCXML that is not ours takes each picture, and walks it as the sign-in did."""
+    given: dict[str, Any] = {
+        name: {"text": format(drawn, "scxml"), "events": []} for name, drawn in PICTURES.items()
+    }
+    given["whole"]["events"] = given["unfolded"]["events"] = EVENTS
+    walked = node("run_scxml.mjs", "@scion-scxml/scxml", given)
+
+    way = ["START", "PASSWORD_VERIFIER", SECOND, SECOND, "AUTHENTICATED"]
+    assert walked["whole"] == walked["unfolded"] == way
+    assert walked.keys() == PICTURES.keys()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_statechart_has_the_arrows_of_its_picture(name: str) -> None:
+    """SCXML and XState have one transition for each arrow that can be followed, and every target is a state."""
+    drawn = PICTURES[name]
+    root = ET.fromstring(format(drawn, "scxml").encode())  # noqa: S314 -- we wrote it
+    states = {each.get("id"): each for each in root if each.tag in {f"{XML}state", f"{XML}final"}}
+    transitions = {
+        (identity, each.get("event"), each.get("target"), each.get("cond"))
+        for identity, state in states.items()
+        for each in state.iter(f"{XML}transition")
+    }
+    held = [arrow for leaving in arrows(drawn.model).values() for arrow in leaving]
+    machine = json.loads(format(drawn, "xstate"))
+
+    assert root.tag == f"{XML}scxml"
+    assert root.get("version") == "1.0"
+    assert {root.get("initial"), *(target for _, _, target, _ in transitions)} <= states.keys()
+    assert len(transitions) == len(held)
+    assert not any(len(state) for state in states.values() if state.tag == f"{XML}final")
+    assert machine["initial"] == root.get("initial")
+    assert machine["states"].keys() == states.keys()
+    assert len(held) == sum(
+        len(steps) for state in machine["states"].values() for steps in state.get("on", {}).values()
+    )
+
+
+def test_a_statechart_leaves_away_what_is_ruled_out() -> None:
+    """A pool's statechart is the same, whether its picture fades what is ruled out or leaves it away."""
+    faded = format(diagram(settings=OFF, faded=True), "scxml")
+
+    assert "SMS_MFA" not in faded
+    assert identifier(Place(S.PASSWORD_VERIFIER).name) in faded
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_json_tells_all_that_is_drawn(name: str) -> None:
+    """The JSON of a picture has its nodes and lines by name, with what is left out and why."""
+    drawn = PICTURES[name]
+    told = json.loads(format(drawn, "json"))
+
+    assert told["format"] == "authfsm-diagram/1"
+    assert [each["name"] for each in told["nodes"]] == [each.name for each in drawn.model.nodes]
+    assert [(e["source"], e["dest"]) for e in told["edges"]] == [
+        (e.source.name, e.dest.name) for e in drawn.model.edges
+    ]
+    assert {each["reason"] for each in told["left_out"]} == {
+        each.reason.value for each in drawn.model.left_out
+    }
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_markdown_has_a_row_for_each_line(name: str) -> None:
+    """The Markdown of a picture is a table, a row for each of its lines."""
+    drawn = PICTURES[name]
+    rows = [line for line in format(drawn, "markdown").splitlines() if line.startswith("| ")]
+
+    assert len(rows) == 1 + len(drawn.model.edges)
+    assert {row.count("|") for row in rows} == {4}
+
+
+def test_mermaid_says_what_lines_cannot_show() -> None:
+    """In Mermaid a sign stands before what is ruled out, turned on or off; steps and counts are told."""
+    faded, difference = (format(PICTURES[name], "mermaid") for name in ("faded", "difference"))
+    walk, traffic = (format(PICTURES[name], "mermaid") for name in ("a walk", "traffic"))
+
+    assert "✕ custom_auth" in faded
+    assert 'state "+ SOFTWARE_TOKEN_MFA"' in difference
+    assert "3 · CodeMismatchException" in walk
+    assert "user_srp_auth \u00d73" in traffic
+
+
+def test_every_suffix_saves(tmp_path: Path) -> None:
+    """A file is what the end of its name says, `.xstate.json` and `.json` told apart."""
+    drawn = diagram(flow="REFRESH_TOKEN_AUTH")
+    starts = {
+        ".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF-", ".dot": b"digraph", ".gv": b"digraph",
+        ".mmd": b"stateDiagram-v2", ".mermaid": b"stateDiagram-v2", ".md": b"| from",
+        ".scxml": b"<?xml", ".xstate.json": b'{\n  "id"', ".json": b'{\n  "format"',
+    }  # fmt: skip
+
+    assert starts.keys() == SUFFIXES.keys()
+    for suffix, start in starts.items():
+        assert drawn.save(tmp_path / f"refresh{suffix}").read_bytes().startswith(start)
+
+
+def test_every_format_has_a_name() -> None:
+    """`format(diagram, name)` gives each text; another name is an error that lists them."""
+    drawn = diagram(flow="REFRESH_TOKEN_AUTH")
+
+    assert all(format(drawn, name) for name in FORMATS)
+    assert f"{drawn}" == f"{drawn:dot}" == str(drawn)
+    with pytest.raises(UnknownFormat, match="'gif'; the formats are dot, svg, mermaid"):
+        format(drawn, "gif")
+
+
+def test_pdf_without_a_system_package() -> None:
+    """The extra `pdf` writes PDF of any picture, in any theme."""
+    assert diagram().pdf().startswith(b"%PDF-")
+    assert diagram(theme=DARK, history=WALK).pdf().startswith(b"%PDF-")
+
+
+def test_pdf_without_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing writes PDF, one line says what to install."""
+    monkeypatch.setattr(render, "find_spec", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+
+    with pytest.raises(NoPdf, match=r"pip install 'authfsm\[pdf\]'") as caught:
+        diagram().pdf()
+    assert "\n" not in str(caught.value)
+
+
+def test_texts_need_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any program to draw, every text but SVG is there, and the error names them."""
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+
+    assert all(format(diagram(), name) for name in FORMATS if name != "svg")
+    with pytest.raises(NoEngine, match=r"Mermaid, Markdown"):
+        diagram().svg()
+    with pytest.raises(NoEngine, match=r"^dot is not there"):
+        diagram(engine="dot").svg()
+
+
+def test_an_engine_is_used_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`engine="dot"` asks for a system's Graphviz and for nothing else."""
+    asked: list[str] = []
+    monkeypatch.setattr(shutil, "which", lambda name, **_: asked.append(name))
+
+    with pytest.raises(NoEngine):
+        diagram(engine="dot").png()
+    assert set(asked) == {"dot"}
+
+
+def test_a_sequence_has_the_names_of_the_wire() -> None:
+    """A flow's sequence tells operations, challenges and parameters as Cognito spells them."""
+    text = str(sequence(flow="USER_SRP_AUTH"))
+
+    assert "App->>Cognito: InitiateAuth (USER_SRP_AUTH)<br/>USERNAME, SRP_A" in text
+    assert (
+        "Cognito-->>App: PASSWORD_VERIFIER<br/>SALT, SRP_B, SECRET_BLOCK, USER_ID_FOR_SRP" in text
+    )
+    assert "AssociateSoftwareToken" in text
+    assert "AdminInitiateAuth" in str(sequence(flow="ADMIN_USER_PASSWORD_AUTH"))
+    assert "AdminRespondToAuthChallenge" in str(sequence(flow="ADMIN_USER_PASSWORD_AUTH"))
+
+
+def test_a_sequence_opens_and_closes() -> None:
+    """Every `opt` and `alt` of a sequence ends."""
+    for flow in flows():
+        words = re.findall(r"^ +(opt|alt|end)\b", str(sequence(flow=flow)), re.MULTILINE)
+        assert words.count("end") == len(words) - words.count("end")
+
+
+def test_a_pools_sequence_is_shorter() -> None:
+    """With a pool's settings a sequence leaves away what they rule out."""
+    text = str(sequence(flow="USER_SRP_AUTH", settings=OFF))
+
+    assert "NEW_PASSWORD_REQUIRED" in text
+    assert "SMS_MFA" not in text
+    assert "DEVICE_SRP_AUTH" not in text
+
+
+def test_a_walk_as_a_sequence() -> None:
+    """A sign-in's sequence has each step's number, and each refusal as a message that does not arrive."""
+    text = str(sequence(history=WALK))
+
+    assert "1 · InitiateAuth (USER_SRP_AUTH)" in text
+    assert "Cognito--xApp: CodeMismatchException" in text
+    assert text.rstrip().endswith("App-->>Person: signed in")
+
+
+def test_a_sequence_is_saved(tmp_path: Path) -> None:
+    """A sequence is saved as Mermaid, or as Markdown that GitHub draws; another suffix is an error."""
+    drawn = sequence(flow="REFRESH_TOKEN")
+
+    assert drawn.save(tmp_path / "a.mmd").read_text(encoding="utf-8") == str(drawn)
+    assert drawn.save(tmp_path / "a.md").read_text(encoding="utf-8") == f"```mermaid\n{drawn}```\n"
+    with pytest.raises(UnknownSuffix):
+        drawn.save(tmp_path / "a.svg")
+    assert "text/vnd.mermaid" in drawn._repr_mimebundle_()
+
+
+def test_shades_are_told_in_json() -> None:
+    """What settings rule out has its reason in the JSON."""
+    told = json.loads(format(PICTURES["faded"], "json"))
+    sms = next(each for each in told["nodes"] if each["name"] == "SMS_MFA")
+
+    assert (sms["settings"], sms["why"]) == (str(Tone.FADED), "MfaConfiguration is OFF")
