@@ -48,7 +48,7 @@ DOORS = {
     "rich": {"cli"},
     "typer": {"cli"},
     "srp": {"srp"},
-    "gmpy2": {"srp"},
+    "gmpy2": {"srp", "local/powers"},
 }
 
 # What touches the world: randomness, clocks, sockets, files, environment. None below the drivers.
