@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from itertools import combinations
+from itertools import combinations, permutations
 
 import pytest
 
@@ -14,6 +14,7 @@ from authfsm.diagrams.fold import JUNCTIONS, Junction, fold
 from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.model import Kind, Model
 from authfsm.diagrams.places import PLACES, Arrow, Group
+from authfsm.diagrams.pools import POOLS
 from authfsm.protocol import CHOICE, FIRST, PASSED, PROTOCOL, TRANSITIONS, Role
 from authfsm.responses import (
     AdminNoSrpAuth,
@@ -33,6 +34,18 @@ DRAFTS = {
     "failures": draft(failures=True),
     **{flow: draft(flow=flow) for flow in flows()},
     **{f"{flow}, unfolded": draft(flow=flow, unfolded=True) for flow in flows()},
+    **{state: draft(state=state) for state in State},
+    **{f"{state}, unfolded": draft(state=state, unfolded=True) for state in State},
+    **{f"pool {name}": draft(settings=told) for name, (told, _) in POOLS.items()},
+    **{f"{name}, faded": draft(settings=told, faded=True) for name, (told, _) in POOLS.items()},
+    **{
+        f"{name}, unfolded": draft(settings=told, unfolded=True)
+        for name, (told, _) in POOLS.items()
+    },
+    **{
+        f"from {one} to {other}": draft(difference=(POOLS[one][0], POOLS[other][0]))
+        for one, other in permutations(POOLS, 2)
+    },
 }
 
 

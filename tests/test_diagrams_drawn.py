@@ -10,7 +10,19 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from authfsm.diagrams import LIGHT, Group, NoEngine, UnknownSuffix, diagram, gallery, render
+from authfsm.diagrams import (
+    AUTO,
+    DARK,
+    LIGHT,
+    PRINT,
+    THEMES,
+    Group,
+    NoEngine,
+    UnknownSuffix,
+    diagram,
+    gallery,
+    render,
+)
 from authfsm.diagrams.links import link
 from authfsm.diagrams.places import PLACES
 from authfsm.states import CHALLENGES
@@ -73,13 +85,47 @@ def test_fonts_are_everybodys(svg: ET.Element) -> None:
     assert {render.FONTS} == {each.get("font-family") for each in svg.iter(f"{SVG}text")}
 
 
-def test_groups_differ_without_colour() -> None:
+@pytest.mark.parametrize("name", THEMES)
+def test_groups_differ_without_colour(name: str) -> None:
     """In black and white a group is told by its outline."""
-    outlines = {
-        (paint.shape, paint.style, paint.peripheries) for group, paint in LIGHT.groups.items()
-    }
+    groups = THEMES[name].groups
+    outlines = {(paint.shape, paint.style, paint.peripheries) for paint in groups.values()}
 
+    assert groups.keys() == set(Group)
     assert len(Group) == len(outlines)
+
+
+def test_paper_needs_no_colour() -> None:
+    """For print every fill is white, outlines are black, and the legend tells what outlines mean."""
+    source = str(diagram(theme=PRINT))
+
+    assert {paint.fill for group, paint in PRINT.groups.items() if group is not Group.BEGIN} == {
+        "#ffffff"
+    }
+    assert (
+        "Rounded: first factor. Folded corner: set-up. Square: second factor. Plugs: device."
+        in source
+    )
+
+
+def test_one_file_is_light_and_dark() -> None:
+    """The adaptive theme is the light one, with a rule for each of its colours where dark is preferred."""
+    light, auto = diagram().svg(), diagram(theme=AUTO).svg()
+    style = auto[auto.index("<style>") : auto.index("</style>") + len("</style>\n")]
+    used = {colour for colour in LIGHT.colours() if f'"{colour}"' in light}
+    rules = dict(re.findall(r'fill="(#\w+)"\]\{fill:(#\w+)\}', style))
+
+    assert auto.replace(style, "") == light
+    assert {c for c in used if f'fill="{c}"' in light} == rules.keys()
+    assert set(rules.values()) <= set(DARK.colours())
+    assert "prefers-color-scheme:dark" in style
+
+
+def test_a_colour_has_one_dark_counterpart() -> None:
+    """Where the light theme uses a colour twice, so does the dark one."""
+    pairs = set(zip(LIGHT.colours(), DARK.colours(), strict=True))
+
+    assert len(pairs) == len({light for light, _ in pairs})
 
 
 def luminance(colour: str) -> float:
@@ -95,12 +141,15 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_text_has_contrast() -> None:
+@pytest.mark.parametrize("name", THEMES)
+def test_text_has_contrast(name: str) -> None:
     """Names, labels, captions and warnings reach 4.5 : 1 on what they stand on, faded ones too (WCAG AA)."""
-    fills = [p.fill for g, p in LIGHT.groups.items() if g is not Group.BEGIN] + [LIGHT.here]
-    pairs = [(text, LIGHT.paper) for text in (LIGHT.label, LIGHT.quiet, LIGHT.lit, LIGHT.warning)]
-    pairs += [(text, fill) for fill in fills for text in (LIGHT.ink, LIGHT.lit, LIGHT.warning)]
-    pairs += [(LIGHT.paper, LIGHT.line)]
+    theme = THEMES[name]
+    fills = [p.fill for g, p in theme.groups.items() if g is not Group.BEGIN] + [theme.here]
+    signs = (theme.lit, theme.warning, theme.gained)
+    pairs = [(text, theme.paper) for text in (theme.label, theme.quiet, *signs)]
+    pairs += [(text, fill) for fill in fills for text in (theme.ink, *signs)]
+    pairs += [(theme.paper, theme.line), (theme.paper, theme.lit)]
 
     assert [pair for pair in pairs if contrast(*pair) < 4.5] == []
 

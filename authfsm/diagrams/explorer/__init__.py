@@ -1,0 +1,158 @@
+"""A page to explore the protocol: one file that asks for nothing else, drawn and reckoned here.
+
+The picture is the very one that `diagram()` draws; what its states mean is what `authfsm explain`
+tells; what settings rule out is what `PoolSettings` says, as trees of questions that the page walks.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any, Final
+
+from authfsm.diagrams.explorer.dressing import dressed, junctions, places_of, styles
+from authfsm.diagrams.explorer.questions import ARROWS, echoes, questions, usual
+from authfsm.diagrams.explorer.switches import EXAMPLES, SWITCHES, settings_of, values_of
+from authfsm.diagrams.fold import Junction
+from authfsm.diagrams.links import link
+from authfsm.diagrams.markdown import MARKS
+from authfsm.diagrams.model import Edge, Model
+from authfsm.diagrams.picture import diagram
+from authfsm.diagrams.places import ORDER, PLACES, Place
+from authfsm.evidence import confidence
+from authfsm.facts import about_state, plain
+from authfsm.facts.states import label
+from authfsm.roles import Ends
+from authfsm.rulings import RULINGS, Ruling
+from authfsm.settings import PoolSettings
+
+__all__ = ["page", "settings_of", "values_of"]
+
+Data = dict[str, Any]
+
+_NUMBER: Final = {each: number for number, each in enumerate(ARROWS)}
+
+
+def page(settings: PoolSettings | None = None, engine: str | None = None) -> str:
+    """The page, as HTML.
+
+    Args:
+        settings: how its switches stand at first; all allowed, if left out.
+        engine: what lays the picture out.
+
+    Raises:
+        NoEngine: no program lays the graph out.
+    """
+    drawn = diagram(engine=engine)
+    picture, lines = dressed(drawn)
+    data = {
+        "places": [_place(each) for each in PLACES],
+        **_reckoning(),
+        "switches": [
+            {
+                "key": each.key, "values": each.values, "label": each.label,
+                "group": each.group, "help": each.help,
+            }
+            for each in SWITCHES
+        ],
+        "examples": EXAMPLES,
+        "preset": values_of(settings) if settings else {},
+        "lines": [_line(each, drawn.model) for each in lines],
+        "junctions": junctions(drawn),
+        "rulings": {str(each): each.advice for each in Ruling},
+        "errors": _errors(),
+        "marks": {str(sure): mark for sure, mark in MARKS.items()},
+    }  # fmt: skip
+    parts = {
+        "light": styles()["light"],
+        "dark": styles()["dark"],
+        "style": _part("explorer.css"),
+        "picture": picture,
+        "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "script": _part("explorer.js"),
+    }
+    text = _part("explorer.html")
+    for name, part in parts.items():
+        text = text.replace(f"/*{name}*/", part).replace(f"<!--{name}-->", part)
+    return text
+
+
+def _part(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _place(place: Place) -> Data:
+    told = plain(about_state(place.state, place.role))
+    codes: dict[tuple[str, str], int] = {
+        (code, part): number
+        for number, (code, part) in enumerate((c, p) for c, rows in RULINGS.items() for p in rows)
+    }
+    errors = [
+        (codes[each["code"], each["message"]], each["leads_to"] == place.state)
+        for each in told["errors"]
+    ]
+    return {
+        **told,
+        "state": str(place.state),
+        "group": str(place.group),
+        "page": link(place),
+        "takes": [_taken(each) for each in told["takes"]],
+        "errors": [[number, int(stays)] for number, stays in errors],
+    }
+
+
+def _taken(each: Data) -> Data:
+    leads = [
+        {**way, "evidence": [list(known.values()) for known in way["evidence"]]}
+        for way in each["leads_to"]
+    ]
+    return {**each, "leads_to": leads}
+
+
+def _errors() -> list[list[str]]:
+    return [
+        [code, part, str(row.ruling), str(row.fault), row.source]
+        for code, rows in RULINGS.items()
+        for part, row in rows.items()
+    ]
+
+
+def _reckoning() -> Data:
+    asked, trees, own = questions()
+    return {
+        "forks": asked.forks,
+        "reasons": asked.reasons,
+        "own": {ORDER[Place(*node)]: tree for node, tree in own.items()},
+        "arrows": [
+            [
+                ORDER[Place(arrow.source, ends.source)],
+                arrow.response.trigger,
+                ORDER[Place(arrow.dest, ends.dest)],
+                *tree,
+                int(usual((arrow, ends))),
+                int(echoes((arrow, ends))),
+                str(confidence(arrow)),
+            ]
+            for (arrow, ends), tree in zip(ARROWS, trees, strict=True)
+        ],
+    }
+
+
+def _line(edge: Edge, model: Model) -> Data:
+    """What a line stands for: arrows, response by response, or the places that a junction leads to."""
+    if isinstance(edge.source, Junction):
+        return {"to": sorted(ORDER[each] for each in places_of(edge))}
+    ways = {
+        response.trigger: [
+            _NUMBER[arrow]
+            for each in model.onward(edge.dest)
+            if isinstance(each, Place)
+            for arrow in ARROWS
+            if arrow[0].source is edge.source.state
+            and arrow[0].response is response
+            and arrow[0].dest is each.state
+            and arrow[1] == Ends(edge.source.role, each.role)
+        ]
+        for response in edge.responses
+    }
+    return {"by": ways, "from": label(edge.source.state, edge.source.role)}
