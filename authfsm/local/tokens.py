@@ -7,9 +7,12 @@ together.
 
 from __future__ import annotations
 
+import os
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,6 +32,12 @@ __all__ = ["Family", "Mint"]
 
 _KEY_BITS: Final = 2048
 _GRACE: Final = timedelta(days=1)
+
+
+@cache
+def _helper(_process: int) -> ThreadPoolExecutor:
+    """Threads for the other half of a work; a process that was forked has none of its parent's."""
+    return ThreadPoolExecutor(4, thread_name_prefix="signing")
 
 
 class Mint:
@@ -121,9 +130,12 @@ class Mint:
     def _access_and_id(self, family: Family, overrides: Overrides) -> dict[str, Any]:
         iat = int(self._clock().timestamp())
         access, identity = composed(self._configuration, family, iat, self.uuid)
+        access, identity = overrides.on_access(access), overrides.on_id(identity)
+        # A signature is most of the work of a sign-in, and other threads run on while it is made.
+        other = _helper(os.getpid()).submit(self._signed, identity)
         return {
-            "AccessToken": self._signed(overrides.on_access(access)),
-            "IdToken": self._signed(overrides.on_id(identity)),
+            "AccessToken": self._signed(access),
+            "IdToken": other.result(),
             "ExpiresIn": family.client.access_token_validity,
             "TokenType": "Bearer",
         }

@@ -13,7 +13,7 @@ from typing import Final
 from attrs import define, field, frozen
 
 from authfsm import srp
-from authfsm.local import refusals
+from authfsm.local import powers, refusals
 from authfsm.local.account_records import Account
 from authfsm.local.passkey_records import Passkeys
 from authfsm.local.refusals import PoolRefusal
@@ -52,12 +52,12 @@ class Credential:
         """The credential of a password, by Cognito's SRP (`authfsm.srp.private_key`)."""
         number = int.from_bytes(salt, "big")
         x = srp.private_key(realm, name, password.reveal(), number)
-        return cls(number, Secret(srp.verifier(x)))
+        return cls(number, Secret(powers.verifier(x)))
 
     def fits(self, realm: str, name: str, password: Secret[str]) -> bool:
         """Is this the password? Compared in constant time."""
         x = srp.private_key(realm, name, password.reveal(), self.salt)
-        return Secret(srp.verifier(x)) == self.verifier
+        return Secret(powers.verifier(x)) == self.verifier
 
 
 @define

@@ -1,0 +1,319 @@
+"""The pool as a server, beside moto_server and cognito-local, and against what its arithmetic costs.
+
+Run by hand: `python tests/benchmarks/bench_pool.py`. moto_server comes with `moto[server]`, cognito-local
+with `npm ci` in tests/js; who is not installed is left out.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import boto3
+from attrs import frozen
+from gmpy2 import powmod_sec
+from rows import Row, interleaved, milliseconds, ratio, show
+
+from authfsm import srp
+from authfsm.local import LocalPool
+from authfsm.local.server.config import CLIENT_ID, understood
+from authfsm.local.server.logs import Log
+from authfsm.local.server.opening import opened
+from authfsm.local.server.state import StateFile
+
+ADA, PASSWORD = "ada@example.com", "Correct-Horse-1"  # cognito-local wants an address
+TARGET = "AWSCognitoIdentityProviderService."
+LOCAL = Path(__file__).parents[1] / "js" / "node_modules" / ".bin" / "cognito-local"
+ROUNDS, SIGN_INS = 15, 40
+
+
+@frozen
+class Served:
+    """A server that runs.
+
+    Args:
+        address: host and port.
+        body: a sign-in, as its request.
+        started: seconds from its start to its first answer.
+        memory: MiB then.
+    """
+
+    address: str
+    body: bytes
+    started: float
+    memory: float
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port: int = sock.getsockname()[1]
+    return port
+
+
+def memory_of(pid: int) -> float:
+    """The resident memory of a process, MiB."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+HEADERS = {
+    "Content-Type": "application/x-amz-json-1.1",
+    "X-Amz-Target": f"{TARGET}InitiateAuth",
+    # moto reads the service's name from here.
+    "Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/cognito-idp/aws4_request, SignedHeaders=a, Signature=a",
+}  # fmt: skip
+
+
+def asked(connection: http.client.HTTPConnection, body: bytes) -> int:
+    """The status of one sign-in."""
+    connection.request("POST", "/", body, HEADERS)
+    reply = connection.getresponse()
+    reply.read()
+    return reply.status
+
+
+@contextmanager
+def running(command: list[str], port: int, body: bytes | None, **env: str) -> Iterator[Served]:
+    """A server, once it has answered a request: a sign-in if there is a body for it, or an error."""
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env={"PATH": "/usr/bin:/bin", "HOME": folder, **env},
+        )
+        try:
+            while True:
+                with suppress(OSError):
+                    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                    status = asked(connection, body or b"{}")
+                    connection.close()
+                    if body is None or status == 200:
+                        break
+                if time.perf_counter() - begun > 30:
+                    raise TimeoutError(command)
+                time.sleep(0.005)
+            took = time.perf_counter() - begun
+            yield Served(f"127.0.0.1:{port}", body or b"", took, memory_of(process.pid))
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def request(client_id: str) -> bytes:
+    """A sign-in."""
+    signing = {"USERNAME": ADA, "PASSWORD": PASSWORD}
+    asking = {"ClientId": client_id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": signing}
+    return json.dumps(asking).encode()
+
+
+@contextmanager
+def ours(*options: str) -> Iterator[Served]:
+    """`authfsm serve`."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config.json"
+        users = [{"username": ADA, "password": PASSWORD}]
+        config.write_text(json.dumps({"users": users}), encoding="utf-8")
+        command = [
+            sys.executable,
+            "-m",
+            "authfsm",
+            "serve",
+            "--port",
+            str(port),
+            "--config",
+            str(config),
+        ]
+        with running([*command, *options], port, request(CLIENT_ID)) as served:
+            yield served
+
+
+@contextmanager
+def peer(command: list[str], port: int, **env: str) -> Iterator[Served]:
+    """A peer with a pool, a client and a user, made by its API."""
+    with running(command, port, None, **env) as served:
+        boto = boto3.client(
+            "cognito-idp", endpoint_url=f"http://{served.address}", region_name="us-east-1",
+            aws_access_key_id="a", aws_secret_access_key="a",
+        )  # fmt: skip
+        pool = boto.create_user_pool(PoolName="bench")["UserPool"]["Id"]
+        client = boto.create_user_pool_client(
+            UserPoolId=pool, ClientName="bench", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]
+        )["UserPoolClient"]["ClientId"]
+        boto.admin_create_user(UserPoolId=pool, Username=ADA, MessageAction="SUPPRESS")
+        boto.admin_set_user_password(
+            UserPoolId=pool, Username=ADA, Password=PASSWORD, Permanent=True
+        )
+        yield Served(served.address, request(client), served.started, served.memory)
+
+
+def peers() -> dict[str, Callable[[], Any]]:
+    """The peers that are installed."""
+    found: dict[str, Callable[[], Any]] = {}
+    moto = shutil.which("moto_server", path=str(Path(sys.executable).parent))
+    if moto:
+        port = free_port()
+        found["moto_server"] = lambda: peer([moto, "-H", "127.0.0.1", "-p", str(port)], port)
+    if LOCAL.exists():
+        other = free_port()
+        found["cognito-local"] = lambda: peer(
+            [str(LOCAL)], other, PORT=str(other), HOST="127.0.0.1"
+        )
+    return found
+
+
+def sign_ins(served: Served) -> Callable[[], None]:
+    """So many plain password sign-ins on one connection that is kept alive."""
+    connection = http.client.HTTPConnection(served.address, timeout=30)
+
+    def work() -> None:
+        for _ in range(SIGN_INS):
+            if asked(connection, served.body) != 200:
+                raise AssertionError(served)
+
+    return work
+
+
+def over_http() -> Iterator[Row]:
+    """Sign-ins a second, start and memory."""
+    with ExitStack() as stack:
+        servers = {"authfsm": stack.enter_context(ours())}
+        state = stack.enter_context(tempfile.TemporaryDirectory())
+        servers["authfsm --state"] = stack.enter_context(ours("--state", f"{state}/pool.db"))
+        for name, start in peers().items():
+            servers[name] = stack.enter_context(start())
+        times = dict(
+            zip(
+                servers,
+                interleaved([sign_ins(each) for each in servers.values()], ROUNDS),
+                strict=True,
+            )
+        )
+        rates = {name: SIGN_INS / statistics.median(each) for name, each in times.items()}
+        figures = ", ".join(f"{name} {rate:.0f}/s" for name, rate in rates.items())
+        others = [name for name in servers if not name.startswith("authfsm")]
+        if others:
+            best = max(others, key=rates.__getitem__)
+            for name in ("authfsm", "authfsm --state"):
+                times_better = ratio(times[best], times[name])
+                yield Row(
+                    f"{name}: sign-ins/s over {best}",
+                    times_better,
+                    ">= 2",
+                    times_better >= 2,
+                    figures,
+                )
+        told = ", ".join(f"{n} {s.started:.2f} s {s.memory:.0f} MiB" for n, s in servers.items())
+    starts = []
+    for _ in range(5):
+        with ours() as served:
+            starts.append(served)
+    started = statistics.median(each.started for each in starts)
+    memory = max(each.memory for each in starts)
+    yield Row("start to first sign-in, s", started, "<= 0.9", started <= 0.9, told)
+    yield Row("memory then, MiB", memory, "<= 80", memory <= 80, "")
+
+
+def srp_sign_in() -> Iterator[Row]:
+    """A fully verified SRP sign-in in the pool, against its own powers and signatures."""
+    pool = LocalPool()
+    pool.add_user("ada", PASSWORD)
+    mine = srp.ephemeral(secrets.token_bytes(32))
+    credential = pool.user("ada").credential
+    assert credential is not None
+    v, a_public = credential.verifier.reveal(), int(mine.SRP_A, 16)
+    key: Any = pool._mint.key
+    spent: list[float] = []
+
+    def sign_in() -> None:
+        begun = time.perf_counter()
+        opening = {"ClientId": pool.client_id, "AuthFlow": "USER_SRP_AUTH",
+                   "AuthParameters": {"USERNAME": "ada", "SRP_A": mine.SRP_A}}  # fmt: skip
+        challenge = pool.answer("InitiateAuth", opening)["ChallengeParameters"]
+        between = time.perf_counter()
+        timestamp = srp.timestamp(pool.clock())
+        claim = srp.claim(
+            mine, realm=srp.pool_name(pool.pool_id), name="ada", password=PASSWORD,
+            salt=srp.from_hex(challenge["SALT"], "SALT"), B=srp.from_hex(challenge["SRP_B"], "B"),
+            secret_block=challenge["SECRET_BLOCK"], timestamp=timestamp,
+        )  # fmt: skip
+        answer = {"ClientId": pool.client_id, "ChallengeName": "PASSWORD_VERIFIER", "ChallengeResponses": {
+            "USERNAME": "ada", "PASSWORD_CLAIM_SIGNATURE": claim, "TIMESTAMP": timestamp,
+            "PASSWORD_CLAIM_SECRET_BLOCK": challenge["SECRET_BLOCK"]}}  # fmt: skip
+        resumed = time.perf_counter()
+        if "AuthenticationResult" not in pool.answer("RespondToAuthChallenge", answer):
+            raise AssertionError
+        spent.append(time.perf_counter() - resumed + between - begun)
+
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - for this row alone
+    from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415
+
+    def arithmetic() -> None:
+        b, u = secrets.randbits(256) | 1 << 255, secrets.randbits(256)
+        powmod_sec(srp.g, b, srp.N)
+        powmod_sec(a_public * int(powmod_sec(v, u, srp.N)) % srp.N, b, srp.N)
+        for _ in range(2):
+            key.private_key.sign(b"x" * 700, padding.PKCS1v15(), hashes.SHA256())
+
+    _, bare = interleaved([sign_in, arithmetic], 120)
+    whole = spent[1:]
+    times = ratio(whole, bare)
+    yield Row(
+        "SRP sign-in over 3 powers + 2 signatures", times, "<= 1.5", times <= 1.5,
+        f"{milliseconds(whole)} over {milliseconds(bare)}",
+    )  # fmt: skip
+
+
+def many_users() -> Iterator[Row]:
+    """One sign-in with 10, 1,000 and 100,000 users, in memory and with a state file."""
+    for kept in (False, True):
+        works, closing = [], ExitStack()
+        for number in (10, 1_000, 100_000):
+            folder = closing.enter_context(tempfile.TemporaryDirectory())
+            file = StateFile(Path(folder) / "pool.db") if kept else None
+            service = opened(understood({}), "http://127.0.0.1", Log(StringIO()), file)
+            for n in range(number - 1):
+                service.pool.add_user(f"user{n}", email=f"user{n}@example.com")
+            service.pool.add_user(ADA, PASSWORD)
+            service.keep()
+            if file is not None:
+                closing.callback(file.close)
+            body = request(CLIENT_ID)
+            works.append(
+                lambda service=service, body=body: service.exchange(f"{TARGET}InitiateAuth", body)
+            )
+        few, some, many = interleaved(works, 150)
+        closing.close()
+        times = ratio(many, few)
+        figures = f"{milliseconds(few)}, {milliseconds(some)}, {milliseconds(many)}"
+        what = f"100,000 users over 10{', kept in a file' if kept else ''}"
+        yield Row(what, times, "<= 1.1", times <= 1.1, figures)
+
+
+def rows() -> Iterator[Row]:
+    """Every row."""
+    yield from over_http()
+    yield from srp_sign_in()
+    yield from many_users()
+
+
+if __name__ == "__main__":
+    show(list(rows()))
