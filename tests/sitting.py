@@ -1,0 +1,343 @@
+"""One user at one embedded pool: sign-ins through our driver and a real boto3 client, move by move.
+
+A move does one thing to a sitting; `tests/scenarios.py` is made of them. Nothing here reaches into the
+pool: what a person would read (codes, an authenticator app) is read where a person would.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyotp
+import pytest
+from attrs import field, frozen
+from authenticator import Authenticator
+from joserfc.jwk import RSAKey
+
+from authfsm import responses as r
+from authfsm.device import Device
+from authfsm.drivers.boto import Flow
+from authfsm.errors import MalformedReply, Refused
+from authfsm.local import LocalPool, ManualClock
+from authfsm.protocol import Transition
+from authfsm.replies import MfaSetup, Tokens
+from authfsm.responses import Response
+from authfsm.states import State
+
+USER = "ada"
+NEWCOMER = "bea"
+PASSWORD = "Correct-Horse-1"
+NEW_PASSWORD = "Another-Horse-2"
+PHONE = "+15555550143"
+EMAIL = "ada@example.com"
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+STALE = Device("eu-west-1_00000000-0000-4000-8000-000000000000", "-stale", "no such device")
+
+
+class Sitting:
+    """A pool with a clock that stands still, ada in it, and her sign-ins one after another.
+
+    Args:
+        signing_key: the pool's.
+        pool: the pool's settings.
+        user: ada's.
+    """
+
+    def __init__(
+        self, signing_key: RSAKey, pool: Mapping[str, Any], user: Mapping[str, Any]
+    ) -> None:
+        self.clock = ManualClock()
+        self.pool = LocalPool(clock=self.clock, key=signing_key, **pool)
+        self.pool.add_user(USER, **{"password": PASSWORD, **user})
+        self.client = self.pool.client()
+        self.cognito = self.pool.cognito()
+        self.password = PASSWORD
+        self.device: Device | None = None
+        self.totp_secret = TOTP_SECRET
+        self.passkeys = Authenticator()
+        self.sign_up_session = ""
+        self.flows: list[Flow] = []
+
+    @property
+    def flow(self) -> Flow:
+        """The sign-in that goes on."""
+        return self.flows[-1]
+
+    @property
+    def arrows(self) -> frozenset[Transition]:
+        """Every arrow that any of the sign-ins went along."""
+        return frozenset(
+            Transition(step.source, step.response, step.dest)
+            for flow in self.flows
+            for step in flow.history
+        )
+
+    def begin(self) -> None:
+        """A new sign-in, on the device there is."""
+        self.flows.append(self.cognito.start(self.password, device=self.device, walk=False))
+
+    def code(self) -> str:
+        """The code that is asked for: the one sent last, or the authenticator app's present one."""
+        if self.flow.state in {State.SOFTWARE_TOKEN_MFA, State.MFA_SETUP}:
+            return pyotp.TOTP(self.totp_secret).at(self.clock())
+        return self.pool.outbox[-1].code.reveal()
+
+    def wrong_code(self) -> str:
+        """A code that is not the one asked for."""
+        right = self.code()
+        return f"{(int(right) + 1) % 10 ** len(right):0{len(right)}d}"
+
+
+Move = Callable[[Sitting], None]
+"""One thing that happens."""
+
+
+def _now(sitting: Sitting, value: Any) -> Any:
+    return value(sitting) if callable(value) else value
+
+
+def gives(response: type[Response], *args: Any, **kwargs: Any) -> Move:
+    """A response is given; an argument that can be called is asked for its value at that moment."""
+
+    def move(sitting: Sitting) -> None:
+        sitting.flow.carry(
+            response,
+            *(_now(sitting, each) for each in args),
+            **{name: _now(sitting, each) for name, each in kwargs.items()},
+        )
+
+    return move
+
+
+def begins(response: type[Response], *args: Any, **kwargs: Any) -> Move:
+    """A new sign-in, with this response."""
+    given = gives(response, *args, **kwargs)
+
+    def move(sitting: Sitting) -> None:
+        sitting.begin()
+        given(sitting)
+
+    return move
+
+
+def refused(given: Move) -> Move:
+    """The same, and Cognito refuses it."""
+
+    def move(sitting: Sitting) -> None:
+        with pytest.raises(Refused):
+            given(sitting)
+
+    return move
+
+
+def unreadable(given: Move) -> Move:
+    """The same, and the reply lacks what the client must have of it."""
+
+    def move(sitting: Sitting) -> None:
+        with pytest.raises(MalformedReply):
+            given(sitting)
+
+    return move
+
+
+def beside(operation: str, **parameters: Any) -> Callable[[Move], Move]:
+    """Wraps a move: a boto3 handler of the caller's own adds what no response has a field for.
+
+    Args:
+        operation: as `InitiateAuth`.
+        parameters: what is added to AuthParameters or ChallengeResponses; None adds nothing.
+    """
+
+    def wrapped(given: Move) -> Move:
+        def move(sitting: Sitting) -> None:
+            def add(params: dict[str, Any], **_: Any) -> None:
+                added = {name: _now(sitting, value) for name, value in parameters.items()}
+                where = params["AuthParameters" if "AuthFlow" in params else "ChallengeResponses"]
+                where.update({name: value for name, value in added.items() if value is not None})
+
+            event = f"provide-client-params.cognito-identity-provider.{operation}"
+            events = sitting.cognito.client.meta.events
+            events.register(event, add)
+            given(sitting)
+            events.unregister(event, add)
+
+        return move
+
+    return wrapped
+
+
+def later(seconds: float) -> Move:
+    """Time goes by."""
+
+    def move(sitting: Sitting) -> None:
+        sitting.clock.advance(seconds)
+
+    return move
+
+
+too_late = later(16 * 60)
+"""Longer than any session lives."""
+
+
+def administrator(operation: str, **parameters: Any) -> Move:
+    """An administrator does something about ada, through the API."""
+
+    def move(sitting: Sitting) -> None:
+        call = getattr(sitting.client, f"admin_{operation}")
+        call(UserPoolId=sitting.pool.pool_id, Username=USER, **parameters)
+
+    return move
+
+
+temporary_password = administrator("set_user_password", Password=PASSWORD, Permanent=False)
+
+
+def on(device: Device) -> Move:
+    """From now on ada signs in on this device."""
+
+    def move(sitting: Sitting) -> None:
+        sitting.device = device
+
+    return move
+
+
+def goes_on(sitting: Sitting) -> None:
+    """What is asked is answered rightly, until the tokens are there."""
+    while sitting.flow.state is not State.AUTHENTICATED:
+        sitting.clock.advance(30)  # an authenticator app's code serves once
+        answered(sitting)
+
+
+def answered(sitting: Sitting) -> None:
+    """What is asked is answered rightly, once."""
+    flow = sitting.flow
+    match flow.state:
+        case State.SMS_MFA | State.EMAIL_OTP | State.SOFTWARE_TOKEN_MFA | State.SMS_OTP:
+            flow.carry(r.Code, sitting.code())
+        case State.SELECT_MFA_TYPE:
+            flow.carry(r.Select, flow.challenge.choices[0])  # type: ignore[union-attr]  # as the state is
+        case State.CUSTOM_CHALLENGE:
+            flow.carry(r.Answer, "42")
+        case State.NEW_PASSWORD_REQUIRED:
+            flow.carry(r.NewPassword, NEW_PASSWORD)
+            sitting.password = NEW_PASSWORD
+        case State.MFA_SETUP:
+            enrols(sitting)
+            flow.carry(r.CompleteMfaSetup)
+        case _:
+            flow.step()
+
+
+def registers_passkey(sitting: Sitting) -> None:
+    """Ada signs in and registers a passkey."""
+    has_tokens(sitting)
+    token = access_token(sitting)
+    started = sitting.client.start_web_authn_registration(AccessToken=token)
+    sitting.client.complete_web_authn_registration(
+        AccessToken=token,
+        Credential=sitting.passkeys.create(started["CredentialCreationOptions"]),
+    )
+
+
+def signature(sitting: Sitting) -> str:
+    """What the passkey signs, as it is asked."""
+    asked = sitting.flow.challenge
+    assert asked is not None
+    return json.dumps(sitting.passkeys.get(asked.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
+
+
+def signs_up(sitting: Sitting) -> None:
+    """Somebody signs up under the name of `NEWCOMER`, and confirms the address."""
+    app, client = {"ClientId": sitting.pool.client_id, "Username": NEWCOMER}, sitting.client
+    begun = client.sign_up(
+        **app,
+        Password=PASSWORD,
+        UserAttributes=[{"Name": "email", "Value": f"{NEWCOMER}@example.com"}],
+    )
+    code = sitting.pool.outbox[-1].code.reveal()
+    confirmed = client.confirm_sign_up(**app, ConfirmationCode=code, Session=begun["Session"])
+    sitting.sign_up_session = confirmed["Session"]
+
+
+def associates(sitting: Sitting) -> None:
+    """AssociateSoftwareToken, and the app is given the secret."""
+    sitting.flow.carry(r.AssociateSoftwareToken)
+    asked = sitting.flow.challenge
+    assert isinstance(asked, MfaSetup)
+    assert asked.secret_code is not None
+    sitting.totp_secret = asked.secret_code.reveal()
+
+
+def enrols(sitting: Sitting) -> None:
+    """An authenticator app is associated and verified."""
+    associates(sitting)
+    sitting.flow.carry(r.VerifySoftwareToken, sitting.code())
+    sitting.clock.advance(30)
+
+
+def keeps_device(sitting: Sitting) -> None:
+    """The pool remembers the device that came with the tokens."""
+    sitting.device = sitting.flow.confirm_device("laptop")
+
+
+def remembers(sitting: Sitting) -> None:
+    """Ada signs in on a new device, and the pool remembers it."""
+    begins(r.UserSrpAuth, USER)(sitting)
+    goes_on(sitting)
+    keeps_device(sitting)
+
+
+def on_forgotten(sitting: Sitting) -> None:
+    """From here on the sign-in bears the key of a device that the pool does not know (any more)."""
+    sitting.flow.signin.device = STALE
+
+
+def has_tokens(sitting: Sitting) -> None:
+    """Ada has signed in."""
+    begins(r.UserPasswordAuth, USER, lambda s: s.password)(sitting)
+    goes_on(sitting)
+
+
+def _tokens(sitting: Sitting) -> Tokens:
+    return next(flow.tokens for flow in reversed(sitting.flows) if flow.tokens is not None)
+
+
+def access_token(sitting: Sitting) -> str:
+    """The access token that came last."""
+    return _tokens(sitting).access_token.reveal()
+
+
+def refresh_token(sitting: Sitting) -> str:
+    """The refresh token that came last."""
+    held = _tokens(sitting).refresh_token
+    assert held is not None
+    return held.reveal()
+
+
+@frozen
+class Scenario:
+    """One conversation.
+
+    Args:
+        name: what it is about.
+        moves: what happens.
+        ends: where the last sign-in stands after it.
+        pool: the pool's settings.
+        user: ada's.
+    """
+
+    name: str
+    moves: tuple[Move, ...] = field(repr=False)
+    ends: State
+    pool: Mapping[str, Any] = field(factory=dict, repr=False)
+    user: Mapping[str, Any] = field(factory=dict, repr=False)
+
+    def play(self, signing_key: RSAKey) -> Sitting:
+        """Have it happen."""
+        sitting = Sitting(signing_key, self.pool, self.user)
+        for move in self.moves:
+            move(sitting)
+        return sitting
