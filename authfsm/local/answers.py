@@ -26,6 +26,7 @@ from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt, Leg
 from authfsm.local.settings import AppClient
 from authfsm.local.steps import Answer
+from authfsm.local.users import Status
 from authfsm.states import State
 
 Handler = Callable[[Core, Answer], Reply]
@@ -114,6 +115,9 @@ def _check_user(pool: Core, attempt: Attempt, username: str) -> None:
         raise PoolRefusal(refusals.SESSION_OF_ANOTHER)
     elif not user.enabled:
         raise PoolRefusal(refusals.DISABLED)
+    elif attempt.password_proved and user.status is Status.RESET_REQUIRED:
+        # The password that was proved does not count any more: the API lists the exception here too.
+        raise PoolRefusal(refusals.RESET_REQUIRED)
 
 
 def _handler_of(leg: Leg, challenge: str) -> Handler:

@@ -184,7 +184,9 @@ def _request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Signing]:
     settings, user = pool.configuration.webauthn, attempt.user
     if settings is None:
         raise PoolRefusal(refusals.NO_RELYING_PARTY)
-    required = user is not None and offers.satisfies_mfa(pool.configuration, user)
+    # Where MFA is required a passkey is there to satisfy it, whatever was switched off meanwhile.
+    as_mfa = user is not None and offers.satisfies_mfa(pool.configuration, user)
+    required = as_mfa or pool.configuration.mfa == "ON"
     verification = "required" if required else settings.user_verification
     challenge = pool.entropy(passkeys.CHALLENGE_BYTES)
     signing = Signing(challenge, settings.relying_party_id, verification)

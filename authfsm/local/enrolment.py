@@ -62,7 +62,11 @@ def verify(pool: Core, request: Request) -> Reply:
 def _accept(pool: Core, user: User, token: SoftwareToken | None, request: Request) -> None:
     if token is None:
         raise PoolRefusal(refusals.NO_TOTP)
-    if not spend_totp(token, request["UserCode"], pool.clock()):
+    try:
+        right = spend_totp(token, request["UserCode"], pool.clock())
+    except PoolRefusal:
+        right = False  # It was spent before; of VerifySoftwareToken the API lists no ExpiredCodeException.
+    if not right:
         raise PoolRefusal(refusals.TOTP_SETUP_MISMATCH)
     token.friendly_name = request.get("FriendlyDeviceName", "")
     user.software_token, user.modified = token, pool.clock()

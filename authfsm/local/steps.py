@@ -142,6 +142,9 @@ def onward(
         raise PoolRefusal(refusals.WRONG_PASSWORD)
     if attempt.password_proved and user is not None:
         if user.status is Status.FORCE_CHANGE_PASSWORD:
+            if attempt.second_factor_passed or attempt.device_proved:
+                # It became temporary meanwhile; "the new password is asked before the MFA", never after.
+                raise PoolRefusal(refusals.WRONG_PASSWORD)
             return _ask_new_password(pool, attempt, user)
         # MFA goes with the password: "MFA is not supported in passwordless custom flows"
         # (amplify-js #12887). Nor is a temporary password known to matter there.

@@ -1,0 +1,119 @@
+"""What an administrator, or the user, changes in the middle of a sign-in: nobody gets past by it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from attrs import evolve
+from joserfc.jwk import RSAKey
+from scenarios_of_choice import EVERYTHING, RELYING_PARTY
+from sitting import (
+    NEW_PASSWORD,
+    PASSWORD,
+    PHONE,
+    USER,
+    Move,
+    Scenario,
+    Sitting,
+    administrator,
+    begins,
+    enrols,
+    gives,
+    registers_passkey,
+    remembers,
+    signature,
+    temporary_password,
+)
+from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, Settings
+
+from authfsm import responses as r
+from authfsm.errors import Refused
+from authfsm.local import DeviceConfiguration
+from authfsm.states import State
+
+SIGNS_IN: Final = begins(r.UserPasswordAuth, USER, PASSWORD)
+CODE: Final = gives(r.Code, lambda sitting: sitting.code())
+EMAIL: Final[Settings] = {"email": FACTORS["email"]}
+PERMANENT: Final = administrator("set_user_password", Password=PASSWORD, Permanent=True)
+RESET: Final = administrator("reset_user_password")
+
+
+def refused(sitting: Sitting, move: Move) -> str:
+    """The error that a move is refused with; the attempt is over."""
+    with pytest.raises(Refused) as caught:
+        move(sitting)
+
+    assert sitting.flow.state is State.FAILED
+    return str(caught.value.refusal.code)
+
+
+OPTIONAL: Final[Settings] = {"mfa": "OPTIONAL"}
+PROVED: Final = (
+    Scenario("SMS_MFA", (SWITCHED_ON[State.SMS_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
+    Scenario(
+        "TOTP", (SWITCHED_ON[State.SOFTWARE_TOKEN_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL
+    ),
+    Scenario("EMAIL_OTP", (SWITCHED_ON[State.EMAIL_OTP], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
+    Scenario(
+        "MFA_SETUP", (SIGNS_IN, enrols, gives(r.CompleteMfaSetup)), State.FAILED, TOTP_ONLY, EMAIL
+    ),
+    Scenario(
+        "device",
+        (remembers, SIGNS_IN, gives(r.SrpA), gives(r.SrpClaim)),
+        State.FAILED,
+        {"device": DeviceConfiguration()},
+    ),
+)
+"""The password is proved, and one thing more is about to be."""
+
+
+@pytest.mark.parametrize("proved", PROVED, ids=lambda proved: proved.name)
+@pytest.mark.parametrize(
+    ("happens", "code"),
+    [(temporary_password, "NotAuthorizedException"), (RESET, "PasswordResetRequiredException")],
+    ids=["temporary", "reset"],
+)
+def test_the_password_is_no_more(
+    signing_key: RSAKey, proved: Scenario, happens: Move, code: str
+) -> None:
+    """A password that became temporary, or must be reset, after it was proved brings no tokens.
+
+    Nor is the new password asked for then: it comes before any MFA, never after.
+    """
+    sitting = Sitting(signing_key, proved.pool, proved.user or FACTORS)
+    *moves, last = proved.moves
+    for move in (*moves, happens):
+        move(sitting)
+
+    assert refused(sitting, last) == code
+
+
+def test_a_new_password_does_not_undo_a_reset(signing_key: RSAKey) -> None:
+    """NEW_PASSWORD_REQUIRED was asked before the administrator reset the password: it is too late to answer."""
+    sitting = Sitting(signing_key, {}, EMAIL)
+    for move in (temporary_password, SIGNS_IN, PERMANENT, RESET):
+        move(sitting)
+
+    code = refused(sitting, gives(r.NewPassword, NEW_PASSWORD))
+
+    assert code == "PasswordResetRequiredException"
+
+
+def test_a_passkey_offered_for_mfa_verifies_its_user(signing_key: RSAKey) -> None:
+    """Offered to satisfy required MFA, the preference then switched off: without user verification it does nothing."""
+    multi = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
+    pool = {**EVERYTHING, "webauthn": multi, "mfa": "ON"}
+    sitting = Sitting(signing_key, pool, {"phone_number": PHONE})
+    both = {"SMSMfaSettings": {"Enabled": True}, "WebAuthnMfaSettings": {"Enabled": True}}
+    for move in (
+        registers_passkey,
+        administrator("set_user_mfa_preference", **both),
+        begins(r.UserAuth, USER),
+        administrator("set_user_mfa_preference", WebAuthnMfaSettings={"Enabled": False}),
+        gives(r.Select, "WEB_AUTHN"),
+    ):
+        move(sitting)
+    sitting.passkeys.verifies = False
+
+    refused(sitting, gives(r.Credential, signature))
