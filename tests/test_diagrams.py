@@ -215,10 +215,10 @@ def test_an_unknown_flow_is_named() -> None:
 
 
 def test_drawing_alone_imports_graphviz() -> None:
-    """Importing the diagrams, and computing one, does not import graphviz."""
+    """Importing the diagrams, computing one and writing it as DOT does not import graphviz; drawing does."""
     program = (
-        "import sys, authfsm.diagrams as d; d.diagram(); assert 'graphviz' not in sys.modules;"
-        "str(d.diagram()); assert 'graphviz' in sys.modules"
+        "import sys, authfsm.diagrams as d; str(d.diagram()); assert 'graphviz' not in sys.modules;"
+        "d.diagram().svg(); assert 'graphviz' in sys.modules"
     )
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from attrs import fields
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authfsm.diagrams import LIGHT, Diagram, Edge, Model, Place, Walked, diagram
@@ -159,6 +159,7 @@ def chained(edges: list[Edge]) -> bool:
 
 
 @given(walks(), st.booleans())
+@settings(deadline=None)  # a machine may be busy
 def test_every_walk_can_be_drawn(history: list[Step], unfolded: bool) -> None:  # noqa: FBT001 -- hypothesis gives it
     """Whatever is walked on the table: each step takes one way, of lines that lead one into the next."""
     drawn: Diagram = diagram(history=history, unfolded=unfolded)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
+from authfsm.diagrams import quoting
 from authfsm.diagrams.fold import Junction
 from authfsm.diagrams.model import Edge, Kind, Model
 from authfsm.diagrams.pen import Attributes, Labels, Pen
@@ -20,23 +21,27 @@ def dot(model: Model, theme: Theme, labels: Labels) -> str:
         theme: how it looks.
         labels: other texts for names of places, triggers, junctions and captions.
     """
-    from graphviz import Digraph  # noqa: PLC0415 -- who draws nothing does not pay for it
+    return "\n".join((*_statements(model, Pen(model, theme, labels)), ""))
 
-    pen = Pen(model, theme, labels)
-    graph_attr, node_attr, edge_attr = pen.defaults()
-    graph = Digraph("authfsm", graph_attr=graph_attr, node_attr=node_attr, edge_attr=edge_attr)
+
+def _statements(model: Model, pen: Pen) -> Iterator[str]:
+    usual = dict(zip(("graph", "node", "edge"), pen.defaults(), strict=True))
+    yield "digraph authfsm {"
+    yield from (quoting.attribute_statement(name, look) for name, look in usual.items())
     for node in model.nodes:
         look = pen.junction(node) if isinstance(node, Junction) else pen.place(node)
         if look["label"] == node.name:
             del look["label"]  # which is what is written in a node anyway
-        graph.node(node.name, **beyond(node_attr, look))
+        yield quoting.node(node.name, beyond(usual["node"], look))
     for places in model.abreast():
-        with graph.subgraph(graph_attr={"rank": "same"}) as side_by_side:
-            for place in places:
-                side_by_side.node(place.name)
+        yield "\t{"
+        yield quoting.attribute_statement("graph", {"rank": "same"})
+        yield from (quoting.node(place.name, {}) for place in places)
+        yield "\t}"
     for edge, heads in lines(model):
-        graph.edge(edge.source.name, edge.dest.name, **beyond(edge_attr, pen.edge(edge)), **heads)
-    return str(graph.source)
+        look = beyond(usual["edge"], pen.edge(edge)) | heads
+        yield quoting.edge(edge.source.name, edge.dest.name, look)
+    yield "}"
 
 
 def lines(model: Model) -> Iterator[tuple[Edge, Attributes]]:

@@ -154,7 +154,7 @@ class Pen:
         colour = theme.lit if self.model.lights else theme.line
         sign = SIGNS.get(self.model.shade(junction).tone, "")
         look = {
-            "label": sign + self.text(junction.name),
+            "label": sign + escape(self.text(junction.name)),
             "shape": "box",
             "style": "rounded,filled",
             "fillcolor": colour,
