@@ -27,8 +27,9 @@ def quoted(text: str) -> str:
 
 
 def attributes(look: Mapping[str, str]) -> str:
-    """A list of attributes, in alphabetical order; nothing where there is none."""
-    pairs = [f"{name}={quoted(look[name])}" for name in sorted(look)]
+    """A list of attributes, the label first, in alphabetical order; nothing where there is none."""
+    names = sorted(look, key=lambda name: (name != "label", name))
+    pairs = [f"{name}={quoted(look[name])}" for name in names]
     return f" [{' '.join(pairs)}]" if pairs else ""
 
 
