@@ -22,8 +22,9 @@ from attrs import define, field
 from authfsm.local.server.config import CLIENT_ID, POOL_ID, understood
 from authfsm.local.server.logs import Log
 from authfsm.local.server.opening import opened
-from authfsm.local.server.running import Server, listen, url_of
+from authfsm.local.server.running import Server
 from authfsm.local.server.service import Service
+from authfsm.local.server.sockets import listen, url_of
 
 PASSWORD = "Correct-Horse-1"
 TARGET = "AWSCognitoIdentityProviderService."

@@ -10,7 +10,7 @@ from authfsm.local.pool import LocalPool
 from authfsm.local.server.config import Config, ConfigRefused, read
 from authfsm.local.server.logs import Log
 from authfsm.local.server.opening import opened
-from authfsm.local.server.running import NoSocket, is_loopback, listen, run, url_of
+from authfsm.local.server.sockets import NoSocket, is_loopback, listen, url_of
 from authfsm.local.server.state import StateFile, StateFileRefused
 
 
@@ -38,6 +38,8 @@ def serve(
         fail(str(refused))
     if not is_loopback(sock):
         log.write("open to the network", level="warning", host=host)
+    from authfsm.local.server.running import run  # noqa: PLC0415 - while a key is being made
+
     try:
         run(service, sock, lambda: _announce(service.pool, url, state))
     finally:

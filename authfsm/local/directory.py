@@ -68,9 +68,13 @@ class Directory:
         aliases = () if force else self._aliases_of(user)
         if self.find(user.username) or any(self.find(alias) for alias in aliases):
             raise PoolRefusal(refusals.USER_EXISTS)
-        self._by_name[self._key(user.username)] = user
         if force:
             self.take_over(user)
+        self.restore(user)
+
+    def restore(self, user: User) -> None:
+        """Take in a user who was here before; the oldest first."""
+        self._by_name[self._key(user.username)] = user
         self.index(user)
 
     def index(self, user: User) -> None:

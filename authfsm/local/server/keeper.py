@@ -51,7 +51,7 @@ KINDS: Final[dict[str, Kind]] = {
         User,
         lambda user: str(user.username),
         lambda core, user: core.users.named(user.username) is user,
-        lambda core, user: core.users.add(user),
+        lambda core, user: core.users.restore(user),
     ),
     "leg": Kind(
         Leg,

@@ -9,14 +9,13 @@ configuration who is there already is left alone.
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 from joserfc.jwk import RSAKey
 
 from authfsm.local.server.config import CLIENT_ID, POOL_ID, Config
-from authfsm.local.server.keeper import Keeper
 from authfsm.local.server.logs import Log
-from authfsm.local.server.records import Unreadable
 from authfsm.local.server.service import Service, parts
 from authfsm.local.server.state import StateFile, StateFileRefused
 from authfsm.secret import Secret
@@ -45,15 +44,18 @@ def opened(
         service = Service(config.pool(**settings), log)
         config.add_users(service.pool)
         service.keep()
-        _ = service.core.mint.key  # now, and not at the first sign-in
+        # Now, and not at the first sign-in; meanwhile the server is made.
+        threading.Thread(target=service.make_key, daemon=True).start()
         return service
     try:
         return _put_back(config, settings, log, file)
-    except (Unreadable, KeyError, ValueError):
+    except (LookupError, ValueError):  # what cannot be read is a ValueError too
         raise StateFileRefused(file.path, "cannot be read: it is damaged") from None
 
 
 def _put_back(config: Config, settings: dict[str, Any], log: Log, file: StateFile) -> Service:
+    from authfsm.local.server.keeper import Keeper  # noqa: PLC0415 - who keeps nothing does not wait
+
     facts = file.facts()
     if facts:
         if facts["pool_id"] != settings["pool_id"]:

@@ -7,35 +7,14 @@ import re
 from base64 import b64encode
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Final
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from authfsm.diagrams import LIGHT, Group, NoEngine, Paint, diagram
 from authfsm.local.server.following import Step
 
-DARK: Final = evolve(
-    LIGHT,
-    paper="#12161d",
-    ink="#eef2f8",
-    line="#8d9db8",
-    label="#c6d0e0",
-    quiet="#93a0b6",
-    faded="#3a4454",
-    lit="#8ab4ff",
-    here="#5c4a00",
-    warning="#ff8a80",
-    groups={
-        Group.BEGIN: Paint("#eef2f8", "#eef2f8", "circle"),
-        Group.FIRST_FACTOR: Paint("#10293d", "#5ab0ec", style="rounded"),
-        Group.SET_UP: Paint("#2f2a0c", "#e0cc4a", "note"),
-        Group.SECOND_FACTOR: Paint("#3a230b", "#f0a050"),
-        Group.DEVICE: Paint("#351e2c", "#e08ab8", "component"),
-        Group.END: Paint("#0d3026", "#3fc79a", style="rounded", peripheries=2),
-        Group.OUTSIDE: Paint("#20252e", "#93a0b6", style="rounded,dashed"),
-    },
-)
-"""For a dark page."""
+if TYPE_CHECKING:
+    from authfsm.diagrams import Theme
 
 
 class NoPicture(Exception):
@@ -94,8 +73,38 @@ def walk(steps: tuple[Step, ...], dark: bool) -> str:  # noqa: FBT001 - the key 
     return _drawn(steps, dark=dark)
 
 
+@cache
+def _dark() -> Theme:
+    """For a dark page."""
+    from authfsm.diagrams import LIGHT, Group, Paint  # noqa: PLC0415 - as below
+
+    return evolve(
+        LIGHT,
+        paper="#12161d",
+        ink="#eef2f8",
+        line="#8d9db8",
+        label="#c6d0e0",
+        quiet="#93a0b6",
+        faded="#3a4454",
+        lit="#8ab4ff",
+        here="#5c4a00",
+        warning="#ff8a80",
+        groups={
+            Group.BEGIN: Paint("#eef2f8", "#eef2f8", "circle"),
+            Group.FIRST_FACTOR: Paint("#10293d", "#5ab0ec", style="rounded"),
+            Group.SET_UP: Paint("#2f2a0c", "#e0cc4a", "note"),
+            Group.SECOND_FACTOR: Paint("#3a230b", "#f0a050"),
+            Group.DEVICE: Paint("#351e2c", "#e08ab8", "component"),
+            Group.END: Paint("#0d3026", "#3fc79a", style="rounded", peripheries=2),
+            Group.OUTSIDE: Paint("#20252e", "#93a0b6", style="rounded,dashed"),
+        },
+    )
+
+
 def _drawn(steps: tuple[Step, ...] | None, *, dark: bool) -> str:
+    from authfsm.diagrams import LIGHT, NoEngine, diagram  # noqa: PLC0415 - for who looks at the page
+
     try:
-        return diagram(history=steps, theme=DARK if dark else LIGHT).svg()
+        return diagram(history=steps, theme=_dark() if dark else LIGHT).svg()
     except NoEngine as error:
         raise NoPicture(str(error)) from None

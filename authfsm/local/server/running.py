@@ -1,4 +1,4 @@
-"""Runs the server: a socket, uvicorn on it, a clean end at SIGTERM and SIGINT."""
+"""Runs the server: uvicorn on a socket, a clean end at SIGTERM and SIGINT."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 from typing import Final
 
 import uvicorn
@@ -17,41 +16,6 @@ from authfsm.local.server.service import Service
 _GRACE: Final = 5  # seconds for what is under way
 _CONNECTIONS: Final = 2000
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-
-
-class NoSocket(Exception):
-    """The address cannot be listened at, and why."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
-
-    Args:
-        host: a name or address.
-        port: 0 for any that is free.
-
-    Raises:
-        NoSocket: it cannot be had.
-    """
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        return socket.create_server(address[:2], family=family, backlog=1024)
-    except OSError as error:
-        raise NoSocket(f"cannot listen at {host}:{port}: {error.strerror or error}") from None
-
-
-def url_of(host: str, sock: socket.socket) -> str:
-    """The URL of what listens there, for clients on this machine."""
-    port = sock.getsockname()[1]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared only
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def is_loopback(sock: socket.socket) -> bool:
-    """Can only this machine reach it?"""
-    return ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
 
 
 class Server(uvicorn.Server):

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict, define
 
@@ -16,9 +16,11 @@ from authfsm.local.operations import OPERATIONS
 from authfsm.local.pool import LocalPool
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.server.following import Follower
-from authfsm.local.server.keeper import Keeper
 from authfsm.local.server.logs import Log
 from authfsm.states import State
+
+if TYPE_CHECKING:
+    from authfsm.local.server.keeper import Keeper
 
 _FLOWS: Final = {
     "USER_SRP_AUTH",
@@ -110,6 +112,11 @@ class Service:
             self._keeper.keep(self._touched)
         self._touched.clear()
         self.version += 1
+
+    def make_key(self) -> None:
+        """Have the signing key made, if it is not."""
+        with self.held():
+            _ = self.core.mint.key
 
     @contextmanager
     def held(self) -> Iterator[None]:
