@@ -1,0 +1,145 @@
+"""What a pool does, its settings do not rule out: sign-ins are walked, and each step is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import pyotp
+import pytest
+from attrs import evolve
+from joserfc.jwk import RSAKey
+
+from authfsm import PoolSettings, Transition
+from authfsm import responses as r
+from authfsm.drivers.boto import Flow
+from authfsm.errors import AuthfsmError
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
+from authfsm.states import State
+
+PASSWORD = "Correct-Horse-1"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+USERS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "new": {"temporary": True},
+    "phone": {"phone_number": "+15555550143", "preferred_mfa": "SMS_MFA"},
+    "mail": {"email": "ada@example.com", "preferred_mfa": "EMAIL_OTP"},
+    "both": {"phone_number": "+15555550143", "email": "ada@example.com"},
+    "totp": {"totp_secret": SECRET},
+}
+FLOWS = (
+    "USER_SRP_AUTH",
+    "USER_PASSWORD_AUTH",
+    "ADMIN_USER_PASSWORD_AUTH",
+    "CUSTOM_AUTH",
+    "USER_AUTH",
+)
+
+
+def define(event: Any) -> None:
+    """One custom challenge, then tokens."""
+    asked = event["request"]["session"]
+    done = bool(asked) and asked[-1]["challengeName"] == "CUSTOM_CHALLENGE"
+    event["response"] |= {"issueTokens": True} if done else {"challengeName": "CUSTOM_CHALLENGE"}
+
+
+def create(event: Any) -> None:
+    """A question."""
+    event["response"]["publicChallengeParameters"] = {"question": "6 x 7"}
+
+
+def verify(event: Any) -> None:
+    """Whatever is answered is right."""
+    event["response"]["answerCorrect"] = True
+
+
+LEADS = Triggers(define=define, create=create, verify=verify)
+POOLS: dict[str, dict[str, Any]] = {
+    "off": {"mfa": "OFF"},
+    "off, with devices and a Lambda": {
+        "mfa": "OFF",
+        "device": DeviceConfiguration(),
+        "triggers": LEADS,
+    },
+    "optional": {"mfa": "OPTIONAL", "device": DeviceConfiguration()},
+    "required, by app": {"mfa": "ON", "mfa_methods": ["SOFTWARE_TOKEN_MFA"]},
+    "required, by SMS": {"mfa": "ON", "mfa_methods": ["SMS_MFA"]},
+    "required, with a Lambda": {"mfa": "ON", "triggers": LEADS},
+    "passwordless": {
+        "mfa": "OFF",
+        "allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP", "SMS_OTP"],
+    },
+}
+
+
+def given(flow: Flow, pool: LocalPool, user: str) -> r.Response | None:
+    """What somebody answers."""
+    challenge: Any = flow.challenge
+    answers: dict[State, Callable[[], r.Response | None]] = {
+        State.NEW_PASSWORD_REQUIRED: lambda: r.NewPassword("Another-Horse-2"),
+        State.SMS_MFA: lambda: r.Code(pool.outbox.code_for(user)),
+        State.EMAIL_OTP: lambda: r.Code(pool.outbox.code_for(user)),
+        State.SMS_OTP: lambda: r.Code(pool.outbox.code_for(user)),
+        State.SOFTWARE_TOKEN_MFA: lambda: r.Code(pyotp.TOTP(SECRET).at(pool.clock())),
+        State.CUSTOM_CHALLENGE: lambda: r.Answer("42"),
+        State.SELECT_MFA_TYPE: lambda: r.Select(challenge.choices[0]),
+        State.SELECT_CHALLENGE: lambda: r.Select(
+            min(challenge.available, key=lambda name: name.startswith("PASSWORD"))
+        ),
+        State.PASSWORD: lambda: r.Password(PASSWORD),
+        State.MFA_SETUP: lambda: enrolled(flow, pool),
+    }
+    return answers[flow.state]() if flow.state in answers else None
+
+
+def enrolled(flow: Flow, pool: LocalPool) -> r.Response | None:
+    """The next step of enrolling an authenticator app."""
+    challenge: Any = flow.challenge
+    if "SOFTWARE_TOKEN_MFA" not in challenge.choices:
+        return None
+    match flow.history[-1].response:
+        case r.AssociateSoftwareToken:
+            secret = challenge.secret_code
+            return r.VerifySoftwareToken(pyotp.TOTP(secret.reveal()).at(pool.clock()))
+        case r.VerifySoftwareToken:
+            return r.CompleteMfaSetup()
+        case _:
+            return r.AssociateSoftwareToken()
+
+
+def walks(pool: LocalPool) -> Iterator[Flow]:
+    """Every user by every flow, as far as it goes."""
+    cognito = pool.cognito()
+    for (user, told), name, password in product(USERS.items(), FLOWS, (PASSWORD, None)):
+        if password is None and name not in {"CUSTOM_AUTH", "USER_AUTH"}:
+            continue
+        username = f"{user} {name} {password}"
+        pool.add_user(username, password=PASSWORD, **told)
+        try:
+            flow = cognito.sign_in(username, password, flow=name)
+            while not flow.done and (answer := given(flow, pool, username)):
+                flow.answer(answer)
+        except (AuthfsmError, StopIteration) as error:
+            flow = getattr(error, "flow", None) or flow
+        yield flow
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_nothing_that_happens_is_ruled_out(name: str, signing_key: RSAKey) -> None:
+    """Whatever a pool does with its users, the settings that it describes itself with leave possible."""
+    pool = LocalPool(clock=ManualClock(), key=signing_key, **POOLS[name])
+    told = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
+    if "triggers" in POOLS[name]:
+        told = evolve(told, lambda_config={"DefineAuthChallenge"})  # a function of ours has no ARN
+    wrong, seen = [], 0
+    for flow in walks(pool):
+        for step in flow.history:
+            seen += 1
+            role = step.role if step.dest is State.EMAIL_OTP else None
+            arrow = Transition(step.source, step.response, step.dest)
+            if why := told.ruled_out(arrow, role):
+                wrong.append((arrow, role, why))
+
+    assert wrong == []
+    assert seen > len(USERS) * 3
