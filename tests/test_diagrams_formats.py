@@ -201,6 +201,16 @@ def test_mermaid_says_what_lines_cannot_show() -> None:
     assert "user_srp_auth \u00d73" in traffic
 
 
+def test_mermaid_ends_where_sign_ins_end() -> None:
+    """Where something leads to START, it is a state of its own: Mermaid's dot would be read as the end."""
+    whole, srp = (format(PICTURES[name], "mermaid") for name in ("unfolded", "USER_SRP_AUTH"))
+
+    assert "    [*] --> START\n" in whole
+    assert "AUTHENTICATED --> START : " in whole
+    assert "--> [*]" in srp.replace("FAILED", "")
+    assert "    [*] --> PASSWORD_VERIFIER : user_srp_auth\n" in srp
+
+
 def test_every_suffix_saves(tmp_path: Path) -> None:
     """A file is what the end of its name says, `.xstate.json` and `.json` told apart."""
     drawn = diagram(flow="REFRESH_TOKEN_AUTH")

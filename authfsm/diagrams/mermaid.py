@@ -43,17 +43,31 @@ def plain(text: str) -> str:
 
 
 def _lines(model: Model, theme: Theme, labels: Mapping[str, str]) -> Iterator[str]:
+    steps: dict[Node, list[Edge]] = {}
+    for edge in model.edges:
+        if edge.kind is Kind.LOOP:
+            steps.setdefault(edge.source, []).append(edge)
     yield "stateDiagram-v2"
     yield "    direction TB"
+    # What nothing leads to may be Mermaid's dot, which elsewhere is the end.
+    shown = {edge.dest for edge in model.edges}
+    if any(_begins(node) for node in shown):
+        yield "    [*] --> START"
     for node in model.nodes:
-        if not _begins(node):
+        if not _begins(node) or node in shown:
             key = node.state if isinstance(node, Place) else node.name
             text = MARKS.get(model.shade(node).tone, "") + labels.get(key, key)
-            yield f'    state "{plain(text)}" as {identifier(node.name)}'
+            within = (row for edge in steps.get(node, ()) for row in _rows(edge, labels))
+            written = "<br/>".join((plain(text), *within))
+            yield f'    state "{written}" as {identifier(node.name)}'
     for edge in model.edges:
+        if edge.kind is Kind.LOOP:
+            continue  # a step within a place is written in the place
         rows = list(_rows(edge, labels))
         label = f" : {'<br/>'.join(rows)}" if rows else ""
-        yield f"    {_end(edge.source)} --> {_end(edge.dest)}{label}"
+        begins = _begins(edge.source) and edge.source not in shown
+        source = "[*]" if begins else identifier(edge.source.name)
+        yield f"    {source} --> {identifier(edge.dest.name)}{label}"
     left = {edge.source for edge in model.edges}
     for node in model.nodes:
         if isinstance(node, Place) and node.state in _ENDS and node not in left:
@@ -63,10 +77,6 @@ def _lines(model: Model, theme: Theme, labels: Mapping[str, str]) -> Iterator[st
 
 def _begins(node: Node) -> bool:
     return isinstance(node, Place) and node.group is Group.BEGIN
-
-
-def _end(node: Node) -> str:
-    return "[*]" if _begins(node) else identifier(node.name)
 
 
 def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
