@@ -8,11 +8,12 @@ from typing import Any
 
 import boto3
 import pytest
+from joserfc.jwk import RSAKey
+from typer.main import get_command
+
 from authfsm.cli import app
 from authfsm.local import LocalPool
 from authfsm.states import State
-from joserfc.jwk import RSAKey
-from typer.main import get_command
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
