@@ -75,7 +75,9 @@ class Secret(Generic[T]):
 def _as_bytes(value: str | bytes | int) -> bytes:
     if isinstance(value, bytes):
         return value
-    return str(value).encode("utf-8", "surrogatepass")
+    if isinstance(value, int):
+        return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
+    return value.encode("utf-8", "surrogatepass")
 
 
 @overload

@@ -169,7 +169,7 @@ class TestLimits:
         [
             ("PUT", "/", 405),
             ("DELETE", "/", 405),
-            ("POST", "/outbox", 404),
+            ("POST", "/outbox", 405),
             ("POST", "/nowhere", 404),
             ("GET", "/nowhere", 404),
             ("GET", "/eu-west-1_Other/.well-known/jwks.json", 404),

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
-from uuid import UUID
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -95,7 +94,11 @@ class Mint:
 
     def uuid(self) -> str:
         """A random UUID."""
-        return str(UUID(bytes=self._entropy(16), version=4))
+        # RFC 9562, 5.4: the version in the high bits of octet 6, the variant in those of octet 8.
+        drawn = bytearray(self._entropy(16))
+        drawn[6], drawn[8] = drawn[6] & 0x0F | 0x40, drawn[8] & 0x3F | 0x80
+        text = drawn.hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     # ---- issuing ------------------------------------------------------------------------------
 

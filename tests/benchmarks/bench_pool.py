@@ -1,7 +1,7 @@
 """The pool as a server, beside moto_server and cognito-local, and against what its arithmetic costs.
 
 Run by hand: `python tests/benchmarks/bench_pool.py`. moto_server comes with `moto[server]`, cognito-local
-with `npm ci` in tests/js; who is not installed is left out.
+with `npm ci` in tests/js, or is on the PATH; who is not installed is left out.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authfsm.local.exchange import Answered
 from authfsm.local.server import page, view
@@ -170,7 +171,7 @@ class _Server:
             await asyncio.sleep(_LOOK)
 
 
-def app(service: Service, closing: Callable[[], bool] = lambda: False) -> Starlette:
+def app(service: Service, closing: Callable[[], bool] = lambda: False) -> ASGIApp:
     """The ASGI application.
 
     Args:
@@ -180,41 +181,42 @@ def app(service: Service, closing: Callable[[], bool] = lambda: False) -> Starle
     thread = ThreadPoolExecutor(1, thread_name_prefix="pool")
     server = _Server(service, closing, thread)
     known = f"/{service.pool.pool_id}/.well-known"
-    # "*" and no credentials: any page may speak to it, as any page may speak to Cognito.
-    public = CORSMiddleware(
-        Starlette(
-            routes=[
-                Route("/", server.api, methods=["POST"]),
-                Route("/", server.page, methods=["GET"]),
-                Route(f"{known}/jwks.json", server.jwks),
-                Route(f"{known}/openid-configuration", server.openid_configuration),
-                Route("/health", server.health),
-            ],
-            exception_handlers={HTTPException: _refused},
-        ),
-        allow_origins=["*"],
-        allow_methods=["GET", "POST"],
-        allow_headers=["*"],
-        allow_private_network=True,
-        expose_headers=_EXPOSED,
-    )
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         yield
         thread.shutdown()
 
-    return Starlette(
+    made = Starlette(
         routes=[
+            Route("/", server.api, methods=["POST"]),
+            Route("/", server.page, methods=["GET"]),
+            Route(f"{known}/jwks.json", server.jwks),
+            Route(f"{known}/openid-configuration", server.openid_configuration),
+            Route("/health", server.health),
             Route("/outbox", server.outbox),
             Route("/events", server.events),
             Route("/diagram.svg", server.diagram),
             Route("/sign-ins/{number:int}.svg", server.walk),
-            Mount("/", public),
         ],
         exception_handlers={HTTPException: _refused},
         lifespan=life,
     )
+    # "*" and no credentials: any page may speak to it, as any page may speak to Cognito.
+    shared = CORSMiddleware(
+        made,
+        allow_origins=["*"],
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        allow_private_network=True,
+        expose_headers=_EXPOSED,
+    )
+    public = {"/", "/health", f"{known}/jwks.json", f"{known}/openid-configuration"}
+
+    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        await (shared if scope.get("path") in public else made)(scope, receive, send)
+
+    return asgi
 
 
 async def _body(request: Request) -> bytes:
