@@ -114,6 +114,18 @@ class TestClaims:
         assert one.jwks()["keys"][0]["n"] != other.jwks()["keys"][0]["n"]
         assert "d" not in one.jwks()["keys"][0]
 
+    def test_both_tokens_of_the_first_sign_in_bear_its_one_key(self) -> None:
+        """The key is made when two tokens want it at once: it is one key, and jwks() has it."""
+        for _ in range(8):
+            pool = LocalPool()
+            pool.add_user("ada", password="Correct-Horse-1")
+            tokens = pool.cognito().sign_in("ada", "Correct-Horse-1").tokens
+            assert tokens is not None
+            assert tokens.id_token is not None
+
+            for token in (tokens.access_token, tokens.id_token):
+                assert read(pool, token.reveal())["iss"] == pool.issuer
+
 
 class TestGetUser:
     """Access tokens are verified when they come back."""

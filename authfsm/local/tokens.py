@@ -8,6 +8,7 @@ together.
 from __future__ import annotations
 
 import os
+import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,7 @@ class Mint:
         self._clock = clock
         self._entropy = entropy
         self._key = key
+        self._making = threading.Lock()
         self._families: dict[str, Family] = {}
         self._refresh: dict[str, Family] = {}
 
@@ -82,10 +84,12 @@ class Mint:
     @property
     def key(self) -> RSAKey:
         """The signing key, with its `kid`."""
-        if self._key is None:
-            self._key = RSAKey.generate_key(_KEY_BITS, private=True)
-        self._key.ensure_kid()
-        return self._key
+        # Two tokens are signed at once: both must wait for the one key, and none make another.
+        with self._making:
+            if self._key is None:
+                self._key = RSAKey.generate_key(_KEY_BITS, private=True)
+            self._key.ensure_kid()
+            return self._key
 
     def jwks(self) -> dict[str, Any]:
         """The public key as a JSON Web Key Set (RFC 7517), as at `/.well-known/jwks.json`."""
