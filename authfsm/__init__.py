@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from authfsm.errors import TimeError as TimeError
     from authfsm.errors import UserError as UserError
     from authfsm.errors import WrongResponse as WrongResponse
+    from authfsm.histories import histories_from_json as histories_from_json
+    from authfsm.histories import history_from_json as history_from_json
+    from authfsm.histories import history_to_json as history_to_json
     from authfsm.machine import build as build
     from authfsm.protocol import PROTOCOL as PROTOCOL
     from authfsm.protocol import TRANSITIONS as TRANSITIONS
@@ -87,6 +90,7 @@ _ROOMS = {
         "AuthfsmError BadField CallerError ConnectionLost MalformedReply NotSent OffTheTable OperatorError "
         "OutOfTurn Refused ServiceError TimeError UserError WrongResponse"
     ),
+    "histories": "histories_from_json history_from_json history_to_json",
     "machine": "build",
     "protocol": "PROTOCOL TRANSITIONS Role Transition",
     "replies": "Challenge Refusal Tokens",

@@ -23,6 +23,7 @@ FLOORS = [
     {"evidence", "roles", "wire"},
     {"machine", "settings"},
     {"signin"},
+    {"facts", "histories"},
     {"diagrams", "drivers"},
     {"local"},
     {"checks", "notebook", "pytest_plugin"},

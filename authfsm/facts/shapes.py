@@ -1,0 +1,250 @@
+"""What a challenge carries and what a request takes, asked of the codecs themselves.
+
+The reader of a challenge is given an empty one, and says what it looks for and what it misses. The
+writer of a request is given placeholders, with and without a client secret, a device and what may be
+left out: what comes and goes tells when each parameter is sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cache
+from typing import Any, Final
+
+from attrs import NOTHING, Attribute, define, fields, frozen
+
+from authfsm.device import Device
+from authfsm.errors import BadField, MalformedReply
+from authfsm.facts.docs import doc
+from authfsm.replies import CHALLENGE_OF, Tokens
+from authfsm.responses import Response
+from authfsm.secret import Secret
+from authfsm.states import State
+from authfsm.wire import Request, Sender
+from authfsm.wire.replies import READERS, WITHOUT_SESSION
+from authfsm.wire.requests import WRITERS
+
+_BOTH: Final = "abcd"  # hexadecimal and base64 alike
+
+
+@frozen
+class Parameter:
+    """One parameter of a challenge or of a request.
+
+    Args:
+        name: as Cognito spells it.
+        within: the map it stands in, as `AuthParameters`; "" for the request itself.
+        when: when it is there; "" for always.
+        value: what it says, where it always says the same.
+        about: what it is.
+    """
+
+    name: str
+    within: str = ""
+    when: str = ""
+    value: str = ""
+    about: str = ""
+
+
+@frozen
+class Shape:
+    """One request.
+
+    Args:
+        operation: as `InitiateAuth`.
+        parameters: its parameters.
+    """
+
+    operation: str
+    parameters: tuple[Parameter, ...]
+
+    @property
+    def page(self) -> str:
+        """AWS's page about the operation."""
+        return page(self.operation)
+
+
+def page(operation: str) -> str:
+    """AWS's page about an operation."""
+    reference = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference"
+    return f"{reference}/API_{operation}.html"
+
+
+# ---- challenges -----------------------------------------------------------------------------------------
+
+
+class _Empty(dict[str, str]):
+    """Parameters with nothing in them but what is missed, that write down what was looked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[str, None] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked[key] = None
+        return super().get(key, default)
+
+
+@cache
+def carried(state: State) -> tuple[Parameter, ...]:
+    """The challenge parameters that are read in a state, those it cannot do without first."""
+    if state not in READERS:
+        return ()
+    given = _Empty()
+    while True:
+        try:
+            READERS[state](given)
+            break
+        except MalformedReply as lacking:
+            name = str(lacking).removesuffix(" is missing").rpartition(" ")[2]
+            if name not in given.asked or name in given:
+                raise
+            given[name] = _BOTH
+    said = doc(CHALLENGE_OF[state]).fields
+    return tuple(
+        Parameter(
+            name, "ChallengeParameters", "" if name in given else "not always", "", _of(name, said)
+        )
+        for name in sorted(given.asked, key=lambda name: name not in given)
+    )
+
+
+def _of(name: str, said: Mapping[str, str]) -> str:
+    own = [text for text in said.values() if text.startswith(name)]
+    text = next(iter(own or [text for text in said.values() if name in text]), "")
+    return re.sub(rf"^`?{re.escape(name.strip('`'))}`?[:,.]? *", "", text)
+
+
+# ---- requests -------------------------------------------------------------------------------------------
+
+
+_SESSION: Final = Secret("<session>")
+
+
+@define(slots=False)
+class _Probe(Sender):
+    """A sign-in that has everything it may need, but for what is said."""
+
+    client_secret: Secret[str] | None = None
+    device: Device | None = None
+    tokens: Tokens | None = None
+    client_id: str = "<client id>"
+    pool_id: str | None = "<pool id>"
+    admin: bool = False
+    username: str | None = "<username>"
+    session: Secret[str] | None = _SESSION
+    challenge_name: str | None = "<challenge name>"
+
+
+_SECRET: Final = Secret("<client secret>")
+_DEVICE: Final = Device("<device key>", "<device group key>", Secret("<device password>"))
+_TOKENS: Final = Tokens(
+    access_token=Secret("<access token>"),
+    refresh_token=Secret("<refresh token>"),
+)
+
+_GLOSSARY: Final[Mapping[str, str]] = {
+    "ClientId": "the app client.",
+    "UserPoolId": "the user pool.",
+    "Session": "the newest, passed back as it came.",
+    "USERNAME": "the user's name; of a challenge that told it, USER_ID_FOR_SRP.",
+    "SECRET_HASH": "HMAC-SHA256 of that name and the client id, keyed with the client's secret.",
+    "ClientSecret": "the app client's secret.",
+    "DEVICE_KEY": "the device's key.",
+    "NEW_PASSWORD": "the new password.",
+    "userAttributes.<name>": "a required attribute.",
+    "EMAIL_OTP_CODE": "the code.",
+    "SMS_OTP_CODE": "the code.",
+    "SMS_MFA_CODE": "the code.",
+    "SOFTWARE_TOKEN_MFA_CODE": "the code.",
+    "UserCode": "the app's six digits.",
+    "AccessToken": "the access token.",
+    "Token": "the refresh token.",
+    "DeviceSecretVerifierConfig": "the device's verifier and its salt (base64).",
+    "DeviceRememberedStatus": "remembered, or not_remembered.",
+    "CHALLENGE_NAME": "the proof that goes first.",
+}
+"""What requests hold that is no field of a response, or is called otherwise there."""
+
+
+def shape(state: State, response: type[Response]) -> Shape:
+    """The request that carries a response in a state.
+
+    Raises:
+        KeyError: the state does not take this response.
+    """
+    tokens = _TOKENS if state is State.AUTHENTICATED else None
+    session = None if state in WITHOUT_SESSION else _SESSION
+    plain = _written(state, response, _Probe(tokens=tokens, session=session), whole=False)
+    found = dict(_flat(plain, "", response))
+    for when, sender, whole in (
+        ("where the challenge brought one", _Probe(tokens=tokens), False),
+        ("where the app client has a secret", _Probe(tokens=tokens, client_secret=_SECRET), False),
+        ("on a remembered device", _Probe(tokens=tokens, device=_DEVICE), False),
+        ("if given", _Probe(tokens=tokens), True),
+    ):
+        more = _flat(_written(state, response, sender, whole=whole), when, response)
+        found = {**dict(more), **found}
+    order = sorted(
+        found, key=lambda key: ("", "AuthParameters", "ChallengeResponses").index(key[0])
+    )
+    return Shape(plain.operation, tuple(found[key] for key in order))
+
+
+def _written(state: State, response: type[Response], sender: Sender, *, whole: bool) -> Request:
+    """What the writer makes of as little as it takes, or of as much."""
+    optional = [each.name for each in fields(response) if each.default is not NOTHING]
+    if whole:
+        return WRITERS[state, response](_given(response, optional), sender)
+    for names in ([], *([name] for name in optional)):
+        with suppress(BadField):
+            return WRITERS[state, response](_given(response, names), sender)
+    raise KeyError((state, response))  # pragma: no cover -- no response needs two of them
+
+
+def _given(response: type[Response], optional: list[str]) -> Response:
+    values = {
+        each.name: _placeholder(each)
+        for each in fields(response)
+        if each.default is NOTHING or each.name in optional
+    }
+    try:
+        return response(**values)
+    except BadField as odd:  # hexadecimal is asked for
+        return response(**{**values, odd.field: _BOTH})
+
+
+def _placeholder(attribute: Attribute[Any]) -> Any:
+    kind, name = str(attribute.type), attribute.name.replace("_", " ")
+    if "Mapping" in kind:
+        return {f"<{name}>": f"<{name}>"}
+    if "tuple" in kind:
+        return (f"<{name}>",)
+    if "bool" in kind:
+        return attribute.default if attribute.default is not NOTHING else True
+    return 0 if "int" in kind else f"<{name}>"
+
+
+def _flat(
+    request: Request, when: str, response: type[Response]
+) -> Iterator[tuple[tuple[str, str], Parameter]]:
+    said = doc(response).fields
+    for name, value in request.reveal().items():
+        if name in {"AuthParameters", "ChallengeResponses"}:
+            for inner, each in value.items():
+                yield (name, inner), _parameter(inner, name, when, each, said)
+        else:
+            yield ("", name), _parameter(name, "", when, value, said)
+
+
+def _parameter(name: str, within: str, when: str, value: Any, said: Mapping[str, str]) -> Parameter:
+    known = value if isinstance(value, str) and "<" not in value and value != _BOTH else ""
+    if name in {"SECRET_HASH", "MAX_AGE", "DeviceRememberedStatus"}:
+        known = ""
+    name = "userAttributes.<name>" if name.startswith("userAttributes.") else name
+    spelt = {key.replace("_", "").lower(): text for key, text in said.items()}
+    own = spelt.get(name.replace("_", "").lower(), "") or _of(f"`{name}`", said)
+    about = own or ("" if known else _GLOSSARY.get(name, ""))
+    return Parameter(name, within, when, known, about)

@@ -1,0 +1,99 @@
+"""Histories as text: what is written is read again, no secret is in it, and what is none is refused by its line."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+from authfsm import Code, histories_from_json, history_from_json, history_to_json
+from authfsm.histories import BadHistory
+from authfsm.local import LocalPool
+from authfsm.signin import Step
+
+PASSWORD = "Correct-Horse-1"
+
+
+@pytest.fixture(scope="module")
+def walked() -> tuple[Step, ...]:
+    """The history of a sign-in with a wrong code."""
+    pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
+    pool.add_user("ada", password=PASSWORD, phone_number="+15555550143")
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    right = pool.outbox.code_for("ada")
+    with pytest.raises(Exception, match="CodeMismatchException"):
+        flow.answer(Code(f"{(int(right) + 1) % 1_000_000:06d}"))
+    flow.answer(Code(right))
+    return flow.history
+
+
+def test_what_is_written_is_read(walked: tuple[Step, ...]) -> None:
+    """There and back it is the same history, times and refusals included."""
+    text = history_to_json(walked)
+
+    assert history_from_json(text) == walked
+    assert len(text.splitlines()) == len(walked) == 4
+    assert json.loads(text.splitlines()[2])["error"] == "CodeMismatchException"
+
+
+def test_no_secret_is_written(walked: tuple[Step, ...]) -> None:
+    """Neither the password, nor a code, nor the user's name."""
+    text = history_to_json(walked)
+
+    assert PASSWORD not in text
+    assert "ada" not in text
+    assert set().union(*(json.loads(line) for line in text.splitlines())) <= {
+        "step", "from", "given", "to", "role", "error", "ruling", "at",
+    }  # fmt: skip
+
+
+def test_many_are_strung_together(walked: tuple[Step, ...]) -> None:
+    """Each step 1 begins another; one alone is asked for in vain."""
+    text = history_to_json(walked) + "\n" + history_to_json(walked[:1])
+
+    assert histories_from_json(text) == (walked, walked[:1])
+    assert histories_from_json("") == ()
+    assert history_from_json("\n") == ()
+    with pytest.raises(BadHistory, match="line 6 of the history begins another"):
+        history_from_json(text)
+
+
+def test_a_time_is_read_as_it_was() -> None:
+    """With its zone."""
+    line = '{"step": 1, "from": "START", "given": "user_auth", "to": "SELECT_CHALLENGE", "at": "2026-11-23T01:02:03+00:00"}'
+
+    assert history_from_json(line)[0].at == datetime(2026, 11, 23, 1, 2, 3, tzinfo=timezone.utc)
+
+
+GOOD = {"step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VERIFIER"}
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("{", "is not JSON"),
+        ("[1]", "is JSON, but not an object"),
+        ("[" * 100_000, "is not JSON"),
+        (json.dumps({**GOOD, "from": "NOWHERE"}), "has no from, or one that is not known"),
+        (json.dumps({**GOOD, "given": ["code"]}), "has no given, or one that is not known"),
+        (json.dumps({k: v for k, v in GOOD.items() if k != "to"}), "has no to"),
+        (json.dumps({**GOOD, "step": 2}), "has step 2 where 1 is due"),
+        (
+            json.dumps({**GOOD, "step": "1"}),
+            "has a step, a role, a ruling or a time that cannot be",
+        ),
+        (json.dumps({**GOOD, "step": True}), "has a step"),
+        (json.dumps({**GOOD, "role": "third factor"}), "has a step, a role"),
+        (json.dumps({**GOOD, "ruling": "SHRUG"}), "has no ruling"),
+        (json.dumps({**GOOD, "error": 7}), "has a step"),
+        (json.dumps({**GOOD, "at": "yesterday"}), "has a step"),
+        (json.dumps({**GOOD, "to": "SMS_MFA"}), "leads where the table does not"),
+    ],
+)
+def test_what_is_no_history(line: str, why: str) -> None:
+    """It is refused by its line, and says what is wrong with it."""
+    with pytest.raises(BadHistory, match=why) as refused:
+        history_from_json(line)
+
+    assert refused.value.line == 1
