@@ -1,4 +1,4 @@
-"""The command line: `authfsm demo`, `authfsm serve`, and what is to come."""
+"""The command line: `authfsm demo`, `authfsm serve`, `authfsm draw` and `authfsm explain`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+
+from authfsm.cli.draw import EPILOG, draw
+from authfsm.cli.failing import Failed, end
 
 _SERVER: Final = ("cattrs", "starlette", "uvicorn")
 
@@ -73,3 +76,25 @@ def serve(
     from authfsm.cli.serve import serve as run  # noqa: PLC0415 - only who runs it waits for it
 
     run(host, port, state=state, config=config, issuer=issuer)
+
+
+app.command(epilog=EPILOG)(draw)
+
+
+@app.command(epilog="Exit codes: 0 told; 1 nothing is known of that name; 2 called wrongly.")
+def explain(
+    *,
+    name: Annotated[
+        str, typer.Argument(help="SMS_MFA, code, USER_SRP_AUTH, CodeMismatchException, or a text.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Tell what a state, a response, a flow, an error or an error's text means, and how surely.
+
+    What it carries, what it takes, where it leads, what to do, and AWS's page about it.
+    """
+    from authfsm.cli.explain import explain as tell  # noqa: PLC0415 - only who asks waits for it
+    from authfsm.cli.explain import unknown  # noqa: PLC0415 - the same
+
+    if not tell(name, as_json=json):
+        end("explain", Failed(unknown(name)))

@@ -1,0 +1,140 @@
+"""A pool's descriptions: fetched from AWS, or read from a file, and saved without the client's secret."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from authfsm.cli.failing import Failed
+from authfsm.errors import BadField
+from authfsm.settings import PoolSettings
+
+ACTIONS: Final = "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"
+"""The IAM actions that describing a pool takes."""
+
+_DENIED: Final = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
+_STALE: Final = {
+    "ExpiredTokenException": "these AWS credentials have expired: sign in again (aws sso login, or your usual way)",
+    "UnrecognizedClientException": "AWS does not know these credentials: see aws sts get-caller-identity",
+    "InvalidSignatureException": "AWS refuses these credentials' signature: check the secret key and this machine's clock",
+    "IncompleteSignature": "AWS refuses these credentials' signature: check the access key",
+}
+_NO_KEYS: Final = (
+    "there are no AWS credentials: run aws configure or aws sso login, set AWS_PROFILE, or give --profile;"
+    " or describe the pool elsewhere and give --settings FILE"
+)
+
+Descriptions = dict[str, Any]
+
+
+def fetch(
+    pool_id: str, client_id: str | None, profile: str | None, region: str | None, url: str | None
+) -> Descriptions:
+    """What AWS says of a pool now, as `--settings` reads it.
+
+    Args:
+        pool_id: the user pool's id.
+        client_id: the app client's id; None leaves open what it may do.
+        profile: the AWS profile to use.
+        region: the pool's region; the one its id begins with, if left out.
+        url: another endpoint than AWS's.
+
+    Raises:
+        Failed: with what to do about it.
+    """
+    import boto3  # noqa: PLC0415 - only who asks AWS waits for it
+    from botocore.exceptions import (  # noqa: PLC0415 - the same
+        BotoCoreError,
+        ClientError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        ProfileNotFound,
+        SSOError,
+    )
+
+    try:
+        session = boto3.session.Session(profile_name=profile)
+        client = session.client(
+            "cognito-idp", region_name=region or pool_id.partition("_")[0], endpoint_url=url
+        )
+        told: Descriptions = {"UserPool": client.describe_user_pool(UserPoolId=pool_id)["UserPool"]}
+        if client_id:
+            described = client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
+            told["UserPoolClient"] = described["UserPoolClient"]
+        told["MfaConfig"] = client.get_user_pool_mfa_config(UserPoolId=pool_id)
+    except (NoCredentialsError, PartialCredentialsError):
+        raise Failed(_NO_KEYS) from None
+    except ProfileNotFound as error:
+        raise Failed(f"{error}: see aws configure list-profiles") from None
+    except SSOError as error:
+        raise Failed(f"{error} (aws sso login)") from None
+    except ClientError as error:
+        raise Failed(_refused(error.response["Error"], pool_id, client_id)) from None
+    except (BotoCoreError, ValueError) as error:
+        raise Failed(f"the pool could not be described: {error}") from None
+    return told
+
+
+def _refused(error: Any, pool_id: str, client_id: str | None) -> str:
+    code = error.get("Code", "")
+    if code in _DENIED:
+        return f"AWS denies describing {pool_id}: grant this identity {ACTIONS} on it"
+    if code in _STALE:
+        return _STALE[code]
+    if code == "ResourceNotFoundException":
+        whom = f"{pool_id} or its app client {client_id}" if client_id else pool_id
+        return f"there is no {whom} in this account and region"
+    return f"AWS refuses describing {pool_id}: {code}: {error.get('Message', '')}"
+
+
+def read(path: Path) -> Descriptions:
+    """Descriptions from a file: what `save` wrote, or the reply of a Describe* operation.
+
+    Raises:
+        Failed: the file can't be read, or holds no description.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Failed(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise Failed(f"{path} is not JSON") from None
+    if isinstance(told, dict) and "MfaConfiguration" in told and "Id" in told:
+        told = {"UserPool": told}  # a bare pool, as an infrastructure tool has it
+    if not isinstance(told, dict) or not isinstance(told.get("UserPool"), dict):
+        raise Failed(
+            f'{path} describes no pool: it is to hold {{"UserPool": ..., "UserPoolClient": ..., "MfaConfig": ...}},'
+            " as --save-settings writes it, or a reply of aws cognito-idp describe-user-pool"
+        )
+    return told
+
+
+def save(path: Path, told: Descriptions) -> None:
+    """Write descriptions to a file, without the app client's secret and what replies wrap them in.
+
+    Raises:
+        Failed: the file can't be written.
+    """
+    kept = {
+        name: {k: v for k, v in part.items() if k not in {"ClientSecret", "ResponseMetadata"}}
+        for name, part in told.items()
+        if name in {"UserPool", "UserPoolClient", "MfaConfig"}
+    }
+    try:
+        path.write_text(json.dumps(kept, indent=2, default=str) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise Failed(f"{path} cannot be written: {error.strerror}") from None
+
+
+def settings(told: Descriptions) -> PoolSettings:
+    """What descriptions make of the protocol.
+
+    Raises:
+        Failed: they say what AWS never says.
+    """
+    mfa = told.get("MfaConfig", told.get("UserPoolMfaConfig"))
+    try:
+        return PoolSettings.from_descriptions(told["UserPool"], told.get("UserPoolClient"), mfa)
+    except (BadField, AttributeError, TypeError) as error:
+        raise Failed(f"the pool's description cannot be read: {error}") from None

@@ -1,0 +1,258 @@
+"""`authfsm explain NAME`: what a state, a response, a flow, an error or an error's text means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from authfsm.diagrams.links import link
+from authfsm.diagrams.markdown import MARKS
+from authfsm.diagrams.places import PLACES
+from authfsm.evidence import Confidence
+from authfsm.facts import About, find, nearest, plain
+from authfsm.facts.shapes import page
+
+Facts = dict[str, Any]
+
+_COLOURS: Final = {
+    "documented": "green",
+    "measured": "green",
+    "asserted": "green",
+    "client": "cyan",
+    "issue": "cyan",
+    "inferred": "yellow",
+    "contradictory": "red",
+}
+_KINDS: Final = {
+    "state": "a state",
+    "response": "a response",
+    "flow": "a flow (AuthFlow)",
+    "error": "an error",
+}
+
+
+def facts(about: About) -> Facts:
+    """What is known of a name, with AWS's page about it."""
+    told = plain(about)
+    return {**told, "page": _page(told)}
+
+
+def _page(told: Facts) -> str:
+    if told["kind"] == "state":
+        return next(link(each) for each in PLACES if told["name"] in {each.name, each.state})
+    if told["kind"] == "error":
+        common = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/CommonErrors.html"
+        main = ("RespondToAuthChallenge", *told["operations"])
+        operation = next(each for each in main if each in told["operations"])
+        return common if told["common"] else f"{page(operation)}#API_{operation}_Errors"
+    begun = told["begun_by"][0] if told["kind"] == "flow" else told
+    return str(begun["taken_by"][0]["request"]["page"])
+
+
+def explain(name: str, *, as_json: bool, console: Console | None = None) -> bool:
+    """Tell what is known of a name.
+
+    Args:
+        name: the name, or an error's text.
+        as_json: as JSON, for programs.
+        console: where to print; the terminal, if left out.
+
+    Returns:
+        Is anything known?
+    """
+    console = console or Console(highlight=False)
+    found = [facts(each) for each in find(name)]
+    if as_json:
+        console.out(json.dumps(found, indent=2, ensure_ascii=False), highlight=False)
+        return bool(found)
+    for told in found:
+        console.print(*_told(told), sep="\n")
+    return bool(found)
+
+
+def unknown(name: str) -> str:
+    """What to say of a name that nothing is known of."""
+    near = nearest(name)
+    hint = f"; is it {', '.join(near)}?" if near else ": try a state, as SMS_MFA"
+    return f"nothing is known of {name!r}{hint}"
+
+
+# ---- the parts ------------------------------------------------------------------------------------------
+
+
+def _told(told: Facts) -> Iterator[RenderableType]:
+    title = Text(f"\n{told['name']}", style="bold")
+    title.append(f"  {_KINDS[told['kind']]}", style="not bold dim")
+    yield title
+    if meaning := told.get("meaning"):
+        yield Text(meaning)
+    yield _url(told["page"])
+    match told["kind"]:
+        case "state":
+            yield from _state(told)
+        case "response":
+            yield from _response(told)
+        case "flow":
+            yield from _flow(told)
+        case _:
+            yield from _error(told)
+    if limits := told.get("ruled_out_by"):
+        yield _head("Ruled out where")
+        yield from (_in(Text(f"- {each}")) for each in limits)
+    yield Text()
+
+
+def _head(words: str, beside: str = "") -> Text:
+    return Text.assemble(("\n" + words, "bold"), (f"  {beside}" if beside else "", "dim"))
+
+
+def _url(page: str) -> Text:
+    return Text(page, style="dim underline", no_wrap=True, overflow="ignore")
+
+
+def _in(what: RenderableType, by: int = 2) -> Padding:
+    return Padding(what, (0, 0, 0, by))
+
+
+def _grid(*styles: str) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for style in styles:
+        table.add_column(style=style, overflow="fold")
+    return table
+
+
+def _state(told: Facts) -> Iterator[RenderableType]:
+    if told["carries"]:
+        yield _head("Carries", "ChallengeParameters")
+        yield _in(_parameters(told["carries"]))
+    for each in told["takes"]:
+        yield from _taken(each, f"Takes {each['given']}", each["class"])
+    if not told["takes"]:
+        yield _head("Takes nothing", "it ends here")
+    if told["from"]:
+        yield _head("Comes from")
+        ways = _grid("", "dim")
+        by: dict[str, list[str]] = {}
+        for way in told["from"]:
+            by.setdefault(way["state"], []).append(way["given"] + _mark(way["confidence"]))
+        for state, given in by.items():
+            ways.add_row(state, ", ".join(dict.fromkeys(given)))
+        yield _in(ways)
+    if told["errors"]:
+        yield from _errors(told)
+
+
+def _taken(each: Facts, title: str, beside: str) -> Iterator[RenderableType]:
+    yield _head(title, beside)
+    yield _in(Text(each["meaning"]))
+    if each["needs"]:
+        yield _in(Text(each["needs"], style="yellow"))
+    request = each["request"]
+    yield _in(Text.assemble("in ", (request["operation"], "bold")))
+    yield _in(_url(request["page"]))
+    yield _in(_parameters(request["parameters"]), 4)
+    yield _in(Text("leads to"))
+    yield _in(_ways(each["leads_to"]), 4)
+
+
+def _parameters(every: Iterable[Facts]) -> Table:
+    table = _grid("", "dim")
+    for each in every:
+        within = (
+            f"{each['within']}."
+            if each.get("within", "") not in {"", "ChallengeParameters"}
+            else ""
+        )
+        said = [f"= {each['value']}" if "value" in each else "", each.get("about", "")]
+        when = f"({each['when']})" if each.get("when") else ""
+        table.add_row(
+            Text.assemble((within, "dim"), each["name"]), " ".join(filter(None, [*said, when]))
+        )
+    return table
+
+
+def _mark(confidence: str) -> str:
+    return MARKS.get(Confidence(confidence), "")
+
+
+def _ways(every: Iterable[Facts]) -> Table:
+    table = _grid("", "", "dim")
+    for way in every:
+        known = way["evidence"][0]
+        sure = Text(way["confidence"], style=_COLOURS[way["confidence"]])
+        more = f" (and {len(way['evidence']) - 1} more)" if len(way["evidence"]) > 1 else ""
+        why = " - ".join(filter(None, [known["when"], known["source"]]))
+        table.add_row(way["state"] + _mark(way["confidence"]), sure, why + more)
+    return table
+
+
+def _errors(told: Facts) -> Iterator[RenderableType]:
+    yield _head("Errors", "that AWS lists for what is sent from here")
+    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for each in told["errors"]:
+        group = groups.setdefault((each["ruling"], each["leads_to"]), {})
+        group.setdefault(each["code"], []).append(each["message"])
+    table = _grid("", "", "dim")
+    here = told["name"].partition(" ")[0]
+    for (ruling, leads), codes in sorted(groups.items(), key=lambda group: group[0][1] != here):
+        stays = leads == here
+        where = Text("stays" if stays else leads, style="green" if stays else "red")
+        table.add_row(ruling, where, ", ".join(_said(*each) for each in codes.items()))
+    yield _in(table)
+
+
+def _said(code: str, parts: list[str]) -> str:
+    named = [f'"{part}"' for part in parts if part]
+    return f"{code} ({', '.join(named)})" if named else code
+
+
+def _response(told: Facts) -> Iterator[RenderableType]:
+    flow = f"begins {told['flow']}" if told["flow"] else ""
+    yield _head(f"authfsm.{told['class']}", flow)
+    table = _grid("", "dim")
+    for name, about in told["fields"].items():
+        table.add_row(name, about)
+    yield _in(table)
+    for each in told["taken_by"]:
+        yield from _taken(each, f"In {each['state']}", "")
+
+
+def _flow(told: Facts) -> Iterator[RenderableType]:
+    yield _head("Begun by")
+    for begun in told["begun_by"]:
+        yield _in(Text.assemble((begun["name"], "bold"), f"  {begun['meaning']}"))
+        for each in begun["taken_by"]:
+            if each["state"] == "START":
+                yield _in(_parameters(each["request"]["parameters"]), 4)
+                yield _in(_ways(each["leads_to"]), 4)
+    yield _head("Reaches")
+    yield _in(Text(", ".join(told["reaches"])))
+
+
+def _error(told: Facts) -> Iterator[RenderableType]:
+    if this := told.get("this"):
+        yield _head(f"{this['ruling']}: {this['advice']}", f"fault: {this['fault']}")
+        yield _in(Text(this["source"], style="dim"))
+        if others := len(told["rulings"]) - 1:
+            more = f"it says {others} other things as well: authfsm explain {told['name']}"
+            yield _in(Text(more, style="dim"))
+        return
+    yield _head("By what the message says")
+    table = _grid("", "bold", "", "dim")
+    for each in told["rulings"]:
+        said = f'"{each["message"]}"' if each["message"] else "anything else"
+        lone = len(told["rulings"]) == 1
+        session = "session survives" if each["session_survives"] else ""
+        facts = ", ".join(filter(None, [f"fault: {each['fault']}", session]))
+        about = Text.assemble(each["advice"], (f"\n{facts}", "dim"))
+        table.add_row("any message" if lone else said, each["ruling"], about, each["source"])
+    yield _in(table)
+    yield _head("Given by")
+    given = "any operation of AWS's" if told["common"] else ", ".join(told["operations"])
+    yield _in(Text(given))

@@ -1,0 +1,500 @@
+"""`authfsm draw` draws what is asked, says where, and says in one line what to do where it can't."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import boto3
+import pytest
+from typer.testing import CliRunner, Result
+
+from authfsm import history_to_json
+from authfsm.cli import app
+from authfsm.cli import describing as describing_
+from authfsm.diagrams import FORMATS, render
+from authfsm.local import LocalPool
+
+REPOSITORY = Path(__file__).parent.parent
+PASSWORD = "Correct-Horse-1"
+
+
+def draw(*options: object) -> Result:
+    """The command, in the current folder."""
+    return CliRunner().invoke(app, ["draw", *map(str, options)])
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of its own, and no credentials."""
+    monkeypatch.chdir(tmp_path)
+    for name in [each for each in os.environ if each.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+
+
+def texts(svg: Path) -> set[str]:
+    """The texts of a picture."""
+    root = ET.parse(svg).getroot()  # noqa: S314 -- our own
+    return {
+        "".join(each.itertext()).strip() for each in root.iter("{http://www.w3.org/2000/svg}text")
+    }
+
+
+def one_line(result: Result, code: int, *words: str) -> None:
+    """It failed with this code, and with one line that has these words."""
+    assert result.exit_code == code, result.output
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("authfsm draw: ")
+    for each in words:
+        assert each in result.stderr
+    assert "Traceback" not in result.output
+
+
+# ---- what is drawn --------------------------------------------------------------------------------------------
+
+
+def test_with_no_option_the_whole_protocol() -> None:
+    """To protocol.svg, and it says so."""
+    result = draw()
+
+    assert result.exit_code == 0
+    assert result.stderr == "drew protocol.svg\n"
+    assert {"SMS_MFA", "WEB_AUTHN", "AUTHENTICATED"} <= texts(Path("protocol.svg"))
+
+
+def test_a_flow_and_a_state() -> None:
+    """Each by its name, to a file of its name; a state's case does not matter."""
+    assert draw("--flow", "USER_SRP_AUTH").stderr == "drew user_srp_auth.svg\n"
+    assert "WEB_AUTHN" not in texts(Path("user_srp_auth.svg"))
+    assert draw("--state", "sms_mfa").stderr == "drew sms_mfa.svg\n"
+    assert "SMS_MFA" in texts(Path("sms_mfa.svg"))
+
+
+def test_failures_rulings_unfolded_and_themes() -> None:
+    """What is left out otherwise is there when it is asked for."""
+    assert draw("--failures", "-o", "f.svg").exit_code == 0
+    assert "FAILED" in texts(Path("f.svg"))
+    assert draw("--rulings", "-o", "r.dot").exit_code == 0
+    assert "ForgotPassword" in Path("r.dot").read_text(encoding="utf-8")
+    assert draw("--unfolded", "--flow", "REFRESH_TOKEN", "-o", "u.dot").exit_code == 0
+    assert draw("--theme", "dark", "-o", "d.svg").exit_code == 0
+    assert "#0d1117" in Path("d.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("flow.svg", b"<?xml"),
+        ("flow.png", b"\x89PNG"),
+        ("flow.dot", b"digraph"),
+        ("flow.mmd", b"stateDiagram"),
+        ("flow.md", b"|"),
+        ("flow.scxml", b"<"),
+        ("flow.xstate.json", b"{"),
+        ("flow.json", b"{"),
+    ],
+)
+def test_a_suffix_says_the_format(name: str, begins: bytes) -> None:
+    """Every format, with nothing installed but the package."""
+    result = draw("--flow", "USER_SRP_AUTH", "-o", name)
+
+    assert result.exit_code == 0, result.output
+    assert result.stderr == f"drew {name}\n"
+    made = Path(name).read_bytes()
+    assert made.startswith(begins) or begins in made[:400]
+
+
+def test_pictures_need_no_system_dot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SVG and PNG are drawn where no `dot` is on the PATH."""
+    monkeypatch.setenv("PATH", "")
+
+    assert draw("-o", "flow.svg", "-o", "flow.png").exit_code == 0
+    assert Path("flow.svg").exists()
+    assert Path("flow.png").exists()
+
+
+def test_pdf_or_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the extra or a system's dot it is drawn; with neither one line names both."""
+    assert draw("-o", "flow.pdf").exit_code == 0
+    assert Path("flow.pdf").read_bytes().startswith(b"%PDF")
+
+    monkeypatch.setattr(render, "find_spec", lambda name: None)
+    real = shutil.which
+    monkeypatch.setattr(
+        shutil, "which", lambda cmd, **kw: None if cmd == "dot" else real(cmd, **kw)
+    )
+    one_line(draw("-o", "other.pdf"), 1, "authfsm[pdf]", "Graphviz", "dot")
+    assert not Path("other.pdf").exists()
+
+
+def test_no_engine_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says what to install; what needs no engine is drawn all the same."""
+    monkeypatch.setattr(shutil, "which", lambda cmd, **kw: None)
+
+    one_line(draw(), 1, "pip install graphviz-pure", "dot")
+    one_line(draw("--html", "x.html"), 1, "graphviz-pure")
+    for name in ("flow.mmd", "flow.dot", "flow.md", "flow.scxml", "flow.json"):
+        assert draw("-o", name).exit_code == 0
+
+
+def test_an_engine_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's dot, and no other: if it isn't there, that is said."""
+    real = shutil.which
+    monkeypatch.setattr(
+        shutil, "which", lambda cmd, **kw: None if cmd == "dot" else real(cmd, **kw)
+    )
+
+    one_line(draw("--engine", "dot"), 1, "dot is not there")
+    assert draw("--engine", "graphviz-pure").exit_code == 0
+
+
+@pytest.mark.parametrize("form", [*filter(None, FORMATS), "png"])
+def test_to_standard_output(form: str) -> None:
+    """`-o -` writes the picture to standard output, and nothing else there."""
+    result = subprocess.run(
+        [sys.executable, "-m", "authfsm", "draw", "--flow", "REFRESH_TOKEN", "-o", "-", "-f", form],
+        check=True,
+        capture_output=True,
+    )
+
+    assert result.stdout
+    assert result.stderr == b""
+
+
+# ---- a sign-in's walk -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def steps() -> str:
+    """The history of a sign-in, as text."""
+    pool = LocalPool()
+    pool.add_user("ada", password=PASSWORD)
+    return history_to_json(pool.cognito().sign_in("ada", PASSWORD).history)
+
+
+def test_a_walk_and_traffic(steps: str) -> None:
+    """A history is lit, many are counted."""
+    Path("one.jsonl").write_text(steps, encoding="utf-8")
+    Path("many.jsonl").write_text(steps * 3, encoding="utf-8")
+
+    assert draw("--history", "one.jsonl").stderr == "drew walk.svg\n"
+    assert any("1 \u00b7 user_srp_auth" in text for text in texts(Path("walk.svg")))
+    assert draw("--traffic", "many.jsonl").stderr == "drew traffic.svg\n"
+    assert any("\u00d73" in text for text in texts(Path("traffic.svg")))
+    one_line(draw("--history", "many.jsonl"), 1, "many.jsonl", "line 3", "begins another sign-in")
+
+
+def test_a_sequence(steps: str) -> None:
+    """Person, app and Cognito, of a flow or of a walk."""
+    Path("one.jsonl").write_text(steps, encoding="utf-8")
+    assert draw("--sequence", "--flow", "USER_SRP_AUTH").stderr == "drew user_srp_auth.mmd\n"
+    assert Path("user_srp_auth.mmd").read_text(encoding="utf-8").startswith("sequenceDiagram")
+    assert draw("--sequence", "--history", "one.jsonl", "-o", "walk.md").exit_code == 0
+    assert "```mermaid" in Path("walk.md").read_text(encoding="utf-8")
+    assert draw("--sequence", "--flow", "USER_AUTH", "-o", "-").stdout.startswith("sequenceDiagram")
+    one_line(draw("--sequence"), 2, "--flow", "--history")
+    one_line(draw("--sequence", "--flow", "USER_AUTH", "-o", "a.svg"), 2, ".mmd")
+
+
+# ---- a pool of yours --------------------------------------------------------------------------------------------
+
+POOL: dict[str, Any] = {
+    "UserPool": {"Id": "eu-west-1_x", "MfaConfiguration": "OFF"},
+    "UserPoolClient": {
+        "ClientId": "y",
+        "ClientSecret": "hush",
+        "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"],
+    },
+    "MfaConfig": {"MfaConfiguration": "OFF"},
+}
+
+
+def saved(name: str, **changes: Any) -> Path:
+    """A saved description."""
+    told = {part: {**POOL[part], **changes.get(part, {})} for part in POOL}
+    Path(name).write_text(json.dumps(told), encoding="utf-8")
+    return Path(name)
+
+
+def test_saved_settings() -> None:
+    """What they rule out is left away, or faded with its reason."""
+    saved("a.json")
+    assert draw("--settings", "a.json").stderr == "drew pool.svg\n"
+    assert "SMS_MFA" not in texts(Path("pool.svg"))
+    assert draw("--settings", "a.json", "--faded", "-o", "faded.svg").exit_code == 0
+    assert "SMS_MFA" in texts(Path("faded.svg"))
+    assert "MfaConfiguration is OFF" in Path("faded.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("whole", [POOL["UserPool"], {"UserPool": POOL["UserPool"]}])
+def test_a_bare_reply_will_do(whole: dict[str, Any]) -> None:
+    """What `aws cognito-idp describe-user-pool` prints, or the pool in it."""
+    Path("a.json").write_text(json.dumps(whole), encoding="utf-8")
+
+    assert draw("--settings", "a.json").exit_code == 0
+
+
+def test_a_difference() -> None:
+    """What turns on and off between two files."""
+    on = {"MfaConfiguration": "ON"}
+    saved("a.json")
+    saved(
+        "b.json", UserPool=on, MfaConfig={**on, "SoftwareTokenMfaConfiguration": {"Enabled": True}}
+    )
+
+    assert draw("--diff", "a.json", "b.json").stderr == "drew difference.svg\n"
+    assert any("SOFTWARE_TOKEN_MFA" in text for text in texts(Path("difference.svg")))
+    assert any("MFA becomes required" in text for text in texts(Path("difference.svg")))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "describes no pool"),
+        ('{"UserPoolClient": {}}', "describes no pool"),
+        ('{"UserPool": {"MfaConfiguration": "SOMETIMES"}}', "cannot be read"),
+        ('{"UserPool": {"Policies": 7}}', "cannot be read"),
+        (None, "No such file"),
+    ],
+)
+def test_what_is_no_description(text: str | None, words: str) -> None:
+    """One line says what is wrong with the file."""
+    if text is not None:
+        Path("a.json").write_text(text, encoding="utf-8")
+
+    one_line(draw("--settings", "a.json"), 1, words)
+
+
+class Told:
+    """What a `cognito-idp` client is asked, and says."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.asked: list[Any] = []
+
+    def __call__(self, *_: Any, **options: Any) -> Any:
+        """It is its own session and its own client."""
+        self.asked.append(options)
+        return self
+
+    client = __call__
+
+    def _say(self, part: str, **named: Any) -> Any:
+        self.asked.append(named)
+        if self.error:
+            raise self.error
+        return {part: POOL[part]} if part != "MfaConfig" else POOL[part]
+
+    def describe_user_pool(self, **named: Any) -> Any:
+        """The pool."""
+        return self._say("UserPool", **named)
+
+    def describe_user_pool_client(self, **named: Any) -> Any:
+        """The app client, with its secret."""
+        return self._say("UserPoolClient", **named)
+
+    def get_user_pool_mfa_config(self, **named: Any) -> Any:
+        """Its MFA."""
+        return self._say("MfaConfig", **named)
+
+
+def test_a_real_pool_is_described_and_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By three Describe operations, in the region that its id names; saved without the client's secret."""
+    told = Told()
+    monkeypatch.setattr(boto3.session, "Session", told)
+    result = draw(
+        "--pool", "eu-west-1_x", "--client", "y", "--profile", "p", "--save-settings", "a.json"
+    )
+
+    assert result.exit_code == 0
+    assert result.stderr == "saved a.json\n"
+    assert {"profile_name": "p"} in told.asked
+    assert {"region_name": "eu-west-1", "endpoint_url": None} in told.asked
+    assert {"UserPoolId": "eu-west-1_x", "ClientId": "y"} in told.asked
+    text = Path("a.json").read_text(encoding="utf-8")
+    assert "hush" not in text
+    assert "ALLOW_USER_SRP_AUTH" in text
+    assert draw("--settings", "a.json", "-o", "a.svg").exit_code == 0
+    assert draw("--pool", "eu-west-1_x", "-o", "b.svg").exit_code == 0
+
+
+def test_a_local_pool_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any endpoint that speaks Cognito's protocol will do: the embedded pool's own client, for one."""
+    pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    client = pool.client()
+    told = Told()
+    told.client = lambda *_, **__: client  # type: ignore[method-assign]  # its client is the pool's
+    monkeypatch.setattr(boto3.session, "Session", told)
+
+    assert draw("--pool", pool.pool_id, "--client", pool.client_id).stderr == "drew pool.svg\n"
+    assert "SOFTWARE_TOKEN_MFA" in texts(Path("pool.svg"))
+    assert "SMS_MFA" not in texts(Path("pool.svg"))
+
+
+def refused(code: str) -> Exception:
+    """A ClientError."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415 -- only here
+
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeUserPool")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("AccessDeniedException", describing_.ACTIONS.split(", ")),
+        ("ExpiredTokenException", ["have expired", "aws sso login"]),
+        ("UnrecognizedClientException", ["does not know these credentials"]),
+        ("ResourceNotFoundException", ["there is no eu-west-1_x"]),
+        ("TooManyRequestsException", ["TooManyRequestsException", "no"]),
+    ],
+)
+def test_aws_refuses(monkeypatch: pytest.MonkeyPatch, code: str, words: list[str]) -> None:
+    """One line says what to grant, or what to do: for access denied, the three IAM actions."""
+    monkeypatch.setattr(boto3.session, "Session", Told(refused(code)))
+
+    one_line(draw("--pool", "eu-west-1_x"), 1, *words)
+
+
+def test_no_credentials_no_profile_no_network() -> None:
+    """One line each, that says what to do."""
+    one_line(draw("--pool", "eu-west-1_x"), 1, "aws configure", "AWS_PROFILE", "--settings")
+    one_line(
+        draw("--pool", "eu-west-1_x", "--profile", "nope"), 1, "nope", "aws configure list-profiles"
+    )
+
+
+def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+    one_line(
+        draw("--pool", "eu-west-1_x", "--endpoint-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9"
+    )
+
+
+# ---- the page -----------------------------------------------------------------------------------------------------
+
+
+def test_the_page_to_explore() -> None:
+    """One file, and no picture beside it unless one is asked for too."""
+    saved("a.json")
+    assert draw("--html", "flow.html").stderr == "drew flow.html\n"
+    assert draw("--html", "mine.html", "--settings", "a.json").stderr == "drew mine.html\n"
+    assert '"mfa_configuration":"OFF"' in Path("mine.html").read_text(encoding="utf-8")
+    assert draw("--html", "x.html", "-o", "x.svg").stderr == "drew x.html\ndrew x.svg\n"
+    assert sorted(path.name for path in Path().glob("*.svg")) == ["x.svg"]
+
+
+# ---- called wrongly ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--flow", "NO_SUCH"), ("NO_SUCH", "USER_SRP_AUTH")),
+        (("--state", "NO_SUCH"), ("NO_SUCH", "SMS_MFA")),
+        (("--format", "gif"), ("gif", "svg, mermaid")),
+        (("--theme", "pink"), ("pink", "light, dark")),
+        (("-o", "flow.gif"), ("flow.gif", ".svg")),
+        (("-o", "flow"), ("flow", ".svg", "--format")),
+        (("--client", "y"), ("--client goes with --pool",)),
+        (("--faded",), ("--faded goes with --pool or --settings",)),
+        (("--pool", "a_b", "--settings", "c"), ("--pool and --settings exclude each other",)),
+        (("--history", "a", "--traffic", "b"), ("exclude each other",)),
+        (("flow.svg",), ("flow.svg goes with --check", "-o FILE")),
+    ],
+)
+def test_called_wrongly(options: tuple[str, ...], words: tuple[str, ...]) -> None:
+    """One line says what there is instead; exit code 2."""
+    one_line(draw(*options), 2, *words)
+
+
+def test_a_folder_that_is_not_there() -> None:
+    """One line; exit code 1."""
+    one_line(draw("-o", "nowhere/flow.svg"), 1, "nowhere/flow.svg", "No such file or directory")
+
+
+def test_help_tells_the_exit_codes() -> None:
+    """They are documented where people look."""
+    for command in ("draw", "explain"):
+        assert "Exit codes" in CliRunner().invoke(app, [command, "--help"]).stdout
+
+
+# ---- the repository's own ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the gallery and the README, written anew."""
+    shutil.copytree(REPOSITORY / "diagrams", tmp_path / "diagrams")
+    shutil.copy(REPOSITORY / "README.md", tmp_path / "README.md")
+    assert draw("--gallery", "diagrams").exit_code == 0
+    return tmp_path
+
+
+@pytest.mark.usefixtures("copy")
+def test_what_is_kept_is_checked() -> None:
+    """All as the code draws it: 0. A file changed, missing or too many, a row of the README's table: 1, and which."""
+    assert draw("--check").exit_code == 0
+    assert draw("--check", "diagrams").exit_code == 0
+    readme = Path("README.md")
+    text = readme.read_text(encoding="utf-8")
+    readme.write_text(
+        text.replace("| `SMS_MFA` | `code` |", "| `SMS_MFA` | `codes` |"), encoding="utf-8"
+    )
+    Path("diagrams/protocol.dot").write_text("digraph {}", encoding="utf-8")
+    Path("diagrams/user_srp_auth.svg").unlink()
+    Path("diagrams/stray.svg").write_text("<svg/>", encoding="utf-8")
+    result = draw("--check")
+
+    assert result.exit_code == 1
+    for words in ("differs: diagrams/protocol.dot", "missing: diagrams/user_srp_auth.svg",
+                  "not drawn: diagrams/stray.svg", "README.md (its table)", "4 not as"):  # fmt: skip
+        assert words in result.stderr
+    Path("diagrams/stray.svg").unlink()
+    assert draw("--gallery", "diagrams").exit_code == 0
+    assert draw("--check").exit_code == 0
+    assert readme.read_text(encoding="utf-8") == text
+
+
+def test_a_changed_row_of_the_table_is_noticed(copy: Path) -> None:
+    """With a row of `authfsm/protocol.py` changed the check exits with 1 and names pictures and the table."""
+    shutil.copytree(
+        REPOSITORY / "authfsm", copy / "authfsm", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    protocol = copy / "authfsm" / "protocol.py"
+    text = protocol.read_text(encoding="utf-8")
+    row = "S.PASSWORD_SRP:      {SrpA: PROOF},"
+    assert row in text
+    protocol.write_text(text.replace(row, "S.PASSWORD_SRP:      {},"), encoding="utf-8")
+    command = [sys.executable, "-m", "authfsm", "draw", "--check"]
+    result = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 1, result.stderr
+    assert "differs: diagrams/protocol.svg" in result.stderr
+    assert "README.md (its table)" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_no_gallery() -> None:
+    """One line says how to write one."""
+    one_line(draw("--check"), 1, "authfsm draw --gallery diagrams")
+
+
+def test_this_repository_is_as_the_code_draws_it() -> None:
+    """`authfsm draw --check` exits with 0 in a clean tree."""
+    result = draw("--check", REPOSITORY / "diagrams")
+
+    assert result.exit_code == 0, result.stderr

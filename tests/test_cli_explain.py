@@ -1,0 +1,228 @@
+"""`authfsm explain` tells what is known of every name, and of what errors say; and what comes near what it doesn't know."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import botocore.session
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from authfsm.cli import app
+from authfsm.cli.explain import explain
+from authfsm.evidence import evidence
+from authfsm.facts import about_state, find, flows, names, nearest, shape
+from authfsm.facts.errors import LISTED, OPERATIONS
+from authfsm.protocol import PROTOCOL, TRANSITIONS
+from authfsm.responses import RESPONSES
+from authfsm.rulings import RULINGS
+from authfsm.states import State
+from authfsm.wire.replies import READERS
+
+WIDE = 400
+
+
+def told(name: str) -> str:
+    """What is told of a name, on a terminal wide enough."""
+    file = StringIO()
+    assert explain(name, as_json=False, console=Console(file=file, width=WIDE))
+    return file.getvalue()
+
+
+def facts(name: str) -> list[dict[str, Any]]:
+    """The same as JSON."""
+    result = CliRunner().invoke(app, ["explain", name, "--json"])
+    assert result.exit_code == 0
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
+
+
+# ---- everything that has a name ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_state(state: State) -> None:
+    """What it means, AWS's page, what it carries and takes, by which request, and where each response leads."""
+    text = told(state)
+
+    assert state.meaning in text
+    assert "https://docs.aws.amazon.com/cognito" in text
+    for response, dests in PROTOCOL[state].items():
+        assert f"Takes {response.trigger}" in text
+        assert shape(state, response).operation in text
+        assert all(dest in text for dest in dests)
+    if PROTOCOL[state]:
+        assert "Errors" in text
+        assert "Takes nothing" not in text
+
+
+@pytest.mark.parametrize("response", RESPONSES.values(), ids=list(RESPONSES))
+def test_a_response(response: Any) -> None:
+    """What it is, its class and fields, and every state that takes it; by its trigger and by its class."""
+    text = told(response.trigger)
+
+    headings = {line.strip() for line in text.splitlines()}
+    assert response.__name__ in text
+    for state, answers in PROTOCOL.items():
+        assert (f"In {state}" in headings) == (response in answers)
+    assert [each.name for each in find(response.__name__)] == [response.trigger]
+
+
+@pytest.mark.parametrize("flow", flows())
+def test_a_flow(flow: str) -> None:
+    """What begins it, what it reaches, and the ExplicitAuthFlows that it needs."""
+    text = told(flow)
+
+    assert f"= {flow}" in text
+    assert "Reaches" in text
+    assert "is not in ExplicitAuthFlows" in text
+
+
+@pytest.mark.parametrize("code", RULINGS)
+def test_an_error(code: str) -> None:
+    """Every part of its message that tells has its ruling, its advice and its source."""
+    text = told(code)
+
+    for part, row in RULINGS[code].items():
+        assert part in text
+        assert row.ruling in text
+        assert row.ruling.advice in text
+        assert row.source in text
+
+
+def test_each_message_part_is_understood() -> None:
+    """An error's text alone, or as boto3 words it, leads to its ruling."""
+    for code, rows in RULINGS.items():
+        for part, row in rows.items():
+            words = f"An error occurred ({code}) when calling the InitiateAuth operation: {part}."
+            [said] = facts(words)
+            assert (said["name"], said["this"]["ruling"]) == (code, row.ruling)
+            if part:
+                assert code in {each["name"] for each in facts(part)}
+    assert "Password attempts exceeded" not in told("Incorrect username or password.")
+
+
+# ---- what is said is what the tables say --------------------------------------------------------------------------
+
+
+def test_every_arrow_is_told_with_its_evidence() -> None:
+    """States tell every arrow of the table, each with all that is known of it."""
+    said = {
+        (state, each.response, way.to): {(k.confidence, k.when, k.source) for k in way.known}
+        for state in State
+        for each in about_state(state).takes
+        for way in each.ways
+    }
+
+    assert set(said) == set(map(tuple, TRANSITIONS))
+    for arrow in TRANSITIONS:
+        known = {(e.confidence, e.when, e.source) for e in evidence(arrow)}
+        assert said[arrow.source, arrow.response, arrow.dest] == known
+
+
+def test_what_a_challenge_carries_is_asked_of_its_reader() -> None:
+    """The proof by SRP needs its four parameters; a code's delivery may be left out."""
+    verifier = {each.name: each.when for each in about_state(State.PASSWORD_VERIFIER).carries}
+    assert verifier == dict.fromkeys(("SALT", "SRP_B", "SECRET_BLOCK", "USER_ID_FOR_SRP"), "")
+    sms = {each.name: each.when for each in about_state(State.SMS_MFA).carries}
+    assert sms == {
+        "CODE_DELIVERY_DELIVERY_MEDIUM": "not always",
+        "CODE_DELIVERY_DESTINATION": "not always",
+    }
+    assert {state for state in READERS if about_state(state).carries} >= {State.MFA_SETUP}
+
+
+def test_when_a_parameter_is_sent() -> None:
+    """SECRET_HASH with a client secret, DEVICE_KEY on a remembered device, Session where there is one."""
+    given = {
+        each.name: each.when
+        for each in shape(State.PASSWORD_VERIFIER, RESPONSES["srp_claim"]).parameters
+    }
+
+    assert given["SECRET_HASH"] == "where the app client has a secret"
+    assert given["DEVICE_KEY"] == "on a remembered device"
+    assert given["Session"] == "where the challenge brought one"
+    assert given["PASSWORD_CLAIM_SIGNATURE"] == ""
+    refresh = {
+        each.name: each.when
+        for each in shape(State.START, RESPONSES["refresh_token_auth"]).parameters
+    }
+    assert refresh["REFRESH_TOKEN"] == ""
+    assert refresh["DEVICE_KEY"] == "on a remembered device"
+
+
+def test_what_rules_out() -> None:
+    """Settings that rule a state or a response out are named; for EMAIL_OTP role by role."""
+    assert facts("SMS_MFA")[0]["ruled_out_by"] == [
+        "MfaConfiguration is OFF",
+        "SmsMfaConfiguration is not set",
+    ]
+    assert (
+        "as second factor: EmailMfaConfiguration is not set"
+        in facts("EMAIL_OTP")[0]["ruled_out_by"]
+    )
+    assert facts("revoke_token")[0]["ruled_out_by"] == ["EnableTokenRevocation is false"]
+    assert "EnableTokenRevocation is false" in told("revoke_token")
+
+
+def test_the_errors_of_an_operation_are_aws_own() -> None:
+    """The list of errors by operation is botocore's model's, for every error that is ruled."""
+    model = botocore.session.get_session().get_service_model("cognito-idp")
+    listed: dict[str, set[str]] = {}
+    for operation in OPERATIONS:
+        for error in model.operation_model(operation).error_shapes:
+            listed.setdefault(error.name, set()).add(operation)
+
+    assert {code: set(operations) for code, operations in LISTED.items()} == listed
+    assert set(LISTED) <= set(RULINGS)
+
+
+# ---- names ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("ADMIN_NO_SRP_AUTH", ["state", "flow"]),
+        ("admin_no_srp_auth", ["response"]),
+        ("PASSWORD", ["state"]),
+        ("Password", ["response"]),
+        ("sms-mfa", ["state"]),
+        ("CodeMismatch", ["error"]),
+        ("softwaretokenmfa", ["state"]),
+    ],
+)
+def test_a_name_as_it_is_spelt(name: str, kinds: list[str]) -> None:
+    """A name means what is spelt so; spelt loosely, whatever it may be."""
+    assert [each["kind"] for each in facts(name)] == kinds
+
+
+def test_every_name_is_told() -> None:
+    """No name crashes, as text or as JSON."""
+    for name in names():
+        assert told(name).strip()
+    assert len(names()) > 120
+
+
+def test_an_unknown_name() -> None:
+    """One line that names what comes nearest; exit code 1."""
+    result = CliRunner().invoke(app, ["explain", "SMSMFAA"])
+    assert result.exit_code == 1
+    assert result.stderr == "authfsm explain: nothing is known of 'SMSMFAA'; is it SMS_MFA?\n"
+
+    lost = CliRunner().invoke(app, ["explain", "xyzzy"])
+    assert (lost.exit_code, lost.stderr.count("\n")) == (1, 1)
+    assert json.loads(CliRunner().invoke(app, ["explain", "xyzzy", "--json"]).stdout) == []
+    assert "PASSWORD" in nearest("pasword")
+
+
+def test_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """On a terminal of eighty columns no line is longer than it but for addresses."""
+    assert explain("MFA_SETUP", as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+
+    assert any("associate_software_token" in line for line in lines)
+    assert [line for line in lines if len(line) > 80 and "https://" not in line] == []
