@@ -114,10 +114,13 @@ def _triggers(text: str, triggers: set[str]) -> str:
     """The names of responses, marked as such."""
 
     def marked(found: re.Match[str]) -> str:
-        words = found[2].replace("&#160;", " ").replace("\u2020", "").strip()
-        return (
-            f'<text data-given="{words}"{found[1]}>{found[2]}<' if words in triggers else found[0]
-        )
+        words = found[2].strip()
+        given = words.removesuffix("\u2020").strip()
+        if given not in triggers:
+            return found[0]
+        indent = _SPACE * (len(found[2]) - len(found[2].lstrip()))
+        where = re.sub(r' x="([\d.]+)"', lambda x: f' x="{float(x[1]) + indent}"', found[1])
+        return f'<text data-given="{given}"{where}>{words}<'
 
     return re.sub(r"<text([^>]*)>([^<]*)<", marked, text)
 

@@ -126,7 +126,8 @@ function show() {
   for (const node of document.querySelectorAll("[data-place]")) {
     const number = Number(node.dataset.place), place = places[number], why = outOfReach(number);
     node.classList.toggle("ruled", Boolean(why));
-    node.setAttribute("aria-label", `${place.name}: ${place.meaning}${why ? ` Ruled out: ${why}` : ""}`);
+    const within = [...node.querySelectorAll("[data-given]")].map((text) => ` ${text.dataset.given}`).join("");
+    node.setAttribute("aria-label", `${place.name}${within}: ${place.meaning}${why ? ` Ruled out: ${why}` : ""}`);
     tip(node, why ? `Ruled out: ${why}` : place.meaning);
     for (const text of node.querySelectorAll("[data-given]"))
       text.classList.toggle("ruled", every(arrows.filter((a) => a[SOURCE] === number && a[GIVEN] === text.dataset.given && a[DEST] !== FAILED).map((a) => plain.arrows[numberOf.get(a)])));
@@ -225,14 +226,15 @@ function detail(number) {
 
 function parameters(every_) {
   return h("dl", {}, every_.flatMap((each) => {
-    const words = [each.value && `= ${each.value}`, each.about, each.when && `(${each.when})`].filter(Boolean).join(" ");
+    const words = [each.value && `= ${each.value}`, each.about?.replaceAll("`", ""), each.when && `(${each.when})`].filter(Boolean).join(" ");
     return [h("dt", {}, each.within && each.within !== "ChallengeParameters" ? h("span", { class: "quiet" }, `${each.within}.`) : "", h("code", {}, each.name)), h("dd", {}, words)];
   }));
 }
 
 function taken(number, each) {
   const ways = each.leads_to.map((way) => {
-    const to = byName.get(way.state), ruled = seen.plain.arrows[seen.arrow.get(`${number} ${each.given} ${to}`)];
+    const to = byName.get(way.state);
+    const ruled = outOfReach(number) === null ? seen.plain.arrows[seen.arrow.get(`${number} ${each.given} ${to}`)] : null;
     const evidence = h("details", { class: "evidence" }, h("summary", {}, `${way.confidence}${mark(way.confidence)}`), way.evidence.map(([sure, when, source]) => h("p", {}, `${sure}: ${[when, source].filter(Boolean).join(" — ")}`)));
     return h("li", {}, go(to, ruled), ruled ? h("div", { class: "quiet" }, `ruled out: ${ruled}`) : "", evidence);
   });
@@ -297,7 +299,7 @@ places.forEach((place, number) => {
 function seek(words) {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   if (!wanted.length) return [];
-  const rank = ({ name, kind }) => (name.toLowerCase() === words.toLowerCase() ? 0 : name.toLowerCase().startsWith(wanted[0]) ? 1 : name.toLowerCase().includes(wanted[0]) ? 2 : 3) * 10 + kind;
+  const rank = ({ name, kind }) => (name === words ? -1 : name.toLowerCase() === words.toLowerCase() ? 0 : name.toLowerCase().startsWith(wanted[0]) ? 1 : name.toLowerCase().includes(wanted[0]) ? 2 : 3) * 10 + kind;
   const met = new Set();
   return entries.filter(({ words: told }) => wanted.every((word) => told.includes(word))).sort((a, b) => rank(a) - rank(b)).filter(({ name, hint }) => !met.has(`${name} ${hint}`) && met.add(`${name} ${hint}`));
 }

@@ -1,0 +1,74 @@
+"""A page in headless Chromium, for tests: whatever it says on its console is kept."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import field, frozen
+from conftest import lacking
+from playwright.sync_api import Page, sync_playwright
+
+ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+AXE = Path(__file__).parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@frozen
+class Shown:
+    """A page that is shown.
+
+    Args:
+        page: the page, as playwright has it.
+        said: what it wrote on its console, and what it failed with.
+        asked: what it asked other hosts, or the disk, for.
+    """
+
+    page: Page
+    said: list[str] = field(factory=list)
+    asked: list[str] = field(factory=list)
+
+
+@contextmanager
+def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[Shown]:
+    """A system's Chromium with an empty profile, which tests drive.
+
+    Args:
+        folder: where the profile goes.
+        width: the window's width.
+        height: its height.
+    """
+    program = shutil.which("chromium") or lacking("chromium")
+    with sync_playwright() as play:
+        context = play.chromium.launch_persistent_context(
+            folder,
+            executable_path=program,
+            headless=True,
+            args=ARGUMENTS,
+            viewport={"width": width, "height": height},
+        )
+        try:
+            shown = Shown(context.new_page())
+            shown.page.on("console", lambda message: shown.said.append(message.text))
+            shown.page.on("pageerror", lambda error: shown.said.append(str(error)))
+            shown.page.on("request", lambda request: shown.asked.append(request.url))
+            yield shown
+        finally:
+            context.close()
+
+
+def axe() -> str:
+    """The accessibility checker's script."""
+    if not AXE.exists():
+        lacking("axe-core (npm ci in tests/js)")
+    return AXE.read_text(encoding="utf-8")

@@ -1,0 +1,482 @@
+"""The page to explore, in a browser: clicks, switches, search, keys; what it rules out is what settings do."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import Shown, axe, chromium
+from playwright.sync_api import Page
+
+from authfsm.diagrams.dot import lines
+from authfsm.diagrams.explorer import page, settings_of, values_of
+from authfsm.diagrams.explorer.dressing import dressed
+from authfsm.diagrams.explorer.questions import ARROWS
+from authfsm.diagrams.explorer.switches import EXAMPLES, SWITCHES, Value
+from authfsm.diagrams.picture import diagram
+from authfsm.diagrams.places import PLACES
+from authfsm.settings import PoolSettings
+from authfsm.settings.reach import verdicts
+from authfsm.states import State
+
+MFA_OFF = "MfaConfiguration is OFF"
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page as a file."""
+    file = tmp_path_factory.mktemp("page") / "flow.html"
+    file.write_text(page(), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    """A browser with the page in it."""
+    with chromium(tmp_path_factory.mktemp("profile")) as shown:
+        yield shown
+
+
+@pytest.fixture
+def shown(browser: Shown, html: Path) -> Iterator[Shown]:
+    """The page as it is when it is opened; in the end it must not have complained, nor asked anybody."""
+    browser.said.clear()
+    browser.asked.clear()
+    browser.page.set_viewport_size({"width": 1440, "height": 900})
+    browser.page.emulate_media(media="screen", color_scheme="light")
+    browser.page.goto("about:blank")
+    browser.page.goto(html.as_uri())
+    yield browser
+    assert browser.said == []
+    assert [url for url in browser.asked if url not in {"about:blank", "data:,"}] == [html.as_uri()]
+
+
+def place(page_: Page, name: str) -> Any:
+    """A place of the picture."""
+    number = [each.name for each in PLACES].index(name)
+    return page_.locator(f'#picture [data-place="{number}"]')
+
+
+def ruled(locator: Any) -> bool:
+    """Is it faded?"""
+    return "ruled" in locator.get_attribute("class").split()
+
+
+def choose(page_: Page, key: str, value: Value) -> None:
+    """Set one switch, as a person does."""
+    if isinstance(value, bool):
+        page_.set_checked(f'[name="{key}"]', value)
+    elif key == "mfa_configuration":
+        page_.check(f'[name="{key}"][value="{value}"]')
+    else:
+        page_.select_option(f'[name="{key}"]', value)
+
+
+# ---- one file, drawn here ---------------------------------------------------------------------------------
+
+
+def test_the_page_is_one_file(html: Path) -> None:
+    """Nothing in it is fetched from anywhere: links aside, it names no other address."""
+    text = html.read_text(encoding="utf-8")
+
+    assert "src=" not in text.split('id="data"')[0]
+    assert "@import" not in text
+    assert "url(" not in text
+    assert '<link rel="icon" href="data:,">' in text
+    assert "default-src 'none'" in text
+    assert len(text) < 500_000
+
+
+def test_each_line_is_the_one_it_says_it_is() -> None:
+    """The lines' numbers on the page are those of the model's lines, and every place drawn is a button."""
+    drawn = diagram()
+    svg, edges = dressed(drawn)
+
+    assert edges == [edge for edge, _ in lines(drawn.model)]
+    for number, edge in enumerate(edges):
+        comment = f"<!-- {edge.source.name}-&gt;{edge.dest.name} -->".replace("-&gt;", "&#45;&gt;")
+        before = svg[: svg.index(f'data-line="{number}"')].rpartition("<!--")[2]
+        assert comment.startswith(f"<!--{before.split('-->')[0]}")
+    for each in PLACES:
+        is_drawn = each in drawn.model.nodes
+        assert (f'aria-label="{each.name}: ' in svg) == is_drawn
+    assert "<title>" not in svg
+    assert "<a " not in svg
+    assert "#0a0b" not in svg
+
+
+# ---- what settings rule out ---------------------------------------------------------------------------------
+
+
+def random_values(seed: int) -> dict[str, Value]:
+    """Some position of the switches; a few switches moved, or many."""
+    rng = random.Random(seed)  # noqa: S311 -- a seed repeats its values, on purpose
+    share = rng.choice((0.1, 0.3, 0.6))
+    return {
+        each.key: rng.choice(each.values[1:]) if rng.random() < share else each.values[0]
+        for each in SWITCHES
+    }
+
+
+def test_the_page_rules_out_what_settings_rule_out(shown: Shown) -> None:
+    """For some hundred pools the page's verdict on every arrow and place is `PoolSettings`' own, word for word."""
+    pools = [random_values(seed) for seed in range(150)] + list(EXAMPLES.values())
+    told = shown.page.evaluate(
+        "pools => pools.map(values => { explorer.set(values); return explorer.verdicts(); })", pools
+    )
+
+    for values, said in zip(pools, told, strict=True):
+        settings = settings_of(values)
+        for whims, name in ((True, "full"), (False, "plain")):
+            known = verdicts(settings, whims=whims)
+            assert said[name]["arrows"] == [known.arrows[each] for each in ARROWS]
+            assert said[name]["places"] == [
+                known.nodes.get((each.state, each.role)) for each in PLACES
+            ]
+        for arrow, ends in ARROWS:
+            among = [n for n, each in enumerate(ARROWS) if each[0] == arrow and each[1] == ends]
+            if ends.role:
+                assert said["full"]["arrows"][among[0]] in {
+                    settings.ruled_out(arrow, ends.role),
+                    None,
+                }
+
+
+def test_settings_and_switches_are_one_thing() -> None:
+    """Any position of the switches is settings that are that very position; older names of flows are understood."""
+    for seed in range(50):
+        values = random_values(seed)
+        assert values_of(settings_of(values)) == values
+    assert values_of(PoolSettings()) == {each.key: each.values[0] for each in SWITCHES}
+    old = values_of(PoolSettings(explicit_auth_flows=("ADMIN_NO_SRP_AUTH",)))
+    assert old["explicit_auth_flows:ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+    assert old["explicit_auth_flows:ALLOW_USER_SRP_AUTH"]
+    assert not old["explicit_auth_flows:ALLOW_USER_PASSWORD_AUTH"]
+
+
+def test_a_switch_fades_what_it_rules_out(shown: Shown) -> None:
+    """With MFA off the second factors fade, the reason is said in words, and switching back mends it."""
+    told = shown.page.locator("#reasons")
+    assert "Nothing" in told.inner_text()
+    assert not ruled(place(shown.page, "SMS_MFA"))
+    choose(shown.page, "lambda_config:DefineAuthChallenge", value=False)
+    choose(shown.page, "mfa_configuration", "OFF")
+
+    for name in ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "MFA_SETUP", "EMAIL_OTP (second factor)"):
+        assert ruled(place(shown.page, name))
+        assert MFA_OFF in place(shown.page, name).get_attribute("aria-label")
+    assert not ruled(place(shown.page, "EMAIL_OTP (first factor)"))
+    assert not ruled(place(shown.page, "DEVICE_SRP_AUTH"))
+    assert ruled(shown.page.locator('[data-junction="second factor asked"]'))
+    assert f"{MFA_OFF}: EMAIL_OTP (second factor)" in told.inner_text()
+    assert "states ruled out" in shown.page.inner_text("#said")
+
+    choose(shown.page, "mfa_configuration", "ON")
+    assert not ruled(place(shown.page, "SMS_MFA"))
+    assert ruled(place(shown.page, "SMS_OTP"))
+
+
+def test_every_switch_moves_something(shown: Shown) -> None:
+    """Each switch, turned by hand from some pool on, changes the page's verdict."""
+    bases = [{}, *EXAMPLES.values(), {"user_pool_tier": "LITE"}]
+    bases.append(
+        {"email_sending_account": "COGNITO_DEFAULT", "lambda_config:CustomEmailSender": False}
+    )
+    bases.append({"user_pool_tier": "LITE", "advanced_security_mode": "OFF"})
+    bases.append({"mfa_configuration": "ON"})
+    bases.append({"email_sending_account": "COGNITO_DEFAULT"})
+    unmoved = []
+    for each in SWITCHES:
+        moved = False
+        for base in bases:
+            if moved:
+                break
+            shown.page.evaluate("values => explorer.set(values)", base)
+            before = shown.page.evaluate("JSON.stringify(explorer.verdicts())")
+            values = [v for v in each.values if v != base.get(each.key, each.values[0])]
+            for value in values:
+                choose(shown.page, each.key, value)
+                moved = moved or before != shown.page.evaluate(
+                    "JSON.stringify(explorer.verdicts())"
+                )
+        if not moved:
+            unmoved.append(each.key)
+
+    assert unmoved == []
+
+
+def test_one_of_several_responses_on_a_line_is_struck_out(shown: Shown) -> None:
+    """A flow that is not allowed is struck out on its line, while the line's other responses stay."""
+    choose(shown.page, "explicit_auth_flows:ALLOW_USER_AUTH", value=False)
+    label = shown.page.locator('[data-line] text[data-given="user_srp_auth"]')
+    other = shown.page.locator('[data-line]:not(.ruled) text[data-given="user_auth"]')
+
+    assert "ruled" not in (label.get_attribute("class") or "")
+    assert "ruled" in (other.first.get_attribute("class") or "")
+
+
+def test_a_pool_of_yours_is_how_the_page_begins(browser: Shown, tmp_path: Path) -> None:
+    """Settings that are given are how the switches stand at first."""
+    settings = PoolSettings(mfa_configuration="OFF", lambda_config=(), device_configuration=False)
+    file = tmp_path / "mine.html"
+    file.write_text(page(settings), encoding="utf-8")
+    browser.page.goto(file.as_uri())
+
+    assert browser.page.is_checked('[name="mfa_configuration"][value="OFF"]')
+    assert not browser.page.is_checked('[name="device_configuration"]')
+    assert browser.page.is_checked('[name="sms_mfa"]')
+    assert ruled(place(browser.page, "DEVICE_SRP_AUTH"))
+
+
+# ---- places ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [each.name for each in PLACES])
+def test_a_state_tells_what_it_is(shown: Shown, name: str) -> None:
+    """Chosen, a state says what it means, carries and takes, what may go wrong, where it leads; AWS's page is linked."""
+    told = next(each for each in PLACES if each.name == name)
+    if place(shown.page, name).count():
+        place(shown.page, name).click()
+    else:
+        shown.page.fill("#search", name)
+        shown.page.click(f"#found button:has-text('{name}')")
+    details = shown.page.locator("#details")
+    text = details.inner_text()
+
+    assert details.locator("h2").inner_text() == name
+    assert told.state.meaning in text
+    link = details.locator("a").first.get_attribute("href") or ""
+    assert link.startswith("https://docs.aws.amazon.com/cognito")
+    if told.state is not State.FAILED:
+        assert "Takes" in text
+        assert "leads to" in text
+        assert "Errors" in text
+    if told.state not in {State.START, State.FAILED}:
+        assert "Comes from" in text
+
+
+def test_what_sms_mfa_carries_and_takes(shown: Shown) -> None:
+    """SMS_MFA by example: its parameters, its request, its evidence, its errors."""
+    place(shown.page, "SMS_MFA").click()
+    for summary in shown.page.locator("#details summary").all():
+        if summary.evaluate("each => !each.parentElement.open"):
+            summary.click()
+    text = shown.page.inner_text("#details")
+
+    for words in (
+        "CODE_DELIVERY_DESTINATION",
+        "SMS_MFA_CODE",
+        "RespondToAuthChallenge",
+        "SECRET_HASH",
+        "CodeMismatchException",
+        "documented",
+        "TRY_AGAIN",
+    ):
+        assert words in text
+    assert shown.page.locator("#details .errors").count() > 5
+
+
+def test_next_states_can_be_followed(shown: Shown) -> None:
+    """A next state is a button that leads to it, and the address names where one is."""
+    place(shown.page, "PASSWORD_VERIFIER").click()
+    shown.page.locator("#details .ways .go", has_text="NEW_PASSWORD_REQUIRED").first.click()
+
+    assert shown.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
+    assert shown.page.url.endswith("#NEW_PASSWORD_REQUIRED")
+    assert "chosen" in place(shown.page, "NEW_PASSWORD_REQUIRED").get_attribute("class")
+    shown.page.reload()
+    assert shown.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
+    shown.asked.pop()
+
+
+def test_a_state_that_is_ruled_out_says_why(shown: Shown) -> None:
+    """The reason stands in its details too, and goes with the switch."""
+    shown.page.select_option("#example", "mfa_off")
+    place(shown.page, "SMS_MFA").click()
+    assert f"Ruled out: {MFA_OFF}" in shown.page.inner_text("#details")
+
+    shown.page.select_option("#example", "everything")
+    assert "Ruled out" not in shown.page.inner_text("#details")
+
+
+# ---- search and keys --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "opens"),
+    [
+        ("sms_mfa", "SMS_MFA", "SMS_MFA"),
+        ("srp_claim", "srp_claim", "PASSWORD_VERIFIER"),
+        ("codemis", "CodeMismatchException", "CodeMismatchException"),
+        ("lock-out", None, None),
+        ("DEVICE_KEY", "DEVICE_KEY", None),
+        ("CREDENTIAL_REQUEST", "CREDENTIAL_REQUEST_OPTIONS", "WEB_AUTHN"),
+        ("USER_AUTH", "USER_AUTH", "START"),
+        ("session is expired", "NotAuthorizedException", "NotAuthorizedException"),
+        ("passkey", "WEB_AUTHN", "WEB_AUTHN"),
+    ],
+)
+def test_search(shown: Shown, words: str, name: str | None, opens: str | None) -> None:
+    """States, responses, parameters, flows, errors and their messages are found by their names, or by words."""
+    shown.page.fill("#search", words)
+    found = shown.page.locator("#found button")
+    if name is None:
+        assert "Nothing of that name" in shown.page.inner_text("#found")
+        return
+    assert name in found.first.inner_text()
+    if opens:
+        found.first.click()
+        assert shown.page.inner_text("#details h2") == opens
+        assert shown.page.input_value("#search") == ""
+
+
+def test_what_is_found_is_lit(shown: Shown) -> None:
+    """While one seeks, the places that answer stand out."""
+    shown.page.fill("#search", "DEVICE_SRP")
+    assert "found" in place(shown.page, "DEVICE_SRP_AUTH").get_attribute("class")
+    assert "found" not in place(shown.page, "SMS_MFA").get_attribute("class")
+
+    shown.page.keyboard.press("Escape")
+    assert "found" not in place(shown.page, "DEVICE_SRP_AUTH").get_attribute("class")
+
+
+@pytest.mark.parametrize("key", ["Enter", " "])
+def test_a_focused_state_is_chosen_by_key(shown: Shown, key: str) -> None:
+    """Enter and Space choose the state that has the focus; Escape goes back to it."""
+    place(shown.page, "MFA_SETUP").focus()
+    shown.page.keyboard.press(key)
+    assert shown.page.inner_text("#details h2") == "MFA_SETUP"
+    assert shown.page.evaluate("document.activeElement.id") == "details"
+    assert place(shown.page, "MFA_SETUP").get_attribute("aria-pressed") == "true"
+
+    shown.page.keyboard.press("Escape")
+    assert shown.page.inner_text("#details h2") == "Choose a state"
+    assert shown.page.evaluate("document.activeElement.dataset.place") is not None
+
+
+def test_everything_can_be_done_by_keys(shown: Shown) -> None:
+    """Tab reaches the search, every switch and every place; / begins a search, arrows walk what is found."""
+    wanted = shown.page.locator(
+        "#picture [data-place], [data-switch]:not([type=radio]), #search"
+    ).count()
+    met = set()
+    for _ in range(wanted + 40):
+        shown.page.keyboard.press("Tab")
+        met.add(
+            shown.page.evaluate(
+                "(each => each.dataset.place ? 'place ' + each.dataset.place : each.name || each.id)(document.activeElement)"
+            )
+        )
+    places = {f"place {n}" for n, each in enumerate(PLACES) if place(shown.page, each.name).count()}
+    assert places <= met
+    assert {each.key for each in SWITCHES} | {"search", "example", "theme"} <= met
+
+    shown.page.locator("body").click(position={"x": 3, "y": 300})
+    shown.page.keyboard.press("/")
+    shown.page.keyboard.type("otp")
+    shown.page.keyboard.press("ArrowDown")
+    shown.page.keyboard.press("ArrowDown")
+    shown.page.keyboard.press("ArrowUp")
+    shown.page.keyboard.press("Enter")
+    assert "OTP" in shown.page.inner_text("#details h2")
+
+
+def test_the_picture_grows_and_shrinks(shown: Shown) -> None:
+    """Larger, smaller and fit."""
+
+    def width() -> float:
+        return float(shown.page.evaluate("picture.getBoundingClientRect().width"))
+
+    first = width()
+    shown.page.click("#larger")
+    assert width() > first
+    shown.page.click("#fit")
+    assert width() == first
+    shown.page.click("#smaller")
+    assert width() < first
+
+
+# ---- looks --------------------------------------------------------------------------------------------------------
+
+
+def background(page_: Page) -> str:
+    """The page's background."""
+    colour: str = page_.evaluate(
+        "getComputedStyle(document.querySelector('header')).backgroundColor"
+    )
+    return colour
+
+
+def test_light_dark_and_print(shown: Shown) -> None:
+    """Dark where people prefer dark or choose it; on paper always light, without switches, all on the paper."""
+    light = background(shown.page)
+    shown.page.emulate_media(color_scheme="dark")
+    dark = background(shown.page)
+    assert dark != light
+    shown.page.select_option("#theme", "light")
+    assert background(shown.page) == light
+    shown.page.emulate_media(color_scheme="light")
+    shown.page.select_option("#theme", "dark")
+    assert background(shown.page) == dark
+    shown.page.emulate_media(media="print")
+    assert background(shown.page) == light
+    assert not shown.page.is_visible("#settings")
+    assert shown.page.is_visible("#summary")
+    assert "MfaConfiguration: OPTIONAL" in shown.page.inner_text("#summary")
+
+
+def test_it_prints_on_a_page(shown: Shown) -> None:
+    """With nothing ruled out and nothing chosen, the picture and its list need two pages of A4 at most."""
+    shown.page.emulate_media(media="print")
+    printed = shown.page.pdf(prefer_css_page_size=True)
+
+    assert printed.count(b"/Type /Page\n") <= 2
+    assert printed.startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 420])
+def test_accessibility(shown: Shown, scheme: Any, width: int) -> None:
+    """axe-core finds nothing: at first, with a state chosen, with settings that rule out, while seeking."""
+    script = axe()
+    shown.page.set_viewport_size({"width": width, "height": 900})
+    shown.page.emulate_media(color_scheme=scheme)
+    # The page's own policy lets no other script in; a debugger may.
+    found = []
+    for act in (
+        lambda: None,
+        lambda: place(shown.page, "SMS_MFA").click(),
+        lambda: shown.page.select_option("#example", "mfa_off"),
+        lambda: shown.page.fill("#search", "code"),
+    ):
+        act()
+        shown.page.evaluate(f"{script}; null")
+        told = shown.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        found += [
+            (each["id"], node["target"], node["failureSummary"])
+            for each in told["violations"]
+            for node in each["nodes"]
+        ]
+
+    assert found == []
+
+
+def test_a_narrow_window_has_no_sideways_scroll(shown: Shown) -> None:
+    """On a telephone only the picture scrolls sideways, not the page."""
+    shown.page.set_viewport_size({"width": 390, "height": 800})
+    place(shown.page, "SMS_MFA").click()
+
+    assert shown.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_data_are_not_code(html: Path) -> None:
+    """Whatever a source or a message says, the data end where their element ends."""
+    text = html.read_text(encoding="utf-8")
+    data = text.split('<script type="application/json" id="data">')[1].split("</script>")[0]
+
+    assert "<" not in data
+    assert len(json.loads(data)["arrows"]) == len(ARROWS)
