@@ -240,3 +240,18 @@ def test_forgotten_sessions_take_no_room(pool: LocalPool, talk: Talk, clock: Man
     with refused(*UNKNOWN):
         talk.answer(stale[0], "ada", SMS_MFA_CODE=code(pool))
     assert "AuthenticationResult" in talk.answer(fresh, "ada", SMS_MFA_CODE=code(pool))
+
+
+def test_a_crowd_of_used_sessions_takes_no_room(
+    pool: LocalPool, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However fast they come, used sessions are remembered up to a number; those that wait are all kept."""
+    monkeypatch.setattr("authfsm.local.sessions._MANY", 20)
+    for _ in range(30):
+        asked = talk.password("ada", PASSWORD)
+        talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+    waiting = [talk.password("ada", PASSWORD) for _ in range(30)]
+
+    assert len(pool._core.sessions) <= 20 + len(waiting)
+    assert "AuthenticationResult" in talk.answer(waiting[-1], "ada", SMS_MFA_CODE=code(pool))
+    assert all(each["Session"] in pool._core.sessions._legs for each in waiting)

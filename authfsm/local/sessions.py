@@ -23,7 +23,9 @@ from authfsm.local.users import User
 from authfsm.local.watching import Seen, Watched
 from authfsm.states import State
 
+# That a session was used, or has expired, is told for an hour, and of so many at most.
 _REMEMBERED: Final = timedelta(hours=1)
+_MANY: Final = 10_000
 _PROOF_FAILED: Final = {"CodeMismatchException", "ExpiredCodeException"}
 
 
@@ -219,7 +221,9 @@ class Sessions:
         # In the order of opening, so that the oldest come first; their lives differ by minutes only.
         while self._legs:
             session, leg = next(iter(self._legs.items()))
-            if now - leg.expires < _REMEMBERED:
+            over = leg.spent or now >= leg.expires
+            remembered = now - leg.expires < _REMEMBERED
+            if remembered and not (over and len(self._legs) > _MANY):
                 return
             del self._legs[session]
             if leg.other_key is not None and self._other.get(leg.other_key) is leg:
