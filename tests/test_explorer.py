@@ -19,6 +19,7 @@ from authfsm.diagrams.explorer.questions import ARROWS
 from authfsm.diagrams.explorer.switches import EXAMPLES, SWITCHES, Value
 from authfsm.diagrams.picture import diagram
 from authfsm.diagrams.places import PLACES
+from authfsm.diagrams.pools import POOLS
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import verdicts
 from authfsm.states import State
@@ -156,6 +157,15 @@ def test_settings_and_switches_are_one_thing() -> None:
     assert old["explicit_auth_flows:ALLOW_ADMIN_USER_PASSWORD_AUTH"]
     assert old["explicit_auth_flows:ALLOW_USER_SRP_AUTH"]
     assert not old["explicit_auth_flows:ALLOW_USER_PASSWORD_AUTH"]
+
+
+@pytest.mark.parametrize("settings", [each for each, _ in POOLS.values()], ids=list(POOLS))
+def test_a_pool_on_the_switches_is_that_pool(settings: PoolSettings) -> None:
+    """What a pool rules out, and why, is the same once it stands on the page's switches."""
+    moved = settings_of(values_of(settings))
+
+    for whims in (True, False):
+        assert verdicts(moved, whims=whims) == verdicts(settings, whims=whims)
 
 
 def test_a_switch_fades_what_it_rules_out(shown: Shown) -> None:

@@ -352,6 +352,7 @@ $("larger").addEventListener("click", () => size(1.25));
 $("fit").addEventListener("click", () => size(0));
 $("theme").addEventListener("change", () => { document.documentElement.dataset.theme = $("theme").value; if (!$("theme").value) delete document.documentElement.dataset.theme; });
 
+if (window.innerWidth < 700) $("settings").open = false; // the picture first
 build();
 set(data.preset);
 index();
