@@ -172,11 +172,10 @@ def peers() -> dict[str, Callable[[], Any]]:
     if moto:
         port = free_port()
         found["moto_server"] = lambda: peer([moto, "-H", "127.0.0.1", "-p", str(port)], port)
-    if LOCAL.exists():
+    local = str(LOCAL) if LOCAL.exists() else shutil.which("cognito-local")
+    if local:
         other = free_port()
-        found["cognito-local"] = lambda: peer(
-            [str(LOCAL)], other, PORT=str(other), HOST="127.0.0.1"
-        )
+        found["cognito-local"] = lambda: peer([local], other, PORT=str(other), HOST="127.0.0.1")
     return found
 
 
