@@ -101,7 +101,7 @@ class StateFile:
         self._sql.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._sql.execute("BEGIN EXCLUSIVE")
         application, version = self._pragma("application_id"), self._pragma("user_version")
-        tables = self._sql.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        tables = self._sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if application != APPLICATION and tables:
             raise StateFileRefused(self.path, "is another program's database")
         if version > VERSION:
