@@ -66,7 +66,7 @@ def test_a_way_is_lit(web: Here, shown: Shown) -> None:
     shown.page.wait_for_selector("#back:not([hidden])")
     assert shown.page.locator("#h-picture").inner_text() == "The way of sam, sign-in 1"
     assert button.get_attribute("aria-pressed") == "true"
-    shown.page.wait_for_function("document.querySelector('#picture').textContent.includes('1 ·')")
+    shown.page.locator("#picture text", has_text="1 ·").first.wait_for()
 
     shown.page.locator("#back").click()
     shown.page.wait_for_selector("g.badge")
