@@ -1,0 +1,217 @@
+"""Answers to challenges: the right one, as far as there is one, and what may be wrong about it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final
+
+from attrs import evolve, frozen
+from truth import CHOICES, Standing, signature
+from worlds import MFA, PASSWORDS, STALE_KEY, Choose, World
+
+from authfsm import srp
+from authfsm.local import AppClient
+from authfsm.states import CHALLENGES
+
+NO_SESSION: Final = "a session that nobody was ever given"
+
+
+@frozen
+class Sent:
+    """An answer as it is about to be sent.
+
+    Args:
+        operation: the client's method.
+        challenge: its ChallengeName.
+        session: its Session.
+        client: the app client it names.
+        responses: ChallengeResponses, or for VerifySoftwareToken its UserCode.
+    """
+
+    operation: str
+    challenge: str
+    session: str | None
+    client: AppClient
+    responses: dict[str, str]
+
+
+Given = dict[str, str]
+Maker = Callable[[Any, Choose[Any], Standing], Given]
+
+
+class Answering(World):
+    """Makes answers. Nothing is sent here."""
+
+    # ---- rightly ----------------------------------------------------------------------------------------
+
+    def _right(self, choose: Choose[Any], standing: Standing) -> Sent:
+        """The answer that is right, as far as there is one."""
+        asked, name = standing.asked, standing.name
+        username = asked.get("USER_ID_FOR_SRP") or asked.get("USERNAME") or standing.typed
+        responses = {"USERNAME": username}
+        if name == "MFA_SETUP":
+            return self._sets_up(choose, standing, responses)
+        if name in self.MAKERS:
+            responses |= self.MAKERS[name](self, choose, standing)
+        challenge = name
+        if name in CHOICES and (name == "SELECT_CHALLENGE" or choose([False, False, False, True])):
+            challenge = self._other_choice(choose, standing, responses)
+        admin = name == "ADMIN_NO_SRP_AUTH"
+        operation = "admin_respond_to_auth_challenge" if admin else "respond_to_auth_challenge"
+        return Sent(operation, challenge, standing.session, standing.client, responses)
+
+    def _code(self, _: Choose[Any], standing: Standing) -> Given:
+        return {f"{standing.name}_CODE": standing.code or "000000"}
+
+    def _app_code(self, _: Choose[Any], standing: Standing) -> Given:
+        person = standing.person
+        return {"SOFTWARE_TOKEN_MFA_CODE": self._totp(person.totp if person else None)}
+
+    def _clear(self, _: Choose[Any], standing: Standing) -> Given:
+        return {"PASSWORD": self._password(standing.person)}
+
+    def _fresh(self, _: Choose[Any], standing: Standing) -> Given:
+        standing.ephemeral = self._ephemeral()
+        return {"SRP_A": standing.ephemeral.SRP_A}
+
+    def _device(self, choose: Choose[Any], standing: Standing) -> Given:
+        key = standing.asked.get("DEVICE_KEY", STALE_KEY)
+        return {"DEVICE_KEY": key, **self._fresh(choose, standing)}
+
+    def _claim(self, _: Choose[Any], standing: Standing) -> Given:
+        timestamp = srp.timestamp(self.clock())
+        signed = signature(standing, self.realm, timestamp)
+        given = {
+            "PASSWORD_CLAIM_SECRET_BLOCK": standing.asked.get("SECRET_BLOCK", "AAAA"),
+            "PASSWORD_CLAIM_SIGNATURE": signed or base64.b64encode(bytes(32)).decode(),
+            "TIMESTAMP": timestamp,
+        }
+        if standing.name == "DEVICE_PASSWORD_VERIFIER":
+            given["DEVICE_KEY"] = standing.asked.get("DEVICE_KEY", STALE_KEY)
+        return given
+
+    def _renewed(self, choose: Choose[Any], _: Standing) -> Given:
+        return {"NEW_PASSWORD": choose([*PASSWORDS, "weak"])}
+
+    def _second(self, choose: Choose[Any], standing: Standing) -> Given:
+        asked = standing.asked
+        offered = asked.get("MFAS_CAN_CHOOSE") or asked.get("MFAS_CAN_SELECT") or "[]"
+        return {"ANSWER": choose([*json.loads(offered) * 2, *MFA])}
+
+    def _riddle(self, choose: Choose[Any], _: Standing) -> Given:
+        return {"ANSWER": choose(["42", "42", "41"])}
+
+    def _passkey(self, choose: Choose[Any], standing: Standing) -> Given:
+        return {"CREDENTIAL": self._signed(choose, standing)}
+
+    MAKERS: ClassVar[Mapping[str, Maker]] = {
+        "SMS_MFA": _code,
+        "SMS_OTP": _code,
+        "EMAIL_OTP": _code,
+        "SOFTWARE_TOKEN_MFA": _app_code,
+        "PASSWORD": _clear,
+        "ADMIN_NO_SRP_AUTH": _clear,
+        "PASSWORD_SRP": _fresh,
+        "PASSWORD_VERIFIER": _claim,
+        "DEVICE_SRP_AUTH": _device,
+        "DEVICE_PASSWORD_VERIFIER": _claim,
+        "NEW_PASSWORD_REQUIRED": _renewed,
+        "SELECT_MFA_TYPE": _second,
+        "CUSTOM_CHALLENGE": _riddle,
+        "WEB_AUTHN": _passkey,
+    }
+
+    def _other_choice(
+        self, choose: Choose[Any], standing: Standing, responses: dict[str, str]
+    ) -> str:
+        offered = list(standing.reply.get("AvailableChallenges", ())) or ["PASSWORD"]
+        responses["ANSWER"] = chosen = choose([*offered, "PASSWORD", "EMAIL_OTP", "WEB_AUTHN"])
+        if chosen == "PASSWORD" and choose([True, False]):
+            responses["PASSWORD"] = self._password(standing.person)
+            return str(choose(["SELECT_CHALLENGE", "PASSWORD"]))
+        if chosen == "PASSWORD_SRP" and choose([True, False]):
+            standing.ephemeral = self._ephemeral()
+            responses["SRP_A"] = standing.ephemeral.SRP_A
+            return str(choose(["SELECT_CHALLENGE", "PASSWORD_SRP"]))
+        if chosen == "WEB_AUTHN" and choose([True, False]):
+            responses["CREDENTIAL"] = self._signed(choose, standing)
+        return "SELECT_CHALLENGE"
+
+    def _sets_up(self, choose: Choose[Any], standing: Standing, responses: dict[str, str]) -> Sent:
+        operation, responses = "respond_to_auth_challenge", dict(responses)
+        if "enrolled" in standing.proved:
+            pass
+        elif standing.secret is not None:
+            operation, responses["UserCode"] = "verify_software_token", self._totp(standing.secret)
+        elif "EMAIL_OTP" in standing.asked.get("MFAS_CAN_SETUP", "") and choose([True, False]):
+            name = standing.person.name if standing.person else "nobody"
+            addresses = [f"{name}@elsewhere.example", "ada@example.com", "no address"]
+            responses[choose(["EMAIL", "email"])] = choose(addresses)
+        else:
+            operation = "associate_software_token"
+        return Sent(operation, "MFA_SETUP", standing.session, standing.client, responses)
+
+    def _signed(self, choose: Choose[Any], standing: Standing) -> str:
+        """What the person's passkey signs for a challenge, where there is one; it may not verify its user."""
+        options = standing.asked.get("CREDENTIAL_REQUEST_OPTIONS")
+        provider = self.passkeys.get(standing.person.name) if standing.person else None
+        if options is None or provider is None:
+            return "{}"
+        provider.verifies = choose([True, True, False])
+        signed = json.dumps(provider.get(options))
+        standing.signed[signed] = provider.verifies
+        return signed
+
+    # ---- wrongly ----------------------------------------------------------------------------------------
+
+    def _unchanged(self, _: Choose[Any], sent: Sent) -> Sent:
+        return sent
+
+    def _hasty(self, choose: Choose[Any], sent: Sent) -> Sent:
+        """MFA_SETUP is closed, however far it has come; elsewhere, garbage."""
+        if sent.challenge != "MFA_SETUP":
+            return self._garbage(choose, sent)
+        username = {"USERNAME": sent.responses["USERNAME"]}
+        return evolve(sent, operation="respond_to_auth_challenge", responses=username)
+
+    def _garbage(self, choose: Choose[Any], sent: Sent) -> Sent:
+        field = choose(sorted(set(sent.responses) - {"USERNAME"}) or ["USERNAME"])
+        old = sent.responses[field]
+        off_by_one = (
+            f"{(int(old) + 1) % 10 ** len(old):0{len(old)}d}" if old.isdecimal() else PASSWORDS[-1]
+        )
+        new = choose([off_by_one, off_by_one, "", old[:-1], old + "=", "\N{SNOWMAN}", "0" * 2000])
+        return evolve(sent, responses={**sent.responses, field: new})
+
+    def _mixed(self, choose: Choose[Any], sent: Sent) -> Sent:
+        """What another sign-in's answer would have is put here."""
+        other = self._right(choose, choose(self.standings[-10:])).responses
+        shared = {key: other[key] for key in set(other) & set(sent.responses) - {"USERNAME"}}
+        return evolve(sent, responses={**sent.responses, **shared})
+
+    def _stolen(self, choose: Choose[Any], sent: Sent) -> Sent:
+        """The session is another's, made up, or left out."""
+        others = [each.session for each in self.standings[-10:] if each.session]
+        return evolve(sent, session=choose([*others, NO_SESSION, None]))
+
+    def _impersonated(self, choose: Choose[Any], sent: Sent) -> Sent:
+        name = choose([*(each.name for each in self.people), "nobody"])
+        return evolve(sent, responses={**sent.responses, "USERNAME": name})
+
+    def _renamed(self, choose: Choose[Any], sent: Sent) -> Sent:
+        """Another challenge is answered than the one that was asked."""
+        other = self._right(choose, choose(self.standings[-10:]))
+        name = choose([other.challenge, *(each.value for each in CHALLENGES)])
+        responses = {**other.responses, "USERNAME": sent.responses["USERNAME"]}
+        operation = "respond_to_auth_challenge"
+        return evolve(sent, operation=operation, challenge=name, responses=responses)
+
+    def _of_other_client(self, choose: Choose[Any], sent: Sent) -> Sent:
+        return evolve(sent, client=choose(self.clients))
+
+    def _on_other_device(self, choose: Choose[Any], sent: Sent) -> Sent:
+        keys = [each.key for someone in self.people for each in someone.devices]
+        key = choose([*keys, STALE_KEY])
+        return evolve(sent, responses={**sent.responses, "DEVICE_KEY": key})

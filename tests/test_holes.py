@@ -1,0 +1,256 @@
+"""Holes that were found in other local Cognito servers: each is a test of ours, here or where it belongs.
+
+They were read in, or run against, moto 5.2.5, cognito-local 5.3.0, ministack, floci, fakecloud and LocalStack,
+and told in the threads that are cited. `ELSEWHERE` says where the test is, for those that other files hold.
+"""
+
+from __future__ import annotations
+
+import ast
+import hmac
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pyotp
+import pytest
+from joserfc.jwk import RSAKey
+from local_talk import MISMATCH, UNKNOWN, Talk, refused
+
+from authfsm.local import LocalPool, ManualClock
+from authfsm.states import CHALLENGES
+
+PASSWORD = "Correct-Horse-1"
+PHONE = "+15555550143"
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+ELSEWHERE: Final = (
+    # (whose, the hole, the file, the test)
+    ("moto", 'SRP_A "00" is accepted', "local_srp", "test_dangerous_srp_a_is_refused"),
+    ("moto", 'a signature "garbage" is accepted', "local_srp", "test_garbage_is_no_signature"),
+    ("moto", "bob's SRP challenge signs in eve", "local_srp", "test_another_users_name_is_refused"),
+    ("moto", "challenges have no parameters", "local_mfa", "test_the_code_goes_where_the_challenge_says"),
+    ("moto", "MFAS_CAN_SETUP is a list, not JSON in a string", "local_mfa", "test_totp"),
+    ("moto", "CUSTOM_AUTH answers with nothing", "local_custom", "test_none"),
+    ("moto", "USER_AUTH is no AuthFlow", "local_choice", "test_without_a_preference"),
+    ("moto", "sessions never expire", "local_sessions", "test_a_session_expires"),
+    ("moto", "sessions are bound to no challenge", "local_sessions", "test_another_challenges_session"),
+    ("moto", "sessions are bound to no user", "local_sessions", "test_another_users_session"),
+    ("moto", "MFA_SETUP closes unverified: tokens, twice", "local_mfa", "test_not_closed_without_verification"),
+    ("moto", "a TOTP is checked on request only", "local_mfa", "test_two_steps_are_too_far"),
+    ("moto", "ExplicitAuthFlows is not enforced", "local_passwords", "test_a_flow_that_is_not_enabled"),
+    ("moto", "SECRET_HASH is enforced here and there", "local_passwords", "test_secret_hash"),
+    ("moto", "UserNotFoundException tells who is there", "local_passwords", "test_nobody"),
+    ("moto", "twelve wrong passwords lock nobody out", "local_passwords", "test_lock_out"),
+    ("moto", "one signing key for all pools, in the package", "local_tokens", "test_a_key_of_its_own"),
+    ("moto", "JWKS of a pool that is not there", "server_http", "test_wrong_methods_and_paths"),
+    ("moto", "refresh tokens never expire", "local_tokens", "test_expired"),
+    ("moto", "refresh tokens do not rotate", "local_tokens", "test_a_new_one_each_time"),
+    ("moto", "RevokeToken is not there", "local_tokens", "test_revoke"),
+    ("moto", "no trigger is called", "local_triggers", "test_when_all_is_proved"),
+    ("cognito-local", "administrators' flows skip FORCE_CHANGE_PASSWORD and MFA", "arrows", "test_a_scenario_ends_where_it_says"),
+    ("cognito-local", "administrators cannot answer challenges", "local_srp", "test_the_same_as_an_administrator"),
+    ("cognito-local", "a made-up Session sets anyone's password", "local_passwords", "test_made_up_session_sets_nobodys_password"),
+    ("cognito-local", "a wrong temporary password leads to the challenge", "local_passwords", "test_wrong_temporary_password"),
+    ("cognito-local", "no code outstanding and none given is right", "local_sessions", "test_no_code_is_no_code"),
+    ("cognito-local", "refresh tokens of a challenge's answer are useless", "local_tokens", "test_the_refresh_token_of_a_challenge_is_good"),
+    ("cognito-local", "passwords lie about in clear", "local_door", "test_no_password_is_kept"),
+    ("LocalStack", "PASSWORD_VERIFIER is not for administrators (#12945)", "local_srp", "test_the_same_as_an_administrator"),
+    ("LocalStack", "no MFA after SRP (#13400, #13858)", "arrows", "test_a_scenario_ends_where_it_says"),
+    ("LocalStack", "no GetTokensFromRefreshToken (#12828)", "local_tokens", "test_a_new_one_each_time"),
+    ("ministack", "SRP_B is random, no proof is checked", "local_srp", "test_wrong_password_is_refused"),
+    ("ministack", "NEW_PASSWORD_REQUIRED ignores the Session", "local_passwords", "test_made_up_session_sets_nobodys_password"),
+    ("ministack", "MFA answers ignore the Session", "local_sessions", "test_a_made_up_session"),
+    ("ministack", "one CUSTOM_CHALLENGE session for all rounds", "local_custom", "test_two_riddles"),
+    ("ministack", "SOFTWARE_TOKEN_MFA takes any code (#1608)", "local_mfa", "test_two_steps_are_too_far"),
+    ("floci", "a wrong proof may be repeated on its session", "local_srp", "test_wrong_password_is_refused"),
+    ("floci", "sessions never expire", "local_srp", "test_answer_must_come_within_the_sessions_life"),
+    ("floci", "in CUSTOM_AUTH the password in ANSWER proves it", "local_custom", "test_the_proof_is_checked"),
+    ("floci", "an unknown AuthFlow brings tokens (#3923)", "local_passwords", "test_admin_flows_belong_to_administrators"),
+    ("fakecloud", "by SRP a temporary password brings tokens (#1961)", "arrows", "test_a_scenario_ends_where_it_says"),
+    ("fakecloud", "SRP_A of any length (#1961)", "local_srp", "test_dangerous_srp_a_is_refused"),
+    ("fakecloud", "sessions are bound to no client (#1961)", "local_sessions", "test_another_clients_session"),
+    ("amazon-cognito-identity-js", "a new password skips the custom challenge (#341)", "local_custom", "test_new_password"),
+    ("amplify-js", "a lock-out looks like a wrong password (#1234)", "local_passwords", "test_it_doubles_up_to_fifteen_minutes"),
+    ("the lesson", "a session is rotated on each leg", "local_sessions", "test_every_leg_has_a_session_of_its_own"),
+    ("the lesson", "which refusals burn a session is said by a table", "local_door", "test_what_the_client_takes_for_alive_is"),
+    ("the lesson", "PreventUserExistenceErrors has a salt that stays", "local_srp", "test_the_simulation_is_stable_and_fails"),
+)  # fmt: skip
+
+
+@cache
+def _tests(name: str) -> frozenset[str]:
+    """The names of the tests of a file."""
+    source = (Path(__file__).parent / f"test_{name}.py").read_text(encoding="utf-8")
+    found = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
+    return frozenset(node.name for node in found)
+
+
+@pytest.mark.parametrize(("whose", "hole", "file", "test"), ELSEWHERE)
+def test_a_hole_has_a_test(whose: str, hole: str, file: str, test: str) -> None:
+    """Each hole that another file is to test is tested there."""
+    assert test in _tests(file), f"{whose}: {hole}"
+
+
+@pytest.fixture
+def pool(signing_key: RSAKey) -> LocalPool:
+    """Ada and eve, with telephones; SMS is required."""
+    pool = LocalPool(mfa="ON", key=signing_key, clock=ManualClock(), mfa_methods=["SMS_MFA"])
+    for name in ("ada", "eve"):
+        pool.add_user(name, PASSWORD, phone_number=PHONE)
+    return pool
+
+
+NAMES: Final = (*(each.value for each in CHALLENGES if each != "SMS_MFA"), "TOMORROWS_CHALLENGE")
+EVERYTHING: Final = {
+    "SMS_MFA_CODE": "0", "SOFTWARE_TOKEN_MFA_CODE": "0", "EMAIL_OTP_CODE": "0", "SMS_OTP_CODE": "0",
+    "ANSWER": "PASSWORD", "PASSWORD": PASSWORD, "NEW_PASSWORD": "Another-Horse-2", "CREDENTIAL": "{}",
+    "SRP_A": "2", "DEVICE_KEY": "device", "PASSWORD_CLAIM_SECRET_BLOCK": "AAAA",
+    "PASSWORD_CLAIM_SIGNATURE": "AAAA", "TIMESTAMP": "Thu Jan 1 00:00:00 UTC 2026",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_other_challenge_is_answered_on_a_live_session(pool: LocalPool, name: str) -> None:
+    """Moto 5.2.5: MFA_SETUP on a fresh session brings tokens, an unknown challenge an empty reply."""
+    talk = Talk(pool)
+    asked = talk.password("ada", PASSWORD)
+    code = pool.outbox.code_for("ada")
+
+    with pytest.raises(talk.boto.exceptions.ClientError) as caught:
+        talk.respond(name, asked["Session"], USERNAME="ada", **EVERYTHING)
+
+    assert caught.value.response["Error"]["Code"] in {
+        "CodeMismatchException",
+        "InvalidParameterException",
+    }
+    assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code)
+
+
+def test_every_user_has_a_secret_of_their_own(signing_key: RSAKey) -> None:
+    """Moto 5.2.5: one constant TOTP secret for every user; knowing one's own code is knowing everybody's."""
+    pool = LocalPool(mfa="ON", key=signing_key, mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    talk, secrets = Talk(pool), []
+    for name in ("ada", "eve"):
+        pool.add_user(name, PASSWORD)
+        session = talk.password(name, PASSWORD)["Session"]
+        secrets.append(talk.boto.associate_software_token(Session=session)["SecretCode"])
+        session = talk.password(name, PASSWORD)["Session"]
+        secrets.append(talk.boto.associate_software_token(Session=session)["SecretCode"])
+
+    assert len(set(secrets)) == 4
+    assert min(len(secret) for secret in secrets) >= 32
+
+
+def test_a_secret_block_is_no_session(pool: LocalPool) -> None:
+    """Moto 5.2.5: SECRET_BLOCK is the Session, and answers any challenge of anybody."""
+    talk = Talk(pool)
+    block = talk.srp_a("ada")["ChallengeParameters"]["SECRET_BLOCK"]
+    for name, responses in (
+        ("MFA_SETUP", {}),
+        ("SMS_MFA", {"SMS_MFA_CODE": "000000"}),
+        ("NEW_PASSWORD_REQUIRED", {"NEW_PASSWORD": "Another-Horse-2"}),
+    ):
+        with refused(*UNKNOWN):
+            talk.respond(name, block, USERNAME="ada", **responses)
+
+
+FORGED: Final[dict[str, dict[str, Any]]] = {
+    "get_user": {},
+    "associate_software_token": {},
+    "verify_software_token": {"UserCode": "000000"},
+    "set_user_mfa_preference": {"SMSMfaSettings": {"Enabled": False}},
+    "change_password": {"PreviousPassword": PASSWORD, "ProposedPassword": "Another-Horse-2"},
+    "update_user_attributes": {
+        "UserAttributes": [{"Name": "phone_number", "Value": "+15555550199"}]
+    },
+    "confirm_device": {"DeviceKey": "eu-west-1_00000000-0000-4000-8000-000000000000"},
+    "global_sign_out": {},
+    "delete_user": {},
+}
+
+
+@pytest.mark.parametrize("operation", FORGED)
+def test_a_forged_access_token_opens_nothing(signing_key: RSAKey, operation: str) -> None:
+    """cognito-local 5.3.0: access tokens are decoded, and nobody looks at the signature."""
+    pool = LocalPool(key=signing_key, mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
+    other = LocalPool(pool_id=pool.pool_id, client_id=pool.client_id)
+    for each in (pool, other):
+        each.add_user("ada", PASSWORD, phone_number=PHONE)
+    forged = Talk(other).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+
+    with refused("NotAuthorizedException", "Invalid Access Token"):
+        getattr(pool.client(), operation)(AccessToken=forged, **FORGED[operation])
+
+
+@pytest.mark.parametrize("status", ["UNCONFIRMED", "RESET_REQUIRED"])
+def test_a_proof_confirms_nobody(signing_key: RSAKey, status: str) -> None:
+    """ministack: PASSWORD_VERIFIER sets the user CONFIRMED."""
+    pool = LocalPool(key=signing_key)
+    pool.add_user("ada", PASSWORD, status=status)
+    for password in (PASSWORD, "Wrong-Horse-4"):
+        with pytest.raises(pool.client().exceptions.ClientError):
+            Talk(pool).srp("ada", password)
+
+    assert pool.user("ada").status.value == status
+
+
+def test_a_code_that_verified_the_app_verifies_no_more(signing_key: RSAKey) -> None:
+    """Ministack #1608: VerifySoftwareToken takes any code; here a right one serves once, in set-up too."""
+    clock = ManualClock()
+    pool = LocalPool(mfa="ON", key=signing_key, clock=clock, mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    pool.add_user("ada", PASSWORD)
+    talk = Talk(pool)
+    begun = talk.boto.associate_software_token(Session=talk.password("ada", PASSWORD)["Session"])
+    code = pyotp.TOTP(begun["SecretCode"]).at(clock())
+    verified = talk.boto.verify_software_token(Session=begun["Session"], UserCode=code)
+
+    # The API lists no ExpiredCodeException for this operation.
+    with refused(
+        "EnableSoftwareTokenMFAException", "Code mismatch and fail enable Software Token MFA"
+    ):
+        talk.boto.verify_software_token(Session=verified["Session"], UserCode=code)
+
+
+def test_secrets_are_compared_in_constant_time(
+    signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fakecloud #1961: secrets are compared by ==, whose time tells how much of them is right."""
+    pool = LocalPool(mfa="ON", key=signing_key, client_secret=True)
+    pool.add_user("ada", PASSWORD, phone_number=PHONE, preferred_mfa="SMS_MFA")
+    pool.add_user("eve", PASSWORD, totp_secret=TOTP_SECRET)
+    talk, compared = Talk(pool), []
+    compare = hmac.compare_digest
+
+    def spy(one: Any, other: Any) -> bool:
+        compared.append(
+            {bytes(each, "ascii") if isinstance(each, str) else each for each in (one, other)}
+        )
+        return compare(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", spy)
+    asked = talk.password("ada", PASSWORD)
+    with refused(*MISMATCH):
+        talk.answer(asked, "ada", SMS_MFA_CODE="a wrong code")
+    asked = talk.password("eve", PASSWORD)
+    with refused("CodeMismatchException", "Invalid code received for user"):
+        talk.answer(asked, "eve", SOFTWARE_TOKEN_MFA_CODE="wrong TOTP")
+    asked = talk.srp_a("ada")
+    claim = {**talk.claim(asked, PASSWORD), "PASSWORD_CLAIM_SIGNATURE": "a wrong signature"}
+    with refused("NotAuthorizedException", "Incorrect username or password."):
+        talk.answer(asked, "ada", **claim)
+    with pytest.raises(talk.boto.exceptions.NotAuthorizedException):
+        talk.password("ada", PASSWORD, SECRET_HASH="a wrong hash")
+    with pytest.raises(talk.boto.exceptions.NotAuthorizedException):
+        talk.boto.get_tokens_from_refresh_token(
+            RefreshToken="t", ClientId=pool.client_id, ClientSecret="a wrong secret, long enough"
+        )
+    given = {
+        b"a wrong code",
+        b"wrong TOTP",
+        b"a wrong signature",
+        b"a wrong hash",
+        b"a wrong secret, long enough",
+    }
+
+    assert given <= {each for pair in compared for each in pair}

@@ -1,0 +1,136 @@
+"""What cannot happen does not: no arrow of the table says so, and no pool does so, however one walks in it.
+
+The rows are those that the study of the protocol marks IMPOSSIBLE, and what AWS's documents exclude. Where the
+table has the arrow for the sake of CUSTOM_AUTH, it is the flow that excludes it, and the pool alone can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+from attrs import frozen
+from joserfc.jwk import RSAKey
+from test_walks import STEPS, walk
+from truth import Standing
+
+from authfsm import responses as r
+from authfsm.protocol import ON_THE_TABLE, Transition
+from authfsm.responses import Response
+from authfsm.states import State
+
+S = State
+WALKS: Final = 100
+
+
+def _anywhere(_: Standing) -> bool:
+    return True
+
+
+def _not_by_functions(before: Standing) -> bool:
+    return before.flow != "CUSTOM_AUTH"
+
+
+@frozen
+class Row:
+    """An edge that cannot be.
+
+    Args:
+        source: the state it would leave; None for any.
+        response: the response that would be given; None for any.
+        dests: where it does not lead.
+        why: the condition and the source, as the study has them.
+        excluded: on which paths.
+    """
+
+    source: State | None
+    response: type[Response] | None
+    dests: frozenset[State]
+    why: str
+    excluded: Callable[[Standing], bool] = _not_by_functions
+
+    def __str__(self) -> str:
+        source, response = self.source or "anywhere", self.response
+        given = response.__name__ if response else "anything"
+        return f"{source}-{given}-{'-'.join(sorted(self.dests))}"
+
+    def offers(self, before: Standing, arrow: Transition) -> bool:
+        """Could it have happened here?"""
+        return (
+            self.source in {None, arrow.source}
+            and self.response in {None, arrow.response}
+            and self.excluded(before)
+        )
+
+
+CUSTOM: Final = frozenset({S.CUSTOM_CHALLENGE})
+NEW_PASSWORD: Final = frozenset({S.NEW_PASSWORD_REQUIRED})
+DEVICE: Final = frozenset({S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER})
+_RIDDLES: Final = "AuthFlow is not CUSTOM_AUTH: guide of 2023, user-pool-lambda-challenge.md"
+_ORDER: Final = (
+    "AuthFlow is not CUSTOM_AUTH (the new password is asked before the MFA): "
+    "amazon-cognito-identity-js #341; amplify-js #14330"
+)
+
+ROWS: Final = (
+    Row(S.START, r.UserPasswordAuth, CUSTOM, _RIDDLES),
+    Row(S.START, r.UserAuthWithPassword, CUSTOM, _RIDDLES),
+    Row(S.SELECT_CHALLENGE, r.Password, CUSTOM, _RIDDLES),
+    Row(S.PASSWORD, r.Password, CUSTOM, _RIDDLES),
+    Row(S.SMS_MFA, r.Code, NEW_PASSWORD, _ORDER),
+    Row(S.SOFTWARE_TOKEN_MFA, r.Code, NEW_PASSWORD, _ORDER),
+    Row(S.EMAIL_OTP, r.Code, NEW_PASSWORD, _ORDER),
+)
+"""The rows that the table can say by itself."""
+
+OF_THE_PATH: Final = (
+    Row(S.PASSWORD_VERIFIER, r.SrpClaim, CUSTOM, _RIDDLES),
+    Row(S.EMAIL_OTP, r.Code, CUSTOM, _RIDDLES),
+    Row(S.SMS_MFA, r.Code, CUSTOM, _RIDDLES),
+    Row(S.NEW_PASSWORD_REQUIRED, r.NewPassword, CUSTOM, _RIDDLES),
+    Row(None, None, CUSTOM, _RIDDLES),
+    Row(
+        None,
+        None,
+        NEW_PASSWORD,
+        _ORDER,
+        lambda before: before.flow != "CUSTOM_AUTH" and "second" in before.proved,
+    ),
+    Row(
+        None,
+        None,
+        DEVICE,
+        "No DEVICE_KEY was sent: developer guide, 'Working with user devices'",
+        lambda before: before.flow != "CUSTOM_AUTH" and not before.keyed,
+    ),
+)
+"""The rows that hold on some paths only: the table has their arrows for the sake of the others."""
+
+
+@pytest.fixture(scope="module")
+def trail(signing_key: RSAKey) -> list[tuple[Standing, Transition]]:
+    """What many walkers went along, each in a pool of its own; all pools have functions, a few no devices."""
+    found = []
+    for seed in range(WALKS):
+        found += walk(seed, signing_key, range(STEPS)).trail
+    return found
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_the_table_has_no_such_arrow(row: Row) -> None:
+    """Nobody can believe in it: our client would say that the service is at fault."""
+    assert row.source is not None
+    assert row.response is not None
+    arrows = {Transition(row.source, row.response, dest) for dest in row.dests}
+
+    assert not arrows & ON_THE_TABLE
+
+
+@pytest.mark.parametrize("row", [*ROWS, *OF_THE_PATH], ids=str)
+def test_no_pool_does_so(row: Row, trail: list[tuple[Standing, Transition]]) -> None:
+    """It could have happened, often enough, and it never did."""
+    chances = [arrow for before, arrow in trail if row.offers(before, arrow)]
+
+    assert len(chances) >= 2
+    assert not {arrow.dest for arrow in chances} & row.dests

@@ -1,0 +1,252 @@
+"""Walks at random through random pools: never off the table, never a crash, never tokens past what must be proved.
+
+`tests/walker.py` walks and keeps the truth; `EXCUSES` are the documented ways to tokens without a second factor.
+The walks of a run are always the same; `AUTHFSM_WALKS=5000` takes that many, new every time.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from typing import Final
+
+import pytest
+from attrs import evolve
+from holding import Excuse, Holding
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from joserfc.jwk import RSAKey
+from scenarios_of_choice import EVERYTHING, RELYING_PARTY
+from sitting import (
+    NEWCOMER,
+    PASSWORD,
+    USER,
+    Scenario,
+    administrator,
+    begins,
+    gives,
+    registers_passkey,
+    remembers,
+    signature,
+    signs_up,
+)
+from situations import FACTORS, SWITCHED_ON, led
+from truth import Person, Standing
+from walker import Walker
+
+from authfsm import responses as r
+from authfsm.local import Contradictions, DeviceConfiguration
+from authfsm.states import State
+
+STEPS: Final = 30
+LONGER: Final = int(os.environ.get("AUTHFSM_WALKS", "0"))
+WALKS: Final = settings(
+    max_examples=LONGER or 150,
+    phases=[Phase.generate],  # the seeds have no order: what shrinks is the walk
+    derandomize=not LONGER,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def _remembered_device(walker: Holding, before: Standing) -> bool:
+    configured = walker.pool.configuration.device
+    return "device" in before.proved and bool(
+        configured and configured.challenge_required_on_new_device
+    )
+
+
+def _passkey(walker: Holding, before: Standing) -> bool:
+    configuration = walker.pool.configuration
+    multi = "MULTI_FACTOR_WITH_USER_VERIFICATION"
+    return (
+        {"swk", "verified"} <= before.proved
+        and configuration.webauthn is not None
+        and configuration.webauthn.factor_configuration == multi
+    )
+
+
+def _passwordless(walker: Holding, before: Standing) -> bool:
+    optional = walker.pool.configuration.mfa == "OPTIONAL"
+    return optional and "first" in before.proved and "pwd" not in before.proved
+
+
+def _functions_alone(_: Holding, before: Standing) -> bool:
+    return before.flow == "CUSTOM_AUTH" and "pwd" not in before.proved
+
+
+def _newcomer(walker: Holding, before: Standing) -> bool:
+    person: Person | None = before.person
+    ways = walker.pool.configuration.contradictions
+    return ways.first_sign_in_without_mfa and person is not None and person.newcomer
+
+
+EXCUSES: Final = (
+    Excuse(
+        "a remembered device stands for the second factor",
+        "developer guide, 'Working with user devices': with ChallengeRequiredOnNewDevice=true the device is "
+        "authenticated instead of the MFA (protocol.md 2.2, 5.1)",
+        _remembered_device,
+    ),
+    Excuse(
+        "a passkey with user verification is both factors",
+        "AWS API reference, WebAuthnMfaSettingsType: FactorConfiguration=MULTI_FACTOR_WITH_USER_VERIFICATION "
+        "(protocol.md 2.3)",
+        _passkey,
+    ),
+    Excuse(
+        "a passwordless first factor, where MFA is optional",
+        "developer guide, 'Authentication with user pools': who signs in with a one-time password can't add an MFA "
+        "factor to that session; MFA switched on in between makes no difference to it (protocol.md 2.3)",
+        _passwordless,
+    ),
+    Excuse(
+        "the pool's own functions issued the tokens, and no password was asked for",
+        "'MFA is not supported in passwordless custom flows', the Cognito team in amplify-js #12887 (protocol.md 2.5)",
+        _functions_alone,
+    ),
+    Excuse(
+        "the first sign-in after self sign-up",
+        "developer guide, MFA decision tree; contradicted by tests of aws-sdk-net-extensions-cognito, and off unless "
+        "Contradictions.first_sign_in_without_mfa (protocol.md 2.2)",
+        _newcomer,
+    ),
+)
+
+
+def walk(seed: int, signing_key: RSAKey, steps: Sequence[int]) -> Walker:
+    """A walk: the seed is the pool and the people, each step's number with it what happens then.
+
+    Raises:
+        Violated: the pool did what it must never do.
+    """
+    walker = Walker(seed, signing_key, EXCUSES)
+    acts = (
+        *(walker.signs_in,) * 8,
+        *(walker.begins, walker.begins, walker.answers, walker.answers, walker.errs, walker.errs),
+        *(walker.uses_tokens, walker.uses_tokens, walker.refreshes, walker.refreshes),
+        *(walker.administers, walker.administers, walker.waits, walker.waits, walker.signs_up),
+    )
+    for step in steps:
+        dice = random.Random(f"{seed} {step}")  # noqa: S311 - it repeats itself, on purpose
+        dice.choice(acts)(dice.choice)
+    return walker
+
+
+def shortened(seed: int, signing_key: RSAKey) -> Exception:
+    """What a walk fails with, all steps left out that it fails without."""
+    steps = list(range(STEPS))
+    found: Exception = AssertionError("it does not fail again")
+    for step in [None, *reversed(range(STEPS))]:
+        fewer = [each for each in steps if each != step]
+        try:
+            walk(seed, signing_key, fewer)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is to be told
+            steps, found = fewer, error
+    return found
+
+
+@pytest.fixture(scope="module")
+def walkers(signing_key: RSAKey) -> list[Walker]:
+    """Everybody who walked, once they have."""
+    walked: list[Walker] = []
+
+    @WALKS
+    @given(seed=st.integers(0, 2**64 - 1))
+    def walks(seed: int) -> None:
+        try:
+            walked.append(walk(seed, signing_key, range(STEPS)))
+        except Exception:  # noqa: BLE001 - the same, made shorter
+            raise shortened(seed, signing_key) from None
+
+    walks()
+    return walked
+
+
+def test_nobody_gets_past(walkers: list[Walker]) -> None:
+    """Whatever a walker does: no crash, no arrow off the table, no tokens without what must be proved."""
+    assert walkers
+
+
+def test_the_walks_go_far(walkers: list[Walker]) -> None:
+    """They are not walks in front of a closed door: many go through, along many arrows."""
+    arrows = frozenset().union(*(walker.arrows for walker in walkers))
+    tokens = sum(len(walker.held) for walker in walkers)
+
+    assert len(arrows) >= 80
+    assert tokens >= len(walkers)
+
+
+_SIGNS_IN: Final = begins(r.UserPasswordAuth, USER, PASSWORD)
+_PASSKEY_FOR_MFA: Final = administrator(
+    "set_user_mfa_preference",
+    SMSMfaSettings={"Enabled": True},
+    WebAuthnMfaSettings={"Enabled": True},
+)
+_MULTI: Final = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
+REAL: Final = (
+    Scenario(
+        EXCUSES[0].name,
+        (remembers, _SIGNS_IN, gives(r.SrpA), gives(r.SrpClaim)),
+        State.AUTHENTICATED,
+        {"mfa": "ON", "device": DeviceConfiguration(challenge_required_on_new_device=True)},
+        FACTORS,
+    ),
+    Scenario(
+        EXCUSES[1].name,
+        (
+            registers_passkey,
+            _PASSKEY_FOR_MFA,
+            begins(r.UserAuth, USER, "WEB_AUTHN"),
+            gives(r.Credential, signature),
+        ),
+        State.AUTHENTICATED,
+        {**EVERYTHING, "mfa": "ON", "webauthn": _MULTI},
+        FACTORS,
+    ),
+    Scenario(
+        EXCUSES[2].name,
+        (
+            begins(r.UserAuth, USER, "EMAIL_OTP"),
+            SWITCHED_ON[State.SMS_MFA],
+            gives(r.Code, lambda sitting: sitting.code()),
+        ),
+        State.AUTHENTICATED,
+        {**EVERYTHING, "mfa": "OPTIONAL"},
+        FACTORS,
+    ),
+    Scenario(
+        EXCUSES[3].name,
+        (begins(r.CustomAuth, USER),),
+        State.AUTHENTICATED,
+        {"mfa": "ON", "triggers": led("TOKENS")},
+        FACTORS,
+    ),
+    Scenario(
+        EXCUSES[4].name,
+        (signs_up, begins(r.UserPasswordAuth, NEWCOMER, PASSWORD)),
+        State.AUTHENTICATED,
+        {
+            **EVERYTHING,
+            "mfa": "ON",
+            "contradictions": Contradictions(first_sign_in_without_mfa=True),
+        },
+    ),
+)
+
+
+def test_every_excuse_is_in_use() -> None:
+    """Each has a sign-in that needs it."""
+    assert [scenario.name for scenario in REAL] == [excuse.name for excuse in EXCUSES]
+
+
+@pytest.mark.parametrize("scenario", REAL, ids=lambda scenario: scenario.name)
+def test_an_excuse_is_real(scenario: Scenario, signing_key: RSAKey) -> None:
+    """The documented exception is what the pool does, and the second factor was not proved."""
+    sitting = scenario.play(signing_key)
+    last = sitting.flow.history
+
+    assert sitting.flow.state is State.AUTHENTICATED
+    assert not {step.source for step in last} & {State.SMS_MFA, State.SOFTWARE_TOKEN_MFA}

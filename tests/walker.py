@@ -1,0 +1,479 @@
+"""A client that does anything at all at an embedded pool: right and wrong, stale, stolen and mixed up.
+
+It keeps the truth (`tests/truth.py`) beside the pool and holds against it whatever the pool does: a reply
+that leads on in `_led_on`, tokens in `_granted`. What it does is public: it speaks through a real boto3
+client, and reads codes where people would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from answering import Sent
+from attrs import evolve
+from holding import Holding
+from truth import CHOICES, NOTHING, Person, Reply, Standing, Words, judged
+from worlds import PASSWORDS, STALE_KEY, Choose
+
+from authfsm import responses as r
+from authfsm.responses import Response
+from authfsm.states import NAMED, State
+
+FLOWS: Final = (
+    "USER_SRP_AUTH",
+    "USER_PASSWORD_AUTH",
+    "ADMIN_USER_PASSWORD_AUTH",
+    "ADMIN_NO_SRP_AUTH",
+    "CUSTOM_AUTH",
+    "USER_AUTH",
+)
+LEVELS: Final = {"urn:cognito:loa:1": 1, "urn:cognito:loa:2": 2, "urn:cognito:loa:3": 3, "urn:cognito:loa:4": 4}  # fmt: skip
+_LONGEST: Final = 9
+
+_BEGINNINGS: Final[Mapping[str, type[Response]]] = {
+    "USER_SRP_AUTH": r.UserSrpAuth,
+    "USER_PASSWORD_AUTH": r.UserPasswordAuth,
+    "ADMIN_USER_PASSWORD_AUTH": r.AdminUserPasswordAuth,
+    "ADMIN_NO_SRP_AUTH": r.AdminNoSrpAuth,
+    "CUSTOM_AUTH": r.CustomAuth,
+    "USER_AUTH": r.UserAuth,
+}
+_ANSWERS: Final[Mapping[str, type[Response]]] = {
+    "PASSWORD_VERIFIER": r.SrpClaim,
+    "DEVICE_PASSWORD_VERIFIER": r.SrpClaim,
+    "DEVICE_SRP_AUTH": r.SrpA,
+    "PASSWORD_SRP": r.SrpA,
+    "PASSWORD": r.Password,
+    "ADMIN_NO_SRP_AUTH": r.Password,
+    "SMS_MFA": r.Code,
+    "SMS_OTP": r.Code,
+    "EMAIL_OTP": r.Code,
+    "SOFTWARE_TOKEN_MFA": r.Code,
+    "SELECT_CHALLENGE": r.Select,
+    "SELECT_MFA_TYPE": r.Select,
+    "WEB_AUTHN": r.Credential,
+    "NEW_PASSWORD_REQUIRED": r.NewPassword,
+    "CUSTOM_CHALLENGE": r.Answer,
+    "MFA_SETUP": r.CompleteMfaSetup,
+}
+_IN_ONE_STEP: Final[Mapping[str, tuple[str, type[Response]]]] = {
+    "PASSWORD": ("PASSWORD", r.Password),
+    "PASSWORD_SRP": ("SRP_A", r.SrpA),
+    "WEB_AUTHN": ("CREDENTIAL", r.Credential),
+}
+
+
+class Walker(Holding):
+    """Somebody who walks through a pool at random, and knows what is true."""
+
+    # ---- beginning ------------------------------------------------------------------------------------
+
+    def begins(self, choose: Choose[Any]) -> None:
+        """A sign-in begins, of anybody, in any flow, with a password that may be right."""
+        typed = choose(
+            [*(name for each in self.people[:4] for name in each.typed), *self._newest(), "nobody"]
+        )
+        person, client, flow = self._whose(typed), choose(self.clients), choose(FLOWS)
+        admin = flow.startswith("ADMIN") or (flow != "USER_PASSWORD_AUTH" and choose([False, True]))
+        mine = self._ephemeral()
+        start = Standing(person, client, flow, typed, "START", {}, self.clock(), ephemeral=mine)
+        kind, given, more = self._opening(choose, start)
+        if key := self._some_key(choose, person):
+            given["DEVICE_KEY"], start.keyed = key, True
+        outbox = len(self.pool.outbox)
+        reply = self._call(
+            "admin_initiate_auth" if admin else "initiate_auth",
+            AuthFlow=flow,
+            ClientId=client.client_id,
+            AuthParameters=self._hashed(client, {"USERNAME": typed, **given}),
+            **more,
+            **({"UserPoolId": self.pool.pool_id} if admin else {}),
+        )
+        if reply is None:
+            return
+        chosen = reply.get("ChallengeName") == "SELECT_CHALLENGE"
+        if kind is r.SignedUp and chosen:
+            start.proved = NOTHING  # the session was not taken, and a factor is still wanted
+        if "PASSWORD" in given and not chosen:
+            if person is None or given["PASSWORD"] != person.password:
+                raise self._never("a wrong password led on")
+            start.proved |= {"pwd"}
+        self._heard(start, kind, reply, outbox)
+
+    def _newest(self) -> tuple[str, ...]:
+        return self.people[-1].typed
+
+    def _opening(
+        self, choose: Choose[Any], start: Standing
+    ) -> tuple[type[Response], dict[str, str], dict[str, Any]]:
+        """What a flow begins with: the response, AuthParameters, and what else the request has."""
+        flow, kind = start.flow, _BEGINNINGS[start.flow]
+        right = self._password(start.person)
+        password = {"PASSWORD": choose([right, right, right, choose(PASSWORDS)])}
+        srp_a = {"SRP_A": start.ephemeral.SRP_A} if start.ephemeral else {}
+        if flow == "USER_AUTH":
+            kind, given, more = self._chooses(choose, start)
+            asks = {r.UserAuthWithPassword: password, r.UserAuthWithSrp: srp_a}
+            return kind, {**given, **asks.get(kind, {})}, more
+        if flow == "USER_SRP_AUTH":
+            return kind, srp_a, {}
+        if flow == "CUSTOM_AUTH":
+            with_srp = choose([True, False])
+            return (
+                (r.CustomSrpAuth, {"CHALLENGE_NAME": "SRP_A", **srp_a}, {})
+                if with_srp
+                else (kind, {}, {})
+            )
+        left_out = flow == "ADMIN_NO_SRP_AUTH" and choose([True, False])
+        return kind, {} if left_out else password, {}
+
+    def _chooses(
+        self, choose: Choose[Any], start: Standing
+    ) -> tuple[type[Response], dict[str, str], dict[str, Any]]:
+        """USER_AUTH: what is preferred, a session of ConfirmSignUp, a step-up."""
+        person = start.person
+        if person is not None and person.sign_up is not None and choose([True, False]):
+            of, session, began = person.sign_up
+            life = timedelta(minutes=of.auth_session_validity)
+            if of is start.client and self.clock() < began + life:
+                start.proved = frozenset({"first", "email_otp"})
+            person.sign_up = None
+            return r.SignedUp, {}, {"Session": session}
+        passkey = ["WEB_AUTHN"] * 3 if person and person.name in self.passkeys else []
+        codes = ["EMAIL_OTP", "SMS_OTP"]
+        preferred = choose([None, "PASSWORD", "PASSWORD_SRP", *codes, *codes, *passkey])
+        given = {} if preferred is None else {"PREFERRED_CHALLENGE": preferred}
+        if preferred == "PASSWORD" and choose([True, False]):
+            return r.UserAuthWithPassword, given, {}
+        if preferred == "PASSWORD_SRP" and choose([True, False]):
+            return r.UserAuthWithSrp, given, {}
+        if choose([False, False, False, True]):
+            return r.StepUp, {**given, **self._steps_up(choose, start)}, {}
+        return r.UserAuth, given, {}
+
+    def _steps_up(self, choose: Choose[Any], start: Standing) -> dict[str, str]:
+        levels = choose([[level] for level in LEVELS] + [["nowhere", *reversed(LEVELS)]])
+        given = {"TARGET_ACR_VALUES": " ".join(levels)}
+        start.target = min(LEVELS.get(level, 4) for level in levels)
+        held = choose([None, *self.held[-3:]])
+        if held is None:
+            return given
+        given["ACCESS_TOKEN"] = held.access
+        age = choose([None, 0, 10**6])
+        if age is not None:
+            given["MAX_AGE"] = str(age)
+        old = age is not None and self.clock() - held.family.began > timedelta(seconds=age)
+        if held.family.person is start.person and not held.family.over and not old:
+            start.proved = held.family.proved
+        return given
+
+    def _some_key(self, choose: Choose[Any], person: Person | None) -> str | None:
+        if self.pool.configuration.device is None:
+            return None
+        own = [each.key for each in person.devices] if person else []
+        all_keys = [each.key for someone in self.people for each in someone.devices]
+        key: str | None = choose([None, None, *own * 4, *all_keys[-2:], STALE_KEY])
+        return key
+
+    def signs_in(self, choose: Choose[Any]) -> None:
+        """A sign-in begins and goes on as far as it goes, with slips; with tokens in hand a device is kept."""
+        known, tokens = len(self.standings), len(self.held)
+        self.begins(choose)
+        for _ in range(_LONGEST):
+            if len(self.standings) == known or len(self.held) > tokens:
+                break
+            standing, known = self.standings[-1], len(self.standings)
+            if choose([True, False, False]):
+                self._slips(choose, standing)
+            if not standing.spent:
+                self._sends(self._right(choose, standing))
+        if len(self.held) > tokens:
+            choose([self._confirms, self._confirms, self._registers])(choose, self.held[-1])
+
+    # ---- answering --------------------------------------------------------------------------------------
+
+    def answers(self, choose: Choose[Any]) -> None:
+        """The right answer to a challenge that is still open, if there is one."""
+        open_ones = [each for each in self.standings[-6:] if not each.spent]
+        if open_ones:
+            standing = choose(open_ones[::-1])
+            self._sends(self._right(choose, standing))
+
+    def errs(self, choose: Choose[Any]) -> None:
+        """An answer that is not right to a challenge that may be long over."""
+        if self.standings:
+            self._slips(choose, choose(self.standings[-10:]))
+
+    def _slips(self, choose: Choose[Any], standing: Standing) -> None:
+        """An answer with something about it that is not right: old, mixed up, stolen, garbage."""
+        spoils = [self._garbage, self._garbage, self._hasty, self._mixed, self._stolen,
+                  self._impersonated, self._renamed, self._of_other_client,
+                  self._on_other_device, self._unchanged]  # fmt: skip
+        spoil = choose(spoils)
+        self._sends(spoil(choose, self._right(choose, standing)))
+
+    def _sends(self, sent: Sent) -> None:
+        outbox, now = len(self.pool.outbox), self.clock()
+        session = {} if sent.session is None else {"Session": sent.session}
+        if sent.operation == "associate_software_token":
+            reply = self._call(sent.operation, **session)
+        elif sent.operation == "verify_software_token":
+            code = sent.responses.get("UserCode", "")
+            reply = self._call(sent.operation, UserCode=code, **session)
+        else:
+            pool = {"UserPoolId": self.pool.pool_id} if sent.operation.startswith("admin") else {}
+            reply = self._call(
+                sent.operation,
+                ClientId=sent.client.client_id,
+                ChallengeName=sent.challenge,
+                ChallengeResponses=self._hashed(sent.client, sent.responses),
+                **session,
+                **pool,
+            )
+        hit = self._hit(sent)
+        if reply is None:
+            if hit is not None and hit.person is not None and self._was_taken(hit, sent, now):
+                self._changes(hit, hit.person, sent, self._proves(hit, sent, now) or NOTHING, now)
+        elif hit is None:
+            raise self._never("a session that was never given led on")
+        else:
+            self._led_on(hit, sent, reply, now, outbox)
+
+    def _hit(self, sent: Sent) -> Standing | None:
+        """Whose leg an answer is for: by its session, by its secret block, or by its device."""
+        if sent.session is not None:
+            return next((each for each in self.standings if each.session == sent.session), None)
+        block = sent.responses.get("PASSWORD_CLAIM_SECRET_BLOCK")
+        if sent.challenge in {"PASSWORD_VERIFIER", "DEVICE_PASSWORD_VERIFIER"}:
+            blocks = (each for each in self.standings if each.asked.get("SECRET_BLOCK") == block)
+            return next(blocks, None)
+        if sent.challenge != "DEVICE_SRP_AUTH":
+            return None
+        person, key = self._whose(sent.responses["USERNAME"]), sent.responses.get("DEVICE_KEY")
+        legs = (
+            each
+            for each in reversed(self.standings)
+            if each.name == "DEVICE_SRP_AUTH" and each.person is person
+            and each.asked.get("DEVICE_KEY") == key and each.client is sent.client
+        )  # fmt: skip
+        return next(legs, None)
+
+    # ---- what becomes of it -----------------------------------------------------------------------------
+
+    def _led_on(self, hit: Standing, sent: Sent, reply: Reply, now: datetime, outbox: int) -> None:
+        """An answer was taken: might it be?"""
+        kind = self._check(hit, sent, now)
+        proved = self._proves(hit, sent, now)
+        if proved is None:
+            raise self._never(f"an answer to {hit.name} that is not right led on")
+        hit.spent = True
+        person = hit.person
+        if person is not None:
+            self._changes(hit, person, sent, proved, now)
+        keyed = hit.keyed or "DEVICE_KEY" in sent.responses
+        after = evolve(hit, proved=hit.proved | proved, keyed=keyed)
+        if kind in {r.AssociateSoftwareToken, r.VerifySoftwareToken}:
+            self._along(hit, kind, State.MFA_SETUP)
+            secret = reply.get("SecretCode", hit.secret)
+            session = {**hit.reply, "Session": reply["Session"]}
+            self.standings.append(evolve(after, secret=secret, reply=session, spent=False))
+            return
+        chosen = sent.responses.get("ANSWER")
+        if hit.name == "SELECT_MFA_TYPE" and reply.get("ChallengeName") != chosen:
+            raise self._never(f"{chosen} was chosen, and something else came")
+        self._heard(after, kind, reply, outbox)
+
+    def _check(self, hit: Standing, sent: Sent, now: datetime) -> type[Response]:
+        """The leg may be answered at all, by this client, under this name, now."""
+        by_session = sent.operation.endswith("software_token")
+        life = timedelta(minutes=hit.client.auth_session_validity)
+        left = hit.chooses_first and hit.name in CHOICES and sent.challenge in CHOICES
+        faults = {
+            "a session was used twice": hit.spent,
+            "a session outlived its time": now >= hit.opened + life,
+            "another app client took a sign-in over": not by_session
+            and sent.client is not hit.client,
+            "another user took a sign-in over": not by_session
+            and not self._is(hit, sent.responses["USERNAME"]),
+            "a challenge was answered under another's name": sent.challenge != hit.name
+            and not left,
+            "a dead end led on": hit.dead,
+        }
+        for fault, found in faults.items():
+            if found:
+                raise self._never(fault)
+        if sent.operation == "associate_software_token":
+            return r.AssociateSoftwareToken
+        if sent.operation == "verify_software_token":
+            return r.VerifySoftwareToken
+        return self._kind(sent)
+
+    def _is(self, hit: Standing, username: str) -> bool:
+        if hit.person is None:
+            return self._whose(username) is None
+        return self._whose(username) is hit.person
+
+    def _kind(self, sent: Sent) -> type[Response]:
+        given = sent.responses
+        if sent.challenge == "MFA_SETUP" and (given.get("EMAIL") or given.get("email")):
+            return r.SetUpEmail
+        if sent.challenge == "SELECT_CHALLENGE":
+            secret, kind = _IN_ONE_STEP.get(given.get("ANSWER", ""), ("", r.Select))
+            return kind if given.get(secret) else r.Select
+        return _ANSWERS.get(sent.challenge, r.RawAnswer)
+
+    def _proves(self, hit: Standing, sent: Sent, now: datetime) -> Words | None:
+        """What an answer truly proves; None if it is not right."""
+        if sent.operation == "associate_software_token":
+            return NOTHING
+        if sent.operation == "verify_software_token":
+            return self._enrolled(hit, sent.responses.get("UserCode", ""), now)
+        return judged(hit, sent.challenge, sent.responses, self.realm, now)
+
+    def _enrolled(self, hit: Standing, code: str, now: datetime) -> Words | None:
+        person = hit.person
+        if person is None or hit.secret is None:
+            return None
+        right = bool(person.steps_of(hit.secret, code, now))
+        return frozenset({"enrolled", "otp", "second"}) if right else None
+
+    def _was_taken(self, hit: Standing, sent: Sent, now: datetime) -> bool:
+        """The answer was right, and what came after it failed: a function of the pool's, or the choice of MFA."""
+        code, message = self.refused
+        afterwards = "Lambda" in code or message.startswith(("Incorrect", "The user has no MFA"))
+        fresh = (
+            not hit.spent
+            and hit.name == sent.challenge
+            and hit.client is sent.client
+            and self._is(hit, sent.responses["USERNAME"])
+        )
+        if not afterwards or not fresh or self._proves(hit, sent, now) is None:
+            return False
+        hit.spent = True
+        return True
+
+    def _changes(
+        self, hit: Standing, person: Person, sent: Sent, proved: Words, now: datetime
+    ) -> None:
+        """What is true from now on, since this answer was taken."""
+        code = sent.responses.get("UserCode") or sent.responses.get("SOFTWARE_TOKEN_MFA_CODE")
+        secret = hit.secret if "enrolled" in proved else person.totp
+        if "otp" in proved and code and secret:
+            steps = person.steps_of(secret, code, now)
+            person.totp_spent.add((secret, min(steps)))
+        if "enrolled" in proved:
+            person.totp = hit.secret
+            person.has.add("totp")
+            person.switched_on.add("SOFTWARE_TOKEN_MFA")
+        if "email_otp" in proved and "email" not in person.has:
+            person.has.add("email")
+            person.switched_on.add("EMAIL_OTP")
+        if "first" in proved and person.status in {"UNCONFIRMED", "RESET_REQUIRED"}:
+            person.status = "CONFIRMED"
+        if "new password" in proved:
+            person.password, person.temporary = sent.responses["NEW_PASSWORD"], False
+
+    def _heard(self, before: Standing, kind: type[Response], reply: Reply, outbox: int) -> None:
+        """A reply that leads on from `before`: a challenge is remembered, tokens are looked at."""
+        proved = before.proved | ({"issued"} if self.told == "TOKENS" else set())
+        if "AuthenticationResult" in reply:
+            self._along(before, kind, State.AUTHENTICATED)
+            self._granted(evolve(before, proved=proved), reply["AuthenticationResult"])
+            return
+        name = reply["ChallengeName"]
+        self._along(before, kind, NAMED.get(name, State.OTHER_CHALLENGE))
+        asked, person = reply.get("ChallengeParameters", {}), before.person
+        real = name == "CUSTOM_CHALLENGE" or (name == "PASSWORD_VERIFIER" and "SALT" in asked)
+        sent = self.pool.outbox[-1].code.reveal() if len(self.pool.outbox) > outbox else None
+        keys = {each.key: each for each in person.devices} if person else {}
+        self.standings.append(
+            evolve(
+                before,
+                name=name,
+                reply=reply,
+                opened=self.clock(),
+                proved=proved,
+                password=person.password if person else None,
+                device=keys.get(asked.get("DEVICE_KEY", "")),
+                code=sent,
+                secret=None,
+                signed={},
+                dead=self.told == name and not real,
+                spent=False,
+            )
+        )
+
+    # ---- the administrator, and time ----------------------------------------------------------------------
+
+    def administers(self, choose: Choose[Any]) -> None:
+        """An administrator changes a user: password, preference, in or out."""
+        person = choose(self.people)
+        who = {"UserPoolId": self.pool.pool_id, "Username": person.name}
+        match choose(
+            [
+                "password",
+                "password",
+                "preference",
+                "preference",
+                "disable",
+                "enable",
+                "enable",
+                "reset",
+            ]
+        ):
+            case "password":
+                password, permanent = choose(PASSWORDS), choose([True, False])
+                done = self._call(
+                    "admin_set_user_password", **who, Password=password, Permanent=permanent
+                )
+                if done is not None:
+                    person.password, person.temporary = password, not permanent
+                    person.status = "CONFIRMED"
+            case "preference":
+                settings = self._preference(choose)
+                if self._call("admin_set_user_mfa_preference", **who, **settings) is not None:
+                    self._preferred(person, settings)
+            case "reset":
+                if self._call("admin_reset_user_password", **who) is not None:
+                    person.status, person.temporary = "RESET_REQUIRED", False
+            case switch:
+                if self._call(f"admin_{switch}_user", **who) is not None:
+                    person.enabled = switch == "enable"
+
+    def signs_up(self, choose: Choose[Any]) -> None:
+        """Somebody signs up, and confirms the address."""
+        name, client = f"new{len(self.people)}", choose(self.clients)
+        app: dict[str, Any] = {"ClientId": client.client_id, "Username": name}
+        if client.client_secret is not None:
+            hashed = self._hashed(client, {"USERNAME": name})
+            app["SecretHash"] = hashed["SECRET_HASH"]
+        email = f"{name}@example.com"
+        begun = self._call(
+            "sign_up",
+            **app,
+            Password=PASSWORDS[0],
+            UserAttributes=[{"Name": "email", "Value": email}],
+        )
+        if begun is None:
+            return
+        person = Person(
+            name, (name,), PASSWORDS[0], status="UNCONFIRMED", has={"email"}, newcomer=True
+        )
+        self.people.append(person)
+        session = {"Session": begun["Session"]} if "Session" in begun else {}
+        code = self.pool.outbox[-1].code.reveal()
+        done = self._call("confirm_sign_up", **app, ConfirmationCode=code, **session)
+        if done is not None:
+            person.status = "CONFIRMED"
+            if "email" in self.pool.configuration.aliases:
+                person.typed = (name, email)
+            if "Session" in done:
+                person.sign_up = client, done["Session"], self.clock()
+
+    def waits(self, choose: Choose[Any]) -> None:
+        """Time goes by."""
+        seconds = choose([1, 31, 31, 61, 61, 150, 150, 400, 1000, 4000, 31 * 24 * 3600])
+        self.log.append(f"{seconds} seconds later")
+        self.clock.advance(seconds)

@@ -1,0 +1,253 @@
+"""A pool made at random, the people in it, its functions, and how a walker asks it: the ground to walk on."""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from typing import Any, Final, TypeVar
+
+import attrs
+import pyotp
+from authenticator import Authenticator
+from botocore.exceptions import ClientError, ParamValidationError
+from joserfc.jwk import RSAKey
+from truth import Held, Person, Reply, Standing
+
+from authfsm import srp
+from authfsm.local import (
+    AppClient,
+    Contradictions,
+    DeviceConfiguration,
+    LocalPool,
+    ManualClock,
+    RefreshTokenRotation,
+    Triggers,
+)
+from authfsm.local.settings import WebAuthnConfiguration
+from authfsm.protocol import ON_THE_TABLE, Transition
+from authfsm.responses import Response
+from authfsm.states import CHALLENGES, NAMED, State
+
+T = TypeVar("T")
+Choose = Callable[[Sequence[T]], T]
+
+PASSWORDS: Final = ("Correct-Horse-1", "Another-Horse-2", "Third-Horse-3", "Wrong-Horse-4")
+MFA: Final = {"SMS_MFA": "phone_number", "SOFTWARE_TOKEN_MFA": "totp", "EMAIL_OTP": "email"}
+UNHEARD_OF: Final = "MOTHERS_MAIDEN_NAME"
+STALE_KEY: Final = "eu-west-1_00000000-0000-4000-8000-000000000000"
+
+
+class Violated(AssertionError):
+    """The pool did what it must never do."""
+
+
+class World:
+    """A pool and its people.
+
+    Args:
+        seed: what pool and which people.
+        signing_key: the pool's.
+    """
+
+    def __init__(self, seed: int, signing_key: RSAKey) -> None:
+        self.random = random.Random(seed)  # noqa: S311 - a seed repeats its values, on purpose
+        self.trail: list[tuple[Standing, Transition]] = []
+        self.log: list[str] = [f"seed {seed}"]
+        self.clock = ManualClock(datetime(2026, 1, 1, tzinfo=timezone.utc))
+        self.told: str | None = None
+        self.refused = "", ""
+        self.standings: list[Standing] = []
+        self.held: list[Held] = []
+        self.pool = self._pool(signing_key)
+        self.realm = srp.pool_name(self.pool.pool_id)
+        self.boto = self.pool.client()
+        self.clients = [
+            self.pool.app_client,
+            self.pool.add_client(client_secret=self._odds(0.5), auth_session_validity=15),
+        ]
+        self.people = [self._person(name) for name in ("ada", "eve", "bob")]
+        self.passkeys: dict[str, Authenticator] = {}
+
+    @property
+    def arrows(self) -> frozenset[Transition]:
+        """Every arrow that was gone along."""
+        return frozenset(arrow for _, arrow in self.trail)
+
+    # ---- what there is ------------------------------------------------------------------------------
+
+    def _odds(self, chance: float) -> bool:
+        return self.random.random() < chance
+
+    def _some(self, these: Sequence[T]) -> T:
+        return self.random.choice(these)
+
+    def _pool(self, signing_key: RSAKey) -> LocalPool:
+        some, odds = self._some, self._odds
+        ways = {
+            each.name: odds(0.3) != each.default
+            for each in attrs.fields(Contradictions)
+            if isinstance(each.default, bool)
+        }
+        mfa = some(["OFF", "OPTIONAL", "OPTIONAL", "ON", "ON"])
+        passkeys = WebAuthnConfiguration(
+            "example.com",
+            some(["required", "preferred"]),
+            some(["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"]),
+        )
+        passwordless = ["EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"]
+        settings: dict[str, Any] = {
+            "mfa": mfa,
+            "mfa_methods": self.random.sample(list(MFA), some([1, 2, 3, 3])),
+            "device": some([None, DeviceConfiguration(odds(0.5), odds(0.3))]),
+            "client_secret": odds(0.3),
+            "prevent_user_existence_errors": some(["ENABLED", "LEGACY"]),
+            "aliases": some([(), ("email",), ("email", "phone_number")]),
+            "case_sensitive": odds(0.7),
+            "account_recovery": some([(), ("admin_only",), ("verified_email",)]),
+            "refresh_token_rotation": some([None, None, RefreshTokenRotation(some([0, 60]))]),
+            "allowed_first_auth_factors": [
+                "PASSWORD",
+                *self.random.sample(passwordless, some([0, 2, 3, 3])),
+            ],
+            "webauthn": some([None, passkeys, passkeys]),
+            "contradictions": Contradictions(
+                **ways,
+                mfas_parameter=some(["MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT"]),
+                first_factor_digits=some([6, 8]),
+            ),
+            "triggers": Triggers(self._define, self._create, self._verify),
+        }
+        self.log.append(f"LocalPool({settings})")
+        return LocalPool(
+            key=signing_key, clock=self.clock, entropy=self.random.randbytes, **settings
+        )
+
+    def _person(self, name: str) -> Person:
+        some, odds = self._some, self._odds
+        address: dict[str, Any] = {
+            "email": f"{name}@example.com" if odds(0.7) else None,
+            "phone_number": f"+1555555{len(name)}{ord(name[0]):03d}" if odds(0.7) else None,
+        }
+        totp = base64.b32encode(self.random.randbytes(20)).decode() if odds(0.5) else None
+        has = {key for key, value in {**address, "totp": totp}.items() if value}
+        possible = [factor for factor, need in MFA.items() if need in has]
+        switched_on = set(self.random.sample(possible, self.random.randint(0, len(possible))))
+        preferred = some([None, *sorted(switched_on)])
+        password = some(PASSWORDS[:3]) if odds(0.95) else None
+        status = some([*[None] * 18, "UNCONFIRMED", "RESET_REQUIRED"])
+        temporary = password is not None and status is None and odds(0.25)
+        verified = odds(0.8)
+        user = self.pool.add_user(
+            name,
+            password,
+            **address,
+            verified=verified,
+            temporary=temporary,
+            status=status,
+            totp_secret=totp,
+            mfa=switched_on,
+            preferred_mfa=preferred,
+        )
+        aliases = [address[key] for key in self.pool.configuration.aliases if verified]
+        typed = (name, *(alias for alias in aliases if alias))
+        self.log.append(f"{name}: {has} {switched_on} {status} {temporary}")
+        return Person(
+            user.username,
+            typed,
+            password,
+            temporary=temporary,
+            status=status or "CONFIRMED",
+            has=has,
+            switched_on=switched_on,
+            totp=totp,
+        )
+
+    # ---- the pool's functions -----------------------------------------------------------------------
+
+    def _define(self, event: Any) -> Any:
+        session, response = event["request"]["session"], event["response"]
+        names = [each["challengeName"] for each in session]
+        whim = self.random.random()
+        if whim < 0.03:
+            raise RuntimeError("the function fails")
+        if whim < 0.06:
+            return {"response": {"challengeName": self._some([None, 7, "", []])}}
+        if whim < 0.12:
+            response["failAuthentication"] = True
+        elif names == ["SRP_A"] and whim < 0.9:
+            response["challengeName"] = self.told = "PASSWORD_VERIFIER"
+        elif whim < 0.3:
+            named = self._some([*(each.value for each in CHALLENGES), UNHEARD_OF, "SRP_A"])
+            response["challengeName"] = self.told = named
+        elif session and session[-1]["challengeResult"] and whim < 0.8:
+            response["issueTokens"], self.told = True, "TOKENS"
+        else:
+            response["challengeName"] = self.told = "CUSTOM_CHALLENGE"
+        return event
+
+    def _create(self, event: Any) -> None:
+        if self._odds(0.03):
+            raise RuntimeError("the function fails")
+        event["response"]["publicChallengeParameters"] = {"question": "6 times 7"}
+
+    def _verify(self, event: Any) -> None:
+        event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == "42"
+
+    # ---- asking ---------------------------------------------------------------------------------------
+
+    def _call(self, operation: str, **parameters: Any) -> Reply | None:
+        """What the pool replies; None where it refuses, with an error that the API lists."""
+        self.told, self.refused = None, ("", "")
+        self.log.append(f"{operation} {parameters}")
+        try:
+            reply: Reply = getattr(self.boto, operation)(**parameters)
+        except ParamValidationError:
+            return None
+        except ClientError as error:
+            told = error.response["Error"]
+            name = self.boto.meta.method_to_api_mapping[operation]
+            listed = self.boto.meta.service_model.operation_model(name).error_shapes
+            if told["Code"] not in {each.name for each in listed}:
+                raise Violated(f"{name} lists no {told['Code']}: {told['Message']}") from error
+            self.log.append(f"    {told['Code']}: {told['Message']}")
+            self.refused = told["Code"], told["Message"]
+            return None
+        self.log.append(f"    {reply.get('ChallengeName', 'yes')}")
+        return reply
+
+    def _along(self, before: Standing, kind: type[Response], dest: State) -> None:
+        """A reply led from here to there: is there such an arrow?"""
+        source = State.START
+        if before.name != "START":
+            source = NAMED.get(before.name, State.OTHER_CHALLENGE)
+        arrow = Transition(source, kind, dest)
+        self.trail.append((before, arrow))
+        if arrow not in ON_THE_TABLE:
+            raise self._never(f"off the table: {arrow}")
+
+    def _never(self, what: str) -> Violated:
+        return Violated("\n".join([what, *self.log]))
+
+    def _ephemeral(self) -> srp.Ephemeral:
+        return srp.ephemeral(self.random.randbytes(32))
+
+    def _hashed(self, client: AppClient, given: dict[str, str]) -> dict[str, str]:
+        if client.client_secret is None:
+            return given
+        made = srp.secret_hash(given["USERNAME"], client.client_id, client.client_secret.reveal())
+        return {**given, "SECRET_HASH": made}
+
+    def _whose(self, typed: str) -> Person | None:
+        same = (lambda name: name) if self.pool.configuration.case_sensitive else str.casefold
+        return next(
+            (each for each in self.people if same(typed) in {same(name) for name in each.typed}),
+            None,
+        )
+
+    def _password(self, person: Person | None) -> str:
+        return (person.password if person else None) or PASSWORDS[0]
+
+    def _totp(self, secret: str | None) -> str:
+        return pyotp.TOTP(secret).at(self.clock()) if secret else "000000"
