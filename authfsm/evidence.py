@@ -83,9 +83,10 @@ def evidence(arrow: Transition) -> tuple[Evidence, ...]:
 
 
 def confidence(arrow: Transition) -> Confidence:
-    """How surely an arrow is known: by its best evidence.
+    """How surely an arrow is known: by its best evidence; an arrow with none is no better than inferred.
 
     Raises:
         KeyError: the arrow is not on the table.
     """
-    return evidence(arrow)[0].confidence
+    found = evidence(arrow)
+    return found[0].confidence if found else Confidence.INFERRED
