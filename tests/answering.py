@@ -170,9 +170,11 @@ class Answering(World):
         return sent
 
     def _hasty(self, choose: Choose[Any], sent: Sent) -> Sent:
-        """MFA_SETUP is closed, however far it has come; elsewhere, garbage."""
+        """MFA_SETUP is closed, or its app verified, however far it has come; elsewhere, garbage."""
         if sent.challenge != "MFA_SETUP":
             return self._garbage(choose, sent)
+        if sent.operation == "verify_software_token" and choose([True, False]):
+            return evolve(sent, responses={**sent.responses, "UserCode": "000000"})
         username = {"USERNAME": sent.responses["USERNAME"]}
         return evolve(sent, operation="respond_to_auth_challenge", responses=username)
 
@@ -182,7 +184,7 @@ class Answering(World):
         off_by_one = (
             f"{(int(old) + 1) % 10 ** len(old):0{len(old)}d}" if old.isdecimal() else PASSWORDS[-1]
         )
-        new = choose([off_by_one, off_by_one, "", old[:-1], old + "=", "\N{SNOWMAN}", "0" * 2000])
+        new = choose([*(off_by_one,) * 6, "", old[:-1], old + "=", "\N{SNOWMAN}", "0" * 2000])
         return evolve(sent, responses={**sent.responses, field: new})
 
     def _mixed(self, choose: Choose[Any], sent: Sent) -> Sent:

@@ -185,8 +185,10 @@ class Walker(Holding):
             if len(self.standings) == known or len(self.held) > tokens:
                 break
             standing, known = self.standings[-1], len(self.standings)
-            if choose([True, False, False]):
+            if choose([True, False]):
                 self._slips(choose, standing)
+            if standing.person is not None and choose([True, *[False] * 9]):
+                self._meddles(choose, standing.person)
             if not standing.spent:
                 self._sends(self._right(choose, standing))
         if len(self.held) > tokens:
@@ -208,7 +210,7 @@ class Walker(Holding):
 
     def _slips(self, choose: Choose[Any], standing: Standing) -> None:
         """An answer with something about it that is not right: old, mixed up, stolen, garbage."""
-        spoils = [self._garbage, self._garbage, self._hasty, self._mixed, self._stolen,
+        spoils = [self._garbage, self._garbage, self._hasty, self._hasty, self._mixed, self._stolen,
                   self._impersonated, self._renamed, self._of_other_client,
                   self._on_other_device, self._unchanged]  # fmt: skip
         spoil = choose(spoils)
@@ -409,7 +411,9 @@ class Walker(Holding):
 
     def administers(self, choose: Choose[Any]) -> None:
         """An administrator changes a user: password, preference, in or out."""
-        person = choose(self.people)
+        self._meddles(choose, choose(self.people))
+
+    def _meddles(self, choose: Choose[Any], person: Person) -> None:
         who = {"UserPoolId": self.pool.pool_id, "Username": person.name}
         match choose(
             [

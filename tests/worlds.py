@@ -127,10 +127,10 @@ class World:
     def _person(self, name: str) -> Person:
         some, odds = self._some, self._odds
         address: dict[str, Any] = {
-            "email": f"{name}@example.com" if odds(0.7) else None,
-            "phone_number": f"+1555555{len(name)}{ord(name[0]):03d}" if odds(0.7) else None,
+            "email": f"{name}@example.com" if odds(0.5) else None,
+            "phone_number": f"+1555555{len(name)}{ord(name[0]):03d}" if odds(0.5) else None,
         }
-        totp = base64.b32encode(self.random.randbytes(20)).decode() if odds(0.5) else None
+        totp = base64.b32encode(self.random.randbytes(20)).decode() if odds(0.4) else None
         has = {key for key, value in {**address, "totp": totp}.items() if value}
         possible = [factor for factor, need in MFA.items() if need in has]
         switched_on = set(self.random.sample(possible, self.random.randint(0, len(possible))))
