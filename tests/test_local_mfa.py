@@ -127,6 +127,20 @@ def test_the_decision_tree(
         assert expected == due(pool_settings(**settings), user(**facts))
 
 
+@pytest.mark.parametrize("impossible", ["ABC", "not base32!", "JBSWY3DP", "1" * 32])
+def test_a_secret_no_app_could_use_is_refused_at_once(signing_key: RSAKey, impossible: str) -> None:
+    """A TOTP secret that makes no codes is a ValueError that does not quote it, and no user is made."""
+    pool = LocalPool(key=signing_key)
+
+    with pytest.raises(ValueError, match="base32") as caught:
+        pool.add_user("ada", PASSWORD, totp_secret=impossible)
+
+    assert impossible not in str(caught.value)
+    assert caught.value.__context__ is None
+    with pytest.raises(LookupError):
+        pool.user("ada")
+
+
 class TestSentCodes:
     """SMS_MFA and EMAIL_OTP."""
 

@@ -127,6 +127,23 @@ def new_totp_secret(entropy: Entropy) -> Secret[str]:
     return Secret(b32encode(entropy(20)).decode())
 
 
+def usable(totp_secret: Secret[str]) -> Secret[str]:
+    """The secret of an authenticator app, if one could make codes with it.
+
+    Raises:
+        ValueError: it is not base32, or has fewer than 112 bits: pyotp makes no codes of such a one.
+    """
+    works = True
+    try:
+        pyotp.TOTP(totp_secret.reveal()).at(0)
+    except ValueError:  # binascii's own is one
+        works = False
+    if not works:
+        # Outside the handler: pyotp's frames, and the secret in them, are let go.
+        raise ValueError("an authenticator app's secret is base32 text of at least 112 bits")
+    return totp_secret
+
+
 def same(one: Secret[str], other: str) -> bool:
     """Compare a code with the one given, in constant time."""
     return hmac.compare_digest(one.reveal().encode(), other.encode("utf-8", "replace"))

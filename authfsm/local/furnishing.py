@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from authfsm.local import admin, enrolment, passwords
-from authfsm.local.codes import Entropy, drawn
+from authfsm.local.codes import Entropy, drawn, usable
 from authfsm.local.core import Core
 from authfsm.local.settings import AppClient
 from authfsm.local.users import SoftwareToken, Status, User
@@ -85,7 +85,11 @@ class Furnished:
 
         Raises:
             PoolRefusal: the name or an alias is taken.
+            ValueError: no authenticator app could use `totp_secret`, or there is no such `status`.
         """
+        # Before anything is changed: what cannot be is told here, not at a sign-in to come.
+        token = None if totp_secret is None else SoftwareToken(usable(secret(totp_secret)))
+        standing = Status(status) if status else None
         addresses = {"email": email, "phone_number": phone_number}
         given = {name: value for name, value in addresses.items() if value is not None}
         with self._lock:
@@ -94,10 +98,9 @@ class Furnished:
             )
             if password is not None:
                 passwords.set_password(self._core, user, secret(password), temporary=temporary)
-            user.status = Status(status) if status else user.status
+            user.status = standing or user.status
             user.enabled, user.groups = enabled, tuple(groups)
-            if totp_secret is not None:
-                user.software_token = SoftwareToken(secret(totp_secret))
+            user.software_token = token
             enrolment.enrol(user, mfa, preferred_mfa)
         return user
 
