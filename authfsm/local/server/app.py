@@ -18,25 +18,22 @@ import json
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from attrs import frozen
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from authfsm.local.exchange import Answered
 from authfsm.local.server import page, view
-from authfsm.local.server.service import Service, refused
+from authfsm.local.server.api import Api
+from authfsm.local.server.service import Service
 
-LARGEST: Final = 1 << 20
-"""The largest body that is read, in bytes: the largest request of Cognito's is far smaller."""
-
-_PATIENCE: Final = 20.0  # seconds for a body to come in
 _LOOK: Final = 0.15  # seconds between two looks at whether there is news
 _HEARTBEAT: Final = 100  # looks without news, until a sign of life
 _EXPOSED: Final = (
@@ -48,10 +45,6 @@ _EXPOSED: Final = (
 )
 
 T = TypeVar("T")
-
-
-class _TooLarge(Exception):
-    """A body is larger than any that is read."""
 
 
 @frozen
@@ -72,32 +65,7 @@ class _Server:
         """Do some work in the pool's thread."""
         return await asyncio.get_running_loop().run_in_executor(self.thread, work, *arguments)
 
-    # ---- Cognito's protocol -------------------------------------------------------------------
-
-    async def api(self, request: Request) -> Response:
-        """POST /."""
-        try:
-            body = await asyncio.wait_for(_body(request), _PATIENCE)
-        except (_TooLarge, asyncio.TimeoutError, ClientDisconnect) as error:
-            return self._unread(error)
-        target = request.headers.get("x-amz-target", "")
-        return _response(await self.run(self.service.exchange, target, body))
-
-    def _unread(self, error: Exception) -> Response:
-        if isinstance(error, _TooLarge):
-            status, code, why = (
-                413,
-                "RequestEntityTooLargeException",
-                f"larger than {LARGEST} bytes",
-            )
-        else:
-            status, code, why = 408, "RequestTimeoutException", "not received in time"
-        self.service.log.write("unread", status=status, error=code)
-        request_id = self.service.pool.request_id()
-        answered = refused(status, code, f"The request is {why}.", request_id)
-        response = _response(answered)
-        response.headers["Connection"] = "close"  # the rest of the body is not waited for
-        return response
+    # ---- what Cognito lets be found out --------------------------------------------------------
 
     async def jwks(self, _: Request) -> Response:
         """The keys."""
@@ -189,7 +157,6 @@ def app(service: Service, closing: Callable[[], bool] = lambda: False) -> ASGIAp
 
     made = Starlette(
         routes=[
-            Route("/", server.api, methods=["POST"]),
             Route("/", server.page, methods=["GET"]),
             Route(f"{known}/jwks.json", server.jwks),
             Route(f"{known}/openid-configuration", server.openid_configuration),
@@ -202,9 +169,15 @@ def app(service: Service, closing: Callable[[], bool] = lambda: False) -> ASGIAp
         exception_handlers={HTTPException: _refused},
         lifespan=life,
     )
+    api = Api(service, partial(server.run, service.exchange))
+
+    async def bare(scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope.get("method") == "POST" and scope["path"] == "/"
+        await (api if asked else made)(scope, receive, send)
+
     # "*" and no credentials: any page may speak to it, as any page may speak to Cognito.
     shared = CORSMiddleware(
-        made,
+        bare,
         allow_origins=["*"],
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
@@ -219,26 +192,9 @@ def app(service: Service, closing: Callable[[], bool] = lambda: False) -> ASGIAp
     return asgi
 
 
-async def _body(request: Request) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:20]) > LARGEST:
-        raise _TooLarge
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > LARGEST:
-            raise _TooLarge
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
 async def _refused(_: Request, error: Exception) -> Response:
     status, headers = 500, None
     if isinstance(error, HTTPException):
         status, headers = error.status_code, error.headers
         return JSONResponse({"message": error.detail}, status, headers)
     return JSONResponse({"message": "the server is at fault"}, status, headers)
-
-
-def _response(answered: Answered) -> Response:
-    return Response(answered.body, answered.status, dict(answered.headers))

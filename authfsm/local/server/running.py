@@ -33,6 +33,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,
                 lifespan="on",
                 limit_concurrency=_CONNECTIONS,
                 timeout_keep_alive=65,
