@@ -45,6 +45,21 @@ class AuthfsmError(Exception):
         return _again, (type(self), self.args, {**self.__dict__, "flow": None})
 
     @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait before the same is tried again: the service's own word, else the least that helps.
+
+        None where waiting does not help.
+        """
+        said: float | None = getattr(getattr(self, "refusal", None), "retry_after", None)
+        # A lock-out lasts 2^(n-5) seconds after n >= 5 failures, up to 15 minutes (AWS developer guide):
+        # n is not known here, and one second is the least it can be.
+        return (
+            said
+            if said is not None
+            else {Ruling.WAIT: 1.0, Ruling.WAIT_OUT: 1.0}.get(self.ruling or Ruling.MEND)
+        )
+
+    @property
     def survives(self) -> bool:
         """Can the sign-in still be answered?"""
         return self.state not in {None, State.FAILED}
@@ -187,6 +202,34 @@ class NotSent(CallerError):
     def __init__(self, why: str, *, state: State | None = None) -> None:
         super().__init__(f"the request was not sent ({why})", state=state)
         self.why = why
+
+
+class SealError(AuthfsmError):
+    """A sealed or kept sign-in cannot be taken up; the concrete class says why. The person starts again."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the sign-in cannot be taken up: {why}", ruling=Ruling.START_AGAIN)
+        self.why = why
+
+
+class SealBroken(SealError, UserError):
+    """It was changed on the way, or was sealed with a key that is not among those given."""
+
+
+class SealExpired(SealError, TimeError):
+    """Cognito's session within has expired."""
+
+
+class SealGone(SealError, TimeError):
+    """The store does not have it: it was taken already, has expired, or was dropped."""
+
+
+class SealForeign(SealError, CallerError):
+    """It belongs to another user pool or app client."""
+
+
+class SealTooNew(SealError, CallerError):
+    """A later version of this package sealed it, in a form this one does not know."""
 
 
 class Refused(AuthfsmError):

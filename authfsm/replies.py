@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from attrs import field, frozen
 
@@ -262,6 +263,7 @@ class Tokens(Reply):
         expires_in: seconds until the access token expires.
         token_type: `Bearer`.
         new_device: NewDeviceMetadata, where the pool tracks devices and none was given.
+        at: when they came, if the driver said so.
     """
 
     state: ClassVar[State] = State.AUTHENTICATED
@@ -271,6 +273,14 @@ class Tokens(Reply):
     expires_in: int | None = None
     token_type: str | None = None
     new_device: NewDevice | None = None
+    at: datetime | None = None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the access token expires; None where that is not known."""
+        if self.at is None or self.expires_in is None:
+            return None
+        return self.at + timedelta(seconds=self.expires_in)
 
     @property
     def username(self) -> str | None:
@@ -309,6 +319,7 @@ class Refusal(Reply):
         fault: whose fault it was.
         request_id: `x-amzn-RequestId`, to quote to AWS.
         session: a new Session; VerifySoftwareToken may bring one with `Status` ERROR.
+        retry_after: seconds to wait, where the reply said so (RFC 9110, Retry-After).
     """
 
     code: str
@@ -317,9 +328,17 @@ class Refusal(Reply):
     fault: Fault = field(kw_only=True)
     request_id: str | None = field(default=None, kw_only=True)
     session: Secret[str] | None = field(default=None, kw_only=True)
+    retry_after: float | None = field(default=None, kw_only=True)
 
 
-CHALLENGE_OF: Final[Mapping[State, type[Challenge]]] = MappingProxyType(
+AnyChallenge: TypeAlias = (
+    SelectChallenge | PasswordAsked | PasswordSrpAsked | PasswordVerifier | AdminPasswordAsked
+    | EmailOtp | SmsOtp | WebAuthn | CustomChallenge | NewPasswordRequired | MfaSetup | SelectMfaType
+    | SmsMfa | SoftwareTokenMfa | DeviceSrpAuth | DevicePasswordVerifier | OtherChallenge
+)  # fmt: skip
+"""Every challenge there is, as a union: a `match` over it is checked for what it leaves out."""
+
+CHALLENGE_OF: Final[Mapping[State, type[AnyChallenge]]] = MappingProxyType(
     {
         kind.state: kind
         for kind in (

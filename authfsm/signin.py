@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 from attrs import frozen
@@ -21,6 +21,7 @@ from authfsm.fields import wrapped, wrapped_if_given
 from authfsm.machine import advance
 from authfsm.protocol import NEEDS, PROTOCOL, Need, Role, destination
 from authfsm.replies import (
+    AnyChallenge,
     Challenge,
     DevicePasswordVerifier,
     MfaSetup,
@@ -97,6 +98,7 @@ class SignIn(Sender):
         "_awaiting",
         "_state",
         "_steps",
+        "asked_at",
         "challenge",
         "client_id",
         "client_secret",
@@ -110,8 +112,10 @@ class SignIn(Sender):
         "username",
     )
 
-    challenge: Challenge | None
+    challenge: AnyChallenge | None
     """What is asked now, its parameters parsed."""
+    asked_at: datetime | None
+    """When the newest Session came, if the driver said so."""
     tokens: Tokens | None
     """The tokens, once they are here."""
     refusal: Refusal | None
@@ -141,6 +145,7 @@ class SignIn(Sender):
         self._awaiting: Response | None = None
         self._steps: list[Step] = []
         self.username: str | None = None
+        self.asked_at = None
         self.challenge = None
         self.tokens = None
         self.refusal = None
@@ -223,6 +228,16 @@ class SignIn(Sender):
         """The request's reply will not come: stand where it stood, ready for the same answer or another."""
         self._awaiting = None
 
+    def abandon(self) -> None:
+        """Give the attempt up, here and for good: FAILED, with nothing left that could be answered.
+
+        Nobody is told: Cognito forgets a session that is not answered.
+        """
+        self._awaiting = None
+        if self._state is not State.AUTHENTICATED:
+            self._state = State.FAILED
+            self.challenge = self.role = self.refusal = None
+
     def receive(self, reply: Mapping[str, Any] | Reply, at: datetime | None = None) -> State:
         """Hear the reply that is awaited, and move where it leads.
 
@@ -258,7 +273,10 @@ class SignIn(Sender):
             heard = attrs.evolve(heard, message=self._blot(heard.message, given))
             self._refused(heard)
         else:
+            if isinstance(heard, Tokens):
+                heard = attrs.evolve(heard, at=at)
             self._moved(source, given, heard)
+            self.asked_at = at
         self._steps.append(
             Step(
                 number=len(self._steps) + 1,
@@ -347,7 +365,7 @@ class SignIn(Sender):
             asks_first = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.PASSWORD_VERIFIER}
             self.password_proved = self.password_proved or self._state not in asks_first
         if isinstance(heard, Challenge):
-            self.challenge = heard
+            self.challenge = cast("AnyChallenge", heard)  # the union of all its classes
             # "USER_ID_FOR_SRP ... the user's actual username, not an alias" goes into every later
             # request -- AWS API reference, AdminInitiateAuth, ChallengeParameters
             self.username = heard.username or self.username

@@ -6,22 +6,22 @@ person (PASSWORD_VERIFIER, DEVICE_SRP_AUTH, DEVICE_PASSWORD_VERIFIER) and stops 
 
 from __future__ import annotations
 
-import re
 import secrets
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
-from botocore.exceptions import ConnectionError as EndpointError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
 from authfsm import responses as r
 from authfsm import srp
 from authfsm.device import Device
+from authfsm.drivers.failures import translated
 from authfsm.drivers.walk import Walk
-from authfsm.errors import AuthfsmError, ConnectionLost, MalformedReply, NotSent, OutOfTurn, refused
+from authfsm.errors import AuthfsmError, OutOfTurn, refused
 from authfsm.fields import wrapped_if_given
+from authfsm.observers import Observer
 from authfsm.replies import Tokens
 from authfsm.responses import Response
 from authfsm.secret import Secret
@@ -48,6 +48,7 @@ class Cognito:
         admin: use the administrators' operations; the client's credentials must allow them.
         clock: gives the present time, with a time zone; UTC now.
         entropy: gives that many random bytes; the operating system's.
+        observers: told of each step of each sign-in (`authfsm.observers`).
 
     Raises:
         ValueError: `pool_id` is no user pool's id.
@@ -64,6 +65,7 @@ class Cognito:
         admin: bool = False,
         clock: Callable[[], datetime] = _now,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
+        observers: Iterable[Observer] = (),
     ) -> None:
         if pool_id is not None:
             srp.pool_name(pool_id)  # not at the first proof, after a request has gone out
@@ -75,6 +77,7 @@ class Cognito:
         self.admin = admin
         self.clock = clock
         self.entropy = entropy
+        self.observers = tuple(observers)
 
     def __repr__(self) -> str:
         return f"<Cognito pool {self.pool_id}, client {self.client_id}>"
@@ -199,6 +202,7 @@ class Flow(Walk):
             client_metadata=client_metadata,
             clock=cognito.clock,
             entropy=cognito.entropy,
+            observers=cognito.observers,
         )
         self.cognito = cognito
         self.walk = walk
@@ -214,9 +218,10 @@ class Flow(Walk):
             Refused: Cognito refused; `error.survives` says whether it can be answered again.
             ConnectionLost, NotSent, MalformedReply, OffTheTable: the sign-in stands where it stood.
         """
-        self._exchange(response)
-        while self.walk and (following := self.next_response()) is not None:
-            self._exchange(following)
+        with self._alone():
+            self._exchange(response)
+            while self.walk and (following := self.next_response()) is not None:
+                self._exchange(following)
         return self.state
 
     def step(self) -> State:
@@ -229,12 +234,13 @@ class Flow(Walk):
             OutOfTurn: the next step needs a person.
             Refused, ConnectionLost, NotSent, MalformedReply, OffTheTable: as for `answer`.
         """
-        following = self.next_response()
-        if following is None:
-            raise OutOfTurn(
-                f"{self.state} has no step that needs no person: answer it", state=self.state
-            )
-        self._exchange(following)
+        with self._alone():
+            following = self.next_response()
+            if following is None:
+                raise OutOfTurn(
+                    f"{self.state} has no step that needs no person: answer it", state=self.state
+                )
+            self._exchange(following)
         return self.state
 
     def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
@@ -250,7 +256,8 @@ class Flow(Walk):
         Raises:
             As `answer`.
         """
-        self._exchange(self.filled(response, *args, **kwargs))
+        with self._alone():
+            self._exchange(self.filled(response, *args, **kwargs))
         return self.state
 
     def confirm_device(self, name: str | None = None) -> Device:
@@ -267,13 +274,14 @@ class Flow(Walk):
             Refused, ConnectionLost, NotSent: as for `answer`. If only the second request fails, the device
                 is confirmed and `flow.device` has it: answer UpdateDeviceStatus again.
         """
-        device, confirm = self._new_device(name)
-        facts = self._exchange(confirm)
-        self.signin.device = device
-        # "UserConfirmationNecessary: when true, your user must confirm that they want to remember the
-        # device" -- AWS API reference, ConfirmDevice; UpdateDeviceStatus does so.
-        if facts.get("UserConfirmationNecessary"):
-            self._exchange(r.UpdateDeviceStatus(remembered=True, device_key=device.key))
+        with self._alone():
+            device, confirm = self._new_device(name)
+            facts = self._exchange(confirm)
+            self.signin.device = device
+            # "UserConfirmationNecessary: when true, your user must confirm that they want to remember
+            # the device" -- AWS API reference, ConfirmDevice; UpdateDeviceStatus does so.
+            if facts.get("UserConfirmationNecessary"):
+                self._exchange(r.UpdateDeviceStatus(remembered=True, device_key=device.key))
         return device
 
     # ---- inside --------------------------------------------------------------------------------------
@@ -291,39 +299,24 @@ class Flow(Walk):
         return heard
 
     def _send(self, response: Response) -> Mapping[str, Any]:
+        source = self.state
         request = self.signin.send(response)
         call: Any = getattr(self.cognito.client, request.method)
         heard: Mapping[str, Any] = {}
         failed: AuthfsmError | None = None
+        begun = time.perf_counter()
         try:
             heard = call(**request.reveal())
         except ClientError as error:
             heard = error.response
         except BaseException as error:
             self.signin.send_failed()
-            if (failed := self._translated(error)) is None:
+            failed = translated(error, self.state)
+            self._lost(failed or error, source, response, time.perf_counter() - begun)
+            if failed is None:
                 raise
         if failed is not None:
             # Outside the handler: the library's error, its frames and the request in them, is let go.
             raise failed
-        self.signin.receive(heard, at=self._clock())
+        self._heard(heard, source, response, time.perf_counter() - begun)
         return heard
-
-    def _translated(self, error: BaseException) -> AuthfsmError | None:
-        """The client library's failures in our words; None for anything else."""
-        match error:
-            case HTTPClientError() | EndpointError() | OSError():
-                return ConnectionLost(type(error).__name__, state=self.state)
-            case ParamValidationError():
-                # Its text may quote the parameter's value: only the names are taken from it.
-                names = ", ".join(re.findall(r"parameter:? ([\w.]+)", str(error)))
-                return NotSent(f"botocore refuses {names or 'a parameter'}", state=self.state)
-            case BotoCoreError():
-                return NotSent(f"{type(error).__name__}: {error}", state=self.state)
-            case ResponseParserError() | UnicodeDecodeError() | AttributeError():
-                # botocore's parser trips over a body that is JSON but no object, or no UTF-8.
-                return MalformedReply(
-                    f"botocore cannot parse it ({type(error).__name__})", state=self.state
-                )
-            case _:
-                return None

@@ -1,13 +1,15 @@
 """What a flow can answer by itself, and the little it must hold for that. No I/O.
 
 The password and the SRP exponent live here, apart from the sign-in, and only while a step to come may
-need them. Every driver builds on this.
+need them. One answer at a time: whoever comes with a second is told to wait. Every driver builds on this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
+from threading import Lock
 from typing import Any, Final
 
 import attrs
@@ -15,9 +17,10 @@ import attrs
 from authfsm import responses as r
 from authfsm import srp
 from authfsm.device import PASSWORD_BYTES, SALT_BYTES, Device
-from authfsm.errors import MalformedReply, OutOfTurn
+from authfsm.errors import AuthfsmError, MalformedReply, OutOfTurn
 from authfsm.fields import wrapped_if_given
-from authfsm.replies import Challenge, Refusal, Tokens
+from authfsm.observers import Observation, Observer, tell
+from authfsm.replies import AnyChallenge, Refusal, Tokens
 from authfsm.responses import Response
 from authfsm.rulings import Ruling
 from authfsm.secret import Secret
@@ -42,6 +45,8 @@ class Walk:
         client_metadata: for the pool's Lambda triggers, with what the flow sends by itself.
         clock: gives the present time, with a time zone.
         entropy: gives that many random bytes.
+        observers: told of each step.
+        sign_in_id: tells this sign-in from others, to observers; drawn, if left out.
     """
 
     def __init__(
@@ -52,8 +57,14 @@ class Walk:
         client_metadata: Mapping[str, str],
         clock: Callable[[], datetime],
         entropy: Callable[[int], bytes],
+        observers: tuple[Observer, ...] = (),
+        sign_in_id: str | None = None,
     ) -> None:
         self.signin = signin
+        self.sign_in_id = sign_in_id or entropy(8).hex()
+        self.preferred_challenge: str | None = None
+        self._observers = observers
+        self._answering = Lock()
         self._client_metadata = client_metadata
         self._clock = clock
         self._entropy = entropy
@@ -68,7 +79,7 @@ class Walk:
         return self.signin.state
 
     @property
-    def challenge(self) -> Challenge | None:
+    def challenge(self) -> AnyChallenge | None:
         """What is asked now, its parameters parsed."""
         return self.signin.challenge
 
@@ -194,6 +205,16 @@ class Walk:
             return self._srp_a(**kwargs)
         return response(*args, **kwargs)
 
+    # ---- giving up -----------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Give this attempt up: password, exponent and session are let go, and nothing more is sent.
+
+        A request that is under way is not called back; its reply will find nobody who awaits it.
+        """
+        self.signin.abandon()
+        self._forget()
+
     # ---- inside --------------------------------------------------------------------------------------
 
     def _srp_opening(
@@ -233,6 +254,43 @@ class Walk:
         """Is the same answer to be sent again, without the device that Cognito has forgotten?"""
         refusal = self.refusal
         return refusal is not None and refusal.ruling is Ruling.DROP_DEVICE and not self.done
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else answers meanwhile: a second answer to one session would spend it for both."""
+        if not self._answering.acquire(blocking=False):
+            raise OutOfTurn(
+                "another answer to this sign-in is under way", state=self.state, ruling=Ruling.WAIT
+            )
+        try:
+            yield
+        finally:
+            self._answering.release()
+
+    def _heard(self, raw: Mapping[str, Any], source: State, given: Response, took: float) -> None:
+        """The reply to what was sent; whoever observes is told of it."""
+        at = self._clock()
+        try:
+            self.signin.receive(raw, at=at)
+        except AuthfsmError as error:
+            self._lost(error, source, given, took)
+            raise
+        seen = Observation(self.sign_in_id, self.history[-1], took, self.signin.flow)
+        tell(self._observers, seen)
+
+    def _lost(self, error: BaseException, source: State, given: Response, took: float) -> None:
+        """No reply came to what was sent, or none that could be read; whoever observes is told."""
+        step = Step(
+            number=len(self.history) + 1,
+            source=source,
+            response=type(given),
+            dest=self.state,
+            role=self.signin.role,
+            ruling=getattr(error, "ruling", None),
+            at=self._clock(),
+        )
+        lost = type(error).__name__
+        tell(self._observers, Observation(self.sign_in_id, step, took, self.signin.flow, lost))
 
     def _forget(self) -> None:
         """The password and the exponent go as soon as no step to come can need them."""

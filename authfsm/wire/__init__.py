@@ -4,7 +4,7 @@ Both codecs hang on the table: `WRITERS` is keyed by its (state, response) pairs
 challenges, and a test says that neither misses one. Nothing here moves a sign-in.
 """
 
-from authfsm.wire.replies import READERS, read
+from authfsm.wire.replies import READERS, challenge, read
 from authfsm.wire.requests import WRITERS, Request, Sender, write
 
-__all__ = ["READERS", "WRITERS", "Request", "Sender", "read", "write"]
+__all__ = ["READERS", "WRITERS", "Request", "Sender", "challenge", "read", "write"]

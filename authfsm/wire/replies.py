@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,6 +21,7 @@ from authfsm import srp
 from authfsm.errors import MalformedReply
 from authfsm.replies import (
     CHALLENGE_OF,
+    AnyChallenge,
     Challenge,
     Done,
     MfaSetup,
@@ -185,7 +187,16 @@ READERS: Final[Mapping[S, Callable[[Parameters], Facts]]] = {
 }
 
 
-def _challenge(name: str, raw: Mapping[str, Any]) -> Challenge:
+def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
+    """A challenge of this name, its parameters parsed.
+
+    Args:
+        name: `ChallengeName`, one that is known or any other.
+        raw: what came with it: `Session`, `ChallengeParameters`, `AvailableChallenges`.
+
+    Raises:
+        MalformedReply: it cannot be read.
+    """
     # "Read ChallengeName as an open string": under CUSTOM_AUTH Cognito echoes whatever
     # DefineAuthChallenge returns, and its own names grow.
     state = NAMED.get(name, S.OTHER_CHALLENGE)
@@ -313,10 +324,21 @@ def _error(raw: Mapping[str, Any]) -> Refusal | None:
         code.rpartition("#")[2], message if isinstance(message, str) else "", request_id
     )
     status = metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None
+    heard = attrs.evolve(heard, retry_after=_retry_after(metadata))
     if heard.code not in RULINGS and isinstance(status, int) and status in _WEATHER:
         # A gateway's 502 or 503 has no code of Cognito's: botocore gives the status for one.
         heard = attrs.evolve(heard, ruling=Ruling.WAIT, fault=Fault.SERVICE)
     return heard
+
+
+def _retry_after(metadata: Any) -> float | None:
+    # "Retry-After: a non-negative decimal integer, representing time in seconds" -- RFC 9110, 10.2.3.
+    # It may be a date too; that a gateway sends one to a client that will not wait so long is not known.
+    headers = metadata.get("HTTPHeaders") if isinstance(metadata, Mapping) else None
+    said = headers.get("retry-after") if isinstance(headers, Mapping) else None
+    return (
+        float(said) if isinstance(said, str) and re.fullmatch(r"\d{1,6}", said, re.ASCII) else None
+    )
 
 
 def read(
@@ -357,7 +379,7 @@ def _read(raw: Any, response: type[Response], asked: Challenge | None) -> Reply:
     if name is not None and result:
         raise MalformedReply("it has both a challenge and tokens")
     if name is not None:
-        return _challenge(name, raw)
+        return challenge(name, raw)
     if not result:
         raise MalformedReply("it has neither a challenge nor tokens")
     return _tokens(result)
