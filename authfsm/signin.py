@@ -228,6 +228,43 @@ class SignIn(Sender):
         """The request's reply will not come: stand where it stood, ready for the same answer or another."""
         self._awaiting = None
 
+    def resume(
+        self,
+        state: State,
+        challenge: AnyChallenge | None,
+        steps: tuple[Step, ...],
+        *,
+        device: Device | None,
+        admin: bool,
+        flow: str | None,
+        username: str | None,
+        role: Role | None,
+        password_proved: bool,
+        asked_at: datetime | None,
+    ) -> None:
+        """Stand where another attempt stood, in another process say; `authfsm.snapshot` carries it over.
+
+        Args:
+            state: where it stood.
+            challenge: what was asked there.
+            steps: its history.
+            device: the device it ran on.
+            admin: did it use the administrators' operations?
+            flow: the AuthFlow that began it.
+            username: the user's name in the answers to come.
+            role: which factor that state asks for.
+            password_proved: had a password been proved?
+            asked_at: when the newest Session came.
+
+        Raises:
+            OutOfTurn: this attempt has begun already.
+        """
+        if self._steps or self._awaiting is not None:
+            raise OutOfTurn("a sign-in that has begun cannot become another", state=self._state)
+        self._state, self.challenge, self._steps = state, challenge, list(steps)
+        self.device, self._admin, self.flow, self.username = device, admin, flow, username
+        self.role, self.password_proved, self.asked_at = role, password_proved, asked_at
+
     def abandon(self) -> None:
         """Give the attempt up, here and for good: FAILED, with nothing left that could be answered.
 

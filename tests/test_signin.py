@@ -114,6 +114,7 @@ def test_srp_then_sms() -> None:
     signin.send(r.Code("123456"))
     assert signin.receive(TOKENS, at=NOON) is State.AUTHENTICATED
     assert signin.tokens == Tokens(
+        at=NOON,
         access_token=Secret("an access token"),
         id_token=Secret("an id token"),
         refresh_token=Secret("a refresh token"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -24,6 +24,7 @@ from authfsm.fields import wrapped_if_given
 from authfsm.observers import Observer
 from authfsm.replies import Tokens
 from authfsm.responses import Response
+from authfsm.sealing import SESSION_LIFETIME, Key, unseal
 from authfsm.secret import Secret
 from authfsm.signin import SignIn
 from authfsm.states import State
@@ -49,6 +50,7 @@ class Cognito:
         clock: gives the present time, with a time zone; UTC now.
         entropy: gives that many random bytes; the operating system's.
         observers: told of each step of each sign-in (`authfsm.observers`).
+        session_lifetime: the app client's AuthSessionValidity: a sealed sign-in is not resumed after.
 
     Raises:
         ValueError: `pool_id` is no user pool's id.
@@ -66,6 +68,7 @@ class Cognito:
         clock: Callable[[], datetime] = _now,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
         observers: Iterable[Observer] = (),
+        session_lifetime: timedelta = SESSION_LIFETIME,
     ) -> None:
         if pool_id is not None:
             srp.pool_name(pool_id)  # not at the first proof, after a request has gone out
@@ -78,6 +81,7 @@ class Cognito:
         self.clock = clock
         self.entropy = entropy
         self.observers = tuple(observers)
+        self.session_lifetime = session_lifetime
 
     def __repr__(self) -> str:
         return f"<Cognito pool {self.pool_id}, client {self.client_id}>"
@@ -98,14 +102,29 @@ class Cognito:
             client_metadata: for the pool's Lambda triggers, with what the flow sends by itself.
             walk: go on by itself through what needs no person.
         """
-        signin = SignIn(
-            self.client_id,
-            pool_id=self.pool_id,
-            client_secret=self.client_secret,
-            device=device or self.device,
-            admin=self.admin,
-        )
+        signin = self._signin(device)
         return Flow(self, signin, password, client_metadata=client_metadata or {}, walk=walk)
+
+    def resume(self, sealed: str | bytes, key: Key) -> Flow:
+        """The sign-in that `Flow.seal` sealed, ready for its answer: in any process that has the key.
+
+        Args:
+            sealed: what `seal` made.
+            key: the key, or several: all open.
+
+        Raises:
+            SealError: it cannot be taken up; its class says why, and the person starts again. SealBroken:
+                changed, or sealed with another key. SealExpired: Cognito's session within has expired.
+                SealForeign: another pool's or client's. SealTooNew: sealed by a later version.
+            BadKey: that is no key.
+        """
+        signin = self._signin(None)
+        held = unseal(
+            sealed, key, self.clock(), into=signin, session_lifetime=self.session_lifetime
+        )
+        flow = Flow(self, signin, None, client_metadata={}, walk=held.walk)
+        flow._take_up(held)  # noqa: SLF001 - a flow of ours
+        return flow
 
     def sign_in(
         self,
@@ -139,12 +158,17 @@ class Cognito:
         """
         password = wrapped_if_given(password)  # a traceback's frames must not show it
         begun = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
-        try:
-            begun.answer(begun.opening(flow, username, preferred_challenge))
-        except AuthfsmError as error:
-            error.flow = begun
-            raise
+        begun.begin(flow, username, preferred_challenge)
         return begun
+
+    def _signin(self, device: Device | None) -> SignIn:
+        return SignIn(
+            self.client_id,
+            pool_id=self.pool_id,
+            client_secret=self.client_secret,
+            device=device or self.device,
+            admin=self.admin,
+        )
 
     def refresh(
         self,
@@ -200,12 +224,12 @@ class Flow(Walk):
             signin,
             password,
             client_metadata=client_metadata,
+            walk=walk,
             clock=cognito.clock,
             entropy=cognito.entropy,
             observers=cognito.observers,
         )
         self.cognito = cognito
-        self.walk = walk
 
     def answer(self, response: Response) -> State:
         """Give a response, hear its reply, and walk on until a person is needed again.
@@ -223,6 +247,45 @@ class Flow(Walk):
             while self.walk and (following := self.next_response()) is not None:
                 self._exchange(following)
         return self.state
+
+    def begin(self, flow: str, username: str, preferred_challenge: str | None = None) -> State:
+        """Give the response that begins a flow; what `Cognito.sign_in` does.
+
+        Args:
+            flow: the AuthFlow.
+            username: a user name or an alias.
+            preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
+
+        Raises:
+            As `Cognito.sign_in`.
+        """
+        self.preferred_challenge = preferred_challenge
+        try:
+            return self.answer(self.opening(flow, username, preferred_challenge))
+        except AuthfsmError as error:
+            error.flow = self
+            raise
+
+    def restart(self, password: str | Secret[str] | None = None) -> Flow:
+        """The same sign-in from its beginning: the same user, flow, device and metadata; this one is given up.
+
+        Args:
+            password: the password, where the flow wants one: this one's is gone once it is proved.
+
+        Raises:
+            OutOfTurn: nothing was begun that could begin again.
+            As `Cognito.sign_in`.
+        """
+        name, flow = self.signin.username, self.signin.flow
+        if name is None or flow is None:
+            raise OutOfTurn("this sign-in has not begun", state=self.state)
+        password = wrapped_if_given(password) or self._password
+        self.cancel()
+        begun = self.cognito.start(
+            password, device=self.device, client_metadata=self._client_metadata, walk=self.walk
+        )
+        begun.begin(flow, name, self.preferred_challenge)
+        return begun
 
     def step(self) -> State:
         """Take the one step that needs no person.

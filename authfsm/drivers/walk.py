@@ -23,8 +23,10 @@ from authfsm.observers import Observation, Observer, tell
 from authfsm.replies import AnyChallenge, Refusal, Tokens
 from authfsm.responses import Response
 from authfsm.rulings import Ruling
+from authfsm.sealing import Key, seal
 from authfsm.secret import Secret
 from authfsm.signin import SignIn, Step
+from authfsm.snapshot import Snapshot
 from authfsm.states import State
 
 _PASSWORD_AHEAD: Final = frozenset(
@@ -43,6 +45,7 @@ class Walk:
         signin: the sign-in.
         password: for the proofs by SRP on the way.
         client_metadata: for the pool's Lambda triggers, with what the flow sends by itself.
+        walk: go on by itself through what needs no person.
         clock: gives the present time, with a time zone.
         entropy: gives that many random bytes.
         observers: told of each step.
@@ -55,12 +58,14 @@ class Walk:
         password: str | Secret[str] | None,
         *,
         client_metadata: Mapping[str, str],
+        walk: bool,
         clock: Callable[[], datetime],
         entropy: Callable[[int], bytes],
         observers: tuple[Observer, ...] = (),
         sign_in_id: str | None = None,
     ) -> None:
         self.signin = signin
+        self.walk = walk
         self.sign_in_id = sign_in_id or entropy(8).hex()
         self.preferred_challenge: str | None = None
         self._observers = observers
@@ -204,6 +209,48 @@ class Walk:
         if response is r.SrpA and not args and "srp_a" not in kwargs:
             return self._srp_a(**kwargs)
         return response(*args, **kwargs)
+
+    # ---- waiting elsewhere -----------------------------------------------------------------------------
+
+    def seal(self, key: Key) -> str:
+        """This sign-in as a text that only holders of the key can read or change, to wait anywhere.
+
+        `Cognito.resume` takes it up: in another request, in another process, on another machine. It
+        carries what the state needs and no more: not the app client's secret, and the password only
+        while a proof is still to come. A text takes one answer, like the session within.
+
+        A cookie holds 4,096 bytes. With a Session of 1,000 characters a waiting code, choice, new
+        password or enrolment takes about 2,200 bytes; PASSWORD_VERIFIER and DEVICE_PASSWORD_VERIFIER,
+        where nobody need wait, and WEB_AUTHN with many passkeys, take more than a cookie.
+
+        Args:
+            key: of `authfsm.sealing.new_key`; of several the first seals.
+
+        Raises:
+            OutOfTurn: the sign-in has ended, or an answer is under way.
+            BadKey: that is no key.
+        """
+        with self._alone():
+            return seal(self._snapshot(), key, self._clock())
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            self.sign_in_id,
+            self.signin,
+            self._password,
+            None if self._ephemeral is None else self._ephemeral.a,
+            self.preferred_challenge,
+            self._client_metadata,
+            self.walk,
+        )
+
+    def _take_up(self, snapshot: Snapshot) -> None:
+        """Hold what that snapshot's flow held."""
+        self.sign_in_id, self.walk = snapshot.sign_in_id, snapshot.walk
+        self._password, self.preferred_challenge = snapshot.password, snapshot.preferred_challenge
+        self._client_metadata = snapshot.client_metadata
+        if snapshot.exponent is not None:
+            self._ephemeral = srp.ephemeral(snapshot.exponent.reveal().to_bytes(32, "big"))
 
     # ---- giving up -----------------------------------------------------------------------------------
 

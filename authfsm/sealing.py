@@ -1,0 +1,113 @@
+"""Seals a sign-in that waits, so that a cookie or a store can carry it: encrypted, authenticated, dated.
+
+Fernet (AES-128-CBC and HMAC-SHA256, the `cryptography` package) under a key of the application's own; of
+several keys the first seals and all open, so that keys can be rotated. This is the only module that
+imports `cryptography`; it reads no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from authfsm.errors import CallerError, SealBroken, SealExpired
+from authfsm.secret import Secret, secret
+from authfsm.signin import SignIn
+from authfsm.snapshot import Snapshot, from_json, to_json
+
+AnyKey: TypeAlias = "str | bytes | Secret[str] | Secret[bytes]"
+Key: TypeAlias = "AnyKey | Iterable[AnyKey]"
+"""A key of `new_key`, or several: the first seals, all open."""
+
+LARGEST: Final = 1 << 16
+"""The longest text that is opened: the largest snapshot is far smaller."""
+
+SESSION_LIFETIME: Final = timedelta(minutes=3)
+"""How long Cognito's session lives, if the app client does not say otherwise."""
+# "AuthSessionValidity ... the duration, in minutes, of the session token created by Amazon Cognito for each
+# API request in an authentication flow ... Default: 3" -- AWS API reference, CreateUserPoolClient.
+
+
+class BadKey(CallerError, ValueError):
+    """What was given is no key to seal with: 32 bytes, base64 for URLs. `new_key` makes one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a key is 32 bytes, base64 for URLs, as authfsm.sealing.new_key() makes them"
+        )
+
+
+def new_key() -> Secret[str]:
+    """A new random key, to be kept where the application keeps its secrets: `new_key().reveal()`."""
+    return Secret(Fernet.generate_key().decode())
+
+
+def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
+    """A snapshot as a text that only a holder of the key can read or change: letters, digits, `-_=`.
+
+    Args:
+        snapshot: what is to be sealed.
+        key: the key, or several: the first seals.
+        now: the present time, with a time zone.
+
+    Raises:
+        OutOfTurn: the sign-in has ended, or awaits a reply.
+        BadKey: that is no key.
+    """
+    form = to_json(snapshot, now)
+    return _lock(key).encrypt_at_time(form.reveal().encode(), int(now.timestamp())).decode()
+
+
+def unseal(
+    sealed: str | bytes,
+    key: Key,
+    now: datetime,
+    *,
+    into: SignIn,
+    session_lifetime: timedelta = SESSION_LIFETIME,
+) -> Snapshot:
+    """The snapshot that a sealed text holds.
+
+    Args:
+        sealed: what `seal` made.
+        key: the key, or several: all open.
+        now: the present time, with a time zone.
+        into: a new sign-in of the pool and client that resume it; it becomes the one that waits.
+        session_lifetime: AuthSessionValidity.
+
+    Raises:
+        SealBroken: it was changed, or none of these keys sealed it.
+        SealExpired: Cognito's session within has expired.
+        SealForeign: it belongs to another pool or client.
+        SealTooNew: a later version sealed it.
+        BadKey: that is no key.
+    """
+    opened = _opened(sealed, _lock(key))
+    if opened is None:
+        raise SealBroken("it was changed on the way, or sealed with another key")
+    snapshot = from_json(opened, into=into)
+    since = into.asked_at
+    if since is None or now - since >= session_lifetime:
+        into.abandon()
+        raise SealExpired("its session has expired")
+    return snapshot
+
+
+def _opened(sealed: str | bytes, lock: MultiFernet) -> Secret[str] | None:
+    try:
+        token = sealed.encode("ascii") if isinstance(sealed, str) else sealed
+        return Secret(lock.decrypt(token).decode()) if len(token) <= LARGEST else None
+    except (InvalidToken, ValueError):
+        return None
+
+
+def _lock(key: Any) -> MultiFernet:
+    keys = [key] if isinstance(key, (str, bytes, Secret)) else list(key)
+    try:
+        return MultiFernet([Fernet(secret(each).reveal()) for each in keys])
+    except (TypeError, ValueError):
+        pass
+    raise BadKey

@@ -1,0 +1,210 @@
+"""A sign-in that waits, as one JSON value: everything it needs to go on elsewhere, and nothing more.
+
+The form has a version and a schema (`authfsm/snapshot.schema.json`). It holds secrets in clear, so it is
+never shown and leaves the process sealed only (`authfsm.sealing`). What can be parsed again is not stored:
+a challenge is kept as it came. The app client's secret is not in it: whoever resumes has it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+import attrs
+from attrs import frozen
+
+from authfsm.device import Device
+from authfsm.errors import AuthfsmError, OutOfTurn, SealBroken, SealForeign, SealTooNew
+from authfsm.protocol import Role
+from authfsm.replies import MfaSetup
+from authfsm.responses import RESPONSES
+from authfsm.rulings import Ruling
+from authfsm.secret import Secret, revealed
+from authfsm.signin import SignIn, Step
+from authfsm.states import State
+from authfsm.wire import challenge
+
+VERSION: Final = 1
+"""The form this module writes. It reads every form up to this one."""
+
+
+@frozen
+class Snapshot:
+    """A sign-in that waits for an answer, with what its flow holds for the steps to come.
+
+    Args:
+        sign_in_id: tells this sign-in from others, to observers.
+        signin: the sign-in.
+        password: for the proofs by SRP on the way, if a step to come may need it.
+        exponent: SRP's secret a, if a proof is due.
+        preferred_challenge: PREFERRED_CHALLENGE, for starting again.
+        client_metadata: for the pool's Lambda triggers.
+        walk: does the flow go on by itself through what needs no person?
+    """
+
+    sign_in_id: str
+    signin: SignIn
+    password: Secret[str] | None = None
+    exponent: Secret[int] | None = None
+    preferred_challenge: str | None = None
+    client_metadata: Mapping[str, str] = MappingProxyType({})
+    walk: bool = True
+
+
+def to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
+    """A snapshot in the form of `snapshot.schema.json`.
+
+    Args:
+        snapshot: what is to be told.
+        now: the present time, for a sign-in that has not begun and so has no other.
+
+    Raises:
+        OutOfTurn: the sign-in has ended, or awaits a reply: there is nothing that could go on elsewhere.
+    """
+    signin = snapshot.signin
+    if signin.done:
+        raise OutOfTurn(f"a sign-in that stands in {signin.state} has ended", state=signin.state)
+    if signin.awaiting is not None:
+        raise OutOfTurn(
+            "the reply to the last answer is still awaited",
+            state=signin.state,
+            ruling=Ruling.WAIT,
+        )
+    form = {
+        "authfsm": VERSION,
+        "id": snapshot.sign_in_id,
+        "pool": signin.pool_id,
+        "client": signin.client_id,
+        "admin": signin.admin,
+        "state": str(signin.state),
+        "flow": signin.flow,
+        "username": signin.username,
+        "role": signin.role and str(signin.role),
+        "proved": signin.password_proved,
+        "at": (signin.asked_at or now).isoformat(),
+        "asked": _asked(signin),
+        "device": signin.device and attrs.asdict(signin.device),
+        "password": snapshot.password,
+        "a": snapshot.exponent and Secret(f"{snapshot.exponent.reveal():x}"),
+        "preferred": snapshot.preferred_challenge,
+        "metadata": dict(snapshot.client_metadata),
+        "walk": snapshot.walk,
+        "steps": [_row(step) for step in signin.history],
+    }
+    told = {name: value for name, value in form.items() if value not in (None, {}, [])}
+    return Secret(json.dumps(revealed(told), separators=(",", ":"), ensure_ascii=False))
+
+
+def from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
+    """The snapshot that a form tells.
+
+    Args:
+        form: what `to_json` wrote.
+        into: a new sign-in of the pool and client that resume it; it becomes the one that waits.
+
+    Raises:
+        SealForeign: it belongs to another pool or client; nothing changed.
+        SealTooNew: its form is a later one.
+        SealBroken: it is not such a form.
+    """
+    try:
+        told = json.loads(form.reveal())
+        version = told["authfsm"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise SealBroken("it is no snapshot of a sign-in") from None
+    if not isinstance(version, int) or version > VERSION:
+        raise SealTooNew(
+            f"its form is {version!r}, and this version of authfsm reads up to {VERSION}"
+        )
+    if (told.get("pool"), told.get("client")) != (into.pool_id, into.client_id):
+        raise SealForeign("it belongs to another user pool or app client")
+    try:
+        return _read(told, into)
+    except (AuthfsmError, AttributeError, KeyError, TypeError, ValueError):
+        pass
+    # Outside the handler: what could not be read, and the secrets in its frames, is let go.
+    raise SealBroken("it is no snapshot of a sign-in")
+
+
+def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:
+    # All is read before anything changes.
+    state, asked = State(told["state"]), told.get("asked")
+    kept = challenge(asked["ChallengeName"], asked) if asked else None
+    if isinstance(kept, MfaSetup) and "SecretCode" in asked:
+        code = Secret(asked["SecretCode"])
+        kept = attrs.evolve(kept, secret_code=code, verified=asked["Verified"])
+    if (kept.state if kept else State.START) is not state:
+        raise ValueError(state)
+    steps = tuple(_step(number, row) for number, row in enumerate(told.get("steps", []), start=1))
+    device = Device(**told["device"]) if "device" in told else None
+    password, exponent = told.get("password"), told.get("a")
+    snapshot = Snapshot(
+        sign_in_id=told["id"],
+        signin=into,
+        password=None if password is None else Secret(password),
+        exponent=None if exponent is None else Secret(int(exponent, 16)),
+        preferred_challenge=told.get("preferred"),
+        client_metadata=told.get("metadata", {}),
+        walk=told["walk"],
+    )
+    into.resume(
+        state,
+        kept,
+        steps,
+        device=device,
+        admin=told["admin"],
+        flow=told.get("flow"),
+        username=told.get("username"),
+        role=Role(told["role"]) if "role" in told else None,
+        password_proved=told["proved"],
+        asked_at=datetime.fromisoformat(told["at"]),
+    )
+    return snapshot
+
+
+def _asked(signin: SignIn) -> dict[str, Any] | None:
+    asked = signin.challenge
+    if asked is None:
+        return None
+    kept: dict[str, Any] = {"ChallengeName": asked.name}
+    if asked.session is not None:
+        kept["Session"] = asked.session
+    if asked.parameters:
+        kept["ChallengeParameters"] = dict(asked.parameters)
+    if asked.available:
+        kept["AvailableChallenges"] = list(asked.available)
+    if isinstance(asked, MfaSetup) and asked.secret_code is not None:
+        kept |= {"SecretCode": asked.secret_code, "Verified": asked.verified}
+    return kept
+
+
+def _row(step: Step) -> list[str | None]:
+    row = [
+        str(step.source),
+        step.response.trigger,
+        str(step.dest),
+        step.at and step.at.isoformat(),
+        step.role and str(step.role),
+        step.error,
+        step.ruling and str(step.ruling),
+    ]
+    while row[-1] is None:
+        row.pop()
+    return row
+
+
+def _step(number: int, row: list[str | None]) -> Step:
+    source, given, dest, at, role, error, ruling = [*row, *[None] * (7 - len(row))]
+    return Step(
+        number=number,
+        source=State(source),
+        response=RESPONSES[str(given)],
+        dest=State(dest),
+        at=datetime.fromisoformat(at) if at else None,
+        role=Role(role) if role else None,
+        error=error,
+        ruling=Ruling.__members__[ruling] if ruling else None,
+    )
