@@ -55,7 +55,7 @@ DOORS = {
     "starlette": {"local/server/app", "local/server/api"},
     "anyio": {"local/server/api"},
     "uvicorn": {"local/server/running"},
-    "pyotp": {"local", "cli"},
+    "pyotp": {"local", "cli", "enrolment"},
     "fido2": {"local"},
     "pytest": {"pytest_plugin"},
     "rich": {"cli", "notebook"},
