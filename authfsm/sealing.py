@@ -105,8 +105,8 @@ def _opened(sealed: str | bytes, lock: MultiFernet) -> Secret[str] | None:
 
 
 def _lock(key: Any) -> MultiFernet:
-    keys = [key] if isinstance(key, (str, bytes, Secret)) else list(key)
     try:
+        keys = [key] if isinstance(key, (str, bytes, Secret)) else list(key)
         return MultiFernet([Fernet(secret(each).reveal()) for each in keys])
     except (TypeError, ValueError):
         pass

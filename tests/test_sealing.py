@@ -1,0 +1,421 @@
+"""A sign-in that waits can go on anywhere; what was tampered with, is late or foreign cannot."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import jsonschema
+import pytest
+from cryptography.fernet import Fernet
+from joserfc.jwk import RSAKey
+
+import authfsm
+from authfsm import Flow, Ruling, State
+from authfsm import responses as r
+from authfsm.errors import (
+    OutOfTurn,
+    SealBroken,
+    SealError,
+    SealExpired,
+    SealForeign,
+    SealTooNew,
+    WrongResponse,
+)
+from authfsm.local import DeviceConfiguration, LocalPool
+from authfsm.local.clock import ManualClock
+from authfsm.sealing import BadKey, new_key
+from authfsm.snapshot import from_json, to_json
+
+PASSWORD = "Correct-Horse-1"
+SCHEMA = json.loads((Path(authfsm.__file__).parent / "snapshot.schema.json").read_text("utf-8"))
+
+
+@pytest.fixture
+def pool(signing_key: RSAKey) -> LocalPool:
+    """A pool whose users have an SMS code to give."""
+    made = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
+    made.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
+    return made
+
+
+def elsewhere(pool: LocalPool, sealed: str, key: Any) -> Flow:
+    """The sign-in, resumed by a driver that has never seen it."""
+    return pool.cognito().resume(sealed, key)
+
+
+def form(flow: Flow) -> dict[str, Any]:
+    """What is inside the seal."""
+    told: dict[str, Any] = json.loads(to_json(flow._snapshot(), flow._clock()).reveal())
+    return told
+
+
+def whole(flow: Flow) -> tuple[Any, ...]:
+    """All that a flow holds."""
+    inner = flow.signin
+    return (
+        flow.sign_in_id, flow.state, flow.challenge, flow.history, flow.device, flow.accepts,
+        flow._password, flow._ephemeral, flow.preferred_challenge, dict(flow._client_metadata), flow.walk,
+        inner.username, inner.flow, inner.role, inner.password_proved, inner.admin,
+        inner.asked_at or flow._clock(),  # what has not begun is as old as its seal
+    )  # fmt: skip
+
+
+def test_a_sign_in_goes_on_in_another_process(pool: LocalPool) -> None:
+    """SMS_MFA is asked here and answered there, a wrong code and another hop between."""
+    key = new_key()
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    assert flow.state is State.SMS_MFA
+
+    second = elsewhere(pool, flow.seal(key), key)
+    assert whole(second) == whole(flow)
+    with pytest.raises(authfsm.UserError) as caught:
+        second.answer(r.Code("000000"))
+    assert (caught.value.ruling, caught.value.survives) == (Ruling.TRY_AGAIN, True)
+
+    third = elsewhere(pool, second.seal(key), key)
+    assert whole(third) == whole(second)
+    assert third.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
+    assert [(step.number, step.source, step.error) for step in third.history] == [
+        (1, State.START, None),
+        (2, State.PASSWORD_VERIFIER, None),
+        (3, State.SMS_MFA, "CodeMismatchException"),
+        (4, State.SMS_MFA, None),
+    ]
+
+
+def _at_the_verifier(pool: LocalPool) -> Flow:
+    return pool.cognito().sign_in("ada", PASSWORD, walk=False)
+
+
+def _at_a_choice(pool: LocalPool) -> Flow:
+    return pool.cognito().sign_in("ada", flow="USER_AUTH", client_metadata={"page": "login"})
+
+
+def _at_the_code(pool: LocalPool) -> Flow:
+    return pool.cognito().sign_in("ada", PASSWORD)
+
+
+def _at_a_new_password(pool: LocalPool) -> Flow:
+    pool.add_user("grace", PASSWORD, temporary=True)
+    return pool.cognito().sign_in("grace", PASSWORD)
+
+
+def _at_the_set_up(pool: LocalPool) -> Flow:
+    flow = _required(pool).cognito().sign_in("ida", PASSWORD)
+    flow.answer(r.AssociateSoftwareToken())
+    return flow
+
+
+def _at_the_start(pool: LocalPool) -> Flow:
+    return pool.cognito().start(PASSWORD)
+
+
+def _required(pool: LocalPool) -> LocalPool:
+    made = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], key=pool._core.mint.key)
+    made.add_user("ida", PASSWORD)
+    return made
+
+
+STANDS: list[Callable[[LocalPool], Flow]] = [
+    _at_the_verifier, _at_a_choice, _at_the_code, _at_a_new_password, _at_the_set_up, _at_the_start,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("stand", STANDS, ids=lambda each: each.__name__.strip("_"))
+def test_nothing_is_lost_and_the_form_keeps_its_schema(
+    pool: LocalPool, stand: Callable[[LocalPool], Flow]
+) -> None:
+    """Wherever it waits, the resumed sign-in is the same in all it holds."""
+    key = new_key()
+    flow = stand(pool)
+
+    jsonschema.validate(form(flow), SCHEMA)
+    resumed = flow.cognito.resume(flow.seal(key), key)
+
+    assert whole(resumed) == whole(flow)
+
+
+def test_a_proof_is_made_by_whoever_resumes(pool: LocalPool) -> None:
+    """SRP_A was sent here; the exponent and the password go along, and the proof is made there."""
+    key = new_key()
+    flow = elsewhere(pool, _at_the_verifier(pool).seal(key), key)
+
+    assert flow.step() is State.SMS_MFA
+
+
+def test_password_and_exponent_are_gone_once_they_are_proved(pool: LocalPool) -> None:
+    """They are in the seal while a proof is due, and no longer."""
+    flow = _at_the_verifier(pool)
+    before = set(form(flow))
+    flow.step()
+    after = set(form(flow))
+
+    assert before - after == {"password", "a"}
+    assert PASSWORD not in json.dumps(form(flow))
+
+
+def test_what_waits_for_a_person_fits_a_cookie(pool: LocalPool) -> None:
+    """With a Session of 1,000 characters, as Cognito's are; a proof that is due does not fit."""
+    key, sizes = new_key(), {}
+    for stand in STANDS:
+        flow = stand(pool)
+        asked = flow.signin.challenge
+        if asked is not None and asked.session is not None:
+            longer = authfsm.Secret(asked.session.reveal().ljust(1000, "x"))
+            flow.signin.challenge = attrs.evolve(asked, session=longer)
+        sizes[stand.__name__] = len(flow.seal(key))
+
+    assert {name: size for name, size in sizes.items() if size > 4096 - 300} == {}
+
+
+def test_10_000_flipped_bits_are_10_000_refusals(pool: LocalPool) -> None:
+    """Whatever one bit is changed, the text is refused, and the refusal says nothing of what is inside."""
+    key, rng = new_key(), random.Random(20260101)  # noqa: S311 - a seed repeats its choices, on purpose
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    cognito, refused = flow.cognito, 0
+    texts = [flow.seal(key).encode() for _ in range(20)]
+
+    for _ in range(10_000):
+        text = bytearray(rng.choice(texts))
+        place = rng.randrange(len(text) * 8)
+        text[place // 8] ^= 1 << place % 8
+        with pytest.raises(SealBroken) as caught:
+            cognito.resume(bytes(text), key)
+        refused += caught.value.ruling is Ruling.START_AGAIN
+
+    assert refused == 10_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "gAAAA", "é", "gAAAAA" * 20_000, b"\xff\xfe", "{}", "\0"],
+    ids=lambda text: repr(text[:8]),
+)
+def test_what_is_no_seal_is_refused(pool: LocalPool, text: str | bytes) -> None:
+    """Whatever a browser may bring back."""
+    with pytest.raises(SealBroken):
+        pool.cognito().resume(text, new_key())
+
+
+def test_keys_are_rotated(pool: LocalPool) -> None:
+    """The first of several keys seals, all of them open; one that is retired opens no more."""
+    old, new = new_key(), new_key()
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    before, after = flow.seal(old), flow.seal([new, old])
+
+    assert elsewhere(pool, before, [new, old]).state is State.SMS_MFA
+    assert elsewhere(pool, after, new).state is State.SMS_MFA
+    with pytest.raises(SealBroken):
+        elsewhere(pool, before, [new])
+
+
+@pytest.mark.parametrize("key", ["", "short", b"x" * 44, [], None, 7, ["short"]], ids=repr)
+def test_what_is_no_key_is_said(pool: LocalPool, key: Any) -> None:
+    """A key that cannot be is the program's fault, on either way."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+
+    with pytest.raises(BadKey):
+        flow.seal(key)
+    with pytest.raises(BadKey):
+        flow.cognito.resume("x", key)
+
+
+def test_it_expires_with_the_session(pool: LocalPool) -> None:
+    """One second before AuthSessionValidity it is good, at that second it is late."""
+    key = new_key()
+    sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
+
+    pool.clock.advance(179)
+    assert elsewhere(pool, sealed, key).state is State.SMS_MFA
+    pool.clock.advance(1)
+    with pytest.raises(SealExpired) as caught:
+        elsewhere(pool, sealed, key)
+    assert (caught.value.fault, caught.value.ruling) == (authfsm.Fault.TIME, Ruling.START_AGAIN)
+
+
+def test_another_clients_is_foreign(pool: LocalPool, signing_key: RSAKey) -> None:
+    """Pool and client are bound in: the same key does not make them one."""
+    key = new_key()
+    sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
+    other = LocalPool(key=signing_key)
+
+    with pytest.raises(SealForeign):
+        elsewhere(other, sealed, key)
+
+
+def test_a_later_form_is_said_to_be_later(pool: LocalPool) -> None:
+    """A node that was not yet upgraded says so, and does not guess."""
+    key = new_key()
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    later = json.dumps({**form(flow), "authfsm": 2, "state": "WHO_KNOWS"}).encode()
+
+    with pytest.raises(SealTooNew):
+        flow.cognito.resume(Fernet(key.reveal()).encrypt(later), key)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state": "AUTHENTICATED"}, {"state": "PASSWORD"}, {"state": 7}, {"asked": None}, {"asked": []},
+        {"asked": {"ChallengeName": "SMS_MFA"}}, {"steps": [["START"]]}, {"steps": 7}, {"at": "noon"},
+        {"a": "xyz"}, {"device": {"key": "k"}}, {"role": "third factor"}, {"authfsm": "1"},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_an_honest_seal_over_nonsense_is_broken(pool: LocalPool, change: dict[str, Any]) -> None:
+    """Whatever another program sealed with the same key: a typed error, never a crash."""
+    key = new_key()
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    nonsense = json.dumps({**form(flow), **change}).encode()
+
+    with pytest.raises(SealError):
+        flow.cognito.resume(Fernet(key.reveal()).encrypt(nonsense), key)
+
+
+def test_another_purpose_of_the_same_key_is_broken(pool: LocalPool) -> None:
+    """A Fernet token that is no snapshot at all."""
+    key = new_key()
+    for text in (b"", b"7", b"[]", b"{}", b"\xff", b"null", b"[" * 60_000):
+        with pytest.raises(SealBroken):
+            pool.cognito().resume(Fernet(key.reveal()).encrypt(text), key)
+
+
+def test_what_has_ended_is_not_sealed(pool: LocalPool) -> None:
+    """Tokens are kept as tokens; a failure has nothing to go on with."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    flow.answer(r.Code(pool.outbox.code_for("ada")))
+
+    with pytest.raises(OutOfTurn):
+        flow.seal(new_key())
+
+
+def test_what_awaits_its_reply_is_not_sealed(pool: LocalPool) -> None:
+    """Somebody else might answer the same session meanwhile."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    flow.signin.send(r.Code("123456"))
+
+    with pytest.raises(OutOfTurn) as caught:
+        flow.seal(new_key())
+    assert caught.value.ruling is Ruling.WAIT
+
+
+def test_a_sign_in_that_has_begun_becomes_no_other(pool: LocalPool) -> None:
+    """A snapshot is taken up by a new sign-in alone."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    told = to_json(flow._snapshot(), flow._clock())
+
+    with pytest.raises(SealBroken):
+        from_json(told, into=flow.signin)
+    assert flow.state is State.SMS_MFA
+
+
+def test_a_seal_answered_twice_is_refused_by_the_session(pool: LocalPool) -> None:
+    """A text is no more than its session: the second answer finds it spent, and says to start again."""
+    key = new_key()
+    sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
+    code = r.Code(pool.outbox.code_for("ada"))
+
+    assert elsewhere(pool, sealed, key).answer(code) is State.AUTHENTICATED
+    with pytest.raises(authfsm.CallerError) as caught:
+        elsewhere(pool, sealed, key).answer(code)
+    assert caught.value.ruling is Ruling.START_AGAIN
+
+
+def test_the_device_and_the_metadata_go_along(signing_key: RSAKey) -> None:
+    """A remembered device proves itself after the hop."""
+    pool = LocalPool(key=signing_key, device=DeviceConfiguration())
+    pool.add_user("ada", PASSWORD)
+    first = pool.cognito().sign_in("ada", PASSWORD)
+    device = first.confirm_device()
+    key = new_key()
+    waiting = pool.cognito().sign_in("ada", PASSWORD, device=device, walk=False)
+    resumed = elsewhere(pool, waiting.seal(key), key)
+
+    assert resumed.device == device
+    resumed.walk = True
+    while not resumed.done:
+        resumed.step()
+    assert State.DEVICE_SRP_AUTH in {step.source for step in resumed.history}
+    assert resumed.tokens is not None
+    assert resumed.tokens.new_device is None
+
+
+# ---- one at a time, giving up, starting again ------------------------------------------------------------
+
+
+def test_two_answers_at_once_are_one_answer(pool: LocalPool) -> None:
+    """Whoever comes second while the first is under way is told to wait, and nothing is spent."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    code = r.Code(pool.outbox.code_for("ada"))
+    told: list[OutOfTurn] = []
+
+    def meanwhile(**_: Any) -> None:
+        with pytest.raises(OutOfTurn) as caught:
+            flow.answer(code)
+        told.append(caught.value)
+
+    flow.cognito.client.meta.events.register("before-call.cognito-idp", meanwhile)
+
+    assert flow.answer(code) is State.AUTHENTICATED
+    assert [(error.ruling, error.state) for error in told] == [(Ruling.WAIT, State.SMS_MFA)]
+
+
+def test_a_cancelled_sign_in_holds_nothing(pool: LocalPool) -> None:
+    """Given up: FAILED, no session, no password; the history stays as it was; no answer is taken."""
+    flow = _at_the_verifier(pool)
+    before = flow.history
+
+    flow.cancel()
+
+    assert (flow.state, flow.challenge, flow.accepts, flow.history) == (
+        State.FAILED, None, frozenset(), before,
+    )  # fmt: skip
+    assert (flow._password, flow._ephemeral, flow.signin.session) == (None, None, None)
+    with pytest.raises(WrongResponse):
+        flow.answer(r.Code("123456"))
+
+
+def test_tokens_are_not_cancelled(pool: LocalPool) -> None:
+    """What has succeeded stays."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    flow.answer(r.Code(pool.outbox.code_for("ada")))
+    tokens = flow.tokens
+
+    flow.cancel()
+
+    assert (flow.state, flow.tokens) == (State.AUTHENTICATED, tokens)
+
+
+def test_a_reply_after_the_cancelling_finds_nobody(pool: LocalPool) -> None:
+    """Cancelled while its answer is under way: the reply moves nothing."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    flow.cognito.client.meta.events.register(
+        "before-call.cognito-idp", lambda **_: flow.cancel(), unique_id="cancel"
+    )
+
+    with pytest.raises(OutOfTurn):
+        flow.answer(r.Code(pool.outbox.code_for("ada")))
+    assert (flow.state, flow.tokens) == (State.FAILED, None)
+
+
+def test_starting_again_is_the_same_sign_in_anew(pool: LocalPool) -> None:
+    """The same user and flow; the old one is given up; a password that is gone must be given."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+
+    again = flow.restart(PASSWORD)
+
+    assert (flow.state, again.state) == (State.FAILED, State.SMS_MFA)
+    assert again.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
+    with pytest.raises(ValueError, match="needs the password"):
+        again.restart()
+
+
+def test_what_has_not_begun_does_not_begin_again(pool: LocalPool) -> None:
+    """There is no user to begin with."""
+    with pytest.raises(OutOfTurn):
+        pool.cognito().start(PASSWORD).restart()
