@@ -1,0 +1,194 @@
+"""An authenticator app for a user who is signed in: associate, show, verify, switch on.
+
+    enrolment = totp.associate(client, tokens.access_token, issuer="Example")
+    print(enrolment.terminal())  # the person scans it, and reads a code from the app
+    totp.verify(client, tokens.access_token, input("code: "))
+
+For a user who must enrol before there are tokens (MFA_SETUP), the sign-in does this: answer
+AssociateSoftwareToken, VerifySoftwareToken and CompleteMfaSetup.
+
+Cognito has one place for a user's TOTP secret. A new secret takes the place of the old one in silence:
+until it is verified the user signs in without TOTP, while GetUser still lists it as on (amplify-js #1226,
+#3844; the API reference says that it happens at VerifySoftwareToken, so both are to be expected).
+Therefore `associate` looks first, and refuses to replace an app that is in use unless told to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from botocore.exceptions import ClientError
+
+from authfsm import responses as r
+from authfsm.drivers.failures import translated
+from authfsm.enrolment import Enrolment
+from authfsm.errors import AuthfsmError, CallerError, MalformedReply, refused
+from authfsm.fields import wrapped
+from authfsm.replies import Refusal, Reply
+from authfsm.secret import MASK, Secret, revealed
+from authfsm.states import State
+from authfsm.wire import read
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+
+# A refusal takes no tokens away.
+_HERE = State.AUTHENTICATED
+
+
+class AlreadyEnrolled(CallerError):
+    """The user has an authenticator app, and a new secret would put it out of use; nothing was changed.
+
+    Args:
+        username: the user's name.
+    """
+
+    def __init__(self, username: str) -> None:
+        super().__init__(
+            f"{username} has an authenticator app: replace=True puts a new one in its place",
+            state=_HERE,
+        )
+        self.username = username
+
+
+def associate(
+    client: CognitoIdentityProviderClient,
+    access_token: str | Secret[str],
+    *,
+    issuer: str,
+    account: str | None = None,
+    replace: bool = False,
+) -> Enrolment:
+    """A new TOTP secret for the user whose token this is, to be shown and then verified.
+
+    Args:
+        client: any boto3 `cognito-idp` client; an unsigned one will do.
+        access_token: the user's, with the scope `aws.cognito.signin.user.admin`.
+        issuer: your product's name, as the app will show it.
+        account: whose codes these are, as the app will show it; the e-mail address that the pool
+            knows, else the user name, if left out.
+        replace: go on though the user has an app. Until the new one is verified the user may be
+            signing in without TOTP.
+
+    Raises:
+        AlreadyEnrolled: the user has an app, and `replace` is not set.
+        Refused: Cognito refused; its class says whose fault that was.
+        ConnectionLost, NotSent, MalformedReply: there is no telling, it did not leave, it cannot be read.
+        BadField: `issuer` or `account` is empty; nothing was sent.
+    """
+    token = access_token = wrapped(access_token)
+    Enrolment("A" * 32, issuer, account or "account")  # not after the old secret has gone
+    user = _heard(client.get_user, {"AccessToken": token})
+    username = _text(user, "Username")
+    if not replace and State.SOFTWARE_TOKEN_MFA.value in user.get("UserMFASettingList", ()):
+        raise AlreadyEnrolled(username)
+    known = {each.get("Name"): each.get("Value") for each in user.get("UserAttributes", ())}
+    reply = _heard(client.associate_software_token, {"AccessToken": token})
+    return Enrolment(
+        Secret(_text(reply, "SecretCode")), issuer, account or known.get("email") or username
+    )
+
+
+def verify(
+    client: CognitoIdentityProviderClient,
+    access_token: str | Secret[str],
+    code: str | Secret[str],
+    *,
+    device_name: str | None = None,
+    preferred: bool = True,
+) -> None:
+    """Accept the app by its first code, and switch it on: VerifySoftwareToken, then SetUserMFAPreference.
+
+    The code is spent by this: the next sign-in takes a later one.
+
+    Args:
+        client: as for `associate`.
+        access_token: the same user's.
+        code: six digits, from the app.
+        device_name: FriendlyDeviceName, what the app is called at later sign-ins.
+        preferred: ask for this factor first.
+
+    Raises:
+        Refused: a wrong code is a RefusedUser, and another may follow. If the second request fails
+            (`error.refusal` is no EnableSoftwareTokenMFAException or CodeMismatchException), the app is
+            verified and not in use: call `switch_on`.
+        ConnectionLost, NotSent, MalformedReply: as for `associate`.
+        BadField: the code, or the name, is empty; nothing was sent.
+    """
+    given = r.VerifySoftwareToken(code, device_name)
+    del code  # a traceback's frames must not show it
+    token = access_token = wrapped(access_token)
+    parameters: dict[str, Any] = {"AccessToken": token, "UserCode": given.code}
+    if given.friendly_device_name is not None:
+        parameters["FriendlyDeviceName"] = given.friendly_device_name
+    reply = _heard(client.verify_software_token, parameters)
+    if reply.get("Status") != "SUCCESS":
+        _check(read(reply, r.VerifySoftwareToken, state=_HERE), parameters)
+    switch_on(client, token, preferred=preferred)
+
+
+def switch_on(
+    client: CognitoIdentityProviderClient,
+    access_token: str | Secret[str],
+    *,
+    preferred: bool = True,
+) -> None:
+    """Ask for the app's code at sign-in, from now on: SetUserMFAPreference, for this factor alone.
+
+    Args:
+        client: as for `associate`.
+        access_token: the same user's.
+        preferred: ask for this factor first, in place of another that was preferred.
+
+    Raises:
+        Refused: no app has been verified, for one.
+        ConnectionLost, NotSent, MalformedReply: as for `associate`.
+    """
+    token = access_token = wrapped(access_token)
+    settings = {"Enabled": True, "PreferredMfa": preferred}
+    _heard(
+        client.set_user_mfa_preference,
+        {"AccessToken": token, "SoftwareTokenMfaSettings": settings},
+    )
+
+
+# ---- inside ------------------------------------------------------------------------------------------
+
+
+def _heard(call: Callable[..., Any], parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One request and its reply."""
+    heard: Any = {}
+    failed: AuthfsmError | None = None
+    try:
+        heard = call(**revealed(dict(parameters)))
+    except ClientError as error:
+        heard = error.response
+    except BaseException as error:
+        failed = translated(error, _HERE)
+        if failed is None:
+            raise
+    if failed is not None:
+        # Outside the handler: the library's error, its frames and the request in them, is let go.
+        raise failed
+    # An error reads the same after any operation, and these replies are plain maps.
+    _check(read(heard, r.GlobalSignOut, state=_HERE), parameters)
+    return dict(heard)
+
+
+def _check(reply: Reply, parameters: Mapping[str, Any]) -> None:
+    """Raise a refusal, without any secret of the request that it answers."""
+    if isinstance(reply, Refusal):
+        message = reply.message
+        for value in parameters.values():
+            if isinstance(value, Secret):
+                message = message.replace(value.reveal(), MASK)
+        raise refused(attrs.evolve(reply, message=message), state=_HERE)
+
+
+def _text(reply: Mapping[str, Any], name: str) -> str:
+    value = reply.get(name)
+    if not isinstance(value, str) or not value:
+        raise MalformedReply(f"{name} is missing", state=_HERE)
+    return value
