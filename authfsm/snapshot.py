@@ -88,7 +88,7 @@ def to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "asked": _asked(signin),
         "device": signin.device and attrs.asdict(signin.device),
         "password": snapshot.password,
-        "a": snapshot.exponent and Secret(f"{snapshot.exponent.reveal():x}"),
+        "a": None if snapshot.exponent is None else Secret(f"{snapshot.exponent.reveal():x}"),
         "preferred": snapshot.preferred_challenge,
         "metadata": dict(snapshot.client_metadata),
         "walk": snapshot.walk,
@@ -131,7 +131,7 @@ def from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
 
 def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:
     # All is read before anything changes.
-    state, asked = State(told["state"]), told.get("asked")
+    state, asked = State[told["state"]], told.get("asked", {})
     kept = challenge(asked["ChallengeName"], asked) if asked else None
     if isinstance(kept, MfaSetup) and "SecretCode" in asked:
         code = Secret(asked["SecretCode"])
@@ -186,25 +186,25 @@ def _row(step: Step) -> list[str | None]:
         str(step.source),
         step.response.trigger,
         str(step.dest),
-        step.at and step.at.isoformat(),
-        step.role and str(step.role),
+        None if step.at is None else step.at.isoformat(),
+        None if step.role is None else str(step.role),
         step.error,
-        step.ruling and str(step.ruling),
+        None if step.ruling is None else str(step.ruling),
     ]
     while row[-1] is None:
         row.pop()
     return row
 
 
-def _step(number: int, row: list[str | None]) -> Step:
-    source, given, dest, at, role, error, ruling = [*row, *[None] * (7 - len(row))]
+def _step(number: int, row: list[Any]) -> Step:
+    source, given, dest, at, role, error, ruling = row + [None] * (7 - len(row))
     return Step(
         number=number,
-        source=State(source),
-        response=RESPONSES[str(given)],
-        dest=State(dest),
+        source=State[source],
+        response=RESPONSES[given],
+        dest=State[dest],
         at=datetime.fromisoformat(at) if at else None,
         role=Role(role) if role else None,
         error=error,
-        ruling=Ruling.__members__[ruling] if ruling else None,
+        ruling=Ruling[ruling] if ruling else None,
     )

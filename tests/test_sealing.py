@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from cryptography.fernet import Fernet
 from joserfc.jwk import RSAKey
@@ -230,6 +230,7 @@ def test_it_expires_with_the_session(pool: LocalPool) -> None:
     key = new_key()
     sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
 
+    assert isinstance(pool.clock, ManualClock)
     pool.clock.advance(179)
     assert elsewhere(pool, sealed, key).state is State.SMS_MFA
     pool.clock.advance(1)
