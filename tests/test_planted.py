@@ -1,0 +1,245 @@
+"""Secrets planted in whole conversations, and searched for in everything that can be seen of them.
+
+boto3's own DEBUG logs show bodies and are left out: that is said in README.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from joserfc.jwk import RSAKey
+
+from authfsm import Cognito, Flow, State, diagram, history_to_json
+from authfsm import responses as r
+from authfsm.errors import AuthfsmError, ConnectionLost
+from authfsm.local import DeviceConfiguration, LocalPool, Triggers
+from authfsm.observers import Observation, logged
+from authfsm.replies import MfaSetup
+from authfsm.sealing import new_key
+
+PASSWORD, NEW, ANSWER, METADATA = "Pl4nted-Passw0rd", "Pl4nted-Newer-1", "pl4nted answer", "fine"
+HERE = Path(__file__).name
+
+
+class Watch:
+    """Knows every secret of a conversation, and looks for them in whatever it is shown."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.secrets: set[str] = {PASSWORD, NEW, ANSWER}
+        self.seen: list[Observation] = []
+        self.shown: list[str] = []
+        self.caplog = caplog
+
+    def hear(self, params: Mapping[str, Any], **_: Any) -> None:
+        """What goes over the wire: sessions, codes, tokens, proofs."""
+        self._learn(params)
+
+    def heard(self, parsed: Mapping[str, Any], **_: Any) -> None:
+        """What comes back."""
+        self._learn(parsed)
+
+    def _learn(self, told: Any, name: str = "") -> None:
+        if isinstance(told, Mapping):
+            for key, value in told.items():
+                self._learn(value, key)
+        elif name in {
+            "Session", "AccessToken", "IdToken", "RefreshToken", "SecretCode", "PASSWORD_CLAIM_SIGNATURE",
+            "SECRET_BLOCK", "PASSWORD_CLAIM_SECRET_BLOCK", "SECRET_HASH", "PasswordVerifier", "SMS_MFA_CODE",
+        }:  # fmt: skip
+            self.secrets.add(str(told))
+
+    def look(self, flow: Flow) -> None:
+        """Everything that can be printed, kept or drawn of a flow as it stands."""
+        signin = flow.signin
+        things = [
+            flow, flow.cognito, signin, flow.challenge, flow.tokens, flow.refusal, flow.device,
+            flow.history, flow.accepts, signin.session, self.seen,
+        ]  # fmt: skip
+        self.shown += [f"{thing!r} {thing!s}" for thing in things]
+        self.shown.append(history_to_json(flow.history))
+        self.shown.append(pickle.dumps((flow.history, self.seen)).decode("latin-1"))
+        for thing in (flow, signin, flow.tokens, flow.challenge):
+            if thing is not None:
+                try:
+                    self.shown.append(pickle.dumps(thing).decode("latin-1"))
+                except TypeError as refused:
+                    self.shown.append(str(refused))
+        if not flow.done:
+            key = new_key()
+            self.secrets.add(key.reveal())
+            self.shown.append(flow.seal(key))
+            self.shown.append(repr(flow._snapshot()))
+            if flow._ephemeral is not None:
+                self.secrets |= {f"{flow._ephemeral.a.reveal():x}", str(flow._ephemeral.a.reveal())}
+        if flow.device is not None:
+            self.secrets.add(flow.device.password.reveal())
+
+    def caught(self, error: AuthfsmError) -> None:
+        """An error as text, pickled, and its traceback with the locals of every frame but this file's."""
+        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+        links: list[traceback.TracebackException] = []
+        each: traceback.TracebackException | None = told
+        while each is not None:
+            links.append(each)
+            each = each.__cause__ or each.__context__
+        for link in links:
+            for frame in link.stack:
+                if Path(frame.filename).name != HERE:
+                    self.shown += [
+                        f"{frame.filename} {name}={value}"
+                        for name, value in (frame.locals or {}).items()
+                    ]
+        self.shown += [str(error), repr(error)]
+        self.shown.append(pickle.dumps(error).decode("latin-1"))
+
+    def check(self, flow: Flow) -> None:
+        """None of the secrets is in anything that was shown, logged or drawn."""
+        self.shown.append(diagram(history=flow.history)._repr_mimebundle_()["image/svg+xml"])
+        self.shown += [
+            f"{record.getMessage()} {record.__dict__!r}"
+            for record in self.caplog.records
+            if not record.name.startswith(("botocore", "boto3", "urllib3"))
+        ]
+        everything = "\n".join(self.shown)
+        assert len(self.secrets) >= 6
+        assert {
+            secret for secret in self.secrets if len(secret) >= 6 and secret in everything
+        } == set()
+
+
+@pytest.fixture
+def watch(caplog: pytest.LogCaptureFixture) -> Watch:
+    """A watch, with every log at DEBUG."""
+    caplog.set_level(logging.DEBUG)
+    return Watch(caplog)
+
+
+def speaking(pool: LocalPool, watch: Watch) -> Cognito:
+    """A driver whose wire the watch listens to."""
+    cognito = pool.cognito()
+    cognito.observers = (watch.seen.append, logged())
+    events = cognito.client.meta.events
+    events.register("provide-client-params.cognito-idp", watch.hear)
+    events.register("after-call.cognito-idp", watch.heard)
+    if cognito.client_secret is not None:
+        watch.secrets.add(cognito.client_secret.reveal())
+    return cognito
+
+
+def refused(watch: Watch, work: Callable[[], Any]) -> AuthfsmError:
+    """The error of a work that fails, looked at."""
+    with pytest.raises(AuthfsmError) as caught:
+        work()
+    watch.caught(caught.value)
+    return caught.value
+
+
+def test_srp_and_sms_with_everything_that_goes_wrong(watch: Watch, signing_key: RSAKey) -> None:
+    """Wrong password, lost reply, wrong code, wrong response, right code, device, refresh, sign-out."""
+    pool = LocalPool(
+        mfa="ON", mfa_methods=["SMS_MFA"], client_secret=True, device=DeviceConfiguration(), key=signing_key
+    )  # fmt: skip
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+    cognito = speaking(pool, watch)
+    watch.secrets.add("Pl4nted-Wrong-1")
+    refused(watch, lambda: cognito.sign_in("ada", "Pl4nted-Wrong-1"))
+    refused(watch, lambda: cognito.sign_in("ada", "Pl4nted-Wrong-1", flow="USER_PASSWORD_AUTH"))
+    flow = cognito.sign_in("ada", PASSWORD, walk=False)
+    watch.look(flow)
+    flow.step()
+    watch.look(flow)
+    watch.secrets.add("913579")
+    refused(watch, lambda: flow.answer(r.Code("913579")))
+    refused(watch, lambda: flow.answer(r.Password(PASSWORD)))
+
+    def lose(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url=f"https://{PASSWORD}@example.com")
+
+    code = pool.outbox.code_for("ada")
+    watch.secrets.add(code)
+    events = cognito.client.meta.events
+    events.register_first("before-call.cognito-idp", lose, unique_id="lose")
+    error = refused(watch, lambda: flow.answer(r.Code(code)))
+    assert isinstance(error, ConnectionLost)
+    events.unregister("before-call.cognito-idp", unique_id="lose")
+    watch.look(flow)
+    assert flow.answer(r.Code(code)) is State.AUTHENTICATED
+    watch.look(flow)
+    device = flow.confirm_device("laptop")
+    watch.look(flow)
+    assert flow.tokens is not None
+    assert flow.tokens.refresh_token is not None
+    cognito.refresh(flow.tokens.refresh_token, device_key=device.key)
+    flow.answer(r.GlobalSignOut())
+    watch.look(flow)
+
+    watch.check(flow)
+
+
+def test_enrolment_and_a_new_password(watch: Watch, signing_key: RSAKey) -> None:
+    """NEW_PASSWORD_REQUIRED, then MFA_SETUP by TOTP with one wrong code."""
+    pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], key=signing_key)
+    pool.add_user("ada", PASSWORD, temporary=True)
+    cognito = speaking(pool, watch)
+    flow = cognito.sign_in("ada", PASSWORD)
+    watch.look(flow)
+    watch.secrets.add("Sh0rt-p")
+    refused(watch, lambda: flow.answer(r.NewPassword("Sh0rt-p")))
+    flow.answer(r.NewPassword(NEW))
+    watch.look(flow)
+    flow.answer(r.AssociateSoftwareToken())
+    watch.look(flow)
+    asked = flow.challenge
+    assert isinstance(asked, MfaSetup)
+    assert asked.secret_code is not None
+    watch.secrets.add("135791")
+    refused(watch, lambda: flow.answer(r.VerifySoftwareToken("135791")))
+    code = pyotp.TOTP(asked.secret_code.reveal()).at(pool.clock())
+    watch.secrets.add(code)
+    flow.answer(r.VerifySoftwareToken(code))
+    watch.look(flow)
+    assert flow.answer(r.CompleteMfaSetup()) is State.AUTHENTICATED
+    watch.look(flow)
+
+    watch.check(flow)
+
+
+def test_a_custom_challenge(watch: Watch, signing_key: RSAKey) -> None:
+    """A Lambda's own question, its answer wrong and right, with metadata of the client."""
+
+    def define(event: dict[str, Any]) -> dict[str, Any]:
+        passed = any(each.get("challengeResult") for each in event["request"]["session"])
+        event["response"] |= {"issueTokens": passed, "failAuthentication": False}
+        event["response"] |= {} if passed else {"challengeName": "CUSTOM_CHALLENGE"}
+        return event
+
+    def create(event: dict[str, Any]) -> dict[str, Any]:
+        event["response"]["publicChallengeParameters"] = {"question": "?"}
+        event["response"]["privateChallengeParameters"] = {"answer": ANSWER}
+        return event
+
+    def verify(event: dict[str, Any]) -> dict[str, Any]:
+        event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == ANSWER
+        return event
+
+    triggers = Triggers(define=define, create=create, verify=verify)
+    pool = LocalPool(triggers=triggers, client_secret=True, key=signing_key)
+    pool.add_user("ada", PASSWORD)
+    cognito = speaking(pool, watch)
+    flow = cognito.sign_in("ada", flow="CUSTOM_AUTH", client_metadata={"page": METADATA})
+    watch.look(flow)
+    watch.secrets.add("pl4nted wrong answer")
+    flow.answer(r.Answer("pl4nted wrong answer"))
+    watch.look(flow)
+    assert flow.answer(r.Answer(ANSWER)) is State.AUTHENTICATED
+    watch.look(flow)
+
+    watch.check(flow)
