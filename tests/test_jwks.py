@@ -1,0 +1,908 @@
+"""Tokens verified by the pool's keys: what is good is read, and whatever else there may be is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import pickle
+import threading
+import time
+import traceback
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from attrs import define, field
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+from joserfc import jws, jwt
+from joserfc.jwk import RSAKey
+from serving import CLIENT_ID, POOL_ID, here
+
+from authfsm.errors import AuthfsmError, CallerError, ServiceError, TimeError
+from authfsm.jwks import (
+    BadSignature,
+    Claims,
+    Expired,
+    KeysUnreachable,
+    MalformedToken,
+    NotForThisClient,
+    NotYetValid,
+    TokenRefused,
+    Verifier,
+    WrongIssuer,
+    WrongUse,
+    over_https,
+)
+from authfsm.local import LocalPool, ManualClock
+from authfsm.replies import Tokens
+
+PASSWORD = "Correct-Horse-1"
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+POOL, CLIENT = "eu-west-1_AbCdEfGhI", "1example23456789"
+ISSUER = f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"
+KEYS_AT = f"{ISSUER}/.well-known/jwks.json"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Noon."""
+    return ManualClock(NOON)
+
+
+@pytest.fixture
+def pool(signing_key: RSAKey, clock: ManualClock) -> LocalPool:
+    """A pool with ada in it."""
+    pool = LocalPool(key=signing_key, clock=clock, pool_id=POOL, client_id=CLIENT)
+    pool.add_user("ada", password=PASSWORD, email="ada@example.com")
+    return pool
+
+
+@pytest.fixture
+def tokens(pool: LocalPool) -> Tokens:
+    """What ada's sign-in brought."""
+    found = pool.cognito().sign_in("ada", PASSWORD).tokens
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def verifier(pool: LocalPool, clock: ManualClock) -> Verifier:
+    """With the pool's keys in hand."""
+    return Verifier(POOL, CLIENT, jwks=pool.jwks(), clock=clock)
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """The claims of a token, unverified."""
+    payload = token.split(".")[1]
+    found: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return found
+
+
+def signed(key: RSAKey, claims: Mapping[str, Any], **header: Any) -> str:
+    """A token as Cognito makes them, by this key."""
+    key.ensure_kid()
+    return jwt.encode(
+        {"kid": key.kid, "alg": "RS256", **header},
+        dict(claims),
+        key,
+        registry=jws.JWSRegistry(algorithms=["RS256"], strict_check_header=False),
+        default_type=None,
+    )
+
+
+def part_of(octets: bytes) -> bytes:
+    """A part of a JWT."""
+    return urlsafe_b64encode(octets).rstrip(b"=")
+
+
+def published(*keys: RSAKey) -> bytes:
+    """A key set, as a pool publishes it."""
+    listed = []
+    for key in keys:
+        key.ensure_kid()
+        listed.append({**key.as_dict(private=False), "alg": "RS256", "use": "sig"})
+    return json.dumps({"keys": listed}).encode()
+
+
+ACCESS = {
+    "sub": "11111111-2222-4333-8444-555555555555",
+    "iss": ISSUER,
+    "client_id": CLIENT,
+    "token_use": "access",
+    "scope": "openid orders/read",
+    "iat": int(NOON.timestamp()),
+    "exp": int(NOON.timestamp()) + 300,
+    "username": "ada",
+}
+
+
+@define
+class Shelf:
+    """Where keys lie: says what it is told to say, and counts who asks.
+
+    Args:
+        document: the key set; an exception is raised.
+        slow: seconds that it takes.
+        asked: the URLs that were asked for.
+    """
+
+    document: bytes | Exception
+    slow: float = 0
+    asked: list[str] = field(factory=list)
+
+    def __call__(self, url: str) -> bytes:
+        """Fetch."""
+        self.asked.append(url)
+        time.sleep(self.slow)
+        if isinstance(self.document, Exception):
+            raise self.document
+        return self.document
+
+
+@define
+class Ticks:
+    """Seconds that grow when they are told to."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        """Now."""
+        return self.now
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for what happens in another thread."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def other_key() -> RSAKey:
+    """A key that is not the pool's, or not yet."""
+    return RSAKey.generate_key(2048, private=True)
+
+
+class TestWhatIsGood:
+    def test_an_access_token(self, pool: LocalPool, tokens: Tokens, verifier: Verifier) -> None:
+        """Everything that a back end asks of an access token is an attribute."""
+        raw = claims_of(tokens.access_token.reveal())
+
+        assert verifier.verify(tokens.access_token) == Claims(
+            subject=pool.user("ada").sub,
+            username="ada",
+            client_id=CLIENT,
+            token_use="access",
+            issuer=ISSUER,
+            issued_at=NOON,
+            expires=NOON + timedelta(hours=1),
+            auth_time=NOON,
+            groups=(),
+            scopes=("aws.cognito.signin.user.admin",),
+            amr=("pwd",),
+            acr="urn:cognito:loa:1",
+            jti=raw["jti"],
+            origin_jti=raw["origin_jti"],
+            event_id=raw["event_id"],
+            device_key=None,
+            raw=raw,
+        )
+
+    def test_an_id_token(self, pool: LocalPool, verifier: Verifier) -> None:
+        """`cognito:username` and `aud` are the same attributes as `username` and `client_id`."""
+        pool.user("ada").groups = ("editors", "admins")
+        tokens = pool.cognito().sign_in("ada", PASSWORD).tokens
+        assert tokens is not None
+        assert tokens.id_token is not None
+
+        claims = verifier.verify(tokens.id_token.reveal(), "id")
+
+        assert (claims.username, claims.client_id, claims.token_use) == ("ada", CLIENT, "id")
+        assert (claims.groups, claims.scopes) == (("editors", "admins"), ())
+        assert claims.raw["email"] == "ada@example.com"
+        assert "ada@example.com" not in repr(claims)
+        assert {claims} == {verifier.verify(tokens.id_token, "id")}
+        with pytest.raises(TypeError):
+            claims.raw["email"] = "eve@example.com"  # type: ignore[index]  # that is the claim
+
+    def test_a_machines_token(self, verifier: Verifier, signing_key: RSAKey) -> None:
+        """A token of client credentials has no user, and the client for a subject."""
+        claims = {**ACCESS, "sub": CLIENT, "scope": "orders/read"}
+        del claims["username"]
+
+        found = verifier.verify(signed(signing_key, claims))
+
+        assert (found.subject, found.username, found.scopes) == (CLIENT, None, ("orders/read",))
+
+    def test_a_token_bound_to_a_resource(self, verifier: Verifier, signing_key: RSAKey) -> None:
+        """An access token's `aud` is the resource it is bound to, and not its client."""
+        token = signed(signing_key, {**ACCESS, "aud": "https://orders.example.com"})
+
+        assert verifier.verify(token).client_id == CLIENT
+
+    def test_several_clients(self, pool: LocalPool, clock: ManualClock, tokens: Tokens) -> None:
+        """One verifier serves the web app's tokens and the mobile app's."""
+        verifier = Verifier(POOL, ["mobile", CLIENT], jwks=pool.jwks(), clock=clock)
+
+        assert verifier.verify(tokens.access_token).client_id == CLIENT
+
+    def test_a_header_with_more_in_it(self, verifier: Verifier, signing_key: RSAKey) -> None:
+        """A header parameter that nobody knows is ignored (RFC 7515, 4)."""
+        assert verifier.verify(signed(signing_key, ACCESS, typ="JWT", later="x")).username == "ada"
+
+    def test_a_revoked_token_verifies_until_it_expires(
+        self, pool: LocalPool, tokens: Tokens, verifier: Verifier
+    ) -> None:
+        """A signature cannot be taken back: only the service knows of a sign-out."""
+        client, token = pool.client(), tokens.access_token.reveal()
+        client.global_sign_out(AccessToken=token)
+
+        with pytest.raises(ClientError, match="revoked"):
+            client.get_user(AccessToken=token)
+        assert verifier.verify(token).username == "ada"
+
+
+class TestWhatIsForged:
+    def test_no_bit_can_be_changed(self, verifier: Verifier, tokens: Tokens) -> None:
+        """Flip any single bit of the token, and it is refused."""
+        token = tokens.access_token.reveal()
+        for place in range(len(token)):
+            for bit in range(8):
+                changed = f"{token[:place]}{chr(ord(token[place]) ^ 1 << bit)}{token[place + 1 :]}"
+                with pytest.raises(TokenRefused):
+                    verifier.verify(changed)
+
+        assert verifier.verify(token).username == "ada"
+
+    def test_nothing_can_be_added_or_left_out(self, verifier: Verifier, tokens: Tokens) -> None:
+        """More text, less text, and parts in another order are refused."""
+        token = tokens.access_token.reveal()
+        header, payload, signature = token.split(".")
+        changed = [
+            *(token[:-count] for count in range(1, len(signature) + 2)),
+            *(f"{token}{more}" for more in ("=", ".", "A", "\n", " ", "==", ".e30")),
+            *(f"{more}{token}" for more in ("Bearer ", " ", "\n", ".")),
+            f"{header}.{payload}.",
+            f"{header}..{signature}",
+            f"{payload}.{header}.{signature}",
+            "",
+            ".",
+            "..",
+        ]
+        for each in changed:
+            with pytest.raises(TokenRefused):
+                verifier.verify(each)
+
+    @given(text=st.text() | st.text(alphabet="eyJ0.-_A", max_size=200))
+    def test_any_text(self, text: str) -> None:
+        """Whatever is given for a token, the answer is a typed refusal."""
+        with pytest.raises(MalformedToken):
+            Verifier(POOL, CLIENT, fetch=Shelf(OSError())).verify(text)
+
+    @given(
+        header=st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(["alg", "kid", "crit", "b64", "typ"]), inner, max_size=5
+                )
+            ),
+        )
+    )
+    def test_any_header(self, header: Any) -> None:
+        """The same for a header that is any JSON."""
+        part = part_of(json.dumps(header).encode()).decode()
+        verifier = Verifier(POOL, CLIENT, fetch=Shelf(b"{}"))
+        with pytest.raises((TokenRefused, KeysUnreachable)):
+            verifier.verify(f"{part}.e30.AAAA")
+
+    @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+    @pytest.mark.parametrize("as_text", ["pem", "modulus"])
+    def test_the_public_key_is_no_password(
+        self, verifier: Verifier, signing_key: RSAKey, algorithm: str, as_text: str
+    ) -> None:
+        """A token signed by HMAC, with the public key for its secret, is refused (RFC 8725, 2.1)."""
+        public = (
+            signing_key.as_pem(private=False)
+            if as_text == "pem"
+            else str(signing_key.as_dict(private=False)["n"]).encode()
+        )
+        signing_key.ensure_kid()
+        header = json.dumps({"alg": algorithm, "kid": signing_key.kid}).encode()
+        said = part_of(header) + b"." + part_of(json.dumps(ACCESS).encode())
+        # By hand: the library refuses to forge with a PEM.
+        forged = hmac.digest(public, said, algorithm.replace("HS", "sha"))
+        token = (said + b"." + part_of(forged)).decode()
+
+        with pytest.raises(MalformedToken, match="RS256"):
+            verifier.verify(token)
+
+    @pytest.mark.parametrize("name", ["none", "None", "NONE", "nOnE", "", "RS256 ", "rs256"])
+    def test_unsigned(self, verifier: Verifier, signing_key: RSAKey, name: str) -> None:
+        """No spelling of `none` is taken for an algorithm."""
+        signing_key.ensure_kid()
+        header = json.dumps({"alg": name, "kid": signing_key.kid}).encode()
+        token = b".".join([part_of(header), part_of(json.dumps(ACCESS).encode()), b""]).decode()
+
+        with pytest.raises(MalformedToken, match="RS256"):
+            verifier.verify(token)
+
+    @pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256"])
+    def test_another_algorithm_of_the_right_key(
+        self, verifier: Verifier, signing_key: RSAKey, algorithm: str
+    ) -> None:
+        """RS256 alone: what else the right key might sign is refused too."""
+        token = jwt.encode(
+            {"kid": signing_key.kid, "alg": algorithm}, dict(ACCESS), signing_key, [algorithm]
+        )
+
+        with pytest.raises(MalformedToken, match="RS256"):
+            verifier.verify(token)
+
+    def test_a_key_of_their_own(
+        self, verifier: Verifier, signing_key: RSAKey, other_key: RSAKey
+    ) -> None:
+        """Another's key is refused: under its own name, under the pool's, and brought along."""
+        signing_key.ensure_kid()
+        other_key.ensure_kid()
+        brought = other_key.as_dict(private=False)
+        for kid, known, more in (
+            (other_key.kid, False, {}),
+            (signing_key.kid, True, {}),
+            (signing_key.kid, True, {"jku": "https://evil.example.com/jwks.json"}),
+        ):
+            with pytest.raises(BadSignature) as caught:
+                verifier.verify(signed(other_key, ACCESS, kid=kid, **more))
+            assert caught.value.known is known
+        header = {"alg": "RS256", "kid": signing_key.kid, "jwk": brought}
+        registry = jws.JWSRegistry(algorithms=["RS256"], strict_check_header=False)
+        registry.max_header_length = 4096
+        with pytest.raises(TokenRefused):
+            verifier.verify(jwt.encode(header, dict(ACCESS), other_key, registry=registry))
+
+    def test_a_critical_header_that_is_not_understood(
+        self, verifier: Verifier, signing_key: RSAKey
+    ) -> None:
+        """`crit` asks for what is not done here: refused, though the right key signed it (RFC 7515, 4.1.11)."""
+        registry = jws.JWSRegistry(algorithms=["RS256"], strict_check_header=False)
+        registry.check_header = lambda header: None  # type: ignore[method-assign]  # it is forging
+        signing_key.ensure_kid()
+        header = {"alg": "RS256", "kid": signing_key.kid, "crit": ["exp"], "exp": 0}
+        token = jwt.encode(header, dict(ACCESS), signing_key, registry=registry)
+
+        with pytest.raises(BadSignature):
+            verifier.verify(token)
+
+
+class TestWhatIsNotForHere:
+    def test_another_issuer(self, verifier: Verifier, signing_key: RSAKey) -> None:
+        """Another pool's token is refused, even if it had the same key."""
+        with pytest.raises(WrongIssuer) as caught:
+            verifier.verify(signed(signing_key, {**ACCESS, "iss": f"{ISSUER}X"}))
+
+        assert caught.value.expected == ISSUER
+
+    def test_another_client(self, pool: LocalPool, clock: ManualClock, tokens: Tokens) -> None:
+        """Another app client's token is refused, and the error says whose it is."""
+        verifier = Verifier(POOL, "other", jwks=pool.jwks(), clock=clock)
+        assert tokens.id_token is not None
+        for token, use in ((tokens.access_token, "access"), (tokens.id_token, "id")):
+            with pytest.raises(NotForThisClient) as caught:
+                verifier.verify(token, use)  # type: ignore[arg-type]  # it is one of the two
+
+            assert caught.value.client_id == CLIENT
+
+    def test_the_other_use(self, verifier: Verifier, tokens: Tokens) -> None:
+        """An id token opens no API; an access token says nothing about a person to an app."""
+        assert tokens.id_token is not None
+        for token, use, found in (
+            (tokens.id_token, "access", "id"),
+            (tokens.access_token, "id", "access"),
+        ):
+            with pytest.raises(WrongUse) as caught:
+                verifier.verify(token, use)  # type: ignore[arg-type]  # the same
+
+            assert (caught.value.wanted, caught.value.found) == (use, found)
+        with pytest.raises(ValueError, match="not 'refresh'"):
+            verifier.verify(tokens.access_token, "refresh")  # type: ignore[arg-type]  # that is the claim
+
+    @pytest.mark.parametrize("leeway", [0.0, 10.0, 60.0])
+    def test_it_expires_on_the_second(
+        self, pool: LocalPool, clock: ManualClock, signing_key: RSAKey, leeway: float
+    ) -> None:
+        """A token is good up to `exp` and the leeway, and not at that very moment any more."""
+        verifier = Verifier(POOL, CLIENT, jwks=pool.jwks(), clock=clock, leeway=leeway)
+        token = signed(signing_key, ACCESS)
+        clock.advance(300 + leeway - 0.000_001)
+        assert verifier.verify(token).expires == NOON + timedelta(seconds=300)
+
+        clock.advance(0.000_001)
+        with pytest.raises(Expired) as caught:
+            verifier.verify(token)
+        assert caught.value.at == NOON + timedelta(seconds=300)
+        assert isinstance(caught.value, TimeError)
+
+    @pytest.mark.parametrize("claim", ["iat", "nbf"])
+    def test_a_slow_clock_is_forgiven(
+        self, verifier: Verifier, clock: ManualClock, signing_key: RSAKey, claim: str
+    ) -> None:
+        """A token from ten seconds ahead is good, and from later is not yet (pycognito #225)."""
+        noon = int(NOON.timestamp())
+        for ahead, good in ((10, True), (11, False), (3600, False)):
+            token = signed(signing_key, {**ACCESS, claim: noon + ahead, "exp": noon + 7200})
+            if good:
+                assert verifier.verify(token).username == "ada"
+                continue
+            with pytest.raises(NotYetValid) as caught:
+                verifier.verify(token)
+            assert caught.value.since == NOON + timedelta(seconds=ahead)
+        clock.advance(3590)
+        assert verifier.verify(token).username == "ada"
+
+    @pytest.mark.parametrize(
+        ("claims", "why"),
+        [
+            *(
+                ({name: None}, f"{name} is missing")
+                for name in ("sub", "iss", "client_id", "exp", "iat")
+            ),
+            ({"token_use": None}, "token_use is missing"),
+            ({"token_use": 1}, "token_use is int, not text"),
+            ({"exp": "soon"}, "exp is not a number of seconds"),
+            ({"exp": True}, "exp is not a number of seconds"),
+            ({"exp": float("inf")}, "exp is not a number of seconds"),
+            ({"exp": 1e300}, "exp is beyond the calendar"),
+            ({"nbf": []}, "nbf is not a number of seconds"),
+            ({"username": ["ada"]}, "username is list, not text"),
+            ({"cognito:groups": "admins"}, "cognito:groups is not a list of texts"),
+            ({"cognito:groups": [1]}, "cognito:groups is not a list of texts"),
+            ({"scope": ["openid"]}, "scope is list, not text"),
+        ],
+    )
+    def test_misshapen_claims(
+        self, verifier: Verifier, signing_key: RSAKey, claims: dict[str, Any], why: str
+    ) -> None:
+        """A signature does not excuse a claim that cannot be read."""
+        merged = {k: v for k, v in {**ACCESS, **claims}.items() if v is not None}
+        with pytest.raises(MalformedToken) as caught:
+            verifier.verify(signed(signing_key, merged))
+
+        assert caught.value.why == why
+
+    def test_claims_that_are_no_object(self, verifier: Verifier, signing_key: RSAKey) -> None:
+        """A payload that is signed and is no JSON object is refused."""
+        signing_key.ensure_kid()
+        for payload in (b"", b"[]", b"null", b"\xff", b"[" * 5000):
+            token = jws.serialize_compact(
+                {"alg": "RS256", "kid": signing_key.kid}, payload, signing_key
+            )
+            with pytest.raises(MalformedToken, match="no JSON object"):
+                verifier.verify(token)
+
+
+class TestNothingIsShown:
+    def test_no_error_shows_the_token(
+        self, pool: LocalPool, clock: ManualClock, tokens: Tokens
+    ) -> None:
+        """Neither message, traceback, frames nor pickle has any part of the token."""
+        token = tokens.access_token.reveal()
+        header, payload, signature = token.split(".")
+        here_now: dict[str, Any] = {"jwks": pool.jwks(), "clock": clock}
+        late = ManualClock(NOON + timedelta(days=1))
+        cases: list[tuple[Verifier, str, Any]] = [
+            (Verifier(POOL, CLIENT, **here_now), token[:-4], "access"),
+            (Verifier(POOL, CLIENT, **here_now), f"{header}.{payload}.{signature}.", "access"),
+            (Verifier(POOL, CLIENT, **here_now), token, "id"),
+            (Verifier(POOL, "other", **here_now), token, "access"),
+            (Verifier(POOL, CLIENT, issuer="https://x", **here_now), token, "access"),
+            (Verifier(POOL, CLIENT, jwks=pool.jwks(), clock=late), token, "access"),
+            (Verifier(POOL, CLIENT, fetch=Shelf(OSError("down"))), token, "access"),
+            (Verifier(POOL, CLIENT, fetch=Shelf(OSError("down"))), token, "neither"),
+        ]
+        seen = set()
+        for verifier, given_, use in cases:
+            with pytest.raises((AuthfsmError, ValueError)) as caught:
+                verifier.verify(given_, use)
+            error = caught.value
+            seen.add(type(error))
+            frames = [
+                repr(frame.f_locals)
+                for frame, _ in traceback.walk_tb(error.__traceback__)
+                if "authfsm" in frame.f_code.co_filename and "test_" not in frame.f_code.co_filename
+            ]
+            shown = [repr(error), str(error), *traceback.format_exception(error), *frames]
+            assert [
+                text for text in shown for part in (payload, signature) if part[:40] in text
+            ] == []
+            assert error.__context__ is None
+            if isinstance(error, AuthfsmError):
+                again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+                assert (type(again), str(again)) == (type(error), str(error))
+
+        assert seen == {
+            BadSignature,
+            MalformedToken,
+            WrongUse,
+            NotForThisClient,
+            WrongIssuer,
+            Expired,
+            KeysUnreachable,
+            ValueError,
+        }
+
+    def test_whose_fault(self) -> None:
+        """A refusal is the caller's or the clock's; missing keys are the service's."""
+        assert issubclass(BadSignature, CallerError)
+        assert issubclass(NotYetValid, TimeError)
+        assert issubclass(KeysUnreachable, ServiceError)
+        assert not issubclass(KeysUnreachable, TokenRefused)
+
+
+def verifier_at(shelf: Shelf, ticks: Ticks, clock: ManualClock, **more: Any) -> Verifier:
+    """A verifier that fetches from this shelf."""
+    return Verifier(POOL, CLIENT, fetch=shelf, ticks=ticks, clock=clock, **more)
+
+
+class TestKeys:
+    def test_they_are_fetched_once_and_not_before_they_are_wanted(
+        self, signing_key: RSAKey, clock: ManualClock
+    ) -> None:
+        """Making a verifier fetches nothing; its first token does, and the next thousand do not."""
+        shelf = Shelf(published(signing_key))
+        verifier = verifier_at(shelf, Ticks(), clock)
+        assert shelf.asked == []
+
+        for _ in range(100):
+            verifier.verify(signed(signing_key, ACCESS))
+
+        assert shelf.asked == [KEYS_AT]
+
+    def test_rotation(self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock) -> None:
+        """A key that is new is found by one more fetch; one that is gone is forgotten by it."""
+        shelf, ticks = Shelf(published(signing_key)), Ticks()
+        verifier = verifier_at(shelf, ticks, clock)
+        old, new = signed(signing_key, ACCESS), signed(other_key, ACCESS)
+        verifier.verify(old)
+
+        shelf.document = published(signing_key, other_key)
+        ticks.now += 10
+        assert verifier.verify(new).username == "ada"
+        assert verifier.verify(old).username == "ada"
+        assert len(shelf.asked) == 2
+
+        shelf.document = published(other_key)
+        ticks.now += 24 * 3600
+        verifier.verify(new)  # known: it waits for nothing, and begins what is due
+        until(lambda: len(shelf.asked) == 3 and verifier.keys._underway is None)
+        with pytest.raises(BadSignature) as caught:
+            verifier.verify(old)
+        assert caught.value.known is False
+        assert len(shelf.asked) == 3
+
+    def test_a_storm_of_forged_names(
+        self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
+    ) -> None:
+        """A thousand unknown keys in a minute make seven requests, and disturb no good token."""
+        shelf, ticks = Shelf(published(signing_key)), Ticks()
+        verifier = verifier_at(shelf, ticks, clock)
+        forged, good = signed(other_key, ACCESS), signed(signing_key, ACCESS)
+        parts = forged.split(".")
+        for number in range(1001):
+            header = part_of(f'{{"alg":"RS256","kid":"{number}"}}'.encode())
+            with pytest.raises(BadSignature):
+                verifier.verify(".".join([header.decode(), *parts[1:]]))
+            if number % 100 == 0:
+                assert verifier.verify(good).username == "ada"
+            ticks.now += 0.0625
+
+        assert len(shelf.asked) == 7
+
+    def test_a_failed_fetch_takes_nothing_away(
+        self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
+    ) -> None:
+        """Known keys verify on; of an unknown one nothing can be said; and then it can."""
+        shelf, ticks = Shelf(OSError("no route")), Ticks()
+        verifier = verifier_at(shelf, ticks, clock)
+        old, new = signed(signing_key, ACCESS), signed(other_key, ACCESS)
+        for _ in range(3):
+            with pytest.raises(KeysUnreachable) as caught:
+                verifier.verify(old)
+            assert (caught.value.url, caught.value.why) == (KEYS_AT, "OSError: no route")
+        assert len(shelf.asked) == 1
+
+        shelf.document = published(signing_key)
+        ticks.now += 10
+        assert verifier.verify(old).username == "ada"
+        shelf.document = RuntimeError("a bug of the fetch's own")
+        ticks.now += 48 * 3600
+        with pytest.raises(KeysUnreachable):
+            verifier.verify(new)
+        assert verifier.verify(old).username == "ada"
+        shelf.document = published(signing_key, other_key)
+        ticks.now += 10
+        assert verifier.verify(new).username == "ada"
+        assert len(shelf.asked) == 4
+
+    @pytest.mark.parametrize(
+        "document",
+        [b"", b"{", b"[]", b"{}", b'{"keys": {}}', b'{"keys": []}', b"\xff\xfe", b"[" * 100_000],
+    )
+    def test_what_is_no_key_set(
+        self, signing_key: RSAKey, clock: ManualClock, document: bytes
+    ) -> None:
+        """A document that is none is a failed fetch."""
+        verifier = verifier_at(Shelf(document), Ticks(), clock)
+        with pytest.raises(KeysUnreachable):
+            verifier.verify(signed(signing_key, ACCESS))
+
+    @pytest.mark.filterwarnings("ignore:Key size should be")  # that is the claim
+    def test_only_keys_that_are_for_this(
+        self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
+    ) -> None:
+        """Keys of another kind, use or algorithm, and weak or broken ones, are passed over (RFC 7517, 5)."""
+        signing_key.ensure_kid()
+        public = {**signing_key.as_dict(private=False), "use": "sig", "alg": "RS256"}
+        weak = RSAKey.generate_key(1024, private=True)
+        others: list[Any] = [
+            {"kty": "oct", "kid": public["kid"], "k": "AAAA"},
+            {"kty": "ML-DSA", "kid": public["kid"], "pub": "AAAA"},
+            {**public, "use": "enc"},
+            {**public, "alg": "RS512"},
+            {**public, "n": "!"},
+            {**public, "e": "AA"},
+            {**public, "kid": 7},
+            {**public, "n": None},
+            {**weak.as_dict(private=False), "kid": public["kid"]},
+            None,
+            "key",
+        ]
+        token = signed(signing_key, ACCESS)
+        for each in others:
+            listed = [each, json.loads(published(other_key))["keys"][0]]
+            verifier = verifier_at(Shelf(json.dumps({"keys": listed}).encode()), Ticks(), clock)
+            with pytest.raises(BadSignature) as caught:
+                verifier.verify(token)
+            assert caught.value.known is False
+        verifier = verifier_at(
+            Shelf(json.dumps({"keys": [*others, public]}).encode()), Ticks(), clock
+        )
+        assert verifier.verify(token).username == "ada"
+
+    def test_threads_share_one_fetch(
+        self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
+    ) -> None:
+        """Sixteen threads that come at once make one request; the forged among them are refused by it."""
+        shelf = Shelf(published(signing_key), slow=0.2)
+        verifier = verifier_at(shelf, Ticks(), clock)
+        good, forged = signed(signing_key, ACCESS), signed(other_key, ACCESS)
+        gate = threading.Barrier(16)
+
+        def one(number: int) -> str:
+            gate.wait()
+            try:
+                return verifier.verify(forged if number % 2 else good).username or ""
+            except BadSignature:
+                return "refused"
+
+        with ThreadPoolExecutor(16) as threads:
+            found = list(threads.map(one, range(16)))
+
+        assert found == ["ada", "refused"] * 8
+        assert len(shelf.asked) == 1
+
+    def test_a_known_key_waits_for_nobody(
+        self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
+    ) -> None:
+        """While keys are being fetched for another, what is known is verified at once."""
+        shelf, ticks = Shelf(published(signing_key)), Ticks()
+        verifier = verifier_at(shelf, ticks, clock)
+        good, forged = signed(signing_key, ACCESS), signed(other_key, ACCESS)
+        verifier.verify(good)
+        ticks.now += 10
+        let_go = threading.Event()
+        verifier.keys._fetch = lambda url: published(signing_key) if let_go.wait(30) else b""
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(verifier.verify, forged)
+            until(lambda: verifier.keys._underway is not None)
+            assert verifier.verify(good).username == "ada"
+            assert not waiting.done()
+            let_go.set()
+            assert isinstance(waiting.exception(30), BadSignature)
+
+
+class TestAsync:
+    def test_tasks_share_one_fetch_off_the_loop(
+        self, signing_key: RSAKey, clock: ManualClock
+    ) -> None:
+        """Fifty tasks make one request; the loop runs on meanwhile; one that is cancelled harms no other."""
+        shelf = Shelf(published(signing_key), slow=0.3)
+        verifier = verifier_at(shelf, Ticks(), clock)
+        token = signed(signing_key, ACCESS)
+
+        async def main() -> tuple[list[Any], int]:
+            tasks = [asyncio.create_task(verifier.verify_async(token)) for _ in range(50)]
+            beats = 0
+            while not all(task.done() for task in tasks):
+                await asyncio.sleep(0.01)
+                beats += 1
+                if beats == 3:
+                    tasks[0].cancel()
+            return await asyncio.gather(*tasks, return_exceptions=True), beats
+
+        found, beats = asyncio.run(main())
+
+        assert isinstance(found[0], asyncio.CancelledError)
+        assert [each.username for each in found[1:]] == ["ada"] * 49
+        assert len(shelf.asked) == 1
+        assert beats > 5
+
+    def test_it_refuses_alike(
+        self, verifier: Verifier, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
+    ) -> None:
+        """The same refusals, with and without a loop; one that gives up leaves nothing hanging."""
+
+        async def refused(token: str, use: Any = "access") -> type[Exception]:
+            try:
+                await verifier.verify_async(token, use)
+            except (TokenRefused, ValueError) as error:
+                return type(error)
+            raise AssertionError("it was accepted")
+
+        assert asyncio.run(refused("x")) is MalformedToken
+        assert asyncio.run(refused(signed(other_key, ACCESS))) is BadSignature
+        assert asyncio.run(refused(signed(signing_key, ACCESS), "id")) is WrongUse
+        assert asyncio.run(refused(signed(signing_key, ACCESS), "both")) is ValueError
+
+        shelf = Shelf(published(signing_key), slow=0.3)
+        patient = verifier_at(shelf, Ticks(), clock)
+        token = signed(signing_key, ACCESS)
+
+        async def impatient() -> None:
+            await asyncio.wait_for(patient.verify_async(token), 0.05)
+
+        with pytest.raises(asyncio.TimeoutError):
+            asyncio.run(impatient())
+        assert patient.verify(token).username == "ada"
+        assert len(shelf.asked) == 1
+
+
+class TestMaking:
+    def test_cognitos_own_address(self) -> None:
+        """The issuer is made of the pool's id; China's regions have a suffix of their own."""
+        verifier = Verifier("us-gov-west-1_AbC", "x")
+
+        assert (
+            verifier.issuer == "https://cognito-idp.us-gov-west-1.amazonaws.com/us-gov-west-1_AbC"
+        )
+        assert verifier.keys.url == f"{verifier.issuer}/.well-known/jwks.json"
+        assert repr(verifier) == f"<Verifier of {verifier.issuer} for x>"
+        assert repr(verifier.keys) == f"<Keys of {verifier.keys.url}: 0 known>"
+        assert (
+            Verifier("cn-north-1_AbC", "x").issuer
+            == "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_AbC"
+        )
+
+    @pytest.mark.parametrize(
+        ("wrong", "why"),
+        [
+            ({"pool_id": "AbC"}, "pool id"),
+            ({"client_id": ""}, "one app client"),
+            ({"client_id": []}, "one app client"),
+            ({"client_id": ["x", ""]}, "one app client"),
+            ({"issuer": "http://cognito.example.com"}, "https"),
+            ({"issuer": "http://127.0.0.1.example.com"}, "https"),
+            ({"issuer": "ftp://127.0.0.1"}, "https"),
+            ({"issuer": "file:///etc"}, "https"),
+            ({"jwks": {}}, "Key Set"),
+            ({"jwks": {"keys": []}}, "no key"),
+        ],
+    )
+    def test_what_cannot_be(self, wrong: dict[str, Any], why: str) -> None:
+        """A verifier that could accept nothing, or would trust anybody, is not made."""
+        with pytest.raises(ValueError, match=why):
+            Verifier(**{"pool_id": POOL, "client_id": CLIENT, **wrong})
+
+    def test_told_otherwise(self, signing_key: RSAKey, clock: ManualClock) -> None:
+        """With a fetch of one's own, keys may come as one pleases: within a private network, say."""
+        shelf = Shelf(published(signing_key))
+        issuer = "http://cognito:9229/eu-west-1_Local"
+        verifier = Verifier(POOL, CLIENT, issuer=issuer, fetch=shelf, clock=clock)
+
+        assert verifier.verify(signed(signing_key, {**ACCESS, "iss": issuer})).issuer == issuer
+        assert shelf.asked == [f"{issuer}/.well-known/jwks.json"]
+
+
+class Site(BaseHTTPRequestHandler):
+    """Documents by their path; `/slow` drips."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/good")
+            self.end_headers()
+            return
+        found = {"/good": b"good", "/large": b"x" * 65_537, "/most": b"x" * 65_536}.get(self.path)
+        self.send_response(404 if found is None and self.path != "/slow" else 200)
+        self.end_headers()
+        if self.path == "/slow":
+            try:
+                for _ in range(50):
+                    self.wfile.write(b"x")
+                    time.sleep(0.05)
+            except OSError:
+                return
+        self.wfile.write(found or b"none")
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def site() -> Iterator[str]:
+    """A web site on this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(30)
+
+
+class TestFetching:
+    def test_one_document(self) -> None:
+        """A document comes; one that is missing, moved, too large or too slow does not."""
+        with site() as url:
+            assert over_https(f"{url}/good") == b"good"
+            assert over_https(f"{url}/most") == b"x" * 65_536
+            with pytest.raises(OSError, match="HTTP 404"):
+                over_https(f"{url}/none")
+            with pytest.raises(OSError, match="HTTP 302"):
+                over_https(f"{url}/moved")
+            with pytest.raises(ValueError, match="65536 bytes"):
+                over_https(f"{url}/large")
+            begun = time.monotonic()
+            with pytest.raises(TimeoutError):
+                over_https(f"{url}/slow", seconds=0.2)
+            assert time.monotonic() - begun < 2
+        with pytest.raises(OSError, match="refused"):
+            over_https(f"{url}/good")
+
+    @pytest.mark.parametrize(
+        "url", ["http://example.com/", "file:///etc/passwd", "ftp://localhost/", "https:///x", "x"]
+    )
+    def test_not_in_the_open(self, url: str) -> None:
+        """Neither HTTP off this machine, nor files."""
+        with pytest.raises(ValueError, match="https"):
+            over_https(url)
+
+
+def test_a_served_pool() -> None:
+    """Tokens of a pool behind HTTP are verified by what it publishes there, with and without a loop."""
+    with here(users=[{"username": "ada", "password": PASSWORD}]) as web:
+        verifier = Verifier(POOL_ID, CLIENT_ID, issuer=f"{web.url}/{POOL_ID}")
+        _, _, reply = web.password("ada", PASSWORD)
+        result = reply["AuthenticationResult"]
+
+        claims = verifier.verify(result["AccessToken"])
+        same = asyncio.run(verifier.verify_async(result["IdToken"], "id"))
+
+    assert (claims.username, claims.client_id) == ("ada", CLIENT_ID)
+    assert (same.subject, same.origin_jti) == (claims.subject, claims.origin_jti)
+    assert verifier.verify(result["AccessToken"]) == claims  # the server has gone; the key is known
+    stranger = Verifier(POOL_ID, CLIENT_ID, issuer=f"{web.url}/{POOL_ID}")
+    with pytest.raises(KeysUnreachable, match="refused"):
+        stranger.verify(result["AccessToken"])
