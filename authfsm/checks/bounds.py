@@ -1,0 +1,151 @@
+"""What ends a loop: a lifetime, a lock-out, a single use. Each bound rests on a ruling that must be there.
+
+A bound speaks of arrows: going round along one of them, sooner or later, is answered with the error that the
+bound names, and that error's ruling says that it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from attrs import field, frozen
+
+from authfsm import responses as r
+from authfsm.protocol import CHOICE, FIRST, Transition
+from authfsm.rulings import Row, Ruling
+from authfsm.states import State
+
+S = State
+
+
+@frozen
+class Bound:
+    """What ends a loop.
+
+    Args:
+        name: what it is called.
+        limit: how long, or how often.
+        code: the error that ends it.
+        part: the part of that error's message that tells.
+        rulings: what must be done about it then.
+        source: where this is known from.
+        speaks_of: is it about this arrow?
+    """
+
+    name: str
+    limit: str
+    code: str
+    part: str
+    rulings: frozenset[Ruling]
+    source: str
+    speaks_of: Callable[[Transition], bool] = field(repr=False)
+
+    def holds(self, rulings: Mapping[str, Mapping[str, Row]]) -> bool:
+        """Is its error ruled as it must be, for the loop to end?
+
+        Args:
+            rulings: what is done about each error.
+        """
+        row = rulings.get(self.code, {}).get(self.part)
+        return row is not None and row.ruling in self.rulings
+
+
+_OVER: Final = frozenset(Ruling) - {Ruling.TRY_AGAIN, Ruling.DROP_DEVICE, Ruling.WAIT}
+_CODES: Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA})
+_SET_UP: Final = frozenset({S.NEW_PASSWORD_REQUIRED, S.MFA_SETUP})
+_STALE: Final = frozenset(
+    {S.START, S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_VERIFIER, S.SELECT_MFA_TYPE}
+)
+_REFRESHES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.GetTokensFromRefreshToken})
+_SIGNS_OUT: Final = frozenset({r.RevokeToken, r.GlobalSignOut})
+
+
+def _again(states: frozenset[State]) -> Callable[[Transition], bool]:
+    return lambda arrow: arrow.source is arrow.dest and arrow.source in states
+
+
+BOUNDS: Final = (
+    Bound(
+        "AuthSessionValidity",
+        "3 to 15 minutes: an answer that was refused does not prolong its session",
+        "NotAuthorizedException",
+        "session is expired",
+        _OVER,
+        "measured; AWS API reference, UserPoolClientType",
+        _again(_CODES | _SET_UP),
+    ),
+    Bound(
+        "device key",
+        "once: the key that Cognito has forgotten is dropped, and not sent again",
+        "ResourceNotFoundException",
+        "Device does not exist",
+        frozenset({Ruling.DROP_DEVICE}),
+        "amplify-js retryOnResourceNotFoundException, amplify-swift retryRespondPasswordVerifier",
+        _again(_STALE),
+    ),
+    Bound(
+        "DefineAuthChallenge",
+        "as many rounds as the pool's own function allows: it is shown every one, and ends them",
+        "NotAuthorizedException",
+        "",
+        _OVER,
+        "AWS developer guide, Define auth challenge Lambda trigger: failAuthentication",
+        lambda arrow: arrow.source is S.CUSTOM_CHALLENGE,
+    ),
+    Bound(
+        "request rate",
+        "each choice is a request: RespondToAuthChallenge may be sent at three times the rate of UserAuthentication",
+        "TooManyRequestsException",
+        "",
+        frozenset({Ruling.WAIT, Ruling.WAIT_OUT}),
+        "AWS developer guide, Quotas in Amazon Cognito",
+        lambda arrow: arrow.source in FIRST and arrow.response in CHOICE and arrow.dest in FIRST,
+    ),
+    Bound(
+        "device proof",
+        "once: a device that has been proved is not asked for again",
+        "NotAuthorizedException",
+        "session can only be used once",
+        _OVER,
+        "AWS developer guide, Working with user devices: 'the final challenge'",
+        lambda arrow: arrow.source is S.DEVICE_PASSWORD_VERIFIER,
+    ),
+    Bound(
+        "session of an unknown challenge",
+        "each answer spends its session; how many there are, nobody knows",
+        "NotAuthorizedException",
+        "session can only be used once",
+        _OVER,
+        "measured for the challenges that are known",
+        lambda arrow: arrow.source is S.OTHER_CHALLENGE,
+    ),
+    Bound(
+        "RefreshTokenValidity",
+        "60 minutes to 10 years, 30 days by default",
+        "NotAuthorizedException",
+        "Refresh Token has",
+        _OVER,
+        "AWS API reference, UserPoolClientType",
+        lambda arrow: arrow.response in _REFRESHES,
+    ),
+    Bound(
+        "AccessTokenValidity",
+        "5 minutes to a day, one hour by default: what is done with a device takes an access token",
+        "NotAuthorizedException",
+        "Access Token has",
+        _OVER,
+        "AWS API reference, UserPoolClientType, ConfirmDevice",
+        lambda arrow: arrow.response in {r.ConfirmDevice, r.UpdateDeviceStatus},
+    ),
+    Bound(
+        "lock-out",
+        "2^(n-5) seconds after n failures from the fifth on, up to about 15 minutes: each sign-in is a new attempt",
+        "NotAuthorizedException",
+        "Password attempts exceeded",
+        frozenset({Ruling.WAIT_OUT}),
+        "AWS developer guide, Authentication: lockout behavior for failed sign-in attempts",
+        lambda arrow: arrow.response in _SIGNS_OUT and arrow.dest is S.START,
+    ),
+)
+"""Every bound there is, and the arrows it speaks of."""

@@ -1,0 +1,99 @@
+"""Checking a table, with or without a pool's settings: which invariants are broken, and by which path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from authfsm.checks.invariants import INVARIANTS, Fault, Invariant
+from authfsm.checks.model import Explored, Model, explore
+from authfsm.checks.path import Path
+from authfsm.checks.table import TABLE, Table
+from authfsm.checks.ways import walks
+from authfsm.settings import PoolSettings
+
+if TYPE_CHECKING:
+    from authfsm.diagrams import Diagram
+
+
+@frozen
+class Broken:
+    """An invariant that is broken.
+
+    Args:
+        invariant: which.
+        why: what is wrong.
+        path: a shortest path that shows it.
+    """
+
+    invariant: Invariant
+    why: str
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.invariant.name}: {self.why}\n    {self.path}"
+
+    def diagram(self, **options: Any) -> Diagram:
+        """The path on the protocol's picture.
+
+        Args:
+            options: of `authfsm.diagram`.
+        """
+        return self.path.diagram(**options)
+
+
+def check(
+    table: Table = TABLE,
+    *,
+    settings: PoolSettings | None = None,
+    invariants: Iterable[Invariant] = INVARIANTS,
+    every: bool = False,
+) -> tuple[Broken, ...]:
+    """Which invariants a protocol breaks.
+
+    Args:
+        table: the protocol; this package's, if left out.
+        settings: a pool's: what they rule out is not gone along, and what is about tables alone not asked.
+        invariants: what must be so; all that are built in, if left out.
+        every: every fault there is, and not the one with the shortest path for each invariant.
+    """
+    found = explore(Model(table, settings))
+    return tuple(
+        Broken(each, why, path)
+        for each in invariants
+        if settings is None or not each.of_table
+        for why, path in _first(each.faults(found), every=every)
+    )
+
+
+def _first(faults: Iterator[Fault], *, every: bool) -> Iterator[Fault]:
+    in_order = sorted(faults, key=lambda fault: len(fault[1]))
+    return islice(in_order, None if every else 1)
+
+
+def of_paths(
+    name: str, law: str, holds: Callable[[Path], bool], *, longest: int = 6, why: str = ""
+) -> Invariant:
+    """An invariant of your own: a predicate that is true of every path.
+
+    It is asked of every path from START that comes to no position twice, the shortest first, and of each
+    path's beginnings before it. There are many paths: those up to `longest` steps are looked at.
+
+    Args:
+        name: what it is called.
+        law: what must be so, in a sentence.
+        holds: is it so of this path? It is asked after each step.
+        longest: how many steps are looked at.
+        why: what to say where it is not; the law, if left out.
+    """
+
+    def faults(found: Explored) -> Iterator[Fault]:
+        broken = (path for path in walks(found, longest=longest) if not holds(path))
+        first = next(broken, None)
+        if first is not None:
+            yield why or f"not so: {law}", first
+
+    return Invariant(name, law, faults)

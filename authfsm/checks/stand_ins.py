@@ -1,0 +1,152 @@
+"""What stands for a factor without being one: the documented exceptions, as a list with their sources.
+
+Tokens without a first factor, or where MFA is required without a second one, are a fault, unless one of
+these is the reason. Whoever knows better takes a row out, or adds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from attrs import field, frozen
+
+from authfsm import responses as r
+from authfsm.checks.proofs import Factor, Proved
+from authfsm.evidence import Confidence
+from authfsm.protocol import Transition
+from authfsm.states import State
+
+_GUIDE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
+_MFA: Final = _GUIDE + "user-pool-settings-mfa.html"
+_REFERENCE: Final = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/"
+
+
+@frozen
+class StandIn:
+    """What stands for a factor.
+
+    Args:
+        name: what it is called.
+        why: why it does.
+        confidence: how surely.
+        source: where this is known from.
+        holds: is it the reason for this arrow to the tokens, what has been shown on the way being this? What
+            is shown includes what the arrow itself shows.
+    """
+
+    name: str
+    why: str
+    confidence: Confidence
+    source: str
+    holds: Callable[[Proved, Transition], bool] = field(repr=False)
+
+
+def _has(factor: Factor) -> Callable[[Proved, Transition], bool]:
+    return lambda proved, _: factor in proved.factors
+
+
+def _never(_: Proved, __: Transition) -> bool:
+    return False
+
+
+_AFTER_A_PASSWORD: Final = frozenset({r.SrpClaim, r.NewPassword})
+
+
+def _nothing_asked(proved: Proved, arrow: Transition) -> bool:
+    """Does the password lead straight to the tokens?"""
+    straight = arrow.response.proves_password or arrow.response in _AFTER_A_PASSWORD
+    return straight and Factor.PASSWORD in proved.factors and not proved.asked
+
+
+FOR_FIRST: Final = (
+    StandIn(
+        "functions",
+        "In CUSTOM_AUTH the pool's own functions decide who is let through: they set issueTokens.",
+        Confidence.DOCUMENTED,
+        _GUIDE + "user-pool-lambda-define-auth-challenge.html",
+        _has(Factor.FUNCTIONS),
+    ),
+    StandIn(
+        "sign-up",
+        "The code that confirmed the sign-up a moment ago is the proof; ConfirmSignUp's session says so.",
+        Confidence.DOCUMENTED,
+        _REFERENCE + "API_ConfirmSignUp.html",
+        _has(Factor.SIGN_UP),
+    ),
+    StandIn(
+        "refresh token",
+        "A refresh token stands for the sign-in that it came from.",
+        Confidence.DOCUMENTED,
+        _GUIDE + "amazon-cognito-user-pools-using-the-refresh-token.html",
+        _has(Factor.REFRESH_TOKEN),
+    ),
+    StandIn(
+        "access token",
+        "A step-up credits the factors in the amr claim of the access token.",
+        Confidence.DOCUMENTED,
+        _REFERENCE + "API_InitiateAuth.html",
+        _has(Factor.ACCESS_TOKEN),
+    ),
+    StandIn(
+        "challenge of another name",
+        "What a challenge proves that this package does not know, nobody can say.",
+        Confidence.INFERRED,
+        "botocore's model of ChallengeNameType has sixteen names",
+        _has(Factor.UNHEARD_OF),
+    ),
+)
+"""What stands for a first factor."""
+
+FOR_SECOND: Final = (
+    StandIn(
+        "remembered device",
+        "A remembered device that proves itself stands for the second factor.",
+        Confidence.DOCUMENTED,
+        _GUIDE + "amazon-cognito-user-pools-device-tracking.html",
+        _has(Factor.DEVICE),
+    ),
+    StandIn(
+        "passkey",
+        "A passkey with user verification is two factors in one (FactorConfiguration is "
+        "MULTI_FACTOR_WITH_USER_VERIFICATION).",
+        Confidence.DOCUMENTED,
+        _REFERENCE + "API_WebAuthnConfigurationType.html",
+        _has(Factor.PASSKEY),
+    ),
+    StandIn(
+        "first sign-in",
+        "'The first time that a new user signs in to your app, Amazon Cognito issues tokens, even if your user "
+        "pool requires MFA': the code of the sign-up was the second factor. aws-sdk-net-extensions-cognito's tests "
+        "say otherwise of users whom an administrator confirmed.",
+        Confidence.CONTRADICTORY,
+        _MFA,
+        _nothing_asked,
+    ),
+    StandIn(
+        "federated user",
+        "'In the case of federated users, Amazon Cognito delegates all authentication processes to the IdP and "
+        "doesn't offer them additional authentication factors.' No arrow of the table leads there.",
+        Confidence.DOCUMENTED,
+        _MFA,
+        _never,
+    ),
+    *FOR_FIRST,
+)
+"""What stands for a second factor, where MFA is required: what stands for a first one stands for both.
+
+`functions`: "MFA is not supported in passwordless custom flows" (the Cognito team, amplify-js #12887).
+"""
+
+
+def excused(stand_ins: tuple[StandIn, ...], proved: Proved, arrow: Transition) -> StandIn | None:
+    """The exception that is the reason for tokens without a factor; None if none is.
+
+    Args:
+        stand_ins: the exceptions.
+        proved: what has been shown, by the arrow too.
+        arrow: the arrow to the tokens.
+    """
+    if arrow.dest is not State.AUTHENTICATED:
+        return None
+    return next((each for each in stand_ins if each.holds(proved, arrow)), None)

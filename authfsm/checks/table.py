@@ -1,0 +1,159 @@
+"""The table as a value: what is checked is handed in, ours or one of your own.
+
+A `Table` holds all that the checks read of a protocol: its arrows, what a response needs and proves, what
+ends a loop, and what is done about each error. Nothing here looks at `authfsm.protocol` but to make `TABLE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+
+from authfsm.checks.bounds import BOUNDS, Bound
+from authfsm.checks.proofs import PROOFS, Factor
+from authfsm.evidence import Confidence, confidence
+from authfsm.facts.errors import LISTED
+from authfsm.protocol import (
+    FIRST,
+    NEEDS,
+    PROTOCOL,
+    SECOND,
+    UNKNOWN,
+    Need,
+    Role,
+    Transition,
+    may_fail,
+)
+from authfsm.responses import Response
+from authfsm.roles import Ends, roles
+from authfsm.rulings import RULINGS, Row
+from authfsm.states import CHALLENGES, State
+
+Trigger = type[Response]
+Rows = Mapping[State, Mapping[Trigger, frozenset[State]]]
+
+_ALL_FIRST: Final = FIRST - UNKNOWN
+_ALL_SECOND: Final = SECOND - {State.MFA_SETUP}
+
+
+def _deep(rows: Rows) -> Rows:
+    return MappingProxyType({each: MappingProxyType(dict(row)) for each, row in rows.items()})
+
+
+def _fixed(mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    return MappingProxyType(dict(mapping))
+
+
+@frozen(eq=False)
+class Table:
+    """A protocol, as much of it as can be checked.
+
+    Args:
+        rows: where we are: what is given: where the reply may lead. FAILED need not be named.
+        needs: the responses that a state takes only after something else.
+        proofs: what a response proves, once it has led on.
+        rulings: what is done about each error: by its code, and by a part of its message.
+        errors: the operations that may give each error.
+        bounds: what ends a loop.
+        doubted: the arrows that are there only because sources contradict each other.
+    """
+
+    rows: Rows = field(converter=_deep)
+    needs: Mapping[tuple[State, Trigger], Need] = field(converter=_fixed)
+    proofs: Mapping[tuple[State, Trigger], Factor] = field(converter=_fixed)
+    rulings: Mapping[str, Mapping[str, Row]] = field(converter=_fixed)
+    errors: Mapping[str, frozenset[str]] = field(converter=_fixed)
+    bounds: tuple[Bound, ...] = ()
+    doubted: frozenset[Transition] = frozenset()
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """Every state that the table speaks of, in the order of a sign-in."""
+        named = {dest for row in self.rows.values() for dests in row.values() for dest in dests}
+        return tuple(state for state in State if state in named or state in self.rows)
+
+    def dests(self, source: State, response: Trigger) -> frozenset[State]:
+        """Where a reply may lead; FAILED is among them wherever an attempt may fail."""
+        led = self.rows.get(source, {}).get(response, frozenset())
+        return led | {State.FAILED} if may_fail(source) else led
+
+    def arrows(self, source: State) -> Iterator[Transition]:
+        """The arrows that leave a state."""
+        for response in self.rows.get(source, {}):
+            dests = self.dests(source, response)
+            yield from (Transition(source, response, dest) for dest in State if dest in dests)
+
+    def ends(self, arrow: Transition, source: Role | None) -> Iterator[Ends]:
+        """The roles of an arrow's ends, its source standing in this role."""
+        if arrow.dest is not State.EMAIL_OTP:
+            yield Ends(source, None)
+            return
+        dests = self.rows[arrow.source][arrow.response]
+        again = arrow.dest is arrow.source and not (dests >= _ALL_FIRST or dests >= _ALL_SECOND)
+        yield from (Ends(source, role) for role in ((source,) if again else roles(dests)))
+
+    # ---- a table a little different ---------------------------------------------------------------------
+
+    def with_arrow(self, source: State, response: Trigger, *dests: State) -> Table:
+        """The same table, with these destinations too."""
+        row = dict(self.rows.get(source, {}))
+        row[response] = row.get(response, frozenset()) | frozenset(dests)
+        return evolve(self, rows={**self.rows, source: row})
+
+    def without_arrow(self, source: State, response: Trigger, *dests: State) -> Table:
+        """The same table, without these destinations; without the response, if it leads nowhere then."""
+        row = dict(self.rows[source])
+        row[response] -= frozenset(dests)
+        row = {each: led for each, led in row.items() if led}
+        return evolve(self, rows={**self.rows, source: row})
+
+    def without_response(self, source: State, response: Trigger) -> Table:
+        """The same table, in which a state does not take a response."""
+        row = {each: led for each, led in self.rows[source].items() if each is not response}
+        return evolve(self, rows={**self.rows, source: row})
+
+    def without_need(self, source: State, response: Trigger) -> Table:
+        """The same table, in which a response needs nothing."""
+        kept = {each: need for each, need in self.needs.items() if each != (source, response)}
+        return evolve(self, needs=kept)
+
+    def without_ruling(self, code: str, part: str = "") -> Table:
+        """The same table, in which nothing is said about an error, or one of its messages."""
+        rows = {each: row for each, row in self.rulings.get(code, {}).items() if each != part}
+        kept = {each: rest for each, rest in self.rulings.items() if each != code}
+        return evolve(self, rulings={**kept, code: rows} if rows else kept)
+
+    def with_ruling(self, code: str, part: str, row: Row) -> Table:
+        """The same table, in which something else is said about an error."""
+        return evolve(
+            self, rulings={**self.rulings, code: {**self.rulings.get(code, {}), part: row}}
+        )
+
+
+def _doubted() -> Iterator[Transition]:
+    """What is contradicted; and a challenge of tomorrow where every one of today's is contradicted."""
+    for source, row in PROTOCOL.items():
+        for response, dests in row.items():
+            known = {
+                dest: confidence(Transition(source, response, dest)) is Confidence.CONTRADICTORY
+                for dest in dests
+                if dest in CHALLENGES
+            }
+            yield from (Transition(source, response, dest) for dest in known if known[dest])
+            if known and all(known.values()) and State.OTHER_CHALLENGE in dests:
+                yield Transition(source, response, State.OTHER_CHALLENGE)
+
+
+TABLE: Final = Table(
+    rows=PROTOCOL,
+    needs=NEEDS,
+    proofs=PROOFS,
+    rulings=RULINGS,
+    errors=LISTED,
+    bounds=BOUNDS,
+    doubted=frozenset(_doubted()),
+)
+"""The protocol of this package, as a value."""

@@ -1,0 +1,260 @@
+"""The table is checked; and a table that is broken is caught by the invariant meant for it, with its path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+from attrs import evolve
+
+from authfsm import PoolSettings
+from authfsm import responses as r
+from authfsm.checks import (
+    INVARIANTS,
+    TABLE,
+    Factor,
+    Model,
+    Path,
+    Table,
+    check,
+    explore,
+    of_paths,
+)
+from authfsm.checks.stand_ins import FOR_FIRST, FOR_SECOND
+from authfsm.diagrams.pools import POOLS
+from authfsm.responses import Response
+from authfsm.rulings import Fault, Row, Ruling
+from authfsm.states import State
+
+S = State
+
+
+def test_the_table_breaks_nothing() -> None:
+    """This package's own table breaks no invariant, by no path."""
+    assert check(every=True) == ()
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_typical_pools_break_nothing(name: str) -> None:
+    """Nor does what the gallery's pools leave of it."""
+    assert check(settings=POOLS[name][0], every=True) == ()
+
+
+class OneTap(Response):
+    """A response of somebody's own."""
+
+
+def one_tap(table: Table) -> Table:
+    """Somebody signs in with one tap, and no proof."""
+    return table.with_arrow(S.START, OneTap, S.AUTHENTICATED)
+
+
+BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
+    # what is wrong: how, the invariant meant for it, what it says, its path
+    "an arrow from START to AUTHENTICATED": (
+        lambda t: t.with_arrow(S.START, r.UserSrpAuth, S.AUTHENTICATED),
+        "first-factor",
+        "tokens, and no first factor was proved",
+        "START -user_srp_auth-> AUTHENTICATED",
+    ),
+    "a response of one's own that proves nothing": (
+        one_tap,
+        "first-factor",
+        "tokens, and no first factor was proved",
+        "START -one_tap-> AUTHENTICATED",
+    ),
+    # cognito-local asked for the new password before it looked at the old one.
+    "the new password before the old one is proved": (
+        lambda t: t.with_arrow(S.START, r.UserAuth, S.NEW_PASSWORD_REQUIRED),
+        "first-factor",
+        "tokens, and no first factor was proved",
+        "START -user_auth-> NEW_PASSWORD_REQUIRED -new_password-> AUTHENTICATED",
+    ),
+    # moto completed MFA_SETUP with no token verified.
+    "MFA set up with no token verified": (
+        lambda t: t.without_need(S.MFA_SETUP, r.CompleteMfaSetup),
+        "second-factor",
+        "MFA is required: tokens, and no second factor was proved",
+        "START -user_password_auth-> MFA_SETUP -complete_mfa_setup-> AUTHENTICATED",
+    ),
+    "the choice of a second factor for the factor": (
+        lambda t: t.with_arrow(S.SELECT_MFA_TYPE, r.Select, S.AUTHENTICATED),
+        "second-factor",
+        "MFA is required: tokens, and no second factor was proved",
+        "START -user_password_auth-> SELECT_MFA_TYPE -select-> AUTHENTICATED",
+    ),
+    "a second factor left for a new choice of the first": (
+        lambda t: t.without_need(S.EMAIL_OTP, r.Password),
+        "second-factor",
+        "MFA is required: tokens, and no second factor was proved",
+        "START -user_password_auth-> EMAIL_OTP (second factor) -password-> AUTHENTICATED",
+    ),
+    "a missing ruling": (
+        lambda t: t.without_ruling("CodeMismatchException"),
+        "ruled",
+        "nothing is ruled about CodeMismatchException",
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> FAILED",
+    ),
+    "a dead end": (
+        lambda t: t.without_arrow(
+            S.SMS_MFA,
+            r.Code,
+            S.AUTHENTICATED,
+            S.DEVICE_SRP_AUTH,
+            S.CUSTOM_CHALLENGE,
+            S.OTHER_CHALLENGE,
+        ),
+        "ends",
+        "from SMS_MFA no answer leads to tokens any more",
+        "START -user_password_auth-> SMS_MFA",
+    ),
+    "a challenge without a response": (
+        lambda t: t.without_response(S.EMAIL_OTP, r.Code),
+        "answerable",
+        "no response to EMAIL_OTP (second factor) leads on",
+        "START -user_password_auth-> EMAIL_OTP (second factor)",
+    ),
+    "a state that nothing leads to": (
+        lambda t: evolve(
+            t,
+            rows={
+                state: {each: dests - {S.SMS_OTP} for each, dests in row.items()}
+                for state, row in t.rows.items()
+            },
+        ),
+        "reachable",
+        "no path leads to SMS_OTP",
+        "START",
+    ),
+    "a second factor that can be chosen again and again": (
+        lambda t: t.with_arrow(S.SMS_MFA, r.Select, S.SELECT_MFA_TYPE),
+        "bounded",
+        "SELECT_MFA_TYPE comes round again, and nothing ends it",
+        "START -user_password_auth-> SELECT_MFA_TYPE -select-> SMS_MFA -select-> SELECT_MFA_TYPE",
+    ),
+    "a session that never expires": (
+        lambda t: t.without_ruling("NotAuthorizedException", "session is expired"),
+        "bounded",
+        "EMAIL_OTP (second factor) comes round again, and nothing ends it",
+        "START -user_password_auth-> EMAIL_OTP (second factor) -code-> EMAIL_OTP (second factor)",
+    ),
+    "a lock-out that is ruled to be tried again": (
+        lambda t: t.with_ruling(
+            "NotAuthorizedException",
+            "Password attempts exceeded",
+            Row(Ruling.TRY_AGAIN, Fault.USER),
+        ),
+        "bounded",
+        "START comes round again, and nothing ends it",
+        "START -user_password_auth-> AUTHENTICATED -revoke_token-> START",
+    ),
+    "a device's proof asked of whoever has none": (
+        lambda t: t.with_arrow(S.PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
+        "device",
+        "DEVICE_PASSWORD_VERIFIER without a device",
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
+    ),
+    "a challenge for a refresh": (
+        lambda t: t.with_arrow(S.START, r.GetTokensFromRefreshToken, S.SMS_MFA),
+        "refresh",
+        "a refresh is answered with SMS_MFA",
+        "START -get_tokens_from_refresh_token-> SMS_MFA",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", BREAKS)
+def test_a_broken_table_is_caught(wrong: str) -> None:
+    """Each way to break the table is caught by the invariant meant for it, with the shortest path that shows it."""
+    broken, invariant, why, path = BREAKS[wrong]
+
+    caught = {each.invariant.name: each for each in check(broken(TABLE))}
+
+    assert (caught[invariant].why, str(caught[invariant].path)) == (why, path)
+
+
+def test_every_invariant_is_there_for_something() -> None:
+    """Each invariant that is built in catches one of these."""
+    assert {invariant for _, invariant, _, _ in BREAKS.values()} == {
+        each.name for each in INVARIANTS
+    }
+
+
+def test_a_broken_copy_leaves_the_table_as_it_was() -> None:
+    """The table that is checked is a value: a copy of it, a little different, is another."""
+    before = dict(TABLE.rows[S.START])
+
+    one_tap(TABLE)
+
+    assert dict(TABLE.rows[S.START]) == before
+    with pytest.raises(TypeError):
+        TABLE.rows[S.START] = {}  # type: ignore[index]  # that it cannot be done is the point
+
+
+def test_a_path_is_drawn() -> None:
+    """What breaks an invariant is told as text, and drawn: an arrow that the protocol has not, too."""
+    (first,) = check(
+        one_tap(TABLE), invariants=[each for each in INVARIANTS if each.name == "first-factor"]
+    )
+
+    assert str(first) == (
+        "first-factor: tokens, and no first factor was proved\n    START -one_tap-> AUTHENTICATED"
+    )
+    assert "one_tap" in str(first.diagram())
+    assert first.path.states == (S.START, S.AUTHENTICATED)
+
+
+def test_with_mfa_required_only_exceptions_come_without_it() -> None:
+    """Every exception that is listed is the reason for some path, but for the one that has no arrow."""
+    found = explore(Model(settings=PoolSettings(mfa_configuration="ON")))
+    reasons = {
+        next(each.name for each in FOR_SECOND if each.holds(move.to.proved, move.arrow))
+        for here, move in found.along()
+        if move.to.state is S.AUTHENTICATED is not here.state
+        if Factor.SECOND not in move.to.proved.factors
+    }
+
+    assert reasons == {
+        "remembered device",
+        "passkey",
+        "first sign-in",
+        "functions",
+        "refresh token",
+        "challenge of another name",
+    }
+    # Of the others: a step-up asks for the second factor, a sign-up's session is of no use where MFA is
+    # required (`authfsm.settings.rules`), and a federated user takes no arrow of the table.
+    assert {each.name for each in FOR_SECOND} - reasons == {
+        "access token",
+        "sign-up",
+        "federated user",
+    }
+    assert set(FOR_FIRST) < set(FOR_SECOND)
+
+
+def test_an_exception_that_is_struck_out_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exceptions bear weight: without the one for passkeys, a passkey breaks the invariant."""
+    left = tuple(each for each in FOR_SECOND if each.name != "passkey")
+    monkeypatch.setattr("authfsm.checks.invariants.FOR_SECOND", left)
+
+    (broken,) = check()
+
+    assert str(broken.path) == ("START -user_auth-> SELECT_CHALLENGE -credential-> AUTHENTICATED")
+
+
+def test_a_predicate_of_ones_own() -> None:
+    """Somebody's own law over paths is checked like the others: kept, or broken by the shortest path."""
+
+    def no_clear_password(path: Path) -> bool:
+        return r.UserPasswordAuth not in {arrow.response for arrow in path.arrows}
+
+    law = of_paths("no-clear-password", "No password travels in clear.", no_clear_password)
+    srp_only = PoolSettings(explicit_auth_flows={"ALLOW_USER_SRP_AUTH"})
+
+    (broken,) = check(invariants=[law])
+    assert (broken.why, str(broken.path)) == (
+        "not so: No password travels in clear.",
+        "START -user_password_auth-> EMAIL_OTP (second factor)",
+    )
+    assert check(settings=srp_only, invariants=[law]) == ()

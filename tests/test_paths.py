@@ -1,0 +1,183 @@
+"""The ways to sign in: counted exactly, listed in order, compared between two pools."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from authfsm import PoolSettings
+from authfsm import responses as r
+from authfsm.checks import Change, Path, Ways
+from authfsm.checks.ways import place
+from authfsm.diagrams.pools import POOLS
+from authfsm.states import State
+
+S = State
+OFF, OPTIONAL, REQUIRED, PASSWORDLESS, CUSTOM = (pool for pool, _ in POOLS.values())
+
+
+def test_a_small_pool_is_listed_whole() -> None:
+    """Where MFA is required by an authenticator app, there are four ways to sign in."""
+    ways = Ways(REQUIRED)
+
+    enrols = (
+        "MFA_SETUP -associate_software_token-> MFA_SETUP -verify_software_token-> MFA_SETUP"
+        " -complete_mfa_setup-> AUTHENTICATED"
+    )
+    assert [str(way) for way in ways] == [
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> SOFTWARE_TOKEN_MFA -code-> AUTHENTICATED",
+        (
+            "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED"
+            " -new_password-> SOFTWARE_TOKEN_MFA -code-> AUTHENTICATED"
+        ),
+        f"START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> {enrols}",
+        (
+            "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED"
+            f" -new_password-> {enrols}"
+        ),
+    ]
+    assert (ways.count(), ways.by_length) == (4, {3: 1, 4: 1, 5: 1, 6: 1})
+
+
+def test_what_is_in_doubt_is_counted_on_request() -> None:
+    """The tokens of a first sign-in without MFA are contradicted, and so are codes after a set-up."""
+    sure, all_ = Ways(REQUIRED), Ways(REQUIRED, doubted=True)
+
+    more = [str(way) for way in all_ if way not in sure]
+    assert more == [
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED",
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED -new_password-> AUTHENTICATED",
+        (
+            "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> MFA_SETUP -associate_software_token-> MFA_SETUP"
+            " -verify_software_token-> MFA_SETUP -complete_mfa_setup-> SOFTWARE_TOKEN_MFA -code-> AUTHENTICATED"
+        ),
+        (
+            "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED -new_password-> MFA_SETUP"
+            " -associate_software_token-> MFA_SETUP -verify_software_token-> MFA_SETUP"
+            " -complete_mfa_setup-> SOFTWARE_TOKEN_MFA -code-> AUTHENTICATED"
+        ),
+    ]
+    assert all_.count() == 8
+
+
+def test_the_whole_protocol_is_counted_without_listing_it() -> None:
+    """There are tens of thousands of ways; the shortest and the longest are found exactly."""
+    ways = Ways()
+    shortest, longest = ways.shortest(), ways.longest()
+
+    assert shortest is not None
+    assert str(shortest) == "START -user_password_auth-> AUTHENTICATED"
+    assert longest is not None
+    assert len(longest) == max(ways.by_length) == 16
+    assert ways.count() == sum(ways.by_length.values()) > 50_000
+    assert ways._onward.keys() <= ways._beyond.keys()
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_counting_is_listing(name: str) -> None:
+    """What is counted is what is listed: by length, in order, each way once, no place twice on any."""
+    ways = Ways(POOLS[name][0])
+    listed = list(ways)
+
+    assert len(listed) == len(set(listed)) == ways.count()
+    assert [len(way) for way in listed] == [
+        steps for steps, count in ways.by_length.items() for _ in range(count)
+    ]
+    for way in listed:
+        places = [place(move.to) for move in way]
+        assert len(places) == len(set(places)), way
+        assert way.end.state is S.AUTHENTICATED
+        assert way in ways
+        assert all(POOLS[name][0].ruled_out(arrow) is None for arrow in way.arrows)
+
+
+@pytest.mark.parametrize("state", [S.DEVICE_SRP_AUTH, S.SELECT_MFA_TYPE, S.WEB_AUTHN, S.MFA_SETUP])
+def test_through_a_state(state: State) -> None:
+    """The ways through a state are those of all that come by it; counted, they are as many."""
+    ways = Ways(OPTIONAL)
+    through = list(ways.through(state))
+
+    assert through == [way for way in ways if state in way.states]
+    assert ways.count_through(state) == len(through)
+    assert Ways().count_through(state) > len(through)
+
+
+def test_without_a_device_there_are_fewer() -> None:
+    """Whoever signs in on no remembered device comes by no device state."""
+    here, elsewhere = Ways(OPTIONAL), Ways(OPTIONAL, device=False)
+
+    assert elsewhere.count_through(S.DEVICE_SRP_AUTH) == 0
+    assert [way for way in here if S.DEVICE_SRP_AUTH not in way.states] == list(elsewhere)
+
+
+def test_a_difference_is_two_lists_of_paths() -> None:
+    """From one pool to another some ways come and some go; to the same pool, none."""
+    change = Change(Ways(OFF), Ways(REQUIRED))
+
+    assert [str(way) for way in change.lost()] == [
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED",
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED -new_password-> AUTHENTICATED",
+    ]
+    assert list(change.gained()) == list(Ways(REQUIRED))
+    same = Change(Ways(OPTIONAL), Ways(OPTIONAL))
+    assert (list(same.gained()), list(same.lost())) == ([], [])
+
+
+def test_nothing_but_a_way_is_a_way() -> None:
+    """A path that stops before the tokens, or is of another pool, is none; nor is anything else."""
+    way = next(iter(Ways(REQUIRED)))
+
+    assert way in Ways(REQUIRED)
+    assert Path(way.moves[:-1]) not in Ways(REQUIRED)
+    assert Path() not in Ways(REQUIRED)
+    assert way not in Ways(OFF)
+    assert "START" not in Ways(REQUIRED)
+
+
+def test_a_pool_that_lets_nobody_in_has_no_way() -> None:
+    """No flow, no way: nothing is counted, nothing is the shortest or the longest."""
+    none = Ways(PoolSettings(explicit_auth_flows=set[str](), lambda_config=()))
+
+    assert (none.count(), none.shortest(), none.longest(), list(none)) == (0, None, None, [])
+
+
+FLOWS = ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    mfa=st.sampled_from(["OFF", "OPTIONAL", "ON"]),
+    flows=st.sets(st.sampled_from(FLOWS)),
+    device=st.booleans(),
+    email=st.booleans(),
+)
+def test_ways_and_difference_agree_for_any_pool(
+    *, mfa: str, flows: set[str], device: bool, email: bool
+) -> None:
+    """For any settings: the count is the listing's, no way has a flow that is not allowed, and changes add up."""
+    told = PoolSettings(
+        mfa_configuration=mfa,
+        explicit_auth_flows={f"ALLOW_{flow}" for flow in flows},
+        device_configuration=device,
+        sms_mfa=False,
+        email_mfa=email,
+        allowed_first_auth_factors={"PASSWORD", "EMAIL_OTP"},
+        lambda_config={"DefineAuthChallenge"},
+    )
+    ways, before = Ways(told), Ways(OPTIONAL)
+    listed, old = list(ways), list(before)
+
+    assert len(listed) == ways.count()
+    assert {way.arrows[0].response.auth_flow for way in listed} <= {*flows}
+    change = Change(before, ways)
+    gained, lost = list(change.gained()), list(change.lost())
+    assert len(old) + len(gained) - len(lost) == len(listed)
+
+
+def test_listing_is_lazy() -> None:
+    """The first few of very many come at once."""
+    assert len(list(islice(Ways(doubted=True), 5))) == 5
+    assert r.RefreshTokenAuth not in {way.arrows[0].response for way in islice(Ways(), 60)}
