@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from authfsm.errors import OperatorError as OperatorError
     from authfsm.errors import OutOfTurn as OutOfTurn
     from authfsm.errors import Refused as Refused
+    from authfsm.errors import SealBroken as SealBroken
+    from authfsm.errors import SealError as SealError
+    from authfsm.errors import SealExpired as SealExpired
+    from authfsm.errors import SealForeign as SealForeign
+    from authfsm.errors import SealGone as SealGone
+    from authfsm.errors import SealTooNew as SealTooNew
     from authfsm.errors import ServiceError as ServiceError
     from authfsm.errors import TimeError as TimeError
     from authfsm.errors import UserError as UserError
@@ -34,13 +40,33 @@ if TYPE_CHECKING:
     from authfsm.histories import history_from_json as history_from_json
     from authfsm.histories import history_to_json as history_to_json
     from authfsm.machine import build as build
+    from authfsm.observers import Observation as Observation
+    from authfsm.observers import Observer as Observer
     from authfsm.protocol import PROTOCOL as PROTOCOL
     from authfsm.protocol import TRANSITIONS as TRANSITIONS
     from authfsm.protocol import Role as Role
     from authfsm.protocol import Transition as Transition
+    from authfsm.replies import AdminPasswordAsked as AdminPasswordAsked
+    from authfsm.replies import AnyChallenge as AnyChallenge
     from authfsm.replies import Challenge as Challenge
+    from authfsm.replies import CustomChallenge as CustomChallenge
+    from authfsm.replies import DevicePasswordVerifier as DevicePasswordVerifier
+    from authfsm.replies import DeviceSrpAuth as DeviceSrpAuth
+    from authfsm.replies import EmailOtp as EmailOtp
+    from authfsm.replies import MfaSetup as MfaSetup
+    from authfsm.replies import NewPasswordRequired as NewPasswordRequired
+    from authfsm.replies import OtherChallenge as OtherChallenge
+    from authfsm.replies import PasswordAsked as PasswordAsked
+    from authfsm.replies import PasswordSrpAsked as PasswordSrpAsked
+    from authfsm.replies import PasswordVerifier as PasswordVerifier
     from authfsm.replies import Refusal as Refusal
+    from authfsm.replies import SelectChallenge as SelectChallenge
+    from authfsm.replies import SelectMfaType as SelectMfaType
+    from authfsm.replies import SmsMfa as SmsMfa
+    from authfsm.replies import SmsOtp as SmsOtp
+    from authfsm.replies import SoftwareTokenMfa as SoftwareTokenMfa
     from authfsm.replies import Tokens as Tokens
+    from authfsm.replies import WebAuthn as WebAuthn
     from authfsm.responses import AdminNoSrpAuth as AdminNoSrpAuth
     from authfsm.responses import AdminUserPasswordAuth as AdminUserPasswordAuth
     from authfsm.responses import Answer as Answer
@@ -75,6 +101,7 @@ if TYPE_CHECKING:
     from authfsm.responses import VerifySoftwareToken as VerifySoftwareToken
     from authfsm.rulings import Fault as Fault
     from authfsm.rulings import Ruling as Ruling
+    from authfsm.sealing import new_key as new_key
     from authfsm.secret import Secret as Secret
     from authfsm.settings import PoolSettings as PoolSettings
     from authfsm.signin import SignIn as SignIn
@@ -88,12 +115,19 @@ _ROOMS = {
     "drivers.boto": "Cognito Flow",
     "errors": (
         "AuthfsmError BadField CallerError ConnectionLost MalformedReply NotSent OffTheTable OperatorError "
-        "OutOfTurn Refused ServiceError TimeError UserError WrongResponse"
+        "OutOfTurn Refused SealBroken SealError SealExpired SealForeign SealGone SealTooNew ServiceError TimeError "
+        "UserError WrongResponse"
     ),
     "histories": "histories_from_json history_from_json history_to_json",
     "machine": "build",
+    "observers": "Observation Observer",
     "protocol": "PROTOCOL TRANSITIONS Role Transition",
-    "replies": "Challenge Refusal Tokens",
+    "replies": (
+        "AdminPasswordAsked AnyChallenge Challenge CustomChallenge DevicePasswordVerifier "
+        "DeviceSrpAuth EmailOtp MfaSetup NewPasswordRequired OtherChallenge PasswordAsked "
+        "PasswordSrpAsked PasswordVerifier Refusal SelectChallenge SelectMfaType SmsMfa SmsOtp "
+        "SoftwareTokenMfa Tokens WebAuthn"
+    ),
     "responses": (
         "AdminNoSrpAuth AdminUserPasswordAuth Answer AssociateSoftwareToken Code CompleteMfaSetup ConfirmDevice "
         "Credential CustomAuth CustomSrpAuth GetTokensFromRefreshToken GlobalSignOut NewPassword Password "
@@ -102,6 +136,7 @@ _ROOMS = {
         "VerifySoftwareToken"
     ),
     "rulings": "Fault Ruling",
+    "sealing": "new_key",
     "secret": "Secret",
     "settings": "PoolSettings",
     "signin": "SignIn Step",

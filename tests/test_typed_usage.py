@@ -1,0 +1,59 @@
+"""Two type checkers read programs that use this package, and find what is wrong in a wrong one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import lacking
+
+USAGE = Path(__file__).with_name("typed_usage.py")
+
+
+def checked(checker: str, program: Path) -> tuple[int, str]:
+    """A checker's verdict on a program, run from where the program lies."""
+    commands = {
+        "mypy": [
+            "mypy",
+            "--strict",
+            "--no-incremental",
+            "--cache-dir",
+            str(program.parent / "mypy"),
+        ],
+        "pyright": ["pyright", "--pythonpath", sys.executable],
+    }
+    if checker == "pyright" and shutil.which("node") is None:
+        lacking("node, which pyright runs on")
+    done = subprocess.run(
+        [sys.executable, "-m", *commands[checker], str(program)],
+        capture_output=True, text=True, cwd=program.parent, check=False, timeout=300,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_programs_that_use_it_are_well_typed(checker: str, tmp_path: Path) -> None:
+    """The installed package ships its types, and they say what the program believes."""
+    program = tmp_path / "usage.py"
+    program.write_text(USAGE.read_text("utf-8"), "utf-8")
+
+    assert checked(checker, program)[0] == 0, checked(checker, program)[1]
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_a_challenge_left_out_is_found(checker: str, tmp_path: Path) -> None:
+    """A match without EMAIL_OTP, and a wrong argument: both are told, by name."""
+    program = tmp_path / "usage.py"
+    text = USAGE.read_text("utf-8")
+    wrong = text.replace(" | authfsm.EmailOtp()", "").replace('Code("123456")', "Code(123456)")
+    assert wrong.count("EmailOtp") == text.count("EmailOtp") - 1
+    program.write_text(wrong, "utf-8")
+
+    code, told = checked(checker, program)
+
+    assert code == 1
+    assert "EmailOtp" in told
+    assert '"int"' in told or "Literal[123456]" in told

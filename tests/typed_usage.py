@@ -1,0 +1,112 @@
+"""The public interface as programs use it; never run: two type checkers read it.
+
+Every line says something that must hold of the types. `exhaustive` is complete: take a case away and both
+checkers say which challenge is left out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import boto3
+from typing_extensions import assert_never, assert_type
+
+import authfsm
+from authfsm import (
+    AnyChallenge,
+    AuthfsmError,
+    Code,
+    Cognito,
+    Device,
+    Flow,
+    NewPassword,
+    Observation,
+    Request,
+    Ruling,
+    Secret,
+    SignIn,
+    State,
+    Step,
+    Tokens,
+    new_key,
+)
+
+
+def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for each challenge
+    """What a program shows for each challenge."""
+    match asked:
+        case authfsm.SelectChallenge(available=available):
+            return ", ".join(available)
+        case authfsm.PasswordAsked() | authfsm.AdminPasswordAsked():
+            return "password"
+        case authfsm.PasswordSrpAsked() | authfsm.PasswordVerifier():
+            return "a proof of the password"
+        case authfsm.DeviceSrpAuth() | authfsm.DevicePasswordVerifier():
+            return "a proof of the device"
+        case authfsm.SmsMfa() | authfsm.SmsOtp() | authfsm.EmailOtp():
+            return f"the code sent to {asked.destination or 'you'}"
+        case authfsm.SoftwareTokenMfa(friendly_device_name=name):
+            return f"the code of {name or 'your app'}"
+        case authfsm.WebAuthn(request_options=options):
+            return str(options["challenge"])
+        case authfsm.NewPasswordRequired(required_attributes=required):
+            return f"a new password, and {required}"
+        case authfsm.MfaSetup(choices=choices) | authfsm.SelectMfaType(choices=choices):
+            return ", ".join(choices)
+        case authfsm.CustomChallenge(parameters=parameters):
+            return parameters["question"]
+        case authfsm.OtherChallenge(name=name):
+            return name
+        case _:
+            assert_never(asked)
+
+
+def embedded() -> Tokens | None:
+    """A sign-in from end to end."""
+    cognito = Cognito(
+        boto3.client("cognito-idp"),
+        client_id="client",
+        pool_id="eu-west-1_AbCdEfGhI",
+        observers=[observed],
+    )
+    flow = cognito.sign_in("ada", "password")
+    assert_type(flow, Flow)
+    assert_type(flow.state, State)
+    assert_type(flow.challenge, AnyChallenge | None)
+    assert_type(flow.history, tuple[Step, ...])
+    while not flow.done:
+        try:
+            match flow.state:
+                case State.SMS_MFA | State.SOFTWARE_TOKEN_MFA:
+                    assert_type(flow.answer(Code("123456")), State)
+                case State.NEW_PASSWORD_REQUIRED:
+                    flow.answer(NewPassword("newer", attributes={"name": "Ada"}))
+                case _:
+                    return None
+        except AuthfsmError as error:
+            assert_type(error.ruling, Ruling | None)
+            assert_type(error.retry_after, float | None)
+            assert_type(error.survives, bool)
+    key = new_key()
+    assert_type(flow.seal([key, "another"]), str)
+    assert_type(cognito.resume("sealed", key), Flow)
+    assert_type(flow.confirm_device(), Device)
+    tokens = flow.tokens
+    if tokens is not None:
+        assert_type(tokens.access_token, Secret[str])
+        assert_type(tokens.access_token.reveal(), str)
+        assert_type(tokens.expires_at, datetime | None)
+    return tokens
+
+
+def observed(seen: Observation) -> None:
+    """An observer."""
+    assert_type(seen.step, Step)
+    assert_type(seen.seconds, float)
+
+
+def sans_io(reply: dict[str, object]) -> State:
+    """The core, with I/O of one's own."""
+    signin = SignIn("client", pool_id="eu-west-1_AbCdEfGhI")
+    assert_type(signin.send(authfsm.UserPasswordAuth("ada", "password")), Request)
+    return signin.receive(reply)
