@@ -1,0 +1,179 @@
+"""The table as a log can see it: its arrows between places, by the words that a log has for what was given.
+
+A log of steps says which response was given; CloudTrail says only the AuthFlow, the ChallengeName or the
+operation that the request bore. Either is a word. What a log leaves out is `UNKNOWN`, and the relation is
+closed under forgetting: whatever is on the table stays on it when a part of it is not known. So a step
+that is not in the relation is illegal however the gaps are filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import product
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from authfsm.diagrams.spelling import request
+from authfsm.protocol import (
+    CHOICE,
+    NEEDS,
+    PROTOCOL,
+    TRANSITIONS,
+    Need,
+    Role,
+    Transition,
+)
+from authfsm.responses import (
+    AssociateSoftwareToken,
+    Password,
+    Response,
+    SrpA,
+    VerifySoftwareToken,
+)
+from authfsm.roles import ends
+from authfsm.states import State
+
+UNKNOWN: Final = "UNKNOWN"
+"""What a log does not tell."""
+
+ASSOCIATED: Final = f"{State.MFA_SETUP}/associated"
+"""MFA_SETUP, once AssociateSoftwareToken has given a secret."""
+
+VERIFIED: Final = f"{State.MFA_SETUP}/verified"
+"""MFA_SETUP, once VerifySoftwareToken has accepted a code."""
+
+FIRST: Final = f"{State.EMAIL_OTP}/first"
+"""EMAIL_OTP as a first factor."""
+
+SECOND: Final = f"{State.EMAIL_OTP}/mfa"
+"""EMAIL_OTP as a second factor."""
+
+_ROLES: Final[Mapping[Role | None, tuple[str, ...]]] = {
+    # Without a role a place takes what either takes: the log did not tell which it was.
+    Role.FIRST_FACTOR: (FIRST, State.EMAIL_OTP.value),
+    Role.SECOND_FACTOR: (SECOND, State.EMAIL_OTP.value),
+}
+_SET_UP: Final[Mapping[Need | None, tuple[str, ...]]] = {
+    None: (State.MFA_SETUP.value, ASSOCIATED, VERIFIED),
+    Need.ASSOCIATED: (ASSOCIATED, VERIFIED),
+    Need.VERIFIED: (VERIFIED,),
+}
+_DIRECT: Final[Mapping[type[Response], str]] = {
+    # "you can respond with the challenge name PASSWORD or PASSWORD_SRP directly"
+    # -- AWS developer guide, "Authentication flows"
+    Password: State.PASSWORD.value,
+    SrpA: State.PASSWORD_SRP.value,
+}
+
+
+class Seen(NamedTuple):
+    """An arrow as a log sees it.
+
+    Args:
+        source: the place it leaves.
+        word: what the log has for the response.
+        dest: the place it leads to.
+    """
+
+    source: str
+    word: str
+    dest: str
+
+
+def state_of(place: str) -> State | None:
+    """The state of a place; None for what is not known."""
+    return State.__members__.get(place.partition("/")[0])
+
+
+def role_of(place: str) -> Role | None:
+    """Which factor an e-mailed code is there, if the log tells."""
+    return {FIRST: Role.FIRST_FACTOR, SECOND: Role.SECOND_FACTOR}.get(place)
+
+
+@cache
+def names(state: State, response: type[Response]) -> tuple[str, ...]:
+    """What a request may bear that carries this response from this state.
+
+    Args:
+        state: a state of the table.
+        response: a response it takes.
+    """
+    spelled = request(state, response)
+    name = spelled.under or spelled.what.removeprefix("Admin")
+    direct = _DIRECT.get(response) if PROTOCOL[state].keys() >= CHOICE.keys() else None
+    return (name,) if direct in {None, name} else (name, str(direct))
+
+
+def operation(response: type[Response]) -> str:
+    """The operation that carries a response, as `InitiateAuth`; the administrators' go by the same name."""
+    state = next(state for state, answers in PROTOCOL.items() if response in answers)
+    return request(state, response).what.removeprefix("Admin")
+
+
+def _sources(arrow: Transition, role: Role | None) -> tuple[str, ...]:
+    match arrow.source:
+        case State.MFA_SETUP:
+            return _SET_UP[NEEDS.get((arrow.source, arrow.response))]
+        case State.EMAIL_OTP:
+            return _ROLES[role]
+        case state:
+            return (state.value,)
+
+
+def _dests(arrow: Transition, role: Role | None) -> tuple[str, ...]:
+    match arrow.dest, arrow.response:
+        case State.MFA_SETUP, kind if kind is AssociateSoftwareToken:
+            return (ASSOCIATED,)
+        case State.MFA_SETUP, kind if kind is VerifySoftwareToken:
+            return (VERIFIED,)
+        case State.EMAIL_OTP, _:
+            return _ROLES[role]
+        case state, _:
+            return (state.value,)
+
+
+def _between(arrow: Transition, words: Iterable[str]) -> Iterator[Seen]:
+    for each in ends(arrow):
+        for source, word, dest in product(
+            _sources(arrow, each.source), words, _dests(arrow, each.dest)
+        ):
+            yield Seen(source, word, dest)
+
+
+@cache
+def by_names() -> Mapping[Seen, tuple[type[Response], ...]]:
+    """Every arrow as CloudTrail sees it, with the responses that it may be of."""
+    found: dict[Seen, tuple[type[Response], ...]] = {}
+    for arrow in TRANSITIONS:
+        for seen in _between(arrow, names(arrow.source, arrow.response)):
+            if arrow.response not in found.get(seen, ()):
+                found[seen] = (*found.get(seen, ()), arrow.response)
+    return MappingProxyType(found)
+
+
+@cache
+def by_responses() -> Mapping[Seen, tuple[type[Response], ...]]:
+    """Every arrow as a log of steps sees it, by the response's trigger."""
+    return MappingProxyType(
+        {
+            seen: (arrow.response,)
+            for arrow in TRANSITIONS
+            for seen in _between(arrow, (arrow.response.trigger,))
+        }
+    )
+
+
+def closed(arrows: Iterable[Seen]) -> tuple[Seen, ...]:
+    """The same, and each with any part of it not known; in an order that does not change."""
+    found: dict[Seen, None] = {}
+    for arrow in arrows:
+        for parts in product(*((part, UNKNOWN) for part in arrow)):
+            found[Seen(*parts)] = None
+    return tuple(sorted(found))
+
+
+def allowed(place: str, arrows: Iterable[Seen]) -> tuple[str, ...]:
+    """The words that a place takes; all of them, if the place is not known."""
+    words = (each.word for each in arrows if place in {each.source, UNKNOWN})
+    return tuple(dict.fromkeys(words))

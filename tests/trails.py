@@ -1,0 +1,498 @@
+"""CloudTrail-like trails, made of real conversations with the embedded pool: multiplied, mixed, with errors planted.
+
+Every exchange is what a real client and the pool said to each other; only then is it put into CloudTrail's
+shape, with its redactions. An error is planted by taking away, repeating or rewording events of such a
+conversation, and is known by the id of the one event that is illegal.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from attrs import frozen
+from joserfc.jwk import RSAKey
+from scenarios import SCENARIOS
+from sitting import PASSWORD, USER, Scenario, Sitting, begins, goes_on, refused, remembers
+from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, WRONG
+
+from authfsm import responses as r
+from authfsm.local import DeviceConfiguration
+from authfsm.local.refusals import PoolRefusal
+from authfsm.states import State
+
+Event = dict[str, Any]
+
+TODAY: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
+ONCE: Final = "HIDDEN_FOR_SECURITY_REASONS"
+AGENTS: Final = (
+    "Boto3/1.37.1 md/Botocore#1.37.1 ua/2.1 os/linux md/arch#x86_64 lang/python#3.12.3",
+    "aws-amplify/6.15.5 auth/4 framework/1",
+    "amplify-swift/2.45.0 lang/swift OS/iOS/18.1",
+)
+_BY_A_PROGRAM: Final = frozenset(
+    {"PASSWORD_VERIFIER", "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER", "MFA_SETUP", "PASSWORD_SRP"}
+)  # fmt: skip
+_SECRET: Final = {
+    "session", "challengeResponses", "authParameters", "challengeParameters", "accessToken", "refreshToken",
+    "idToken", "password", "secretCode", "userCode", "token", "clientSecret", "proposedPassword", "secretHash",
+    "deviceSecretVerifierConfig", "credential", "confirmationCode", "username", "userAttributes", "friendlyDeviceName",
+}  # fmt: skip
+
+
+@frozen
+class Exchange:
+    """One request to the pool, and what it said.
+
+    Args:
+        operation: as `InitiateAuth`.
+        request: its members.
+        reply: the reply's members; none of a refusal.
+        refused: the refusal's code and message.
+        known: does the pool know a user whom the request is about?
+        at: seconds since the conversation began, by the pool's clock.
+    """
+
+    operation: str
+    request: Mapping[str, Any]
+    reply: Mapping[str, Any] | None
+    refused: tuple[str, str] | None
+    known: bool
+    at: float
+
+
+@frozen
+class Conversation:
+    """What was said in one scenario, as events of CloudTrail's, with the seconds at which they came.
+
+    Args:
+        name: the scenario's.
+        events: in their order; ids, users, addresses and times are still to be filled in.
+        at: the seconds of each, by the pool's clock.
+        planted: the number of the event that is illegal, if an error is planted.
+    """
+
+    name: str
+    events: tuple[Event, ...]
+    at: tuple[float, ...]
+    planted: int | None = None
+
+    @property
+    def sign_ins(self) -> int:
+        """How many attempts begin in it."""
+        return sum(
+            each["eventName"] in {"InitiateAuth", "AdminInitiateAuth", "GetTokensFromRefreshToken"}
+            for each in self.events
+        )
+
+
+def listened(sitting: Sitting) -> list[Exchange]:
+    """Whatever is said to a sitting's pool from now on."""
+    heard: list[Exchange] = []
+    pool, begun = sitting.pool, sitting.clock()
+    answer = pool.answer
+
+    def listening(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        fields = {**request.get("AuthParameters", {}), **request.get("ChallengeResponses", {})}
+        name = fields.get("USERNAME", request.get("Username", "ada"))
+        at = (sitting.clock() - begun).total_seconds()
+        try:
+            reply = answer(operation, request)
+        except PoolRefusal as refusal:
+            code, known = (refusal.code, refusal.message), _known(sitting, name)
+            heard.append(Exchange(operation, request, None, code, known, at))
+            raise
+        heard.append(Exchange(operation, request, reply, None, _known(sitting, name), at))
+        return reply
+
+    pool.answer = listening  # type: ignore[method-assign]  # a person at the keyhole: all that is said is as it was
+    return heard
+
+
+def _known(sitting: Sitting, name: str) -> bool:
+    try:
+        sitting.pool.user(name)
+    except LookupError:
+        return False
+    return True
+
+
+def conversation(scenario: Scenario, signing_key: RSAKey) -> Conversation:
+    """A scenario, played, as events."""
+    sitting = Sitting(signing_key, scenario.pool, scenario.user)
+    heard = listened(sitting)
+    for move in scenario.moves:
+        move(sitting)
+    return Conversation(
+        scenario.name, tuple(event(each) for each in heard), tuple(each.at for each in heard)
+    )
+
+
+def conversations(signing_key: RSAKey) -> tuple[Conversation, ...]:
+    """Every scenario's."""
+    return tuple(conversation(each, signing_key) for each in SCENARIOS)
+
+
+# ---- CloudTrail's shape -----------------------------------------------------------------------------------
+
+
+def _lower(name: str) -> str:
+    return name[:1].lower() + name[1:]
+
+
+def _logged(members: Mapping[str, Any]) -> Event:
+    """Members as CloudTrail spells them, what is secret redacted: leaf by leaf of a result, whole elsewhere."""
+    told: Event = {}
+    for name, value in members.items():
+        key = _lower(name)
+        if key in _SECRET:
+            told[key] = TODAY
+        elif isinstance(value, Mapping):
+            told[key] = _logged(value)
+        elif not isinstance(value, (bytes, datetime)):
+            told[key] = value
+    return told
+
+
+def event(said: Exchange) -> Event:
+    """An exchange as CloudTrail logs it."""
+    told: Event = {
+        "eventVersion": "1.10",
+        "userIdentity": {"type": "Unknown", "principalId": "Anonymous"},
+        "eventTime": "@TIME@",
+        "eventSource": "cognito-idp.amazonaws.com",
+        "eventName": said.operation,
+        "awsRegion": "eu-west-1",
+        "sourceIPAddress": "@ADDRESS@",
+        "userAgent": "@AGENT@",
+        "requestParameters": _logged(said.request),
+        "responseElements": None if said.reply is None else _response(said),
+        "requestID": "@REQUEST@",
+        "eventID": "@ID@",
+        "readOnly": False,
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": "123456789012",
+        "eventCategory": "Management",
+    }
+    if said.known:
+        told["additionalEventData"] = {"sub": "@SUB@"}
+    if said.refused is not None:
+        told["errorCode"], told["errorMessage"] = said.refused
+    return told
+
+
+def _response(said: Exchange) -> Event | None:
+    told = _logged({k: v for k, v in (said.reply or {}).items() if k != "AvailableChallenges"})
+    return told or None
+
+
+# ---- what most people do -----------------------------------------------------------------------------------
+
+_WITH: Final = {"pool": {"mfa": "OPTIONAL"}, "user": FACTORS}
+_SRP: Final = (begins(r.UserSrpAuth, USER), goes_on)
+USUAL: Final[Mapping[str, tuple[int, Scenario]]] = {
+    # name: how many in a hundred, and what happens
+    each.name: (share, each)
+    for share, each in (
+        (30, Scenario("SRP", _SRP, State.AUTHENTICATED)),
+        (24, Scenario("PASSWORD", (begins(r.UserPasswordAuth, USER, PASSWORD),), State.AUTHENTICATED)),
+        (12, Scenario("SMS", (SWITCHED_ON[State.SMS_MFA], *_SRP), State.AUTHENTICATED, **_WITH)),
+        (8, Scenario("TOTP", (SWITCHED_ON[State.SOFTWARE_TOKEN_MFA], *_SRP), State.AUTHENTICATED, **_WITH)),
+        (4, Scenario("EMAIL", (SWITCHED_ON[State.EMAIL_OTP], *_SRP), State.AUTHENTICATED, **_WITH)),
+        (2, Scenario("TOTP set up", _SRP, State.AUTHENTICATED, TOTP_ONLY)),
+        (2, Scenario("DEVICE", (remembers, *_SRP), State.AUTHENTICATED, {"device": DeviceConfiguration()})),
+        (4, Scenario("FAILED", (refused(begins(r.UserPasswordAuth, USER, WRONG)),), State.FAILED)),
+        (4, Scenario("LEFT", (SWITCHED_ON[State.SMS_MFA], begins(r.UserPasswordAuth, USER, PASSWORD)), State.SMS_MFA, **_WITH)),
+    )
+}  # fmt: skip
+"""The everyday; the rest of a hundred is every scenario of `tests/scenarios.py` in turn."""
+
+
+# ---- planted errors ---------------------------------------------------------------------------------------
+
+
+def _named(event: Event) -> str | None:
+    return (event["requestParameters"] or {}).get("challengeName")
+
+
+def _asks(event: Event) -> str | None:
+    return (event["responseElements"] or {}).get("challengeName")
+
+
+TOKENS: Final = {
+    "challengeParameters": TODAY,
+    "authenticationResult": {
+        "accessToken": TODAY, "expiresIn": 3600, "tokenType": "Bearer", "refreshToken": TODAY, "idToken": TODAY,
+    },
+}  # fmt: skip
+
+
+def _with_tokens(event: Event) -> None:
+    event["responseElements"] = copy.deepcopy(TOKENS)
+    for each in ("errorCode", "errorMessage"):
+        event.pop(each, None)
+
+
+def _at(events: Sequence[Event], asks: str) -> int:
+    """Where a challenge is asked for."""
+    return next(n for n, each in enumerate(events) if _asks(each) == asks)
+
+
+def _jumped(events: list[Event]) -> int:
+    """MFA_SETUP is answered, and no app was ever associated or verified."""
+    events[:] = [each for each in events if "SoftwareToken" not in each["eventName"]]
+    return _at(events, "MFA_SETUP") + 1
+
+
+def _not_asked(events: list[Event]) -> int:
+    """SOFTWARE_TOKEN_MFA was asked for, SMS_MFA is answered."""
+    number = _at(events, "SMS_MFA")
+    events[number]["responseElements"]["challengeName"] = "SOFTWARE_TOKEN_MFA"
+    return number + 1
+
+
+def _no_factor(events: list[Event]) -> int:
+    """USER_SRP_AUTH is answered with tokens."""
+    del events[1:]
+    _with_tokens(events[0])
+    return 0
+
+
+def _again(events: list[Event]) -> int:
+    """The last answer, whose session was used, serves once more."""
+    events.append(copy.deepcopy(events[-1]))
+    return len(events) - 1
+
+
+def _off_the_table(events: list[Event]) -> int:
+    """A new password is asked for after the second factor."""
+    events[-1]["responseElements"] = {
+        "challengeName": "NEW_PASSWORD_REQUIRED",
+        "session": TODAY,
+        "challengeParameters": TODAY,
+    }
+    return len(events) - 1
+
+
+def _no_proof(events: list[Event]) -> int:
+    """PASSWORD_VERIFIER was asked for, the second factor is answered."""
+    number = next(n for n, each in enumerate(events) if _named(each) == "PASSWORD_VERIFIER")
+    del events[number]
+    return number
+
+
+def _half_a_device(events: list[Event]) -> int:
+    """The device's proof is ended before it was begun."""
+    number = next(n for n, each in enumerate(events) if _named(each) == "DEVICE_SRP_AUTH")
+    del events[number]
+    return number
+
+
+def _after_the_end(events: list[Event]) -> int:
+    """The attempt had failed, and goes on to tokens."""
+    events.append(copy.deepcopy(events[-1]))
+    wrong = events[-2]
+    wrong["responseElements"] = None
+    wrong["errorCode"] = "NotAuthorizedException"
+    wrong["errorMessage"] = "Incorrect username or password."
+    return len(events) - 1
+
+
+def _left_second(events: list[Event]) -> int:
+    """An e-mailed second factor is left for another first one."""
+    events[-1]["requestParameters"]["challengeName"] = "SELECT_CHALLENGE"
+    return len(events) - 1
+
+
+PLANTS: Final[tuple[tuple[str, str, Callable[[list[Event]], int]], ...]] = (
+    # what is wrong, the scenario it is planted in, how
+    ("MFA_SETUP jumped", "TOTP set up", _jumped),
+    ("a challenge answered that was never asked", "SMS", _not_asked),
+    ("tokens without a factor", "SRP", _no_factor),
+    ("a session used again", "SMS", _again),
+    ("a new password after the second factor", "SMS", _off_the_table),
+    ("the password never proved", "SMS", _no_proof),
+    ("half a proof of the device", "DEVICE", _half_a_device),
+    ("on after the end", "SRP", _after_the_end),
+    ("a second factor left for a first", "EMAIL", _left_second),
+)
+
+
+def planted(usual: Mapping[str, Conversation]) -> tuple[Conversation, ...]:
+    """A conversation for each planted error."""
+    found = []
+    for what, where, how in PLANTS:
+        events = [
+            copy.deepcopy(each)
+            for each in usual[where].events
+            if not each["eventName"].startswith("AdminSet")
+        ]
+        number = how(events)
+        found.append(Conversation(what, tuple(events), (0.0,) * len(events), number))
+    return tuple(found)
+
+
+# ---- many of them ----------------------------------------------------------------------------------------
+
+
+_SLOTS: Final = ("@TIME@", "@ADDRESS@", "@AGENT@", "@REQUEST@", "@ID@", "@SUB@")
+
+
+@frozen
+class Printed:
+    """An event as text, cut where something is to be filled in.
+
+    Args:
+        pieces: the text between.
+        slots: what goes there, by its number in `_SLOTS`.
+        wait: at least and at most so many seconds after the event before.
+    """
+
+    pieces: tuple[str, ...]
+    slots: tuple[int, ...]
+    wait: tuple[float, float]
+
+    @classmethod
+    def of(cls, event: Event, wait: tuple[float, float]) -> Printed:
+        """An event, printed."""
+        text = json.dumps(event, separators=(",", ":"))
+        found = sorted((text.index(slot), n) for n, slot in enumerate(_SLOTS) if slot in text)
+        pieces, begun = [], 0
+        for where, n in found:
+            pieces.append(text[begun:where])
+            begun = where + len(_SLOTS[n])
+        return cls((*pieces, text[begun:]), tuple(n for _, n in found), wait)
+
+    def filled(self, values: Sequence[str]) -> str:
+        """The event with these in its slots."""
+        parts = [self.pieces[0]]
+        for slot, piece in zip(self.slots, self.pieces[1:], strict=True):
+            parts += (values[slot], piece)
+        return "".join(parts)
+
+
+def printed(told: Conversation) -> tuple[Printed, ...]:
+    """A conversation's events, printed: what a program sends follows at once, what a person says does not."""
+    found, before = [], 0.0
+    for number, (each, at) in enumerate(zip(told.events, told.at, strict=True)):
+        gone, before = at - before, at
+        wait = (0.05, 0.4) if _by_a_program(each) else (2.5, 40.0)
+        if told.planted is not None and number in {told.planted, told.planted + 1}:
+            wait = (2.5, 40.0)  # CloudTrail's seconds must tell what came first
+        found.append(Printed.of(each, (gone, gone + 1) if gone > 60 else wait))
+    return tuple(found)
+
+
+def _by_a_program(event: Event) -> bool:
+    return _named(event) in _BY_A_PROGRAM or event["eventName"] == "AssociateSoftwareToken"
+
+
+@frozen
+class Trail:
+    """What was written.
+
+    Args:
+        path: where.
+        events: how many lines, everything counted.
+        sign_ins: how many attempts began.
+        planted: the ids of the illegal events, with what is wrong.
+        repeated: how many events stand there twice.
+        others: how many events are none of a sign-in.
+    """
+
+    path: Path
+    events: int
+    sign_ins: int
+    planted: Mapping[str, str]
+    repeated: int
+    others: int
+
+
+def write(
+    path: Path,
+    told: Iterable[Conversation],
+    usual: Mapping[str, Conversation],
+    events: int,
+    plants: int,
+    seed: int = 1,
+) -> Trail:
+    """Write a trail: JSON lines, in no order within a few minutes, some of them twice.
+
+    Args:
+        path: where.
+        told: every scenario's conversation.
+        usual: the everyday ones, by name.
+        events: how many events at least.
+        plants: how many errors of each kind.
+        seed: what chance there is begins here.
+    """
+    chance = random.Random(seed)
+    everything = [printed(each) for each in told]
+    kinds = [printed(each) for each in usual.values()]
+    shares = [USUAL[name][0] for name in usual]
+    wrong = [(each, printed(each)) for each in planted(usual)] * plants
+    counts = {id(p): c.sign_ins for c, p in zip((*told, *usual.values()), (*everything, *kinds), strict=True)}
+    counts |= {id(p): c.sign_ins for c, p in wrong}
+    done = written = sign_ins = repeated = others = 0
+    found: dict[str, str] = {}
+    begun = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
+    every = max(events // 2 // max(len(wrong), 1), 1)
+    held: list[str] = []
+    with path.open("w", encoding="utf-8") as file:
+        while written < events or wrong:
+            plant = None
+            if wrong and done % every == every - 1:
+                plant, said = wrong.pop()
+            elif chance.random() < 0.1:
+                said = everything[done % len(everything)]
+            else:
+                said = chance.choices(kinds, shares)[0]
+            begun += chance.random() * 0.2
+            now = begun
+            fresh = UUID(int=chance.getrandbits(128), version=4)
+            who = f"198.{18 + (done >> 16) % 2}.{done >> 8 & 255}.{done & 255}"
+            agent = AGENTS[done % len(AGENTS)]
+            literal = done % 5 == 0
+            for number, each in enumerate(said):
+                now += chance.uniform(*each.wait)
+                name = f"{done:08x}-{number:04x}-4000-8000-{seed:012x}"
+                line = each.filled((_time(now), who, agent, name[::-1], name, str(fresh)))
+                if literal:
+                    line = line.replace(TODAY, ONCE)
+                held.append(line)
+                if chance.random() < 0.01:
+                    held.append(line)
+                    repeated += 1
+                if plant is not None and number == plant.planted:
+                    found[name] = plant.name
+            if done % 50 == 0:
+                held.append(f'{{"eventVersion":"1.10","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventID":"{fresh}"}}')
+                others += 1
+            sign_ins += counts[id(said)]
+            done += 1
+            if len(held) > 5000 or (written + len(held) >= events and not wrong):
+                chance.shuffle(held)
+                file.write("".join(f"{line}\n" for line in held))
+                written += len(held)
+                held.clear()
+        chance.shuffle(held)
+        file.write("".join(f"{line}\n" for line in held))
+        written += len(held)
+    return Trail(path, written, sign_ins, found, repeated, others)
+
+
+_DAYS: dict[int, str] = {}
+
+
+def _time(moment: float) -> str:
+    day, second = divmod(int(moment), 86400)
+    if day not in _DAYS:
+        _DAYS[day] = datetime.fromtimestamp(day * 86400, timezone.utc).strftime("%Y-%m-%dT")
+    return f"{_DAYS[day]}{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z"
