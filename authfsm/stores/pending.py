@@ -1,0 +1,240 @@
+"""Sign-ins that wait for their person's next answer: a ticket for the browser, turns for the workers.
+
+A ticket holds one sign-in, and one turn at a time: whoever comes during it is told to wait. A turn ends
+with the sign-in back under the same ticket if it still waits, and gone if it is over, so a wrong code, a
+lost reply or a click too many costs nobody the sign-in. If a worker dies in its turn the sign-in is gone,
+since nobody can know whether Cognito heard the answer: wait until the turn is up, then start again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from authfsm.drivers.walk import Walk
+from authfsm.errors import OutOfTurn, SealError, SealExpired, SealGone
+from authfsm.rulings import Ruling
+from authfsm.sealing import Key
+from authfsm.secret import Secret
+from authfsm.stores.store import TAKEN, AsyncStore, Store
+
+TURN_LIFETIME: Final = timedelta(seconds=30)
+"""How long a turn may last before its worker is taken for dead."""
+
+_TICKET_BYTES: Final = 32
+
+FlowT = TypeVar("FlowT", bound=Walk)
+ResumedT_co = TypeVar("ResumedT_co", bound=Walk, covariant=True)
+
+
+class Resumes(Protocol[ResumedT_co]):
+    """What these classes need of `Cognito`, or of its async twin."""
+
+    clock: Callable[[], datetime]
+    entropy: Callable[[int], bytes]
+    session_lifetime: timedelta
+
+    def resume(self, sealed: str | bytes, key: Key) -> ResumedT_co:
+        """As `Cognito.resume`."""
+
+
+class _Pending(Generic[FlowT]):
+    """All but the store's own calls."""
+
+    def __init__(self, cognito: Resumes[FlowT], key: Key, turn_lifetime: timedelta) -> None:
+        if turn_lifetime <= timedelta(0):
+            raise ValueError("a turn lasts longer than no time")
+        self.cognito = cognito
+        self.turn_lifetime = turn_lifetime
+        # An iterator of keys would be used up by the first seal.
+        self._key = key if isinstance(key, (str, bytes, Secret)) else tuple(key)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.cognito!r}>"
+
+    @property
+    def _turn_seconds(self) -> float:
+        return self.turn_lifetime.total_seconds()
+
+    def _ticket(self) -> str:
+        return urlsafe_b64encode(self.cognito.entropy(_TICKET_BYTES)).rstrip(b"=").decode()
+
+    def _seconds_left(self, flow: FlowT) -> float:
+        now = self.cognito.clock()
+        return (
+            self.cognito.session_lifetime - (now - (flow.signin.asked_at or now))
+        ).total_seconds()
+
+    def _sealed(self, flow: FlowT) -> tuple[str, float]:
+        sealed, left = flow.seal(self._key), self._seconds_left(flow)
+        if left <= 0:
+            raise SealExpired("its session has expired")
+        return sealed, left
+
+    def _resumed(self, sealed: str | None) -> FlowT:
+        if sealed is None:
+            raise SealGone("it has ended, has expired, or was lost with its worker")
+        if sealed == TAKEN:
+            raise OutOfTurn("another answer to this sign-in is under way", ruling=Ruling.WAIT)
+        return self.cognito.resume(sealed, self._key)
+
+
+class PendingSignIns(_Pending[FlowT]):
+    """Sign-ins that wait in a store, each for the browser that has its ticket.
+
+    The ticket is as good as the browser's part in this sign-in, so it goes into a cookie that is `Secure`,
+    `HttpOnly` and `SameSite`; it cannot be guessed, and the store does not know it. After AUTHENTICATED
+    it is worth nothing: give the browser a session of the application's own, and look for that one first.
+
+    Args:
+        cognito: the pool and its client; its `session_lifetime` is how long a sign-in waits.
+        store: where they wait.
+        key: of `authfsm.sealing.new_key`; of several the first seals and all open.
+        turn_lifetime: how long a turn may last before its worker is taken for dead.
+    """
+
+    def __init__(
+        self,
+        cognito: Resumes[FlowT],
+        store: Store,
+        key: Key,
+        *,
+        turn_lifetime: timedelta = TURN_LIFETIME,
+    ) -> None:
+        super().__init__(cognito, key, turn_lifetime)
+        self.store = store
+
+    def put(self, flow: FlowT) -> str:
+        """Have a sign-in wait.
+
+        Returns:
+            Its ticket: 43 letters, digits and `-_`, good until the sign-in ends or Cognito's session expires.
+
+        Raises:
+            OutOfTurn: it has ended already, or an answer is under way.
+            SealExpired: its session has expired.
+            BadKey: the key is none.
+        """
+        sealed, left = self._sealed(flow)
+        ticket = self._ticket()
+        self.store.put(name_of(ticket), sealed, left)
+        return ticket
+
+    @contextmanager
+    def turn(self, ticket: str) -> Iterator[FlowT]:
+        """The sign-in of a ticket, for nobody else until the block ends.
+
+        However the block ends, by an error too: a sign-in that still waits is put back under the same
+        ticket, one that is over (in tokens, in failure, cancelled) is not.
+
+        Args:
+            ticket: what `put` gave; whatever a browser may send instead is simply not there.
+
+        Raises:
+            OutOfTurn: another turn is under way (ruling WAIT): a second click, a reload.
+            SealError: as `Cognito.resume`; the person starts again. SealGone: it is not there, for it has
+                ended, has expired, was dropped, or was lost with its worker.
+        """
+        name = name_of(ticket)
+        sealed = self.store.take(name, self._turn_seconds)
+        try:
+            flow = self._resumed(sealed)
+        except SealError:
+            self.store.drop(name)  # it can never be taken up: nobody is to wait for it
+            raise
+        try:
+            yield flow
+        finally:
+            self._end(name, flow)
+
+    def drop(self, ticket: str) -> None:
+        """Give up a sign-in that waits. One in a turn is ended there, by `flow.cancel()`.
+
+        Args:
+            ticket: what `put` gave.
+        """
+        self.store.drop(name_of(ticket))
+
+    def _end(self, name: str, flow: FlowT) -> None:
+        if flow.done or self._seconds_left(flow) <= 0:
+            # A store that fails here must not cost anybody the tokens; what it keeps is no sign-in any
+            # more, and expires with the turn.
+            with suppress(Exception):
+                self.store.drop(name)
+        else:
+            self.store.put(name, *self._sealed(flow))
+
+
+class AsyncPendingSignIns(_Pending[FlowT]):
+    """`PendingSignIns`, for an event loop: over an `AsyncStore`, for an `AsyncCognito`.
+
+    Args:
+        cognito: the pool and its client; its `session_lifetime` is how long a sign-in waits.
+        store: where they wait.
+        key: of `authfsm.sealing.new_key`; of several the first seals and all open.
+        turn_lifetime: how long a turn may last before its worker is taken for dead.
+    """
+
+    def __init__(
+        self,
+        cognito: Resumes[FlowT],
+        store: AsyncStore,
+        key: Key,
+        *,
+        turn_lifetime: timedelta = TURN_LIFETIME,
+    ) -> None:
+        super().__init__(cognito, key, turn_lifetime)
+        self.store = store
+        self._ending: set[asyncio.Future[Any]] = set()
+
+    async def put(self, flow: FlowT) -> str:
+        """As `PendingSignIns.put`."""
+        sealed, left = self._sealed(flow)
+        ticket = self._ticket()
+        await self.store.put(name_of(ticket), sealed, left)
+        return ticket
+
+    @asynccontextmanager
+    async def turn(self, ticket: str) -> AsyncIterator[FlowT]:
+        """As `PendingSignIns.turn`. A block that is cancelled puts the sign-in back all the same."""
+        name = name_of(ticket)
+        sealed = await self.store.take(name, self._turn_seconds)
+        try:
+            flow = self._resumed(sealed)
+        except SealError:
+            await self.store.drop(name)
+            raise
+        try:
+            yield flow
+        finally:
+            # Whoever is cancelled, as by a browser that hung up, may be cancelled at each await: the end
+            # of the turn is a task of its own.
+            end = asyncio.ensure_future(self._end(name, flow))
+            self._ending.add(end)
+            end.add_done_callback(self._ending.discard)
+            await asyncio.shield(end)
+
+    async def drop(self, ticket: str) -> None:
+        """As `PendingSignIns.drop`."""
+        await self.store.drop(name_of(ticket))
+
+    async def _end(self, name: str, flow: FlowT) -> None:
+        if flow.done or self._seconds_left(flow) <= 0:
+            with suppress(Exception):  # as in PendingSignIns
+                await self.store.drop(name)
+        else:
+            await self.store.put(name, *self._sealed(flow))
+
+
+def name_of(ticket: str) -> str:
+    """What a store knows a ticket by: its SHA-256, in hex. 256 random bits need no salt.
+
+    Args:
+        ticket: whatever a browser sent.
+    """
+    return sha256(ticket.encode("utf-8", "surrogatepass")).hexdigest()
