@@ -19,7 +19,7 @@ from authfsm.errors import CallerError
 from authfsm.protocol import ON_THE_TABLE, Role, Transition
 from authfsm.responses import RESPONSES
 from authfsm.rulings import Ruling
-from authfsm.signin import Step
+from authfsm.signin import History, Step
 from authfsm.states import State
 
 
@@ -60,7 +60,7 @@ def _said(step: Step) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def history_from_json(text: str) -> tuple[Step, ...]:
+def history_from_json(text: str) -> History:
     """The history of one sign-in that a text tells; empty lines are passed over.
 
     Args:
@@ -74,10 +74,10 @@ def history_from_json(text: str) -> tuple[Step, ...]:
         if found and step.number == 1:
             raise BadHistory(line, "begins another sign-in")
         _append(found, line, step)
-    return tuple(found)
+    return History(found)
 
 
-def histories_from_json(text: str) -> tuple[tuple[Step, ...], ...]:
+def histories_from_json(text: str) -> tuple[History, ...]:
     """The histories of many sign-ins that a text tells, one after the other.
 
     Args:
@@ -91,7 +91,7 @@ def histories_from_json(text: str) -> tuple[tuple[Step, ...], ...]:
         if step.number == 1:
             found.append([])
         _append(found[-1] if found else [], line, step)
-    return tuple(map(tuple, found))
+    return tuple(map(History, found))
 
 
 def _append(steps: list[Step], line: int, step: Step) -> None:

@@ -17,10 +17,11 @@ from attrs import field, frozen
 
 from authfsm.rulings import Fault, Ruling
 from authfsm.secret import Secret
+from authfsm.shown import Shown
 from authfsm.states import State
 
 
-class Reply:
+class Reply(Shown):
     """What the service says: the base of every reply."""
 
     __slots__ = ()

@@ -39,6 +39,7 @@ from authfsm.responses import (
 )
 from authfsm.rulings import Ruling
 from authfsm.secret import MASK, Secret
+from authfsm.shown import Shown
 from authfsm.states import State
 from authfsm.wire import Request, Sender, read, write
 
@@ -82,7 +83,13 @@ _ROLES: Final[Mapping[State, Role]] = {
 }
 
 
-class SignIn(Sender):
+class History(tuple[Step, ...], Shown):
+    """The steps of a sign-in, from its first: a tuple that shows itself as a table."""
+
+    __slots__ = ()
+
+
+class SignIn(Sender, Shown):
     """One attempt to sign in, without I/O.
 
     Args:
@@ -171,9 +178,9 @@ class SignIn(Sender):
         return frozenset(each for each in PROTOCOL[self._state] if self._unmet(each) is None)
 
     @property
-    def history(self) -> tuple[Step, ...]:
+    def history(self) -> History:
         """Every step so far."""
-        return tuple(self._steps)
+        return History(self._steps)
 
     @property
     def awaiting(self) -> type[Response] | None:

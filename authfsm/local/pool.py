@@ -30,6 +30,7 @@ from authfsm.local.settings import (
 )
 from authfsm.local.tokens import Mint
 from authfsm.secret import Secret
+from authfsm.shown import Shown
 
 if TYPE_CHECKING:
     from authfsm.drivers.boto import Cognito
@@ -38,7 +39,7 @@ _LETTERS: Final = string.ascii_letters + string.digits
 _CLIENT_FIELDS: Final = frozenset(each.name for each in fields(AppClient))
 
 
-class LocalPool(Furnished):
+class LocalPool(Furnished, Shown):
     """An Amazon Cognito user pool inside this process that verifies what Cognito verifies.
 
     What Cognito would send by SMS or e-mail lies in `outbox`. One lock makes it safe to use from several

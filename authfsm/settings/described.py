@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from attrs import Attribute, field, frozen
 
 from authfsm.errors import BadField
+from authfsm.shown import Shown
 
 Described = TypeVar("Described", bound="Description")
 Names = frozenset[str] | None
@@ -39,7 +40,7 @@ def _among(*names: str) -> Any:
 
 
 @frozen(kw_only=True)
-class Description:
+class Description(Shown):
     """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig say.
 
     Args:

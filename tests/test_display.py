@@ -1,0 +1,139 @@
+"""Each value shows itself in a notebook: a picture or a table, text beside it, no secret, no file."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from joserfc.jwk import RSAKey
+
+from authfsm import Code, Flow, PoolSettings, diagram
+from authfsm.diagrams import AUTO
+from authfsm.display import bundle
+from authfsm.local import LocalPool
+
+PASSWORD = "Correct-Horse-1"
+
+
+@pytest.fixture
+def pool(signing_key: RSAKey) -> LocalPool:
+    """A pool that asks for a code."""
+    made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
+    made.add_user("ada", PASSWORD, phone_number="+15555550143")
+    return made
+
+
+def formatted(value: Any) -> dict[str, str]:
+    """What IPython itself would send to a front end."""
+    shell: Any = InteractiveShell.instance()
+    told: dict[str, str] = shell.display_formatter.format(value)[0]
+    return told
+
+
+def test_a_flow_shows_the_path_it_walked(pool: LocalPool) -> None:
+    """As SVG with the present state on it; as text, the path in a line."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+
+    shown = formatted(flow)
+
+    assert set(shown) == {"image/svg+xml", "text/plain"}
+    assert shown["text/plain"].splitlines()[1] == "START > PASSWORD_VERIFIER > SMS_MFA"
+    assert "SMS_MFA" in shown["image/svg+xml"]
+    assert bundle(flow.signin)["image/svg+xml"] == shown["image/svg+xml"]
+
+
+def test_a_sign_in_that_has_not_begun_shows_itself(pool: LocalPool) -> None:
+    """The whole protocol, and no path."""
+    shown = formatted(pool.cognito().start())
+
+    assert shown["text/plain"] == "<Flow: START after 0 steps>"
+    assert "SELECT_CHALLENGE" in shown["image/svg+xml"]
+
+
+def _flow(pool: LocalPool) -> Flow:
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    with pytest.raises(Exception, match="CodeMismatch"):
+        flow.answer(Code("000000"))
+    return flow
+
+
+def test_a_history_is_a_table(pool: LocalPool) -> None:
+    """A line a step; a refusal with what to do next."""
+    shown = formatted(_flow(pool).history)
+
+    assert set(shown) == {"text/html", "text/plain"}
+    assert shown["text/plain"].splitlines() == [
+        "history",
+        "     in                 given          led to                   refused",
+        "  1  START              user_srp_auth  PASSWORD_VERIFIER",
+        "  2  PASSWORD_VERIFIER  srp_claim      SMS_MFA (second factor)",
+        "  3  SMS_MFA            code           SMS_MFA (second factor)  CodeMismatchException: TRY_AGAIN",
+    ]
+    assert shown["text/html"].count("<tr>") == 4
+
+
+def test_what_is_asked_and_what_was_said_are_tables(pool: LocalPool) -> None:
+    """A challenge with its parameters and what it takes; a refusal with its ruling; tokens without themselves."""
+    flow = _flow(pool)
+
+    assert formatted(flow.challenge)["text/plain"].splitlines() == [
+        "SMS_MFA",
+        "  asks                            Give the code sent by SMS, as a second factor.",
+        "  takes                           code",
+        "  CODE_DELIVERY_DELIVERY_MEDIUM   SMS",
+        "  CODE_DELIVERY_DESTINATION       +*******0143",
+    ] or formatted(flow.challenge)
+    assert formatted(flow.refusal)["text/plain"].splitlines()[0] == "CodeMismatchException"
+    flow.answer(Code(pool.outbox.code_for("ada")))
+    tokens = formatted(flow.tokens)["text/plain"]
+    assert tokens.splitlines()[:3] == [
+        "AUTHENTICATED",
+        "  tokens        access, id, refresh",
+        "  user          ada",
+    ]
+
+
+def test_a_pool_and_its_settings_show_themselves(pool: LocalPool) -> None:
+    """The pool as a table, its settings as the diagram of what it can do."""
+    client = pool.client()
+    settings = PoolSettings.describe(client, pool.pool_id, pool.client_id)
+
+    assert formatted(pool)["text/plain"].splitlines()[0] == pool.pool_id
+    assert formatted(settings)["image/svg+xml"] == diagram(settings=settings, theme=AUTO).svg()
+
+
+def test_what_a_service_says_is_escaped(pool: LocalPool) -> None:
+    """A name that is HTML stays text."""
+    pool.add_user("<b>ada", PASSWORD, phone_number="+15555550144")
+    flow = pool.cognito().sign_in("<b>ada", PASSWORD)
+    flow.answer(Code(pool.outbox.code_for("<b>ada")))
+
+    assert "<b>" not in formatted(flow.tokens)["text/html"]
+    assert "&lt;b&gt;ada" in formatted(flow.tokens)["text/html"]
+
+
+def test_nothing_is_shown_that_is_secret_and_no_file_is_written(
+    pool: LocalPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions, codes and tokens are in no bundle; the folder stays empty."""
+    monkeypatch.chdir(tmp_path)
+    flow = _flow(pool)
+    session, code = flow.signin.session, pool.outbox.code_for("ada")
+    shown = [
+        bundle(each) for each in (flow, flow.signin, flow.challenge, flow.refusal, flow.history)
+    ]
+    flow.answer(Code(code))
+    shown += [bundle(each) for each in (flow, flow.tokens, pool)]
+    everything = io.StringIO()
+    for each in shown:
+        everything.writelines(each.values())
+
+    assert session is not None
+    assert flow.tokens is not None
+    secrets = [session, flow.tokens.access_token, flow.tokens.id_token, flow.tokens.refresh_token]
+    assert [s for s in secrets if s is not None and s.reveal() in everything.getvalue()] == []
+    assert (code in everything.getvalue(), PASSWORD in everything.getvalue()) == (False, False)
+    assert list(tmp_path.iterdir()) == []
