@@ -10,6 +10,8 @@ import typer
 
 from authfsm.cli.draw import EPILOG, draw
 from authfsm.cli.failing import Failed, end
+from authfsm.cli.signin import EPILOG as SIGNIN_EPILOG
+from authfsm.cli.signin import signin
 
 _SERVER: Final = ("cattrs", "starlette", "uvicorn")
 
@@ -79,6 +81,7 @@ def serve(
 
 
 app.command(epilog=EPILOG)(draw)
+app.command(epilog=SIGNIN_EPILOG)(signin)
 
 
 @app.command(epilog="Exit codes: 0 told; 1 nothing is known of that name; 2 called wrongly.")

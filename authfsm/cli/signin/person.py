@@ -1,0 +1,216 @@
+"""Who answers: a person at a terminal, or the lines of standard input. What is hidden comes as a `Secret`.
+
+A person is there when standard input and standard error are both terminals; nothing is asked of a pipe.
+What is typed hidden is read by `getpass`, which turns the echo on again whatever happens.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Final, Protocol, TextIO
+
+from authfsm.cli.signin.exits import Ended, Exit
+from authfsm.cli.signin.screen import Screen
+from authfsm.secret import Secret
+
+
+class Person(Protocol):
+    """Who answers."""
+
+    present: bool
+    """Can something be asked that needs no answer, or asked again?"""
+
+    def line(self, question: str, *, default: str = "", aside: str = "") -> str:
+        """A line, its ends stripped; the default, if it is empty."""
+
+    def hidden(self, question: str, *, aside: str = "") -> Secret[str]:
+        """A line that is not shown, as it is."""
+
+
+class AtTerminal:
+    """A person at the terminal.
+
+    Args:
+        screen: where questions are shown.
+        keyboard: what is typed; standard input, if left out.
+    """
+
+    present = True
+
+    def __init__(self, screen: Screen, keyboard: TextIO | None = None) -> None:
+        self._screen = screen
+        self._keyboard = keyboard
+
+    def line(self, question: str, *, default: str = "", aside: str = "") -> str:
+        """Ask for a line that may be seen.
+
+        Raises:
+            Ended: the person left (Ctrl-D).
+        """
+        while True:
+            self._screen.prompt(question, aside or default)
+            try:
+                typed = (self._keyboard or sys.stdin).readline()
+            except UnicodeDecodeError:
+                typed = "\udc80\n"
+            if not typed:
+                self._screen.blank()
+                raise Ended(Exit.INTERRUPTED, "Cancelled.")
+            if _is_text(typed):
+                return typed.strip() or default
+            self._screen.bad("That was not text in this terminal's encoding.")
+
+    def hidden(self, question: str, *, aside: str = "") -> Secret[str]:
+        """Ask for a line that must not be seen; an empty one is asked for again.
+
+        Raises:
+            Ended: the person left (Ctrl-D), or this terminal cannot hide what is typed.
+        """
+        while True:
+            self._screen.prompt(question, aside)
+            typed = self._unseen()
+            if typed and _is_text(typed.reveal()):
+                return typed
+            self._screen.bad("Nothing was typed." if not typed else "That was not text.")
+
+    def _unseen(self) -> Secret[str]:
+        try:
+            with warnings.catch_warnings():
+                # getpass warns, and goes on in the open, where the echo cannot be turned off.
+                warnings.simplefilter("error", getpass.GetPassWarning)
+                return Secret(getpass.getpass("", stream=sys.stderr))
+        except EOFError:
+            self._screen.blank()
+            raise Ended(Exit.INTERRUPTED, "Cancelled.") from None
+        except UnicodeDecodeError:
+            return Secret("\udc80")
+        except getpass.GetPassWarning:
+            self._screen.blank()
+            raise Ended(
+                Exit.MISUSED, "This terminal cannot hide what is typed: use --password-stdin."
+            ) from None
+
+
+class FromLines:
+    """The lines of standard input: the password first, then what is asked, in its order.
+
+    Args:
+        lines: where they come from.
+    """
+
+    present = False
+
+    def __init__(self, lines: TextIO) -> None:
+        self._lines = lines
+
+    def _next(self, question: str) -> str:
+        line = self._lines.readline()
+        if not line:
+            raise Unanswered(question)
+        return line.rstrip("\r\n")
+
+    def line(self, question: str, *, default: str = "", aside: str = "") -> str:  # noqa: ARG002 - shown to nobody
+        """The next line."""
+        return self._next(question).strip() or default
+
+    def hidden(self, question: str, *, aside: str = "") -> Secret[str]:  # noqa: ARG002 - shown to nobody
+        """The next line, as it is."""
+        return Secret(self._next(question))
+
+
+class Nobody:
+    """Nobody: there is no terminal, and standard input was not said to hold answers."""
+
+    present = False
+
+    def line(self, question: str, *, default: str = "", aside: str = "") -> str:  # noqa: ARG002 - there is nobody
+        """Nobody answers."""
+        raise Unanswered(question)
+
+    def hidden(self, question: str, *, aside: str = "") -> Secret[str]:  # noqa: ARG002 - there is nobody
+        """Nobody answers."""
+        raise Unanswered(question)
+
+
+class Unanswered(Ended):
+    """Something is asked, and there is nobody to ask.
+
+    Args:
+        question: what is asked.
+    """
+
+    def __init__(self, question: str) -> None:
+        super().__init__(
+            Exit.MISUSED,
+            f"{question}: there is nobody to ask, for standard input and standard error are not both a"
+            " terminal. Set AUTHFSM_USERNAME and AUTHFSM_PASSWORD, or give --password-stdin: its first"
+            " line is the password, and each line after it the next answer.",
+        )
+
+
+def who(screen: Screen, *, lines: bool) -> Person:
+    """Who answers in this process.
+
+    Args:
+        screen: where questions are shown.
+        lines: do the lines of standard input answer?
+    """
+    if lines:
+        return FromLines(sys.stdin)
+    if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
+        return AtTerminal(screen)
+    return Nobody()
+
+
+YES: Final = ("y", "yes")
+NO: Final = ("n", "no")
+
+
+def agrees(person: Person, question: str, *, default: bool) -> bool:
+    """Yes or no; what is the default where nobody can be asked."""
+    if not person.present:
+        return default
+    while True:
+        typed = person.line(question, aside="Y/n" if default else "y/N").lower()
+        if not typed:
+            return default
+        if typed in YES + NO:
+            return typed in YES
+
+
+def chosen(
+    person: Person, screen: Screen, question: str, choices: Sequence[tuple[str, str]]
+) -> str:
+    """One of several, by its number or by its name.
+
+    Args:
+        person: who chooses.
+        screen: where the choices are shown.
+        question: what is to be chosen.
+        choices: each in plain words, with its name; shown in this order.
+
+    Returns:
+        The name.
+    """
+    by_answer = {str(number): name for number, (_, name) in enumerate(choices, 1)}
+    by_answer |= {name.lower(): name for _, name in choices}
+    while True:
+        screen.choices((words, name if name.isupper() else "") for words, name in choices)
+        typed = person.line(f"{question} [1-{len(choices)}]").lower()
+        if typed in by_answer:
+            return by_answer[typed]
+        screen.bad(f"Type a number from 1 to {len(choices)}.")
+        if not person.present:
+            raise Ended(Exit.MISUSED, f"{question}: the line of standard input is none of these.")
+
+
+def _is_text(typed: str) -> bool:
+    # What the terminal sends in another encoding arrives as surrogates, and no request can carry them.
+    try:
+        typed.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

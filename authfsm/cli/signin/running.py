@@ -1,0 +1,220 @@
+"""The command as a whole: what was wanted is made sense of, walked, kept and told; its end is an exit code.
+
+Ctrl-C and the signals that end a process are heard everywhere: the attempt is given up, the terminal
+is left as it was found, and nothing is printed by half.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import typer
+from attrs import field, frozen
+
+from authfsm.cli.signin.answers import Answers
+from authfsm.cli.signin.exits import Ended, Exit
+from authfsm.cli.signin.keeping import Keeping, tell
+from authfsm.cli.signin.person import AtTerminal, Person, who
+from authfsm.cli.signin.reaching import Pool, from_environment
+from authfsm.cli.signin.remembering import Devices
+from authfsm.cli.signin.screen import Screen
+from authfsm.cli.signin.shelves import InFiles, InKeyring, InMemory, Shelf
+from authfsm.cli.signin.walking import Opening, SigningIn
+
+
+@frozen(kw_only=True)
+class Wanted:
+    """What the command was called with; `authfsm signin --help` says what each is."""
+
+    client_id: str | None = None
+    pool_id: str | None = None
+    region: str | None = None
+    endpoint: str | None = None
+    profile: str | None = None
+    admin: bool = False
+    username: str | None = field(default=None)
+    flow: str | None = None
+    preferred: str | None = None
+    password_first: bool = False
+    password_stdin: bool = False
+    remember: bool | None = None
+    printed: bool = False
+    show_tokens: bool = False
+    output: Path | None = None
+    keyring: bool = False
+    local: bool = False
+    trial: str | None = None
+
+    def opening(self, flow: str = "USER_SRP_AUTH", suggested: str = "") -> Opening:
+        """How the sign-in begins.
+
+        Raises:
+            Ended: the options contradict each other.
+        """
+        opening = Opening(
+            flow=self.flow or ("USER_AUTH" if self.preferred else flow),
+            preferred=self.preferred,
+            username=self.username,
+            suggested=suggested,
+            password=None if self.password_stdin else from_environment("AUTHFSM_PASSWORD"),
+            password_first=self.password_first,
+            remember=self.remember,
+        )
+        if opening.preferred and opening.flow != "USER_AUTH":
+            raise Ended(Exit.MISUSED, f"--preferred is for USER_AUTH, not for {opening.flow}.")
+        if opening.password_first and opening.flow != "CUSTOM_AUTH":
+            raise Ended(Exit.MISUSED, "--password-first is for --flow CUSTOM_AUTH.")
+        return opening
+
+
+class Terminated(BaseException):
+    """A signal that ends the process."""
+
+
+def run(wanted: Wanted) -> int:
+    """Sign in.
+
+    Args:
+        wanted: what the command was called with.
+
+    Returns:
+        The exit code.
+    """
+    screen = Screen()
+    try:
+        with _ended_by_signals():
+            _signed_in(wanted, screen)
+    except KeyboardInterrupt:
+        ended = Ended(Exit.INTERRUPTED, "Cancelled.")
+    except Terminated:
+        ended = Ended(Exit.TERMINATED, "Ended by a signal.")
+    except Ended as error:
+        ended = error
+    else:
+        return Exit.SIGNED_IN
+    if ended.code in {Exit.INTERRUPTED, Exit.TERMINATED}:
+        screen.blank()
+    if ended.why:
+        screen.bad(ended.why)
+    return ended.code
+
+
+def _signed_in(wanted: Wanted, screen: Screen) -> None:
+    person = who(screen, lines=wanted.password_stdin)
+    if wanted.trial is not None and not wanted.local:
+        raise Ended(
+            Exit.MISUSED, f"{wanted.trial} is a trial: authfsm signin --local {wanted.trial}"
+        )
+    shelf = InKeyring() if wanted.keyring else None
+    keeping = Keeping(
+        printed=wanted.printed,
+        in_the_open=wanted.show_tokens,
+        file=wanted.output,
+        keyring=shelf,
+    )
+    keeping.check()
+    if wanted.local:
+        _locally(wanted, screen, person, keeping)
+    else:
+        _really(wanted, screen, person, keeping, shelf)
+
+
+def _really(
+    wanted: Wanted, screen: Screen, person: Person, keeping: Keeping, shelf: Shelf | None
+) -> None:
+    opening = wanted.opening()
+    pool = _pool(wanted, opening, person)
+    cognito = pool.cognito()
+    signing_in = SigningIn(
+        cognito,
+        opening,
+        answers=Answers(screen, person, pool.pool_id or "Cognito"),
+        person=person,
+        screen=screen,
+        devices=Devices(
+            shelf or InFiles(Path(typer.get_app_dir("authfsm")) / "devices"), pool.service
+        ),
+    )
+    flow = signing_in.run()
+    tell(screen, flow, keeping.keep(flow, pool.service))
+
+
+def _pool(wanted: Wanted, opening: Opening, person: Person) -> Pool:
+    client_id, pool_id = wanted.client_id, wanted.pool_id
+    proves = opening.flow in {"USER_SRP_AUTH", "USER_AUTH"} or opening.flow.startswith("ADMIN_")
+    admin = wanted.admin or opening.flow.startswith("ADMIN_")
+    if not pool_id and (proves or admin or opening.password_first or not wanted.region):
+        pool_id = _given(person, "User pool id", "--pool-id", "AUTHFSM_POOL_ID")
+    client_id = client_id or _given(person, "App client id", "--client-id", "AUTHFSM_CLIENT_ID")
+    return Pool(
+        client_id=client_id,
+        pool_id=pool_id,
+        region=wanted.region,
+        endpoint=wanted.endpoint,
+        profile=wanted.profile,
+        admin=admin,
+    )
+
+
+def _given(person: Person, question: str, option: str, variable: str) -> str:
+    """What was left out, and can be asked for where somebody is there."""
+    typed = person.line(question) if isinstance(person, AtTerminal) else ""
+    if not typed:
+        raise Ended(
+            Exit.MISUSED,
+            f"{option} (or {variable}) is needed; authfsm signin --local tries it with no pool of yours.",
+        )
+    return typed
+
+
+def _locally(wanted: Wanted, screen: Screen, person: Person, keeping: Keeping) -> None:
+    from authfsm.cli.signin import trying  # noqa: PLC0415 - only who tries waits for the pool
+
+    name = wanted.trial or next(iter(trying.TRIALS))
+    if name not in trying.TRIALS:
+        raise Ended(Exit.MISUSED, f"{name} cannot be tried: {', '.join(trying.TRIALS)} can.")
+    trial = trying.TRIALS[name]
+    opening = wanted.opening(trial.flow, suggested=trying.ADA)
+    pool = trial.make()
+    devices = Devices(InMemory(), f"authfsm:{pool.pool_id}/{pool.client_id}")
+    trying.introduce(name, pool, screen)
+    neighbours = trying.Neighbours(pool, screen)
+    signing_in = SigningIn(
+        pool.cognito(admin=wanted.admin),
+        opening,
+        answers=Answers(screen, person, "authfsm signin --local"),
+        person=person,
+        screen=screen,
+        devices=devices,
+        pool_told=neighbours.tell,
+    )
+    flow = signing_in.run()
+    if trial.twice and flow.device is not None:
+        screen.note("Once more, from the device that is remembered now: no code is asked for.")
+        flow = signing_in.run()
+    tell(screen, flow, keeping.keep(flow, devices.service))
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP unwind what is under way, as Ctrl-C does: the echo comes back on."""
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a handler's arguments
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears signals
+        return
+    heard = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {each: signal.signal(each, end) for each in heard}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

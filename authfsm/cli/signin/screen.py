@@ -1,0 +1,195 @@
+"""What a person sees of a sign-in: all of it on standard error, and none of it a secret.
+
+Standard output is kept for the tokens, if they are asked for. Whatever comes from outside (parameters,
+destinations, messages) is shown without its control characters: a pool must not steer a terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Final
+
+from rich.box import ROUNDED
+from rich.console import Console
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from authfsm.errors import AuthfsmError, Refused
+from authfsm.protocol import Role
+from authfsm.signin import Step
+from authfsm.states import State
+
+_WIDEST: Final = 88
+_SIGNS: Final[Mapping[str, tuple[str, str]]] = {
+    # what it says: (its sign, its sign where there is only ASCII)
+    "ask": ("?", "?"),
+    "good": ("✓", "*"),
+    "bad": ("✗", "x"),
+    "note": ("!", "!"),
+    "mail": ("✉", "@"),
+    "then": ("›", ">"),  # noqa: RUF001 - a breadcrumb's sign
+    "times": ("×", "x"),  # noqa: RUF001 - so often
+}
+_COLOURS: Final = {
+    "ask": "cyan",
+    "good": "green",
+    "bad": "red",
+    "note": "yellow",
+    "mail": "magenta",
+}
+_STATES: Final = {
+    State.AUTHENTICATED: "bold green",
+    State.FAILED: "bold red",
+    State.NEW_PASSWORD_REQUIRED: "bold yellow",
+    State.MFA_SETUP: "bold yellow",
+    State.DEVICE_SRP_AUTH: "bold magenta",
+    State.DEVICE_PASSWORD_VERIFIER: "bold magenta",
+}
+
+
+def shown(text: str) -> str:
+    """A text from outside as it can be shown: whatever could steer a terminal is a question mark."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def path(history: Iterable[Step], times: str = "x") -> list[str]:
+    """The states a sign-in has walked, START first; one that was asked again, once and how often."""
+    walked = [State.START, *(step.dest for step in history)]
+    runs = [(state.value, len(list(same))) for state, same in groupby(walked)]
+    return [name if count == 1 else f"{name} {times}{count}" for name, count in runs]
+
+
+class Screen:
+    """The terminal's standard error, as a sign-in writes on it.
+
+    Args:
+        console: where to write; standard error, if left out.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(
+            file=sys.stderr, highlight=False, markup=False, emoji=False
+        )
+        self._plain = not (self.console.encoding or "").lower().startswith("utf")
+
+    def sign(self, name: str) -> str:
+        """A sign, as this terminal can show it."""
+        return _SIGNS[name][self._plain]
+
+    def _said(self, name: str, text: str, aside: str = "") -> None:
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=1)
+        grid.add_column(overflow="fold")
+        words = Text(shown(text))
+        if aside:
+            words.append(f"  {shown(aside)}", style="dim")
+        grid.add_row(Text(self.sign(name), style=f"bold {_COLOURS[name]}"), words)
+        self.console.print(grid)
+
+    def good(self, text: str, aside: str = "") -> None:
+        """Something went well."""
+        self._said("good", text, aside)
+
+    def bad(self, text: str, aside: str = "") -> None:
+        """Something went wrong."""
+        self._said("bad", text, aside)
+
+    def note(self, text: str, aside: str = "") -> None:
+        """Something to know."""
+        self._said("note", text, aside)
+
+    def mail(self, text: str, aside: str = "") -> None:
+        """A message that an embedded pool would have sent."""
+        self._said("mail", text, aside)
+
+    def plain(self, text: str) -> None:
+        """A line that is neither."""
+        self.console.print(Padding(Text(shown(text), style="dim"), (0, 0, 0, 2)))
+
+    def blank(self) -> None:
+        """An empty line."""
+        self.console.print()
+
+    def prompt(self, question: str, aside: str = "") -> None:
+        """A question; what is typed follows it on the same line."""
+        asked = Text.assemble((f"{self.sign('ask')} ", "bold cyan"), (shown(question), "bold"))
+        if aside:
+            asked.append(f" ({shown(aside)})", style="dim")
+        asked.append(": ")
+        self.console.print(asked, end="", soft_wrap=True)
+
+    def choices(self, words: Iterable[tuple[str, str]]) -> None:
+        """What can be chosen, numbered from 1: each in plain words, with Cognito's name for it."""
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(justify="right", style="bold cyan", width=3)
+        grid.add_column(overflow="fold")
+        for number, (plain, name) in enumerate(words, 1):
+            line = Text(shown(plain))
+            if name:
+                line.append(f"  {shown(name)}", style="dim")
+            grid.add_row(str(number), line)
+        self.console.print(grid)
+
+    def facts(self, facts: Mapping[str, str], title: str = "") -> None:
+        """Names and what they stand for; in a frame, if it has a title."""
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, fact in facts.items():
+            grid.add_row(Text(shown(name)), Text(shown(fact)))
+        if not title:
+            self.console.print(Padding(grid, (0, 0, 0, 2)))
+            return
+        self.console.print(
+            Panel(
+                grid,
+                title=Text(shown(title), style="bold"),
+                title_align="left",
+                border_style="dim",
+                box=ROUNDED,
+                padding=(0, 1),
+                width=min(self.console.width, _WIDEST),
+            )
+        )
+
+    def stands(self, history: tuple[Step, ...]) -> None:
+        """Where the sign-in stands, and how it came there."""
+        names = path(history, self.sign("times"))
+        last = history[-1] if history else None
+        colour = _STATES.get(last.dest, _second(last)) if last else "bold cyan"
+        walked = Text(style="dim")
+        for name in names[:-1]:
+            walked.append(f"{name} {self.sign('then')} ")
+        self.console.print()
+        self.console.print(Text.assemble(walked, (names[-1], f"not dim {colour}")))
+
+    def refused(self, error: AuthfsmError) -> None:
+        """Why something was refused, in Cognito's words, and its code."""
+        if isinstance(error, Refused):
+            self.bad(error.refusal.message or error.refusal.code, error.refusal.code)
+        else:
+            self.bad(str(error))
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Show that something is under way, for as long as it is."""
+        if not self.console.is_terminal or self.console.is_dumb_terminal:
+            yield
+            return
+        spinner = "line" if self._plain else "dots"
+        with self.console.status(Text(what, style="dim"), spinner=spinner):
+            yield
+
+    def raw(self, drawn: str) -> None:
+        """Lines that are drawn already, as they are: for a QR code of ours alone."""
+        self.console.file.write(drawn)
+        self.console.file.flush()
+
+
+def _second(step: Step) -> str:
+    return "bold dark_orange3" if step.role is Role.SECOND_FACTOR else "bold cyan"

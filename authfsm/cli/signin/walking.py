@@ -1,0 +1,277 @@
+"""A sign-in from its first question to its tokens: one step at a time, and each refusal by its ruling.
+
+Where the session survives the same is asked again; where Cognito wants time it gets it; where the
+attempt is over the person is offered a new one. What needs no person is never asked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from attrs import frozen
+
+from authfsm.cli.signin.answers import Answers, Elsewhere, StartAgain
+from authfsm.cli.signin.exits import Ended, Exit, exit_of
+from authfsm.cli.signin.person import Person, Unanswered, agrees
+from authfsm.cli.signin.remembering import Devices
+from authfsm.cli.signin.screen import Screen
+from authfsm.drivers.boto import Cognito, Flow
+from authfsm.errors import AuthfsmError, Refused, WrongResponse
+from authfsm.replies import MfaSetup
+from authfsm.responses import Response
+from authfsm.rulings import Fault, Ruling
+from authfsm.secret import Secret
+from authfsm.states import State
+
+PASSWORD_TRIES: Final = 3
+"""As many as sudo and ssh give."""
+
+_WAITS: Final = (1.0, 2.0, 4.0)
+_LONGEST_WAIT: Final = 300.0
+_NEEDS_PASSWORD: Final = {"USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH"}
+_WITH_PASSWORD: Final = {State.PASSWORD.value, State.PASSWORD_SRP.value}
+_OVER: Final = {Ruling.START_AGAIN, Ruling.WAIT_OUT}
+
+
+@frozen
+class Opening:
+    """How the sign-in begins.
+
+    Args:
+        flow: the AuthFlow.
+        preferred: PREFERRED_CHALLENGE, for USER_AUTH.
+        username: the user's name, if it is known; it is asked for otherwise.
+        suggested: what is taken for it if nothing is typed.
+        password: the password, if it is known.
+        password_first: CUSTOM_AUTH proves a password before anything else.
+        remember: is this device to be remembered? None asks.
+    """
+
+    flow: str = "USER_SRP_AUTH"
+    preferred: str | None = None
+    username: str | None = None
+    suggested: str = ""
+    password: Secret[str] | None = None
+    password_first: bool = False
+    remember: bool | None = None
+
+
+class SigningIn:
+    """One person's way to their tokens.
+
+    Args:
+        cognito: the pool and its app client.
+        opening: how it begins.
+        answers: what the person answers.
+        person: who answers.
+        screen: what they see.
+        devices: the remembered devices of this machine.
+        pool_told: tells what an embedded pool would have sent; called before each question.
+        sleep: waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        cognito: Cognito,
+        opening: Opening,
+        *,
+        answers: Answers,
+        person: Person,
+        screen: Screen,
+        devices: Devices,
+        pool_told: Callable[[Flow], None] = lambda _: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._cognito = cognito
+        self._opening = opening
+        self._answers = answers
+        self._person = person
+        self._screen = screen
+        self._devices = devices
+        self._pool_told = pool_told
+        self._sleep = sleep
+        self._username = opening.username
+        self._preferred = opening.preferred
+        self._tries = 0
+        self._last: AuthfsmError | None = None
+        self._flow: Flow | None = None
+        answers.password = opening.password
+
+    def run(self) -> Flow:
+        """Go on until the tokens are here.
+
+        Raises:
+            Ended: they will not come; its exit code says why.
+        """
+        while True:
+            try:
+                return self._attempt()
+            except StartAgain as again:  # noqa: PERF203 - a loop at a person's pace
+                self._preferred = again.preferred or self._opening.preferred
+            except AuthfsmError as error:
+                self._over(error)
+            finally:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """Whatever happened: an attempt without tokens keeps no password and no session."""
+        if self._flow is not None and self._flow.tokens is None:
+            self._flow.cancel()
+
+    # ---- one attempt -----------------------------------------------------------------------------------
+
+    def _attempt(self) -> Flow:
+        opening, answers = self._opening, self._answers
+        username = self._username or self._person.line("User name", default=opening.suggested)
+        while not username:
+            username = self._person.line("User name")
+        self._username = username
+        device = None if opening.remember is False else self._devices.of(username)
+        flow = self._flow = self._cognito.start(
+            answers.secret(f"Password of {username}") if self._takes_password() else None,
+            device=device,
+            walk=False,
+        )
+        self._give(flow, flow.opening(opening.flow, username, self._preferred))
+        while not flow.done:
+            try:
+                self._give(flow, self._next(flow))
+            except Refused as error:  # noqa: PERF203 - the same
+                if error.ruling is not Ruling.TRY_AGAIN or not error.survives:
+                    raise
+                self._last = error
+                self._screen.refused(error)
+        if device is not None and flow.device is None:
+            self._devices.drop(username)
+            self._screen.note("Cognito has forgotten this device; so has this machine.")
+        self._offer_to_remember(flow, username)
+        return flow
+
+    def _takes_password(self) -> bool:
+        flow, preferred = self._opening.flow, self._preferred
+        return (
+            flow in _NEEDS_PASSWORD
+            or (flow == "USER_AUTH" and preferred in _WITH_PASSWORD)
+            or (flow == "CUSTOM_AUTH" and self._opening.password_first)
+            or (flow == "ADMIN_NO_SRP_AUTH")
+        )
+
+    def _next(self, flow: Flow) -> Response:
+        by_itself = flow.next_response()
+        if by_itself is not None:
+            return by_itself
+        if not (isinstance(flow.challenge, MfaSetup) and flow.challenge.verified):
+            self._screen.stands(flow.history)
+            self._pool_told(flow)
+        try:
+            return self._answers.to(flow)
+        except Elsewhere:
+            return self._answers.elsewhere(flow)
+        except Unanswered:
+            if self._last is None:
+                raise
+            # The last line of standard input was refused, and there is no other.
+            raise self._ended(self._last) from None
+
+    def _give(self, flow: Flow, response: Response) -> None:
+        """Send it; what was throttled or lost is sent again, after a while."""
+        for least in (*_WAITS, None):
+            try:
+                with self._screen.waiting(f"{response.trigger.replace('_', ' ')}: asking Cognito"):
+                    flow.answer(response)
+            except WrongResponse as error:  # noqa: PERF203 - the same
+                raise Ended(Exit.NOT_HERE, str(error)) from None
+            except AuthfsmError as error:
+                if error.ruling is not Ruling.WAIT or least is None or not error.survives:
+                    raise
+                pause = max(error.retry_after or 0.0, least)
+                if pause > _LONGEST_WAIT:
+                    raise
+                self._screen.note(f"{_why(error)}: again in {pause:g} s")
+                with self._screen.waiting(f"waiting {pause:g} s"):
+                    self._sleep(pause)
+            else:
+                return
+
+    def _offer_to_remember(self, flow: Flow, username: str) -> None:
+        if flow.tokens is None or flow.tokens.new_device is None or self._opening.remember is False:
+            return
+        if self._opening.remember is None and not agrees(
+            self._person, "Remember this device", default=False
+        ):
+            return
+        try:
+            with self._screen.waiting("confirm device: asking Cognito"):
+                device = flow.confirm_device("authfsm")
+        except AuthfsmError as error:
+            # The tokens are here all the same.
+            self._screen.note(f"The device is not remembered: {_why(error)}")
+            return
+        self._screen.good(f"Device kept in {self._devices.keep(username, device)}")
+
+    # ---- when it is over -------------------------------------------------------------------------------
+
+    def _over(self, error: AuthfsmError) -> None:
+        """Return to begin anew; raise what ends the command."""
+        flow, person = self._flow, self._person
+        self._tries += 1
+        if self._wants_secret(error):
+            self._screen.note("This app client has a secret.", "or set AUTHFSM_CLIENT_SECRET")
+            self._cognito.client_secret = person.hidden("Client secret")
+            return
+        if not person.present or error.ruling not in _OVER:
+            raise self._ended(error)
+        self._screen.refused(error)
+        self._answers.password = None
+        if self._is_wrong_password(error, flow):
+            if self._tries >= PASSWORD_TRIES:
+                raise Ended(exit_of(error), f"{self._tries} attempts, and none was right.")
+            if self._opening.username is None and _code(error) == "UserNotFoundException":
+                self._username = None
+            return
+        if error.ruling is Ruling.WAIT_OUT:
+            self._screen.note(Ruling.WAIT_OUT.advice)
+        if not agrees(person, "Start again", default=error.ruling is Ruling.START_AGAIN):
+            raise Ended(exit_of(error))
+        if error.retry_after:
+            with self._screen.waiting(f"waiting {error.retry_after:g} s"):
+                self._sleep(error.retry_after)
+
+    def _is_wrong_password(self, error: AuthfsmError, flow: Flow | None) -> bool:
+        """Is it the password that was wrong, so that another can be asked for at once?"""
+        return (
+            error.fault is Fault.USER
+            and flow is not None
+            and self._takes_password()
+            and not flow.signin.password_proved
+        )
+
+    def _wants_secret(self, error: AuthfsmError) -> bool:
+        return (
+            self._person.present
+            and isinstance(error, Refused)
+            and self._cognito.client_secret is None
+            and "SECRET_HASH was not received" in error.refusal.message
+        )
+
+    def _ended(self, error: AuthfsmError) -> Ended:
+        advice = error.ruling.advice if error.ruling else ""
+        code = exit_of(error)
+        name = self._username or "USER"
+        todo = {
+            Exit.RESET_PASSWORD: f"aws cognito-idp forgot-password --client-id {self._cognito.client_id} --username {name}",
+            Exit.CONFIRM_USER: f"aws cognito-idp confirm-sign-up --client-id {self._cognito.client_id} --username {name} --confirmation-code CODE",
+        }.get(code, "")
+        return Ended(code, " ".join(part for part in (f"{_why(error)}.", advice, todo) if part))
+
+
+def _why(error: AuthfsmError) -> str:
+    if isinstance(error, Refused):
+        return f"{error.refusal.message or 'refused'} ({error.refusal.code})".replace(". (", " (")
+    return str(error)
+
+
+def _code(error: AuthfsmError) -> str:
+    return error.refusal.code if isinstance(error, Refused) else ""
