@@ -1,0 +1,1 @@
+"""Programs that embed a sign-in, to be read and copied."""

@@ -1,0 +1,1 @@
+"""An example: a small web site with pages for every challenge that Cognito knows."""

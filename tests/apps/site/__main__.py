@@ -1,0 +1,74 @@
+"""Runs the site: `python tests/apps/site --local`, or against a pool of yours by the environment.
+
+COGNITO_POOL_ID, COGNITO_CLIENT_ID and, if there is one, COGNITO_CLIENT_SECRET name the pool; SITE_KEY is
+what `authfsm.sealing.new_key()` made, and SITE_ORIGIN where people find the site.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import boto3
+import uvicorn
+from botocore import UNSIGNED
+from botocore.config import Config
+from starlette.applications import Starlette
+
+sys.path[0] = str(Path(__file__).parents[2])  # started as a folder: `apps` is found from there
+
+from apps.site import local  # noqa: E402 - the line above
+from apps.site.app import FLOWS, Site  # noqa: E402 - the same
+from authfsm import Cognito, Secret  # noqa: E402 - the same
+from authfsm.jwks import Verifier  # noqa: E402 - the same
+from authfsm.sealing import new_key  # noqa: E402 - the same
+
+# A reply that was lost is the person's to ask for again: botocore, sending once more by itself, would
+# spend the session on an answer that was heard already.
+ONE_TRY = Config(
+    signature_version=UNSIGNED,
+    connect_timeout=3,
+    read_timeout=10,
+    retries={"total_max_attempts": 1},
+)
+
+
+def embedded(origin: str, mfa: str) -> Starlette:
+    """The site before a pool inside this process."""
+    pool = local.pool(mfa=mfa)
+    pool.outbox.watch(local.tell)
+    print(f"\n  {origin}\n\nThe password of all is {local.PASSWORD}; after it comes, for")
+    for username, (then, _) in local.USERS.items():
+        print(f"  {username}: {then}")
+    print("Codes that would be sent are printed below. With --mfa ON, nia and eve enrol a factor.\n")
+    verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks())
+    flows = {**FLOWS, "CUSTOM_AUTH": "Answer a question"}
+    return Site(pool.cognito(), verifier, key=new_key(), origin=origin, flows=flows).app()
+
+
+def real(origin: str) -> Starlette:
+    """The site before the pool that the environment names."""
+    pool_id, client_id = os.environ["COGNITO_POOL_ID"], os.environ["COGNITO_CLIENT_ID"]
+    client = boto3.client("cognito-idp", region_name=pool_id.partition("_")[0], config=ONE_TRY)
+    secret = os.environ.get("COGNITO_CLIENT_SECRET")
+    cognito = Cognito(client, client_id=client_id, pool_id=pool_id, client_secret=secret)
+    key = Secret(os.environ["SITE_KEY"])
+    return Site(cognito, Verifier(pool_id, client_id), key=key, origin=origin).app()
+
+
+def main() -> None:
+    """Read the command line, and serve."""
+    read = argparse.ArgumentParser(prog="site", description=__doc__)
+    read.add_argument("--local", action="store_true", help="with a pool inside this process")
+    read.add_argument("--mfa", choices=["OFF", "OPTIONAL", "ON"], default="OPTIONAL", help="of that pool")
+    read.add_argument("--port", type=int, default=8000)
+    said = read.parse_args()
+    origin = os.environ.get("SITE_ORIGIN", f"http://localhost:{said.port}")
+    app = embedded(origin, said.mfa) if said.local else real(origin)
+    uvicorn.run(app, host="localhost", port=said.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""An embedded pool with a user for every page of the site. What it would send is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from authfsm.local import (
+    DeviceConfiguration,
+    LocalPool,
+    Message,
+    Triggers,
+    WebAuthnConfiguration,
+)
+
+PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of people who do not exist
+TOTP: Final = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+USERS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
+    "ada": ("a code by SMS", {"phone_number": "+15555550143", "preferred_mfa": "SMS_MFA"}),
+    "tom": (f"a code of an authenticator app that knows {TOTP}", {"totp_secret": TOTP}),
+    "sol": ("a choice of the two", {
+        "phone_number": "+15555550188", "totp_secret": TOTP, "mfa": ["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
+    }),
+    "nia": ("a new password and her name", {"temporary": True}),
+    "eve": ("none; or a code by e-mail, or a passkey", {"email": "eve@example.com"}),
+}  # fmt: skip
+"""Each user, what comes after the password, and what the pool knows."""
+
+
+def pool(**settings: Any) -> LocalPool:
+    """The pool.
+
+    Args:
+        settings: of `LocalPool`, in place of these.
+    """
+    usual: dict[str, Any] = {
+        "mfa": "OPTIONAL",
+        "device": DeviceConfiguration(
+            challenge_required_on_new_device=True, device_only_remembered_on_user_prompt=True
+        ),
+        "allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"],
+        "webauthn": WebAuthnConfiguration("localhost"),
+        "required_attributes": ["name"],
+        "triggers": Triggers(define=_define, create=_create, verify=_verify),
+    }
+    made = LocalPool(**{**usual, **settings})
+    for username, (_, facts) in USERS.items():
+        made.add_user(username, PASSWORD, **facts)
+    return made
+
+
+def tell(message: Message) -> None:
+    """Print a message that Cognito would send."""
+    print(f"to {message.to}: {message.code.reveal()}", flush=True)
+
+
+# ---- CUSTOM_AUTH: one question ---------------------------------------------------------------------------
+
+
+def _define(event: Any, _: Any = None) -> Any:
+    rounds = event["request"]["session"]
+    event["response"] |= {
+        "issueTokens": bool(rounds) and rounds[-1]["challengeResult"],
+        "failAuthentication": bool(rounds) and not rounds[-1]["challengeResult"],
+        "challengeName": "CUSTOM_CHALLENGE",
+    }
+    return event
+
+
+def _create(event: Any, _: Any = None) -> Any:
+    event["response"] |= {
+        "publicChallengeParameters": {"question": "What is six times seven?"},
+        "privateChallengeParameters": {"answer": "42"},
+    }
+    return event
+
+
+def _verify(event: Any, _: Any = None) -> Any:
+    right = event["request"]["privateChallengeParameters"]["answer"]
+    event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == right
+    return event

@@ -1,0 +1,23 @@
+"use strict";
+// The browser's half of Web Authentication: options in, credential out, sent by an ordinary form.
+for (const form of document.querySelectorAll("form[data-passkey]")) {
+  const button = form.querySelector("button");
+  const alarm = form.querySelector("[role=alert]");
+  button.disabled = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    alarm.hidden = true;
+    try {
+      const options = JSON.parse(form.dataset.options);
+      const made = form.dataset.passkey === "create"
+        ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
+        : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
+      form.elements.credential.value = JSON.stringify(made.toJSON());
+      form.submit();
+    } catch {
+      alarm.hidden = false;
+      button.disabled = false;
+    }
+  });
+}

@@ -1,0 +1,42 @@
+"""What a person is told when something went wrong: `error.ruling` decides, and no word of it is a secret."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from authfsm import AuthfsmError, BadField, ConnectionLost, Fault, Refused, Ruling
+
+EARLIER: Final = "That page was of an earlier step. This is where your sign-in stands."
+SIGNED_OUT: Final = "You have signed out."
+ADDED: Final = "Your passkey was added. Next time you can sign in with it."
+
+_REFUSALS: Final = {
+    "CodeMismatchException": "That code is not right. Look again, and try once more.",
+    "EnableSoftwareTokenMFAException": "That code is not right. Wait for the app's next one.",
+    "ExpiredCodeException": "That code was used already. Wait for the next one.",
+}
+
+
+def said(error: AuthfsmError) -> str:
+    """The message for a person: what happened, and what to do next."""
+    match error.ruling, error.fault:
+        case _ if isinstance(error, BadField):
+            return f"Please fill in: {error.field}."
+        case Ruling.TRY_AGAIN, _ if isinstance(error, Refused):
+            return _REFUSALS.get(error.refusal.code, error.refusal.message)
+        case Ruling.WAIT, _ if isinstance(error, ConnectionLost):
+            return "The connection was lost. Please try again."
+        case Ruling.WAIT, _:
+            return f"We are very busy. Wait {error.retry_after or 1:.0f} s, then try again."
+        case Ruling.WAIT_OUT, _:
+            return f"Too many attempts. Wait {error.retry_after or 1:.0f} s at least, then start again."
+        case Ruling.START_AGAIN, Fault.USER if isinstance(error, Refused):
+            return "That user name or password is not right."
+        case Ruling.START_AGAIN, _:
+            return "Your sign-in has ended: it took too long, or was answered already. Start again."
+        case Ruling.RESET_PASSWORD, _:
+            return "Your password must be reset before you can sign in."
+        case Ruling.CONFIRM_USER, _:
+            return "Your account is not confirmed yet: follow the message we sent you."
+        case _:
+            return "We cannot sign you in now. It is not your fault, and we have taken note."
