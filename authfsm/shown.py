@@ -19,3 +19,7 @@ class Shown:
         """What a front end may choose from, by MIME type."""
         bundle: dict[str, str] = import_module("authfsm.display").bundle(self)
         return bundle
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - IPython calls it so
+        """The text, for IPython on a terminal."""
+        printer.text(repr(self) if cycle else self._repr_mimebundle_()["text/plain"])

@@ -83,7 +83,7 @@ _ROLES: Final[Mapping[State, Role]] = {
 }
 
 
-class History(tuple[Step, ...], Shown):
+class History(Shown, tuple[Step, ...]):
     """The steps of a sign-in, from its first: a tuple that shows itself as a table."""
 
     __slots__ = ()

@@ -11,8 +11,8 @@ from functools import singledispatch
 from authfsm.diagrams import AUTO, diagram
 from authfsm.display.tables import Rows, html_table, text_table
 from authfsm.drivers.walk import Walk
-from authfsm.facts import about_state
 from authfsm.local import LocalPool
+from authfsm.protocol import PROTOCOL
 from authfsm.replies import Challenge, Refusal, Tokens
 from authfsm.settings import PoolSettings
 from authfsm.settings.described import Description
@@ -65,8 +65,7 @@ def _path(walked: SignIn | Walk) -> list[str]:
 
 @bundle.register
 def _(asked: Challenge) -> Bundle:
-    known = about_state(asked.state)
-    takes = ", ".join(taken.response.trigger for taken in known.taken)
+    takes = ", ".join(sorted(response.trigger for response in PROTOCOL[asked.state]))
     rows: Rows = [("asks", asked.state.meaning), ("takes", takes)]
     rows += [
         (name, _short(value)) for name, value in asked.parameters.items() if name not in _HIDDEN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 import string
 import threading
@@ -208,6 +209,23 @@ class LocalPool(Furnished, Shown):
     def outbox(self) -> Outbox:
         """The messages the pool would have sent, the oldest first."""
         return self._core.outbox
+
+    def fork(self) -> LocalPool:
+        """Another pool, like this one in all it holds: users, sessions, codes, tokens, key.
+
+        What is then done to one is not done to the other; they share the clock and the entropy. So a
+        sign-in can be taken back to where the fork was made, or two ways on from there be tried.
+        """
+        with self._lock:
+            same = [self.configuration, self.clock, self._entropy, self._mint.key]
+            memo: dict[int, Any] = {
+                id(each): each for each in (*same, *self._core.clients.values())
+            }
+            made = copy.copy(self)
+            made._core = copy.deepcopy(self._core, memo)  # noqa: SLF001 - one of us
+            made._mint = made._core.mint  # noqa: SLF001 - one of us
+            made._lock = threading.RLock()  # noqa: SLF001 - one of us
+        return made
 
     def jwks(self) -> dict[str, Any]:
         """The public signing key, as a JSON Web Key Set."""

@@ -65,6 +65,13 @@ class Mint:
         self._families: dict[str, Family] = {}
         self._refresh: dict[str, Family] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy of a mint has a lock of its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "_making"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _making=threading.Lock())
+
     def __iter__(self) -> Iterator[Family]:
         return iter(self._families.values())
 
