@@ -8,9 +8,10 @@ saved: it holds the secret.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from io import BytesIO, StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import Attribute, field, frozen
 from pyotp import TOTP
@@ -42,6 +43,16 @@ def _is_usable(enrolment: Any, attribute: Attribute[Any], value: Secret[str]) ->
         raise BadField(type(enrolment), attribute.name, "must be base32, of at least 112 bits")
 
 
+# What an XML document cannot hold, and what no app can show: Cognito's own names have none of them.
+_UNSHOWABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+
+
+def _is_name(enrolment: Any, attribute: Attribute[Any], value: str) -> None:
+    is_text(enrolment, attribute, value)
+    if _UNSHOWABLE.search(value):
+        raise BadField(type(enrolment), attribute.name, "must not hold control characters")
+
+
 @frozen
 class Enrolment:
     """What an authenticator app must be told, once: scanned as a QR code, or typed.
@@ -57,8 +68,8 @@ class Enrolment:
     """
 
     secret_code: Secret[str] = field(converter=wrapped, validator=_is_usable)
-    issuer: str = field(validator=is_text)
-    account: str = field(validator=is_text)
+    issuer: str = field(validator=_is_name)
+    account: str = field(validator=_is_name)
 
     @classmethod
     def of(cls, challenge: MfaSetup, *, issuer: str, account: str | None = None) -> Enrolment:

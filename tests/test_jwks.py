@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from attrs import define, field
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
@@ -288,6 +288,9 @@ class TestWhatIsForged:
         with pytest.raises(MalformedToken):
             Verifier(POOL, CLIENT, fetch=Shelf(OSError())).verify(text)
 
+    @example(header=["alg"])
+    @example(header="alg")
+    @example(header=1)
     @given(
         header=st.recursive(
             st.none() | st.booleans() | st.integers() | st.text(max_size=8),
@@ -656,6 +659,7 @@ class TestKeys:
         others: list[Any] = [
             {"kty": "oct", "kid": public["kid"], "k": "AAAA"},
             {"kty": "ML-DSA", "kid": public["kid"], "pub": "AAAA"},
+            {**public, "kty": "oct"},
             {**public, "use": "enc"},
             {**public, "alg": "RS512"},
             {**public, "n": "!"},
@@ -678,12 +682,13 @@ class TestKeys:
         )
         assert verifier.verify(token).username == "ada"
 
+    @pytest.mark.parametrize("interval", [0.0, 10.0])
     def test_threads_share_one_fetch(
-        self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
+        self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock, interval: float
     ) -> None:
         """Sixteen threads that come at once make one request; the forged among them are refused by it."""
         shelf = Shelf(published(signing_key), slow=0.2)
-        verifier = verifier_at(shelf, Ticks(), clock)
+        verifier = verifier_at(shelf, Ticks(), clock, interval=interval)
         good, forged = signed(signing_key, ACCESS), signed(other_key, ACCESS)
         gate = threading.Barrier(16)
 

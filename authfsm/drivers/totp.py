@@ -26,7 +26,7 @@ from authfsm.drivers.failures import translated
 from authfsm.enrolment import Enrolment
 from authfsm.errors import AuthfsmError, CallerError, MalformedReply, refused
 from authfsm.fields import wrapped
-from authfsm.replies import Refusal, Reply
+from authfsm.replies import Done, Refusal
 from authfsm.secret import MASK, Secret, revealed
 from authfsm.states import State
 from authfsm.wire import read
@@ -85,10 +85,11 @@ def associate(
     if not replace and State.SOFTWARE_TOKEN_MFA.value in user.get("UserMFASettingList", ()):
         raise AlreadyEnrolled(username)
     known = {each.get("Name"): each.get("Value") for each in user.get("UserAttributes", ())}
-    reply = _heard(client.associate_software_token, {"AccessToken": token})
-    return Enrolment(
-        Secret(_text(reply, "SecretCode")), issuer, account or known.get("email") or username
+    # Not by a name of its own: a traceback's frames must not show it.
+    secret_code = Secret(
+        _text(_heard(client.associate_software_token, {"AccessToken": token}), "SecretCode")
     )
+    return Enrolment(secret_code, issuer, account or known.get("email") or username)
 
 
 def verify(
@@ -123,9 +124,10 @@ def verify(
     parameters: dict[str, Any] = {"AccessToken": token, "UserCode": given.code}
     if given.friendly_device_name is not None:
         parameters["FriendlyDeviceName"] = given.friendly_device_name
-    reply = _heard(client.verify_software_token, parameters)
-    if reply.get("Status") != "SUCCESS":
-        _check(read(reply, r.VerifySoftwareToken, state=_HERE), parameters)
+    facts = _heard(client.verify_software_token, parameters)
+    if facts.get("Status") != "SUCCESS":
+        # Read as it is on the way in, where the status ERROR is a refusal of its own kind.
+        raise refused(read(facts, r.VerifySoftwareToken, state=_HERE), state=_HERE)
     switch_on(client, token, preferred=preferred)
 
 
@@ -158,7 +160,15 @@ def switch_on(
 
 
 def _heard(call: Callable[..., Any], parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """One request and its reply."""
+    """What one request is answered, if it is not refused."""
+    reply = _answered(call, parameters)
+    if isinstance(reply, Refusal):
+        reply = _blotted(reply, parameters)
+        raise refused(reply, state=_HERE)
+    return reply.facts
+
+
+def _answered(call: Callable[..., Any], parameters: Mapping[str, Any]) -> Refusal | Done:
     heard: Any = {}
     failed: AuthfsmError | None = None
     try:
@@ -172,19 +182,19 @@ def _heard(call: Callable[..., Any], parameters: Mapping[str, Any]) -> Mapping[s
     if failed is not None:
         # Outside the handler: the library's error, its frames and the request in them, is let go.
         raise failed
-    # An error reads the same after any operation, and these replies are plain maps.
-    _check(read(heard, r.GlobalSignOut, state=_HERE), parameters)
-    return dict(heard)
+    # A refusal reads the same after any operation; else these replies are plain maps, as that one's is.
+    reply = read(heard, r.GlobalSignOut, state=_HERE)
+    assert isinstance(reply, (Refusal, Done))  # noqa: S101 - GlobalSignOut is answered by nothing else
+    return reply
 
 
-def _check(reply: Reply, parameters: Mapping[str, Any]) -> None:
-    """Raise a refusal, without any secret of the request that it answers."""
-    if isinstance(reply, Refusal):
-        message = reply.message
-        for value in parameters.values():
-            if isinstance(value, Secret):
-                message = message.replace(value.reveal(), MASK)
-        raise refused(attrs.evolve(reply, message=message), state=_HERE)
+def _blotted(reply: Refusal, parameters: Mapping[str, Any]) -> Refusal:
+    """A refusal, without any secret of the request that it answers."""
+    message = reply.message
+    for value in parameters.values():
+        if isinstance(value, Secret):
+            message = message.replace(value.reveal(), MASK)
+    return attrs.evolve(reply, message=message)
 
 
 def _text(reply: Mapping[str, Any], name: str) -> str:

@@ -206,7 +206,7 @@ def _heard(token: Secret[str]) -> tuple[CompactSignature, str]:
 
 def _parts(token: Secret[str]) -> CompactSignature | None:
     plain = token.reveal()
-    if not isinstance(plain, str) or not plain.isascii():
+    if not isinstance(plain, str):
         return None
     try:
         return jws.extract_compact(plain.encode(), registry=_RS256)

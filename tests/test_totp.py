@@ -1,0 +1,381 @@
+"""An authenticator app after sign-in: a real boto3 client, a pool that checks every code, an app that scans."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pyotp
+import pytest
+from botocore.awsrequest import AWSResponse, HTTPHeaders
+from botocore.exceptions import EndpointConnectionError
+from joserfc.jwk import RSAKey
+from serving import here
+
+from authfsm import responses as r
+from authfsm.drivers import totp
+from authfsm.drivers.boto import Flow
+from authfsm.enrolment import Enrolment
+from authfsm.errors import (
+    AuthfsmError,
+    BadField,
+    CallerError,
+    ConnectionLost,
+    MalformedReply,
+    RefusedByConfiguration,
+    RefusedCaller,
+    RefusedForNow,
+    RefusedUser,
+)
+from authfsm.local import LocalPool, ManualClock
+from authfsm.rulings import Ruling
+from authfsm.secret import Secret
+from authfsm.states import State
+
+PASSWORD = "Correct-Horse-1"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+PHONE = "+15555550143"
+TOTP, SMS = "SOFTWARE_TOKEN_MFA", "SMS_MFA"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands still."""
+    return ManualClock()
+
+
+@pytest.fixture
+def pool_of(signing_key: RSAKey, clock: ManualClock) -> Callable[..., LocalPool]:
+    """Makes a pool where MFA is optional, and ada in it."""
+
+    def make(mfa_methods: Any = (TOTP, SMS), **user: Any) -> LocalPool:
+        pool = LocalPool(key=signing_key, clock=clock, mfa="OPTIONAL", mfa_methods=mfa_methods)
+        pool.add_user("ada", password=PASSWORD, **user)
+        return pool
+
+    return make
+
+
+PoolOf = Callable[..., LocalPool]
+
+
+def signed_in(pool: LocalPool, code: str | None = None) -> Secret[str]:
+    """Ada's access token."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    if code is not None:
+        assert flow.state is State.SOFTWARE_TOKEN_MFA
+        flow.answer(r.Code(code))
+    assert flow.tokens is not None
+    return flow.tokens.access_token
+
+
+def asked(pool: LocalPool) -> Flow:
+    """Ada, once her password is proved."""
+    return pool.cognito().sign_in("ada", PASSWORD)
+
+
+def scanned(enrolment: Enrolment) -> pyotp.TOTP:
+    """The app, once it has scanned the code."""
+    app = pyotp.parse_uri(enrolment.uri.reveal())
+    assert isinstance(app, pyotp.TOTP)
+    return app
+
+
+def factors(pool: LocalPool, token: Secret[str]) -> tuple[list[str], str | None]:
+    """What GetUser says is on, and preferred."""
+    said = pool.client().get_user(AccessToken=token.reveal())
+    return said.get("UserMFASettingList", []), said.get("PreferredMfaSetting")
+
+
+def meddled(
+    pool: LocalPool, operation: str, meddle: Callable[..., Any], on: str = "before-call"
+) -> Any:
+    """A client of the pool's, one of whose operations goes otherwise."""
+    client = pool.client()
+    client.meta.events.register(f"{on}.cognito-idp.{operation}", meddle)
+    return client
+
+
+def answered(status: int, parsed: dict[str, Any]) -> Callable[..., Any]:
+    """An answer in place of the service's."""
+    http = AWSResponse("https://x", status, HTTPHeaders(), None)
+    return lambda **_: (http, parsed)
+
+
+def test_an_app_is_enrolled_and_asked_for_at_the_next_sign_in(
+    pool_of: PoolOf, clock: ManualClock
+) -> None:
+    """Associate, scan, verify: on and preferred; the spent code is not taken again, the next one is."""
+    pool = pool_of(email="ada@example.com")
+    client, token = pool.client(), signed_in(pool)
+
+    enrolment = totp.associate(client, token, issuer="Example")
+    assert (enrolment.issuer, enrolment.account) == ("Example", "ada@example.com")
+    assert factors(pool, token) == ([], None)
+    app = scanned(enrolment)
+    totp.verify(client, token, app.at(clock()), device_name="phone")
+    assert factors(pool, token) == ([TOTP], TOTP)
+
+    flow = asked(pool)
+    assert flow.state is State.SOFTWARE_TOKEN_MFA
+    assert flow.challenge is not None
+    assert getattr(flow.challenge, "friendly_device_name", None) == "phone"
+    with pytest.raises(RefusedUser, match="already been used"):
+        flow.answer(r.Code(app.at(clock())))
+    clock.advance(30)
+    assert flow.answer(r.Code(app.at(clock()))) is State.AUTHENTICATED
+
+
+@pytest.mark.parametrize(
+    ("attributes", "account", "shown"),
+    [
+        ({"email": "ada@example.com"}, None, "ada@example.com"),
+        ({}, None, "ada"),
+        ({"email": "ada@example.com"}, "Countess", "Countess"),
+    ],
+)
+def test_whose_codes(
+    pool_of: PoolOf, attributes: dict[str, str], account: str | None, shown: str
+) -> None:
+    """The app shows the account that it is told, else the e-mail address, else the user name."""
+    pool = pool_of(**attributes)
+
+    enrolment = totp.associate(pool.client(), signed_in(pool), issuer="Example", account=account)
+
+    assert enrolment.account == shown
+
+
+def test_an_app_in_use_is_not_replaced_in_silence(pool_of: PoolOf, clock: ManualClock) -> None:
+    """A user with an app keeps it, unless the caller says otherwise; then the new one takes its place."""
+    pool = pool_of(totp_secret=SECRET)
+    old, client = pyotp.TOTP(SECRET), pool.client()
+    token = signed_in(pool, old.at(clock()))
+    before = pool.user("ada").software_token
+
+    with pytest.raises(totp.AlreadyEnrolled, match="replace=True") as caught:
+        totp.associate(client, token, issuer="Example")
+    assert (caught.value.username, caught.value.state) == ("ada", State.AUTHENTICATED)
+    assert isinstance(caught.value, CallerError)
+    user = pool.user("ada")
+    assert (user.software_token, user.pending_token) == (before, None)
+
+    new = scanned(totp.associate(client, token, issuer="Example", replace=True))
+    assert pool.user("ada").software_token == before
+    clock.advance(30)
+    totp.verify(client, token, new.at(clock()))
+    clock.advance(30)
+    flow = asked(pool)
+    with pytest.raises(RefusedUser):
+        flow.answer(r.Code(old.at(clock())))
+    assert flow.answer(r.Code(new.at(clock()))) is State.AUTHENTICATED
+
+
+def test_a_wrong_code_then_the_right_one(pool_of: PoolOf, clock: ManualClock) -> None:
+    """A wrong code is the person's, and costs nothing but another try."""
+    pool = pool_of()
+    client, token = pool.client(), signed_in(pool)
+    app = scanned(totp.associate(client, token, issuer="Example"))
+    right = app.at(clock())
+
+    with pytest.raises(RefusedUser) as caught:
+        totp.verify(client, token, f"{(int(right) + 1) % 10**6:06d}")
+    error = caught.value
+    assert (error.refusal.code, error.ruling) == (
+        "EnableSoftwareTokenMFAException",
+        Ruling.TRY_AGAIN,
+    )
+    assert (error.state, error.survives) == (State.AUTHENTICATED, True)
+    assert factors(pool, token) == ([], None)
+
+    totp.verify(client, token, Secret(right))
+    assert factors(pool, token) == ([TOTP], TOTP)
+
+
+@pytest.mark.parametrize(("preferred", "after"), [(True, TOTP), (False, SMS)])
+def test_beside_another_factor(
+    pool_of: PoolOf,
+    clock: ManualClock,
+    preferred: bool,  # noqa: FBT001 - a test's case
+    after: str,
+) -> None:
+    """SMS stays on; which of the two is asked for first is the caller's to say."""
+    pool = pool_of(phone_number=PHONE, preferred_mfa=SMS)
+    flow = asked(pool)
+    assert flow.state is State.SMS_MFA
+    flow.answer(r.Code(pool.outbox.code_for("ada")))
+    assert flow.tokens is not None
+    client, token = pool.client(), flow.tokens.access_token
+    assert factors(pool, token) == ([SMS], SMS)
+
+    app = scanned(totp.associate(client, token, issuer="Example"))
+    totp.verify(client, token, app.at(clock()), preferred=preferred)
+
+    assert factors(pool, token) == ([SMS, TOTP], after)
+    assert asked(pool).state is State[after]
+
+
+def test_a_pool_without_totp(pool_of: PoolOf) -> None:
+    """Where the pool has no TOTP, its operator is told, by the same class as anywhere."""
+    pool = pool_of(mfa_methods=[SMS])
+
+    with pytest.raises(RefusedByConfiguration) as caught:
+        totp.associate(pool.client(), signed_in(pool), issuer="Example")
+
+    assert caught.value.refusal.code == "SoftwareTokenMFANotFoundException"
+    assert caught.value.ruling is Ruling.GIVE_UP
+
+
+def test_out_of_order(pool_of: PoolOf) -> None:
+    """Verifying before associating, and switching on before verifying, are refused; nothing is on."""
+    pool = pool_of()
+    client, token = pool.client(), signed_in(pool)
+    with pytest.raises(RefusedByConfiguration, match="Software Token MFA does not exist"):
+        totp.verify(client, token, "123456")
+    with pytest.raises(RefusedCaller, match="does not have"):
+        totp.switch_on(client, token)
+
+    assert factors(pool, token) == ([], None)
+
+
+def test_tokens_that_are_no_good(pool_of: PoolOf, clock: ManualClock) -> None:
+    """An expired token is nobody's fault, one that was made up the caller's."""
+    pool = pool_of()
+    client, token = pool.client(), signed_in(pool)
+
+    with pytest.raises(RefusedCaller, match="Invalid Access Token"):
+        totp.associate(client, "x.y.z", issuer="Example")
+    clock.advance(3601)
+    with pytest.raises(RefusedForNow, match="expired") as caught:
+        totp.associate(client, token, issuer="Example")
+    assert caught.value.state is State.AUTHENTICATED
+
+
+@pytest.mark.parametrize(
+    ("names", "field"),
+    [({"issuer": ""}, "issuer"), ({"issuer": "x", "account": "\n"}, "account")],
+)
+def test_names_are_checked_before_anything_is_sent(
+    pool_of: PoolOf, names: dict[str, Any], field: str
+) -> None:
+    """A name that cannot be costs nobody a secret; nor is an empty code sent."""
+    pool = pool_of()
+    client, token = pool.client(), signed_in(pool)
+
+    with pytest.raises(BadField) as caught:
+        totp.associate(client, token, **names)
+    assert caught.value.field == field
+    assert pool.user("ada").pending_token is None
+    with pytest.raises(BadField) as caught:
+        totp.verify(client, token, "")
+    assert caught.value.field == "code"
+
+
+def test_a_connection_lost_half_way(pool_of: PoolOf, clock: ManualClock) -> None:
+    """The app is verified, and switching it on is lost: that alone is done again."""
+    pool = pool_of()
+    token = signed_in(pool)
+
+    def lost(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://x")
+
+    client = meddled(pool, "SetUserMFAPreference", lost)
+    app = scanned(totp.associate(client, token, issuer="Example"))
+    with pytest.raises(ConnectionLost) as caught:
+        totp.verify(client, token, app.at(clock()))
+    assert (caught.value.state, caught.value.ruling) == (State.AUTHENTICATED, Ruling.WAIT)
+    assert caught.value.__context__ is None
+    assert factors(pool, token) == ([], None)
+
+    totp.switch_on(pool.client(), token)
+    assert factors(pool, token) == ([TOTP], TOTP)
+
+
+def test_the_status_error_is_a_refusal(pool_of: PoolOf) -> None:
+    """`Status: ERROR` is a wrong code; no status, no secret and no user name are malformed replies."""
+    pool = pool_of()
+    token = signed_in(pool)
+
+    client = meddled(pool, "VerifySoftwareToken", answered(200, {"Status": "ERROR"}))
+    with pytest.raises(RefusedUser) as caught:
+        totp.verify(client, token, "123456")
+    assert caught.value.ruling is Ruling.TRY_AGAIN
+    with pytest.raises(MalformedReply, match="Status"):
+        totp.verify(meddled(pool, "VerifySoftwareToken", answered(200, {})), token, "123456")
+    for operation, name in (("GetUser", "Username"), ("AssociateSoftwareToken", "SecretCode")):
+        with pytest.raises(MalformedReply, match=f"{name} is missing"):
+            totp.associate(meddled(pool, operation, answered(200, {})), token, issuer="Example")
+    assert factors(pool, token) == ([], None)
+
+
+def test_a_bug_of_the_callers_is_let_through(pool_of: PoolOf) -> None:
+    """What is no failure of the client library's is not dressed up as one."""
+    pool = pool_of()
+
+    def bug(**_: Any) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        totp.associate(meddled(pool, "GetUser", bug), signed_in(pool), issuer="Example")
+
+
+def test_nothing_secret_is_shown(pool_of: PoolOf) -> None:
+    """A message that quotes the request is blotted; frames and tracebacks have neither token nor code."""
+    pool = pool_of()
+    token = signed_in(pool)
+    code = "971843"
+
+    def quoting(operation: str, *values: str) -> Any:
+        said = {"Code": "InvalidParameterException", "Message": f"Values {values} are wrong"}
+        return meddled(pool, operation, answered(400, {"Error": said}))
+
+    cases: list[tuple[Callable[[], object], type[AuthfsmError]]] = [
+        (
+            lambda: totp.verify(quoting("VerifySoftwareToken", token.reveal(), code), token, code),
+            RefusedCaller,
+        ),
+        (
+            lambda: totp.associate(quoting("GetUser", token.reveal()), token.reveal(), issuer="x"),
+            RefusedCaller,
+        ),
+        (lambda: totp.verify(pool.client(), token, code), RefusedByConfiguration),
+        (
+            lambda: totp.associate(
+                meddled(pool, "AssociateSoftwareToken", answered(200, {"SecretCode": f"!{code}"})),
+                token,
+                issuer="x",
+            ),
+            BadField,
+        ),
+    ]
+    for case, kind in cases:
+        with pytest.raises(kind) as caught:
+            case()
+        error = caught.value
+        frames = [
+            repr(frame.f_locals)
+            for frame, _ in traceback.walk_tb(error.__traceback__)
+            if frame.f_code.co_filename == totp.__file__
+        ]
+        shown = [repr(error), *traceback.format_exception(error), *frames]
+        assert frames
+        assert error.__context__ is None
+        for text in shown:
+            assert token.reveal() not in text
+            assert code not in text
+
+
+def test_over_http() -> None:
+    """The same through a server, by a client with an endpoint of its own."""
+    users = [{"username": "ada", "password": PASSWORD}]
+    with here(mfa="OPTIONAL", users=users) as web:
+        client = web.boto()
+        _, _, reply = web.password("ada", PASSWORD)
+        token = reply["AuthenticationResult"]["AccessToken"]
+        app = scanned(totp.associate(client, token, issuer="Example"))
+        totp.verify(client, token, app.now())
+        said = client.get_user(AccessToken=token)
+        _, _, reply = web.password("ada", PASSWORD)
+
+    assert (said["UserMFASettingList"], said["PreferredMfaSetting"]) == ([TOTP], TOTP)
+    assert reply["ChallengeName"] == TOTP
