@@ -6,38 +6,31 @@ person (PASSWORD_VERIFIER, DEVICE_SRP_AUTH, DEVICE_PASSWORD_VERIFIER) and stops 
 
 from __future__ import annotations
 
-import secrets
-import time
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta, timezone
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from authfsm import responses as r
-from authfsm import srp
 from authfsm.device import Device
-from authfsm.drivers.failures import translated
-from authfsm.drivers.walk import Walk
-from authfsm.errors import AuthfsmError, OutOfTurn, refused
+from authfsm.drivers.app_client import AppClient
+from authfsm.drivers.courses import A_MINUTE, Arithmetic, Course, Courses, T
+from authfsm.drivers.failures import carried
+from authfsm.errors import OutOfTurn
 from authfsm.fields import wrapped_if_given
-from authfsm.observers import Observer
 from authfsm.replies import Tokens
 from authfsm.responses import Response
-from authfsm.sealing import SESSION_LIFETIME, Key, unseal
+from authfsm.rulings import Ruling
+from authfsm.sealing import Key
 from authfsm.secret import Secret
 from authfsm.signin import SignIn
 from authfsm.states import State
+from authfsm.wire import Request
 
 if TYPE_CHECKING:
-    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient  # noqa: F401 - in quotes below
 
 
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
-class Cognito:
+class Cognito(AppClient["CognitoIdentityProviderClient"]):
     """A user pool and one of its app clients, reached through a boto3 client.
 
     Args:
@@ -54,37 +47,8 @@ class Cognito:
 
     Raises:
         ValueError: `pool_id` is no user pool's id.
+        TypeError: an async client; `AsyncCognito` is for those.
     """
-
-    def __init__(
-        self,
-        client: CognitoIdentityProviderClient,
-        *,
-        client_id: str,
-        pool_id: str | None = None,
-        client_secret: str | Secret[str] | None = None,
-        device: Device | None = None,
-        admin: bool = False,
-        clock: Callable[[], datetime] = _now,
-        entropy: Callable[[int], bytes] = secrets.token_bytes,
-        observers: Iterable[Observer] = (),
-        session_lifetime: timedelta = SESSION_LIFETIME,
-    ) -> None:
-        if pool_id is not None:
-            srp.pool_name(pool_id)  # not at the first proof, after a request has gone out
-        self.client = client
-        self.client_id = client_id
-        self.pool_id = pool_id
-        self.client_secret = wrapped_if_given(client_secret)
-        self.device = device
-        self.admin = admin
-        self.clock = clock
-        self.entropy = entropy
-        self.observers = tuple(observers)
-        self.session_lifetime = session_lifetime
-
-    def __repr__(self) -> str:
-        return f"<Cognito pool {self.pool_id}, client {self.client_id}>"
 
     def start(
         self,
@@ -118,11 +82,8 @@ class Cognito:
                 SealForeign: another pool's or client's. SealTooNew: sealed by a later version.
             BadKey: that is no key.
         """
-        signin = self._signin(None)
-        held = unseal(
-            sealed, key, self.clock(), into=signin, session_lifetime=self.session_lifetime
-        )
-        flow = Flow(self, signin, None, client_metadata={}, walk=held.walk)
+        held = self._unsealed(sealed, key)
+        flow = Flow(self, held.signin, None, client_metadata={}, walk=held.walk)
         flow._take_up(held)  # noqa: SLF001 - a flow of ours
         return flow
 
@@ -161,15 +122,6 @@ class Cognito:
         begun.begin(flow, username, preferred_challenge)
         return begun
 
-    def _signin(self, device: Device | None) -> SignIn:
-        return SignIn(
-            self.client_id,
-            pool_id=self.pool_id,
-            client_secret=self.client_secret,
-            device=device or self.device,
-            admin=self.admin,
-        )
-
     def refresh(
         self,
         refresh_token: str | Secret[str],
@@ -191,16 +143,12 @@ class Cognito:
             OutOfTurn: Cognito answered the refresh with a challenge.
         """
         flow = self.start()
-        if rotating:
-            flow.answer(r.GetTokensFromRefreshToken(refresh_token, device_key))
-        else:
-            flow.answer(r.RefreshTokenAuth(refresh_token, username, device_key))
-        if flow.tokens is None:
-            raise OutOfTurn(f"the refresh was answered with {flow.state}", state=flow.state)
-        return flow.tokens
+        return flow.refresh(
+            refresh_token, username=username, device_key=device_key, rotating=rotating
+        )
 
 
-class Flow(Walk):
+class Flow(Courses):
     """One sign-in on its way through a boto3 client: `answer` what `challenge` asks, until `done`.
 
     Args:
@@ -220,15 +168,7 @@ class Flow(Walk):
         client_metadata: Mapping[str, str],
         walk: bool,
     ) -> None:
-        super().__init__(
-            signin,
-            password,
-            client_metadata=client_metadata,
-            walk=walk,
-            clock=cognito.clock,
-            entropy=cognito.entropy,
-            observers=cognito.observers,
-        )
+        super().__init__(cognito, signin, password, client_metadata=client_metadata, walk=walk)
         self.cognito = cognito
 
     def answer(self, response: Response) -> State:
@@ -242,11 +182,7 @@ class Flow(Walk):
             Refused: Cognito refused; `error.survives` says whether it can be answered again.
             ConnectionLost, NotSent, MalformedReply, OffTheTable: the sign-in stands where it stood.
         """
-        with self._alone():
-            self._exchange(response)
-            while self.walk and (following := self.next_response()) is not None:
-                self._exchange(following)
-        return self.state
+        return self._take(self._answering(response))
 
     def begin(self, flow: str, username: str, preferred_challenge: str | None = None) -> State:
         """Give the response that begins a flow; what `Cognito.sign_in` does.
@@ -259,12 +195,7 @@ class Flow(Walk):
         Raises:
             As `Cognito.sign_in`.
         """
-        self.preferred_challenge = preferred_challenge
-        try:
-            return self.answer(self.opening(flow, username, preferred_challenge))
-        except AuthfsmError as error:
-            error.flow = self
-            raise
+        return self._take(self._beginning(flow, username, preferred_challenge))
 
     def restart(self, password: str | Secret[str] | None = None) -> Flow:
         """The same sign-in from its beginning: the same user, flow, device and metadata; this one is given up.
@@ -276,11 +207,7 @@ class Flow(Walk):
             OutOfTurn: nothing was begun that could begin again.
             As `Cognito.sign_in`.
         """
-        name, flow = self.signin.username, self.signin.flow
-        if name is None or flow is None:
-            raise OutOfTurn("this sign-in has not begun", state=self.state)
-        password = wrapped_if_given(password) or self._password
-        self.cancel()
+        name, flow, password = self._given_up(password)
         begun = self.cognito.start(
             password, device=self.device, client_metadata=self._client_metadata, walk=self.walk
         )
@@ -297,14 +224,7 @@ class Flow(Walk):
             OutOfTurn: the next step needs a person.
             Refused, ConnectionLost, NotSent, MalformedReply, OffTheTable: as for `answer`.
         """
-        with self._alone():
-            following = self.next_response()
-            if following is None:
-                raise OutOfTurn(
-                    f"{self.state} has no step that needs no person: answer it", state=self.state
-                )
-            self._exchange(following)
-        return self.state
+        return self._take(self._stepping())
 
     def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
         """Make a response and give it, one step; what it needs from the flow is filled in.
@@ -319,9 +239,7 @@ class Flow(Walk):
         Raises:
             As `answer`.
         """
-        with self._alone():
-            self._exchange(self.filled(response, *args, **kwargs))
-        return self.state
+        return self._take(self._carrying(response, *args, **kwargs))
 
     def confirm_device(self, name: str | None = None) -> Device:
         """Make this device known to Cognito, and have it remembered where the pool leaves that to people.
@@ -334,52 +252,134 @@ class Flow(Walk):
 
         Raises:
             OutOfTurn: the tokens came without NewDeviceMetadata.
-            Refused, ConnectionLost, NotSent: as for `answer`. If only the second request fails, the device
-                is confirmed and `flow.device` has it: answer UpdateDeviceStatus again.
+            Refused, ConnectionLost, NotSent: as for `answer`. Where a reply was lost, call this again: it
+                is the same device. If only the second request fails, the device is confirmed and
+                `flow.device` has it: answer UpdateDeviceStatus again.
         """
-        with self._alone():
-            device, confirm = self._new_device(name)
-            facts = self._exchange(confirm)
-            self.signin.device = device
-            # "UserConfirmationNecessary: when true, your user must confirm that they want to remember
-            # the device" -- AWS API reference, ConfirmDevice; UpdateDeviceStatus does so.
-            if facts.get("UserConfirmationNecessary"):
-                self._exchange(r.UpdateDeviceStatus(remembered=True, device_key=device.key))
-        return device
+        return self._take(self._confirming(name))
+
+    def refresh(
+        self,
+        refresh_token: str | Secret[str] | None = None,
+        *,
+        username: str | None = None,
+        device_key: str | None = None,
+        rotating: bool = True,
+    ) -> Tokens:
+        """New tokens in place of those this flow has; what is left out is the sign-in's own.
+
+        Args:
+            refresh_token: another refresh token, in a flow that has just started.
+            username: the user's real name, where the app client has a secret and `rotating` is False.
+            device_key: DeviceKey of that session's device.
+            rotating: by GetTokensFromRefreshToken, which knows rotation; else by REFRESH_TOKEN_AUTH,
+                which an app client with RefreshTokenRotation does not take.
+
+        Raises:
+            Refused: a revoked or expired refresh token; the old tokens stay.
+            ConnectionLost, NotSent: as for `answer`. Where tokens rotate, a reply that was lost may have
+                spent the refresh token (RetryGracePeriodSeconds).
+            BadField: there is no refresh token.
+            OutOfTurn: Cognito answered the refresh with a challenge, which stands to be answered.
+        """
+        return self._take(
+            self._refreshing(
+                rotating=rotating,
+                refresh_token=refresh_token,
+                username=username,
+                device_key=device_key,
+            )
+        )
+
+    def fresh_tokens(self, within: timedelta = A_MINUTE) -> Tokens:
+        """The tokens, refreshed first if the access token would expire within that time.
+
+        While another refresh is under way, the present ones serve as long as they last.
+
+        Args:
+            within: how long they must last; AWS's own clients refresh when they have expired.
+
+        Raises:
+            As `refresh`; OutOfTurn: there are no tokens.
+        """
+        tokens = self._held()
+        if self.lasts(within):
+            return tokens
+        try:
+            return self.refresh()
+        except OutOfTurn as error:
+            if error.ruling is Ruling.WAIT and self.lasts(timedelta(0)):
+                return tokens
+            raise
+
+    def sign_out(self, *, everywhere: bool = False) -> None:
+        """End this session at Cognito: by RevokeToken, or by GlobalSignOut everywhere. Then it is START again.
+
+        Access and ID tokens that are out there still verify by their signature until they expire.
+
+        Args:
+            everywhere: end all of the user's sessions, on every device.
+
+        Raises:
+            WrongResponse: there are no tokens.
+            BadField: there is no refresh token to revoke; `everywhere` does without one.
+            Refused, ConnectionLost, NotSent: as for `answer`; the tokens stay.
+        """
+        self._take(self._answering(r.GlobalSignOut() if everywhere else r.RevokeToken()))
+
+    # ---- what can be given without a person ----------------------------------------------------------
+
+    def next_response(self) -> Response | None:
+        """What needs no person in the present state, made ready to be given; None where one is needed."""
+        return self._driven(self._following())
+
+    def opening(self, flow: str, username: str, preferred_challenge: str | None = None) -> Response:
+        """The response that begins a flow, filled in with what this sign-in holds.
+
+        Args:
+            flow: the AuthFlow.
+            username: a user name or an alias.
+            preferred_challenge: for USER_AUTH.
+
+        Raises:
+            ValueError: no flow with a user name has this name, or it lacks its password.
+        """
+        return self._driven(self._opening(flow, username, preferred_challenge))
+
+    def filled(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
+        """A response of this class; what it needs from the flow is filled in.
+
+        `filled(UserSrpAuth, "ada", "password")`, `filled(SrpA)` and `filled(SrpClaim)` are complete as
+        they are: key pair and proof are the flow's business. A password that comes late goes along with
+        either: `filled(SrpA, password="...")`.
+
+        Args:
+            response: its class.
+            *args: its fields, or the response itself.
+            **kwargs: the same.
+        """
+        return self._driven(self._filled(response, *args, **kwargs))
 
     # ---- inside --------------------------------------------------------------------------------------
 
-    def _exchange(self, response: Response) -> Mapping[str, Any]:
-        """One response, one request, one reply; the same once more if the device was forgotten."""
-        heard = self._send(response)
-        if self._device_dropped():
-            # "delete the local device record, send the same answer without DEVICE_KEY": amplify-js and
-            # amplify-swift do so. The sign-in has dropped the device already.
-            heard = self._send(response)
-        self._forget()
-        if self.refusal is not None:
-            raise refused(self.refusal, state=self.state)
-        return heard
+    def _take(self, course: Course[T]) -> T:
+        """Go a course to its end, nobody else meanwhile."""
+        with self._alone():
+            return self._driven(course)
 
-    def _send(self, response: Response) -> Mapping[str, Any]:
-        source = self.state
-        request = self.signin.send(response)
-        call: Any = getattr(self.cognito.client, request.method)
-        heard: Mapping[str, Any] = {}
-        failed: AuthfsmError | None = None
-        begun = time.perf_counter()
+    def _driven(self, course: Course[T]) -> T:
         try:
-            heard = call(**request.reveal())
-        except ClientError as error:
-            heard = error.response
-        except BaseException as error:
-            self.signin.send_failed()
-            failed = translated(error, self.state)
-            self._lost(failed or error, source, response, time.perf_counter() - begun)
-            if failed is None:
-                raise
-        if failed is not None:
-            # Outside the handler: the library's error, its frames and the request in them, is let go.
-            raise failed
-        self._heard(heard, source, response, time.perf_counter() - begun)
-        return heard
+            task = next(course)
+            while True:
+                try:
+                    came = task() if isinstance(task, Arithmetic) else self._carried(task)
+                except BaseException as error:  # noqa: BLE001, PERF203 - the course knows what to do
+                    task = course.throw(error)
+                else:
+                    task = course.send(came)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _carried(self, request: Request) -> Mapping[str, Any]:
+        return carried(getattr(self.cognito.client, request.method), request, self.state)

@@ -1,4 +1,4 @@
-"""What a flow can answer by itself, and the little it must hold for that. No I/O.
+"""One sign-in with the little that a flow must hold to go on by itself. No I/O, and no arithmetic that takes long.
 
 The password and the SRP exponent live here, apart from the sign-in, and only while a step to come may
 need them. One answer at a time: whoever comes with a second is told to wait. Every driver builds on this.
@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, Final
 
-import attrs
-
 from authfsm import responses as r
 from authfsm import srp
-from authfsm.device import PASSWORD_BYTES, SALT_BYTES, Device
-from authfsm.errors import AuthfsmError, MalformedReply, OutOfTurn
+from authfsm.device import Device
+from authfsm.errors import AuthfsmError, OutOfTurn
 from authfsm.fields import wrapped_if_given
 from authfsm.observers import Observation, Observer, tell
 from authfsm.replies import AnyChallenge, Refusal, Tokens
@@ -25,7 +23,8 @@ from authfsm.responses import Response
 from authfsm.rulings import Ruling
 from authfsm.sealing import Key, seal
 from authfsm.secret import Secret
-from authfsm.signin import SignIn, Step
+from authfsm.shown import Shown
+from authfsm.signin import History, SignIn, Step
 from authfsm.snapshot import Snapshot
 from authfsm.states import State
 
@@ -35,10 +34,19 @@ _PASSWORD_AHEAD: Final = frozenset(
 _PROOF_AHEAD: Final = frozenset(
     {State.START, State.PASSWORD_VERIFIER, State.DEVICE_PASSWORD_VERIFIER}
 )
-_SRP_OPENINGS: Final = frozenset({r.UserSrpAuth, r.CustomSrpAuth, r.UserAuthWithSrp})
 
 
-class Walk:
+def paired(exponent: Secret[int], pair: srp.Ephemeral | None) -> srp.Ephemeral:
+    """The key pair of an exponent: the one there is, or else it is made again, which takes a power.
+
+    Args:
+        exponent: SRP's secret a.
+        pair: its key pair, if it has been made.
+    """
+    return pair or srp.ephemeral(exponent.reveal().to_bytes(32, "big"))
+
+
+class Walk(Shown):
     """One sign-in with what it needs to go on by itself: the base of every driver's flow.
 
     Args:
@@ -69,12 +77,14 @@ class Walk:
         self.sign_in_id = sign_in_id or entropy(8).hex()
         self.preferred_challenge: str | None = None
         self._observers = observers
-        self._answering = Lock()
+        self._turn = Lock()
         self._client_metadata = client_metadata
         self._clock = clock
         self._entropy = entropy
         self._password = password = wrapped_if_given(password)  # in the frame, too, wrapped
-        self._ephemeral: srp.Ephemeral | None = None
+        self._exponent: Secret[int] | None = None
+        self._pair: srp.Ephemeral | None = None
+        self._unconfirmed: tuple[Device, r.ConfirmDevice] | None = None
 
     # ---- where it stands -----------------------------------------------------------------------------
 
@@ -104,7 +114,7 @@ class Walk:
         return self.signin.accepts
 
     @property
-    def history(self) -> tuple[Step, ...]:
+    def history(self) -> History:
         """Every step so far, without secrets."""
         return self.signin.history
 
@@ -118,97 +128,13 @@ class Walk:
         """The device in use: the one given, or the one confirmed; None once Cognito has forgotten it."""
         return self.signin.device
 
+    @property
+    def _ephemeral(self) -> srp.Ephemeral | None:
+        """The key pair of the proof that is due; a resumed sign-in has only its exponent."""
+        return None if self._exponent is None else paired(self._exponent, self._pair)
+
     def __repr__(self) -> str:
         return repr(self.signin).replace("SignIn", type(self).__name__, 1)
-
-    # ---- what it can answer by itself ----------------------------------------------------------------
-
-    def next_response(self) -> Response | None:
-        """What needs no person in the present state, made ready to be given; None where one is needed."""
-        match self.state:
-            case State.PASSWORD_VERIFIER if (
-                self._password is not None and self._ephemeral is not None
-            ):
-                return self._claim()
-            case State.PASSWORD_SRP if self._password is not None:
-                return self._srp_a()
-            case State.DEVICE_SRP_AUTH if self.device is not None:
-                return self._srp_a()
-            case State.DEVICE_PASSWORD_VERIFIER if (
-                self.device is not None and self._ephemeral is not None
-            ):
-                return self._claim()
-            case _:
-                return None
-
-    def opening(self, flow: str, username: str, preferred_challenge: str | None = None) -> Response:
-        """The response that begins a flow, filled in with what this sign-in holds.
-
-        Args:
-            flow: the AuthFlow.
-            username: a user name or an alias.
-            preferred_challenge: for USER_AUTH.
-
-        Raises:
-            ValueError: no flow with a user name has this name, or it lacks its password.
-        """
-        password, more = self._password, {"client_metadata": self._client_metadata}
-        if password is None and flow in {
-            "USER_SRP_AUTH",
-            "USER_PASSWORD_AUTH",
-            "ADMIN_USER_PASSWORD_AUTH",
-        }:
-            raise ValueError(f"{flow} needs the password")
-        if flow == "USER_SRP_AUTH" and self.signin.pool_id is None:
-            raise ValueError(f"{flow} needs the pool_id: the proof is made with it")
-        srp_kind = {
-            "USER_SRP_AUTH": r.UserSrpAuth,
-            "CUSTOM_AUTH": r.CustomSrpAuth,
-            "USER_AUTH": r.UserAuthWithSrp,
-        }
-        by_srp = password is not None and preferred_challenge in {None, "PASSWORD_SRP"}
-        made: Response
-        if by_srp and (kind := srp_kind.get(flow)) is not None:
-            made = kind(username, self._fresh(), **more)
-        elif flow == "USER_PASSWORD_AUTH":
-            made = r.UserPasswordAuth(username, password, **more)  # type: ignore[arg-type]  # not None, as above
-        elif flow == "ADMIN_USER_PASSWORD_AUTH":
-            made = r.AdminUserPasswordAuth(username, password, **more)  # type: ignore[arg-type]  # the same
-        elif flow == "ADMIN_NO_SRP_AUTH":
-            made = r.AdminNoSrpAuth(username, password, **more)
-        elif flow == "CUSTOM_AUTH":
-            made = r.CustomAuth(username, **more)
-        elif flow == "USER_AUTH" and password is not None and preferred_challenge == "PASSWORD":
-            made = r.UserAuthWithPassword(username, password, **more)
-        elif flow == "USER_AUTH":
-            made = r.UserAuth(username, preferred_challenge, **more)
-        else:
-            raise ValueError(f"no flow with a user name is named {flow!r}")
-        return made
-
-    def filled(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
-        """A response of this class; what it needs from the flow is filled in.
-
-        `filled(UserSrpAuth, "ada", "password")`, `filled(SrpA)` and `filled(SrpClaim)` are complete as
-        they are: key pair and proof are the flow's business. A password that comes late goes along with
-        either: `filled(SrpA, password="...")`.
-
-        Args:
-            response: its class.
-            *args: its fields, or the response itself.
-            **kwargs: the same.
-        """
-        if len(args) == 1 and isinstance(args[0], response):
-            return args[0]
-        if response in _SRP_OPENINGS and "srp_a" not in kwargs:
-            return self._srp_opening(response, *args, **kwargs)
-        if response in {r.SrpA, r.SrpClaim} and "password" in kwargs:
-            self._password = wrapped_if_given(kwargs.pop("password"))
-        if response is r.SrpClaim and not args and not kwargs:
-            return self._claim()
-        if response is r.SrpA and not args and "srp_a" not in kwargs:
-            return self._srp_a(**kwargs)
-        return response(*args, **kwargs)
 
     # ---- waiting elsewhere -----------------------------------------------------------------------------
 
@@ -238,7 +164,7 @@ class Walk:
             self.sign_in_id,
             self.signin,
             self._password,
-            None if self._ephemeral is None else self._ephemeral.a,
+            self._exponent,
             self.preferred_challenge,
             self._client_metadata,
             self.walk,
@@ -249,53 +175,43 @@ class Walk:
         self.sign_in_id, self.walk = snapshot.sign_in_id, snapshot.walk
         self._password, self.preferred_challenge = snapshot.password, snapshot.preferred_challenge
         self._client_metadata = snapshot.client_metadata
-        if snapshot.exponent is not None:
-            self._ephemeral = srp.ephemeral(snapshot.exponent.reveal().to_bytes(32, "big"))
+        self._exponent = snapshot.exponent  # its public half is made again when the proof is
+
+    def lasts(self, within: timedelta) -> bool:
+        """Are the tokens good for that long yet? So it is taken where their lifetime is not known.
+
+        Args:
+            within: how long; zero for now.
+        """
+        ends = None if self.tokens is None else self.tokens.expires_at
+        return ends is None or self._clock() + within < ends
 
     # ---- giving up -----------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Give this attempt up: password, exponent and session are let go, and nothing more is sent.
+        """Give this attempt up: password, exponent and session are let go, and nothing more is sent. No I/O.
 
         A request that is under way is not called back; its reply will find nobody who awaits it.
         """
         self.signin.abandon()
         self._forget()
 
+    def _given_up(self, password: str | Secret[str] | None) -> tuple[str, str, Secret[str] | None]:
+        """The name, flow and password to begin again with; this attempt is given up."""
+        name, flow = self.signin.username, self.signin.flow
+        if name is None or flow is None:
+            raise OutOfTurn("this sign-in has not begun", state=self.state)
+        kept = wrapped_if_given(password) or self._password
+        self.cancel()
+        return name, flow, kept
+
     # ---- inside --------------------------------------------------------------------------------------
 
-    def _srp_opening(
-        self, kind: Any, username: str, password: str | Secret[str] | None = None, **more: Any
-    ) -> Response:
-        password = wrapped_if_given(password)
-        self._password = password or self._password
-        made: Response = kind(username, self._fresh(), **more)
-        return made
-
-    def _fresh(self) -> str:
-        self._ephemeral = srp.ephemeral(self._entropy(32))
-        return self._ephemeral.SRP_A
-
-    def _srp_a(self, **more: Any) -> r.SrpA:
-        return r.SrpA(self._fresh(), client_metadata=self._client_metadata, **more)
-
-    def _claim(self) -> r.SrpClaim:
-        if self._ephemeral is None:
-            raise OutOfTurn("no SRP_A of this flow was sent", state=self.state)
-        refused = ""
-        try:
-            claim = self.signin.prove(self._ephemeral, self._clock(), self._password)
-        except srp.SrpRefused as error:
-            refused = error.value
-        if refused:
-            # Outside the handler: the frames of the arithmetic, and the password in them, are let go.
-            raise MalformedReply(f"{refused} is not what SRP can work with", state=self.state)
-        return attrs.evolve(claim, client_metadata=self._client_metadata)
-
-    def _new_device(self, name: str | None) -> tuple[Device, r.ConfirmDevice]:
-        if self.tokens is None or self.tokens.new_device is None:
-            raise OutOfTurn("there is no new device to confirm", state=self.state)
-        return Device.new(self.tokens.new_device, self._entropy(PASSWORD_BYTES + SALT_BYTES), name)
+    def _held(self) -> Tokens:
+        """The tokens there are."""
+        if self.tokens is None:
+            raise OutOfTurn("there are no tokens", state=self.state)
+        return self.tokens
 
     def _device_dropped(self) -> bool:
         """Is the same answer to be sent again, without the device that Cognito has forgotten?"""
@@ -305,14 +221,14 @@ class Walk:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Nobody else answers meanwhile: a second answer to one session would spend it for both."""
-        if not self._answering.acquire(blocking=False):
+        if not self._turn.acquire(blocking=False):
             raise OutOfTurn(
                 "another answer to this sign-in is under way", state=self.state, ruling=Ruling.WAIT
             )
         try:
             yield
         finally:
-            self._answering.release()
+            self._turn.release()
 
     def _heard(self, raw: Mapping[str, Any], source: State, given: Response, took: float) -> None:
         """The reply to what was sent; whoever observes is told of it."""
@@ -344,4 +260,4 @@ class Walk:
         if self.done or (self.signin.password_proved and self.state not in _PASSWORD_AHEAD):
             self._password = None
         if self.state not in _PROOF_AHEAD:
-            self._ephemeral = None
+            self._exponent = self._pair = None
