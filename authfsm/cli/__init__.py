@@ -8,8 +8,12 @@ from typing import Annotated, Final
 
 import typer
 
+from authfsm.cli.check import EPILOG as CHECK_EPILOG
+from authfsm.cli.check import check
 from authfsm.cli.draw import EPILOG, draw
 from authfsm.cli.failing import Failed, end
+from authfsm.cli.paths import EPILOG as PATHS_EPILOG
+from authfsm.cli.paths import paths
 from authfsm.cli.signin import EPILOG as SIGNIN_EPILOG
 from authfsm.cli.signin import signin
 
@@ -81,6 +85,8 @@ def serve(
 
 
 app.command(epilog=EPILOG)(draw)
+app.command(epilog=CHECK_EPILOG)(check)
+app.command(epilog=PATHS_EPILOG)(paths)
 app.command(epilog=SIGNIN_EPILOG)(signin)
 
 

@@ -1,0 +1,166 @@
+"""What `authfsm check` does: gathers what is to be checked, checks it, and tells what was found."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from attrs import frozen
+from rich.console import Console, RenderableType
+
+from authfsm import checks
+from authfsm.checks import INVARIANTS, Broken, Posture, explore, review
+from authfsm.checks.findings import Finding, Severity
+from authfsm.checks.sarif import Origin, as_json, sarif
+from authfsm.cli import check_told, describing
+from authfsm.cli.failing import MISUSED, Failed
+from authfsm.diagrams import NoEngine
+from authfsm.errors import BadField
+
+FORMS: Final = ("text", "json", "sarif")
+_NEVER: Final = "never"
+_TABLE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html"
+
+
+@frozen(kw_only=True)
+class Wanted:
+    """What is wanted: the options of the command, by their names."""
+
+    settings: Path | None
+    pool: str | None
+    client: str | None
+    profile: str | None
+    region: str | None
+    endpoint_url: str | None
+    form: str
+    output: Path | None
+    fail_on: str
+    diagram: Path | None
+
+
+def check(wanted: Wanted) -> bool:
+    """Check what is wanted.
+
+    Returns:
+        Was nothing found that is as bad as wanted, or worse?
+
+    Raises:
+        Failed: it could not be done.
+    """
+    if wrong := next(_wrong(wanted), None):
+        raise Failed(wrong, MISUSED)
+    told = described(wanted.settings, wanted.pool, wanted)
+    if told is None:
+        broken = checks.check()
+        found: Sequence[Finding] = tuple(_finding(each) for each in broken)
+        lines = [*check_told.invariants(INVARIANTS, broken), _explored()]
+    else:
+        found = _reviewed(told)
+        lines = [*check_told.findings(found), check_told.summed(found)]
+    _tell(wanted, found, lines, _origin(wanted))
+    if wanted.diagram is not None:
+        _draw(wanted.diagram, found)
+    return not any(_fails(each, wanted.fail_on) for each in found)
+
+
+def _wrong(wanted: Wanted) -> Iterator[str]:
+    if wanted.pool and wanted.settings:
+        yield "--pool and --settings exclude each other"
+    for name in ("client", "profile", "region", "endpoint_url"):
+        if getattr(wanted, name) and not wanted.pool:
+            yield f"--{name.replace('_', '-')} goes with --pool"
+    if wanted.form not in FORMS:
+        yield f"--format is one of {', '.join(FORMS)}, not {wanted.form!r}"
+    severities = (*map(str, Severity), _NEVER)
+    if wanted.fail_on not in severities:
+        yield f"--fail-on is one of {', '.join(severities)}, not {wanted.fail_on!r}"
+
+
+def described(
+    settings: Path | None, pool: str | None, where: Any
+) -> describing.Descriptions | None:
+    """What is told of a pool: asked of AWS, or read from a file; None where there is none.
+
+    Args:
+        settings: the file.
+        pool: the pool's id.
+        where: has `client`, `profile`, `region` and `endpoint_url`.
+
+    Raises:
+        Failed: it could not be had.
+    """
+    if pool:
+        return describing.fetch(pool, where.client, where.profile, where.region, where.endpoint_url)
+    return describing.read(settings) if settings else None
+
+
+def _reviewed(told: describing.Descriptions) -> tuple[Finding, ...]:
+    mfa = told.get("MfaConfig", told.get("UserPoolMfaConfig"))
+    try:
+        return review(Posture.from_descriptions(told["UserPool"], told.get("UserPoolClient"), mfa))
+    except (BadField, AttributeError, KeyError, TypeError) as error:
+        raise Failed(f"the pool's description cannot be read: {error}") from None
+
+
+def _finding(broken: Broken) -> Finding:
+    invariant = broken.invariant
+    return Finding(
+        invariant.name, Severity.HIGH, invariant.law, broken.why, broken.path, _TABLE, ()
+    )
+
+
+def _explored() -> str:
+    found = explore(checks.Model())
+    moves = sum(len(each) for each in found.moves.values())
+    return f"\n{len(found.before)} positions, {moves} moves between them, all of them looked at."
+
+
+def _fails(finding: Finding, fail_on: str) -> bool:
+    return fail_on != _NEVER and finding.severity.rank <= Severity(fail_on).rank
+
+
+def _origin(wanted: Wanted) -> Origin:
+    if wanted.settings is None:
+        return Origin(wanted.pool or "authfsm.protocol.PROTOCOL")
+    text = wanted.settings.read_text(encoding="utf-8")
+    return Origin(wanted.settings.stem, wanted.settings.as_posix(), text)
+
+
+def _tell(
+    wanted: Wanted, found: Sequence[Finding], lines: list[RenderableType], origin: Origin
+) -> None:
+    if wanted.form == "text" and wanted.output is None:
+        Console(highlight=False).print(*lines, sep="\n")
+        return
+    if wanted.form == "text":
+        into = StringIO()
+        Console(file=into, highlight=False, width=120).print(*lines, sep="\n")
+        text = into.getvalue()
+    else:
+        told: Any = sarif(found, origin) if wanted.form == "sarif" else as_json(found)
+        text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    if wanted.output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        wanted.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failed(f"{wanted.output} cannot be written: {error.strerror}") from None
+    typer.echo(f"wrote {wanted.output}", err=True)
+
+
+def _draw(folder: Path, found: Sequence[Finding]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in found:
+            path = each.diagram().save(folder / f"{each.id}.svg")
+            typer.echo(f"drew {path}", err=True)
+    except NoEngine as error:
+        raise Failed(str(error)) from None
+    except OSError as error:
+        raise Failed(f"{folder} cannot be written: {error.strerror}") from None
