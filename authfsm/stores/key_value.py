@@ -5,7 +5,8 @@ database itself says so, as DynamoDB with ReturnValues=ALL_OLD, exactly one of m
 library looks first and deletes after (S3, Firestore, Azure Tables, Vault) two can be told yes: refused.
 
 Each text lies under a name used once, and the ticket's name points to it: a pointer whose text is gone
-says that it is taken.
+says that it is taken. Of a worker that dies between two of a take's three calls that stays said for as long
+as the text would have been kept.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class KeyValueStore:
     """An `AsyncStore` over a store of py-key-value-aio.
 
     `DynamoDBStore` reads what may be a moment old, and lets go of things by whole seconds: an answer within
-    a fraction of a second of `put` may be told to start again.
+    a fraction of a second of `put` may be told to start again. The library warns that the form of what this
+    store and some others keep may change with a version of it: nothing is kept here for longer than minutes.
 
     Args:
         store: the library's store, or one of its wrappers around one.

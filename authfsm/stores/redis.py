@@ -1,25 +1,28 @@
-"""Stores in Redis, shared by any number of workers. Redis 6.2 or later, or Valkey: for SET with XX, GET and KEEPTTL.
+"""Stores in Redis or Valkey, shared by any number of workers.
 
-A text is taken and its place marked by one command, so exactly one taker has it. Where a replica takes over
-from a Redis that failed, something taken may be there again: Cognito's session is still good for one answer.
+A text is taken, and its place marked, by one script that Redis runs as one step, so exactly one taker has
+it. Where a replica takes over from a Redis that failed, something taken may be there again: Cognito's
+session within is still good for one answer only.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-
-from redis.exceptions import RedisError
-
-from authfsm.stores.store import TAKEN
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import redis
     import redis.asyncio
 
-_SWAPPED: dict[str, Any] = {"xx": True, "get": True, "keepttl": True}
-# "XX: only set the key if it already exists. GET: return the old string stored at key. KEEPTTL: retain the
-# time to live associated with the key." -- Redis, SET; GET since 6.2.
+# GETDEL would take as surely, and leave no trace for those who come during the turn. What is taken already
+# is left as it is: whoever asks again and again must not keep a dead worker's mark alive.
+# "" is `authfsm.stores.store.TAKEN`.
+_TAKE: Final = """
+local text = redis.call("GET", KEYS[1])
+if text and text ~= "" then
+    redis.call("SET", KEYS[1], "", "PX", ARGV[1])
+end
+return text
+"""
 
 
 class _Named:
@@ -48,11 +51,7 @@ class RedisStore(_Named):
 
     def take(self, name: str, seconds: float) -> str | None:
         """As `Store.take`."""
-        text = _text(self.client.set(self._at(name), TAKEN, **_SWAPPED))
-        if text:
-            with suppress(RedisError):  # the mark would stay for as long as the text would have
-                self.client.pexpire(self._at(name), _milliseconds(seconds))
-        return text
+        return _text(self.client.eval(_TAKE, 1, self._at(name), _milliseconds(seconds)))
 
     def drop(self, name: str) -> None:
         """As `Store.drop`."""
@@ -77,11 +76,7 @@ class AsyncRedisStore(_Named):
 
     async def take(self, name: str, seconds: float) -> str | None:
         """As `Store.take`."""
-        text = _text(await self.client.set(self._at(name), TAKEN, **_SWAPPED))
-        if text:
-            with suppress(RedisError):
-                await self.client.pexpire(self._at(name), _milliseconds(seconds))
-        return text
+        return _text(await self.client.eval(_TAKE, 1, self._at(name), _milliseconds(seconds)))
 
     async def drop(self, name: str) -> None:
         """As `Store.drop`."""

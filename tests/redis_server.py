@@ -1,0 +1,84 @@
+"""A Redis of the tests' own: the machine's `redis-server`, on a free port, which keeps nothing on disk."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+from attrs import frozen
+from conftest import lacking
+from serving import PATIENCE, until
+
+
+@frozen
+class RedisServer:
+    """A Redis that runs.
+
+    Args:
+        port: where, on this machine.
+        process: it.
+    """
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def client(self, *, decode_responses: bool = False) -> redis.Redis:
+        """A client that does not try twice."""
+        return redis.Redis(
+            port=self.port,
+            decode_responses=decode_responses,
+            retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0),
+        )
+
+    def end(self) -> None:
+        """Kill it."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[RedisServer]:
+    """A Redis, until the end of the block.
+
+    Args:
+        folder: where it runs.
+    """
+    program = shutil.which("redis-server")
+    if program is None:
+        lacking("redis-server")
+    running = begun(program, folder)
+    try:
+        yield running
+    finally:
+        running.end()
+
+
+def begun(program: str, folder: Path) -> RedisServer:
+    """A Redis that answers; its port may be taken by somebody else before it is there, so some are tried."""
+    for _ in range(5):
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port: int = sock.getsockname()[1]
+        options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+        process = subprocess.Popen(
+            [program, *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        running = RedisServer(port, process)
+        until(lambda: process.poll() is not None or answers(running), "Redis")  # noqa: B023 - called at once
+        if process.poll() is None:
+            return running
+    raise AssertionError("redis-server ends at once")
+
+
+def answers(running: RedisServer) -> bool:
+    """Does it answer, and is it the one that was started?"""
+    with running.client() as client:
+        try:
+            return bool(client.info("server")["process_id"] == running.process.pid)
+        except redis.ConnectionError:
+            return False

@@ -1,0 +1,306 @@
+"""Every store gives what was put to one taker alone, for as long as it was to be kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, SupportsFloat
+
+import pytest
+import redis.asyncio
+from key_value.aio.stores.dynamodb import DynamoDBStore
+from key_value.aio.stores.memory import MemoryStore as TheirMemory
+from key_value.aio.stores.null import NullStore
+from key_value.aio.stores.redis import RedisStore as TheirRedis
+from key_value.aio.wrappers.base import BaseWrapper
+from key_value.aio.wrappers.passthrough_cache import PassthroughCacheWrapper
+from key_value.aio.wrappers.prefix_keys import PrefixKeysWrapper
+from moto.server import ThreadedMotoServer
+from redis_server import RedisServer, redis_server
+
+from authfsm.stores import TAKEN, AsyncMemoryStore, AsyncStore, MemoryStore, Store
+from authfsm.stores.key_value import TAKES_ONCE, KeyValueStore, UnfitStore
+from authfsm.stores.redis import AsyncRedisStore, RedisStore
+
+Opened = Callable[[], AbstractAsyncContextManager[AsyncStore]]
+TAKERS = 40
+
+# py-key-value-aio says of each store whose form on disk may change, DynamoDB's among them, that it may.
+pytestmark = pytest.mark.filterwarnings("ignore:A configured store is unstable:UserWarning")
+
+
+class InThreads:
+    """A `Store` as an `AsyncStore`: each call in a thread of its own."""
+
+    def __init__(self, store: Store, threads: ThreadPoolExecutor) -> None:
+        self.store = store
+        self._threads = threads
+
+    async def put(self, name: str, sealed: str, seconds: float) -> None:
+        """As `Store.put`."""
+        await self._run(self.store.put, name, sealed, seconds)
+
+    async def take(self, name: str, seconds: float) -> str | None:
+        """As `Store.take`."""
+        taken: str | None = await self._run(self.store.take, name, seconds)
+        return taken
+
+    async def drop(self, name: str) -> None:
+        """As `Store.drop`."""
+        await self._run(self.store.drop, name)
+
+    async def _run(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+
+
+@pytest.fixture(scope="module")
+def a_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis for all tests of this file: each uses names of its own."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def a_dynamodb() -> Iterator[str]:
+    """Where moto serves DynamoDB."""
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 - what moto binds to by itself
+    server.stop()
+
+
+def in_dynamodb(url: str) -> DynamoDBStore:
+    """That library's store, in moto."""
+    return DynamoDBStore(
+        table_name="waiting",
+        region_name="eu-west-1",
+        endpoint_url=url,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+
+
+KINDS = [
+    "memory", "async memory", "redis", "redis that decodes", "async redis",
+    "key-value memory", "key-value redis", "key-value dynamodb",
+]  # fmt: skip
+
+
+@pytest.fixture(params=KINDS)
+def opened(request: pytest.FixtureRequest) -> Opened:
+    """Opens a store of each kind, within the event loop that uses it."""
+    kind: str = request.param
+    port = request.getfixturevalue("a_redis").port if "redis" in kind else 0
+    url = request.getfixturevalue("a_dynamodb") if "dynamodb" in kind else ""
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[AsyncStore]:
+        if kind == "async memory":
+            yield AsyncMemoryStore()
+        elif kind == "async redis":
+            async with redis.asyncio.Redis(port=port) as client:
+                yield AsyncRedisStore(client)
+        elif kind == "key-value memory":
+            yield KeyValueStore(TheirMemory())
+        elif kind == "key-value redis":
+            async with TheirRedis(port=port) as theirs:
+                yield KeyValueStore(PrefixKeysWrapper(theirs, "site"))
+        elif kind == "key-value dynamodb":
+            async with in_dynamodb(url) as theirs:
+                yield KeyValueStore(theirs)
+        else:
+            decode = kind.endswith("decodes")
+            with (
+                redis.Redis(port=port, decode_responses=decode) as client,
+                ThreadPoolExecutor(TAKERS) as threads,
+            ):
+                yield InThreads(MemoryStore() if kind == "memory" else RedisStore(client), threads)
+
+    return opening
+
+
+def test_a_text_is_for_one_taker(opened: Opened) -> None:
+    """Taken once; to others it is taken, until it is put back or dropped; then it is not there."""
+
+    async def conversation() -> list[str | None]:
+        async with opened() as store:
+            heard = [await store.take("a", 30)]
+            await store.put("a", "first", 30)
+            heard += [await store.take("b", 30), await store.take("a", 30)]
+            heard += [await store.take("a", 30), await store.take("a", 30)]
+            await store.put("a", "second", 30)
+            heard += [await store.take("a", 30), await store.take("a", 30)]
+            await store.drop("a")
+            heard += [await store.take("a", 30)]
+            await store.put("a", "third", 30)
+            await store.put("a", "fourth", 30)
+            heard += [await store.take("a", 30)]
+            await store.drop("a")
+            await store.drop("a")
+            await store.put("a", "fifth", 30)
+            await store.drop("a")
+            return [*heard, await store.take("a", 30)]
+
+    assert asyncio.run(conversation()) == [
+        None,
+        None, "first",
+        TAKEN, TAKEN,
+        "second", TAKEN,
+        None,
+        "fourth",
+        None,
+    ]  # fmt: skip
+
+
+def test_of_many_takers_one_gets_it(opened: Opened) -> None:
+    """Forty ask at the same time, five times over."""
+
+    async def rush(store: AsyncStore, name: str) -> list[str | None]:
+        await store.put(name, "text", 30)
+        return sorted(await asyncio.gather(*(store.take(name, 30) for _ in range(TAKERS))), key=str)
+
+    async def rushes() -> list[list[str | None]]:
+        async with opened() as store:
+            return [await rush(store, f"rush {number}") for number in range(5)]
+
+    assert asyncio.run(rushes()) == [[*[TAKEN] * (TAKERS - 1), "text"]] * 5
+
+
+def test_what_is_kept_expires(opened: Opened) -> None:
+    """A text goes when its time is up, and so does the mark that it is taken."""
+
+    async def conversation() -> list[str | None]:
+        async with opened() as store:
+            await store.put("short", "text", 1)
+            await store.put("long", "text", 60)
+            await store.put("turn", "text", 60)
+            heard = [await store.take("turn", 1), await store.take("turn", 60)]
+            await asyncio.sleep(1.05)
+            return [*heard, *[await store.take(each, 1) for each in ("short", "long", "turn")]]
+
+    assert asyncio.run(conversation()) == ["text", TAKEN, None, "text", None]
+
+
+# ---- memory --------------------------------------------------------------------------------------------
+
+
+def test_memory_keeps_as_much_as_it_may() -> None:
+    """When it is full, what would expire first makes room; what was put again counts once."""
+    now = [0.0]
+    store = MemoryStore(3, clock=lambda: now[0])
+    for name, seconds in (("a", 30), ("b", 10), ("c", 20), ("b", 40)):
+        store.put(name, name, seconds)
+    assert len(store) == 3
+
+    store.put("d", "d", 5)
+    assert [store.take(each, 1) for each in "abcd"] == ["a", "b", None, "d"]
+    with pytest.raises(ValueError, match="at least one"):
+        MemoryStore(0)
+
+
+def test_memory_lets_go_without_being_asked_for_it() -> None:
+    """A hundred thousand that nobody ever takes leave nothing behind, and neither do those taken."""
+    now = [0.0]
+    store = MemoryStore(clock=lambda: now[0])
+    for number in range(100_000):
+        now[0] = number / 1000
+        store.put(f"{number}", "text", 1)
+        if number % 2:
+            store.drop(f"{number}")
+
+    assert (len(store._kept) <= 501, len(store._expiries) <= 1200) == (True, True)
+    now[0] += 1
+    assert (len(store), store._expiries) == (0, [])
+    assert repr(store) == "<MemoryStore of 0>"
+
+
+# ---- py-key-value-aio ------------------------------------------------------------------------------------
+
+
+class Paused(BaseWrapper):
+    """Holds whoever has read until they may go on."""
+
+    def __init__(self, store: Any) -> None:
+        self.key_value = store
+        self.read = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def delete(self, key: str, *, collection: str | None = None) -> bool:
+        """Not before it may."""
+        self.read.set()
+        await self.go_on.wait()
+        return await super().delete(key, collection=collection)
+
+
+def test_a_slow_taker_gets_nothing_that_was_put_since() -> None:
+    """One reads and is held up; another takes, answers and puts back: the first has come too late."""
+
+    async def conversation() -> list[str | None]:
+        theirs = TheirMemory()
+        paused = Paused(theirs)
+        slow, quick = KeyValueStore(paused, takes_once=True), KeyValueStore(theirs)
+        await quick.put("a", "first", 30)
+        late = asyncio.create_task(slow.take("a", 30))
+        await paused.read.wait()
+        heard = [await quick.take("a", 30)]
+        await quick.put("a", "second", 30)
+        paused.go_on.set()
+        return [*heard, await late, await quick.take("a", 30)]
+
+    assert asyncio.run(conversation()) == ["first", TAKEN, "second"]
+
+
+class OfOnesOwn:
+    """A store that keeps the library's protocol, and is not the library's."""
+
+    async def get(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
+        """Nothing."""
+
+    async def put(
+        self,
+        key: str,
+        value: Mapping[str, Any],
+        *,
+        collection: str | None = None,
+        ttl: SupportsFloat | None = None,
+    ) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        (NullStore, "key_value.aio.stores.null.store.NullStore"),
+        (OfOnesOwn, "test_stores.OfOnesOwn"),
+        (lambda: PassthroughCacheWrapper(TheirMemory(), TheirMemory()),
+         "key_value.aio.wrappers.passthrough_cache.wrapper.PassthroughCacheWrapper"),
+        (lambda: PrefixKeysWrapper(NullStore(), "site"), "key_value.aio.stores.null.store.NullStore"),
+    ],
+)  # fmt: skip
+def test_a_store_that_nobody_vouches_for_is_refused(made: Callable[[], Any], named: str) -> None:
+    """Also beneath a wrapper, and with its class named; whoever vouches for it may use it."""
+    with pytest.raises(UnfitStore) as caught:
+        KeyValueStore(made())
+
+    assert str(caught.value) == f"{named} is not known to give what it deletes to one taker alone"
+    assert KeyValueStore(made(), takes_once=True).collection == "authfsm"
+
+
+def test_the_stores_vouched_for_are_the_librarys() -> None:
+    """Each row of the table is a module of py-key-value-aio."""
+    assert [name for name in TAKES_ONCE if find_spec(f"key_value.aio.{name}") is None] == []
+
+
+def test_redis_keys_can_be_told_apart(tmp_path: Path) -> None:
+    """The prefix is in front of every key, and each key has its time to live."""
+    with redis_server(tmp_path) as running, running.client(decode_responses=True) as client:
+        RedisStore(client, prefix="site:").put("a", "text", 1.5)
+        RedisStore(client).put("a", "text", 0.0001)
+
+        assert 0 < int(client.pttl("site:a")) <= 1500
+        assert [*client.keys("site:*")] == ["site:a"]

@@ -1,0 +1,258 @@
+"""A thousand sign-ins wait in Redis for two workers, one of which is killed: nobody hangs, nobody is answered twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import workers
+from attrs import define, field
+from redis_server import RedisServer, redis_server
+from serving import PASSWORD, PATIENCE, Process, process, until
+
+from authfsm.sealing import new_key
+
+PEOPLE = 1000
+THREADS = 8
+WRONG_FIRST = 5  # every fifth person mistypes the first code
+TWO_CLICKS = 7  # every seventh clicks twice
+KILLED_AFTER = 300  # people who have their tokens
+AT_MOST = 120.0  # seconds, before whoever has not finished is said to hang
+
+
+@define
+class Person:
+    """Somebody at a browser.
+
+    Args:
+        username: their name.
+        mistypes: is the next code they give a wrong one?
+        two_clicks: do they click twice on the right one?
+    """
+
+    username: str
+    mistypes: bool
+    two_clicks: bool
+    ticket: str | None = None
+    code: str = ""
+    tokens: list[str] = field(factory=list)
+    told: list[str] = field(factory=list)
+    open: int = 0
+
+    def request(self) -> dict[str, Any]:
+        """What they send next."""
+        if self.ticket is None:
+            return {"username": self.username, "password": PASSWORD}
+        code = f"{(int(self.code) + 1) % 10**6:06}" if self.mistypes else self.code
+        return {"ticket": self.ticket, "code": code}
+
+
+@define
+class Site:
+    """The load balancer, and everybody in front of it.
+
+    Args:
+        redis: where requests are handed out.
+        pool: Cognito.
+    """
+
+    redis: Any
+    pool: Process
+    people: list[Person]
+    counts: Counter[str] = field(factory=Counter)
+    under_way: dict[int, tuple[Person, dict[str, Any]]] = field(factory=dict)
+    _later: list[tuple[float, Person]] = field(factory=list)
+    _number: int = 0
+
+    def send(self, person: Person, request: dict[str, Any] | None = None) -> None:
+        """A person sends a request."""
+        request = request or person.request()
+        self._number += 1
+        person.open += 1
+        self.under_way[self._number] = person, request
+        self.redis.rpush(workers.REQUESTS, json.dumps({"number": self._number, **request}))
+
+    def hear(self) -> None:
+        """Replies, and what people do about them."""
+        now = time.monotonic()
+        due = [person for when, person in self._later if when <= now]
+        self._later = [(when, person) for when, person in self._later if when > now]
+        for person in due:
+            self.send(person)
+        heard = self.redis.blpop([workers.REPLIES], 0.05)
+        if heard is None:
+            return
+        reply = json.loads(heard[1])
+        person, _ = self.under_way.pop(reply["number"])
+        person.open -= 1
+        person.told.append(reply["told"])
+        self.counts[reply["told"]] += 1
+        assert reply["told"] != "fault", reply
+        person.ticket = reply.get("ticket", person.ticket)
+        if "token" in reply:
+            person.tokens.append(reply["token"])
+        if person.open == 0:
+            self.decide(person)
+
+    def decide(self, person: Person) -> None:
+        """Every reply is here: what does the person do?"""
+        told, person.told = person.told, []
+        if person.tokens:
+            return
+        if "TRY_AGAIN" in told:
+            person.mistypes = False
+            self.send(person)
+        elif "START_AGAIN" in told:
+            self.counts["people told to start again"] += 1
+            person.ticket = None
+            self.send(person)
+        elif "WAIT" in told:
+            self._later.append((time.monotonic() + 0.25, person))
+        elif "SMS_MFA" in told and person.code:  # started again, in the middle of it all
+            person.code = self.pool.code_for(person.username)
+            self.send(person)
+
+    def answer_all(self) -> None:
+        """Everybody gives their code, some of them twice."""
+        for person in self.people:
+            self.send(person)
+            if person.two_clicks and not person.mistypes:
+                self.send(person)
+
+    def breaks(self, name: str) -> int:
+        """The requests that a dead worker held break off; their people send them again."""
+        lost = [json.loads(each) for each in self.redis.lrange(workers.HELD + name, 0, -1)]
+        for each in lost:
+            if each["number"] in self.under_way:
+                person, request = self.under_way.pop(each["number"])
+                person.open -= 1
+                self.send(person, request)
+        return len(lost)
+
+    @property
+    def finished(self) -> int:
+        """How many have their tokens."""
+        return sum(bool(person.tokens) for person in self.people)
+
+
+@contextmanager
+def worker(name: str, server: RedisServer, pool: Process, key: str) -> Iterator[Any]:
+    """A worker, until the end of the block."""
+    running = subprocess.Popen(
+        [sys.executable, workers.__file__, name, str(THREADS)],
+        env={
+            **os.environ,
+            "SITE_REDIS": str(server.port),
+            "SITE_COGNITO": pool.url,
+            "SITE_KEY": key,
+        },
+    )
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait(PATIENCE)
+
+
+def kill_in_the_middle(site: Site, name: str, running: Any) -> int:
+    """Kill -9 a worker that has requests in its hands.
+
+    Returns:
+        How many it had.
+    """
+
+    def caught() -> bool:
+        running.send_signal(signal.SIGSTOP)
+        if site.redis.llen(workers.HELD + name) > 1:
+            return True
+        running.send_signal(signal.SIGCONT)
+        return False
+
+    until(caught, "a worker with its hands full")
+    running.send_signal(signal.SIGKILL)
+    assert running.wait(PATIENCE) == -signal.SIGKILL
+    return site.breaks(name)
+
+
+def test_a_thousand_sign_ins_and_a_dead_worker(tmp_path: Path, capfd: Any) -> None:
+    """All wait at once; a fifth mistype, some click twice, a worker dies in the middle; all finish, once each."""
+    people = [
+        Person(f"u{n}", mistypes=n % WRONG_FIRST == 0, two_clicks=n % TWO_CLICKS == 0)
+        for n in range(PEOPLE)
+    ]
+    users = [
+        {"username": each.username, "password": PASSWORD, "phone_number": f"+1555{n:07}",
+         "preferred_mfa": "SMS_MFA"}
+        for n, each in enumerate(people)
+    ]  # fmt: skip
+    config = {"mfa": "OPTIONAL", "mfa_methods": ["SMS_MFA"], "users": users}
+    key = new_key().reveal()
+    with (
+        redis_server(tmp_path) as server,
+        server.client(decode_responses=True) as client,
+        process(tmp_path, config) as pool,
+        worker("one", server, pool, key) as doomed,
+        worker("two", server, pool, key),
+    ):
+        site, begun = Site(client, pool, people), time.monotonic()
+
+        for person in people:
+            site.send(person)
+        while site.under_way:
+            site.hear()
+            assert time.monotonic() - begun < AT_MOST
+        assert site.counts == {"SMS_MFA": PEOPLE}
+        waiting, all_wait = len(client.keys("authfsm:*")), time.monotonic()
+        assert waiting == PEOPLE
+
+        said = json.loads(pool.ask("GET", "/outbox")[2])["messages"]
+        codes = {message["username"]: message["code"] for message in said}
+        for person in people:
+            person.code = codes[person.username]
+        site.answer_all()
+        lost = 0
+        while site.finished < PEOPLE and time.monotonic() - all_wait < AT_MOST:
+            site.hear()
+            if not lost and site.finished >= KILLED_AFTER:
+                lost = kill_in_the_middle(site, "one", doomed)
+        while site.under_way and time.monotonic() - all_wait < AT_MOST:
+            site.hear()  # the second clicks of those who have finished
+        ended = time.monotonic()
+        left = [client.get(each) for each in client.keys("authfsm:*")]
+        assert pool.end() == 0
+        log = [json.loads(line) for line in pool.log]
+
+    exchanges = [line for line in log if line["event"] == "exchange"]
+    refusals = Counter(line["error"] for line in exchanges if "error" in line)
+    issued = sum(line.get("leads_to") == "AUTHENTICATED" for line in exchanges)
+    unheard = issued - site.finished
+    with capfd.disabled():
+        sys.stderr.write(
+            f"\n{PEOPLE} sign-ins, 2 workers, one killed with {lost} requests in its hands:"
+            f" {site.finished} finished, {site.counts['people told to start again']} of them told to start again,"
+            f" {PEOPLE - site.finished} hung, {refusals['NotAuthorizedException']} answered twice;"
+            f" {site.counts['TRY_AGAIN']} wrong codes, {site.counts['WAIT']} times told to wait,"
+            f" {unheard} tokens lost with the worker;"
+            f" {all_wait - begun:.1f} s to begin, {ended - all_wait:.1f} s to finish\n"
+        )
+
+    assert (site.finished, site.under_way) == (PEOPLE, {})
+    assert {len(person.tokens) for person in people} == {1}
+    assert len({token for person in people for token in person.tokens}) == PEOPLE
+    # A session that was answered twice is refused with NotAuthorizedException.
+    assert set(refusals) == {"CodeMismatchException"}
+    assert 0 <= unheard <= lost
+    assert site.counts["people told to start again"] <= lost
+    assert left == []
+
+
+__all__ = ["Person", "Site"]

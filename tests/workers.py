@@ -1,0 +1,91 @@
+"""A worker of a site that signs people in, as a program: `python workers.py NAME THREADS`, the rest by environment.
+
+A load balancer hands out requests in a Redis list; the worker holds each in a list of its own until it is
+answered, so that what was in the hands of a worker that died can be told, as by a connection that breaks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import boto3
+import redis
+from botocore.config import Config
+from serving import CLIENT_ID, POOL_ID
+
+from authfsm import AuthfsmError, Code, Cognito, Flow
+from authfsm.stores import PendingSignIns
+from authfsm.stores.redis import RedisStore
+
+REQUESTS, REPLIES, HELD = "requests", "replies", "held by "
+TURN = timedelta(seconds=1)
+
+
+def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
+    """The sign-ins that wait, as every worker of the site has them."""
+    there = boto3.session.Session(
+        aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
+    ).client(
+        "cognito-idp",
+        endpoint_url=url,
+        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32),
+    )
+    cognito = Cognito(there, client_id=CLIENT_ID, pool_id=POOL_ID)
+    return PendingSignIns(cognito, RedisStore(client), key, turn_lifetime=TURN)
+
+
+def answered(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person is told."""
+    try:
+        if "ticket" not in request:
+            flow = pending.cognito.sign_in(request["username"], request["password"])  # type: ignore[attr-defined]  # a Cognito
+            return {"told": str(flow.state), "ticket": pending.put(flow)}
+        with pending.turn(request["ticket"]) as flow:
+            flow.answer(Code(request["code"]))
+            assert flow.tokens is not None
+            token = flow.tokens.access_token.reveal()
+            return {"told": str(flow.state), "token": sha256(token.encode()).hexdigest()}
+    except AuthfsmError as error:
+        return {"told": str(error.ruling), "error": type(error).__name__}
+
+
+def work(client: redis.Redis, pending: PendingSignIns[Flow], held: str) -> None:
+    """Answer requests, one after the other."""
+    while True:
+        taken: Any = client.blmove(REQUESTS, held, 1, "LEFT", "RIGHT")
+        if taken is None:
+            continue
+        request = json.loads(taken)
+        try:
+            reply = answered(pending, request)
+        except Exception as error:  # noqa: BLE001 - a page that says that the site is at fault
+            reply = {"told": "fault", "error": repr(error)}
+        with client.pipeline() as both:
+            both.rpush(REPLIES, json.dumps({"number": request["number"], **reply}))
+            both.lrem(held, 1, taken)
+            both.execute()
+
+
+def main() -> None:
+    """Work until somebody ends the process."""
+    name, threads = sys.argv[1], int(sys.argv[2])
+    client = redis.Redis(port=int(os.environ["SITE_REDIS"]), decode_responses=True)
+    pending = site(client, os.environ["SITE_COGNITO"], os.environ["SITE_KEY"])
+    hands = [
+        threading.Thread(target=work, args=(client, pending, HELD + name)) for _ in range(threads)
+    ]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join()
+
+
+if __name__ == "__main__":
+    main()
