@@ -1,0 +1,100 @@
+"""What AWS tells of a pool and its app client that matters to whoever reviews its security.
+
+Beside what takes part in a sign-in (`authfsm.settings`) it reads lifetimes, recovery, and what strangers are told.
+A description that was not given leaves its fields None, "not known", and what is not known is no finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from attrs import field, frozen
+
+from authfsm.settings import PoolSettings
+
+_DAYS: Final = 30
+_MINUTES: Final = 3
+
+Told = TypeVar("Told", bound="Posture")
+
+
+@frozen(kw_only=True)
+class Posture:
+    """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig say to a reviewer.
+
+    Args:
+        settings: what takes part in a sign-in.
+        prevent_user_existence_errors: ENABLED or LEGACY.
+        account_recovery: AccountRecoverySetting's mechanisms, most wanted first; empty where there are none.
+        auth_session_validity: how long a challenge may wait for its answer.
+        refresh_token_validity: how long a refresh token lives.
+    """
+
+    settings: PoolSettings = field(factory=PoolSettings)
+    prevent_user_existence_errors: str | None = None
+    account_recovery: tuple[str, ...] | None = None
+    auth_session_validity: timedelta | None = None
+    refresh_token_validity: timedelta | None = None
+
+    @classmethod
+    def from_descriptions(  # noqa: PYI019 - typing has no Self in Python 3.10
+        cls: type[Told],
+        user_pool: Mapping[str, Any],
+        user_pool_client: Mapping[str, Any] | None = None,
+        mfa_config: Mapping[str, Any] | None = None,
+    ) -> Told:
+        """What descriptions say that were fetched, or saved, before.
+
+        Args:
+            user_pool: the reply of DescribeUserPool, or the UserPool in it.
+            user_pool_client: the reply of DescribeUserPoolClient, or the UserPoolClient in it.
+            mfa_config: the reply of GetUserPoolMfaConfig.
+
+        Raises:
+            BadField: a field is what AWS never says.
+        """
+        settings = PoolSettings.from_descriptions(user_pool, user_pool_client, mfa_config)
+        told = {} if user_pool_client is None else _of_client(user_pool_client)
+        return cls(settings=settings, account_recovery=_recovery(user_pool), **told)
+
+    @classmethod
+    def describe(  # noqa: PYI019 - the same
+        cls: type[Told], client: Any, pool_id: str, client_id: str | None = None
+    ) -> Told:
+        """What AWS says now.
+
+        Args:
+            client: a boto3 `cognito-idp` client, or anything with its methods.
+            pool_id: the user pool's id.
+            client_id: the app client's id; None leaves open what it may do.
+
+        Raises:
+            BadField: a field is what AWS never says.
+        """
+        pool = client.describe_user_pool(UserPoolId=pool_id)
+        app = client_id and client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
+        mfa = client.get_user_pool_mfa_config(UserPoolId=pool_id)
+        return cls.from_descriptions(pool, app or None, mfa)
+
+
+def _recovery(user_pool: Mapping[str, Any]) -> tuple[str, ...]:
+    pool = user_pool.get("UserPool", user_pool)
+    mechanisms = pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", ())
+    return tuple(each["Name"] for each in sorted(mechanisms, key=lambda each: each["Priority"]))
+
+
+def _of_client(user_pool_client: Mapping[str, Any]) -> dict[str, Any]:
+    client = user_pool_client.get("UserPoolClient", user_pool_client)
+    # "The default time unit for RefreshTokenValidity in an API request is days. You can't set
+    # RefreshTokenValidity to 0. If you do, Amazon Cognito overrides the value with the default value of 30
+    # days." -- AWS API reference, UserPoolClientType
+    unit = client.get("TokenValidityUnits", {}).get("RefreshToken", "days")
+    given = client.get("RefreshTokenValidity")
+    return {
+        # "LEGACY: the API's default" -- AWS API reference, CreateUserPoolClient
+        "prevent_user_existence_errors": client.get("PreventUserExistenceErrors", "LEGACY"),
+        "auth_session_validity": timedelta(minutes=client.get("AuthSessionValidity") or _MINUTES),
+        "refresh_token_validity": timedelta(**({unit: given} if given else {"days": _DAYS})),
+    }

@@ -1,0 +1,268 @@
+"""Reviewing a pool: what each rule finds in what AWS tells of it.
+
+A rule is a sentence, a severity, a page that says so, and a look at a pool: where it finds something it yields
+why, the shortest path that shows it, and what mends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from authfsm import responses as r
+from authfsm.checks.checking import check
+from authfsm.checks.findings import Finding, Mend, Severity, worst_first
+from authfsm.checks.path import Path
+from authfsm.checks.posture import Posture
+from authfsm.checks.proofs import Factor
+from authfsm.checks.showing import refreshed, refusal, waits, way
+from authfsm.settings import PoolSettings
+from authfsm.settings.rules import allowed, enabled
+from authfsm.states import State
+
+S = State
+Found = tuple[str, Path, tuple[Mend, ...]]
+
+_GUIDE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
+_REFERENCE: Final = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/"
+_LONG_SESSION: Final = timedelta(minutes=5)
+_LONG_REFRESH: Final = timedelta(days=30)
+
+
+@frozen
+class Rule:
+    """Something to look for.
+
+    Args:
+        id: its name.
+        severity: how bad it is.
+        title: what it is, in a sentence.
+        source: the page that says so.
+        look: finds it in a pool.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    source: str
+    look: Callable[[Posture], Iterator[Found]] = field(repr=False)
+
+
+def _without(told: Posture, *flows: str) -> Mend:
+    left = sorted((told.settings.explicit_auth_flows or frozenset()) - {*flows})
+    return Mend("UpdateUserPoolClient", {"ExplicitAuthFlows": left})
+
+
+# ---- what there is to look for ------------------------------------------------------------------------------
+
+
+def _clear_beside_srp(told: Posture) -> Iterator[Found]:
+    flows = told.settings.explicit_auth_flows or frozenset()
+    clear = flows & {"ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"}
+    path = way(told.settings, lambda way: way.arrows[0].response is r.UserPasswordAuth)
+    if clear and path is not None and allowed("ALLOW_USER_SRP_AUTH")(told.settings) is None:
+        yield f"ExplicitAuthFlows has {', '.join(sorted(clear))}", path, (_without(told, *clear),)
+
+
+def _password_alone(way: Path) -> bool:
+    return way.proved.factors == {Factor.PASSWORD}
+
+
+_APP: Final = {"SoftwareTokenMfaConfiguration.Enabled": True}
+_FACTORS: Final = "Policies.SignInPolicy.AllowedFirstAuthFactors"
+_ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
+
+
+def _require(settings: PoolSettings) -> Mend:
+    """Have MFA required: with a factor that all can enrol, and without what cannot stand beside it."""
+    fields = {"MfaConfiguration": "ON", **({} if settings.software_token_mfa else _APP)}
+    allowed_first = settings.allowed_first_auth_factors or frozenset()
+    if not allowed_first & _ONE_TIME:
+        return Mend("SetUserPoolMfaConfig", fields)
+    # "aren't compatible with required MFA" -- AWS developer guide, "Authentication flows"
+    left = sorted(allowed_first - _ONE_TIME)
+    return Mend("UpdateUserPool and SetUserPoolMfaConfig", {_FACTORS: left, **fields})
+
+
+def _mfa_off(told: Posture) -> Iterator[Found]:
+    if told.settings.mfa_configuration == "OFF":
+        path = way(told.settings, _password_alone)
+        if path is not None:
+            yield "MfaConfiguration is OFF", path, (_require(told.settings),)
+
+
+def _mfa_unenforced(told: Posture) -> Iterator[Found]:
+    # "When you have adaptive authentication ... MFA must be OPTIONAL": it asks where the risk is high.
+    adaptive = told.settings.advanced_security_mode == "ENFORCED"
+    if told.settings.mfa_configuration == "OPTIONAL" and not adaptive:
+        path = way(told.settings, _password_alone)
+        if path is not None:
+            adapt = Mend("UpdateUserPool", {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED"})
+            why = "MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is not ENFORCED"
+            yield why, path, (_require(told.settings), adapt)
+
+
+def _legacy_errors(told: Posture) -> Iterator[Found]:
+    path = refusal(told.settings, proved=False)
+    if told.prevent_user_existence_errors == "LEGACY" and path is not None:
+        mend = Mend("UpdateUserPoolClient", {"PreventUserExistenceErrors": "ENABLED"})
+        yield "PreventUserExistenceErrors is LEGACY", path, (mend,)
+
+
+def _functions_skip_mfa(told: Posture) -> Iterator[Found]:
+    known = told.settings.explicit_auth_flows is not None
+    if not known or told.settings.mfa_configuration not in {"ON", "OPTIONAL"}:
+        return
+    path = way(told.settings, lambda way: way.proved.factors == {Factor.FUNCTIONS})
+    if path is not None:
+        why = (
+            f"MfaConfiguration is {told.settings.mfa_configuration}, LambdaConfig has DefineAuthChallenge,"
+            " and ExplicitAuthFlows has ALLOW_CUSTOM_AUTH"
+        )
+        yield why, path, (_without(told, "ALLOW_CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY"),)
+
+
+_CHANNEL: Final = {S.SMS_MFA: "verified_phone_number", S.EMAIL_OTP: "verified_email"}
+
+
+def _recovery_is_factor(told: Posture) -> Iterator[Found]:
+    # "A user can't receive MFA and password reset codes at the same email address or phone number" -- AWS
+    # developer guide, "Adding MFA to a user pool"
+    factors = enabled(told.settings)
+    known = None not in {told.settings.sms_mfa, told.settings.email_mfa}
+    asks = told.settings.mfa_configuration in {"ON", "OPTIONAL"}
+    primary = (told.account_recovery or ("",))[0]
+    if not known or not asks or len(factors) != 1 or _CHANNEL.get(factors[0]) != primary:
+        return
+    path = refusal(told.settings, proved=True)
+    if path is not None:
+        others = [each for each in _CHANNEL.values() if each != primary]
+        recovery = [{"Priority": 1, "Name": name} for name in others]
+        yield (
+            f"the only second factor is {factors[0]}, and the account is recovered by {primary} first",
+            path,
+            (
+                Mend("SetUserPoolMfaConfig", _APP),
+                Mend("UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}),
+            ),
+        )
+
+
+def _text_messages(told: Posture) -> Iterator[Found]:
+    second = (
+        way(told.settings, lambda way: S.SMS_MFA in way.states) if told.settings.sms_mfa else None
+    )
+    if second is not None:
+        mend = Mend("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_APP})
+        yield "SmsMfaConfiguration is set", second, (mend,)
+    first = told.settings.allowed_first_auth_factors or frozenset()
+    path = way(told.settings, lambda way: S.SMS_OTP in way.states)
+    if "SMS_OTP" in first and path is not None:
+        yield (
+            "AllowedFirstAuthFactors has SMS_OTP",
+            path,
+            (Mend("UpdateUserPool", {_FACTORS: sorted(first - {"SMS_OTP"})}),),
+        )
+
+
+def _long_session(told: Posture) -> Iterator[Found]:
+    lives, path = told.auth_session_validity, waits(told.settings)
+    if lives is not None and lives > _LONG_SESSION and path is not None:
+        minutes = int(lives.total_seconds() // 60)
+        mend = Mend("UpdateUserPoolClient", {"AuthSessionValidity": 3})
+        yield f"AuthSessionValidity is {minutes} minutes", path, (mend,)
+
+
+def _long_refresh(told: Posture) -> Iterator[Found]:
+    lives, path = told.refresh_token_validity, refreshed(told.settings)
+    if lives is not None and lives > _LONG_REFRESH and path is not None:
+        days = {"RefreshTokenValidity": 30, "TokenValidityUnits.RefreshToken": "days"}
+        mend = Mend("UpdateUserPoolClient", days)
+        yield f"RefreshTokenValidity is {lives.days} days", path, (mend,)
+
+
+def _irrevocable(told: Posture) -> Iterator[Found]:
+    path = refreshed(told.settings)
+    if told.settings.enable_token_revocation is False and path is not None:
+        mend = Mend("UpdateUserPoolClient", {"EnableTokenRevocation": True})
+        yield "EnableTokenRevocation is false", path, (mend,)
+
+
+def _nothing_to_enrol(told: Posture) -> Iterator[Found]:
+    if told.settings.mfa_configuration != "ON":
+        return
+    for broken in check(settings=told.settings):
+        if broken.path.end.state is S.MFA_SETUP:
+            names = ", ".join(enabled(told.settings))
+            app = Mend("SetUserPoolMfaConfig", _APP)
+            yield (
+                f"MfaConfiguration is ON, and {names} cannot be set up in a sign-in",
+                broken.path,
+                (app,),
+            )
+            return
+
+
+def _broken(told: Posture) -> Iterator[Found]:
+    for broken in check(settings=told.settings):
+        if broken.path.end.state is not S.MFA_SETUP:
+            yield str(broken), broken.path, ()
+
+
+_FLOWS_PAGE: Final = _GUIDE + "amazon-cognito-user-pools-authentication-flow-methods.html"
+_MFA_PAGE: Final = _GUIDE + "user-pool-settings-mfa.html"
+_CLIENT_PAGE: Final = _REFERENCE + "API_UserPoolClientType.html"
+_H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
+
+# fmt: off
+RULES: Final = (
+    Rule("functions-skip-mfa", _H, "CUSTOM_AUTH brings tokens past the second factor, if the pool's functions say so.",
+         "https://github.com/aws-amplify/amplify-js/issues/12887", _functions_skip_mfa),
+    Rule("recovery-is-factor", _H, "The channel that recovers the account is the only second factor: users are locked out.",
+         _MFA_PAGE, _recovery_is_factor),
+    Rule("invariant", _H, "What the settings leave of the protocol breaks an invariant.", _FLOWS_PAGE, _broken),
+    Rule("nothing-to-enrol", _M, "Whoever has no second factor yet cannot come by one: the sign-in ends there.",
+         _REFERENCE + "API_RespondToAuthChallenge.html", _nothing_to_enrol),
+    Rule("clear-beside-srp", _M, "The password may be sent in clear, though SRP is there.", _FLOWS_PAGE, _clear_beside_srp),
+    Rule("mfa-off", _M, "A password alone brings tokens: there is no MFA.", _MFA_PAGE, _mfa_off),
+    Rule("mfa-unenforced", _M, "A password alone brings tokens: MFA is optional, and nothing enforces it.",
+         _MFA_PAGE, _mfa_unenforced),
+    Rule("user-existence", _M, "Strangers are told who is a user, and who is not.",
+         _GUIDE + "cognito-user-pool-managing-errors.html", _legacy_errors),
+    Rule("irrevocable", _M, "A refresh token that was stolen cannot be revoked.", _GUIDE + "token-revocation.html", _irrevocable),
+    Rule("long-refresh", _M, "Refresh tokens live longer than 30 days.",
+         _GUIDE + "amazon-cognito-user-pools-using-the-refresh-token.html", _long_refresh),
+    Rule("long-session", _L, "A challenge waits for its answer, and may be guessed at, for more than five minutes.",
+         _CLIENT_PAGE, _long_session),
+    Rule("text-messages", _N, "Codes by SMS can be intercepted; NIST restricts them.",
+         "https://pages.nist.gov/800-63-3/sp800-63b.html", _text_messages),
+)
+# fmt: on
+"""What is looked for."""
+
+
+def review(pool: Posture | Mapping[str, Any]) -> tuple[Finding, ...]:
+    """What a security reviewer would want changed about a pool, the worst first.
+
+    Args:
+        pool: what AWS tells of it; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
+            "MfaConfig": ...}`.
+
+    Raises:
+        BadField: a field is what AWS never says.
+    """
+    told = pool if isinstance(pool, Posture) else _posture(pool)
+    return worst_first(
+        Finding(rule.id, rule.severity, rule.title, why, path, rule.source, mends)
+        for rule in RULES
+        for why, path, mends in rule.look(told)
+    )
+
+
+def _posture(told: Mapping[str, Any]) -> Posture:
+    return Posture.from_descriptions(
+        told["UserPool"], told.get("UserPoolClient"), told.get("MfaConfig")
+    )

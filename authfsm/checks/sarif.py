@@ -1,0 +1,169 @@
+"""Findings as SARIF 2.1.0 and as JSON, for pipelines.
+
+SARIF: OASIS Static Analysis Results Interchange Format, version 2.1.0. A finding is a `result`; its path is the
+`codeFlow`; what mends it stands in the message, and as properties. A result lies at the line of the saved
+description that says so, where there is one, and always at a logical location: the pool and its field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any, Final
+
+from attrs import frozen
+
+from authfsm.checks.findings import Finding, Severity
+from authfsm.checks.path import Path
+
+SCHEMA: Final = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+_HOME: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
+_LEVELS: Final = {
+    Severity.HIGH: "error",
+    Severity.MEDIUM: "warning",
+    Severity.LOW: "note",
+    Severity.NOTE: "note",
+}
+# What GitHub's code scanning sorts by: over 9 is critical, over 7 high, over 4 medium, the rest low.
+_SCORES: Final = {
+    Severity.HIGH: "8.0",
+    Severity.MEDIUM: "5.0",
+    Severity.LOW: "3.0",
+    Severity.NOTE: "1.0",
+}
+
+
+@frozen
+class Origin:
+    """What was looked at.
+
+    Args:
+        name: the pool's id, or what else it is called.
+        uri: the saved description's file, if there is one.
+        text: what that file says.
+    """
+
+    name: str
+    uri: str | None = None
+    text: str = ""
+
+    def line(self, field: str) -> int:
+        """The line of a field in the file; its first, if the file does not name it."""
+        lines = enumerate(self.text.splitlines(), start=1)
+        return next((number for number, line in lines if f'"{field}"' in line), 1)
+
+
+def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Findings as plain values, for `json.dumps`."""
+    return [
+        {
+            "id": each.id,
+            "severity": str(each.severity),
+            "title": each.title,
+            "why": each.why,
+            "source": each.source,
+            "path": steps_of(each.path),
+            "mends": [
+                {"operation": mend.operation, "settings": dict(mend.settings)}
+                for mend in each.mends
+            ],
+        }
+        for each in findings
+    ]
+
+
+def steps_of(path: Path) -> list[dict[str, str]]:
+    """A path as plain values, for `json.dumps`."""
+    return [
+        {
+            "from": str(move.arrow.source),
+            "given": move.arrow.response.trigger,
+            "to": str(move.arrow.dest),
+            **({"role": str(move.to.role)} if move.to.role else {}),
+        }
+        for move in path
+    ]
+
+
+def sarif(findings: Iterable[Finding], origin: Origin) -> dict[str, Any]:
+    """Findings as a SARIF log, for `json.dumps`.
+
+    Args:
+        findings: the findings.
+        origin: what was looked at.
+    """
+    every = tuple(findings)
+    rules = {each.id: each for each in every}
+    numbers = {name: number for number, name in enumerate(rules)}
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "authfsm",
+                        "semanticVersion": version("authfsm"),
+                        "informationUri": _HOME,
+                        "rules": [_rule(each) for each in rules.values()],
+                    }
+                },
+                "columnKind": "unicodeCodePoints",
+                "results": [_result(each, numbers[each.id], origin) for each in every],
+            }
+        ],
+    }
+
+
+def _rule(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "shortDescription": {"text": finding.title},
+        "helpUri": finding.source,
+        "help": {"text": f"{finding.title} {finding.source}"},
+        "defaultConfiguration": {"level": _LEVELS[finding.severity]},
+        "properties": {
+            "tags": ["security"],
+            "security-severity": _SCORES[finding.severity],
+            "precision": "high",
+        },
+    }
+
+
+def _result(finding: Finding, number: int, origin: Origin) -> dict[str, Any]:
+    mends = " or ".join(str(each) for each in finding.mends)
+    said = f"{finding.title} {finding.why}." + (f" To mend it: {mends}." if mends else "")
+    fields = [name for mend in finding.mends for name in mend.settings]
+    field = next(iter(fields), "").partition(".")[0]
+    return {
+        "ruleId": finding.id,
+        "ruleIndex": number,
+        "level": _LEVELS[finding.severity],
+        "message": {"text": said},
+        "locations": [_location(origin, field)],
+        "codeFlows": [{"threadFlows": [{"locations": list(_flow(finding.path, origin, field))}]}],
+        "partialFingerprints": {"finding/v1": f"{origin.name}/{finding.id}/{finding.why}"},
+        "properties": as_json([finding])[0],
+    }
+
+
+def _location(origin: Origin, field: str, text: str = "") -> dict[str, Any]:
+    named = f"{origin.name}/{field}" if field else origin.name
+    found: dict[str, Any] = {
+        "logicalLocations": [
+            {"name": field or origin.name, "fullyQualifiedName": named, "kind": "member"}
+        ]
+    }
+    if origin.uri is not None:
+        found["physicalLocation"] = {
+            "artifactLocation": {"uri": origin.uri},
+            "region": {"startLine": origin.line(field)},
+        }
+    return {**found, "message": {"text": text}} if text else found
+
+
+def _flow(path: Path, origin: Origin, field: str) -> Iterable[Mapping[str, Any]]:
+    steps = ["START", *(f"{m.arrow.response.trigger} leads to {m.to.name}" for m in path)]
+    return [{"location": _location(origin, field, text)} for text in steps]
