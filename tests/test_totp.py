@@ -265,6 +265,9 @@ def test_names_are_checked_before_anything_is_sent(
     with pytest.raises(BadField) as caught:
         totp.associate(client, token, **names)
     assert caught.value.field == field
+    pool.user("ada").attributes["email"] = "ada\n@example.com"
+    with pytest.raises(BadField, match="account"):
+        totp.associate(client, token, issuer="Example")
     assert pool.user("ada").pending_token is None
     with pytest.raises(BadField) as caught:
         totp.verify(client, token, "")

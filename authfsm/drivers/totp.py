@@ -79,17 +79,19 @@ def associate(
         BadField: `issuer` or `account` is empty; nothing was sent.
     """
     token = access_token = wrapped(access_token)
-    Enrolment("A" * 32, issuer, account or "account")  # not after the old secret has gone
+    # The names are checked first: afterwards the old secret may be gone.
+    enrolment = Enrolment("A" * 32, issuer, account or "account")
     user = _heard(client.get_user, {"AccessToken": token})
     username = _text(user, "Username")
     if not replace and State.SOFTWARE_TOKEN_MFA.value in user.get("UserMFASettingList", ()):
         raise AlreadyEnrolled(username)
     known = {each.get("Name"): each.get("Value") for each in user.get("UserAttributes", ())}
+    enrolment = attrs.evolve(enrolment, account=account or known.get("email") or username)
     # Not by a name of its own: a traceback's frames must not show it.
     secret_code = Secret(
         _text(_heard(client.associate_software_token, {"AccessToken": token}), "SecretCode")
     )
-    return Enrolment(secret_code, issuer, account or known.get("email") or username)
+    return attrs.evolve(enrolment, secret_code=secret_code)
 
 
 def verify(
@@ -112,10 +114,9 @@ def verify(
         preferred: ask for this factor first.
 
     Raises:
-        Refused: a wrong code is a RefusedUser, and another may follow. If the second request fails
-            (`error.refusal` is no EnableSoftwareTokenMFAException or CodeMismatchException), the app is
-            verified and not in use: call `switch_on`.
-        ConnectionLost, NotSent, MalformedReply: as for `associate`.
+        Refused: a wrong code is a RefusedUser, and another may follow.
+        ConnectionLost, NotSent, MalformedReply: as for `associate`. If it was the second request that
+            failed, the app is verified and not in use: call `switch_on`.
         BadField: the code, or the name, is empty; nothing was sent.
     """
     given = r.VerifySoftwareToken(code, device_name)
@@ -149,6 +150,8 @@ def switch_on(
         ConnectionLost, NotSent, MalformedReply: as for `associate`.
     """
     token = access_token = wrapped(access_token)
+    # "Only one factor can be set as preferred" -- AWS API reference, SetUserMFAPreference. That another
+    # gives way by itself is inferred, and is what the embedded pool does.
     settings = {"Enabled": True, "PreferredMfa": preferred}
     _heard(
         client.set_user_mfa_preference,
