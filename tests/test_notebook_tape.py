@@ -1,0 +1,141 @@
+"""A sign-in on a tape goes forward, back and again; what is shown of the wire hides its secrets."""
+
+from __future__ import annotations
+
+import pytest
+from joserfc.jwk import RSAKey
+
+from authfsm import Code, NewPassword, State
+from authfsm.errors import OutOfTurn, WrongResponse
+from authfsm.local import LocalPool, ManualClock
+from authfsm.notebook.tape import Tape
+from authfsm.notebook.wire import MASK
+
+PASSWORD = "Correct-Horse-1"
+
+
+@pytest.fixture
+def pool(signing_key: RSAKey) -> LocalPool:
+    """A pool that asks for a code."""
+    made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
+    made.add_user("ada", PASSWORD, phone_number="+15555550143")
+    return made
+
+
+def stands(tape: Tape) -> tuple[State, int, int]:
+    """Where a tape stands."""
+    return tape.flow.state, len(tape.frames), len(tape.flow.history)
+
+
+def test_forward_to_the_tokens(pool: LocalPool) -> None:
+    """What needs no person is stepped or run through; the code is offered, previewed and given."""
+    tape = Tape(pool, "ada", PASSWORD)
+    assert stands(tape) == (State.START, 0, 0)
+    assert tape.preview is not None
+    assert tape.preview.operation == "InitiateAuth"
+    assert tape.preview.request["AuthParameters"]["USERNAME"] == "ada"
+
+    first = tape.step()
+    assert stands(tape) == (State.PASSWORD_VERIFIER, 1, 1)
+    assert first.exchanges[0].request == tape.frames[0].exchanges[0].request
+    assert first.exchanges[0].reply["ChallengeParameters"]["SECRET_BLOCK"] == MASK
+
+    assert tape.run() == 1
+    assert stands(tape) == (State.SMS_MFA, 2, 2)
+    assert tape.preview is None
+    with pytest.raises(OutOfTurn, match="needs a person"):
+        tape.step()
+
+    assert tape.pool is not None
+    tape.offer(Code(tape.pool.outbox.code_for("ada")))
+    assert tape.preview.request["ChallengeResponses"] == {"USERNAME": "ada", "SMS_MFA_CODE": MASK}
+    last = tape.step()
+    assert stands(tape) == (State.AUTHENTICATED, 3, 3)
+    assert last.exchanges[0].reply["AuthenticationResult"]["AccessToken"] == MASK
+    assert len(pool.outbox) == 0
+
+
+def test_what_was_previewed_is_what_is_sent(pool: LocalPool) -> None:
+    """The key pair is not drawn anew between the look and the step."""
+    tape = Tape(pool, "ada", PASSWORD)
+
+    seen = tape.preview
+    step = tape.step()
+
+    assert seen is not None
+    assert step.exchanges[0].request["AuthParameters"] == seen.request["AuthParameters"]
+
+
+def test_back_undoes_what_was_done(pool: LocalPool) -> None:
+    """A code that was spent is good again; a wrong one was never given."""
+    tape = Tape(pool, "ada", PASSWORD)
+    tape.run()
+    assert tape.pool is not None
+    code = tape.pool.outbox.code_for("ada")
+    tape.offer(Code("000000"))
+    refused = tape.step()
+    assert refused.error is not None
+    assert stands(tape) == (State.SMS_MFA, 3, 3)
+
+    tape.back()
+    assert stands(tape) == (State.SMS_MFA, 2, 2)
+    tape.offer(Code(code))
+    tape.step()
+    assert stands(tape) == (State.AUTHENTICATED, 3, 3)
+    tape.back()
+    tape.offer(Code(code))
+    tape.step()
+    assert stands(tape) == (State.AUTHENTICATED, 3, 3)
+
+
+def test_back_to_the_beginning_and_forth(pool: LocalPool) -> None:
+    """Every step can be taken back, and taken again."""
+    tape = Tape(pool, "ada", PASSWORD)
+    for _ in range(2):
+        tape.run()
+        assert stands(tape) == (State.SMS_MFA, 2, 2)
+        tape.back()
+        tape.back()
+        assert stands(tape) == (State.START, 0, 0)
+    with pytest.raises(OutOfTurn, match="the beginning"):
+        tape.back()
+
+
+def test_restart_begins_on_the_pool_as_it_was(pool: LocalPool) -> None:
+    """Whatever was done on the tape is not done to the pool that was given."""
+    tape = Tape(pool, "ada", PASSWORD)
+    tape.run()
+    for _ in range(5):
+        tape.offer(Code("000000"))
+        tape.step()
+
+    tape.restart()
+    tape.run()
+
+    assert stands(tape) == (State.SMS_MFA, 2, 2)
+    assert tape.pool is not None
+    tape.offer(Code(tape.pool.outbox.code_for("ada")))
+    assert tape.step().error is None
+
+
+def test_a_real_pool_does_not_go_back(pool: LocalPool) -> None:
+    """A driver may lead anywhere: it is said, and nothing changes."""
+    tape = Tape(pool.cognito(), "ada", PASSWORD)
+    tape.run()
+
+    assert tape.no_way_back is not None
+    with pytest.raises(OutOfTurn, match="real pool"):
+        tape.back()
+    assert stands(tape) == (State.SMS_MFA, 2, 2)
+    tape.restart()
+    assert stands(tape) == (State.START, 0, 0)
+
+
+def test_what_is_not_taken_is_not_offered(pool: LocalPool) -> None:
+    """A typed error, and the tape stands where it stood."""
+    tape = Tape(pool, "ada", PASSWORD)
+    tape.run()
+
+    with pytest.raises(WrongResponse):
+        tape.offer(NewPassword("x"))
+    assert (tape.pending, *stands(tape)) == (None, State.SMS_MFA, 2, 2)
