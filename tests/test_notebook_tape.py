@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from joserfc.jwk import RSAKey
 
-from authfsm import Code, NewPassword, State
+from authfsm import Code, NewPassword, PoolSettings, State
 from authfsm.errors import OutOfTurn, WrongResponse
 from authfsm.local import LocalPool, ManualClock
+from authfsm.notebook.arithmetic import values
+from authfsm.notebook.outlook import outlook
 from authfsm.notebook.tape import Tape
 from authfsm.notebook.wire import MASK
 
@@ -139,3 +141,27 @@ def test_what_is_not_taken_is_not_offered(pool: LocalPool) -> None:
     with pytest.raises(WrongResponse):
         tape.offer(NewPassword("x"))
     assert (tape.pending, *stands(tape)) == (None, State.SMS_MFA, 2, 2)
+
+
+def test_the_values_of_a_proof(pool: LocalPool) -> None:
+    """All of them while a proof is due, by the papers' names; none before, none after."""
+    tape = Tape(pool, "ada", PASSWORD)
+    assert values(tape.flow) == ()
+    tape.step()
+    assert [value.name for value in values(tape.flow)] == ["a", "A", "s", "B", "x", "u", "S", "K"]
+    tape.step()
+    assert values(tape.flow) == ()
+
+
+def test_the_outlook_says_what_each_way_depends_on(pool: LocalPool) -> None:
+    """From PASSWORD_VERIFIER this pool leads to SMS_MFA, and never to SELECT_MFA_TYPE, with the reason."""
+    tape = Tape(pool, "ada", PASSWORD)
+    tape.step()
+    settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
+
+    seen = {each.dest: each for each in outlook(tape.flow.signin, settings)}
+
+    assert seen[State.SMS_MFA].ruled_out is None
+    assert seen[State.SELECT_MFA_TYPE].ruled_out is not None
+    assert all(each.when for each in seen.values())
+    assert State.FAILED not in seen

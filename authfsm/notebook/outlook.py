@@ -1,0 +1,50 @@
+"""What may come next: the destinations from here, and for each what it depends on, by the pool's settings."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from authfsm.facts.states import ways
+from authfsm.protocol import Transition
+from authfsm.responses import Response
+from authfsm.settings import PoolSettings
+from authfsm.signin import SignIn
+from authfsm.states import State
+
+
+@frozen
+class Outlook:
+    """One destination from here.
+
+    Args:
+        response: what would be given.
+        dest: where its reply may lead.
+        when: what it depends on, in Cognito's own terms.
+        ruled_out: why this pool never leads there; None where it may.
+    """
+
+    response: type[Response]
+    dest: State
+    when: str
+    ruled_out: str | None
+
+
+def outlook(signin: SignIn, settings: PoolSettings | None = None) -> tuple[Outlook, ...]:
+    """What may come next, in the table's order; failures left away.
+
+    Args:
+        signin: the sign-in.
+        settings: its pool's, if they are known.
+    """
+    here = signin.state
+    return tuple(
+        Outlook(
+            response,
+            way.state,
+            "; ".join(dict.fromkeys(each.when for each in way.known if each.when)),
+            settings and settings.ruled_out(Transition(here, response, way.state)),
+        )
+        for response in sorted(signin.accepts, key=lambda each: each.trigger)
+        for way in ways(here, response, signin.role if here is State.EMAIL_OTP else None)
+        if way.state is not State.FAILED
+    )
