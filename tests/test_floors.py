@@ -39,8 +39,8 @@ DOORS = {
     "graphviz": {"diagrams"},
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
-    "joserfc": {"local", "pytest_plugin", "jwks"},
-    "cryptography": {"sealing"},
+    "joserfc": {"local", "pytest_plugin", "jwks", "conformance"},
+    "cryptography": {"sealing", "conformance"},
     "segno": {"enrolment"},
     "redis": {"stores/redis"},
     "key_value": {"stores/key_value"},
@@ -56,7 +56,7 @@ DOORS = {
     "anyio": {"local/server/api"},
     "uvicorn": {"local/server/running"},
     "pyotp": {"local", "cli", "enrolment"},
-    "fido2": {"local"},
+    "fido2": {"local", "conformance/passkey"},
     "pytest": {"pytest_plugin"},
     "rich": {"cli", "notebook"},
     "typer": {"cli"},
@@ -177,7 +177,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
         if name.startswith("authfsm.local.server")
         if not path.startswith("local/server/")
     }
-    assert served == {"cli/serve"}
+    assert served == {"cli/serve", "conformance/ours"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,262 @@
+"""The rules of errors and replies: the class and the words that clients branch on, and the shape of every reply."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from authfsm.conformance.conversation import Heard
+from authfsm.conformance.rules import Entry, Group, Severity, Source, guide, issue, reference
+from authfsm.conformance.trial import Trial
+from authfsm.conformance.verdicts import Fails, NotOffered, Untried
+from authfsm.conformance.wanted import ANOTHER, PHONE_OR_APP, WRONG, ClientWanted, PersonWanted
+from authfsm.evidence import Confidence
+
+rule: Final = Entry(Group.ERRORS)
+ERRORS: Final = rule.rules
+
+_INITIATE: Final = reference("InitiateAuth")
+_MEASURED: Final = Source(
+    "ministackorg/ministack #1758, measured on a real pool",
+    "https://github.com/ministackorg/ministack/pull/1758",
+    Confidence.MEASURED,
+)
+_TRACE: Final = Source(
+    "aws-sdk-cpp #1789, a trace",
+    "https://github.com/aws/aws-sdk-cpp/issues/1789",
+    Confidence.ISSUE,
+)
+_ONE_TIME: Final = Source(
+    "one-time passwords measured on a real pool; amplify-js #13123",
+    "https://github.com/aws-amplify/amplify-js/issues/13123",
+    Confidence.MEASURED,
+)
+_TEMPORARY: Final = PersonWanted(temporary=True)
+_WITHOUT_PASSWORD: Final = ClientWanted(flows=("ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"))
+_BAD_REQUEST: Final = 400
+
+
+def _said(heard: Heard, what: str, message: str) -> None:
+    if heard.message != message:
+        raise Fails(f'{what} was refused with other words than "{message}"')
+
+
+@rule(
+    "error.shape",
+    "An error is HTTP 400, with __type and message.",
+    _TRACE,
+)
+def _shape(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk)
+    heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG)
+    heard.refused("a wrong password")
+    if heard.status != _BAD_REQUEST:
+        raise Fails(f"HTTP {heard.status} came")
+    if "__type" not in heard.body or not heard.message:
+        raise Fails("__type or message is missing")
+
+
+@rule(
+    "error.wrong-password",
+    'A wrong password is NotAuthorizedException "Incorrect username or password.".',
+    _MEASURED,
+)
+def _wrong_password(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk)
+    heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG)
+    heard.refused("a wrong password", "NotAuthorizedException")
+    _said(heard, "a wrong password", "Incorrect username or password.")
+
+
+@rule(
+    "error.wrong-password-by-administrator",
+    "A wrong password in ADMIN_USER_PASSWORD_AUTH is NotAuthorizedException.",
+    reference("AdminInitiateAuth"),
+)
+def _wrong_by_admin(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk)
+    given = {"USERNAME": person.username, "PASSWORD": WRONG}
+    heard = desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=True, **given)
+    heard.refused("a wrong password", "NotAuthorizedException")
+
+
+@rule(
+    "error.wrong-code",
+    "A wrong code is CodeMismatchException.",
+    reference("RespondToAuthChallenge"),
+)
+def _wrong_code(trial: Trial) -> None:
+    desk = trial.desk(PHONE_OR_APP)
+    wanted = PersonWanted(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
+    person = trial.person(desk, wanted)
+    asked = desk.password(person).asks("SOFTWARE_TOKEN_MFA")
+    if person.app is None:
+        raise NotOffered("there is no authenticator app")
+    given = {"USERNAME": person.username, "SOFTWARE_TOKEN_MFA_CODE": person.app.wrong_code()}
+    heard = desk.respond("SOFTWARE_TOKEN_MFA", asked.session, **given)
+    heard.refused("a wrong code", "CodeMismatchException")
+
+
+@rule(
+    "error.used-session",
+    "A Session that is not good (any more) is NotAuthorizedException.",
+    _ONE_TIME,
+)
+def _used(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk, _TEMPORARY)
+    asked = desk.password(person).asks("NEW_PASSWORD_REQUIRED")
+    given = {"USERNAME": person.username, "NEW_PASSWORD": ANOTHER}
+    desk.respond("NEW_PASSWORD_REQUIRED", asked.session, **given).granted()
+    heard = desk.respond("NEW_PASSWORD_REQUIRED", asked.session, **given)
+    if heard.code is None:
+        raise Untried("session.once is not kept")
+    heard.refused("a Session that led to tokens already", "NotAuthorizedException")
+
+
+@rule(
+    "error.flow-not-enabled",
+    "A flow that is not enabled is InvalidParameterException.",
+    issue("floci-io/floci", 3974),
+)
+def _not_enabled(trial: Trial) -> None:
+    desk = trial.desk(client=_WITHOUT_PASSWORD)
+    heard = desk.password(trial.person(desk))
+    if heard.code is None:
+        raise Untried("flows.USER_PASSWORD_AUTH is not kept")
+    heard.refused("a flow that is not enabled", "InvalidParameterException")
+
+
+@rule(
+    "error.unknown-client",
+    "An app client that does not exist is ResourceNotFoundException.",
+    _INITIATE,
+)
+def _unknown_client(trial: Trial) -> None:
+    desk = trial.desk()
+    given = {"USERNAME": trial.username("ada"), "PASSWORD": WRONG}
+    heard = desk.call(
+        "InitiateAuth",
+        ClientId="1234567890abcdefghijklmnop",
+        AuthFlow="USER_PASSWORD_AUTH",
+        AuthParameters=given,
+    )
+    heard.refused("an app client that does not exist", "ResourceNotFoundException")
+
+
+@rule(
+    "error.unconfirmed",
+    "Somebody who has signed up and is not confirmed is UserNotConfirmedException.",
+    _MEASURED,
+)
+def _unconfirmed(trial: Trial) -> None:
+    desk = trial.desk()
+    username = trial.username("ada")
+    attributes = [{"Name": "email", "Value": username}]
+    given = {"Username": username, "Password": ANOTHER, "UserAttributes": attributes}
+    desk.ask("SignUp", **given).granted()
+    trial.workshop.keep(desk.pool, username)
+    heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=ANOTHER)
+    heard.refused("somebody who is not confirmed", "UserNotConfirmedException")
+
+
+@rule(
+    "error.disabled",
+    "Somebody who is disabled is refused with NotAuthorizedException.",
+    reference("AdminDisableUser"),
+    Severity.GRAVE,
+)
+def _disabled(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk)
+    desk.administer("AdminDisableUser", Username=person.username).granted()
+    desk.password(person).refused("somebody who is disabled", "NotAuthorizedException")
+
+
+@rule(
+    "error.reset-required",
+    "After AdminResetUserPassword the password is refused with PasswordResetRequiredException.",
+    reference("AdminResetUserPassword"),
+    Severity.GRAVE,
+)
+def _reset(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk)
+    desk.administer("AdminResetUserPassword", Username=person.username).granted()
+    desk.password(person).refused("a password that is reset", "PasswordResetRequiredException")
+
+
+@rule(
+    "reply.unknown-flow",
+    "An AuthFlow that is none is refused.",
+    _INITIATE,
+    Severity.GRAVE,
+)
+def _unknown_flow(trial: Trial) -> None:
+    desk = trial.desk()
+    heard = desk.initiate("TOMORROWS_AUTH", USERNAME=trial.person(desk).username)
+    if heard.code is None:
+        raise Fails(f"a flow that is none was answered with {heard.words}")
+
+
+@rule(
+    "reply.one-of-three",
+    "Every reply to InitiateAuth is a challenge, tokens or an error, CUSTOM_AUTH in a pool without triggers too.",
+    _INITIATE,
+)
+def _one_of_three(trial: Trial) -> None:
+    desk = trial.desk()
+    username = trial.person(desk).username
+    for flow in ("CUSTOM_AUTH", "USER_AUTH"):
+        _whole(desk.initiate(flow, USERNAME=username), flow)
+
+
+@rule(
+    "reply.unknown-challenge",
+    "Every reply to RespondToAuthChallenge is a challenge, tokens or an error, to another challenge's name too.",
+    issue("aws-amplify/amplify-js", 9734),
+)
+def _unknown_challenge(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk, _TEMPORARY)
+    asked = desk.password(person).asks("NEW_PASSWORD_REQUIRED")
+    given = {"USERNAME": person.username, "EMAIL_OTP_CODE": "12345678"}
+    _whole(desk.respond("EMAIL_OTP", asked.session, **given), "EMAIL_OTP on another Session")
+
+
+def _whole(heard: Heard, what: str) -> None:
+    if heard.code is None and heard.challenge is None and not heard.tokens:
+        raise Fails(f"{what} was answered with {heard.words}")
+
+
+@rule(
+    "reply.tokens-alone",
+    "A reply with tokens names no challenge.",
+    guide("amazon-cognito-user-pools-authentication-flow-methods", '"Authentication flows"'),
+    Severity.SLIGHT,
+)
+def _alone(trial: Trial) -> None:
+    desk = trial.desk()
+    heard = desk.password(trial.person(desk)).granted()
+    if heard.challenge is not None:
+        raise Fails(f"tokens came with {heard.challenge}")
+
+
+@rule(
+    "reply.new-password-parameters",
+    "NEW_PASSWORD_REQUIRED carries userAttributes and requiredAttributes, each JSON in a string.",
+    Source(
+        "AWS CLI, admin-initiate-auth example",
+        "https://docs.aws.amazon.com/cli/latest/reference/cognito-idp/admin-initiate-auth.html",
+    ),
+    Severity.SLIGHT,
+)
+def _parameters(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk, _TEMPORARY)
+    given = desk.password(person).asks("NEW_PASSWORD_REQUIRED").parameters
+    for name in ("userAttributes", "requiredAttributes"):
+        if not isinstance(given.get(name), str):
+            raise Fails(f"there is no {name}")

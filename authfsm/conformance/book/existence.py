@@ -1,0 +1,80 @@
+"""The rules of who exists: what a stranger may learn, by PreventUserExistenceErrors."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from authfsm.conformance.rules import Entry, Group, Severity, guide
+from authfsm.conformance.trial import Desk, Trial, begun_srp
+from authfsm.conformance.verdicts import Fails, NotOffered
+from authfsm.conformance.wanted import WITHOUT_CHOICE, WRONG, ClientWanted
+
+rule: Final = Entry(Group.EXISTENCE)
+EXISTENCE: Final = rule.rules
+
+_PAGE: Final = guide(
+    "cognito-user-pool-managing-errors", '"Managing user existence error responses"'
+)
+_LEGACY: Final = ClientWanted(flows=WITHOUT_CHOICE, existence="LEGACY")
+
+
+def _answered(desk: Desk, username: str) -> tuple[str | None, str]:
+    heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=WRONG)
+    return heard.code, heard.message
+
+
+@rule(
+    "existence.password",
+    "With ENABLED, USER_PASSWORD_AUTH of somebody who does not exist is answered as a wrong password is.",
+    _PAGE,
+)
+def _password(trial: Trial) -> None:
+    desk = trial.desk()
+    somebody = trial.person(desk).username
+    if _answered(desk, somebody) != _answered(desk, trial.username("nobody")):
+        raise Fails("a wrong password and somebody who does not exist are answered differently")
+
+
+@rule(
+    "existence.srp",
+    "With ENABLED, USER_SRP_AUTH of somebody who does not exist is answered with PASSWORD_VERIFIER, and SALT stays.",
+    _PAGE,
+)
+def _srp(trial: Trial) -> None:
+    desk = trial.desk()
+    begun_srp(desk, trial.person(desk).username)
+    salts = set()
+    for _ in range(2):
+        heard = desk.initiate("USER_SRP_AUTH", USERNAME=trial.username("nobody"), SRP_A="2")
+        if heard.challenge != "PASSWORD_VERIFIER":
+            raise Fails(f"somebody who does not exist was answered with {heard.words}")
+        salts.add(heard.parameters.get("SALT"))
+    if len(salts) != 1:
+        raise Fails("SALT was another one at the second sign-in, which somebody's is not")
+
+
+@rule(
+    "existence.forgot-password",
+    "With ENABLED, ForgotPassword of somebody who does not exist is answered as if a code were sent.",
+    _PAGE,
+)
+def _forgot(trial: Trial) -> None:
+    desk = trial.desk()
+    desk.ask("ForgotPassword", Username=trial.person(desk).username).granted()
+    heard = desk.ask("ForgotPassword", Username=trial.username("nobody"))
+    if heard.code is not None:
+        raise Fails(f"somebody who does not exist was answered with {heard.words}")
+
+
+@rule(
+    "existence.legacy",
+    "With LEGACY, somebody who does not exist is UserNotFoundException.",
+    _PAGE,
+    Severity.PLAIN,
+)
+def _legacy(trial: Trial) -> None:
+    desk = trial.desk(client=_LEGACY)
+    heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=trial.username("nobody"), PASSWORD=WRONG)
+    if heard.lacking:
+        raise NotOffered(heard.words)
+    heard.refused("somebody who does not exist", "UserNotFoundException")

@@ -1,0 +1,223 @@
+"""The rules of the walks that no password begins, or not alone: USER_AUTH, CUSTOM_AUTH, a remembered device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from authfsm import responses as r
+from authfsm.conformance.book.walks import by_password, by_srp, source_of
+from authfsm.conformance.people import Person
+from authfsm.conformance.rules import Group, Rule, Severity, Source, guide
+from authfsm.conformance.trial import Desk, Trial
+from authfsm.conformance.verdicts import NotOffered, Untried
+from authfsm.conformance.walking import Opening, Walker
+from authfsm.conformance.wanted import (
+    APP_REQUIRED,
+    CHOICE,
+    CUSTOM,
+    DEVICES,
+    RP_ID,
+    PersonWanted,
+)
+from authfsm.conformance.workshop import made
+from authfsm.drivers.boto import Flow
+from authfsm.errors import AuthfsmError, OutOfTurn
+from authfsm.protocol import Transition
+from authfsm.responses import Response
+from authfsm.states import State
+
+if TYPE_CHECKING:
+    from authfsm.conformance.passkey import Passkey
+
+S = State
+
+
+def _user_auth(preferred: str | None = None) -> Opening:
+    return lambda desk, person: desk.cognito().sign_in(
+        person.username, flow="USER_AUTH", preferred_challenge=preferred
+    )
+
+
+def _by_choice(asked: State, chooses: str) -> Callable[[Trial], None]:
+    def provoke(trial: Trial) -> None:
+        _offered(trial, "USER_AUTH")
+        desk = trial.desk(CHOICE)
+        person = trial.person(desk)
+        preferred = None if asked is S.SELECT_CHALLENGE else chooses
+        passkey = _registered(desk, person) if asked is S.WEB_AUTHN else None
+        Walker(desk, person, passkey, chooses).walk(_user_auth(preferred), asked)
+
+    return provoke
+
+
+def _registered(desk: Desk, person: Person) -> Passkey:
+    try:
+        from authfsm.conformance.passkey import Passkey  # noqa: PLC0415 - its library is an extra
+    except ImportError:
+        raise Untried("passkeys need fido2: pip install 'authfsm[passkeys]'") from None
+    token = desk.signed_in(person).get("AccessToken")
+    begun = desk.call("StartWebAuthnRegistration", AccessToken=token)
+    if begun.lacking:
+        raise NotOffered(begun.words)
+    passkey = Passkey(RP_ID)
+    with desk.conversation.to_furnish():
+        credential = passkey.created(made(begun, "CredentialCreationOptions"))
+        made(desk.call("CompleteWebAuthnRegistration", AccessToken=token, Credential=credential))
+    return passkey
+
+
+def _named(challenge: str, answer: Callable[[Flow, Person], Any]) -> Callable[[Trial], None]:
+    """SELECT_CHALLENGE answered by another challenge's name, with the same session."""
+
+    def opening(desk: Desk, person: Person) -> Flow:
+        flow = desk.cognito().start(person.password)
+        flow.answer(r.UserAuth(person.username))
+        if flow.state is not S.SELECT_CHALLENGE:
+            raise NotOffered(f"{flow.state} came where SELECT_CHALLENGE was to come")
+        answer(flow, person)
+        return flow
+
+    def provoke(trial: Trial) -> None:
+        _offered(trial, "USER_AUTH")
+        desk = trial.desk(CHOICE)
+        Walker(desk, trial.person(desk)).walk(opening, S.SELECT_CHALLENGE)
+
+    provoke.__doc__ = challenge
+    return provoke
+
+
+def _riddle(*, srp: bool) -> Callable[[Trial], None]:
+    def opening(desk: Desk, person: Person) -> Flow:
+        password = person.password if srp else None
+        return desk.cognito().sign_in(person.username, password, flow="CUSTOM_AUTH")
+
+    def provoke(trial: Trial) -> None:
+        _offered(trial, "CUSTOM_AUTH")
+        desk = trial.desk(CUSTOM)
+        walker = Walker(desk, trial.person(desk))
+        walker.walk(opening, S.CUSTOM_CHALLENGE)
+
+    return provoke
+
+
+def _offered(trial: Trial, flow: str) -> None:
+    """Is there such a flow at all? Asked in a pool that has no Lambda functions.
+
+    Raises:
+        NotOffered: the endpoint says that there is not, or says nothing.
+    """
+    desk = trial.desk()
+    heard = desk.initiate(flow, USERNAME=trial.person(desk, who="nobody-asked").username)
+    if heard.lacking or not heard.body:
+        raise NotOffered(heard.words)
+
+
+def _renewed_then_set_up(trial: Trial) -> None:
+    desk = trial.desk(APP_REQUIRED)
+    walker = Walker(desk, trial.person(desk, PersonWanted(temporary=True)))
+    walker.walk(by_password("USER_PASSWORD_AUTH"), S.MFA_SETUP)
+
+
+def _device(opening: Opening) -> Callable[[Trial], None]:
+    def remembered(desk: Desk, person: Person) -> Flow:
+        flow = opening(desk, person)
+        try:
+            device = flow.confirm_device("test")
+        except OutOfTurn:
+            raise NotOffered("tokens came without NewDeviceMetadata") from None
+        except AuthfsmError as error:
+            heard = desk.conversation.last
+            raise NotOffered(heard.words if heard else str(error)) from None
+        return desk.cognito(device=device).sign_in(person.username, person.password)
+
+    def provoke(trial: Trial) -> None:
+        desk = trial.desk(DEVICES)
+        Walker(desk, trial.person(desk)).walk(remembered, S.DEVICE_PASSWORD_VERIFIER)
+
+    return provoke
+
+
+_FLOWS_PAGE: Final = guide(
+    "amazon-cognito-user-pools-authentication-flow-methods", '"Authentication flows"'
+)
+_CUSTOM_PAGE: Final = guide(
+    "user-pool-lambda-challenge", '"Custom authentication challenge Lambda triggers"'
+)
+_DEVICES_PAGE: Final = guide(
+    "amazon-cognito-user-pools-device-tracking", '"Working with user devices"'
+)
+
+
+def of_other_proofs() -> Iterator[Rule]:
+    """USER_AUTH without a password, CUSTOM_AUTH, a remembered device."""
+
+    def rule(name: str, claim: str, source: Source, provoke: Callable[[Trial], None]) -> Rule:
+        return Rule(f"walk.{name}", claim, Group.WALKS, source, Severity.PLAIN, provoke)
+
+    def arrow(response: type[Response], dest: State) -> Source:
+        return source_of(Transition(S.START, response, dest), "InitiateAuth")
+
+    for state, chooses in (
+        (S.SELECT_CHALLENGE, "EMAIL_OTP"),
+        (S.EMAIL_OTP, "EMAIL_OTP"),
+        (S.SMS_OTP, "SMS_OTP"),
+        (S.WEB_AUTHN, "WEB_AUTHN"),
+    ):
+        how = "without a preference" if state is S.SELECT_CHALLENGE else f"preferring {chooses}"
+        claim = f"By USER_AUTH {how}, somebody is asked {state}, answers it and gets tokens."
+        yield rule(
+            f"USER_AUTH.{state.value}", claim, arrow(r.UserAuth, state), _by_choice(state, chooses)
+        )
+    yield Rule(
+        "walk.NEW_PASSWORD_REQUIRED.MFA_SETUP",
+        "After NEW_PASSWORD_REQUIRED, in a pool that requires a second factor, somebody without one is asked MFA_SETUP.",
+        Group.WALKS,
+        source_of(
+            Transition(S.NEW_PASSWORD_REQUIRED, r.NewPassword, S.MFA_SETUP),
+            "RespondToAuthChallenge",
+        ),
+        Severity.GRAVE,
+        _renewed_then_set_up,
+    )
+    yield rule(
+        "SELECT_CHALLENGE.PASSWORD",
+        "SELECT_CHALLENGE can be answered as PASSWORD, with the same Session.",
+        _FLOWS_PAGE,
+        _named(
+            "PASSWORD", lambda flow, person: flow.answer(r.Password(person.password, direct=True))
+        ),
+    )
+    yield rule(
+        "SELECT_CHALLENGE.PASSWORD_SRP",
+        "SELECT_CHALLENGE can be answered as PASSWORD_SRP, with the same Session.",
+        _FLOWS_PAGE,
+        _named("PASSWORD_SRP", lambda flow, _: flow.answer(flow.filled(r.SrpA, direct=True))),
+    )
+    yield rule(
+        "CUSTOM_AUTH.CUSTOM_CHALLENGE",
+        "By CUSTOM_AUTH, the pool's Lambda functions ask CUSTOM_CHALLENGE, and the right answer brings tokens.",
+        _CUSTOM_PAGE,
+        _riddle(srp=False),
+    )
+    yield rule(
+        "CUSTOM_AUTH.PASSWORD_VERIFIER",
+        "By CUSTOM_AUTH with SRP_A, PASSWORD_VERIFIER comes first and CUSTOM_CHALLENGE after it.",
+        _CUSTOM_PAGE,
+        _riddle(srp=True),
+    )
+    yield rule(
+        "USER_SRP_AUTH.DEVICE_SRP_AUTH",
+        "A device that is remembered is asked DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, and proves itself.",
+        _DEVICES_PAGE,
+        _device(by_srp()),
+    )
+
+
+OTHER_WALKS: Final = tuple(of_other_proofs())
+"""USER_AUTH without a password, CUSTOM_AUTH, a remembered device."""
+
+LEFT_OUT: Final = {
+    S.ADMIN_NO_SRP_AUTH: "AWS's own pages contradict each other about it as a challenge, and no trace is known",
+}
+"""The challenges that no walk goes through, and why."""

@@ -1,0 +1,216 @@
+"""The rules of sessions: what a Session is good for, for whom, and how often."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from authfsm.conformance.conversation import Heard
+from authfsm.conformance.people import Person
+from authfsm.conformance.rules import Entry, Group, Severity, Source, issue, reference
+from authfsm.conformance.trial import Desk, Trial, begun_srp
+from authfsm.conformance.verdicts import Fails, NotOffered
+from authfsm.conformance.wanted import (
+    ANOTHER,
+    APP_REQUIRED,
+    PHONE_OR_APP,
+    WITHOUT_CHOICE,
+    ClientWanted,
+    PersonWanted,
+)
+from authfsm.evidence import Confidence
+
+rule: Final = Entry(Group.SESSIONS)
+SESSIONS: Final = rule.rules
+
+_RESPOND: Final = reference("RespondToAuthChallenge")
+_ONE_TIME: Final = Source(
+    "one-time passwords measured on a real pool; amplify-js #13123, #14330",
+    "https://github.com/aws-amplify/amplify-js/issues/13123",
+    Confidence.MEASURED,
+)
+_TEMPORARY: Final = PersonWanted(temporary=True)
+_APP: Final = PersonWanted(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
+_MADE_UP: Final = "this-session-was-never-issued-by-anybody-0000000000000000"
+ANOTHER_CLIENT: Final = ClientWanted(flows=WITHOUT_CHOICE)
+
+
+def _asked(desk: Desk, person: Person) -> Heard:
+    return desk.password(person).asks("NEW_PASSWORD_REQUIRED")
+
+
+def _renewed(desk: Desk, session: str | None, person: Person, password: str = ANOTHER) -> Heard:
+    return desk.respond(
+        "NEW_PASSWORD_REQUIRED", session, USERNAME=person.username, NEW_PASSWORD=password
+    )
+
+
+@rule(
+    "session.made-up",
+    "A Session that was never issued sets nobody's password.",
+    _RESPOND,
+    Severity.GRAVE,
+)
+def _made_up(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk, _TEMPORARY)
+    _asked(desk, person)
+    _renewed(desk, _MADE_UP, person).refused("a made-up Session")
+
+
+@rule(
+    "session.made-up-for-a-code",
+    "A Session that was never issued signs nobody in, where no code was sent and none is given.",
+    _RESPOND,
+    Severity.GRAVE,
+)
+def _made_up_for_a_code(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk)
+    heard = desk.respond("SMS_MFA", _MADE_UP, USERNAME=person.username)
+    heard.refused("SMS_MFA with a made-up Session and no code")
+
+
+@rule(
+    "session.once",
+    "A Session that led to tokens is refused when it comes again.",
+    _ONE_TIME,
+    Severity.GRAVE,
+)
+def _once(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk, _TEMPORARY)
+    asked = _asked(desk, person)
+    _renewed(desk, asked.session, person).granted()
+    _renewed(desk, asked.session, person, "Third-Horse-3").refused(
+        "a Session that led to tokens already"
+    )
+
+
+@rule(
+    "session.binds-user",
+    "A Session that was issued to one user is refused in the name of another.",
+    _RESPOND,
+    Severity.GRAVE,
+)
+def _binds_user(trial: Trial) -> None:
+    desk = trial.desk()
+    ada = trial.person(desk, _TEMPORARY)
+    eve = trial.person(desk, _TEMPORARY, "eve")
+    _renewed(desk, _asked(desk, ada).session, eve).refused("ada's Session in eve's name")
+
+
+@rule(
+    "session.binds-client",
+    "A Session that was issued to one app client is refused by another.",
+    _RESPOND,
+    Severity.GRAVE,
+)
+def _binds_client(trial: Trial) -> None:
+    desk, other = trial.desk(), trial.desk(client=ANOTHER_CLIENT)
+    person = trial.person(desk, _TEMPORARY)
+    _renewed(other, _asked(desk, person).session, person).refused("another app client's Session")
+
+
+@rule(
+    "session.binds-challenge",
+    "A Session that was issued with NEW_PASSWORD_REQUIRED does not close MFA_SETUP.",
+    issue("aws-amplify/amplify-js", 9734),
+    Severity.GRAVE,
+)
+def _binds_challenge(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk, _TEMPORARY)
+    heard = desk.respond("MFA_SETUP", _asked(desk, person).session, USERNAME=person.username)
+    if heard.lacking:
+        # Nothing was signed in; and that MFA_SETUP is not offered, its walk says.
+        raise NotOffered(heard.words)
+    heard.refused("MFA_SETUP on the Session of NEW_PASSWORD_REQUIRED")
+
+
+@rule(
+    "session.secret-block",
+    "SECRET_BLOCK is no Session: it does not answer NEW_PASSWORD_REQUIRED.",
+    _RESPOND,
+    Severity.GRAVE,
+)
+def _secret_block(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk)
+    _, asked = begun_srp(desk, person.username)
+    block = asked.parameters.get("SECRET_BLOCK")
+    if not isinstance(block, str):
+        raise Fails("PASSWORD_VERIFIER came without SECRET_BLOCK")
+    _renewed(desk, block, person).refused("SECRET_BLOCK in place of a Session")
+
+
+@rule(
+    "session.rotates",
+    "Each reply has a Session of its own.",
+    reference("RespondToAuthChallenge"),
+    Severity.SLIGHT,
+)
+def _rotates(trial: Trial) -> None:
+    desk = trial.desk(APP_REQUIRED)
+    person = trial.person(desk, _TEMPORARY)
+    asked = _asked(desk, person)
+    setup = _renewed(desk, asked.session, person)
+    if setup.code is not None or setup.challenge is None:
+        raise NotOffered(f"no second challenge came: {setup.words}")
+    if setup.session == asked.session:
+        raise Fails(f"{setup.challenge} came with the Session of NEW_PASSWORD_REQUIRED")
+
+
+@rule(
+    "session.missing",
+    "NEW_PASSWORD_REQUIRED without a Session is refused with InvalidParameterException.",
+    issue("aws-amplify/amplify-js", 758),
+    Severity.SLIGHT,
+)
+def _missing(trial: Trial) -> None:
+    desk = trial.desk()
+    person = trial.person(desk, _TEMPORARY)
+    _asked(desk, person)
+    _renewed(desk, None, person).refused("no Session", "InvalidParameterException")
+
+
+@rule(
+    "session.none-after-srp",
+    "The reply to USER_SRP_AUTH has no Session.",
+    Source(
+        "ministackorg/ministack #1758, measured on a real pool; floci-io/floci #1305, a trace",
+        "https://github.com/ministackorg/ministack/pull/1758",
+        Confidence.MEASURED,
+    ),
+    Severity.SLIGHT,
+)
+def _none_after_srp(trial: Trial) -> None:
+    desk = trial.desk()
+    _, asked = begun_srp(desk, trial.person(desk).username)
+    if asked.session is not None:
+        raise Fails("PASSWORD_VERIFIER came with a Session")
+
+
+@rule(
+    "session.survives-wrong-code",
+    "After CodeMismatchException the same Session takes the right code.",
+    Source(
+        "one-time passwords measured on a real pool; amplify-swift keeps the challenge",
+        "https://github.com/aws-amplify/amplify-swift/issues/2615",
+        Confidence.MEASURED,
+    ),
+)
+def _survives(trial: Trial) -> None:
+    desk = trial.desk(PHONE_OR_APP)
+    person = trial.person(desk, _APP)
+    app = person.app
+    asked = desk.password(person).asks("SOFTWARE_TOKEN_MFA")
+    if app is None:
+        raise NotOffered("there is no authenticator app")
+    for code in (app.wrong_code(), app.code()):
+        heard = desk.respond(
+            "SOFTWARE_TOKEN_MFA",
+            asked.session,
+            USERNAME=person.username,
+            SOFTWARE_TOKEN_MFA_CODE=code,
+        )
+    heard.granted()

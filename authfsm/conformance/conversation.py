@@ -1,0 +1,287 @@
+"""The one door to an endpoint: boto3 speaks, and every byte that comes back is seen before botocore parses it.
+
+An endpoint may answer with anything (HTML, nothing, JSON of another shape): what was heard is a `Heard`, never
+an exception, and who does not answer in time is `Untried`.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import boto3
+from attrs import define, field, frozen
+from botocore import xform_name
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.httpsession import URLLib3Session
+
+from authfsm.conformance.masking import Masking, code_of, message_of, parsed
+from authfsm.conformance.verdicts import Exchange, Fails, NotOffered, Untried
+
+_SERVER_FAULT: Final = 500
+_REFUSED: Final = 400
+# Words that servers say where they have no such operation, flow or challenge.
+_LACKING: Final = (
+    "not supported", "unsupported", "not implemented", "notimplemented", "not yet implemented",
+    "does not serve", "unknown operation", "unknownoperation", "enum value set",
+    "is not a valid choice",
+)  # fmt: skip
+
+
+@frozen
+class Heard:
+    """What came back.
+
+    Args:
+        operation: the operation that was asked.
+        status: the HTTP status.
+        said: the JSON; None if it was none.
+        words: it in one line, without secrets.
+    """
+
+    operation: str
+    status: int
+    said: Any = field(repr=False)
+    words: str
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The JSON object, or an empty one."""
+        return self.said if isinstance(self.said, Mapping) else {}
+
+    @property
+    def code(self) -> str | None:
+        """The error's code; None if it is no error."""
+        if (code := code_of(self.body)) is not None:
+            return code
+        return f"HTTP {self.status}" if self.status >= _REFUSED else None
+
+    @property
+    def message(self) -> str:
+        """The error's message."""
+        return message_of(self.body)
+
+    @property
+    def challenge(self) -> str | None:
+        """ChallengeName."""
+        name = self.body.get("ChallengeName")
+        return name if isinstance(name, str) else None
+
+    @property
+    def session(self) -> str | None:
+        """Session."""
+        session = self.body.get("Session")
+        return session if isinstance(session, str) else None
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """ChallengeParameters."""
+        parameters = self.body.get("ChallengeParameters")
+        return parameters if isinstance(parameters, Mapping) else {}
+
+    @property
+    def tokens(self) -> Mapping[str, Any]:
+        """AuthenticationResult; empty if there is none."""
+        tokens = self.body.get("AuthenticationResult")
+        return tokens if isinstance(tokens, Mapping) else {}
+
+    @property
+    def lacking(self) -> bool:
+        """Does the endpoint say that it has no such thing?"""
+        if self.code is None:
+            return False
+        said = f"{self.code} {self.message}".lower().replace("_", " ")
+        return self.status >= _SERVER_FAULT or any(each in said for each in _LACKING)
+
+    # ---- what it should have been --------------------------------------------------------------
+
+    def granted(self) -> Heard:
+        """It was no error.
+
+        Raises:
+            NotOffered: there is no such thing here.
+            Fails: it was an error, or nothing.
+        """
+        if self.lacking:
+            raise NotOffered(self.words)
+        if self.code is not None:
+            raise Fails(f"{self.operation} was refused: {self.words}")
+        return self
+
+    def refused(self, what: str, *codes: str) -> Heard:
+        """It was an error.
+
+        Args:
+            what: what should have been refused.
+            codes: the codes that Cognito gives; any, if left out.
+
+        Raises:
+            NotOffered: there is no such thing here.
+            Fails: it was no error, or another one.
+        """
+        if self.lacking:
+            raise NotOffered(self.words)
+        if self.code is None:
+            raise Fails(f"{what} was answered with {self.words}")
+        if codes and self.code not in codes:
+            raise Fails(f"{what} was refused with {self.code}, not {' or '.join(codes)}")
+        return self
+
+    def asks(self, challenge: str) -> Heard:
+        """It was this challenge.
+
+        Raises:
+            NotOffered: it was an error.
+            Fails: it was something else.
+        """
+        if self.code is not None:
+            raise NotOffered(self.words)
+        if self.challenge != challenge:
+            raise Fails(f"{challenge} was to come; {self.words} came")
+        return self
+
+
+@define(eq=False)
+class Conversation:
+    """What is said with one endpoint.
+
+    Args:
+        url: the endpoint.
+        region: for the signature.
+        credentials: access key, secret key and session token; the environment's own, if left out.
+        patience: seconds that a reply may take.
+    """
+
+    url: str
+    region: str = "us-east-1"
+    credentials: tuple[str, str, str | None] | None = field(
+        default=("local", "local", None), repr=False
+    )
+    patience: float = 10.0
+    said: list[Exchange] = field(factory=list, init=False, repr=False)
+    furnishing: bool = field(default=False, init=False)
+    deadline: float = field(default=float("inf"), init=False)
+    masking: Masking = field(factory=Masking, init=False, repr=False)
+    last: Heard | None = field(default=None, init=False, repr=False)
+    client: Any = field(init=False, repr=False)
+    _asked: tuple[str, Mapping[str, Any]] = field(default=("", {}), init=False, repr=False)
+    _http: Any = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        # As botocore's own endpoints do: head and body of a request do not wait for one another.
+        at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+        session: Any = URLLib3Session
+        self._http = session(timeout=(self.patience, self.patience), socket_options=at_once)
+        named: dict[str, Any] = dict(
+            zip(
+                ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+                self.credentials or (),
+                strict=False,
+            )
+        )
+        self.client = boto3.session.Session(region_name=self.region, **named).client(
+            "cognito-idp",
+            endpoint_url=self.url,
+            # Rules send what no careful client would: the endpoint is to refuse it, not botocore.
+            config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
+        )
+        events = self.client.meta.events
+        events.register("provide-client-params.cognito-identity-provider.*", self._notes)
+        events.register("before-send.cognito-identity-provider.*", self._sends)
+
+    def call(self, operation: str, /, **given: Any) -> Heard:
+        """Ask, whatever comes of it.
+
+        Args:
+            operation: as the API spells it.
+            given: its members; those that are None are left out.
+
+        Raises:
+            Untried: no reply came.
+        """
+        self.last = None
+        method = getattr(self.client, _method(operation))
+        given = {name: value for name, value in given.items() if value is not None}
+        try:
+            method(**given)
+        except HTTPClientError as error:
+            raise self._unheard(error) from None
+        except (BotoCoreError, ClientError):
+            pass
+        except Untried:
+            raise
+        except Exception:
+            # botocore's parser, on a body that is none of Cognito's; it was heard all the same.
+            if self.last is None:
+                raise
+        if self.last is None:
+            raise Untried(f"botocore would not send {operation}")
+        return self.last
+
+    def get(self, url: str) -> Heard:
+        """A document beside the API, as the keys of a pool.
+
+        Raises:
+            Untried: no reply came.
+        """
+        path = "/" + url.split("://", 1)[-1].partition("/")[2]
+        self._in_time()
+        try:
+            reply = self._http.send(
+                AWSPreparedRequest("GET", url, HTTPHeaders(), b"", stream_output=False)
+            )
+            body = reply.content
+        except HTTPClientError as error:
+            raise self._unheard(error) from None
+        words = f"{reply.status_code}, {len(body)} bytes"
+        self._kept(f"GET {self.masking.text(path)}", words)
+        return Heard("GET", reply.status_code, parsed(body), words)
+
+    @contextmanager
+    def to_furnish(self) -> Iterator[None]:
+        """What is said inside only makes what a rule needs."""
+        before, self.furnishing = self.furnishing, True
+        try:
+            yield
+        finally:
+            self.furnishing = before
+
+    # ---- inside --------------------------------------------------------------------------------------
+
+    def _notes(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        self._asked = (model.name, params)
+
+    def _sends(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        self._in_time()
+        operation, given = self._asked
+        try:
+            reply: AWSResponse = self._http.send(request)
+            body = reply.content
+        except HTTPClientError as error:
+            self._kept(self.masking.request(operation, given), "no reply")
+            raise self._unheard(error) from None
+        asked = self.masking.request(operation, given)
+        words = self.masking.reply(reply.status_code, body)
+        self._kept(asked, words)
+        self.last = Heard(operation, reply.status_code, parsed(body), words)
+        return reply
+
+    def _kept(self, asked: str, heard: str) -> None:
+        self.said.append(Exchange(asked, heard, self.furnishing))
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise Untried("it took too long")
+
+    def _unheard(self, error: Exception) -> Untried:
+        return Untried(f"no reply came within {self.patience:g} s ({type(error).__name__})")
+
+
+def _method(operation: str) -> str:
+    """initiate_auth of InitiateAuth."""
+    return str(xform_name(operation))

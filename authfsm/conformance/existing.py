@@ -1,0 +1,123 @@
+"""The workshop of a pool that is there already: rules that want another one could not be tried."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from attrs import define, field
+
+from authfsm.conformance.conversation import Conversation
+from authfsm.conformance.inbox import Inbox
+from authfsm.conformance.verdicts import Untried
+from authfsm.conformance.wanted import ClientWanted, PoolWanted
+from authfsm.conformance.workshop import App, Lending, Pool, app_by_api, made
+from authfsm.secret import Secret
+
+
+@define(eq=False)
+class Existing:
+    """A pool, and maybe an app client, that somebody else made.
+
+    Args:
+        conversation: with the endpoint.
+        pool_id: the pool's id.
+        client_id: the app client's id; app clients are made by the API, if left out.
+        inbox: where what it sends can be read.
+    """
+
+    conversation: Conversation
+    pool_id: str
+    client_id: str | None = None
+    inbox: Inbox | None = None
+    _apps: Lending = field(init=False)
+    _described: Lending = field(init=False)
+    _people: list[str] = field(factory=list, init=False)
+    _clients: list[str] = field(factory=list, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._apps, self._described = Lending(self._app), Lending(self._describe)
+
+    def pool(self, wanted: PoolWanted) -> Pool:
+        """The pool, if it is like that.
+
+        Raises:
+            Untried: it is not.
+        """
+        is_so = self._described("DescribeUserPool")
+        mfa = is_so.get("MfaConfiguration", "OFF")
+        policies = is_so.get("Policies", {}).get("SignInPolicy", {})
+        lambdas = is_so.get("LambdaConfig", {})
+        differs = [
+            name
+            for name, same in (
+                (f"MfaConfiguration {wanted.mfa}", mfa == wanted.mfa),
+                (
+                    "AllowedFirstAuthFactors",
+                    set(wanted.first_factors)
+                    <= set(policies.get("AllowedFirstAuthFactors", ["PASSWORD"])),
+                ),
+                ("DeviceConfiguration", bool(is_so.get("DeviceConfiguration")) == wanted.devices),
+                # What they ask, nobody knows here.
+                ("the riddle of this package's own", not wanted.riddle),
+                (
+                    "no triggers that lead",
+                    not {"DefineAuthChallenge", "PreAuthentication"} & set(lambdas),
+                ),
+            )
+            if not same
+        ]
+        if differs:
+            raise Untried(f"wants a pool with {', '.join(differs)}")
+        return Pool(self.conversation, self.pool_id, self.inbox)
+
+    def app(self, pool: Pool, wanted: ClientWanted) -> App:
+        """An app client like that."""
+        app: App = self._apps(pool, wanted)
+        return app
+
+    def keep(self, pool: Pool, username: str) -> None:
+        """Somebody is to be put away."""
+        del pool
+        self._people.append(username)
+
+    def tidy(self) -> None:
+        """Delete the people and the app clients that were made."""
+        with self.conversation.to_furnish():
+            for username in self._people:
+                self._delete("AdminDeleteUser", Username=username)
+            for client_id in self._clients:
+                self._delete("DeleteUserPoolClient", ClientId=client_id)
+        self._people.clear()
+        self._clients.clear()
+
+    def _delete(self, operation: str, **which: str) -> None:
+        with suppress(Untried):
+            self.conversation.call(operation, UserPoolId=self.pool_id, **which)
+
+    def _app(self, pool: Pool, wanted: ClientWanted) -> App:
+        if self.client_id is None:
+            app = app_by_api(pool, wanted)
+            self._clients.append(app.client_id)
+            return app
+        is_so = self._described("DescribeUserPoolClient")
+        secret = is_so.get("ClientSecret")
+        flows = set(is_so.get("ExplicitAuthFlows", []))
+        existence = is_so.get("PreventUserExistenceErrors", "LEGACY")
+        rotates = is_so.get("RefreshTokenRotation", {}).get("Feature") == "ENABLED"
+        same = (
+            flows == set(wanted.flows)
+            and bool(secret) == wanted.secret
+            and existence == wanted.existence
+            and rotates == wanted.rotation
+        )
+        if not same:
+            raise Untried("wants an app client of other settings")
+        return App(self.client_id, Secret(secret) if isinstance(secret, str) else None)
+
+    def _describe(self, operation: str) -> Any:
+        of_client = operation == "DescribeUserPoolClient"
+        which = {"ClientId": self.client_id} if of_client else {}
+        with self.conversation.to_furnish():
+            heard = self.conversation.call(operation, UserPoolId=self.pool_id, **which)
+        return made(heard, "UserPoolClient" if of_client else "UserPool")

@@ -1,0 +1,118 @@
+"""The workshop of this package's own pool: one `authfsm serve` for each pool that is wanted, in this process, over HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from io import StringIO
+from typing import Any, Final
+
+from attrs import define, field
+
+from authfsm.conformance.conversation import Conversation
+from authfsm.conformance.inbox import Outbox
+from authfsm.conformance.verdicts import Untried
+from authfsm.conformance.wanted import RIDDLE, RP_ID, ClientWanted, PoolWanted
+from authfsm.conformance.workshop import App, Lending, Pool, app_by_api, recovery
+from authfsm.local.server.config import Config
+from authfsm.local.server.logs import Log
+from authfsm.local.server.opening import opened
+from authfsm.local.server.running import Server
+from authfsm.local.server.sockets import listen, url_of
+from authfsm.local.settings import DeviceConfiguration, Triggers, WebAuthnConfiguration
+
+_HOST: Final = "127.0.0.1"
+_PATIENCE: Final = 30.0
+
+
+@define(eq=False)
+class Ours:
+    """Pools of `authfsm.local`, each with a server of its own."""
+
+    conversations: list[Conversation] = field(factory=list, init=False)
+    _pools: Lending = field(init=False)
+    _apps: Lending = field(init=False)
+    _running: list[tuple[Server, threading.Thread]] = field(factory=list, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._pools, self._apps = Lending(self._serve), Lending(app_by_api)
+
+    def pool(self, wanted: PoolWanted) -> Pool:
+        """A pool like that."""
+        pool: Pool = self._pools(wanted)
+        return pool
+
+    def app(self, pool: Pool, wanted: ClientWanted) -> App:
+        """An app client like that."""
+        app: App = self._apps(pool, wanted)
+        return app
+
+    def keep(self, pool: Pool, username: str) -> None:
+        """People go with their pool."""
+
+    def tidy(self) -> None:
+        """End the servers."""
+        for server, _ in self._running:
+            server.should_exit = True
+        for _, thread in self._running:
+            thread.join(_PATIENCE)
+        self._running.clear()
+
+    def _serve(self, wanted: PoolWanted) -> Pool:
+        number = len(self._running)
+        sock = listen(_HOST, 0)
+        url = url_of(_HOST, sock)
+        pool_id = f"eu-west-1_Conform{number}"
+        service = opened(Config({"pool_id": pool_id, **_settings(wanted)}), url, Log(StringIO()))
+        ready = threading.Event()
+        server = Server(service, ready.set)
+        thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+        thread.start()
+        self._running.append((server, thread))
+        if not ready.wait(_PATIENCE):
+            raise Untried("the server did not start")
+        conversation = Conversation(url, "eu-west-1")
+        self.conversations.append(conversation)
+        return Pool(conversation, pool_id, Outbox())
+
+
+def _settings(wanted: PoolWanted) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "mfa": wanted.mfa,
+        "mfa_methods": wanted.methods,
+        "allowed_first_auth_factors": wanted.first_factors,
+        "account_recovery": (recovery(wanted),),
+        "device": DeviceConfiguration() if wanted.devices else None,
+    }
+    if "WEB_AUTHN" in wanted.first_factors:
+        settings["webauthn"] = WebAuthnConfiguration(RP_ID)
+    if wanted.riddle:
+        settings["triggers"] = Triggers(define=_define, create=_create, verify=_verify)
+    return settings
+
+
+def _define(event: dict[str, Any]) -> None:
+    """One riddle, after the proof by SRP if that was begun; one try."""
+    walked: list[Mapping[str, Any]] = event["request"]["session"]
+    names = [each["challengeName"] for each in walked]
+    answer = event["response"]
+    answer["issueTokens"] = answer["failAuthentication"] = False
+    if names[-1:] == ["SRP_A"]:
+        answer["challengeName"] = "PASSWORD_VERIFIER"
+    elif "CUSTOM_CHALLENGE" not in names:
+        answer["challengeName"] = "CUSTOM_CHALLENGE"
+    elif walked[-1]["challengeResult"]:
+        answer["issueTokens"] = True
+    else:
+        answer["failAuthentication"] = True
+
+
+def _create(event: dict[str, Any]) -> None:
+    event["response"]["publicChallengeParameters"] = {"riddle": "What runs, and has no legs?"}
+    event["response"]["privateChallengeParameters"] = {"answer": RIDDLE}
+
+
+def _verify(event: dict[str, Any]) -> None:
+    request = event["request"]
+    right = request["privateChallengeParameters"]["answer"]
+    event["response"]["answerCorrect"] = request["challengeAnswer"] == right

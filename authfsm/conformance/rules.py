@@ -1,0 +1,120 @@
+"""A rule: one sentence that Cognito keeps, where that is known from, and how to see whether an endpoint keeps it.
+
+A rule is a claim about Cognito, never about an endpoint: what an endpoint does is a `Verdict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from authfsm.evidence import Confidence
+
+if TYPE_CHECKING:
+    from authfsm.conformance.trial import Trial
+
+GUIDE = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
+REFERENCE = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/"
+
+
+class Group(str, Enum):
+    """What a rule is about, in the order of the table."""
+
+    WALKS = "Walks through the challenges"
+    PROOFS = "Proofs"
+    SESSIONS = "Sessions"
+    CODES = "Codes"
+    TOKENS = "Tokens"
+    SETTINGS = "Settings of pool and app client"
+    DEVICES = "Devices"
+    EXISTENCE = "Who exists"
+    ERRORS = "Errors and replies"
+
+    __str__ = str.__str__
+
+
+class Severity(str, Enum):
+    """What it means for somebody who tests against an endpoint that a rule is not kept there."""
+
+    GRAVE = "grave"  #: What Cognito refuses is let through there: a test passes that must not.
+    PLAIN = "plain"  #: A client written for Cognito meets something else there.
+    SLIGHT = "slight"  #: A detail of shape or wording, which a tolerant client passes over.
+
+    __str__ = str.__str__
+
+
+@frozen
+class Source:
+    """Where a rule is known from.
+
+    Args:
+        words: the page, the measurement or the issue.
+        url: where to read it.
+        confidence: how sure it is.
+    """
+
+    words: str
+    url: str
+    confidence: Confidence = Confidence.DOCUMENTED
+
+
+@frozen
+class Rule:
+    """A rule.
+
+    Args:
+        id: short and stable: `srp.verifies-proof`.
+        claim: what Cognito does, in one sentence.
+        group: what it is about.
+        source: where it is known from.
+        severity: what it means if it is not kept.
+        provoke: sees whether an endpoint keeps it; what it raises is the verdict (`authfsm.conformance.verdicts`).
+    """
+
+    id: str
+    claim: str
+    group: Group
+    source: Source
+    severity: Severity
+    provoke: Callable[[Trial], None] = field(repr=False, eq=False)
+
+
+def guide(page: str, title: str, confidence: Confidence = Confidence.DOCUMENTED) -> Source:
+    """A page of the developer guide."""
+    return Source(f"developer guide, {title}", f"{GUIDE}{page}.html", confidence)
+
+
+def reference(operation: str, confidence: Confidence = Confidence.DOCUMENTED) -> Source:
+    """An operation's page of the API reference."""
+    return Source(f"API reference, {operation}", f"{REFERENCE}API_{operation}.html", confidence)
+
+
+def issue(thread: str, number: int, confidence: Confidence = Confidence.ISSUE) -> Source:
+    """A thread on GitHub, as `aws-amplify/amplify-js`."""
+    return Source(f"{thread} #{number}", f"https://github.com/{thread}/issues/{number}", confidence)
+
+
+@frozen
+class Entry:
+    """Makes rules of one group out of the functions that provoke them.
+
+    Args:
+        group: theirs.
+    """
+
+    group: Group
+    rules: list[Rule] = field(factory=list)
+
+    def __call__(
+        self, name: str, claim: str, source: Source, severity: Severity = Severity.PLAIN
+    ) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
+        """Enter a function as a rule."""
+
+        def enter(provoke: Callable[[Trial], None]) -> Callable[[Trial], None]:
+            self.rules.append(Rule(name, claim, self.group, source, severity, provoke))
+            return provoke
+
+        return enter

@@ -1,0 +1,153 @@
+"""Rules run at endpoints: one after another at each, side by side at several. Nothing that a server says ends a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import Final
+
+from attrs import field, frozen
+
+from authfsm.conformance.conversation import Conversation
+from authfsm.conformance.rules import Rule
+from authfsm.conformance.trial import Trial
+from authfsm.conformance.verdicts import Outcome, Seen, Verdict
+from authfsm.conformance.workshop import Workshop
+
+SECONDS: Final = 30.0
+"""How long one rule may take."""
+
+Told = Callable[[str, Rule, Verdict], None]
+"""Is told of each verdict: the endpoint's name, the rule, the verdict."""
+
+
+@frozen
+class Endpoint:
+    """What is tried.
+
+    Args:
+        name: its name, with its version where that is known.
+        workshop: where its pools come from.
+        url: where it is; None for this package's own pool.
+        options: what else the command needs to try it again, as `--inbox outbox`.
+    """
+
+    name: str
+    workshop: Workshop = field(repr=False)
+    url: str | None = None
+    options: tuple[str, ...] = ()
+
+    def command(self, rule: Rule) -> str:
+        """The command that tries one rule again."""
+        where = f"--endpoint {self.url} " if self.url else ""
+        more = "".join(f"{each} " for each in self.options)
+        return f"authfsm conform {where}{more}--rule {rule.id}"
+
+
+@frozen
+class Column:
+    """What was seen at one endpoint.
+
+    Args:
+        endpoint: the endpoint.
+        verdicts: by the rule's id.
+    """
+
+    endpoint: Endpoint
+    verdicts: Mapping[str, Verdict] = field(repr=False)
+
+    def count(self, outcome: Outcome) -> int:
+        """How many rules came to that."""
+        return sum(each.outcome is outcome for each in self.verdicts.values())
+
+
+@frozen
+class Results:
+    """What was seen.
+
+    Args:
+        rules: the rules, in their order.
+        columns: an endpoint each.
+        day: when.
+    """
+
+    rules: tuple[Rule, ...] = field(repr=False)
+    columns: tuple[Column, ...]
+    day: date
+
+    @property
+    def faultless(self) -> bool:
+        """Did no rule fail anywhere?"""
+        return not any(column.count(Outcome.FAILS) for column in self.columns)
+
+
+class Unreachable(Exception):
+    """Nobody answers at an endpoint."""
+
+
+def reach(conversation: Conversation) -> None:
+    """See that somebody answers there.
+
+    Raises:
+        Unreachable: nobody does.
+    """
+    try:
+        conversation.get(conversation.url)
+    except Seen:
+        raise Unreachable(f"nobody answers at {conversation.url}") from None
+
+
+def judge(rule: Rule, workshop: Workshop, seconds: float = SECONDS) -> Verdict:
+    """One rule at one endpoint.
+
+    Args:
+        rule: the rule.
+        workshop: where its pools come from.
+        seconds: how long it may take.
+    """
+    begun = time.monotonic()
+    trial = Trial(workshop, rule.id, begun + seconds)
+    outcome, why = Outcome.PASSES, ""
+    try:
+        rule.provoke(trial)
+    except Seen as seen:
+        outcome, why = seen.outcome, seen.why
+    except Exception as error:  # noqa: BLE001 - a server may say anything, and the next rule is to run all the same
+        outcome, why = Outcome.UNTRIED, f"what came could not be read ({type(error).__name__})"
+    return Verdict(outcome, why, trial.said, time.monotonic() - begun)
+
+
+def run(
+    endpoints: Iterable[Endpoint],
+    rules: Iterable[Rule],
+    *,
+    day: date,
+    seconds: float = SECONDS,
+    told: Told = lambda *_: None,
+) -> Results:
+    """The rules at the endpoints; what was made there is put away at the end.
+
+    Args:
+        endpoints: the endpoints.
+        rules: the rules.
+        day: today.
+        seconds: how long one rule may take.
+        told: is told of each verdict, from several threads.
+    """
+    wanted = tuple(rules)
+
+    def column(endpoint: Endpoint) -> Column:
+        verdicts = {}
+        try:
+            for rule in wanted:
+                verdicts[rule.id] = judge(rule, endpoint.workshop, seconds)
+                told(endpoint.name, rule, verdicts[rule.id])
+        finally:
+            endpoint.workshop.tidy()
+        return Column(endpoint, verdicts)
+
+    several = tuple(endpoints)
+    with ThreadPoolExecutor(max(len(several), 1), thread_name_prefix="conform") as threads:
+        return Results(wanted, tuple(threads.map(column, several)), day)

@@ -1,0 +1,278 @@
+"""What was seen, as Markdown and as JSON: every verdict, with its evidence and the command that shows it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from authfsm.conformance.book.other_walks import LEFT_OUT
+from authfsm.conformance.book.walks import WAYS
+from authfsm.conformance.notes import Note
+from authfsm.conformance.rules import Group, Rule, Severity
+from authfsm.conformance.running import Column, Results
+from authfsm.conformance.verdicts import Outcome, Verdict
+
+_ARROW: Final = " -> "
+
+
+def as_json(results: Results) -> dict[str, Any]:
+    """Everything, for programs."""
+    return {
+        "date": results.day.isoformat(),
+        "rules": [_rule_as_json(rule) for rule in results.rules],
+        "endpoints": [_column_as_json(column, results.rules) for column in results.columns],
+    }
+
+
+def _rule_as_json(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "claim": rule.claim,
+        "group": rule.group.value,
+        "severity": rule.severity.value,
+        "source": rule.source.words,
+        "url": rule.source.url,
+        "confidence": rule.source.confidence.value,
+    }
+
+
+def _column_as_json(column: Column, rules: tuple[Rule, ...]) -> dict[str, Any]:
+    verdicts = {}
+    for rule in rules:
+        verdict = column.verdicts[rule.id]
+        verdicts[rule.id] = {
+            "outcome": verdict.outcome.value,
+            "why": verdict.why,
+            "evidence": verdict.evidence,
+            "command": column.endpoint.command(rule),
+        }
+    return {
+        "name": column.endpoint.name,
+        "url": column.endpoint.url,
+        "counts": {each.value: column.count(each) for each in Outcome},
+        "verdicts": verdicts,
+    }
+
+
+def as_markdown(results: Results, notes: tuple[Note, ...] = ()) -> str:
+    """Everything, for people.
+
+    Args:
+        results: what was seen.
+        notes: what is to be known of the endpoints.
+    """
+    parts = [
+        *_head(results),
+        *_summary(results),
+        *_notes(notes),
+        *_walks(results),
+        *_groups(results),
+        *_seen(results),
+        *_not_tried(results),
+    ]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _head(results: Results) -> Iterator[str]:
+    names = ", ".join(column.endpoint.name for column in results.columns)
+    yield "# Conformance of local Cognito servers"
+    yield ""
+    yield f"{names}; seen on {results.day.isoformat()} by `authfsm conform`."
+    yield ""
+    yield (
+        "Each rule is a sentence about Amazon Cognito, with its source. It is provoked at the endpoint through boto3,"
+        " and what comes back decides. The rules are about signing in, and about nothing else that a server may be"
+        " good for. Nothing here was seen at AWS: where a source is weaker than AWS's own documents, it says so."
+    )
+    yield ""
+    for outcome, meaning in _MEANINGS.items():
+        yield f"- {outcome.mark} {outcome}: {meaning}"
+    yield ""
+
+
+_MEANINGS: Final = {
+    Outcome.PASSES: "the endpoint does as the rule says.",
+    Outcome.FAILS: "it does otherwise; what came is told below, with the command that shows it again.",
+    Outcome.NOT_OFFERED: "it says, in its own words, that it has no such operation, flow or challenge. That is no fault.",
+    Outcome.UNTRIED: "what the rule needs could not be had there. That says nothing.",
+}
+_SEVERITIES: Final = {
+    Severity.GRAVE: "what Cognito refuses is let through there: a test passes that must not",
+    Severity.PLAIN: "a client written for Cognito meets something else there",
+    Severity.SLIGHT: "a detail, which a tolerant client passes over",
+}
+
+
+def _summary(results: Results) -> Iterator[str]:
+    yield "## In numbers"
+    yield ""
+    yield f"| | {' | '.join(str(each) for each in Outcome)} | of the failures grave |"
+    yield f"|---|{'---:|' * (len(Outcome) + 1)}"
+    for column in results.columns:
+        counts = " | ".join(str(column.count(each)) for each in Outcome)
+        yield f"| {column.endpoint.name} | {counts} | {_grave(column, results.rules)} |"
+    yield ""
+    told = "; ".join(f"*{each}*: {words}" for each, words in _SEVERITIES.items())
+    yield f"A failure is one of three: {told}."
+    yield ""
+
+
+def _grave(column: Column, rules: tuple[Rule, ...]) -> int:
+    return sum(
+        column.verdicts[rule.id].outcome is Outcome.FAILS
+        for rule in rules
+        if rule.severity is Severity.GRAVE
+    )
+
+
+def _notes(notes: tuple[Note, ...]) -> Iterator[str]:
+    if not notes:
+        return
+    yield "## How they were started, and what they do not mean to do"
+    yield ""
+    for note in notes:
+        yield f"- **{note.name}**: `{note.started}`. {note.words}"
+    yield ""
+
+
+# ---- the walks --------------------------------------------------------------------------------------
+
+
+def _walks(results: Results) -> Iterator[str]:
+    """A matrix for each endpoint: what is asked, by the way that the password was proved."""
+    rules = {rule.id: rule for rule in results.rules if rule.group is Group.WALKS}
+    if not rules:
+        return
+    ways = [way.name for way in WAYS]
+    asked = list(
+        dict.fromkeys(
+            each.removeprefix(f"walk.{way}.")
+            for way in ways
+            for each in rules
+            if each.startswith(f"walk.{way}.") and each.count(".") == way.count(".") + 2
+        )
+    )
+    others = [each for each in rules if not _in_matrix(each, ways, asked)]
+    asked = [
+        each for each in asked if f"walk.{ways[0]}.{each}" in rules and _paired(each, ways, rules)
+    ]
+    others = [each for each in rules if not _in_matrix(each, ways, asked)]
+    yield f"## {Group.WALKS}"
+    yield ""
+    yield (
+        "Every challenge of Cognito's, by every way to it that the table has on good evidence; each is answered right,"
+        " down to the tokens, by a client that refuses whatever the table does not have. In the columns, how the"
+        " password was proved; in the rows, what is asked then."
+    )
+    for state, why in LEFT_OUT.items():
+        yield f"Left out: {state.value} ({why})."
+    yield ""
+    for column in results.columns:
+        yield f"### {column.endpoint.name}"
+        yield ""
+        yield f"| asked | {' | '.join(f'`{way}`' for way in ways)} |"
+        yield f"|---|{':---:|' * len(ways)}"
+        for each in asked:
+            marks = (_mark(column, f"walk.{way}.{each}") for way in ways)
+            what = "nothing more: tokens" if each == "AUTHENTICATED" else f"`{each}`"
+            yield f"| {what} | {' | '.join(marks)} |"
+        yield ""
+    yield from _rows([rules[each] for each in others], results)
+
+
+def _paired(asked: str, ways: list[str], rules: dict[str, Rule]) -> bool:
+    return sum(f"walk.{way}.{asked}" in rules for way in ways) > 1
+
+
+def _in_matrix(rule: str, ways: list[str], asked: list[str]) -> bool:
+    return any(rule == f"walk.{way}.{each}" for way in ways for each in asked)
+
+
+def _mark(column: Column, rule: str) -> str:
+    verdict = column.verdicts.get(rule)
+    return verdict.outcome.mark if verdict else ""
+
+
+# ---- the other rules --------------------------------------------------------------------------------
+
+
+def _groups(results: Results) -> Iterator[str]:
+    for group in Group:
+        rules = [rule for rule in results.rules if rule.group is group]
+        if group is Group.WALKS or not rules:
+            continue
+        yield f"## {group}"
+        yield ""
+        yield from _rows(rules, results)
+
+
+def _rows(rules: list[Rule], results: Results) -> Iterator[str]:
+    if not rules:
+        return
+    names = " | ".join(column.endpoint.name for column in results.columns)
+    yield f"| rule | what Cognito does | source | if not | {names} |"
+    yield f"|---|---|---|---|{':---:|' * len(results.columns)}"
+    for rule in rules:
+        marks = " | ".join(_mark(column, rule.id) for column in results.columns)
+        yield f"| `{rule.id}` | {_cell(rule.claim)} | {_source(rule)} | {rule.severity} | {marks} |"
+    yield ""
+
+
+def _source(rule: Rule) -> str:
+    return f"[{_cell(rule.source.words)}]({rule.source.url}) ({rule.source.confidence})"
+
+
+def _cell(words: str) -> str:
+    return words.replace("|", "\\|").replace("[", "\\[").replace("]", "\\]").replace("*", "\\*")
+
+
+# ---- what was seen ----------------------------------------------------------------------------------
+
+
+def _seen(results: Results) -> Iterator[str]:
+    for column in results.columns:
+        failed = [
+            rule for rule in results.rules if column.verdicts[rule.id].outcome is Outcome.FAILS
+        ]
+        if not failed:
+            continue
+        yield f"## What came from {column.endpoint.name}"
+        yield ""
+        yield "Each line can be seen again by its command, which prints the whole conversation."
+        yield ""
+        for rule in failed:
+            verdict = column.verdicts[rule.id]
+            yield f"- **{rule.id}** ({rule.severity}): {_cell(verdict.why)}"
+            yield f"  - asked: `{_code(_asked(verdict))}`"
+            yield f"  - came: `{_code(_came(verdict))}`"
+            yield f"  - again: `{column.endpoint.command(rule)}`"
+        yield ""
+
+
+def _asked(verdict: Verdict) -> str:
+    return verdict.evidence.partition(_ARROW)[0]
+
+
+def _came(verdict: Verdict) -> str:
+    return verdict.evidence.partition(_ARROW)[2]
+
+
+def _code(words: str) -> str:
+    return words.replace("`", "'")
+
+
+def _not_tried(results: Results) -> Iterator[str]:
+    """What is not offered, and what could not be tried, gathered by the words that say so."""
+    for column in results.columns:
+        told: dict[tuple[Outcome, str], list[str]] = {}
+        for rule in results.rules:
+            verdict = column.verdicts[rule.id]
+            if verdict.outcome in {Outcome.NOT_OFFERED, Outcome.UNTRIED}:
+                told.setdefault((verdict.outcome, verdict.why), []).append(rule.id)
+        if not told:
+            continue
+        yield f"## Not offered by {column.endpoint.name}, or not tried there"
+        yield ""
+        for (outcome, why), names in sorted(told.items()):
+            yield f"- {outcome.mark} `{_code(why)}`: {', '.join(f'`{each}`' for each in names)}"
+        yield ""

@@ -1,0 +1,267 @@
+"""One rule's time at an endpoint: pools and app clients on loan, people of its own, and the words to speak with.
+
+People are made by Cognito's own API: AdminCreateUser, AdminSetUserPassword, and their factors with an access
+token of theirs. What goes wrong while something is furnished is not the rule's verdict: it is `Untried`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import define, field, frozen
+
+from authfsm import srp
+from authfsm.conformance.conversation import Conversation, Heard
+from authfsm.conformance.masking import DOMAIN
+from authfsm.conformance.people import AuthenticatorApp, Person
+from authfsm.conformance.verdicts import Exchange, NotOffered, Untried
+from authfsm.conformance.wanted import (
+    PASSWORD,
+    PHONE,
+    PLAIN,
+    TEMPORARY,
+    ClientWanted,
+    PersonWanted,
+    PoolWanted,
+)
+from authfsm.conformance.workshop import App, Pool, Workshop, made
+from authfsm.device import Device
+from authfsm.drivers.boto import Cognito
+from authfsm.secret import Secret
+
+_SETTINGS: Final = {
+    "SMS_MFA": "SMSMfaSettings",
+    "SOFTWARE_TOKEN_MFA": "SoftwareTokenMfaSettings",
+    "EMAIL_OTP": "EmailMfaSettings",
+}
+ORDINARY: Final = ClientWanted()
+SOMEBODY: Final = PersonWanted()
+
+
+@frozen
+class Desk:
+    """A pool and an app client of it, to speak with.
+
+    Args:
+        pool: the pool.
+        app: the app client.
+    """
+
+    pool: Pool
+    app: App
+
+    @property
+    def conversation(self) -> Conversation:
+        """With the pool's endpoint."""
+        return self.pool.conversation
+
+    def call(self, operation: str, /, **given: Any) -> Heard:
+        """An operation on no pool or app client."""
+        return self.conversation.call(operation, **given)
+
+    def ask(self, operation: str, /, **given: Any) -> Heard:
+        """An operation on the app client."""
+        return self.call(operation, ClientId=self.app.client_id, **given)
+
+    def administer(self, operation: str, /, **given: Any) -> Heard:
+        """An administrator's operation on the pool."""
+        return self.call(operation, UserPoolId=self.pool.pool_id, **given)
+
+    def initiate(self, flow: str, *, admin: bool = False, **parameters: str) -> Heard:
+        """InitiateAuth, or AdminInitiateAuth."""
+        given = {"AuthFlow": flow, "AuthParameters": self.with_hash(parameters)}
+        if admin:
+            return self.administer("AdminInitiateAuth", ClientId=self.app.client_id, **given)
+        return self.ask("InitiateAuth", **given)
+
+    def respond(self, challenge: str, session: str | None, **responses: str) -> Heard:
+        """RespondToAuthChallenge."""
+        return self.ask(
+            "RespondToAuthChallenge",
+            ChallengeName=challenge,
+            Session=session,
+            ChallengeResponses=self.with_hash(responses),
+        )
+
+    def with_hash(self, given: Mapping[str, str]) -> dict[str, str]:
+        """The same with SECRET_HASH, where the app client has a secret; an empty one is left out."""
+        whole = dict(given)
+        if self.app.secret is not None and "SECRET_HASH" not in whole and "USERNAME" in whole:
+            secret = self.app.secret.reveal()
+            whole["SECRET_HASH"] = srp.secret_hash(whole["USERNAME"], self.app.client_id, secret)
+        return {name: value for name, value in whole.items() if value or name != "SECRET_HASH"}
+
+    def password(self, person: Person) -> Heard:
+        """USER_PASSWORD_AUTH with the right password."""
+        return self.initiate(
+            "USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=person.password.reveal()
+        )
+
+    def signed_in(self, person: Person) -> Mapping[str, Any]:
+        """The tokens of somebody who needs no second factor.
+
+        Raises:
+            Untried: there are none.
+        """
+        with self.conversation.to_furnish():
+            heard = self.password(person)
+        tokens: Mapping[str, Any] = made(heard, "AuthenticationResult")
+        return tokens
+
+    def cognito(self, *, admin: bool = False, device: Device | None = None) -> Cognito:
+        """This package's own client, which follows the table."""
+        return Cognito(
+            self.conversation.client,
+            client_id=self.app.client_id,
+            pool_id=self.pool.pool_id,
+            client_secret=self.app.secret,
+            admin=admin,
+            device=device,
+        )
+
+    def code_for(self, person: Person) -> Secret[str]:
+        """The last code that was sent to somebody.
+
+        Raises:
+            Untried: nobody can read it.
+        """
+        inbox = self.pool.inbox
+        if inbox is None:
+            raise Untried("the codes that it sends cannot be read")
+        try:
+            return inbox.code_for(person.username, self.conversation)
+        except Untried:
+            return inbox.code_for(person.email, self.conversation)
+
+
+@define
+class Trial:
+    """What a rule is given.
+
+    Args:
+        workshop: where its pools come from.
+        name: the rule's, for the names of its people.
+    """
+
+    workshop: Workshop
+    name: str
+    deadline: float = field(default=float("inf"))
+    conversations: list[tuple[Conversation, int]] = field(factory=list, init=False)
+
+    def desk(self, pool: PoolWanted = PLAIN, client: ClientWanted = ORDINARY) -> Desk:
+        """A pool and an app client like that.
+
+        Raises:
+            Untried: they cannot be had.
+        """
+        there = self.workshop.pool(pool)
+        talk = there.conversation
+        if all(each is not talk for each, _ in self.conversations):
+            self.conversations.append((talk, len(talk.said)))
+        talk.deadline = self.deadline
+        return Desk(there, self.workshop.app(there, client))
+
+    @property
+    def said(self) -> tuple[Exchange, ...]:
+        """What was said since the rule began."""
+        return tuple(each for talk, begun in self.conversations for each in talk.said[begun:])
+
+    def username(self, who: str) -> str:
+        """A name that is this rule's alone: an address, which every pool takes."""
+        domain = self.name.lower().replace("_", "-")
+        return f"{who}@{domain}{DOMAIN}"
+
+    def person(self, desk: Desk, wanted: PersonWanted = SOMEBODY, who: str = "ada") -> Person:
+        """Somebody like that.
+
+        Raises:
+            Untried: they cannot be made.
+        """
+        username = self.username(who)
+        attributes = {
+            "email": username,
+            "email_verified": "true",
+            "phone_number": PHONE,
+            "phone_number_verified": "true",
+        }
+        with desk.conversation.to_furnish():
+            heard = desk.administer(
+                "AdminCreateUser",
+                Username=username,
+                TemporaryPassword=TEMPORARY,
+                MessageAction="SUPPRESS",
+                UserAttributes=[{"Name": n, "Value": v} for n, v in attributes.items()],
+            )
+            name = made(heard, "User", "Username")
+            self.workshop.keep(desk.pool, username)
+            person = Person(str(name), username, Secret(TEMPORARY))
+            if not wanted.temporary:
+                given = {"Username": person.username, "Password": PASSWORD, "Permanent": True}
+                made(desk.administer("AdminSetUserPassword", **given))
+                person.password = Secret(PASSWORD)
+            if wanted.factors:
+                self._equip(desk, person, wanted)
+        return person
+
+    def _equip(self, desk: Desk, person: Person, wanted: PersonWanted) -> None:
+        """Enrol and switch on the second factors."""
+        token: str | None = None
+        if "SOFTWARE_TOKEN_MFA" in wanted.factors:
+            token = str(desk.signed_in(person).get("AccessToken"))
+            person.app = enrolled(desk, AccessToken=token)
+        settings = {
+            _SETTINGS[each]: {"Enabled": True, "PreferredMfa": each == wanted.preferred}
+            for each in wanted.factors
+        }
+        heard = desk.administer("AdminSetUserMFAPreference", Username=person.username, **settings)
+        if heard.lacking:
+            token = token or str(desk.signed_in(person).get("AccessToken"))
+            heard = desk.call("SetUserMFAPreference", AccessToken=token, **settings)
+        made(heard)
+        self._kept(desk, person, wanted)
+
+    def _kept(self, desk: Desk, person: Person, wanted: PersonWanted) -> None:
+        """A server that does not know a factor may take its settings all the same, and forget them."""
+        active = desk.administer("AdminGetUser", Username=person.username).body.get(
+            "UserMFASettingList"
+        )
+        if isinstance(active, list) and (missing := set(wanted.factors) - set(active)):
+            names = ", ".join(sorted(missing))
+            raise NotOffered(f"{names} was switched on, and AdminGetUser does not list it")
+
+
+def enrolled(desk: Desk, **bearer: str) -> AuthenticatorApp:
+    """An authenticator app, enrolled by AssociateSoftwareToken and VerifySoftwareToken.
+
+    Args:
+        desk: where.
+        bearer: AccessToken.
+
+    Raises:
+        Untried: it was not enrolled.
+    """
+    secret = str(made(desk.call("AssociateSoftwareToken", **bearer), "SecretCode"))
+    app = AuthenticatorApp(Secret(secret))
+    # The code of the step before is good for one step more; the present one stays unspent for the sign-in.
+    heard = desk.call("VerifySoftwareToken", UserCode=app.code(-1), **bearer)
+    if heard.code is not None and not heard.lacking:
+        app.earlier = False
+        heard = desk.call("VerifySoftwareToken", UserCode=app.code(), **bearer)
+    made(heard, "Status")
+    return app
+
+
+def begun_srp(desk: Desk, username: str, *, admin: bool = False) -> tuple[srp.Ephemeral, Heard]:
+    """USER_SRP_AUTH as far as PASSWORD_VERIFIER.
+
+    Raises:
+        NotOffered: there is no such flow.
+        Fails: something else came.
+    """
+    mine = srp.ephemeral(secrets.token_bytes(32))
+    heard = desk.initiate("USER_SRP_AUTH", admin=admin, USERNAME=username, SRP_A=mine.SRP_A)
+    if heard.code is not None:
+        raise NotOffered(heard.words)
+    return mine, heard.asks("PASSWORD_VERIFIER")

@@ -1,0 +1,103 @@
+"""What was seen of a rule at an endpoint: the outcome, and the conversation that shows it. No secrets in it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from attrs import field, frozen
+
+
+class Outcome(str, Enum):
+    """What came of a rule."""
+
+    mark: str
+    """One character for it."""
+
+    def __new__(cls, name: str, mark: str) -> Outcome:
+        """A member that is its own name."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.mark = mark
+        return member
+
+    __str__ = str.__str__
+
+    PASSES = "passes", "✓"  #: The endpoint does as the rule says.
+    FAILS = "fails", "✗"  #: It does otherwise.
+    NOT_OFFERED = "not offered", "-"  #: It says that it has no such operation, flow or challenge.
+    UNTRIED = "could not be tried", "?"  #: What the rule needs could not be had here.
+
+
+@frozen
+class Exchange:
+    """A request and what came back, without secrets.
+
+    Args:
+        asked: the operation and what it was given.
+        heard: what came back.
+        furnishing: was it only to make what the rule needs, as a pool or a user?
+    """
+
+    asked: str
+    heard: str
+    furnishing: bool = False
+
+
+@frozen
+class Verdict:
+    """A rule's outcome at an endpoint.
+
+    Args:
+        outcome: what came of it.
+        why: what was seen, in words; empty if it passes.
+        conversation: what was said, in order.
+        seconds: how long it took.
+    """
+
+    outcome: Outcome
+    why: str = ""
+    conversation: tuple[Exchange, ...] = field(default=(), repr=False)
+    seconds: float = field(default=0.0, eq=False)
+
+    @property
+    def evidence(self) -> str:
+        """The last thing said that was no furnishing."""
+        told = [each for each in self.conversation if not each.furnishing]
+        return f"{told[-1].asked} -> {told[-1].heard}" if told else ""
+
+
+class Seen(Exception):
+    """What a rule saw, if it did not simply pass: the base of the three below.
+
+    Args:
+        why: in words, without secrets.
+    """
+
+    outcome: Outcome
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Fails(Seen):
+    """The endpoint does otherwise than the rule says."""
+
+    outcome = Outcome.FAILS
+
+
+class NotOffered(Seen):
+    """The endpoint has no such operation, flow or challenge."""
+
+    outcome = Outcome.NOT_OFFERED
+
+
+class Untried(Seen):
+    """What the rule needs could not be had."""
+
+    outcome = Outcome.UNTRIED
+
+
+WITHOUT_FAULT: Final = frozenset({Outcome.PASSES, Outcome.NOT_OFFERED, Outcome.UNTRIED})
+"""The outcomes that say nothing against an endpoint."""

@@ -1,0 +1,173 @@
+"""One person walked from the first request to tokens by this package's own client, which follows the table.
+
+Each challenge is answered right, as it is asked. A reply that the table does not have, a right answer that is
+refused, tokens where a challenge was to come: each is the verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+
+from authfsm import responses as r
+from authfsm.conformance.people import AuthenticatorApp, Person
+from authfsm.conformance.trial import Desk
+from authfsm.conformance.verdicts import Fails, NotOffered, Untried
+from authfsm.conformance.wanted import ANOTHER, RIDDLE
+from authfsm.drivers.boto import Flow
+from authfsm.errors import AuthfsmError, ConnectionLost, OffTheTable, Refused
+from authfsm.replies import MfaSetup, WebAuthn
+from authfsm.responses import Response
+from authfsm.states import State
+
+if TYPE_CHECKING:
+    from authfsm.conformance.passkey import Passkey
+
+S = State
+_MOST: Final = 12
+_ON_THE_WAY: Final = {
+    S.SELECT_CHALLENGE, S.SELECT_MFA_TYPE, S.CUSTOM_CHALLENGE, S.NEW_PASSWORD_REQUIRED,
+}  # fmt: skip
+Opening = Callable[[Desk, Person], Flow]
+"""Begins a sign-in; what needs no person (a proof by SRP) is done too."""
+
+
+@define
+class Walker:
+    """Walks somebody to the tokens.
+
+    Args:
+        desk: where.
+        person: who.
+        passkey: theirs.
+        chooses: what is answered where there is a choice.
+    """
+
+    desk: Desk
+    person: Person
+    passkey: Passkey | None = None
+    chooses: str = "SOFTWARE_TOKEN_MFA"
+    passed: list[State] = field(factory=list, init=False)
+
+    def walk(self, opening: Opening, through: State) -> None:
+        """Begin, answer whatever is asked, and end in tokens, having been asked what was to be asked.
+
+        Args:
+            opening: begins.
+            through: what must be asked on the way; AUTHENTICATED for a way without more.
+
+        Raises:
+            NotOffered: the endpoint does not begin so, or does not ask that.
+            Fails: it leaves the table, or refuses what is right.
+        """
+        flow = self._begun(opening, through)
+        self._passes(flow)
+        if through not in self.passed:
+            # A stop for somebody that is another challenge may still lead there: a choice, say.
+            if flow.state is S.AUTHENTICATED:
+                raise Fails(f"tokens came where {through} was to come")
+            if flow.state not in _ON_THE_WAY:
+                raise Fails(f"{flow.state} came where {through} was to come")
+        for _ in range(_MOST):
+            if flow.state is S.AUTHENTICATED or self._asked_after_setup(flow):
+                break
+            self._answer(flow)
+        else:
+            raise Fails(f"no end after {_MOST} answers")
+        if through not in self.passed:
+            raise Fails(f"tokens came, and {through} never did")
+
+    def _begun(self, opening: Opening, through: State) -> Flow:
+        try:
+            return opening(self.desk, self.person)
+        except OffTheTable as error:
+            seen: Exception = Fails(str(error))
+        except AuthfsmError as error:
+            seen = self._beginning(error)
+        if isinstance(seen, Fails) and through is not S.AUTHENTICATED:
+            # One fault is told once: by the rule of the way itself.
+            raise Untried(f"the way there is not passed: {seen.why}")
+        raise seen
+
+    def _beginning(self, error: AuthfsmError) -> Exception:
+        """What an error at the beginning says: that there is no such way here, or that it is blocked."""
+        heard = self.desk.conversation.last
+        words = heard.words if heard else str(error)
+        if isinstance(error, ConnectionLost) or heard is None:
+            return Untried(str(error))
+        if isinstance(error, Refused):
+            # It began, and the proof was refused: that is no matter of what is offered.
+            proof = heard.operation.endswith("RespondToAuthChallenge") and not heard.lacking
+            return Fails(f"the right proof was refused: {words}") if proof else NotOffered(words)
+        return NotOffered(words) if not heard.body else Fails(str(error))
+
+    def _answer(self, flow: Flow) -> None:
+        state = flow.state
+        try:
+            flow.answer(self._right(flow))
+        except Untried as untried:
+            raise Untried(f"{state} came; {untried.why}") from None
+        except Refused as refused:
+            heard = self.desk.conversation.last
+            words = heard.words if heard else str(refused)
+            if heard is not None and heard.lacking:
+                raise NotOffered(words) from None
+            raise Fails(f"the right answer to {state} was refused: {words}") from None
+        except AuthfsmError as error:
+            raise Fails(f"after the answer to {state}: {error}") from None
+        self._passes(flow)
+
+    def _passes(self, flow: Flow) -> None:
+        self.passed = [step.dest for step in flow.history]
+
+    def _asked_after_setup(self, flow: Flow) -> bool:
+        """Whether SOFTWARE_TOKEN_MFA follows MFA_SETUP, AWS's own pages disagree about: both are right."""
+        return flow.state is S.SOFTWARE_TOKEN_MFA and S.MFA_SETUP in self.passed
+
+    def _right(self, flow: Flow) -> Response:  # noqa: PLR0911 - one line a challenge
+        """The right answer to what is asked."""
+        match flow.state:
+            case S.NEW_PASSWORD_REQUIRED:
+                return r.NewPassword(ANOTHER)
+            case S.SELECT_CHALLENGE | S.SELECT_MFA_TYPE:
+                return self._choice(flow.state)
+            case S.PASSWORD:
+                return r.Password(self.person.password)
+            case S.SMS_MFA | S.SMS_OTP | S.EMAIL_OTP:
+                return r.Code(self.desk.code_for(self.person))
+            case S.SOFTWARE_TOKEN_MFA:
+                return r.Code(self._app().code())
+            case S.CUSTOM_CHALLENGE:
+                return r.Answer(RIDDLE)
+            case S.WEB_AUTHN:
+                return self._signed(flow)
+            case S.MFA_SETUP:
+                return self._set_up(flow)
+            case state:
+                raise Untried(f"nobody here can answer {state}")
+
+    def _choice(self, state: State) -> Response:
+        if state is S.SELECT_CHALLENGE and self.chooses == "PASSWORD":
+            return r.Password(self.person.password)
+        return r.Select(self.chooses)
+
+    def _app(self) -> AuthenticatorApp:
+        if self.person.app is None:
+            raise Fails("SOFTWARE_TOKEN_MFA came for somebody who has no authenticator app")
+        return self.person.app
+
+    def _signed(self, flow: Flow) -> Response:
+        asked = flow.challenge
+        if self.passkey is None or not isinstance(asked, WebAuthn):
+            raise Fails("WEB_AUTHN came for somebody who has no passkey")
+        return r.Credential(self.passkey.signed(asked.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
+
+    def _set_up(self, flow: Flow) -> Response:
+        asked = flow.challenge
+        if not isinstance(asked, MfaSetup) or asked.secret_code is None:
+            return r.AssociateSoftwareToken()
+        if not asked.verified:
+            return r.VerifySoftwareToken(AuthenticatorApp(asked.secret_code).code())
+        return r.CompleteMfaSetup()
