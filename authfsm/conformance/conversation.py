@@ -15,9 +15,15 @@ from typing import Any, Final
 import boto3
 from attrs import define, field, frozen
 from botocore import xform_name
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
 from botocore.httpsession import URLLib3Session
 
 from authfsm.conformance.masking import Masking, code_of, message_of, parsed
@@ -229,11 +235,12 @@ class Conversation:
         Raises:
             Untried: no reply came.
         """
+        headers: Any = {}
         path = "/" + url.split("://", 1)[-1].partition("/")[2]
         self._in_time()
         try:
             reply = self._http.send(
-                AWSPreparedRequest("GET", url, HTTPHeaders(), b"", stream_output=False)
+                AWSPreparedRequest("GET", url, headers, b"", stream_output=False)
             )
             body = reply.content
         except HTTPClientError as error:
@@ -279,7 +286,9 @@ class Conversation:
             raise Untried("it took too long")
 
     def _unheard(self, error: Exception) -> Untried:
-        return Untried(f"no reply came within {self.patience:g} s ({type(error).__name__})")
+        if isinstance(error, (ReadTimeoutError, ConnectTimeoutError)):
+            return Untried(f"no reply came within {self.patience:g} s")
+        return Untried(f"no reply came ({type(error).__name__})")
 
 
 def _method(operation: str) -> str:
