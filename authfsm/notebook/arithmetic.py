@@ -51,7 +51,7 @@ def values(flow: Walk) -> tuple[Value, ...]:
         return ()
     x = srp.private_key(realm, name, password.reveal(), asked.salt)
     u = srp.scrambler(mine.A, asked.B)
-    S = srp.shared_secret(mine, asked.B, x)
+    S = srp.shared_secret(mine, asked.B, x)  # noqa: N806 - the papers call it S
     key = srp.derived_key(S, u)
     return (
         _value("a", "32 random bytes, kept here", mine.a.reveal()),

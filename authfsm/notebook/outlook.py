@@ -40,11 +40,11 @@ def outlook(signin: SignIn, settings: PoolSettings | None = None) -> tuple[Outlo
     return tuple(
         Outlook(
             response,
-            way.state,
+            way.to,
             "; ".join(dict.fromkeys(each.when for each in way.known if each.when)),
-            settings and settings.ruled_out(Transition(here, response, way.state)),
+            None if settings is None else settings.ruled_out(Transition(here, response, way.to)),
         )
         for response in sorted(signin.accepts, key=lambda each: each.trigger)
         for way in ways(here, response, signin.role if here is State.EMAIL_OTP else None)
-        if way.state is not State.FAILED
+        if way.to is not State.FAILED
     )
