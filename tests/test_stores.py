@@ -234,7 +234,8 @@ class Paused(BaseWrapper):
         """Not before it may."""
         self.read.set()
         await self.go_on.wait()
-        return await super().delete(key, collection=collection)
+        deleted: bool = await super().delete(key, collection=collection)
+        return deleted
 
 
 def test_a_slow_taker_gets_nothing_that_was_put_since() -> None:

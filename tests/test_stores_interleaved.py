@@ -1,0 +1,135 @@
+"""Whatever takers, putters and droppers do, in whatever order, a store does what a plain list of facts says."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from authfsm.stores import TAKEN, MemoryStore
+
+NAMES = st.sampled_from("abcd")
+MILLISECONDS = st.integers(1, 50)
+CAPACITY = 3
+
+
+class Told(RuleBasedStateMachine):
+    """A `MemoryStore` beside what it should hold, to the millisecond."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0
+        self.number = 0
+        self.store = MemoryStore(CAPACITY, clock=lambda: self.now)
+        self.facts: dict[str, tuple[str, int]] = {}
+
+    def _expired(self) -> None:
+        self.facts = {name: fact for name, fact in self.facts.items() if fact[1] > self.now}
+
+    @rule(name=NAMES, lives=MILLISECONDS)
+    def put(self, name: str, lives: int) -> None:
+        """Each text is another; when all places are taken, the next to expire goes, by name if several."""
+        self.number += 1
+        self.store.put(name, f"text {self.number}", lives)
+        self._expired()
+        if name not in self.facts and len(self.facts) == CAPACITY:
+            soonest = min(expires for _, expires in self.facts.values())
+            self.facts = {each: fact for each, fact in self.facts.items() if fact[1] > soonest}
+        self.facts[name] = f"text {self.number}", self.now + lives
+
+    @rule(name=NAMES, lives=MILLISECONDS)
+    def take(self, name: str, lives: int) -> None:
+        """The text once, then the mark, for as long as was said at the taking; then nothing."""
+        self._expired()
+        text, _ = self.facts.get(name, (None, 0))
+        assert self.store.take(name, lives) == text
+        if text:
+            self.facts[name] = TAKEN, self.now + lives
+
+    @rule(name=NAMES)
+    def drop(self, name: str) -> None:
+        """Nothing is left of it."""
+        self.store.drop(name)
+        self.facts.pop(name, None)
+
+    @rule(by=MILLISECONDS)
+    def time_passes(self, by: int) -> None:
+        """Nobody calls the store."""
+        self.now += by
+
+    @rule()
+    def the_next_to_expire_is_on_the_brink(self) -> None:
+        """A millisecond later it is gone."""
+        self._expired()
+        self.now = min((expires - 1 for _, expires in self.facts.values()), default=self.now)
+
+    @invariant()
+    def nothing_more_is_kept(self) -> None:
+        """As many as there should be, and no end of entries that are out of date."""
+        self._expired()
+        assert len(self.store) == len(self.facts)
+        assert len(self.store._expiries) <= 2 * CAPACITY + 101
+
+
+def test_any_order_of_calls() -> None:
+    """Hypothesis looks for one in which the store and the facts differ."""
+    run_state_machine_as_test(
+        Told, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
+    )
+
+
+@contextmanager
+def restless() -> Iterator[None]:
+    """Threads take turns at every chance."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["take", "put", "drop"]), max_size=30), min_size=2, max_size=4
+    )
+)
+def test_any_threads_at_once(programs: list[list[str]]) -> None:
+    """Whatever several threads do to one name at the same time, no text is had by two of them."""
+    store = MemoryStore()
+    together = threading.Barrier(len(programs))
+    had: list[str] = []
+    failed: list[BaseException] = []
+    store.put("name", "at first", 60)
+
+    def run(thread: int, program: list[str]) -> None:
+        try:
+            together.wait(30)
+            for number, call in enumerate(program):
+                if call == "put":
+                    store.put("name", f"{thread}.{number}", 60)
+                elif call == "drop":
+                    store.drop("name")
+                elif text := store.take("name", 60):
+                    had.append(text)
+        except BaseException as error:  # noqa: BLE001 - told below, by the main thread
+            failed.append(error)
+
+    threads = [
+        threading.Thread(target=run, args=(thread, program))
+        for thread, program in enumerate(programs)
+    ]
+    with restless():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert failed == []
+    assert len(had) == len(set(had))

@@ -1,0 +1,322 @@
+"""A ticket holds one sign-in for one browser, one turn at a time; whatever goes wrong is told plainly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from attrs import frozen
+from joserfc.jwk import RSAKey
+from redis_server import redis_server
+
+from authfsm import Code, Flow, Ruling, State, UserError
+from authfsm.errors import OutOfTurn, SealBroken, SealError, SealExpired, SealGone
+from authfsm.local import LocalPool
+from authfsm.local.clock import ManualClock
+from authfsm.replies import PasswordVerifier
+from authfsm.sealing import BadKey, new_key
+from authfsm.stores import TAKEN, AsyncMemoryStore, AsyncPendingSignIns, MemoryStore, PendingSignIns
+from authfsm.stores.pending import name_of
+from authfsm.stores.redis import RedisStore
+
+PASSWORD = "Correct-Horse-1"
+
+
+@frozen
+class Place:
+    """A pool, and a store whose clock is the pool's.
+
+    Args:
+        pool: the pool.
+        clock: both's.
+        store: the store.
+        pending: what is under test.
+    """
+
+    pool: LocalPool
+    clock: ManualClock
+    store: MemoryStore
+    pending: PendingSignIns[Flow]
+
+    def sign_in(self) -> Flow:
+        """A sign-in that waits for a code."""
+        return self.pool.cognito().sign_in("ada", PASSWORD)
+
+    @property
+    def code(self) -> Code:
+        """The right one."""
+        return Code(self.pool.outbox.code_for("ada"))
+
+    def elsewhere(self, **settings: Any) -> PendingSignIns[Flow]:
+        """The same, as another worker has it."""
+        settings.setdefault("key", self.pending._key)
+        return PendingSignIns(self.pool.cognito(), self.store, **settings)
+
+
+@pytest.fixture
+def place(signing_key: RSAKey) -> Place:
+    """A pool whose user has an SMS code to give."""
+    clock = ManualClock()
+    pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key, clock=clock)
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
+    begun = clock()
+
+    def seconds() -> float:
+        return (clock() - begun).total_seconds()
+
+    store = MemoryStore(clock=seconds)
+    return Place(pool, clock, store, PendingSignIns(pool.cognito(), store, new_key()))
+
+
+def refused(pending: PendingSignIns[Flow], ticket: str) -> tuple[type, Ruling | None]:
+    """What whoever comes with that ticket is told."""
+    with pytest.raises((OutOfTurn, SealError)) as caught, pending.turn(ticket):
+        pass
+    return type(caught.value), caught.value.ruling
+
+
+GONE = (SealGone, Ruling.START_AGAIN)
+WAIT = (OutOfTurn, Ruling.WAIT)
+
+
+def test_a_sign_in_waits_and_goes_on_in_another_worker(place: Place) -> None:
+    """A wrong code here, the right one there, one ticket; after the tokens it is worth nothing."""
+    ticket = place.pending.put(place.sign_in())
+    assert (len(ticket), len(place.store)) == (43, 1)
+
+    with pytest.raises(UserError) as caught, place.pending.turn(ticket) as flow:
+        flow.answer(Code("000000"))
+    assert (caught.value.ruling, caught.value.survives) == (Ruling.TRY_AGAIN, True)
+
+    with place.elsewhere().turn(ticket) as flow:
+        assert [step.error for step in flow.history] == [None, None, "CodeMismatchException"]
+        assert flow.answer(place.code) is State.AUTHENTICATED
+
+    assert flow.tokens is not None
+    assert (refused(place.pending, ticket), len(place.store)) == (GONE, 0)
+
+
+def test_a_second_click_is_told_to_wait(place: Place) -> None:
+    """While one worker answers, another says so, and neither loses the sign-in."""
+    ticket = place.pending.put(place.sign_in())
+
+    with place.pending.turn(ticket) as flow:
+        assert [refused(place.elsewhere(), ticket) for _ in range(3)] == [WAIT] * 3
+    with place.elsewhere().turn(ticket) as flow:
+        flow.answer(place.code)
+
+    assert flow.state is State.AUTHENTICATED
+
+
+def test_a_look_costs_nothing(place: Place) -> None:
+    """A page that only shows what is asked takes a turn and gives it back."""
+    ticket = place.pending.put(place.sign_in())
+    for _ in range(3):
+        with place.pending.turn(ticket) as flow:
+            assert (flow.state, len(flow.history)) == (State.SMS_MFA, 2)
+
+    with place.pending.turn(ticket) as flow:
+        assert flow.answer(place.code) is State.AUTHENTICATED
+
+
+def test_a_worker_that_dies_in_its_turn(place: Place) -> None:
+    """Others wait until its turn is up, to the millisecond, however often they ask; then they start again."""
+    ticket = place.pending.put(place.sign_in())
+    place.store.take(name_of(ticket), 30)  # and is never heard of again
+
+    for _ in range(30):
+        assert refused(place.pending, ticket) == WAIT
+        place.clock.advance(0.999)
+    assert refused(place.pending, ticket) == WAIT
+    place.clock.advance(0.03)
+
+    assert refused(place.pending, ticket) == GONE
+    ticket = place.pending.put(place.sign_in())
+    with place.pending.turn(ticket) as flow:
+        assert flow.answer(place.code) is State.AUTHENTICATED
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_sign_in_waits_as_long_as_its_session_lives(place: Place, *, late: bool) -> None:
+    """Three minutes from when Cognito asked: not from when it was put, and not from its last turn."""
+    flow = place.sign_in()
+    place.clock.advance(100)
+    ticket = place.pending.put(flow)
+    place.clock.advance(40)
+    with place.pending.turn(ticket):
+        place.clock.advance(20)
+
+    place.clock.advance(20 if late else 19.999)
+    if late:
+        assert refused(place.pending, ticket) == GONE
+    else:
+        with place.pending.turn(ticket) as flow:
+            assert flow.answer(place.code) is State.AUTHENTICATED
+
+
+def test_what_is_too_late_is_not_kept(place: Place) -> None:
+    """Neither a sign-in that is put too late nor one whose session expires in a turn."""
+    flow = place.sign_in()
+    ticket = place.pending.put(flow)
+    with place.pending.turn(ticket):
+        place.clock.advance(180)
+    assert (refused(place.pending, ticket), len(place.store)) == (GONE, 0)
+    with pytest.raises(SealExpired):
+        place.pending.put(flow)
+    flow.cancel()
+    with pytest.raises(OutOfTurn):
+        place.pending.put(flow)
+
+
+def test_what_is_over_is_not_put_back(place: Place) -> None:
+    """Cancelled or started again in its turn, or dropped outside of one, a sign-in is gone."""
+    first, second, third = (place.pending.put(place.sign_in()) for _ in range(3))
+    with place.pending.turn(first) as flow:
+        flow.cancel()
+    with place.pending.turn(second) as flow:
+        fourth = place.pending.put(flow.restart(PASSWORD))
+    place.pending.drop(third)
+
+    assert [refused(place.pending, each) for each in (first, second, third)] == [GONE] * 3
+    with place.pending.turn(fourth) as flow:
+        assert flow.answer(place.code) is State.AUTHENTICATED
+
+
+@pytest.mark.parametrize("sent", ["", "x", "..", "\0", "\ud800", "a" * 100_000, "authfsm:*", "Ω"])
+def test_whatever_a_browser_sends_is_not_there(place: Place, sent: str) -> None:
+    """No cookie's text does more than not being found."""
+    ticket = place.pending.put(place.sign_in())
+    assert refused(place.pending, sent) == GONE
+    place.pending.drop(sent)
+    assert refused(place.pending, ticket[:-1]) == GONE
+    assert refused(place.pending, name_of(ticket)) == GONE
+
+    with place.pending.turn(ticket) as flow:
+        assert flow.state is State.SMS_MFA
+
+
+def test_whoever_reads_the_store_learns_nothing(place: Place) -> None:
+    """Neither a ticket nor anything of the sign-in is in it, nor in what is shown of these objects."""
+    flow = place.pool.cognito().sign_in("ada", PASSWORD, walk=False)  # its password is still needed
+    ticket = place.pending.put(flow)
+    kept = str(place.store._kept)
+    assert isinstance(flow.challenge, PasswordVerifier)
+    shown = kept + repr(place.pending) + repr(place.store)
+
+    for secret in (ticket, PASSWORD, flow.challenge.secret_block.reveal(), "PASSWORD_VERIFIER"):
+        assert secret not in shown
+    for name in place.store._kept:
+        assert refused(place.pending, name) == GONE
+
+
+def test_keys_can_be_rotated(place: Place) -> None:
+    """A worker with the new key and the old one takes it up; one with neither says so, and it is over."""
+    ticket, other = place.pending.put(place.sign_in()), place.pending.put(place.sign_in())
+
+    rotated = place.elsewhere(key=iter([new_key(), place.pending._key]))
+    for _ in range(2):
+        with rotated.turn(ticket) as flow:
+            assert flow.state is State.SMS_MFA
+    assert refused(place.pending, ticket) == (SealBroken, Ruling.START_AGAIN)
+    assert refused(place.elsewhere(key=new_key()), other) == (SealBroken, Ruling.START_AGAIN)
+    assert (refused(rotated, ticket), refused(place.pending, other)) == (GONE, GONE)
+
+
+def test_settings_that_cannot_be(place: Place) -> None:
+    """A key that is none, a turn of no time."""
+    with pytest.raises(BadKey):
+        place.elsewhere(key="no key").put(place.sign_in())
+    with pytest.raises(ValueError, match="longer than no time"):
+        place.elsewhere(turn_lifetime=timedelta(0))
+
+
+def test_a_store_that_fails_costs_nobody_the_tokens(place: Place, tmp_path: Path) -> None:
+    """Redis dies in a turn: whoever has tokens by then has them; a sign-in that waits cannot be put back."""
+    with redis_server(tmp_path) as server, server.client() as client:
+        pending = PendingSignIns(place.pool.cognito(), RedisStore(client), new_key())
+        answered, code = pending.put(place.sign_in()), place.code
+        looked_at = pending.put(place.sign_in())
+        turn = pending.turn(looked_at)
+        waiting = turn.__enter__()
+        with pending.turn(answered) as flow:
+            server.end()
+            flow.answer(code)
+        with pytest.raises(redis.ConnectionError):
+            turn.__exit__(None, None, None)
+
+    assert (flow.state, waiting.state) == (State.AUTHENTICATED, State.SMS_MFA)
+
+
+# ---- on an event loop --------------------------------------------------------------------------------------
+
+
+def in_a_loop(place: Place, conversation: Callable[[AsyncPendingSignIns[Flow]], Any]) -> Any:
+    """A conversation over the same store, on an event loop."""
+    pending = AsyncPendingSignIns(
+        place.pool.cognito(), AsyncMemoryStore(place.store), place.pending._key
+    )
+    return asyncio.run(conversation(pending))
+
+
+def test_the_same_on_an_event_loop(place: Place) -> None:
+    """Put, a wrong code, a second click, the right code; a ticket of one face is good at the other."""
+
+    async def conversation(pending: AsyncPendingSignIns[Flow]) -> list[str]:
+        ticket = await pending.put(place.sign_in())
+        with pytest.raises(UserError):
+            async with pending.turn(ticket) as flow:
+                flow.answer(Code("000000"))
+        async with pending.turn(ticket):
+            assert refused(place.pending, ticket) == WAIT
+            with pytest.raises(OutOfTurn):
+                async with pending.turn(ticket):
+                    pass
+        with place.pending.turn(ticket) as flow:
+            assert len(flow.history) == 3
+        async with pending.turn(ticket) as flow:
+            flow.answer(place.code)
+        other = await pending.put(place.sign_in())
+        await pending.drop(other)
+        return [ticket, other]
+
+    tickets = in_a_loop(place, conversation)
+
+    assert [refused(place.pending, each) for each in tickets] == [GONE, GONE]
+    assert len(place.store) == 0
+
+
+def test_a_browser_that_hangs_up_loses_nothing(place: Place) -> None:
+    """A turn that is cancelled, again and again while it ends, puts the sign-in back."""
+
+    class Slow(AsyncMemoryStore):
+        async def put(self, name: str, sealed: str, seconds: float) -> None:
+            """Not at once."""
+            await asyncio.sleep(0.01)
+            await super().put(name, sealed, seconds)
+
+    async def conversation() -> str:
+        store = Slow(place.store)
+        pending = AsyncPendingSignIns(place.pool.cognito(), store, place.pending._key)
+        ticket = await pending.put(place.sign_in())
+
+        async def request() -> None:
+            async with pending.turn(ticket):
+                await asyncio.sleep(60)
+
+        task = asyncio.create_task(request())
+        while not task.done():
+            await asyncio.sleep(0)
+            task.cancel()
+        assert place.store.take(name_of(ticket), 60) == TAKEN
+        await asyncio.gather(*pending._ending)
+        return ticket
+
+    ticket = asyncio.run(conversation())
+
+    with place.pending.turn(ticket) as flow:
+        assert flow.answer(place.code) is State.AUTHENTICATED
