@@ -96,7 +96,7 @@ timed AS (
     LEFT JOIN arrows AS there ON there.source = led.other AND there.word = led.word AND there.dest = led.reply
 ), told AS (
     -- Where the order of an attempt's events was in doubt, nothing after it is held against anybody.
-    SELECT id, whose, attempt, moment, source, word, dest, error, copies, opens, CASE
+    SELECT id, whose, attempt, moment, ranked, source, word, dest, error, copies, opens, CASE
             WHEN found = 'illegal' AND possible AND NOT exact AND MAX(CASE WHEN found = 'ambiguous' THEN 1 ELSE 0 END) OVER (
                 PARTITION BY whose, attempt ORDER BY moment, ranked, id ROWS UNBOUNDED PRECEDING
             ) = 1 THEN 'ambiguous'
@@ -110,7 +110,7 @@ timed AS (
 """
 
 _STEPS: Final = """
-SELECT id, whose, attempt, moment, source, word, dest, error, verdict, ended FROM told
+SELECT id, whose, attempt, moment, source, word, dest, error, verdict, ended, ranked FROM told
 """
 
 # One row for each arrow; one for each illegal step; for each place, how many waited so long there; for

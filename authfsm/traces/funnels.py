@@ -1,0 +1,240 @@
+"""Where sign-ins go and where they end: what a trail comes to, in figures, and on the diagram."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+
+from authfsm.diagrams.drafting import draft
+from authfsm.diagrams.model import Count, Edge, Kind, Model
+from authfsm.diagrams.picture import Diagram
+from authfsm.diagrams.lines import START
+from authfsm.diagrams.themes import LIGHT, Theme
+from authfsm.diagrams.walking import Walker
+from authfsm.protocol import Role
+from authfsm.responses import RESPONSES, Response
+from authfsm.states import State
+from authfsm.traces.loading import Read
+from authfsm.traces.verdicts import OVER, Traced, Verdict
+from authfsm.traces.words import Seen, by_names, role_of, state_of
+
+
+@frozen
+class Taken:
+    """An arrow that was taken.
+
+    Args:
+        source: the place it leaves.
+        given: what was given, in the log's words.
+        dest: the place it leads to.
+        verdict: is it on the table?
+        times: how often.
+        refused: how often that was a refusal.
+        share: of all that was given in that place, 0 to 1.
+    """
+
+    source: str
+    given: str
+    dest: str
+    verdict: Verdict
+    times: int
+    refused: int
+    share: float
+
+    @property
+    def responses(self) -> tuple[type[Response], ...]:
+        """The responses that this may have been."""
+        if self.given in RESPONSES:
+            return (RESPONSES[self.given],)
+        return by_names().get(Seen(self.source, self.given, self.dest), ())
+
+
+@frozen
+class Wait:
+    """How long sign-ins stood in a place before the next step was over.
+
+    Args:
+        place: the place.
+        times: how many did.
+        median: seconds, to a tenth; half of them took no longer.
+        p95: the same, of 95 in a hundred.
+    """
+
+    place: str
+    times: int
+    median: float
+    p95: float
+
+
+@frozen(kw_only=True)
+class Funnel:
+    """What a trail comes to.
+
+    Args:
+        read: what was read.
+        steps: how many steps, each counted once.
+        repeated: how many more times events were delivered.
+        sign_ins: how many attempts began.
+        ends: how many attempts were left in each place, the most first; UNKNOWN of those whose
+            beginning the trail does not have.
+        taken: every arrow that was taken, those of one place together.
+        waits: how long each place took.
+        illegal: the steps that the table does not have, the first ones.
+        illegals: how many there are.
+        since: the first event's time, UTC.
+        until: the last one's.
+    """
+
+    read: Read
+    steps: int
+    repeated: int
+    sign_ins: int
+    ends: Mapping[str, int] = field(converter=lambda ends: MappingProxyType(dict(ends)))
+    taken: tuple[Taken, ...]
+    waits: tuple[Wait, ...]
+    illegal: tuple[Traced, ...]
+    illegals: int
+    since: datetime | None
+    until: datetime | None
+
+    @property
+    def legal(self) -> bool:
+        """Is there no illegal step?"""
+        return not self.illegals
+
+    @property
+    def unfinished(self) -> int:
+        """How many attempts were left in the middle."""
+        return sum(n for place, n in self.ends.items() if place not in OVER and state_of(place))
+
+    def of(self, verdict: Verdict) -> int:
+        """How many steps have this verdict."""
+        return sum(each.times for each in self.taken if each.verdict is verdict)
+
+    def plain(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        return {
+            "read": {
+                "files": self.read.files,
+                "events": self.read.events,
+                "others": self.read.others,
+                "broken": self.read.broken,
+                "too_long": self.read.too_long,
+                "cut_short": [str(path) for path in self.read.cut_short],
+            },
+            "since": self.since and self.since.isoformat(),
+            "until": self.until and self.until.isoformat(),
+            "steps": self.steps,
+            "repeated": self.repeated,
+            "sign_ins": self.sign_ins,
+            "unfinished": self.unfinished,
+            "verdicts": {str(each): self.of(each) for each in Verdict},
+            "ends": dict(self.ends),
+            "taken": [
+                {
+                    "from": each.source, "given": each.given, "to": each.dest, "verdict": str(each.verdict),
+                    "times": each.times, "refused": each.refused, "share": round(each.share, 4),
+                }
+                for each in self.taken
+            ],
+            "waits": [
+                {"place": each.place, "times": each.times, "median": each.median, "p95": each.p95}
+                for each in self.waits
+            ],
+            "illegal": [
+                {
+                    "id": each.id, "sign_in": each.sign_in, "at": each.at and each.at.isoformat(),
+                    "from": each.source, "given": each.given, "to": each.dest, "error": each.error,
+                    "allowed": list(each.allowed), "leads": list(each.leads), "why": each.why,
+                }
+                for each in self.illegal
+            ],
+        }  # fmt: skip
+
+    def diagram(self, *, theme: Theme = LIGHT, engine: str | None = None, **options: Any) -> Diagram:
+        """The protocol with this traffic on it: how often each line was taken, and as wide.
+
+        Args:
+            theme: how it looks.
+            engine: what lays it out.
+            options: of `authfsm.diagram`: `flow`, `settings`, `failures` and the like.
+        """
+        return Diagram(lit(draft(**options), self), theme, {}, engine)
+
+
+# ---- on the diagram ---------------------------------------------------------------------------------------
+
+
+@frozen
+class _Step:
+    """An arrow that was taken, as a walk of one step (`authfsm.diagrams.Walked`)."""
+
+    number: int
+    source: State
+    response: type[Response]
+    dest: State
+    role: Role | None
+    error: str | None
+    at: datetime | None = None
+
+
+def lit(model: Model, funnel: Funnel) -> Model:
+    """A picture with a funnel on it.
+
+    Args:
+        model: the picture.
+        funnel: the traffic.
+    """
+    walker, often = Walker(model), Counter[tuple[int, type[Response] | None]]()
+    unsure: dict[str, None] = {}
+    for taken in funnel.taken:
+        source, dest = state_of(taken.source), state_of(taken.dest)
+        if source is None or dest is None or not taken.responses:
+            continue
+        if len(taken.responses) > 1:
+            unsure[taken.given] = None
+        error = "refused" if taken.refused == taken.times else None
+        role = role_of(taken.dest)
+        step = _Step(1, source, taken.responses[0], dest, role, error)
+        for leg in walker.walk([step]):
+            for number in leg.path:
+                often[number, step.response] += taken.times
+    edges = tuple(
+        evolve(edge, counts=_counts(edge, {r: n for (at, r), n in often.items() if at == number}))
+        for number, edge in enumerate(walker.edges)
+    )
+    said = [*model.said, *_said(funnel)]
+    if unsure:
+        said.append(f"The log does not tell the responses of {', '.join(unsure)} apart: they are counted as one of them.")
+    nodes = walker.nodes(model, START)
+    return evolve(model, nodes=nodes, edges=edges, traffic=funnel.sign_ins, said=tuple(said))
+
+
+def _counts(edge: Edge, often: Mapping[type[Response] | None, int]) -> tuple[Count, ...]:
+    """How often a line was taken: response by response, or altogether where a junction leads on."""
+    if not often:
+        return ()
+    if not edge.responses or edge.kind in {Kind.RETRY, Kind.FAILURE}:
+        return (Count(sum(often.values()), edge.responses[0] if edge.responses else None),)
+    return tuple(Count(often[each], each) for each in edge.responses if each in often)
+
+
+_TOLD: Final = 6
+
+
+def _said(funnel: Funnel) -> Iterable[str]:
+    """What stands under the picture: where sign-ins ended, how long people took, what is wrong."""
+    total = sum(funnel.ends.values()) or 1
+    ends = [f"{place} {n / total:.1%}" for place, n in list(funnel.ends.items())[:_TOLD]]
+    more = ", and elsewhere" if len(funnel.ends) > _TOLD else ""
+    yield f"Where sign-ins ended: {', '.join(ends)}{more}."
+    slow = sorted(funnel.waits, key=lambda each: -each.median)[:_TOLD]
+    if slow:
+        yield f"Seconds, median and 95th percentile: {', '.join(f'{w.place} {w.median:g} and {w.p95:g}' for w in slow)}."
+    if funnel.illegals:
+        yield f"{funnel.illegals:,} steps are not on the table."

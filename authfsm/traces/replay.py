@@ -1,0 +1,226 @@
+"""A trail replayed against the table: each step legal or not, and where each sign-in was left.
+
+A `Trail` reads its files once, into a database of its own that lies on disk and goes when it is closed, so
+that memory is bounded however large they are.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import duckdb
+
+from authfsm.traces.funnels import Funnel, Taken, Wait
+from authfsm.traces.loading import Loader, Read, files
+from authfsm.traces.query import VALIDITY, query
+from authfsm.traces.verdicts import OVER, Traced, Verdict
+from authfsm.traces.words import UNKNOWN
+
+MEMORY: Final = "700MB"
+"""What DuckDB may use; the rest goes to disk."""
+
+_ROWS: Final = 10_000
+
+
+class Trail:
+    """Files of a trail, read; to be closed, or used in a `with`.
+
+    Args:
+        names: files, folders or patterns: CloudTrail's events, or steps that a recorder wrote.
+        memory: what DuckDB may use, as "700MB".
+        folder: where what is larger than that goes; the system's for temporary files, if left out.
+        validity: AuthSessionValidity of the app clients, minutes.
+        threads: how many DuckDB may use; all there are, if left out.
+    """
+
+    read: Read
+    """What was read."""
+
+    def __init__(
+        self,
+        names: str | Path | Iterable[str | Path],
+        *,
+        memory: str = MEMORY,
+        folder: Path | None = None,
+        validity: int = VALIDITY,
+        threads: int | None = None,
+    ) -> None:
+        self.paths = files(names)
+        self.size = sum(path.stat().st_size for path in self.paths)
+        """Bytes of all the files."""
+        self._validity = validity
+        self._folder = tempfile.TemporaryDirectory(prefix="authfsm-", dir=folder)
+        room = Path(self._folder.name)
+        self._connection = duckdb.connect(
+            str(room / "trail.db"),
+            config={
+                "memory_limit": memory,
+                "temp_directory": str(room / "spill"),
+                "preserve_insertion_order": "false",
+                **({} if threads is None else {"threads": str(threads)}),
+            },
+        )
+        self._loader = Loader(self._connection, room)
+
+    def load(self) -> Read:
+        """Read the files; what else is asked of a trail does so by itself.
+
+        Raises:
+            BadTrail: one is not to be read.
+        """
+        if not hasattr(self, "read"):
+            self.read = self._loader.load(self.paths)
+        return self.read
+
+    @property
+    def done(self) -> int:
+        """Bytes read so far: to be asked from another thread, while it reads."""
+        running = self._connection.query_progress()
+        return max(self._loader.done, int(self.size * max(running, 0) / 100) if self._one else 0)
+
+    @property
+    def _one(self) -> bool:
+        return len(self.paths) == 1
+
+    def replay(self, *verdicts: Verdict) -> Iterator[Traced]:
+        """Every step with its verdict, those of one attempt in their order, one attempt after the other.
+
+        Args:
+            verdicts: only steps with one of these.
+
+        Raises:
+            BadTrail: a file is not to be read.
+        """
+        self.load()
+        written = query(self._loader.kinds, validity=self._validity, funnel=False)
+        only = ", ".join(f"'{each}'" for each in verdicts or Verdict)
+        # A cursor of its own: whoever reads slowly does not stand in another's way.
+        cursor = self._connection.cursor()
+        cursor.execute(
+            f"SELECT * FROM ({written}) WHERE verdict IN ({only}) ORDER BY whose, attempt, moment, ranked, id"  # noqa: S608 - our own words
+        )
+        while rows := cursor.fetchmany(_ROWS):
+            for id_, whose, attempt, at, source, word, dest, error, verdict, ended, _ in rows:
+                yield Traced(
+                    id=id_ or "", sign_in=whose, attempt=int(attempt), at=at, source=source, given=word, dest=dest,
+                    verdict=Verdict(verdict), error=error, left=ended is not None and ended not in {*OVER, UNKNOWN},
+                )  # fmt: skip
+
+    def funnel(self, limit: int = 1000) -> Funnel:
+        """What the trail comes to, by the one query.
+
+        Args:
+            limit: how many of the illegal steps are kept; all are counted.
+
+        Raises:
+            BadTrail: a file is not to be read.
+        """
+        read = self.load()
+        cursor = self._connection.cursor()
+        cursor.execute(query(self._loader.kinds, validity=self._validity))
+        return gathered(_named(cursor), read, limit)
+
+    def close(self) -> None:
+        """Let everything go that was put on disk."""
+        self._connection.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Trail:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _named(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
+    names = [each[0] for each in cursor.description or ()]
+    while rows := cursor.fetchmany(_ROWS):
+        yield from (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def gathered(rows: Iterable[dict[str, Any]], read: Read | None = None, limit: int = 1000) -> Funnel:
+    """The funnel of the query's rows, of whichever engine.
+
+    Args:
+        rows: as mappings by the columns' names.
+        read: what was read, if that is known.
+        limit: how many of the illegal steps are kept.
+    """
+    taken: dict[tuple[str, ...], list[int]] = {}
+    waits: dict[str, Counter[int]] = {}
+    ends: Counter[str] = Counter()
+    illegal: list[Traced] = []
+    illegals, total = 0, {"times": 0, "repeated": 0, "sign_ins": 0, "first_at": None, "last_at": None}
+    for row in rows:
+        if not row["no_edge"]:
+            key = (row["source"], row["word"], row["dest"], row["verdict"])
+            counted = taken.setdefault(key, [0, 0])
+            counted[0] += row["times"]
+            counted[1] += int(row["refused"])
+            if row["verdict"] == Verdict.ILLEGAL:
+                illegals += row["times"]
+                illegal.append(_illegal(row))
+                if len(illegal) > 2 * limit:
+                    illegal = _first(illegal, limit)
+        elif not row["no_wait"]:
+            if row["tenths"] is not None:
+                waits.setdefault(row["source"], Counter())[int(row["tenths"])] += row["times"]
+        elif not row["no_end"]:
+            if row["ended"] is not None:
+                ends[row["ended"]] += row["times"]
+        else:
+            total = row
+    given: Counter[str] = Counter()
+    for (source, *_), (times, _) in taken.items():
+        given[source] += times
+    return Funnel(
+        read=read or Read(),
+        steps=total["times"],
+        repeated=int(total["repeated"] or 0),
+        sign_ins=int(total["sign_ins"] or 0),
+        ends=dict(sorted(ends.items(), key=lambda each: (-each[1], each[0]))),
+        taken=tuple(
+            Taken(source, word, dest, Verdict(verdict), times, refused, times / given[source])
+            for (source, word, dest, verdict), (times, refused) in sorted(
+                taken.items(), key=lambda each: (-given[each[0][0]], each[0][0], -each[1][0], each[0])
+            )
+        ),
+        waits=tuple(_wait(place, waits[place]) for place in sorted(waits, key=lambda p: (-given[p], p))),
+        illegal=tuple(_first(illegal, limit)),
+        illegals=illegals,
+        since=total["first_at"],
+        until=total["last_at"],
+    )
+
+
+def _illegal(row: dict[str, Any]) -> Traced:
+    return Traced(
+        id=row["suspect"] or "", sign_in=row["whose"], attempt=0, at=row["first_at"], source=row["source"],
+        given=row["word"], dest=row["dest"], verdict=Verdict.ILLEGAL, error=row["error"],
+    )  # fmt: skip
+
+
+def _first(illegal: list[Traced], limit: int) -> list[Traced]:
+    return sorted(illegal, key=lambda each: (str(each.at), each.id))[:limit]
+
+
+def _wait(place: str, tenths: Counter[int]) -> Wait:
+    ordered, times = sorted(tenths.items()), tenths.total()
+
+    def at_most(share: float) -> float:
+        """The nearest rank: so many took no longer."""
+        seen = 0
+        for value, count in ordered:
+            seen += count
+            if seen >= share * times:
+                return value / 10
+        raise AssertionError
+
+    return Wait(place, times, at_most(0.5), at_most(0.95))

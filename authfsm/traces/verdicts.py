@@ -1,0 +1,98 @@
+"""What the table makes of a step in a log: a verdict, and what would have been allowed there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+from attrs import frozen
+
+from authfsm.states import State
+from authfsm.traces.words import UNKNOWN, allowed, by_names, by_responses
+
+OVER = frozenset({State.AUTHENTICATED.value, State.FAILED.value, State.START.value})
+"""Where a sign-in ends that was not left in the middle."""
+
+
+class Verdict(str, Enum):
+    """Is a step of a log on the table?"""
+
+    meaning: str
+    """What that says."""
+
+    def __new__(cls, name: str, meaning: str) -> Verdict:
+        """A member that is its own name."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.meaning = meaning
+        return member
+
+    __str__ = str.__str__
+
+    # fmt: off
+    LEGAL = "legal", "The table has it."
+    ILLEGAL = "illegal", "The table does not have it, however the gaps of the log are filled."
+    UNKNOWN = "unknown", "The log does not tell all of it; what it tells is on the table."
+    AMBIGUOUS = "ambiguous", "The table does not have it in this order, but the log does not tell the order: within one second, or by two sign-ins at once."
+    # fmt: on
+
+
+@frozen
+class Traced:
+    """A step of a log.
+
+    Args:
+        id: the event's id; of a step its sign-in's with its number.
+        sign_in: whose it is: the recorder's id, or what events were put together by.
+        attempt: which attempt of that one's.
+        at: when, UTC; of CloudTrail whole seconds.
+        source: the place it left, UNKNOWN if the log does not tell.
+        given: the response's trigger; of CloudTrail the flow, the challenge or the operation of the request.
+        dest: the place it led to.
+        verdict: is it on the table?
+        error: Cognito's code, if it was refused.
+        left: does the log end here for this sign-in, in the middle of it?
+    """
+
+    id: str
+    sign_in: str
+    attempt: int
+    at: datetime | None
+    source: str
+    given: str
+    dest: str
+    verdict: Verdict
+    error: str | None = None
+    left: bool = False
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """What the table has for that place, in the log's words."""
+        arrows = by_responses() if self.given.islower() else by_names()
+        return allowed(self.source, arrows)
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """Where the table lets this lead from that place; nowhere, if it does not take it."""
+        arrows = by_responses() if self.given.islower() else by_names()
+        ways = (
+            each.dest
+            for each in arrows
+            if self.source in {each.source, UNKNOWN} and self.given == each.word
+        )
+        return tuple(dict.fromkeys(ways))
+
+    @property
+    def why(self) -> str:
+        """What is wrong with it, in a sentence, if something is."""
+        if self.verdict is Verdict.LEGAL:
+            return ""
+        if self.verdict is not Verdict.ILLEGAL:
+            return self.verdict.meaning
+        if leads := self.leads:
+            return f"from {self.source}, {self.given} leads to {_listed(leads)}; not to {self.dest}"
+        return f"{self.source} takes {_listed(self.allowed)}; not {self.given}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "nothing"
