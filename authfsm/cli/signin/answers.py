@@ -13,6 +13,7 @@ from authfsm import responses as r
 from authfsm.cli.signin.exits import Ended, Exit
 from authfsm.cli.signin.person import Person, chosen
 from authfsm.cli.signin.screen import Screen, shown
+from authfsm.cli.signin.words import WIRE, WORDS, question, sent
 from authfsm.drivers.boto import Flow
 from authfsm.enrolment import Enrolment, NoQrCode
 from authfsm.errors import BadField
@@ -35,18 +36,6 @@ from authfsm.responses import Response
 from authfsm.secret import Secret
 from authfsm.states import State
 
-WORDS: Final[Mapping[str, str]] = {
-    State.PASSWORD_SRP: "Password, proved without sending it",
-    State.PASSWORD: "Password, sent over TLS",
-    State.EMAIL_OTP: "A code by e-mail",
-    State.SMS_OTP: "A code by SMS",
-    State.WEB_AUTHN: "A passkey",
-    State.SMS_MFA: "A code by SMS",
-    State.SOFTWARE_TOKEN_MFA: "A code of your authenticator app",
-}
-"""What can be chosen, in plain words."""
-
-_MEDIUM: Final = {"SMS": "by SMS", "EMAIL": "by e-mail"}
 _AGAIN, _LEAVE, _HERE = "again", "leave", "here"
 _FIRST: Final = (State.PASSWORD_SRP, State.PASSWORD, State.EMAIL_OTP, State.SMS_OTP)
 
@@ -77,6 +66,7 @@ class Answers:
         self._person = person
         self._issuer = issuer
         self._shown: Secret[str] | None = None
+        self._given: dict[str, str] = {}
         self.password: Secret[str] | None = None
         """A password known beforehand; good for one answer."""
 
@@ -92,7 +82,7 @@ class Answers:
         """
         match flow.challenge:
             case CodeChallenge() as asked:
-                return r.Code(self._code(_sent(asked), flow))
+                return r.Code(self._code(sent(asked), flow))
             case SoftwareTokenMfa(friendly_device_name=name):
                 return r.Code(
                     self._code(f"Code of the authenticator app {name or ''}".strip(), flow)
@@ -135,7 +125,7 @@ class Answers:
     # ---- codes ---------------------------------------------------------------------------------------
 
     def _code(self, question: str, flow: Flow) -> str:
-        aside = "Enter alone: other ways" if self._person.present else ""
+        aside = "Enter: other ways" if self._person.present else ""
         while True:
             typed = self._person.line(question, aside=aside)
             # Messages and apps show codes in groups.
@@ -223,22 +213,18 @@ class Answers:
             enrolment = Enrolment.of(asked, issuer=self._issuer, account=shown(account) or "user")
         except BadField:
             raise Ended(Exit.NO_ANSWER, "The pool gave a secret that no app can use.") from None
-        self._screen.note(
-            "This is a secret: whoever sees it can make your codes. Look over your shoulder."
+        screen, plain = self._screen, enrolment.secret_code.reveal()
+        screen.note(
+            "What follows is a secret: whoever sees it can make your codes. Clear this screen later."
         )
+        screen.plain("Scan it with an authenticator app, or type the key there:")
+        screen.facts({"key": " ".join(plain[at : at + 4] for at in range(0, len(plain), 4))})
         try:
-            self._screen.blank()
-            self._screen.raw(
-                enrolment.terminal(colour=self._screen.console.color_system is not None)
-            )
-            self._screen.blank()
+            # Last of all, and right above the prompt: it just fits a terminal of 24 lines.
+            screen.drawn(enrolment.terminal(colour=screen.console.color_system is not None))
         except (NoQrCode, BadField, UnicodeEncodeError):
-            self._screen.plain("No QR code can be shown here: pip install 'authfsm[qr]'.")
-            self._screen.facts({"address": enrolment.uri.reveal()})
-        plain = enrolment.secret_code.reveal()
-        groups = " ".join(plain[at : at + 4] for at in range(0, len(plain), 4))
-        self._screen.plain("Scan it with an authenticator app, or type the key:")
-        self._screen.facts({"key": groups})
+            screen.facts({"address": enrolment.uri.reveal()})
+            screen.plain("No QR code can be shown here: pip install 'authfsm[qr]'.")
 
     def _new_password(self, asked: NewPasswordRequired) -> Response:
         self._screen.note("The password is a temporary one: choose your own.")
@@ -251,19 +237,22 @@ class Answers:
         missing = [
             each for each in asked.required_attributes if not asked.user_attributes.get(each)
         ]
-        return r.NewPassword(password, {name: self._asked(_words(name)) for name in missing})
+        self._given = {
+            name: self._asked(question(name), self._given.get(name, "")) for name in missing
+        }
+        return r.NewPassword(password, self._given)
 
     # ---- the pool's own ------------------------------------------------------------------------------
 
     def _public(self, parameters: Mapping[str, str]) -> None:
-        public = {name: value for name, value in parameters.items() if name not in _WIRE}
+        public = {name: value for name, value in parameters.items() if name not in WIRE}
         if public:
             self._screen.facts(public)
 
     def _free(self, question: str) -> Secret[str]:
         if not self._person.present:
             return self._person.hidden(question)
-        typed = self._person.line(question, aside="Enter alone: type it hidden")
+        typed = self._person.line(question, aside="Enter: type it hidden")
         return Secret(typed) if typed else self._person.hidden(f"{question}, hidden")
 
     def _raw(self, asked: OtherChallenge) -> Response:
@@ -275,36 +264,14 @@ class Answers:
             fields[name] = self._free(name)
             if not self._person.present:
                 break
-            name = self._person.line("Another field", aside="Enter alone: send")
+            name = self._person.line("Another field", aside="Enter: send")
         return r.RawAnswer(fields)
 
-    def _asked(self, question: str) -> str:
-        while not (typed := self._person.line(question)):
+    def _asked(self, question: str, default: str = "") -> str:
+        while not (typed := self._person.line(question, default=default)):
             self._screen.bad("Something must be typed.")
         return typed
 
 
 class Elsewhere(Exception):
     """The person wants to prove who they are by another first factor."""
-
-
-# What comes with every challenge and tells a person nothing.
-_WIRE: Final = {"USERNAME", "USER_ID_FOR_SRP", "DEVICE_KEY", "SALT", "SRP_B", "SECRET_BLOCK"}
-
-
-def _sent(asked: CodeChallenge) -> str:
-    medium = _MEDIUM.get(asked.medium or "", asked.medium or _MEDIUM_OF.get(asked.state, ""))
-    to = f"to {asked.destination}" if asked.destination else ""
-    return " ".join(part for part in ("Code sent", medium, to) if part)
-
-
-_MEDIUM_OF: Final = {
-    State.SMS_MFA: "by SMS",
-    State.SMS_OTP: "by SMS",
-    State.EMAIL_OTP: "by e-mail",
-}
-
-
-def _words(attribute: str) -> str:
-    """An attribute's name as a question: `custom:team` is "Team", `given_name` "Given name"."""
-    return attribute.removeprefix("custom:").replace("_", " ").capitalize()

@@ -46,12 +46,20 @@ class Ended(Exception):
     Args:
         code: the exit code.
         why: what to say; free of secrets. Nothing, where it was said already.
+        aside: Cognito's code of it.
+        advice: what to do next.
+        todo: the command line that does it.
     """
 
-    def __init__(self, code: Exit, why: str = "") -> None:
+    def __init__(
+        self, code: Exit, why: str = "", *, aside: str = "", advice: str = "", todo: str = ""
+    ) -> None:
         super().__init__(why)
         self.code = code
         self.why = why
+        self.aside = aside
+        self.advice = advice
+        self.todo = todo
 
 
 _BY_RULING: Final[Mapping[Ruling, Exit]] = {

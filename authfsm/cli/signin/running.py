@@ -100,8 +100,7 @@ def run(wanted: Wanted) -> int:
         return Exit.SIGNED_IN
     if ended.code in {Exit.INTERRUPTED, Exit.TERMINATED}:
         screen.blank()
-    if ended.why:
-        screen.bad(ended.why)
+    screen.over(ended.why, ended.aside, ended.advice, ended.todo)
     return ended.code
 
 
@@ -131,6 +130,7 @@ def _really(
     opening = wanted.opening()
     pool = _pool(wanted, opening, person)
     cognito = pool.cognito()
+    screen.plain(f"{pool.pool_id or pool.region}, app client {pool.client_id}")
     signing_in = SigningIn(
         cognito,
         opening,
@@ -188,7 +188,7 @@ def _locally(wanted: Wanted, screen: Screen, person: Person, keeping: Keeping) -
     signing_in = SigningIn(
         pool.cognito(admin=wanted.admin),
         opening,
-        answers=Answers(screen, person, "authfsm signin --local"),
+        answers=Answers(screen, person, "authfsm"),
         person=person,
         screen=screen,
         devices=devices,

@@ -19,7 +19,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.errors import AuthfsmError, Refused
+from authfsm.errors import AuthfsmError, ConnectionLost, Refused
 from authfsm.protocol import Role
 from authfsm.signin import Step
 from authfsm.states import State
@@ -62,6 +62,17 @@ def path(history: Iterable[Step], times: str = "x") -> list[str]:
     walked = [State.START, *(step.dest for step in history)]
     runs = [(state.value, len(list(same))) for state, same in groupby(walked)]
     return [name if count == 1 else f"{name} {times}{count}" for name, count in runs]
+
+
+def why(error: AuthfsmError) -> tuple[str, str]:
+    """Why something was refused or went wrong: in words, and Cognito's code or the library's."""
+    match error:
+        case Refused():
+            return error.refusal.message or "Cognito refuses.", error.refusal.code
+        case ConnectionLost():
+            return "No reply came.", error.why
+        case _:
+            return str(error), ""
 
 
 class Screen:
@@ -170,10 +181,16 @@ class Screen:
 
     def refused(self, error: AuthfsmError) -> None:
         """Why something was refused, in Cognito's words, and its code."""
-        if isinstance(error, Refused):
-            self.bad(error.refusal.message or error.refusal.code, error.refusal.code)
-        else:
-            self.bad(str(error))
+        self.bad(*why(error))
+
+    def over(self, why: str, aside: str = "", advice: str = "", todo: str = "") -> None:
+        """It is over: why, what to do next, and the command line that does it, on one line to be copied."""
+        if why:
+            self.bad(why, aside)
+        if advice:
+            self.plain(advice)
+        if todo:
+            self.console.print(Text(f"  {shown(todo)}", style="bold"), soft_wrap=True)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -185,9 +202,15 @@ class Screen:
         with self.console.status(Text(what, style="dim"), spinner=spinner):
             yield
 
-    def raw(self, drawn: str) -> None:
-        """Lines that are drawn already, as they are: for a QR code of ours alone."""
-        self.console.file.write(drawn)
+    def drawn(self, picture: str) -> None:
+        """A picture of half blocks, as it is: of our own making alone."""
+        lines = len(picture.splitlines())
+        # Two lines of its quiet zone may scroll away; the prompt takes one.
+        if self.console.is_terminal and lines - 1 > self.console.height:
+            self.note(
+                f"The code is {lines} lines high: make this window higher if its top is gone."
+            )
+        self.console.file.write(picture)
         self.console.file.flush()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from shlex import quote
 from typing import Final
 
 from attrs import frozen
@@ -16,9 +17,9 @@ from authfsm.cli.signin.answers import Answers, Elsewhere, StartAgain
 from authfsm.cli.signin.exits import Ended, Exit, exit_of
 from authfsm.cli.signin.person import Person, Unanswered, agrees
 from authfsm.cli.signin.remembering import Devices
-from authfsm.cli.signin.screen import Screen
+from authfsm.cli.signin.screen import Screen, why
 from authfsm.drivers.boto import Cognito, Flow
-from authfsm.errors import AuthfsmError, Refused, WrongResponse
+from authfsm.errors import AuthfsmError, ConnectionLost, Refused, WrongResponse
 from authfsm.replies import MfaSetup
 from authfsm.responses import Response
 from authfsm.rulings import Fault, Ruling
@@ -189,7 +190,8 @@ class SigningIn:
                 pause = max(error.retry_after or 0.0, least)
                 if pause > _LONGEST_WAIT:
                     raise
-                self._screen.note(f"{_why(error)}: again in {pause:g} s")
+                reason, aside = why(error)
+                self._screen.note(f"{reason} Again in {pause:g} s.", aside)
                 with self._screen.waiting(f"waiting {pause:g} s"):
                     self._sleep(pause)
             else:
@@ -207,7 +209,7 @@ class SigningIn:
                 device = flow.confirm_device("authfsm")
         except AuthfsmError as error:
             # The tokens are here all the same.
-            self._screen.note(f"The device is not remembered: {_why(error)}")
+            self._screen.note("The device is not remembered.", " ".join(why(error)))
             return
         self._screen.good(f"Device kept in {self._devices.keep(username, device)}")
 
@@ -257,20 +259,25 @@ class SigningIn:
         )
 
     def _ended(self, error: AuthfsmError) -> Ended:
-        advice = error.ruling.advice if error.ruling else ""
-        code = exit_of(error)
-        name = self._username or "USER"
-        todo = {
-            Exit.RESET_PASSWORD: f"aws cognito-idp forgot-password --client-id {self._cognito.client_id} --username {name}",
-            Exit.CONFIRM_USER: f"aws cognito-idp confirm-sign-up --client-id {self._cognito.client_id} --username {name} --confirmation-code CODE",
-        }.get(code, "")
-        return Ended(code, " ".join(part for part in (f"{_why(error)}.", advice, todo) if part))
+        code, (reason, aside) = exit_of(error), why(error)
+        lost = isinstance(error, ConnectionLost)  # it was sent again, more than once
+        return Ended(
+            code,
+            reason,
+            aside=aside,
+            advice=error.ruling.advice if error.ruling and not lost else "",
+            todo=self._todo(code),
+        )
 
-
-def _why(error: AuthfsmError) -> str:
-    if isinstance(error, Refused):
-        return f"{error.refusal.message or 'refused'} ({error.refusal.code})".replace(". (", " (")
-    return str(error)
+    def _todo(self, code: Exit) -> str:
+        command = {
+            Exit.RESET_PASSWORD: "forgot-password",
+            Exit.CONFIRM_USER: "confirm-sign-up --confirmation-code CODE",
+        }.get(code)
+        if command is None or self._username is None:
+            return ""
+        of = f"--client-id {self._cognito.client_id} --username {quote(self._username)}"
+        return f"aws cognito-idp {command} {of}"
 
 
 def _code(error: AuthfsmError) -> str:
