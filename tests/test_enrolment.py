@@ -181,6 +181,7 @@ def test_an_svg_for_a_page() -> None:
     assert (ground.attrib["fill"], modules.attrib["stroke"]) == ("#fed", "#000080")
     assert decoded(rows_of_svg(svg, 2.5)) == enrolment.uri.reveal()
     assert SECRET not in svg
+    assert svg.startswith("<svg ")  # in the middle of a page, too
     for wrong in ({"dark": '"/><script>'}, {"light": "no colour"}, {"scale": 0}):
         with pytest.raises(ValueError, match=r"color|scale"):
             enrolment.svg(**wrong)
