@@ -1,0 +1,172 @@
+"""Sittings whose sign-ins go through the async driver, on an event loop in a thread of its own.
+
+The moves of `tests/sitting.py` are those of a program that waits; `Waiting` lets it wait for a flow that
+is awaited. Everything between is the async driver itself, over threads or over HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from io import StringIO
+from typing import Any, cast
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from joserfc.jwk import RSAKey
+from serving import PATIENCE
+from sitting import Scenario, Sitting
+
+from authfsm.drivers.aio import AsyncCognito, AsyncFlow
+from authfsm.drivers.boto import Cognito, Flow
+from authfsm.local import LocalPool
+from authfsm.local.exchange import Answered, exchange
+from authfsm.local.server.config import understood
+from authfsm.local.server.logs import Log
+from authfsm.local.server.opening import opened
+from authfsm.local.server.running import Server
+from authfsm.local.server.service import Service
+from authfsm.local.server.sockets import listen, url_of
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@contextmanager
+def a_loop() -> Iterator[Run]:
+    """An event loop in a thread, until the end of the block; what it gives runs a coroutine there."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="the loop", daemon=True)
+    thread.start()
+    try:
+        yield lambda awaited: asyncio.run_coroutine_threadsafe(awaited, loop).result(PATIENCE)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(PATIENCE)
+        loop.close()
+
+
+class Stage(Service):
+    """Serves whichever pool is played with."""
+
+    playing: LocalPool
+
+    def exchange(self, target: str, body: bytes) -> Answered:
+        """Answer a request."""
+        return exchange(self.playing.answer, target, body, self.playing.request_id())
+
+
+@contextmanager
+def a_stage() -> Iterator[tuple[Stage, str]]:
+    """A server for pools of this process, one after another, and its address."""
+    sock = listen("127.0.0.1", 0)
+    url, ready = url_of("127.0.0.1", sock), threading.Event()
+    bare = opened(understood({}), url, Log(StringIO()))
+    stage = Stage(bare.pool, bare.log)
+    server = Server(stage, ready.set)
+    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+    thread.start()
+    try:
+        assert ready.wait(PATIENCE)
+        yield stage, url
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
+        sock.close()
+
+
+def aio_client(url: str, **config: Any) -> Any:
+    """What gives an aiobotocore client to `async with`."""
+    return get_session().create_client(
+        "cognito-idp",
+        region_name="eu-west-1",
+        endpoint_url=url,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=AioConfig(retries={"total_max_attempts": 1}, **config),
+    )
+
+
+class Waiting:
+    """A flow that is awaited, for who cannot await: what returns a coroutine is run, and waited for.
+
+    Args:
+        flow: the flow.
+        run: runs a coroutine on the loop.
+    """
+
+    def __init__(self, flow: AsyncFlow, run: Run) -> None:
+        self._flow = flow
+        self._run = run
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._flow, name)
+        if not asyncio.iscoroutinefunction(value):
+            return value
+        return lambda *args, **kwargs: self._run(value(*args, **kwargs))
+
+
+class Waits:
+    """`AsyncCognito`, for who cannot await."""
+
+    def __init__(self, cognito: AsyncCognito, run: Run) -> None:
+        self._cognito = cognito
+        self._run = run
+        self.client = cognito.client
+
+    def start(self, *args: Any, **kwargs: Any) -> Flow:
+        """A flow that has not begun."""
+        flow = self._cognito.start(*args, **kwargs)
+        assert flow.walk is kwargs["walk"]
+        return cast("Flow", Waiting(flow, self._run))
+
+
+class AsyncSitting(Sitting):
+    """A sitting through the async driver.
+
+    Args:
+        signing_key: the pool's.
+        pool: the pool's settings.
+        user: ada's.
+        run: runs a coroutine on the loop.
+        stage: serves the pool to `client`; left out, calls of the pool's own boto3 client run in threads.
+        client: an aiobotocore client.
+        **more: for `AsyncCognito`.
+    """
+
+    def __init__(
+        self,
+        signing_key: RSAKey,
+        pool: Mapping[str, Any],
+        user: Mapping[str, Any],
+        *,
+        run: Run,
+        stage: Stage | None = None,
+        client: Any = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(signing_key, pool, user)
+        if stage is not None:
+            stage.playing = self.pool
+        waits = Waits(on(self.pool, client or self.cognito.client, **more), run)
+        self.cognito = cast("Cognito", waits)
+
+
+def on(pool: LocalPool, client: Any = None, **more: Any) -> AsyncCognito:
+    """The async driver on a pool, by this client or by the pool's own in threads."""
+    return AsyncCognito(
+        client or pool.client(),
+        client_id=pool.client_id,
+        pool_id=pool.pool_id,
+        client_secret=pool.client_secret,
+        clock=pool.clock,
+        **more,
+    )
+
+
+def played(scenario: Scenario, sitting: Sitting) -> Sitting:
+    """Have a scenario happen at this sitting."""
+    for move in scenario.moves:
+        move(sitting)
+    return sitting

@@ -1,0 +1,82 @@
+"""The async driver goes every way that the other goes, over HTTP and over threads, step for step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import attrs
+import pytest
+from joserfc.jwk import RSAKey
+from scenarios import SCENARIOS
+from sitting import Scenario, Sitting
+from sitting_async import AsyncSitting, Run, a_loop, a_stage, aio_client, played
+
+from authfsm.observers import Observation
+from authfsm.signin import Step
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """Runs a coroutine on an event loop that lasts as long as the module."""
+    with a_loop() as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def over_http(run: Run) -> Iterator[dict[str, Any]]:
+    """A served stage, and an aiobotocore client of it."""
+    with ExitStack() as stack:
+        stage, url = stack.enter_context(a_stage())
+        made = aio_client(url)
+        client = run(made.__aenter__())
+        stack.callback(lambda: run(made.__aexit__(None, None, None)))
+        yield {"stage": stage, "client": client}
+
+
+def histories(sitting: Sitting) -> list[list[Step]]:
+    """Every step of every sign-in; when it was is told from where that sitting's clock began."""
+    return [[attrs.evolve(step, at=None) for step in flow.history] for flow in sitting.flows]
+
+
+def moments(sitting: Sitting) -> list[float]:
+    """When each step was, in seconds from the first."""
+    at = [step.at.timestamp() for flow in sitting.flows for step in flow.history if step.at]
+    return [round(each - at[0], 3) for each in at]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("way", ["threads", "HTTP"])
+def test_every_scenario_goes_the_same_way(
+    scenario: Scenario,
+    way: str,
+    signing_key: RSAKey,
+    run: Run,
+    request: pytest.FixtureRequest,
+) -> None:
+    """State, history and rulings are those of the sync driver; observers are told each step, in the loop's thread."""
+    seen: list[Observation] = []
+    threads: set[str] = set()
+
+    def observer(observation: Observation) -> None:
+        seen.append(observation)
+        threads.add(threading.current_thread().name)
+
+    more = request.getfixturevalue("over_http") if way == "HTTP" else {}
+    sitting = AsyncSitting(
+        signing_key, scenario.pool, scenario.user, run=run, observers=[observer], **more
+    )
+    there = scenario.play(signing_key)
+
+    played(scenario, sitting)
+
+    assert sitting.flow.state is scenario.ends
+    assert [each.walk for each in sitting.flows] == [False] * len(sitting.flows)
+    assert histories(sitting) == histories(there)
+    assert moments(sitting) == moments(there)
+    assert [each.step for each in seen if each.lost is None] == [
+        step for flow in sitting.flows for step in flow.history
+    ]
+    assert threads <= {"the loop"}
