@@ -10,6 +10,8 @@ import typer
 
 from authfsm.cli.check import EPILOG as CHECK_EPILOG
 from authfsm.cli.check import check
+from authfsm.cli.conform import EPILOG as CONFORM_EPILOG
+from authfsm.cli.conform import conform
 from authfsm.cli.draw import EPILOG, draw
 from authfsm.cli.failing import Failed, end
 from authfsm.cli.paths import EPILOG as PATHS_EPILOG
@@ -85,6 +87,7 @@ def serve(
 
 
 app.command(epilog=EPILOG)(draw)
+app.command(epilog=CONFORM_EPILOG)(conform)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=PATHS_EPILOG)(paths)
 app.command(epilog=SIGNIN_EPILOG)(signin)

@@ -1,0 +1,246 @@
+"""What `authfsm conform` does: endpoints out of options, the run with its progress, and what is written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import boto3
+from attrs import frozen
+from botocore.exceptions import BotoCoreError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from authfsm.cli.conforming_shown import rules_seen, rules_told, table
+from authfsm.cli.failing import MISUSED, Failed
+from authfsm.conformance.book import RULES, named
+from authfsm.conformance.by_api import ByApi
+from authfsm.conformance.conversation import Conversation
+from authfsm.conformance.existing import Existing
+from authfsm.conformance.inbox import Inbox, inbox
+from authfsm.conformance.notes import notes_of
+from authfsm.conformance.rules import Rule
+from authfsm.conformance.running import Endpoint, Results, Unreachable, reach, run
+from authfsm.conformance.table import as_json, as_markdown
+from authfsm.conformance.verdicts import Verdict
+from authfsm.conformance.workshop import Workshop
+
+OURS: Final = "ours"
+_SERVER: Final = ("cattrs", "starlette", "uvicorn")
+_SUFFIXES: Final = (".md", ".json")
+_LOCAL: Final = ("local", "local", None)
+
+
+@frozen
+class Wanted:
+    """The options of the command, by their names there."""
+
+    endpoint: str | None
+    compare: list[str]
+    pool_id: str | None
+    client_id: str | None
+    codes: list[str]
+    region: str | None
+    profile: str | None
+    rules: tuple[str, ...]
+    timeout: float
+    outputs: list[Path]
+
+
+def list_rules(wanted: Wanted) -> bool:
+    """Tell the rules."""
+    Console(highlight=False).print(rules_told(_rules(wanted)))
+    return True
+
+
+def conform(wanted: Wanted) -> bool:
+    """Try the endpoints.
+
+    Returns:
+        Did no rule fail?
+
+    Raises:
+        Failed: it was called wrongly, or nobody answers.
+    """
+    rules = _rules(wanted)
+    for path in wanted.outputs:
+        if str(path) != "-" and path.suffix not in _SUFFIXES:
+            raise Failed(f"{path} is neither .md nor .json", MISUSED)
+    endpoints = _endpoints(wanted)
+    results = _run(endpoints, rules, wanted.timeout)
+    _write(results, wanted.outputs)
+    if Path("-") not in wanted.outputs:
+        console = Console(highlight=False)
+        told = rules_seen(results) if wanted.rules else table(results)
+        console.print(*told, sep="\n")
+    return results.faultless
+
+
+def _rules(wanted: Wanted) -> tuple[Rule, ...]:
+    try:
+        return named(wanted.rules)
+    except LookupError as error:
+        raise Failed(
+            f"there is no rule {error.args[0]}: authfsm conform --list tells the {len(RULES)}",
+            MISUSED,
+        ) from None
+
+
+# ---- endpoints --------------------------------------------------------------------------------------
+
+
+def _endpoints(wanted: Wanted) -> list[Endpoint]:
+    if wanted.endpoint and wanted.compare:
+        raise Failed("--endpoint or --compare, not both", MISUSED)
+    if (wanted.pool_id or wanted.client_id) and not wanted.endpoint:
+        raise Failed("--pool-id and --client-id want an --endpoint", MISUSED)
+    if wanted.client_id and not wanted.pool_id:
+        raise Failed("--client-id wants the --pool-id of its pool", MISUSED)
+    columns = _columns(wanted)
+    inboxes = _inboxes(wanted, [name for name, _ in columns])
+    made = []
+    for name, url in columns:
+        if url is None:
+            made.append(Endpoint(name, _ours()))
+            continue
+        box, how = inboxes.get(name, (None, None))
+        options = [f"--codes {how}"] if how else []
+        options += [f"--pool-id {wanted.pool_id}"] if wanted.pool_id else []
+        options += [f"--client-id {wanted.client_id}"] if wanted.client_id else []
+        options += [f"--region {wanted.region}"] if wanted.region else []
+        options += [f"--profile {wanted.profile}"] if wanted.profile else []
+        made.append(Endpoint(name, _workshop(wanted, url, box), url, tuple(options)))
+    return made
+
+
+def _columns(wanted: Wanted) -> list[tuple[str, str | None]]:
+    if wanted.endpoint:
+        return [(wanted.endpoint, _url(wanted.endpoint))]
+    if not wanted.compare:
+        return [(f"authfsm {version('authfsm')}", None)]
+    columns: list[tuple[str, str | None]] = []
+    for each in wanted.compare:
+        name, equals, url = each.partition("=")
+        if not name or not equals:
+            raise Failed(f"--compare {each!r} is not NAME=URL", MISUSED)
+        columns.append((name, None if url == OURS else _url(url)))
+    if len({name for name, _ in columns}) < len(columns):
+        raise Failed("two columns have one name", MISUSED)
+    return columns
+
+
+def _url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise Failed(f"{url!r} is no URL", MISUSED)
+    return url.rstrip("/")
+
+
+def _inboxes(wanted: Wanted, names: list[str]) -> dict[str, tuple[Inbox, str]]:
+    found = {}
+    for each in wanted.codes:
+        name, equals, how = each.partition("=")
+        if not equals:
+            name, how = names[0], each
+            if len(names) > 1:
+                raise Failed(f"--codes {each!r} does not say whose: NAME={each}", MISUSED)
+        if name not in names:
+            raise Failed(f"--codes is for {name!r}, which is not compared", MISUSED)
+        try:
+            found[name] = inbox(how), how
+        except ValueError as error:
+            raise Failed(f"--codes {error}", MISUSED) from None
+    return found
+
+
+def _ours() -> Workshop:
+    if lacking := [name for name in _SERVER if find_spec(name) is None]:
+        raise Failed(
+            f"its own pools need {', '.join(lacking)}: pip install 'authfsm[server]'", MISUSED
+        )
+    from authfsm.conformance.ours import Ours  # noqa: PLC0415 - what it needs is an extra
+
+    return Ours()
+
+
+def _workshop(wanted: Wanted, url: str, box: Inbox | None) -> Workshop:
+    region = wanted.region
+    if region is None and wanted.pool_id and "-" in wanted.pool_id:
+        region = wanted.pool_id.partition("_")[0]
+    conversation = Conversation(url, region or "us-east-1", _credentials(wanted.profile))
+    try:
+        reach(conversation)
+    except Unreachable as error:
+        raise Failed(str(error), MISUSED) from None
+    if wanted.pool_id:
+        return Existing(conversation, wanted.pool_id, wanted.client_id, box)
+    return ByApi(conversation, box)
+
+
+def _credentials(profile: str | None) -> tuple[str, str, str | None]:
+    if profile is None:
+        return _LOCAL
+    try:
+        found = boto3.session.Session(profile_name=profile).get_credentials()
+    except BotoCoreError as error:
+        raise Failed(f"--profile {profile}: {error}", MISUSED) from None
+    if found is None:
+        raise Failed(f"--profile {profile} has no credentials", MISUSED)
+    keys = found.get_frozen_credentials()
+    if not keys.access_key or not keys.secret_key:
+        raise Failed(f"--profile {profile} has no credentials", MISUSED)
+    return keys.access_key, keys.secret_key, keys.token
+
+
+# ---- the run, and what is written -------------------------------------------------------------------
+
+
+def _run(endpoints: list[Endpoint], rules: tuple[Rule, ...], timeout: float) -> Results:
+    console = Console(stderr=True)
+    with ExitStack() as stack:
+        bars: dict[str, TaskID] = {}
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rule]}", style="dim"),
+            console=console,
+            transient=True,
+        )
+        if console.is_terminal:
+            stack.enter_context(progress)
+            bars = {e.name: progress.add_task(e.name, total=len(rules), rule="") for e in endpoints}
+        lock = Lock()
+
+        def told(name: str, rule: Rule, verdict: Verdict) -> None:
+            with lock:
+                if name in bars:
+                    progress.update(bars[name], advance=1, rule=f"{verdict.outcome.mark} {rule.id}")
+
+        day = datetime.now(timezone.utc).date()
+        return run(endpoints, rules, day=day, seconds=timeout, told=told)
+
+
+def _write(results: Results, outputs: list[Path]) -> None:
+    for path in outputs:
+        text = _text(results, path)
+        if str(path) == "-":
+            sys.stdout.write(text)
+            continue
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise Failed(f"{path} cannot be written: {error.strerror}", MISUSED) from None
+
+
+def _text(results: Results, path: Path) -> str:
+    if path.suffix == ".md":
+        return as_markdown(results, notes_of(each.endpoint.name for each in results.columns))
+    told: dict[str, Any] = as_json(results)
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
