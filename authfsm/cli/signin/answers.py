@@ -6,14 +6,14 @@ person: that of an authenticator app, which is the very thing they are to carry 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from authfsm import responses as r
 from authfsm.cli.signin.exits import Ended, Exit
 from authfsm.cli.signin.person import Person, chosen
 from authfsm.cli.signin.screen import Screen, shown
-from authfsm.cli.signin.words import WIRE, WORDS, question, sent
+from authfsm.cli.signin.words import WIRE, WORDS, of_attribute, sent
 from authfsm.drivers.boto import Flow
 from authfsm.enrolment import Enrolment, NoQrCode
 from authfsm.errors import BadField
@@ -157,7 +157,7 @@ class Answers:
 
     # ---- choices -------------------------------------------------------------------------------------
 
-    def _choice(self, question: str, names: tuple[str, ...] | list[str]) -> str:
+    def _choice(self, question: str, names: Sequence[str]) -> str:
         if len(names) == 1:
             self._screen.plain(f"{WORDS.get(names[0], names[0])}: the only choice.")
             return names[0]
@@ -172,7 +172,7 @@ class Answers:
             flow, [each for each in available if each != flow.state] or _FIRST
         )
 
-    def _first_factor(self, flow: Flow, names: tuple[str, ...] | list[str]) -> Response:
+    def _first_factor(self, flow: Flow, names: Sequence[str]) -> Response:
         here = [each for each in names if each != State.WEB_AUTHN]
         if not here:
             raise Ended(Exit.NOT_HERE, "There is no other way to sign in here: use a browser.")
@@ -221,7 +221,7 @@ class Answers:
         screen.facts({"key": " ".join(plain[at : at + 4] for at in range(0, len(plain), 4))})
         try:
             # Last of all, and right above the prompt: it just fits a terminal of 24 lines.
-            screen.drawn(enrolment.terminal(colour=screen.console.color_system is not None))
+            screen.drawn(enrolment.terminal(colour=screen.coloured))
         except (NoQrCode, BadField, UnicodeEncodeError):
             screen.facts({"address": enrolment.uri.reveal()})
             screen.plain("No QR code can be shown here: pip install 'authfsm[qr]'.")
@@ -238,7 +238,7 @@ class Answers:
             each for each in asked.required_attributes if not asked.user_attributes.get(each)
         ]
         self._given = {
-            name: self._asked(question(name), self._given.get(name, "")) for name in missing
+            name: self._asked(of_attribute(name), self._given.get(name, "")) for name in missing
         }
         return r.NewPassword(password, self._given)
 

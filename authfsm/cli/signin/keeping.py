@@ -79,8 +79,13 @@ class Keeping:
             write(self.file, text)
             done.append(f"written to {self.file} (0600)")
         if self.printed:
-            sys.stdout.write(text.reveal())
-            sys.stdout.flush()
+            try:
+                sys.stdout.write(text.reveal())
+                sys.stdout.flush()
+            except BrokenPipeError:
+                # What is left in the buffer must not be tried again when Python ends (Python docs, signal).
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise Ended(Exit.MISUSED, "Nobody read the tokens: the pipe is closed.") from None
             done.append("printed as JSON")
         return done
 

@@ -7,6 +7,7 @@ What is typed hidden is read by `getpass`, which turns the echo on again whateve
 from __future__ import annotations
 
 import getpass
+import select
 import sys
 import warnings
 from collections.abc import Sequence
@@ -53,7 +54,7 @@ class AtTerminal:
         while True:
             self._screen.prompt(question, aside or default)
             try:
-                typed = (self._keyboard or sys.stdin).readline()
+                typed = _read(self._keyboard or sys.stdin)
             except UnicodeDecodeError:
                 typed = "\udc80\n"
             if not typed:
@@ -165,6 +166,7 @@ def who(screen: Screen, *, lines: bool) -> Person:
     return Nobody()
 
 
+_SOON: Final = 0.2
 YES: Final = ("y", "yes")
 NO: Final = ("n", "no")
 
@@ -205,6 +207,14 @@ def chosen(
         screen.bad(f"Type a number from 1 to {len(choices)}.")
         if not person.present:
             raise Ended(Exit.MISUSED, f"{question}: the line of standard input is none of these.")
+
+
+def _read(keyboard: TextIO) -> str:
+    # A signal that comes just before a read begins does not end that read: Ctrl-C would be heard only
+    # with the next key. So nothing is read before there is something to read.
+    while sys.platform != "win32" and not select.select([keyboard], [], [], _SOON)[0]:
+        pass
+    return keyboard.readline()
 
 
 def _is_text(typed: str) -> bool:

@@ -180,7 +180,7 @@ def _locally(wanted: Wanted, screen: Screen, person: Person, keeping: Keeping) -
     if name not in trying.TRIALS:
         raise Ended(Exit.MISUSED, f"{name} cannot be tried: {', '.join(trying.TRIALS)} can.")
     trial = trying.TRIALS[name]
-    opening = wanted.opening(trial.flow, suggested=trying.ADA)
+    opening = wanted.opening(trial.flow, suggested=trying.suggested())
     pool = trial.make()
     devices = Devices(InMemory(), f"authfsm:{pool.pool_id}/{pool.client_id}")
     trying.introduce(name, pool, screen)

@@ -88,6 +88,11 @@ class Screen:
         )
         self._plain = not (self.console.encoding or "").lower().startswith("utf")
 
+    @property
+    def coloured(self) -> bool:
+        """May there be colours? Not where NO_COLOR is set (no-color.org)."""
+        return self.console.color_system is not None and not self.console.no_color
+
     def sign(self, name: str) -> str:
         """A sign, as this terminal can show it."""
         return _SIGNS[name][self._plain]

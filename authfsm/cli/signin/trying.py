@@ -19,6 +19,7 @@ from authfsm.local import DeviceConfiguration, LocalPool, Triggers
 from authfsm.local.passkey_records import Passkey
 from authfsm.local.settings import WebAuthnConfiguration
 from authfsm.replies import MfaSetup
+from authfsm.secret import Secret
 from authfsm.states import State
 
 PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of a user who lives as long as this process
@@ -192,15 +193,20 @@ class Neighbours:
                 f"The pool would have sent {by} to {message.to}: {message.code.reveal()}"
             )
         self._told = len(self._pool.outbox)
-        app = None
+        app: Secret[str] | None = None
         if isinstance(flow.challenge, MfaSetup):
             app = flow.challenge.secret_code
         elif flow.state is State.SOFTWARE_TOKEN_MFA:
             token = self._pool.user(ADA).software_token
-            app = token and token.secret
+            app = None if token is None else token.secret
         if app is not None:
             code = pyotp.TOTP(app.reveal()).at(self._pool.clock())
             self._screen.mail(f"The authenticator app would show: {code}")
+
+
+def suggested() -> str:
+    """The user's name: what is taken if nothing is typed."""
+    return ADA
 
 
 def introduce(name: str, pool: LocalPool, screen: Screen) -> None:

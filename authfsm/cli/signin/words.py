@@ -39,6 +39,6 @@ def sent(asked: CodeChallenge) -> str:
     return " ".join(part for part in ("Code sent", medium, to) if part)
 
 
-def question(attribute: str) -> str:
+def of_attribute(attribute: str) -> str:
     """An attribute's name as a question: `custom:team` is "Team", `given_name` "Given name"."""
     return attribute.removeprefix("custom:").replace("_", " ").capitalize()

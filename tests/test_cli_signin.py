@@ -1,0 +1,476 @@
+"""`authfsm signin` at a real terminal: the command itself, in a pseudo-terminal, answered as a person does.
+
+What it shows is kept whole, and searched for what must not be in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pyotp
+import pytest
+from attrs import define
+from serving import CLIENT_ID, POOL_ID, here
+
+from authfsm.cli.signin.exits import Exit
+from authfsm.cli.signin.trying import PASSWORD, TRIALS
+
+if sys.platform != "win32":
+    import termios
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+
+WRONG = "Wrong-Horse-9"
+SERVED = "Served-Horse-7"
+NEW = "Analytical-Engine-1843"
+SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
+AN_ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\(B)")
+
+
+@define
+class Sitting:
+    """Somebody at a terminal, in front of the command.
+
+    Args:
+        child: the command.
+        heard: what it has written so far, escapes and all.
+    """
+
+    child: Any
+    heard: StringIO
+
+    @property
+    def seen(self) -> str:
+        """What it has written so far, as a person reads it."""
+        return AN_ESCAPE.sub("", self.heard.getvalue()).replace("\r", "")
+
+    def asked(self, question: str) -> None:
+        """Wait for a question."""
+        self.child.expect(f"{re.escape(question)}.*: (\\x1b\\[0m)?$")
+
+    def types(self, question: str, answer: str) -> None:
+        """Wait for a question and answer it, to be seen."""
+        self.asked(question)
+        self.child.sendline(answer)
+
+    def hides(self, question: str, answer: str) -> None:
+        """Wait for a question that hides its answer, and answer it."""
+        self.asked(question)
+        assert self.child.waitnoecho(10), "the echo is still on"
+        self.child.sendline(answer)
+
+    def told(self, pattern: str) -> str:
+        """What a line tells, waited for."""
+        self.child.expect(pattern)
+        found: str = self.child.match.group(1)
+        return found
+
+    def ends(self) -> int:
+        """The exit code, once it has ended; the echo is on again."""
+        self.child.expect(pexpect.EOF)
+        self.child.wait()
+        return int(self.child.exitstatus)
+
+
+@contextmanager
+def sitting(
+    *options: str, width: int = 80, program: list[str] | None = None, **environment: str
+) -> Iterator[Sitting]:
+    """Sit down in front of `authfsm signin`.
+
+    Args:
+        options: of the command.
+        width: of the terminal.
+        program: another command line.
+        environment: more of it.
+    """
+    heard = StringIO()
+    first, *others = program or [sys.executable, "-m", "authfsm", "signin", *options]
+    child = pexpect.spawn(
+        first,
+        others,
+        dimensions=(24, width),
+        env={**_plain(), "TERM": "xterm-256color", **environment},
+        encoding="utf-8",
+        timeout=60,
+    )
+    child.logfile_read = heard
+    try:
+        yield Sitting(child, heard)
+    finally:
+        child.close(force=True)
+
+
+def _plain() -> dict[str, str]:
+    """This environment without what would answer for the person, or colour the answers."""
+    ours = ("AUTHFSM_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "AWS_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "LC_ALL": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def at_pool(url: str, *options: str) -> list[str]:
+    """The options that name a served pool."""
+    return ["--endpoint", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, *options]
+
+
+def begins(person: Sitting) -> None:
+    """The usual name, the right password."""
+    person.types("User name", "")
+    person.hides("Password of ada", PASSWORD)
+
+
+# ---- each challenge ----------------------------------------------------------------------------------------
+
+
+def test_a_code_by_sms_wrong_then_right() -> None:
+    """The story is told, the wrong code is refused and asked again, the path and the claims are shown."""
+    with sitting("--local") as person:
+        begins(person)
+        code = person.told(r"an SMS to \+15555550143: (\d{6})")
+        person.types("Code sent by SMS to +*******0143", f"{(int(code) + 1) % 1_000_000:06d}")
+        person.child.expect("CodeMismatchException")
+        person.types("Code sent by SMS to", f"{code[:3]} {code[3:]}")
+
+        assert person.ends() == Exit.SIGNED_IN
+        assert "START › PASSWORD_VERIFIER › SMS_MFA ×2 › AUTHENTICATED" in person.seen  # noqa: RUF001 - as shown
+        assert "✓ Signed in as ada" in person.seen
+        assert "groups   pioneers" in person.seen
+        assert "eyJ" not in person.seen, "a token was shown"
+
+
+def test_a_code_by_e_mail() -> None:
+    """The medium and the masked address are said."""
+    with sitting("--local", "email") as person:
+        begins(person)
+        code = person.told(r"an e-mail to ada@example.com: (\d+)")
+        person.types("Code sent by e-mail to a***@e***", code)
+
+        assert person.ends() == Exit.SIGNED_IN
+
+
+def test_a_code_of_the_authenticator_app() -> None:
+    """What the app would show is told, for there is no app; letters are no code, and are not sent."""
+    with sitting("--local", "totp") as person:
+        begins(person)
+        code = person.told(r"app would show: (\d{6})")
+        person.types("Code of the authenticator app", "abc")
+        person.child.expect("A code is digits alone")
+        person.types("Code of the authenticator app", code)
+
+        assert person.ends() == Exit.SIGNED_IN
+        assert "×" not in person.seen  # noqa: RUF001 - as shown
+
+
+def test_an_authenticator_app_is_enrolled() -> None:
+    """The key is shown with a warning, and its QR code; a wrong code shows neither again."""
+    with sitting("--local", "setup") as person:
+        begins(person)
+        key = person.told(r"key\W.*?((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})").replace(" ", "")
+        app = pyotp.TOTP(key)
+        person.asked("Code that the app shows now")
+        person.child.sendline(f"{(int(app.now()) + 1) % 1_000_000:06d}")
+        person.child.expect("EnableSoftwareTokenMFAException")
+        person.types("Code that the app shows now", app.now())
+
+        assert person.ends() == Exit.SIGNED_IN
+        assert person.seen.count("whoever sees it can make your codes") == 1
+        assert person.seen.count("▀▀▀▀▀▀▀▀▀▀▀▀▀▀") >= 1, "no QR code"
+        assert "MFA_SETUP ×4 › AUTHENTICATED" in person.seen  # noqa: RUF001 - as shown
+
+
+def test_a_temporary_password_is_replaced() -> None:
+    """Typed hidden, twice, and the same; one too weak is refused, and the attributes are kept."""
+    with sitting("--local", "new-password") as person:
+        begins(person)
+        person.hides("New password", "short")
+        person.hides("The same again", "shorter")
+        person.child.expect("not the same")
+        person.hides("New password", "short")
+        person.hides("The same again", "short")
+        person.types("Name", "Ada Lovelace")
+        person.child.expect("InvalidPasswordException")
+        person.hides("New password", f"{NEW}-x")
+        person.hides("The same again", f"{NEW}-x")
+        person.child.expect(r"Name.*\(Ada Lovelace\)")
+        person.types("", "")
+
+        assert person.ends() == Exit.SIGNED_IN
+        assert f"{NEW}-x" not in person.seen
+
+
+def test_a_first_factor_is_chosen_and_left_for_another() -> None:
+    """Numbered choices in plain words; from a code by SMS the person goes to a password."""
+    with sitting("--local", "choice") as person:
+        person.types("User name", "ada")
+        person.types("How to sign in [1-4]", "7")
+        person.child.expect("Type a number from 1 to 4")
+        person.types("How to sign in [1-4]", "sms_otp")
+        person.types("Code sent by SMS to", "")
+        person.child.expect("Prove who you are in another way")
+        person.types("What now", "2")
+        person.child.expect("PASSWORD_SRP")
+        person.types("How to sign in [1-3]", "password_srp")
+        person.hides("Password", PASSWORD)
+
+        assert person.ends() == Exit.SIGNED_IN
+        assert "SMS_OTP › PASSWORD_VERIFIER › AUTHENTICATED" in person.seen  # noqa: RUF001 - as shown
+
+
+def test_a_second_factor_is_chosen() -> None:
+    """SELECT_MFA_TYPE in plain words."""
+    with sitting("--local", "mfa-choice") as person:
+        begins(person)
+        person.child.expect("A code of your authenticator app")
+        person.types("Second factor [1-2]", "software_token_mfa")
+        person.types("Code of the authenticator app", person.told(r"app would show: (\d{6})"))
+
+        assert person.ends() == Exit.SIGNED_IN
+
+
+def test_a_riddle_answered_in_the_open_and_hidden() -> None:
+    """The public parameters are shown; an empty line asks for the answer hidden."""
+    with sitting("--local", "custom") as person:
+        person.types("User name", "")
+        person.child.expect("Up, but never down")
+        person.types("Answer", "a balloon")
+        person.types("Answer", "")
+        person.hides("Answer, hidden", "age")
+
+        assert person.ends() == Exit.SIGNED_IN
+
+
+def test_a_passkey_is_for_browsers() -> None:
+    """WEB_AUTHN is not offered where there is a choice; asked for at once, it is left for another factor."""
+    with sitting("--local", "passkey", "--preferred", "WEB_AUTHN") as person:
+        person.types("User name", "")
+        person.child.expect("a terminal has none")
+        person.types("How to sign in [1-3]", "email_otp")
+        person.types("Code sent by e-mail", person.told(r"an e-mail to ada@example.com: (\d+)"))
+
+        assert person.ends() == Exit.SIGNED_IN
+        assert "WEB_AUTHN › EMAIL_OTP" in person.seen  # noqa: RUF001 - as shown
+
+
+def test_a_device_is_remembered_and_stands_for_the_code() -> None:
+    """After the first sign-in the device is kept, and the second needs no code."""
+    with sitting("--local", "device") as person:
+        begins(person)
+        code = person.told(r"an SMS to \+15555550143: (\d{6})")
+        person.types("Code sent by SMS to", code)
+        person.types("Remember this device", "perhaps")
+        person.types("Remember this device", "y")
+        person.hides("Password of ada", PASSWORD)
+
+        assert person.ends() == Exit.SIGNED_IN
+        assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in _joined(person.seen)  # noqa: RUF001 - as shown
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_a_challenge_of_an_unknown_name() -> None:
+    """Its name is said, its fields are asked for, and the refusal offers to start again."""
+    with sitting("--local", "other") as person:
+        person.types("User name", "")
+        person.child.expect("CAPTCHA_CHALLENGE is a challenge that this version does not know")
+        person.types("Field of the answer", "")
+        person.types("ANSWER", "42")
+        person.types("Another field", "")
+        person.types("Start again", "y")
+        person.types("Field of the answer", "")
+        person.types("ANSWER", "43")
+        person.types("Another field", "")
+        person.types("Start again", "n")
+
+        assert person.ends() == Exit.MISCONFIGURED
+
+
+# ---- what is refused ---------------------------------------------------------------------------------------
+
+
+def test_a_wrong_password_can_be_typed_three_times() -> None:
+    """The name is kept, the password is asked for again at once; after three it is over, with 1."""
+    with sitting("--local") as person:
+        person.types("User name", "ada")
+        for _ in range(3):
+            person.hides("Password of ada", WRONG)
+
+        assert person.ends() == Exit.REFUSED
+        assert "3 attempts, and none was right" in person.seen
+        assert WRONG not in person.seen
+
+
+@pytest.mark.parametrize(
+    ("trial", "code", "told"),
+    [
+        ("reset", Exit.RESET_PASSWORD, "aws cognito-idp forgot-password"),
+        ("unconfirmed", Exit.CONFIRM_USER, "aws cognito-idp confirm-sign-up"),
+    ],
+)
+def test_what_must_be_done_elsewhere_first(trial: str, code: Exit, told: str) -> None:
+    """The command line that does it is told, and the exit code is its own."""
+    with sitting("--local", trial) as person:
+        begins(person)
+
+        assert person.ends() == code
+        assert told in person.seen
+
+
+def test_an_app_client_with_a_secret_asks_for_it() -> None:
+    """Cognito wants SECRET_HASH: the secret is asked for, hidden, and the sign-in begins anew."""
+    with (
+        here(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
+        sitting(*at_pool(pool.url)) as person,
+    ):
+        person.types("User name", "ada")
+        person.hides("Password of ada", SERVED)
+        person.hides("Client secret", "s" * 51)
+        person.hides("Password of ada", SERVED)
+
+        assert person.ends() == Exit.SIGNED_IN
+        assert "s" * 51 not in person.seen
+        assert SERVED not in person.seen
+
+
+# ---- Ctrl-C and its like -----------------------------------------------------------------------------------
+
+
+QUESTIONS = [
+    ("User name", ""),
+    ("Password of ada", PASSWORD),
+    ("Code sent by SMS", ""),
+    ("What now", ""),
+]
+
+
+@pytest.mark.parametrize("at", range(len(QUESTIONS)), ids=[each for each, _ in QUESTIONS])
+@pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-D"])
+def test_leaving_at_any_prompt(at: int, how: str) -> None:
+    """The exit code is 130, the terminal is as it was found, no token and no traceback is shown."""
+    with sitting("--local") as person:
+        before = termios.tcgetattr(person.child.child_fd)
+        for question, answer in QUESTIONS[:at]:
+            (person.hides if answer else person.types)(question, answer)
+        person.asked(QUESTIONS[at][0])
+        if how == "Ctrl-C":
+            person.child.sendintr()
+        else:
+            person.child.sendeof()
+        person.child.expect("Cancelled")
+
+        assert termios.tcgetattr(person.child.child_fd) == before
+        assert person.ends() == Exit.INTERRUPTED
+        assert "Traceback" not in person.seen
+
+
+def test_a_signal_at_a_hidden_prompt() -> None:
+    """SIGTERM brings the echo back on before the process ends with 143."""
+    with sitting("--local") as person:
+        before = termios.tcgetattr(person.child.child_fd)
+        person.types("User name", "")
+        person.asked("Password of ada")
+        assert person.child.waitnoecho(10)
+        person.child.kill(signal.SIGTERM)
+        person.child.expect("Ended by a signal")
+
+        assert termios.tcgetattr(person.child.child_fd) == before
+        assert person.ends() == Exit.TERMINATED
+
+
+def test_ctrl_c_while_cognito_is_silent() -> None:
+    """A request that is never answered is given up at once; the cursor that the spinner hid is back."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with sitting(*at_pool(url, "--username", "ada")) as person:
+            person.hides("Password of ada", SERVED)
+            person.child.expect("asking Cognito")
+            person.child.sendintr()
+            person.child.expect("Cancelled")
+
+            assert person.ends() == Exit.INTERRUPTED
+            assert person.heard.getvalue().rindex(SHOW_CURSOR) > person.heard.getvalue().rindex(
+                HIDE_CURSOR
+            )
+
+
+# ---- where tokens go ---------------------------------------------------------------------------------------
+
+
+def test_tokens_are_not_shown_unasked() -> None:
+    """--json on a terminal is refused before anything is asked; with --show-tokens it is obeyed."""
+    with sitting("--local", "password", "--json") as person:
+        assert person.ends() == Exit.MISUSED
+        assert "--show-tokens" in person.seen
+        assert "User name" not in person.seen
+    with sitting("--local", "password", "--json", "--show-tokens") as person:
+        begins(person)
+        assert person.ends() == Exit.SIGNED_IN
+        assert '"AccessToken": "eyJ' in person.seen
+
+
+def test_tokens_are_piped(tmp_path: Path) -> None:
+    """With --json in a pipe the prompts stay on the terminal, and the pipe has JSON and nothing else."""
+    piped = tmp_path / "piped.json"
+    script = f"{sys.executable} -m authfsm signin --local password --json | cat > {piped}"
+    with sitting(program=["sh", "-c", script]) as person:
+        begins(person)
+        person.ends()
+        tokens = json.loads(piped.read_text(encoding="utf-8"))
+
+        assert set(tokens) == {
+            "AccessToken", "IdToken", "RefreshToken", "TokenType", "ExpiresIn", "ExpiresAt",
+        }  # fmt: skip
+        assert not any(
+            str(token) in person.seen
+            for name, token in tokens.items()
+            if "Token" in name and name != "TokenType"
+        )
+        assert "The tokens are printed as JSON" in person.seen
+
+
+# ---- how it looks ------------------------------------------------------------------------------------------
+
+
+def test_no_colour_where_none_is_wanted() -> None:
+    """With NO_COLOR there is no colour, not in the QR code either; what is bold stays bold."""
+    with sitting("--local", "setup", NO_COLOR="1") as person:
+        begins(person)
+        person.asked("Code that the app shows now")
+
+        assert (
+            re.findall(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9\d)[0-9;]*m", person.heard.getvalue()) == []
+        )
+
+
+def test_a_narrow_terminal() -> None:
+    """In forty columns no line of a sign-in is longer than that, but for the prompts, which wrap."""
+    with sitting("--local", width=40) as person:
+        begins(person)
+        person.asked("Code sent by SMS")
+        lines = [line for line in person.seen.splitlines() if not line.startswith("?")]
+
+        assert [line for line in lines if len(line) > 40] == []
+
+
+def test_every_trial_is_told_of() -> None:
+    """--help names each of them, and every exit code."""
+    help_ = subprocess.run(
+        [sys.executable, "-m", "authfsm", "signin", "--help"],
+        check=True, capture_output=True, text=True, env={**_plain(), "COLUMNS": "200"},
+    ).stdout  # fmt: skip
+
+    assert [name for name in TRIALS if name not in help_] == []
+    assert [each for each in Exit if f"{each.value}  {each.meaning}" not in help_] == []
