@@ -69,7 +69,7 @@ def _failed(results: Results, column: Column) -> Iterator[RenderableType]:
         yield Text(f"\nFailed at {column.endpoint.name}", style="bold")
     for rule in failed:
         verdict = column.verdicts[rule.id]
-        yield Text.assemble((rule.id, "red"), f" ({rule.severity})  {verdict.why}")
+        yield Text.assemble((rule.id, "red"), f" ({verdict.severity})  {verdict.why}")
         yield Padding(Text(column.endpoint.command(rule), style="dim"), (0, 0, 0, 2))
 
 

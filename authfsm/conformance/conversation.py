@@ -133,10 +133,16 @@ class Heard:
         if self.lacking:
             raise NotOffered(self.words)
         if self.code is None:
-            raise Fails(f"{what} was answered with {self.words}")
+            raise Fails(f"{what} {self._led}")
         if codes and self.code not in codes:
             raise Fails(f"{what} was refused with {self.code}, not {' or '.join(codes)}")
         return self
+
+    @property
+    def _led(self) -> str:
+        if self.tokens:
+            return "brought tokens"
+        return f"led to {self.challenge}" if self.challenge else f"was answered with {self.words}"
 
     def asks(self, challenge: str) -> Heard:
         """It was this challenge.
@@ -148,7 +154,7 @@ class Heard:
         if self.code is not None:
             raise NotOffered(self.words)
         if self.challenge != challenge:
-            raise Fails(f"{challenge} was to come; {self.words} came")
+            raise Fails(f"{challenge} was to come: the request {self._led}")
         return self
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
-from attrs import frozen
+from attrs import field, frozen
 
 from authfsm.conformance.verdicts import Untried
 from authfsm.secret import Secret
@@ -59,9 +59,18 @@ class Console:
 
     Args:
         file: the file.
+        begun: how long it was before; what was written then is of other people, of the same names.
     """
 
     file: Path
+    begun: int = field(init=False)
+
+    @begun.default
+    def _length(self) -> int:
+        try:
+            return self.file.stat().st_size
+        except OSError:
+            return 0
 
     def code_for(self, username: str, conversation: Conversation) -> Secret[str]:
         """The last code in a box that names the user or the address."""
@@ -69,11 +78,12 @@ class Console:
         until = time.monotonic() + _PATIENCE
         while True:
             try:
-                told = _ESCAPE.sub("", self.file.read_text(encoding="utf-8", errors="replace"))
+                new = self.file.read_bytes()[self.begun :].decode("utf-8", "replace")
             except OSError as error:
                 why = f"{self.file.name} cannot be read: {error.strerror}"
                 raise Untried(why) from None
-            boxes = [each for each in told.split("Delivery") if f"{username} " in each]
+            boxes = _ESCAPE.sub("", new).split("Delivery")
+            boxes = [each for each in boxes if f"{username} " in each]
             if boxes and (found := _CODE.search(boxes[-1])):
                 return Secret(found[1])
             if time.monotonic() > until:

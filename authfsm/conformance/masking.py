@@ -21,7 +21,7 @@ _GLIMPSE: Final = 60
 # Whose values may be seen: Cognito's own words, and the names that the rules give their people.
 _SHOWN: Final = frozenset({
     "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE",
-    "TIMESTAMP", "AttributeName", "MessageAction", "Permanent", "MfaConfiguration",
+    "AttributeName", "MessageAction", "Permanent", "MfaConfiguration",
     "PreventUserExistenceErrors", "GenerateSecret", "ExplicitAuthFlows", "CODE_DELIVERY_DELIVERY_MEDIUM",
     "requiredAttributes", "MFAS_CAN_SETUP", "MFAS_CAN_CHOOSE", "AvailableChallenges", "Status",
     "UserConfirmationNecessary", "TokenType", "ExpiresIn",
@@ -38,7 +38,13 @@ _WORDS: Final = frozenset({each.value for each in CHALLENGES})
 
 @define
 class Masking:
-    """Shows what was said at one endpoint, and remembers it."""
+    """Shows what was said at one endpoint, and remembers it.
+
+    Args:
+        people: who a user name stands for, where it is an internal one.
+    """
+
+    people: dict[str, str] = field(factory=dict, repr=False)
 
     _seen: set[str] = field(factory=set, repr=False)
 
@@ -95,12 +101,17 @@ class Masking:
 
     def _pair(self, name: str, value: Any) -> str:
         if name in _NAMES:
-            # A name that a rule gave; another may be an internal one.
-            return f"{name}={value if str(value).endswith(DOMAIN) else MASK}"
+            return f"{name}={self._who(str(value))}"
         if name in _SHOWN or (isinstance(value, str) and value in _WORDS):
             said = value if isinstance(value, str) else json.dumps(value)
             return f"{name}={said}"
         return f"{name}={MASK if isinstance(value, str) else '...'}"
+
+    def _who(self, username: str) -> str:
+        """The name that a rule gave somebody."""
+        if username.endswith(DOMAIN):
+            return username.partition("@")[0]
+        return self.people.get(username, MASK)
 
     def _remember(self, value: Any, name: str = "") -> None:
         if isinstance(value, Mapping):
@@ -113,6 +124,7 @@ class Masking:
             isinstance(value, str)
             and name not in _SHOWN
             and not value.endswith(DOMAIN)
+            and value not in self.people
             and value not in _WORDS
             and len(value) >= _SHORTEST
             and not value.isalpha()

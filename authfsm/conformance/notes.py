@@ -37,7 +37,7 @@ NOTES: Final = (
         "moto_server",
         "MOTO_COGNITO_IDP_USER_POOL_ENABLE_TOTP=true moto_server -H 127.0.0.1 -p 5000",
         "A mock of a great many AWS services. TOTP codes are verified with that variable only, so it is set."
-        " Of proofs by SRP its maintainer wrote that without official documentation he hesitates to have them"
+        ' Of verifying proofs by SRP its maintainer wrote: "without any official documentation, I\'m hesitant"'
         " ([moto #7562](https://github.com/getmoto/moto/issues/7562)). It sends no codes; a code of ForgotPassword"
         " is verified where the client opts in with the one from its"
         " `x-moto-forgot-password-confirmation-code` header, and any other is taken, as"

@@ -11,9 +11,9 @@ from typing import Final
 from attrs import field, frozen
 
 from authfsm.conformance.conversation import Conversation
-from authfsm.conformance.rules import Rule
+from authfsm.conformance.rules import Rule, Severity
 from authfsm.conformance.trial import Trial
-from authfsm.conformance.verdicts import Outcome, Seen, Verdict
+from authfsm.conformance.verdicts import Fails, Outcome, Seen, Verdict
 from authfsm.conformance.workshop import Workshop
 
 SECONDS: Final = 30.0
@@ -62,6 +62,11 @@ class Column:
         """How many rules came to that."""
         return sum(each.outcome is outcome for each in self.verdicts.values())
 
+    @property
+    def grave(self) -> int:
+        """How many failures are grave."""
+        return sum(each.severity is Severity.GRAVE for each in self.verdicts.values())
+
 
 @frozen
 class Results:
@@ -109,14 +114,16 @@ def judge(rule: Rule, workshop: Workshop, seconds: float = SECONDS) -> Verdict:
     """
     begun = time.monotonic()
     trial = Trial(workshop, rule.id, begun + seconds)
-    outcome, why = Outcome.PASSES, ""
+    outcome, why, severity = Outcome.PASSES, "", None
     try:
         rule.provoke(trial)
+    except Fails as fails:
+        outcome, why, severity = fails.outcome, fails.why, fails.severity or rule.severity
     except Seen as seen:
         outcome, why = seen.outcome, seen.why
     except Exception as error:  # noqa: BLE001 - a server may say anything, and the next rule is to run all the same
         outcome, why = Outcome.UNTRIED, f"what came could not be read ({type(error).__name__})"
-    return Verdict(outcome, why, trial.said, time.monotonic() - begun)
+    return Verdict(outcome, why, trial.said, severity, time.monotonic() - begun)
 
 
 def run(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from authfsm.conformance.book.other_walks import LEFT_OUT
-from authfsm.conformance.book.walks import WAYS
+from authfsm.conformance.book.walks import STANDINGS, WAYS
 from authfsm.conformance.notes import Note
 from authfsm.conformance.rules import Group, Rule, Severity
 from authfsm.conformance.running import Column, Results
@@ -43,6 +43,7 @@ def _column_as_json(column: Column, rules: tuple[Rule, ...]) -> dict[str, Any]:
         verdicts[rule.id] = {
             "outcome": verdict.outcome.value,
             "why": verdict.why,
+            "severity": verdict.severity.value if verdict.severity else None,
             "evidence": verdict.evidence,
             "command": column.endpoint.command(rule),
         }
@@ -64,7 +65,7 @@ def as_markdown(results: Results, notes: tuple[Note, ...] = ()) -> str:
     parts = [
         *_head(results),
         *_summary(results),
-        *_notes(notes),
+        *_notes(results, notes),
         *_walks(results),
         *_groups(results),
         *_seen(results),
@@ -88,6 +89,8 @@ def _head(results: Results) -> Iterator[str]:
     for outcome, meaning in _MEANINGS.items():
         yield f"- {outcome.mark} {outcome}: {meaning}"
     yield ""
+    yield "How sure a source is, stands after it in the words of the [protocol's evidence](../authfsm/evidence.csv)."
+    yield ""
 
 
 _MEANINGS: Final = {
@@ -110,29 +113,37 @@ def _summary(results: Results) -> Iterator[str]:
     yield f"|---|{'---:|' * (len(Outcome) + 1)}"
     for column in results.columns:
         counts = " | ".join(str(column.count(each)) for each in Outcome)
-        yield f"| {column.endpoint.name} | {counts} | {_grave(column, results.rules)} |"
+        yield f"| {column.endpoint.name} | {counts} | {column.grave} |"
     yield ""
     told = "; ".join(f"*{each}*: {words}" for each, words in _SEVERITIES.items())
     yield f"A failure is one of three: {told}."
     yield ""
 
 
-def _grave(column: Column, rules: tuple[Rule, ...]) -> int:
-    return sum(
-        column.verdicts[rule.id].outcome is Outcome.FAILS
-        for rule in rules
-        if rule.severity is Severity.GRAVE
-    )
-
-
-def _notes(notes: tuple[Note, ...]) -> Iterator[str]:
+def _notes(results: Results, notes: tuple[Note, ...]) -> Iterator[str]:
     if not notes:
         return
-    yield "## How they were started, and what they do not mean to do"
+    yield "## How to see it again, and what they do not mean to do"
     yield ""
     for note in notes:
         yield f"- **{note.name}**: `{note.started}`. {note.words}"
     yield ""
+    yield "The whole table:"
+    yield ""
+    yield "```sh"
+    yield f"authfsm conform {' '.join(_compared(results))} -o conformance.md"
+    yield "```"
+    yield ""
+
+
+def _compared(results: Results) -> Iterator[str]:
+    for column in results.columns:
+        endpoint = column.endpoint
+        yield f"--compare '{endpoint.name}={endpoint.url or 'ours'}'"
+        for option in endpoint.options:
+            name, _, value = option.partition(" ")
+            if name == "--codes":
+                yield f"--codes '{endpoint.name}={value}'"
 
 
 # ---- the walks --------------------------------------------------------------------------------------
@@ -144,19 +155,8 @@ def _walks(results: Results) -> Iterator[str]:
     if not rules:
         return
     ways = [way.name for way in WAYS]
-    asked = list(
-        dict.fromkeys(
-            each.removeprefix(f"walk.{way}.")
-            for way in ways
-            for each in rules
-            if each.startswith(f"walk.{way}.") and each.count(".") == way.count(".") + 2
-        )
-    )
-    others = [each for each in rules if not _in_matrix(each, ways, asked)]
-    asked = [
-        each for each in asked if f"walk.{ways[0]}.{each}" in rules and _paired(each, ways, rules)
-    ]
-    others = [each for each in rules if not _in_matrix(each, ways, asked)]
+    asked = [standing.asked.value for standing in STANDINGS]
+    in_matrix = {f"walk.{way}.{each}" for way in ways for each in asked}
     yield f"## {Group.WALKS}"
     yield ""
     yield (
@@ -177,15 +177,7 @@ def _walks(results: Results) -> Iterator[str]:
             what = "nothing more: tokens" if each == "AUTHENTICATED" else f"`{each}`"
             yield f"| {what} | {' | '.join(marks)} |"
         yield ""
-    yield from _rows([rules[each] for each in others], results)
-
-
-def _paired(asked: str, ways: list[str], rules: dict[str, Rule]) -> bool:
-    return sum(f"walk.{way}.{asked}" in rules for way in ways) > 1
-
-
-def _in_matrix(rule: str, ways: list[str], asked: list[str]) -> bool:
-    return any(rule == f"walk.{way}.{each}" for way in ways for each in asked)
+    yield from _rows([rule for name, rule in rules.items() if name not in in_matrix], results)
 
 
 def _mark(column: Column, rule: str) -> str:
@@ -242,7 +234,7 @@ def _seen(results: Results) -> Iterator[str]:
         yield ""
         for rule in failed:
             verdict = column.verdicts[rule.id]
-            yield f"- **{rule.id}** ({rule.severity}): {_cell(verdict.why)}"
+            yield f"- **{rule.id}** ({verdict.severity}): {_cell(verdict.why)}"
             yield f"  - asked: `{_code(_asked(verdict))}`"
             yield f"  - came: `{_code(_came(verdict))}`"
             yield f"  - again: `{column.endpoint.command(rule)}`"

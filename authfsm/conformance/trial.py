@@ -197,6 +197,7 @@ class Trial:
             name = made(heard, "User", "Username")
             self.workshop.keep(desk.pool, username)
             person = Person(str(name), username, Secret(TEMPORARY))
+            desk.conversation.masking.people[person.username] = who
             if not wanted.temporary:
                 given = {"Username": person.username, "Password": PASSWORD, "Permanent": True}
                 made(desk.administer("AdminSetUserPassword", **given))

@@ -7,6 +7,8 @@ from typing import Final
 
 from attrs import field, frozen
 
+from authfsm.conformance.rules import Severity
+
 
 class Outcome(str, Enum):
     """What came of a rule."""
@@ -25,7 +27,7 @@ class Outcome(str, Enum):
 
     PASSES = "passes", "✓"  #: The endpoint does as the rule says.
     FAILS = "fails", "✗"  #: It does otherwise.
-    NOT_OFFERED = "not offered", "-"  #: It says that it has no such operation, flow or challenge.
+    NOT_OFFERED = "not offered", "·"  #: It says that it has no such operation, flow or challenge.
     UNTRIED = "could not be tried", "?"  #: What the rule needs could not be had here.
 
 
@@ -52,12 +54,14 @@ class Verdict:
         outcome: what came of it.
         why: what was seen, in words; empty if it passes.
         conversation: what was said, in order.
+        severity: how grave it is, if it fails.
         seconds: how long it took.
     """
 
     outcome: Outcome
     why: str = ""
     conversation: tuple[Exchange, ...] = field(default=(), repr=False)
+    severity: Severity | None = None
     seconds: float = field(default=0.0, eq=False)
 
     @property
@@ -82,9 +86,18 @@ class Seen(Exception):
 
 
 class Fails(Seen):
-    """The endpoint does otherwise than the rule says."""
+    """The endpoint does otherwise than the rule says.
+
+    Args:
+        why: in words, without secrets.
+        severity: how grave that is; as the rule says, if left out.
+    """
 
     outcome = Outcome.FAILS
+
+    def __init__(self, why: str, severity: Severity | None = None) -> None:
+        super().__init__(why)
+        self.severity = severity
 
 
 class NotOffered(Seen):

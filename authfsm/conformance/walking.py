@@ -13,6 +13,7 @@ from attrs import define, field
 
 from authfsm import responses as r
 from authfsm.conformance.people import AuthenticatorApp, Person
+from authfsm.conformance.rules import Severity
 from authfsm.conformance.trial import Desk
 from authfsm.conformance.verdicts import Fails, NotOffered, Untried
 from authfsm.conformance.wanted import ANOTHER, RIDDLE
@@ -67,7 +68,7 @@ class Walker:
         if through not in self.passed:
             # A stop for somebody that is another challenge may still lead there: a choice, say.
             if flow.state is S.AUTHENTICATED:
-                raise Fails(f"tokens came where {through} was to come")
+                raise Fails(f"tokens came where {through} was to come", Severity.GRAVE)
             if flow.state not in _ON_THE_WAY:
                 raise Fails(f"{flow.state} came where {through} was to come")
         for _ in range(_MOST):
@@ -77,7 +78,7 @@ class Walker:
         else:
             raise Fails(f"no end after {_MOST} answers")
         if through not in self.passed:
-            raise Fails(f"tokens came, and {through} never did")
+            raise Fails(f"tokens came, and {through} never did", Severity.GRAVE)
 
     def _begun(self, opening: Opening, through: State) -> Flow:
         try:

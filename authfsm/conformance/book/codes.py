@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from authfsm.conformance.conversation import Heard
@@ -154,8 +155,15 @@ def _needs_verified(trial: Trial) -> None:
 )
 def _is_json(trial: Trial) -> None:
     _, _, setup = _setting_up(trial)
-    if not isinstance(given := setup.parameters.get("MFAS_CAN_SETUP"), str):
-        raise Fails(f"MFAS_CAN_SETUP is {type(given).__name__}, not a string")
+    given = setup.parameters.get("MFAS_CAN_SETUP")
+    if not isinstance(given, str):
+        raise Fails("MFAS_CAN_SETUP is no string")
+    try:
+        names = json.loads(given)
+    except ValueError:
+        raise Fails("MFAS_CAN_SETUP is not JSON") from None
+    if not isinstance(names, list):
+        raise Fails("MFAS_CAN_SETUP is no array")
 
 
 def _setting_up(trial: Trial) -> tuple[Desk, Person, Heard]:

@@ -177,7 +177,7 @@ def of_other_proofs() -> Iterator[Rule]:
             Transition(S.NEW_PASSWORD_REQUIRED, r.NewPassword, S.MFA_SETUP),
             "RespondToAuthChallenge",
         ),
-        Severity.GRAVE,
+        Severity.PLAIN,
         _renewed_then_set_up,
     )
     yield rule(

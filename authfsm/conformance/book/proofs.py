@@ -95,7 +95,10 @@ def _wrong(trial: Trial) -> None:
 @rule(
     "srp.binds-user",
     "PASSWORD_VERIFIER that was asked of one user is refused when it is answered in the name of another.",
-    _RESPOND,
+    Source(
+        "RFC 5054, 2.6: a proof is made with the user's own verifier",
+        "https://www.rfc-editor.org/rfc/rfc5054#section-2.6",
+    ),
     Severity.GRAVE,
 )
 def _binds(trial: Trial) -> None:

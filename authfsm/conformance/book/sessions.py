@@ -89,7 +89,11 @@ def _once(trial: Trial) -> None:
 @rule(
     "session.binds-user",
     "A Session that was issued to one user is refused in the name of another.",
-    _RESPOND,
+    Source(
+        'amplify-js #13123: "Invalid session for the user"',
+        "https://github.com/aws-amplify/amplify-js/issues/13123",
+        Confidence.ISSUE,
+    ),
     Severity.GRAVE,
 )
 def _binds_user(trial: Trial) -> None:
@@ -102,8 +106,7 @@ def _binds_user(trial: Trial) -> None:
 @rule(
     "session.binds-client",
     "A Session that was issued to one app client is refused by another.",
-    _RESPOND,
-    Severity.GRAVE,
+    reference("RespondToAuthChallenge", Confidence.INFERRED),
 )
 def _binds_client(trial: Trial) -> None:
     desk, other = trial.desk(), trial.desk(client=ANOTHER_CLIENT)

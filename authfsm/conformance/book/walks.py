@@ -175,7 +175,7 @@ def after_a_password() -> Iterator[Rule]:
                 f"By {way.name}, {standing.words} {then}.",
                 Group.WALKS,
                 source_of(arrow, way.operation),
-                Severity.PLAIN if asked is S.AUTHENTICATED else Severity.GRAVE,
+                Severity.PLAIN,
                 _walks(way, standing),
             )
 
