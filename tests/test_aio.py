@@ -1,0 +1,693 @@
+"""The async driver: it never blocks the loop, can be broken off anywhere, and takes one answer at a time."""
+
+# A test looks at one state again and again: mypy believes that it cannot have changed.
+# mypy: disable-error-code="comparison-overlap"
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from joserfc.jwk import RSAKey
+from serving import CLIENT_ID, PASSWORD, POOL_ID, Here, here
+from sitting_async import aio_client, on
+from transitions.extensions.asyncio import AsyncMachine
+
+from authfsm import State, srp
+from authfsm import responses as r
+from authfsm.drivers.aio import AsyncCognito, AsyncFlow
+from authfsm.drivers.boto import Cognito
+from authfsm.errors import (
+    ConnectionLost,
+    OutOfTurn,
+    RefusedCaller,
+    RefusedUser,
+    WrongResponse,
+)
+from authfsm.local import DeviceConfiguration, LocalPool
+from authfsm.machine import build
+from authfsm.observers import Observation
+from authfsm.rulings import Ruling
+from authfsm.sealing import new_key
+
+T = TypeVar("T")
+PHONE = "+15555550143"
+CROWD = 50
+PROOF = [State.START, State.PASSWORD_VERIFIER]
+
+
+def lost(**_: object) -> None:
+    """A handler of boto3's: the request goes nowhere."""
+    raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+
+@pytest.fixture
+def pool(signing_key: RSAKey) -> LocalPool:
+    """A pool whose users have an SMS code to give."""
+    device = DeviceConfiguration(challenge_required_on_new_device=True)
+    made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, device=device)
+    made.add_user("ada", PASSWORD, phone_number=PHONE)
+    return made
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[Here]:
+    """A pool behind HTTP, with ada and many others."""
+    users = [
+        {"username": name, "password": PASSWORD, "phone_number": PHONE, "preferred_mfa": "SMS_MFA"}
+        for name in ("ada", *(f"u{n}" for n in range(200)))
+    ]
+    with here(users=users, mfa="OPTIONAL") as web:
+        yield web
+
+
+@asynccontextmanager
+async def reached(web: Here, **config: Any) -> AsyncIterator[AsyncCognito]:
+    """The async driver over HTTP."""
+    async with aio_client(web.url, **config) as client:
+        yield AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID)
+
+
+def wrong(code: str) -> r.Code:
+    """Another code."""
+    return r.Code(f"{(int(code) + 1) % 10**6:06d}")
+
+
+# ---- the loop is not blocked ----------------------------------------------------------------------------
+
+
+class OnTheLoop(Executor):
+    """Does at once, in the caller's thread, what it is given: what a driver must not do."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Do it."""
+        done: Future[T] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
+async def greatest_gap(work: Awaitable[Any]) -> float:
+    """The most seconds of this thread's own time that go by between two ticks, while the work is done.
+
+    Its own time, not the clock's: what other threads and other programs take is not the loop's fault.
+    """
+    gaps: list[float] = []
+
+    async def ticks() -> None:
+        last = time.thread_time()
+        while True:
+            await asyncio.sleep(0)
+            now = time.thread_time()
+            gaps.append(now - last)
+            last = now
+
+    ticker = asyncio.ensure_future(ticks())
+    await asyncio.sleep(0)
+    gc.disable()  # a collection is nobody's arithmetic
+    try:
+        await work
+    finally:
+        gc.enable()
+        ticker.cancel()
+    return max(gaps)
+
+
+async def crowd(cognito: AsyncCognito) -> None:
+    """Many sign-ins at once, by SRP, and the device of each is confirmed."""
+
+    async def one(number: int) -> None:
+        flow = await cognito.sign_in(f"u{number}", PASSWORD)
+        assert flow.state is State.AUTHENTICATED
+        await flow.confirm_device()
+
+    await asyncio.gather(*(one(number) for number in range(CROWD)))
+
+
+@pytest.fixture
+def without_mfa(signing_key: RSAKey) -> LocalPool:
+    """A pool in which a password suffices."""
+    made = LocalPool(key=signing_key, device=DeviceConfiguration())
+    for number in range(CROWD):
+        made.add_user(f"u{number}", PASSWORD)
+    return made
+
+
+def one_power() -> float:
+    """What SRP_A takes of a thread's time on this machine: the least of several."""
+    took = []
+    for _ in range(9):
+        begun = time.thread_time()
+        srp.ephemeral(b"\x07" * 32)
+        took.append(time.thread_time() - begun)
+    return min(took)
+
+
+def test_arithmetic_and_calls_leave_the_loop_free(without_mfa: LocalPool) -> None:
+    """Fifty sign-ins at once: no gap between ticks is as long as fifty powers, as one is that reckons on the loop.
+
+    The watchdog is shown to bite: with the same arithmetic done on the loop the gap is above the bound.
+    """
+
+    async def gap(executor: Executor | None) -> float:
+        cognito = on(without_mfa)
+        await cognito.sign_in("u0", PASSWORD)  # what is imported and cached at first is so
+        cognito._threads = executor or cognito._threads
+        return await greatest_gap(crowd(cognito))
+
+    bound = CROWD * one_power() / 2
+
+    assert asyncio.run(gap(OnTheLoop())) > bound
+    assert asyncio.run(gap(None)) < bound
+
+
+def test_arithmetic_leaves_the_loop_free_over_http(web: Here) -> None:
+    """Over aiobotocore, too, no arithmetic is done in the loop's thread: any thread but that one."""
+    threads: set[str] = set()
+    loops: set[str] = set()
+
+    async def signs_in() -> None:
+        loops.add(threading.current_thread().name)
+        async with reached(web) as cognito:
+            reckons = cognito._off_the_loop
+
+            async def noted(work: Callable[..., T], *given: Any) -> T:
+                def here() -> T:
+                    threads.add(threading.current_thread().name)
+                    return work(*given)
+
+                return await reckons(here)
+
+            cognito._off_the_loop = noted  # type: ignore[method-assign]  # it looks on
+            flow = await cognito.sign_in("ada", PASSWORD)
+            assert [step.source for step in flow.history] == PROOF
+
+    asyncio.run(signs_in())
+
+    assert threads
+    assert not threads & loops
+    assert {name.rpartition("_")[0] for name in threads} == {"authfsm"}
+
+
+def test_the_context_goes_along_into_the_threads(pool: LocalPool) -> None:
+    """What a request's context holds can be seen by the boto3 hooks of whoever traces or logs."""
+    request: ContextVar[str] = ContextVar("request", default="none")
+    seen: set[str] = set()
+    cognito = on(pool)
+    cognito.client.meta.events.register("before-call.*", lambda **_: seen.add(request.get()))
+
+    async def signs_in() -> None:
+        request.set("the request")
+        await cognito.sign_in("ada", PASSWORD)
+
+    asyncio.run(signs_in())
+
+    assert seen == {"the request"}
+
+
+# ---- breaking off ---------------------------------------------------------------------------------------
+
+
+class BrokenOff:
+    """Awaits a coroutine, and has its own task cancelled at the coroutine's nth await.
+
+    Args:
+        inner: the coroutine.
+        nth: at which; 1 for the first.
+    """
+
+    def __init__(self, inner: Coroutine[Any, Any, T], nth: int) -> None:
+        self._inner = inner
+        self._nth = nth
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """As the coroutine's own."""
+        inner, count, sent = self._inner.__await__(), 0, None
+        while True:
+            try:
+                waited = inner.send(sent)  # type: ignore[arg-type]  # as a task does it
+            except StopIteration as end:
+                return end.value
+            count += 1
+            if count == self._nth:
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+            try:
+                sent = yield waited
+            except BaseException as error:
+                inner.throw(error)
+                raise AssertionError("cancelled, and went on") from error
+
+
+async def broken_off(work: Coroutine[Any, Any, Any], nth: int) -> bool:
+    """Was it cancelled at its nth await, or over before?"""
+
+    async def whole() -> None:
+        await BrokenOff(work, nth)
+
+    task = asyncio.ensure_future(whole())
+    try:
+        await task
+    except asyncio.CancelledError:
+        return True
+    return False
+
+
+class Gate:
+    """Lets the requests of a boto3 client through, or keeps them until it is opened, and loses them then."""
+
+    def __init__(self, client: Any) -> None:
+        self.open = True
+        self._end = threading.Event()
+        client.meta.events.register_first("before-send.*", self)
+
+    def __call__(self, **named: Any) -> None:
+        """Before a request is sent."""
+        if not self.open:
+            assert self._end.wait(30)
+            lost(**named)
+
+    def end(self) -> None:
+        """Those that are kept are lost now."""
+        self._end.set()
+
+
+def facts(flow: AsyncFlow) -> tuple[Any, ...]:
+    """Where it stands, and all that it could go on with."""
+    return (
+        flow.state, flow.challenge, flow.history, flow.accepts, flow.device, flow.tokens, flow.signin.session,
+        flow.signin.awaiting, flow.signin.username,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("nth", range(1, 4))
+def test_a_sign_in_broken_off_at_any_await_begins_again(pool: LocalPool, nth: int) -> None:
+    """SRP_A, its request, the proof: cancelled at each, the flow stands where it stood and goes on from there."""
+    seen: list[Observation] = []
+
+    async def talk() -> None:
+        cognito = on(pool, observers=[seen.append])
+        flow = cognito.start(PASSWORD)
+        assert await broken_off(flow.begin("USER_SRP_AUTH", "ada"), nth)
+
+        stood = PROOF[nth > 2]
+        assert (flow.state, flow.signin.awaiting) == (stood, None)
+        assert len(flow.history) == PROOF.index(stood)
+        if flow.state is State.START:
+            await flow.begin("USER_SRP_AUTH", "ada")
+        else:
+            await flow.step()
+        assert flow.state is State.SMS_MFA
+        assert await flow.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
+
+    asyncio.run(talk())
+
+    told = [(each.step.response.trigger, each.lost) for each in seen]
+    cut = [("user_srp_auth", "CancelledError")] if nth == 2 else []
+    assert told == [
+        *cut,
+        ("user_srp_auth", None),
+        ("srp_claim", None),
+        ("code", None),
+    ]
+
+
+@pytest.mark.parametrize("waited", ["the arithmetic", "the reply"])
+@pytest.mark.parametrize("steps", range(5))
+def test_what_a_cancelled_thread_finds_later_changes_nothing(
+    pool: LocalPool, steps: int, waited: str
+) -> None:
+    """Each step by SRP of a sign-in on a known device, and the confirmation of one, cancelled at either await.
+
+    A thread cannot be stopped: what it finds afterwards leaves the flow as it is. The calls are kept
+    back and then lost, so that the pool has not heard them; the flow goes on to its end.
+    """
+
+    async def talk() -> None:
+        cognito = on(pool)
+        gate = Gate(cognito.client)
+        first = await cognito.sign_in("ada", PASSWORD)
+        await first.answer(r.Code(pool.outbox.code_for("ada")))
+        flow = cognito.start(PASSWORD, walk=False)
+        if steps < 4:
+            flow = cognito.start(PASSWORD, walk=False, device=await first.confirm_device())
+
+        async def step() -> None:
+            if flow.state is State.START:
+                await flow.begin("USER_SRP_AUTH", "ada")
+            elif flow.state is State.SMS_MFA:
+                await flow.answer(r.Code(pool.outbox.code_for("ada")))
+            elif flow.state is State.AUTHENTICATED:
+                await flow.confirm_device()
+            else:
+                await flow.step()
+
+        while len(flow.history) < min(steps, 3) or (steps == 4 and not flow.done):
+            await step()
+        before = facts(flow)
+        gate.open = waited == "the arithmetic"
+        assert await broken_off(step(), 1 if waited == "the arithmetic" else 2)
+        assert facts(flow) == before
+        gate.end()
+        await asyncio.sleep(0.05)
+        assert facts(flow) == before
+
+        gate.open = True
+        while not flow.done or (steps == 4 and flow.device is None):
+            await step()
+        assert flow.state is State.AUTHENTICATED
+
+    asyncio.run(talk())
+
+
+def test_an_answer_broken_off_over_http_is_given_again(web: Here) -> None:
+    """A code cancelled at each of aiobotocore's awaits, however many: the state, the session and the guard are as before."""
+
+    async def talk() -> int:
+        seen: list[Observation] = []
+        async with aio_client(web.url) as client:
+            cognito = AsyncCognito(
+                client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[seen.append]
+            )
+            flow = await cognito.sign_in("ada", PASSWORD)
+            right, nth, before = web.code_for("ada"), 0, facts(flow)
+            # A wrong code does not spend the session, whether the pool hears it or not.
+            while True:
+                nth += 1
+                try:
+                    assert await broken_off(flow.answer(wrong(right)), nth)
+                except RefusedUser:
+                    break
+                assert facts(flow) == before
+                assert seen[-1].lost == "CancelledError"
+            assert await flow.answer(r.Code(right)) is State.AUTHENTICATED
+        return nth
+
+    assert asyncio.run(talk()) >= 3
+
+
+def test_a_proof_broken_off_over_http(web: Here) -> None:
+    """A sign-in cancelled at each await over HTTP stands in START or at the proof; where the proof was heard, it says so."""
+
+    async def talk() -> set[State]:
+        stood = set()
+        async with reached(web) as cognito:
+            await cognito.sign_in("ada", PASSWORD)
+            for nth in range(1, 100):
+                flow = cognito.start(PASSWORD)
+                if not await broken_off(flow.begin("USER_SRP_AUTH", "ada"), nth):
+                    break
+                stood.add(flow.state)
+                assert flow.signin.awaiting is None
+                try:
+                    if flow.state is State.START:
+                        await flow.begin("USER_SRP_AUTH", "ada")
+                    else:
+                        await flow.step()
+                except RefusedCaller as error:
+                    assert "only be used once" in str(error)  # noqa: PT017 - the proof was heard
+                else:
+                    assert flow.state is State.SMS_MFA
+        return stood
+
+    assert asyncio.run(talk()) == set(PROOF)
+
+
+def test_a_timeout_leaves_the_sign_in_usable(pool: LocalPool) -> None:
+    """asyncio.wait_for over an answer that takes too long: TimeoutError, and the same answer later."""
+
+    async def talk() -> None:
+        cognito = on(pool)
+        flow = await cognito.sign_in("ada", PASSWORD)
+        code, before = r.Code(pool.outbox.code_for("ada")), facts(flow)
+        gate = Gate(cognito.client)
+        gate.open = False
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(flow.answer(code), 0.05)
+        assert facts(flow) == before
+        gate.open = True
+        gate.end()
+
+        assert await flow.answer(code) is State.AUTHENTICATED
+
+    asyncio.run(talk())
+
+
+def test_giving_up_while_a_reply_is_awaited(pool: LocalPool) -> None:
+    """flow.cancel() in the middle of an answer: its reply finds nobody, and there is nothing left to be answered."""
+
+    async def talk() -> None:
+        cognito = on(pool)
+        flow = await cognito.sign_in("ada", PASSWORD)
+        answer = asyncio.ensure_future(flow.answer(r.Code(pool.outbox.code_for("ada"))))
+        await asyncio.sleep(0)
+        flow.cancel()
+        with pytest.raises(OutOfTurn, match="nobody awaits"):
+            await answer
+
+        assert (flow.state, flow.challenge, flow.tokens) == (State.FAILED, None, None)
+        with pytest.raises(WrongResponse):
+            await flow.answer(r.Code("123456"))
+
+    asyncio.run(talk())
+
+
+# ---- one answer at a time -------------------------------------------------------------------------------
+
+
+def test_two_answers_at_once_are_one_answer(pool: LocalPool) -> None:
+    """The second is told to wait, and nothing of it is sent; the first goes on undisturbed."""
+
+    async def talk() -> None:
+        cognito = on(pool)
+        flow = await cognito.sign_in("ada", PASSWORD)
+        right = pool.outbox.code_for("ada")
+        first, second = await asyncio.gather(
+            flow.answer(r.Code(right)), flow.answer(wrong(right)), return_exceptions=True
+        )
+
+        assert first is State.AUTHENTICATED
+        assert isinstance(second, OutOfTurn)
+        assert (second.ruling, second.state) == (Ruling.WAIT, State.SMS_MFA)
+        assert [step.error for step in flow.history] == [None, None, None]
+
+    asyncio.run(talk())
+
+
+def test_two_hundred_sign_ins_at_once(web: Here) -> None:
+    """Two hundred people on one client and one loop: everybody gets tokens of their own."""
+
+    async def one(cognito: AsyncCognito, name: str) -> str | None:
+        flow = await cognito.sign_in(name, PASSWORD)
+        assert flow.state is State.SMS_MFA
+        code = await asyncio.to_thread(web.code_for, name)
+        await flow.answer(r.Code(code))
+        assert flow.tokens is not None
+        return flow.tokens.username
+
+    async def all_of_them() -> list[str | None]:
+        async with reached(web, max_pool_connections=20) as cognito:
+            return list(await asyncio.gather(*(one(cognito, f"u{n}") for n in range(200))))
+
+    assert asyncio.run(all_of_them()) == [f"u{n}" for n in range(200)]
+
+
+# ---- what goes wrong ------------------------------------------------------------------------------------
+
+
+def test_a_lost_connection_leaves_the_sign_in_usable(web: Here) -> None:
+    """Over HTTP: ConnectionLost with the ruling WAIT, told to observers, and the same answer goes through later."""
+    seen: list[Observation] = []
+
+    async def talk() -> None:
+        async with aio_client(web.url) as client:
+            cognito = AsyncCognito(
+                client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[seen.append]
+            )
+            flow = await cognito.sign_in("ada", PASSWORD)
+            code, before = r.Code(web.code_for("ada")), facts(flow)
+
+            client.meta.events.register_first("before-send.*", lost)
+            with pytest.raises(ConnectionLost) as caught:
+                await flow.answer(code)
+            client.meta.events.unregister("before-send.*", lost)
+            assert (caught.value.ruling, caught.value.state) == (Ruling.WAIT, State.SMS_MFA)
+            assert caught.value.__context__ is None
+            assert facts(flow) == before
+
+            assert await flow.answer(code) is State.AUTHENTICATED
+
+    asyncio.run(talk())
+
+    assert [(each.step.number, each.lost) for each in seen] == [
+        (1, None), (2, None), (3, "ConnectionLost"), (3, None),
+    ]  # fmt: skip
+
+
+def test_nobody_is_there() -> None:
+    """An address at which nobody listens: ConnectionLost, with the flow to go on with."""
+
+    async def talk() -> None:
+        async with aio_client("http://127.0.0.1:9", connect_timeout=2) as client:
+            cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID)
+            with pytest.raises(ConnectionLost) as caught:
+                await cognito.sign_in("ada", PASSWORD)
+        assert caught.value.flow.state is State.START
+
+    asyncio.run(talk())
+
+
+def test_refusals_are_the_same(web: Here) -> None:
+    """A wrong password is a RefusedUser that ended the attempt, a wrong client id the caller's or the pool's matter."""
+
+    async def talk() -> None:
+        async with reached(web) as cognito:
+            with pytest.raises(RefusedUser) as caught:
+                await cognito.sign_in("ada", "Wrong-Horse-1")
+            assert (caught.value.survives, caught.value.refusal.code) == (
+                False,
+                "NotAuthorizedException",
+            )
+            assert caught.value.flow.state is State.FAILED
+
+    asyncio.run(talk())
+
+
+def test_a_client_that_is_not_one_yet() -> None:
+    """What create_client gives before `async with` is told from a client, and an async client from a sync one."""
+
+    async def talk() -> None:
+        not_yet = aio_client("http://127.0.0.1:9")
+        with pytest.raises(TypeError, match="async with"):
+            AsyncCognito(not_yet, client_id=CLIENT_ID)
+        async with not_yet as client:
+            with pytest.raises(TypeError, match="AsyncCognito"):
+                Cognito(client, client_id=CLIENT_ID)
+
+    asyncio.run(talk())
+
+
+# ---- the rest of the interface --------------------------------------------------------------------------
+
+
+def test_a_sealed_sign_in_hops_between_the_drivers(pool: LocalPool) -> None:
+    """Begun awaited, answered wrongly by the sync driver, rightly by the async one; and the proof's exponent goes along."""
+    key = new_key()
+
+    async def begins() -> str:
+        flow = await on(pool).sign_in("ada", PASSWORD, walk=False)
+        assert flow.state is State.PASSWORD_VERIFIER
+        return flow.seal(key)
+
+    def answers(sealed: str) -> str:
+        flow = pool.cognito().resume(sealed, key)
+        assert flow.step() is State.SMS_MFA
+        with pytest.raises(RefusedUser):
+            flow.answer(wrong(pool.outbox.code_for("ada")))
+        return flow.seal(key)
+
+    async def ends(sealed: str) -> AsyncFlow:
+        flow = on(pool).resume(sealed, key)
+        await flow.answer(r.Code(pool.outbox.code_for("ada")))
+        return flow
+
+    flow = asyncio.run(ends(answers(asyncio.run(begins()))))
+
+    assert [(step.response.trigger, str(step.dest)) for step in flow.history] == [
+        ("user_srp_auth", "PASSWORD_VERIFIER"),
+        ("srp_claim", "SMS_MFA"),
+        ("code", "SMS_MFA"),
+        ("code", "AUTHENTICATED"),
+    ]
+
+    async def resumed_at_the_proof() -> State:
+        flow = on(pool).resume(await begins(), key)
+        assert flow._pair is None
+        return await flow.step()
+
+    assert asyncio.run(resumed_at_the_proof()) is State.SMS_MFA
+
+
+def test_every_method_of_a_flow(pool: LocalPool) -> None:
+    """Step by step, with what the next step would give; started again; a device confirmed; refreshed; signed out."""
+
+    async def talk() -> None:
+        cognito = on(pool)
+        flow = await cognito.sign_in("ada", PASSWORD, walk=False)
+        assert isinstance(await flow.next_response(), r.SrpClaim)
+        assert await flow.step() is State.SMS_MFA
+        with pytest.raises(OutOfTurn, match="needs no person"):
+            await flow.step()
+
+        again = await flow.restart(PASSWORD)
+        assert (flow.state, again.state) == (State.FAILED, State.PASSWORD_VERIFIER)
+        assert await again.carry(r.SrpClaim) is State.SMS_MFA
+        assert await again.carry(r.Code, pool.outbox.code_for("ada")) is State.AUTHENTICATED
+
+        device = await again.confirm_device("laptop")
+        assert again.device is device
+        known = await cognito.sign_in("ada", PASSWORD, device=device)
+        assert [step.response.trigger for step in known.history][2:] == ["srp_a", "srp_claim"]
+
+        assert known.tokens is not None
+        token = known.tokens.refresh_token
+        assert token is not None
+        fresh = await cognito.refresh(token, device_key=device.key)
+        assert fresh.access_token != known.tokens.access_token
+        await known.sign_out()
+        assert (known.state, known.tokens) == (State.START, None)
+
+    asyncio.run(talk())
+
+
+def test_an_async_machine_with_a_driver_behind_it(pool: LocalPool) -> None:
+    """build(machine_cls=AsyncMachine, driver=flow.carry): the triggers of a transitions machine are awaited."""
+
+    async def talk() -> None:
+        flow = on(pool).start(walk=False)
+        machine: Any = build(driver=flow.carry, machine_cls=AsyncMachine)
+        await machine.user_srp_auth("ada", PASSWORD)
+        await machine.srp_claim()
+        assert machine.state is flow.state is State.SMS_MFA
+        with pytest.raises(RefusedUser):
+            await machine.code("not a code")
+        await machine.code(pool.outbox.code_for("ada"))
+        assert machine.state is flow.state is State.AUTHENTICATED
+
+    asyncio.run(talk())
+
+
+def test_one_object_serves_many_loops(pool: LocalPool) -> None:
+    """An AsyncCognito over a boto3 client can be used in one asyncio.run after another."""
+    cognito = on(pool)
+
+    states = [asyncio.run(cognito.sign_in("ada", PASSWORD)).state for _ in range(3)]
+
+    assert states == [State.SMS_MFA] * 3
+
+
+def test_a_spent_answer_is_refused_as_spent(web: Here) -> None:
+    """A code that was heard, its reply lost: given again it is refused by "session can only be used once"."""
+
+    async def talk() -> None:
+        async with aio_client(web.url) as client:
+            cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID)
+            flow = await cognito.sign_in("ada", PASSWORD)
+            code = r.Code(web.code_for("ada"))
+            client.meta.events.register("needs-retry.*", lost)
+            with pytest.raises(ConnectionLost):
+                await flow.answer(code)
+            client.meta.events.unregister("needs-retry.*", lost)
+            with pytest.raises(RefusedCaller, match="only be used once"):
+                await flow.answer(code)
+
+    asyncio.run(talk())
