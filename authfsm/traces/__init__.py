@@ -1,0 +1,56 @@
+"""What really happened: sign-ins recorded, read from CloudTrail, and held against the table.
+
+    recorder("steps.jsonl")            an observer: Cognito(client, observers=[...]) writes each step
+    record(client, "steps.jsonl")      the same of anybody's code, through its boto3 client
+    Trail("logs/**/*.json.gz")         steps or CloudTrail's events, replayed and summed up (extra: trace)
+    sql("athena")                      the query itself, for trails that outgrow one machine
+
+Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from authfsm.traces.funnels import Funnel as Funnel
+    from authfsm.traces.funnels import Taken as Taken
+    from authfsm.traces.funnels import Wait as Wait
+    from authfsm.traces.lines import Recorder as Recorder
+    from authfsm.traces.lines import recorder as recorder
+    from authfsm.traces.loading import Read as Read
+    from authfsm.traces.query import UnknownDialect as UnknownDialect
+    from authfsm.traces.query import sql as sql
+    from authfsm.traces.recording import Recording as Recording
+    from authfsm.traces.recording import record as record
+    from authfsm.traces.replay import Trail as Trail
+    from authfsm.traces.unpacking import BadTrail as BadTrail
+    from authfsm.traces.verdicts import Traced as Traced
+    from authfsm.traces.verdicts import Verdict as Verdict
+
+_ROOMS: Final = {
+    "funnels": "Funnel Taken Wait",
+    "lines": "Recorder recorder",
+    "loading": "Read",
+    "query": "UnknownDialect sql",
+    "recording": "Recording record",
+    "replay": "Trail",
+    "unpacking": "BadTrail",
+    "verdicts": "Traced Verdict",
+}
+_WHERE: Final = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names.split()}
+
+__all__ = sorted(_WHERE)  # noqa: PLE0605 - the table above is the one list; a test holds it to the imports
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,392 @@
+"""Sign-ins of anybody's code, recorded from its boto3 or aiobotocore client: lines of steps, no secret in any.
+
+    record(client, "steps.jsonl")
+    AWSSRP(username=..., client=client, ...).authenticate_user()  # pycognito's, say
+
+botocore tells each request before it is sent, and each reply after. Which requests are of one sign-in is
+told by what the reply handed out and the next request hands back: the Session, or SRP's SECRET_BLOCK where
+there is none. Of these only a hash is kept, keyed by a salt that dies with the recording. What began before
+it has no beginning, and is told so. Nothing here changes a request, or fails one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from attrs import define, evolve, field, frozen
+
+from authfsm.protocol import PROTOCOL, Role, Transition, leads
+from authfsm.responses import RESPONSES, Response
+from authfsm.roles import landings
+from authfsm.rulings import Ruling, rule
+from authfsm.states import NAMED, State
+from authfsm.traces.lines import Recorder
+from authfsm.traces.words import names, operation
+
+LOGGER: Final = logging.getLogger("authfsm")
+
+SERVICE: Final = "cognito-identity-provider"
+"""botocore's name for Cognito's user pools in its events."""
+
+_KEPT: Final = 100_000
+_PENDING: Final = "authfsm.traces"
+_BESIDE: Final = {
+    operation(RESPONSES[each]): RESPONSES[each]
+    for each in (
+        "associate_software_token", "verify_software_token", "get_tokens_from_refresh_token", "confirm_device",
+        "update_device_status", "revoke_token", "global_sign_out",
+    )
+}  # fmt: skip
+_BEGIN: Final = frozenset({"InitiateAuth", "AdminInitiateAuth"})
+_ANSWER: Final = frozenset({"RespondToAuthChallenge", "AdminRespondToAuthChallenge"})
+_WATCHED: Final = _BEGIN | _ANSWER | frozenset(_BESIDE)
+_BY_FLOW: Final = {
+    kind.auth_flow: kind.trigger
+    for kind in PROTOCOL[State.START]
+    if kind.auth_flow not in {None, "USER_AUTH", "CUSTOM_AUTH"}
+}
+# What a request bears that the others of its flow, or of its challenge, do not.
+_BY_KEY: Final = {
+    "CUSTOM_AUTH": (("SRP_A", "custom_srp_auth"), ("", "custom_auth")),
+    "SELECT_CHALLENGE": (("PASSWORD", "password"), ("SRP_A", "srp_a"), ("CREDENTIAL", "credential"), ("", "select")),
+    "MFA_SETUP": (("EMAIL", "set_up_email"), ("email", "set_up_email"), ("", "complete_mfa_setup")),
+}  # fmt: skip
+
+
+def beginning(flow: str, fields: Mapping[str, Any], *, session: bool) -> str | None:
+    """The trigger of the response that begins a flow; None if there is none.
+
+    Args:
+        flow: AuthFlow.
+        fields: AuthParameters.
+        session: does the request bear a Session of a sign-up?
+    """
+    if flow != "USER_AUTH":
+        return _by_key(flow, fields) or _BY_FLOW.get(flow)
+    if "TARGET_ACR_VALUES" in fields:
+        return "step_up"
+    if session:
+        return "signed_up"
+    match fields.get("PREFERRED_CHALLENGE"):
+        case "PASSWORD" if "PASSWORD" in fields:
+            return "user_auth_with_password"
+        case "PASSWORD_SRP" if "SRP_A" in fields:
+            return "user_auth_with_srp"
+        case _:
+            return "user_auth"
+
+
+def answering(name: str, fields: Mapping[str, Any]) -> str:
+    """The trigger of the response that answers under a ChallengeName.
+
+    Args:
+        name: ChallengeName as it is sent.
+        fields: ChallengeResponses.
+    """
+    if name not in NAMED:
+        return "raw_answer"
+    if (trigger := _by_key(name, fields)) is not None:
+        return trigger
+    takes = [kind for kind in PROTOCOL[NAMED[name]] if name in names(NAMED[name], kind)]
+    return takes[0].trigger
+
+
+def _by_key(name: str, fields: Mapping[str, Any]) -> str | None:
+    rows = _BY_KEY.get(name, ())
+    return next((trigger for key, trigger in rows if not key or key in fields), None)
+
+
+@frozen
+class _Stand:
+    """Where a sign-in stands.
+
+    Args:
+        sign_in: its id.
+        number: how many steps it has taken.
+        state: the state; None if that is not known.
+        role: which factor is asked for, if it is EMAIL_OTP.
+    """
+
+    sign_in: str
+    number: int = 0
+    state: State | None = None
+    role: Role | None = None
+
+
+@define
+class _Pending:
+    """A request whose reply has not come.
+
+    Args:
+        stand: the sign-in before it.
+        operation: as `InitiateAuth`.
+        given: the response's trigger, if it is one.
+        under: the ChallengeName it bears, where the table has another.
+        sent: the monotonic clock's seconds.
+        handed: the hashes of what it hands back.
+        user: the hash of the app client and the name of the user.
+    """
+
+    stand: _Stand
+    operation: str
+    given: str | None
+    under: str | None
+    sent: float
+    handed: tuple[str, ...] = field(factory=tuple, repr=False)
+    user: tuple[str, ...] = field(factory=tuple, repr=False)
+
+
+class Recording:
+    """What is being recorded of one client; `stop()` ends it.
+
+    Args:
+        client: a boto3 or aiobotocore `cognito-idp` client.
+        recorder: where the lines go.
+        clock: gives the present time, with a time zone.
+    """
+
+    def __init__(self, client: Any, recorder: Recorder, clock: Callable[[], datetime]) -> None:
+        self._events = client.meta.events
+        self._recorder = recorder
+        self._clock = clock
+        self._salt = secrets.token_bytes(32)
+        self._stands: OrderedDict[str, _Stand] = OrderedDict()
+        self._lock = threading.Lock()
+        self._hooks = {
+            f"provide-client-params.{SERVICE}": self._sends,
+            f"after-call.{SERVICE}": self._hears,
+            f"after-call-error.{SERVICE}": self._loses,
+        }
+        for event, hook in self._hooks.items():
+            self._events.register_last(event, hook, unique_id=f"{_PENDING}.{id(self)}.{event}")
+
+    def stop(self) -> None:
+        """Record no more, and forget which sign-ins were under way."""
+        for event, hook in self._hooks.items():
+            self._events.unregister(event, hook, unique_id=f"{_PENDING}.{id(self)}.{event}")
+        self._stands.clear()
+        self._recorder.close()
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # ---- what botocore tells ------------------------------------------------------------------------
+
+    def _sends(self, params: Any, model: Any, context: Any, **_: Any) -> None:
+        with _HARMLESS:
+            if model.name in _WATCHED and isinstance(params, Mapping):
+                pending = self._read(model.name, params)
+                if pending is not None:
+                    context[_PENDING] = pending
+
+    def _hears(self, parsed: Any, context: Any, **_: Any) -> None:
+        with _HARMLESS:
+            if (pending := _taken(context)) is not None and isinstance(parsed, Mapping):
+                self._heard(pending, parsed)
+
+    def _loses(self, exception: BaseException, context: Any, **_: Any) -> None:
+        with _HARMLESS:
+            if (pending := _taken(context)) is not None:
+                self._write(pending, pending.stand, lost=type(exception).__name__)
+
+    # ---- what it means ------------------------------------------------------------------------------
+
+    def _read(self, name: str, params: Mapping[str, Any]) -> _Pending | None:
+        sent = time.monotonic()
+        if name in _BEGIN:
+            fields = _map(params, "AuthParameters")
+            flow = str(params.get("AuthFlow"))
+            given = beginning(flow, fields, session="Session" in params)
+            user = self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
+            return _Pending(self._new(), name, given, None, sent, user=user)
+        if name in _ANSWER:
+            fields, under = _map(params, "ChallengeResponses"), str(params.get("ChallengeName"))
+            handed = self._hashes(params.get("Session"), fields.get("PASSWORD_CLAIM_SECRET_BLOCK"))
+            # Device answers may leave the Session out: the user's own last sign-in it is, then.
+            user = self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
+            handed = handed or user
+            stand = self._stand(handed)
+            given = answering(under, fields)
+            fits = stand.state is None or _fits(stand.state, RESPONSES[given], under)
+            return _Pending(stand, name, given, None if fits else _word(under), sent, handed, user)
+        kind = _BESIDE[name]
+        if name == operation(RESPONSES["get_tokens_from_refresh_token"]):
+            return _Pending(self._new(), name, kind.trigger, None, sent)
+        bears = "Session" if name in {"AssociateSoftwareToken", "VerifySoftwareToken"} else "AccessToken"
+        handed = self._hashes(params.get("Token" if name == "RevokeToken" else bears))
+        if not handed:
+            return None  # to enrol an app with a token is no step of a sign-in
+        return _Pending(self._stand(handed), name, kind.trigger, None, sent, handed)
+
+    def _heard(self, pending: _Pending, parsed: Mapping[str, Any]) -> None:
+        before = pending.stand
+        error, ruling = _refused(parsed)
+        state, role = before.state, before.role
+        kind = RESPONSES.get(pending.given or "")
+        if error is None:
+            state = self._leads(pending, parsed)
+            role = _role(before, kind, state)
+        elif not _stays(before.state, kind, ruling):
+            state, role = State.FAILED, None
+        stand = evolve(before, number=before.number + 1, state=state, role=role)
+        self._write(pending, stand, error=error, ruling=None if ruling is None else str(ruling))
+        self._keep(pending, stand, parsed)
+
+    def _leads(self, pending: _Pending, parsed: Mapping[str, Any]) -> State | None:
+        """Where a reply that is no refusal leads."""
+        name = parsed.get("ChallengeName")
+        if isinstance(name, str):
+            return NAMED.get(name, State.OTHER_CHALLENGE)
+        if parsed.get("AuthenticationResult"):
+            return State.AUTHENTICATED
+        kind = _BESIDE.get(pending.operation)
+        if kind is None:
+            return None
+        home = State.MFA_SETUP if pending.operation.endswith("SoftwareToken") else State.AUTHENTICATED
+        return next(iter(leads(home, kind)))
+
+    def _keep(self, pending: _Pending, stand: _Stand, parsed: Mapping[str, Any]) -> None:
+        """By what the next request will be known."""
+        parameters, result = _map(parsed, "ChallengeParameters"), _map(parsed, "AuthenticationResult")
+        out = self._hashes(
+            parsed.get("Session"), parameters.get("SECRET_BLOCK"), result.get("AccessToken"), result.get("RefreshToken"),
+        )  # fmt: skip
+        with self._lock:
+            # A session that is handed back once more is one of a sign-in that stands elsewhere by now.
+            for each in (*pending.handed, *pending.user, *out):
+                self._stands[each] = stand
+                self._stands.move_to_end(each)
+            while len(self._stands) > _KEPT:
+                self._stands.popitem(last=False)
+
+    def _write(self, pending: _Pending, stand: _Stand, **more: Any) -> None:
+        before = pending.stand
+        self._recorder.write(
+            {
+                "sign_in": before.sign_in,
+                "step": before.number + 1,
+                "from": before.state and str(before.state),
+                "given": pending.given,
+                "under": pending.under,
+                "to": stand.state and str(stand.state),
+                "role": stand.role and str(stand.role),
+                **more,
+                "at": self._clock().isoformat(),
+                "seconds": time.monotonic() - pending.sent,
+            }
+        )
+
+    # ---- whose it is --------------------------------------------------------------------------------
+
+    def _new(self) -> _Stand:
+        return _Stand(secrets.token_hex(8), state=State.START)
+
+    def _stand(self, handed: tuple[str, ...]) -> _Stand:
+        with self._lock:
+            known = next((self._stands[each] for each in handed if each in self._stands), None)
+        return known or _Stand(secrets.token_hex(8))
+
+    def _hashes(self, *values: object) -> tuple[str, ...]:
+        return tuple(
+            hmac.new(self._salt, each.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+            for each in values
+            if isinstance(each, str) and each
+        )
+
+
+class _Harmless:
+    """What goes wrong in a hook is logged by its class alone, and the request goes on."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        if kind is None or not issubclass(kind, Exception):
+            return False
+        LOGGER.error("a step of a sign-in could not be recorded (%s)", kind.__name__)
+        return True
+
+
+_HARMLESS: Final = _Harmless()
+
+
+def _taken(context: Any) -> _Pending | None:
+    return context.pop(_PENDING, None) if isinstance(context, dict) else None
+
+
+def _map(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = members.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _word(name: str) -> str:
+    return name if name in NAMED else str(State.OTHER_CHALLENGE)
+
+
+def _fits(state: State, kind: type[Response], under: str) -> bool:
+    """Does a state take a response under that name?"""
+    if kind not in PROTOCOL[state]:
+        return False
+    return state is State.OTHER_CHALLENGE or under in names(state, kind)
+
+
+def _refused(parsed: Mapping[str, Any]) -> tuple[str | None, Ruling | None]:
+    """A refusal's code, and what to do about it."""
+    if parsed.get("Status") == "ERROR":
+        code, message = "EnableSoftwareTokenMFAException", ""
+    elif (error := _map(parsed, "Error")) and isinstance(error.get("Code"), str):
+        code, message = error["Code"], str(error.get("Message", ""))
+    else:
+        return None, None
+    return code, rule(code, message).ruling
+
+
+def _stays(state: State | None, kind: type[Response] | None, ruling: Ruling | None) -> bool:
+    """Does a refusal leave a sign-in where it stands? As `authfsm.protocol.destination` has it."""
+    if state is State.AUTHENTICATED or ruling is Ruling.WAIT:
+        return True
+    if ruling is None or not ruling.survives:
+        return False
+    return state is None or kind is None or state in leads(state, kind)
+
+
+def _role(before: _Stand, kind: type[Response] | None, state: State | None) -> Role | None:
+    """Which factor an e-mailed code is, where the table tells."""
+    if state is not State.EMAIL_OTP or kind is None or before.state is None:
+        return None
+    if state not in leads(before.state, kind):
+        return None
+    roles = landings(Transition(before.state, kind, state), before.role)
+    return roles[0] if len(roles) == 1 else None
+
+
+def record(
+    client: Any,
+    sink: str | Path | TextIO,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> Recording:
+    """Record the sign-ins that go through a client, whoever's code makes them.
+
+    Args:
+        client: a boto3 or aiobotocore `cognito-idp` client; its requests and replies stay as they are.
+        sink: a file's path, to be added to; or a stream of text.
+        clock: gives the present time, with a time zone; UTC now.
+
+    Returns:
+        The recording: `stop()` ends it, as does the end of a `with`.
+    """
+    return Recording(client, Recorder(sink, clock), clock)
