@@ -309,6 +309,19 @@ class TestWhatIsForged:
         with pytest.raises((TokenRefused, KeysUnreachable)):
             verifier.verify(f"{part}.e30.AAAA")
 
+    @pytest.mark.parametrize("kid", [None, 7, [], {}])
+    def test_a_key_without_a_name(self, verifier: Verifier, kid: Any) -> None:
+        """A key's name is text."""
+        header = part_of(json.dumps({"alg": "RS256", "kid": kid}).encode()).decode()
+        with pytest.raises(MalformedToken, match="name its key"):
+            verifier.verify(f"{header}.e30.AAAA")
+
+    @pytest.mark.parametrize("token", [None, b"e30.e30.AAAA", 7, ["e30.e30.AAAA"]])
+    def test_what_is_no_text(self, verifier: Verifier, token: Any) -> None:
+        """A token is text: a header that was not sent is refused like one that was made up."""
+        with pytest.raises(MalformedToken):
+            verifier.verify(token)
+
     @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
     @pytest.mark.parametrize("as_text", ["pem", "modulus"])
     def test_the_public_key_is_no_password(
