@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,20 @@ from joserfc.jwk import RSAKey
 from redis_server import redis_server
 
 from authfsm import Code, Flow, Ruling, State, UserError
+from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.errors import OutOfTurn, SealBroken, SealError, SealExpired, SealGone
 from authfsm.local import LocalPool
 from authfsm.local.clock import ManualClock
 from authfsm.replies import PasswordVerifier
 from authfsm.sealing import BadKey, new_key
-from authfsm.stores import TAKEN, AsyncMemoryStore, AsyncPendingSignIns, MemoryStore, PendingSignIns
+from authfsm.stores import (
+    TAKEN,
+    AsyncMemoryStore,
+    AsyncPendingSignIns,
+    AsyncStore,
+    MemoryStore,
+    PendingSignIns,
+)
 from authfsm.stores.pending import name_of
 from authfsm.stores.redis import RedisStore
 
@@ -255,39 +262,59 @@ def test_a_store_that_fails_costs_nobody_the_tokens(place: Place, tmp_path: Path
 # ---- on an event loop --------------------------------------------------------------------------------------
 
 
-def in_a_loop(place: Place, conversation: Callable[[AsyncPendingSignIns[Flow]], Any]) -> Any:
-    """A conversation over the same store, on an event loop."""
-    pending = AsyncPendingSignIns(
-        place.pool.cognito(), AsyncMemoryStore(place.store), place.pending._key
+def over_the_loop(place: Place, store: AsyncStore) -> AsyncPendingSignIns[AsyncFlow]:
+    """The same pool and key, for an event loop."""
+    pool = place.pool
+    cognito = AsyncCognito(
+        pool.client(),
+        client_id=pool.client_id,
+        pool_id=pool.pool_id,
+        client_secret=pool.client_secret,
+        clock=place.clock,
     )
-    return asyncio.run(conversation(pending))
+    return AsyncPendingSignIns(cognito, store, place.pending._key)
 
 
 def test_the_same_on_an_event_loop(place: Place) -> None:
     """Put, a wrong code, a second click, the right code; a ticket of one face is good at the other."""
 
-    async def conversation(pending: AsyncPendingSignIns[Flow]) -> list[str]:
-        ticket = await pending.put(place.sign_in())
+    async def conversation() -> list[str]:
+        pending = over_the_loop(place, AsyncMemoryStore(place.store))
+        ticket = await pending.put(await begun(pending))
         with pytest.raises(UserError):
             async with pending.turn(ticket) as flow:
-                flow.answer(Code("000000"))
+                await flow.answer(Code("000000"))
         async with pending.turn(ticket):
             assert refused(place.pending, ticket) == WAIT
             with pytest.raises(OutOfTurn):
                 async with pending.turn(ticket):
                     pass
-        with place.pending.turn(ticket) as flow:
-            assert len(flow.history) == 3
+        with place.pending.turn(ticket) as resumed:
+            assert len(resumed.history) == 3
         async with pending.turn(ticket) as flow:
-            flow.answer(place.code)
-        other = await pending.put(place.sign_in())
+            assert await flow.answer(place.code) is State.AUTHENTICATED
+        other = await pending.put(await begun(pending))
         await pending.drop(other)
-        return [ticket, other]
+        with pytest.raises(SealGone):
+            async with pending.turn(other):
+                pass
+        broken = await pending.put(await begun(pending))
+        pending._key = new_key()
+        with pytest.raises(SealBroken):
+            async with pending.turn(broken):
+                pass
+        return [ticket, other, broken]
 
-    tickets = in_a_loop(place, conversation)
+    tickets = asyncio.run(conversation())
 
-    assert [refused(place.pending, each) for each in tickets] == [GONE, GONE]
+    assert [refused(place.pending, each) for each in tickets] == [GONE] * 3
     assert len(place.store) == 0
+
+
+async def begun(pending: AsyncPendingSignIns[AsyncFlow]) -> AsyncFlow:
+    """A sign-in that waits for a code."""
+    assert isinstance(pending.cognito, AsyncCognito)
+    return await pending.cognito.sign_in("ada", PASSWORD)
 
 
 def test_a_browser_that_hangs_up_loses_nothing(place: Place) -> None:
@@ -300,9 +327,8 @@ def test_a_browser_that_hangs_up_loses_nothing(place: Place) -> None:
             await super().put(name, sealed, seconds)
 
     async def conversation() -> str:
-        store = Slow(place.store)
-        pending = AsyncPendingSignIns(place.pool.cognito(), store, place.pending._key)
-        ticket = await pending.put(place.sign_in())
+        pending = over_the_loop(place, Slow(place.store))
+        ticket = await pending.put(await begun(pending))
 
         async def request() -> None:
             async with pending.turn(ticket):
