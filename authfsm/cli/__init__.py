@@ -18,6 +18,8 @@ from authfsm.cli.paths import EPILOG as PATHS_EPILOG
 from authfsm.cli.paths import paths
 from authfsm.cli.signin import EPILOG as SIGNIN_EPILOG
 from authfsm.cli.signin import signin
+from authfsm.cli.trace import EPILOG as TRACE_EPILOG
+from authfsm.cli.trace import trace
 
 _SERVER: Final = ("cattrs", "starlette", "uvicorn")
 
@@ -91,6 +93,7 @@ app.command(epilog=CONFORM_EPILOG)(conform)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=PATHS_EPILOG)(paths)
 app.command(epilog=SIGNIN_EPILOG)(signin)
+app.command(epilog=TRACE_EPILOG)(trace)
 
 
 @app.command(epilog="Exit codes: 0 told; 1 nothing is known of that name; 2 called wrongly.")

@@ -1,0 +1,220 @@
+"""What `authfsm trace` does: reads a trail, tells how far it is, and says what the table makes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from authfsm.cli.drawing import made, say
+from authfsm.cli.failing import MISUSED, Failed
+from authfsm.diagrams import SUFFIXES
+from authfsm.traces import BadTrail, Funnel, Trail, UnknownDialect, Verdict, sql
+
+_EVERY: Final = 0.1
+_TABLE: Final = re.compile(r'[A-Za-z_"][\w".-]*')
+_COLOURS: Final = {
+    Verdict.LEGAL: "green",
+    Verdict.ILLEGAL: "red",
+    Verdict.UNKNOWN: "dim",
+    Verdict.AMBIGUOUS: "yellow",
+}
+
+
+def show_query(names: Sequence[str], dialect: str, table: str, validity: int) -> None:
+    """Print the query, for another engine.
+
+    Args:
+        names: must be empty: nothing is read.
+        dialect: the engine's.
+        table: the table of CloudTrail's events.
+        validity: AuthSessionValidity, minutes.
+    """
+    if names:
+        raise Failed("--sql prints the query and reads nothing: leave the files out", MISUSED)
+    if not _TABLE.fullmatch(table):
+        raise Failed(f"--table is a table's name, as cloudtrail_logs, not {table!r}", MISUSED)
+    try:
+        sys.stdout.write(sql(dialect, table, validity=validity) + "\n")
+    except UnknownDialect as error:
+        raise Failed(str(error), MISUSED) from None
+
+
+def trace(
+    names: Sequence[str],
+    *,
+    as_json: bool,
+    diagram: Path | None,
+    limit: int,
+    validity: int,
+    memory: str,
+    console: Console | None = None,
+) -> bool:
+    """Hold a trail against the table, and tell.
+
+    Args:
+        names: files, folders, patterns.
+        as_json: as JSON, for programs.
+        diagram: where the picture goes.
+        limit: how many illegal steps are shown.
+        validity: AuthSessionValidity, minutes.
+        memory: what DuckDB may use.
+        console: where to print; the terminal, if left out.
+
+    Returns:
+        Is every step on the table?
+
+    Raises:
+        Failed: it could not be read, or the picture not be drawn.
+    """
+    if not names:
+        raise Failed("which trail? Give files, folders or a pattern", MISUSED)
+    if diagram is not None and not diagram.name.lower().endswith(tuple(SUFFIXES)):
+        raise Failed(f"{diagram} is to end in one of {', '.join(SUFFIXES)}", MISUSED)
+    try:
+        funnel = _funnel(names, limit, validity, memory)
+    except BadTrail as error:
+        raise Failed(str(error)) from None
+    if as_json:
+        sys.stdout.write(json.dumps(funnel.plain(), indent=2) + "\n")
+    else:
+        out = console or Console(highlight=False)
+        for part in told(funnel):
+            out.print(part)
+    if diagram is not None:
+        _draw(funnel, diagram)
+    return funnel.legal
+
+
+def _draw(funnel: Funnel, path: Path) -> None:
+    try:
+        made(lambda: funnel.diagram().save(path))
+    except OSError as error:
+        raise Failed(f"{path} cannot be written: {error.strerror}") from None
+    say(f"drew {path}")
+
+
+def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> Funnel:
+    """The funnel, with a bar that shows how far it is."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with (
+        Trail(names, validity=validity, memory=memory) as trail,
+        Progress(*columns, console=Console(stderr=True), transient=True) as bar,
+        ThreadPoolExecutor(1) as worker,
+    ):
+        task = bar.add_task(f"Reading {len(trail.paths):,} files, {trail.size / 1e6:,.0f} MB", total=trail.size)
+        loading = worker.submit(trail.load)
+        while not _over(loading):
+            bar.update(task, completed=min(trail.done, trail.size))
+        loading.result()
+        bar.update(task, completed=trail.size)
+        judging = worker.submit(trail.funnel, limit)
+        task = bar.add_task("Replaying against the table", total=None)
+        while not _over(judging):
+            bar.refresh()
+        return judging.result()
+
+
+def _over(work: Future[Any]) -> bool:
+    try:
+        work.exception(timeout=_EVERY)
+    except NotYet:
+        return False
+    return True
+
+
+# ---- what is told ------------------------------------------------------------------------------------------
+
+
+def told(funnel: Funnel) -> Iterator[RenderableType]:
+    """A funnel, part by part.
+
+    Args:
+        funnel: what a trail came to.
+    """
+    yield from _counted(funnel)
+    if funnel.ends:
+        yield _ends(funnel)
+    if funnel.waits:
+        yield _waits(funnel)
+    if funnel.taken:
+        yield _taken(funnel)
+    if funnel.illegal:
+        yield _illegal(funnel)
+    verdict = "every step is on the table" if funnel.legal else f"{funnel.illegals:,} steps are not on the table"
+    yield Text(verdict, style="bold green" if funnel.legal else "bold red")
+
+
+def _counted(funnel: Funnel) -> Iterator[RenderableType]:
+    read = funnel.read
+    when = f", {funnel.since} to {funnel.until} UTC" if funnel.since else ""
+    yield Text(
+        f"{funnel.sign_ins:,} sign-ins in {funnel.steps:,} steps{when}; {funnel.unfinished:,} unfinished",
+        style="bold",
+    )
+    beside = {
+        "of other services or operations": read.others,
+        "delivered again": funnel.repeated,
+        "no JSON": read.broken,
+        "too long": read.too_long,
+        **{str(each): funnel.of(each) for each in (Verdict.UNKNOWN, Verdict.AMBIGUOUS)},
+    }
+    if said := [f"{n:,} {what}" for what, n in beside.items() if n]:
+        yield Text(f"events: {', '.join(said)}", style="dim")
+    for path in read.cut_short:
+        yield Text(f"{path} ends in the middle; what was before is in", style="yellow")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        numeric = column in {"sign-ins", "times", "share", "median s", "p95 s"}
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+    return table
+
+
+def _ends(funnel: Funnel) -> Table:
+    table, total = _table("Where sign-ins ended", "place", "sign-ins", "share"), sum(funnel.ends.values())
+    for place, times in funnel.ends.items():
+        table.add_row(place, f"{times:,}", f"{times / total:.1%}")
+    return table
+
+
+def _waits(funnel: Funnel) -> Table:
+    table = _table("How long each step took", "in", "times", "median s", "p95 s")
+    for each in funnel.waits:
+        table.add_row(each.place, f"{each.times:,}", f"{each.median:g}", f"{each.p95:g}")
+    return table
+
+
+def _taken(funnel: Funnel) -> Table:
+    table = _table("Every arrow that was taken", "from", "given", "to", "times", "share", "")
+    before = ""
+    for each in funnel.taken:
+        verdict = "" if each.verdict is Verdict.LEGAL else str(each.verdict)
+        shown = "" if each.source == before else each.source
+        times = f"{each.times:,}"
+        table.add_row(
+            shown, each.given, each.dest, times, f"{each.share:.1%}", Text(verdict, _COLOURS[each.verdict])
+        )
+        before = each.source
+    return table
+
+
+def _illegal(funnel: Funnel) -> Table:
+    more = f", the first {len(funnel.illegal):,}" if funnel.illegals > len(funnel.illegal) else ""
+    table = _table(f"Not on the table: {funnel.illegals:,}{more}", "at", "event", "what the table has there")
+    for each in funnel.illegal:
+        refused = f" (refused: {each.error})" if each.error else ""
+        table.add_row(str(each.at or ""), each.id, each.why + refused)
+    return table
