@@ -62,8 +62,10 @@ def _without(told: Posture, *flows: str) -> Mend:
 def _clear_beside_srp(told: Posture) -> Iterator[Found]:
     flows = told.settings.explicit_auth_flows or frozenset()
     clear = flows & {"ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"}
+    if not clear or allowed("ALLOW_USER_SRP_AUTH")(told.settings):
+        return
     path = way(told.settings, lambda way: way.arrows[0].response is r.UserPasswordAuth)
-    if clear and path is not None and allowed("ALLOW_USER_SRP_AUTH")(told.settings) is None:
+    if path is not None:
         yield f"ExplicitAuthFlows has {', '.join(sorted(clear))}", path, (_without(told, *clear),)
 
 
@@ -152,33 +154,36 @@ def _recovery_is_factor(told: Posture) -> Iterator[Found]:
 
 
 def _text_messages(told: Posture) -> Iterator[Found]:
-    second = (
-        way(told.settings, lambda way: S.SMS_MFA in way.states) if told.settings.sms_mfa else None
-    )
-    if second is not None:
-        mend = Mend("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_APP})
-        yield "SmsMfaConfiguration is set", second, (mend,)
+    if told.settings.sms_mfa:
+        path = way(told.settings, lambda way: S.SMS_MFA in way.states)
+        if path is not None:
+            mend = Mend("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_APP})
+            yield "SmsMfaConfiguration is set", path, (mend,)
     first = told.settings.allowed_first_auth_factors or frozenset()
-    path = way(told.settings, lambda way: S.SMS_OTP in way.states)
-    if "SMS_OTP" in first and path is not None:
-        yield (
-            "AllowedFirstAuthFactors has SMS_OTP",
-            path,
-            (Mend("UpdateUserPool", {_FACTORS: sorted(first - {"SMS_OTP"})}),),
-        )
+    if "SMS_OTP" in first:
+        path = way(told.settings, lambda way: S.SMS_OTP in way.states)
+        if path is not None:
+            mend = Mend("UpdateUserPool", {_FACTORS: sorted(first - {"SMS_OTP"})})
+            yield "AllowedFirstAuthFactors has SMS_OTP", path, (mend,)
 
 
 def _long_session(told: Posture) -> Iterator[Found]:
-    lives, path = told.auth_session_validity, waits(told.settings)
-    if lives is not None and lives > _LONG_SESSION and path is not None:
+    lives = told.auth_session_validity
+    if lives is None or lives <= _LONG_SESSION:
+        return
+    path = waits(told.settings)
+    if path is not None:
         minutes = int(lives.total_seconds() // 60)
         mend = Mend("UpdateUserPoolClient", {"AuthSessionValidity": 3})
         yield f"AuthSessionValidity is {minutes} minutes", path, (mend,)
 
 
 def _long_refresh(told: Posture) -> Iterator[Found]:
-    lives, path = told.refresh_token_validity, refreshed(told.settings)
-    if lives is not None and lives > _LONG_REFRESH and path is not None:
+    lives = told.refresh_token_validity
+    if lives is None or lives <= _LONG_REFRESH:
+        return
+    path = refreshed(told.settings)
+    if path is not None:
         days = {"RefreshTokenValidity": 30, "TokenValidityUnits.RefreshToken": "days"}
         mend = Mend("UpdateUserPoolClient", days)
         yield f"RefreshTokenValidity is {lives.days} days", path, (mend,)

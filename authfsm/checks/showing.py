@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from authfsm.checks.model import Model, explore
@@ -15,10 +16,16 @@ from authfsm.states import State
 S = State
 
 
+@lru_cache(maxsize=16)
+def _ways(settings: PoolSettings, *, doubted: bool) -> Ways:
+    """The ways to sign in: every rule asks for them anew."""
+    return Ways(settings, doubted=doubted)
+
+
 def way(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path | None:
     """The shortest way to sign in that shows something; along sure arrows, where there is one."""
     for doubted in (False, True):
-        found = (way for way in Ways(settings, doubted=doubted) if shows(way))
+        found = (way for way in _ways(settings, doubted=doubted) if shows(way))
         if (first := next(found, None)) is not None:
             return first
     return None

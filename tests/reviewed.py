@@ -1,0 +1,116 @@
+"""The gallery's pools as AWS would describe them, and one with everything wrong: for a reviewer."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Final
+
+from authfsm.checks import Mend
+
+Told = dict[str, Any]
+
+TRIGGERS: Final = dict.fromkeys(
+    ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"), "arn"
+)
+TOTP: Final[Told] = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
+SMS: Final[Told] = {"SmsMfaConfiguration": {"SmsConfiguration": {"SnsCallerArn": "arn"}}}
+
+
+def described(
+    mode: str, flow: str, mfa: Told | None = None, pool: Told | None = None, **client: Any
+) -> Told:
+    """A pool's descriptions, as `authfsm draw --save-settings` writes them."""
+    flows = [f"ALLOW_{flow}", "ALLOW_REFRESH_TOKEN_AUTH"]
+    return {
+        "UserPool": {
+            "Id": "eu-west-1_AbCdEfGhI",
+            "MfaConfiguration": mode,
+            "UserPoolTier": "ESSENTIALS",
+            **(pool or {}),
+        },
+        "UserPoolClient": {
+            "ClientId": "1example23456789",
+            "ExplicitAuthFlows": flows,
+            "PreventUserExistenceErrors": "ENABLED",
+            "EnableTokenRevocation": True,
+            "AuthSessionValidity": 3,
+            "RefreshTokenValidity": 30,
+            **client,
+        },
+        "MfaConfig": {"MfaConfiguration": mode, **(mfa or {})},
+    }
+
+
+def _factors(*names: str) -> Told:
+    return {"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": [*names]}}}
+
+
+GALLERY: Final[Mapping[str, Told]] = {
+    "mfa_off": described("OFF", "USER_SRP_AUTH"),
+    "mfa_optional": described(
+        "OPTIONAL",
+        "USER_SRP_AUTH",
+        {**TOTP, **SMS},
+        {"DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True}},
+    ),
+    "mfa_required": described("ON", "USER_SRP_AUTH", TOTP),
+    "passwordless": described(
+        "OFF", "USER_AUTH", pool=_factors("PASSWORD", "EMAIL_OTP", "WEB_AUTHN")
+    ),
+    "custom": described("OFF", "CUSTOM_AUTH", pool={"LambdaConfig": TRIGGERS}),
+}
+"""The pools of `authfsm.diagrams.pools`, told in full."""
+
+EVERYTHING_WRONG: Final = described(
+    "ON",
+    "USER_SRP_AUTH",
+    SMS,
+    {
+        "LambdaConfig": TRIGGERS,
+        "AccountRecoverySetting": {
+            "RecoveryMechanisms": [
+                {"Priority": 2, "Name": "verified_email"},
+                {"Priority": 1, "Name": "verified_phone_number"},
+            ]
+        },
+    },
+    ExplicitAuthFlows=[
+        "ALLOW_USER_SRP_AUTH",
+        "ALLOW_USER_PASSWORD_AUTH",
+        "ALLOW_CUSTOM_AUTH",
+        "ALLOW_REFRESH_TOKEN_AUTH",
+    ],
+    PreventUserExistenceErrors="LEGACY",
+    EnableTokenRevocation=False,
+    AuthSessionValidity=15,
+    RefreshTokenValidity=3650,
+)
+"""A pool that a reviewer has much to say of."""
+
+
+def mended(told: Told, mend: Mend) -> Told:
+    """The same pool, a mend applied as its operations would."""
+    after = copy.deepcopy(told)
+    for name, value in mend.settings.items():
+        top, *within = name.split(".")
+        for part in _parts(mend.operation, top):
+            where = after[part]
+            if within:
+                where = where.setdefault(top, {})
+                for step in within[:-1]:
+                    where = where.setdefault(step, {})
+            key = within[-1] if within else top
+            where[key] = value
+            if value is None:
+                del where[key]
+    return after
+
+
+def _parts(operation: str, field: str) -> tuple[str, ...]:
+    """The descriptions that an operation changes a field of."""
+    if operation == "UpdateUserPoolClient":
+        return ("UserPoolClient",)
+    if field == "MfaConfiguration":
+        return ("UserPool", "MfaConfig")
+    return ("MfaConfig",) if "Mfa" in field else ("UserPool",)

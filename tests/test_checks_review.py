@@ -1,0 +1,246 @@
+"""A pool is reviewed: what is wrong is found, with a path, a source and a mend that mends it; a strict pool is clean."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+from conftest import lacking
+from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Told, described, mended
+
+from authfsm import PoolSettings
+from authfsm.checks import RULES, Posture, Severity, review
+from authfsm.checks.sarif import Origin, sarif
+from authfsm.diagrams.pools import POOLS
+from authfsm.errors import BadField
+from authfsm.local import LocalPool
+
+
+def found(told: Told) -> dict[str, str]:
+    """The findings, each with its path."""
+    return {each.id: str(each.path) for each in review(told)}
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_these_are_the_gallerys_pools(name: str) -> None:
+    """What is described here is what the gallery draws, and what a reviewer must know beside."""
+    told = Posture.from_descriptions(*GALLERY[name].values()).settings
+
+    drawn = POOLS[name][0]
+    assert told.possible() == drawn.possible()
+    assert told.mfa_configuration == drawn.mfa_configuration
+
+
+def test_the_gallerys_pools() -> None:
+    """Each typical pool has the findings that are expected of it; the strict one has none."""
+    srp = "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim->"
+
+    assert {name: found(told) for name, told in GALLERY.items()} == {
+        "mfa_off": {"mfa-off": f"{srp} AUTHENTICATED"},
+        "mfa_optional": {
+            "mfa-unenforced": f"{srp} AUTHENTICATED",
+            "text-messages": f"{srp} SMS_MFA -code-> AUTHENTICATED",
+        },
+        "mfa_required": {},
+        "passwordless": {"mfa-off": "START -user_auth_with_password-> AUTHENTICATED"},
+        "custom": {
+            "mfa-off": "START -custom_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED"
+        },
+    }
+
+
+def test_everything_that_can_be_wrong() -> None:
+    """A pool with everything wrong: the worst comes first, and each finding has its own shortest path."""
+    password = "START -user_password_auth->"
+
+    assert [(each.id, str(each.severity), str(each.path)) for each in review(EVERYTHING_WRONG)] == [
+        ("functions-skip-mfa", "high", "START -custom_auth-> AUTHENTICATED"),
+        ("recovery-is-factor", "high", f"{password} FAILED"),
+        ("nothing-to-enrol", "medium", f"{password} MFA_SETUP"),
+        ("clear-beside-srp", "medium", f"{password} SMS_MFA -code-> AUTHENTICATED"),
+        ("user-existence", "medium", "START -user_srp_auth-> FAILED"),
+        (
+            "irrevocable",
+            "medium",
+            "START -custom_auth-> AUTHENTICATED -get_tokens_from_refresh_token-> AUTHENTICATED",
+        ),
+        (
+            "long-refresh",
+            "medium",
+            "START -custom_auth-> AUTHENTICATED -get_tokens_from_refresh_token-> AUTHENTICATED",
+        ),
+        ("long-session", "low", f"{password} NEW_PASSWORD_REQUIRED"),
+        ("text-messages", "note", f"{password} SMS_MFA -code-> AUTHENTICATED"),
+    ]
+
+
+WRONG = {
+    **{name: told for name, told in GALLERY.items() if name != "mfa_required"},
+    "everything": EVERYTHING_WRONG,
+    "one-time passwords by SMS": described(
+        "OFF",
+        "USER_AUTH",
+        pool={"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "SMS_OTP"]}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mend_mends(name: str) -> None:
+    """Whatever is set as a finding says is no finding any more: each mend by itself, or all of them together."""
+    told = WRONG[name]
+    for each in review(told):
+        for mend in each.mends:
+            assert each.id not in found(mended(told, mend)), (each.id, str(mend))
+    strict = told
+    while todo := review(strict):
+        assert todo[0].mends, todo[0]
+        strict = mended(strict, todo[0].mends[0])
+    assert found(strict) == {}
+
+
+def test_every_rule_finds_something_but_the_one_for_what_must_not_be() -> None:
+    """Each rule is met in one of these pools; that an invariant is broken, in none."""
+    met = {name for told in WRONG.values() for name in found(told)}
+
+    assert {each.id for each in RULES} - met == {"invariant"}
+    assert all(each.source.startswith("https://") for each in RULES)
+
+
+def test_what_is_not_known_is_no_finding() -> None:
+    """Without the app client's description nothing is said of it; without any, nothing at all."""
+    assert review(Posture()) == ()
+    pool_alone = {
+        "UserPool": EVERYTHING_WRONG["UserPool"],
+        "MfaConfig": EVERYTHING_WRONG["MfaConfig"],
+    }
+    assert set(found(pool_alone)) == {"recovery-is-factor", "nothing-to-enrol", "text-messages"}
+
+
+def test_adaptive_authentication_enforces() -> None:
+    """Optional MFA is enforced where threat protection asks for it."""
+    adaptive = {"UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}}
+
+    told = described("OPTIONAL", "USER_SRP_AUTH", TOTP, adaptive)
+    assert found(told) == {}
+
+
+def test_functions_skip_mfa_only_where_there_is_any() -> None:
+    """CUSTOM_AUTH needs its functions, and MFA to skip."""
+    pool = {"LambdaConfig": TRIGGERS}
+
+    assert "functions-skip-mfa" in found(described("ON", "CUSTOM_AUTH", TOTP, pool))
+    assert found(described("ON", "CUSTOM_AUTH", TOTP)) == {}
+    assert "functions-skip-mfa" not in found(described("OFF", "CUSTOM_AUTH", TOTP, pool))
+
+
+@pytest.mark.parametrize(
+    ("primary", "mfa", "locked_out"),
+    [
+        ("verified_phone_number", SMS, True),
+        ("verified_email", SMS, False),
+        ("verified_phone_number", {**SMS, **TOTP}, False),
+        ("admin_only", SMS, False),
+    ],
+)
+def test_a_lock_out_that_is_found_is_one(primary: str, mfa: Told, locked_out: bool) -> None:  # noqa: FBT001 - a parameter
+    """Where the review says that users are locked out, the embedded pool locks them out; else it does not."""
+    recovery = {"RecoveryMechanisms": [{"Priority": 1, "Name": primary}]}
+    told = described(
+        "ON", "USER_PASSWORD_AUTH", mfa, {"AccountRecoverySetting": recovery}, AuthSessionValidity=3
+    )
+    pool = LocalPool.like(*told.values())
+    pool.add_user("ada", "Correct-Horse-1", email="ada@example.com", phone_number="+15555550143")
+
+    def signs_in() -> Any:
+        return pool.client().initiate_auth(
+            ClientId=pool.client_id,
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": "ada", "PASSWORD": "Correct-Horse-1"},
+        )
+
+    assert ("recovery-is-factor" in found(told)) is locked_out
+    if locked_out:
+        with pytest.raises(pool.client().exceptions.ClientError):
+            signs_in()
+    else:
+        assert signs_in()["ChallengeName"] in {"SMS_MFA", "MFA_SETUP"}
+
+
+def test_a_pool_that_is_asked_for() -> None:
+    """What a boto3 client describes is reviewed like what was saved."""
+    pool = LocalPool.like(*EVERYTHING_WRONG.values())
+
+    told = Posture.describe(pool.client(), pool.pool_id, pool.client_id)
+    assert [each.id for each in review(told)] == [each.id for each in review(EVERYTHING_WRONG)]
+    assert told.auth_session_validity == timedelta(minutes=15)
+    assert told.account_recovery == ("verified_phone_number", "verified_email")
+
+
+def test_what_aws_never_says_is_refused() -> None:
+    """A description that is none gets a typed error."""
+    with pytest.raises(BadField):
+        review({"UserPool": {"MfaConfiguration": "MAYBE"}})
+
+
+def test_lifetimes_have_units() -> None:
+    """A refresh token of a year is a year, whatever its unit; none said is thirty days."""
+
+    def lives(**client: Any) -> timedelta | None:
+        return Posture.from_descriptions({}, client).refresh_token_validity
+
+    assert lives() == lives(RefreshTokenValidity=0) == timedelta(days=30)
+    assert lives(RefreshTokenValidity=365) == timedelta(days=365)
+    hours = {"TokenValidityUnits": {"RefreshToken": "hours"}}
+    assert lives(RefreshTokenValidity=24, **hours) == timedelta(days=1)
+
+
+# ---- SARIF ------------------------------------------------------------------------------------------------
+
+
+def test_sarif_by_the_models_of_its_schema() -> None:
+    """The log is what the official schema of SARIF 2.1.0 allows, and nothing beside."""
+    if find_spec("pydantic_sarif") is None:
+        lacking("pydantic-sarif, the models of SARIF's schema")
+    # A bare machine may lack it; it has no types.
+    Log: Any = import_module(
+        "pydantic_sarif.model"
+    ).StaticAnalysisResultsFormatSarifVersion210JsonSchema  # noqa: N806 - a class
+
+    log = sarif(review(EVERYTHING_WRONG), Origin("a pool", "pool.json", "{}"))
+    assert Log.model_validate_json(json.dumps(log)).version.value == "2.1.0"
+    log["runs"][0]["results"][0]["lokations"] = []
+    with pytest.raises(ValueError, match="lokations"):
+        Log.model_validate_json(json.dumps(log))
+
+
+def test_sarif_says_it_all() -> None:
+    """Each finding is a result of its rule, at the line that says so, with its path as a code flow."""
+    text = json.dumps(EVERYTHING_WRONG, indent=2)
+    every = review(EVERYTHING_WRONG)
+    log = sarif(every, Origin("pool", "pool.json", text))
+
+    (run,) = log["runs"]
+    rules = [each["id"] for each in run["tool"]["driver"]["rules"]]
+    assert rules == [each.id for each in every]
+    for number, (result, finding) in enumerate(zip(run["results"], every, strict=True)):
+        assert (result["ruleId"], result["ruleIndex"]) == (finding.id, number)
+        (flow,) = result["codeFlows"][0]["threadFlows"]
+        assert len(flow["locations"]) == len(finding.path) + 1
+        assert result["properties"]["source"] == finding.source
+        (place,) = result["locations"]
+        line = text.splitlines()[place["physicalLocation"]["region"]["startLine"] - 1]
+        field = next(iter(finding.mends[0].settings)).partition(".")[0]
+        assert f'"{field}"' in line or line == "{"
+    assert {each["level"] for each in run["results"]} == {"error", "warning", "note"}
+    assert len({json.dumps(each["partialFingerprints"]) for each in run["results"]}) == len(every)
+
+
+def test_severities_have_an_order() -> None:
+    """The worst has the lowest rank."""
+    assert [each.rank for each in Severity] == [0, 1, 2, 3]
+    assert review(Posture(settings=PoolSettings(mfa_configuration="OFF")))[0].id == "mfa-off"

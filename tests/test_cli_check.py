@@ -1,0 +1,263 @@
+"""`authfsm check` and `authfsm paths`: what they tell, in every form, and how they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reviewed import EVERYTHING_WRONG, GALLERY, Told
+from typer.testing import CliRunner, Result
+
+from authfsm import checks
+from authfsm.checks import TABLE, Invariant
+from authfsm.cli import app
+from authfsm.local import LocalPool
+from authfsm.responses import UserSrpAuth
+from authfsm.states import State
+
+
+def run(*options: object) -> Result:
+    """The command line."""
+    return CliRunner().invoke(app, list(map(str, options)), env={"COLUMNS": "200"})
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Mapping[str, Path]:
+    """The descriptions, saved."""
+    paths = {}
+    for name, told in {**GALLERY, "wrong": EVERYTHING_WRONG}.items():
+        paths[name] = tmp_path / f"{name}.json"
+        paths[name].write_text(json.dumps(told, indent=2), encoding="utf-8")
+    return paths
+
+
+# ---- check ------------------------------------------------------------------------------------------------
+
+
+def test_the_table_is_checked() -> None:
+    """With no pool: every invariant, that it holds, and how much was looked at."""
+    result = run("check")
+
+    assert result.exit_code == 0
+    assert [line.split()[1] for line in result.stdout.splitlines() if line.startswith("holds")] == [
+        each.name for each in checks.INVARIANTS
+    ]
+    assert "403 positions, 5851 moves between them, all of them looked at." in result.stdout
+
+
+def test_a_broken_table_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An invariant that is broken is told with its path, drawn, and ends with 1."""
+    broken = TABLE.with_arrow(State.START, UserSrpAuth, State.AUTHENTICATED)
+    (fault,) = [each for each in checks.check(broken) if each.invariant.name == "first-factor"]
+    monkeypatch.setattr(checks, "check", lambda: (fault,))
+
+    result = run("check", "--diagram", tmp_path / "drawn")
+    assert result.exit_code == 1
+    assert "broken first-factor" in result.stdout
+    assert "START -user_srp_auth-> AUTHENTICATED" in result.stdout
+    assert [each.name for each in (tmp_path / "drawn").iterdir()] == ["first-factor.svg"]
+    assert isinstance(fault.invariant, Invariant)
+
+
+def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
+    """The gallery's pools have their findings; the strict one has none and ends with 0."""
+    told = {name: run("check", "--settings", path) for name, path in saved.items()}
+
+    assert {name: result.exit_code for name, result in told.items()} == {
+        "mfa_off": 1,
+        "mfa_optional": 1,
+        "mfa_required": 0,
+        "passwordless": 1,
+        "custom": 1,
+        "wrong": 1,
+    }
+    assert told["mfa_required"].stdout == "No findings.\n"
+    assert told["mfa_off"].stdout.splitlines() == [
+        "",
+        "medium mfa-off",
+        "       A password alone brings tokens: there is no MFA." + " " * 145,
+        "       MfaConfiguration is OFF" + " " * 170,
+        "       START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED" + " " * 126,
+        "       mend SetUserPoolMfaConfig: MfaConfiguration = ON, SoftwareTokenMfaConfiguration.Enabled = true" + " " * 99,
+        "       https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa.html",
+        "",
+        "1 finding: 1 medium.",
+    ]  # fmt: skip
+    assert "9 findings: 2 high, 5 medium, 1 low, 1 note." in told["wrong"].stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "fail_on", "code"),
+    [
+        ("mfa_off", "high", 0),
+        ("mfa_off", "medium", 1),
+        ("mfa_required", "note", 0),
+        ("wrong", "high", 1),
+        ("wrong", "never", 0),
+    ],
+)
+def test_what_is_a_failure(saved: Mapping[str, Path], name: str, fail_on: str, code: int) -> None:
+    """What is as bad as --fail-on, or worse, fails; what is not so bad is told all the same."""
+    result = run("check", "--settings", saved[name], "--fail-on", fail_on)
+
+    assert result.exit_code == code
+    assert ("finding" in result.stdout) is True
+
+
+def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
+    """For programs: JSON of the findings, or a SARIF log whose results lie in the saved file."""
+    told: list[Told] = json.loads(run("check", "--settings", saved["mfa_off"], "-f", "json").stdout)
+    (finding,) = told
+    assert finding == {
+        "id": "mfa-off",
+        "severity": "medium",
+        "title": "A password alone brings tokens: there is no MFA.",
+        "why": "MfaConfiguration is OFF",
+        "source": "https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa.html",
+        "path": [
+            {"from": "START", "given": "user_srp_auth", "to": "PASSWORD_VERIFIER"},
+            {"from": "PASSWORD_VERIFIER", "given": "srp_claim", "to": "AUTHENTICATED"},
+        ],
+        "mends": [
+            {
+                "operation": "SetUserPoolMfaConfig",
+                "settings": {
+                    "MfaConfiguration": "ON",
+                    "SoftwareTokenMfaConfiguration.Enabled": True,
+                },
+            }
+        ],
+    }
+    out = tmp_path / "log.sarif"
+    result = run("check", "--settings", saved["mfa_off"], "--format", "sarif", "-o", out)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (found,) = json.loads(out.read_text(encoding="utf-8"))["runs"][0]["results"]
+    place = found["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == saved["mfa_off"].as_posix()
+    assert place["region"] == {"startLine": 4}
+    assert (
+        '"MfaConfiguration": "OFF"' in saved["mfa_off"].read_text(encoding="utf-8").splitlines()[3]
+    )
+
+
+def test_text_to_a_file_and_pictures(saved: Mapping[str, Path], tmp_path: Path) -> None:
+    """The text goes to a file as well, and each path is drawn."""
+    out, folder = tmp_path / "review.txt", tmp_path / "deep" / "drawn"
+    result = run("check", "--settings", saved["wrong"], "-o", out, "--diagram", folder)
+
+    assert result.stdout == ""
+    assert "long-session" in out.read_text(encoding="utf-8")
+    assert len(list(folder.glob("*.svg"))) == 9
+    assert (folder / "user-existence.svg").read_text(encoding="utf-8").lstrip().startswith("<")
+
+
+def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool is described by AWS: here, by one that is embedded."""
+    pool = LocalPool.like(*EVERYTHING_WRONG.values())
+    asked: list[Any] = []
+
+    class Session:
+        def __init__(self, **_: Any) -> None: ...
+
+        def client(self, name: str, **named: Any) -> Any:
+            asked.append((name, named))
+            return pool.client()
+
+    monkeypatch.setattr("boto3.session.Session", Session)
+    result = run("check", "--pool", pool.pool_id, "--client", pool.client_id, "-f", "json")
+
+    assert result.exit_code == 1
+    assert len(json.loads(result.stdout)) == 9
+    assert asked == [("cognito-idp", {"region_name": "eu-west-1", "endpoint_url": None})]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--pool", "x", "--settings", "y"], "--pool and --settings exclude each other"),
+        (["--client", "x"], "--client goes with --pool"),
+        (["--format", "xml"], "--format is one of text, json, sarif, not 'xml'"),
+        (["--fail-on", "bad"], "--fail-on is one of high, medium, low, note, never, not 'bad'"),
+    ],
+)
+def test_called_wrongly(options: list[str], words: str) -> None:
+    """One line says what is wrong, and the exit code is 2."""
+    result = run("check", *options)
+
+    assert (result.exit_code, result.stderr) == (2, f"authfsm check: {words}\n")
+
+
+def test_what_cannot_be_read_or_written(tmp_path: Path, saved: Mapping[str, Path]) -> None:
+    """A file that is not there, or says what AWS never says, or cannot be written, is told in one line."""
+    none = run("check", "--settings", tmp_path / "none.json")
+    assert (none.exit_code, len(none.stderr.splitlines())) == (1, 1)
+    odd = tmp_path / "odd.json"
+    odd.write_text('{"UserPool": {"MfaConfiguration": "MAYBE"}}', encoding="utf-8")
+    assert "cannot be read" in run("check", "--settings", odd).stderr
+    nowhere = tmp_path / "no" / "where"
+    assert "cannot be written" in run("check", "--settings", saved["custom"], "-o", nowhere).stderr
+    assert "cannot be written" in run("check", "--settings", saved["custom"], "--diagram", odd / "x").stderr  # fmt: skip
+
+
+# ---- paths ------------------------------------------------------------------------------------------------
+
+
+def test_the_ways_of_a_pool(saved: Mapping[str, Path]) -> None:
+    """Every way is a line, and they are counted."""
+    result = run("paths", "--settings", saved["mfa_off"])
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED",
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED -new_password-> AUTHENTICATED",
+        "",
+        "2 ways to sign in.",
+    ]
+
+
+def test_which_ways(saved: Mapping[str, Path]) -> None:
+    """The shortest, the longest, those through a state, those in doubt; as many as are wanted."""
+    optional = ("paths", "--settings", saved["mfa_optional"])
+    sms = run(*optional, "--through", "sms_mfa", "--limit", 2).stdout.splitlines()
+    assert [*sms[:1], sms[-1]] == [
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> SMS_MFA -code-> AUTHENTICATED",
+        "28 ways to sign in through SMS_MFA; 26 more: --limit 0.",
+    ]
+    shortest = run(*optional, "--shortest").stdout.splitlines()
+    assert shortest[0] == "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED"
+    longest = run(*optional, "--longest", "--through", "SMS_MFA", "--json")
+    (way,) = json.loads(longest.stdout)["paths"]
+    assert len(way) == 10
+    assert len(run(*optional, "--limit", 0).stdout.splitlines()) == 52 + 2
+    assert "58473 ways" in run("paths", "--limit", 1).stdout
+    assert "no way" not in run(*optional, "--doubted", "--no-device", "--limit", 1).stdout
+
+
+def test_what_changes(saved: Mapping[str, Path]) -> None:
+    """From one description to another: what is gained, what is lost."""
+    diff = ("paths", "--diff", saved["mfa_off"], saved["mfa_required"])
+
+    assert run(*diff).stdout.splitlines()[-1] == "4 gained, 2 lost."
+    told = json.loads(run(*diff, "--json").stdout)
+    assert (len(told["gained"]), len(told["lost"])) == (4, 2)
+    assert run(*diff, "--through", "NEW_PASSWORD_REQUIRED").stdout.splitlines()[-1] == "2 gained, 1 lost."  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--shortest", "--longest"], "--shortest and --longest exclude each other"),
+        (["--region", "x"], "--region goes with --pool"),
+        (["--pool", "x", "--diff", "a", "b"], "--pool and --diff exclude each other"),
+    ],
+)
+def test_paths_called_wrongly(options: list[str], words: str) -> None:
+    """One line says what is wrong, and the exit code is 2."""
+    result = run("paths", *options)
+
+    assert (result.exit_code, result.stderr) == (2, f"authfsm paths: {words}\n")
+    nowhere = run("paths", "--through", "NOWHERE")
+    assert (nowhere.exit_code, "there is no state NOWHERE" in nowhere.stderr) == (2, True)
