@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from authfsm.diagrams import diagram as diagram
     from authfsm.drivers.boto import Cognito as Cognito
     from authfsm.drivers.boto import Flow as Flow
+    from authfsm.enrolment import Enrolment as Enrolment
     from authfsm.errors import AuthfsmError as AuthfsmError
     from authfsm.errors import BadField as BadField
     from authfsm.errors import CallerError as CallerError
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from authfsm.histories import histories_from_json as histories_from_json
     from authfsm.histories import history_from_json as history_from_json
     from authfsm.histories import history_to_json as history_to_json
+    from authfsm.jwks import Claims as Claims
+    from authfsm.jwks import KeysUnreachable as KeysUnreachable
+    from authfsm.jwks import TokenRefused as TokenRefused
+    from authfsm.jwks import Verifier as Verifier
     from authfsm.machine import build as build
     from authfsm.observers import Observation as Observation
     from authfsm.observers import Observer as Observer
@@ -113,12 +118,14 @@ _ROOMS = {
     "device": "Device",
     "diagrams": "diagram",
     "drivers.boto": "Cognito Flow",
+    "enrolment": "Enrolment",
     "errors": (
         "AuthfsmError BadField CallerError ConnectionLost MalformedReply NotSent OffTheTable OperatorError "
         "OutOfTurn Refused SealBroken SealError SealExpired SealForeign SealGone SealTooNew ServiceError TimeError "
         "UserError WrongResponse"
     ),
     "histories": "histories_from_json history_from_json history_to_json",
+    "jwks": "Claims KeysUnreachable TokenRefused Verifier",
     "machine": "build",
     "observers": "Observation Observer",
     "protocol": "PROTOCOL TRANSITIONS Role Transition",
