@@ -1,0 +1,405 @@
+"""With tokens in hand: refreshed in place, kept fresh, signed out, by either driver; and how long to wait when refused."""
+
+# A test looks at one state again and again: mypy believes that it cannot have changed.
+# mypy: disable-error-code="comparison-overlap"
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from io import BytesIO
+from typing import Any, Protocol
+
+import pytest
+from botocore.awsrequest import AWSResponse, HTTPHeaders
+from botocore.exceptions import EndpointConnectionError
+from joserfc.jwk import RSAKey
+from sitting_async import Waiting, a_loop, on
+
+from authfsm import State
+from authfsm import responses as r
+from authfsm.drivers.boto import Flow
+from authfsm.errors import (
+    AuthfsmError,
+    BadField,
+    ConnectionLost,
+    OutOfTurn,
+    Refused,
+    RefusedCaller,
+    RefusedForNow,
+    RefusedUser,
+    WrongResponse,
+)
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, RefreshTokenRotation
+from authfsm.replies import Tokens
+from authfsm.rulings import Ruling
+
+PASSWORD = "Correct-Horse-1"
+
+
+class SignsIn(Protocol):
+    """Signs ada in."""
+
+    def __call__(self, pool: LocalPool, **more: Any) -> Flow:
+        """A flow with tokens."""
+
+
+@pytest.fixture(params=["sync", "async"])
+def signs_in(request: pytest.FixtureRequest) -> Iterator[SignsIn]:
+    """By the sync driver, and by the async one, awaited elsewhere."""
+
+    def sync(pool: LocalPool, **more: Any) -> Flow:
+        return pool.cognito().sign_in("ada", PASSWORD, **more)
+
+    if request.param == "sync":
+        yield sync
+        return
+    with a_loop() as run:
+
+        def awaited(pool: LocalPool, **more: Any) -> Flow:
+            flow: Any = Waiting(run(on(pool).sign_in("ada", PASSWORD, **more)), run)
+            return flow  # type: ignore[no-any-return]  # it does what a Flow does
+
+        yield awaited
+
+
+@pytest.fixture
+def pool_of(signing_key: RSAKey) -> Callable[..., LocalPool]:
+    """Makes a pool with a clock that stands still, and ada in it."""
+
+    def make(**settings: Any) -> LocalPool:
+        pool = LocalPool(clock=ManualClock(), key=signing_key, **settings)
+        pool.add_user("ada", PASSWORD)
+        return pool
+
+    return make
+
+
+PoolOf = Callable[..., LocalPool]
+
+
+def held(flow: Flow) -> Tokens:
+    """The tokens of a flow."""
+    assert flow.tokens is not None
+    return flow.tokens
+
+
+def sent(flow: Flow) -> list[dict[str, Any]]:
+    """What is sent from now on, by operation."""
+    requests: list[dict[str, Any]] = []
+
+    def note(model: Any, params: Any, **_: Any) -> None:
+        requests.append({"operation": model.name, **json.loads(params["body"])})
+
+    flow.cognito.client.meta.events.register("before-call.*", note)
+    return requests
+
+
+# ---- refreshing -----------------------------------------------------------------------------------------
+
+
+def test_tokens_are_refreshed_in_place(pool_of: PoolOf, signs_in: SignsIn) -> None:
+    """By GetTokensFromRefreshToken: new access and ID tokens, the refresh token as it was, one more step."""
+    pool = pool_of()
+    flow = signs_in(pool)
+    old, requests = held(flow), sent(flow)
+
+    new = flow.refresh()
+
+    assert new == flow.tokens
+    assert new.access_token != old.access_token
+    assert new.id_token != old.id_token
+    assert new.refresh_token == old.refresh_token
+    assert flow.state is State.AUTHENTICATED
+    assert [step.response for step in flow.history][2:] == [r.GetTokensFromRefreshToken]
+    assert [each["operation"] for each in requests] == ["GetTokensFromRefreshToken"]
+
+
+def test_rotation_brings_a_new_refresh_token_each_time(pool_of: PoolOf, signs_in: SignsIn) -> None:
+    """Under RefreshTokenRotation each refresh gives another token and spends the last; the flow has the newest."""
+    flow = signs_in(pool_of(refresh_token_rotation=RefreshTokenRotation()))
+    seen = [held(flow).refresh_token]
+    seen += [flow.refresh().refresh_token for _ in range(3)]
+
+    assert len(set(seen)) == 4
+    with pytest.raises(RefusedCaller, match="reuse") as caught:
+        flow.refresh(seen[0])
+    assert caught.value.ruling is Ruling.START_AGAIN
+    assert (flow.state, held(flow).refresh_token) == (State.AUTHENTICATED, seen[-1])
+    assert flow.refresh().refresh_token not in seen
+
+
+def test_the_older_flow_sends_device_and_secret_hash_by_itself(
+    pool_of: PoolOf, signs_in: SignsIn
+) -> None:
+    """REFRESH_TOKEN_AUTH: DEVICE_KEY of the confirmed device, SECRET_HASH over the real name, not the alias."""
+    pool = pool_of(client_secret=True, aliases=["email"], device=DeviceConfiguration())
+    pool.add_user("grace", PASSWORD, email="grace@example.com")
+    flow = signs_in(pool)
+    device = flow.confirm_device()
+    requests = sent(flow)
+    flow.refresh(rotating=False)
+
+    assert [each["AuthFlow"] for each in requests] == ["REFRESH_TOKEN_AUTH"]
+    given = requests[0]["AuthParameters"]
+    assert given.keys() == {"REFRESH_TOKEN", "SECRET_HASH", "DEVICE_KEY"}
+    assert given["DEVICE_KEY"] == device.key
+
+
+def test_by_an_alias_the_secret_hash_is_over_the_name(pool_of: PoolOf) -> None:
+    """Who signed in by an alias is refreshed under the real name, which the tokens tell."""
+    pool = pool_of(client_secret=True, aliases=["email"])
+    pool.add_user("grace", PASSWORD, email="grace@example.com")
+    for flow_name in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH"):
+        flow = pool.cognito().sign_in("grace@example.com", PASSWORD, flow=flow_name)
+        before = held(flow).access_token
+
+        assert flow.refresh(rotating=False).access_token != before
+        assert flow.signin.username == "grace"
+
+
+def test_a_refresh_that_is_refused_takes_nothing_away(pool_of: PoolOf, signs_in: SignsIn) -> None:
+    """A revoked refresh token: nobody's fault, start again; what there is stays in the flow."""
+    pool = pool_of()
+    flow = signs_in(pool)
+    tokens = held(flow)
+    pool.client().admin_user_global_sign_out(UserPoolId=pool.pool_id, Username="ada")
+
+    with pytest.raises(RefusedForNow) as caught:
+        flow.refresh()
+
+    assert caught.value.ruling is Ruling.START_AGAIN
+    assert (flow.state, flow.tokens) == (State.AUTHENTICATED, tokens)
+
+
+def test_a_refresh_wants_tokens(pool_of: PoolOf) -> None:
+    """In a flow that has just started there is no refresh token: BadField; nor can it be kept fresh: OutOfTurn."""
+    flow = pool_of().cognito().start()
+
+    with pytest.raises(BadField, match="refresh_token"):
+        flow.refresh()
+    with pytest.raises(OutOfTurn, match="no tokens"):
+        flow.fresh_tokens()
+    assert flow.history == ()
+
+
+# ---- kept fresh -----------------------------------------------------------------------------------------
+
+
+def test_tokens_are_refreshed_before_they_expire(pool_of: PoolOf, signs_in: SignsIn) -> None:
+    """fresh_tokens() sends nothing while they last, and refreshes within a minute of their end."""
+    pool = pool_of()
+    clock: Any = pool.clock
+    flow = signs_in(pool)
+    tokens = held(flow)
+    assert tokens.expires_in == 3600
+    assert tokens.expires_at == clock() + timedelta(hours=1)
+    requests = sent(flow)
+
+    clock.advance(3600 - 61)
+    assert flow.fresh_tokens() is flow.tokens
+    assert flow.fresh_tokens(timedelta(0)) == tokens
+    assert requests == []
+    clock.advance(1)
+    fresh = flow.fresh_tokens()
+    assert fresh.access_token != tokens.access_token
+    assert fresh.expires_at == clock() + timedelta(hours=1)
+    assert flow.fresh_tokens() is flow.tokens
+    assert len(requests) == 1
+    flow.fresh_tokens(timedelta(hours=2))
+    assert len(requests) == 2
+
+
+def test_who_comes_while_a_refresh_is_under_way_has_the_present_tokens(pool_of: PoolOf) -> None:
+    """Many requests at once: one refreshes, the others go on with what still lasts; what does not must wait."""
+    pool = pool_of()
+    clock: Any = pool.clock
+
+    async def talk() -> None:
+        flow = await on(pool).sign_in("ada", PASSWORD)
+        old = flow.tokens
+        clock.advance(3600 - 10)
+        found = await asyncio.gather(*(flow.fresh_tokens() for _ in range(5)))
+        assert found == [flow.tokens, old, old, old, old]
+        assert flow.tokens != old
+        assert [step.number for step in flow.history] == [1, 2, 3]
+
+        clock.advance(3600)
+        first, *others = await asyncio.gather(
+            *(flow.fresh_tokens() for _ in range(3)), return_exceptions=True
+        )
+        assert first == flow.tokens
+        assert [getattr(each, "ruling", None) for each in others] == [Ruling.WAIT] * 2
+
+    asyncio.run(talk())
+
+
+# ---- signing out ----------------------------------------------------------------------------------------
+
+
+def test_signing_out_here_leaves_other_sessions(pool_of: PoolOf, signs_in: SignsIn) -> None:
+    """RevokeToken ends this session alone; the flow is at START again and holds nothing."""
+    pool = pool_of(client_secret=True)
+    here, there = signs_in(pool), signs_in(pool)
+    token = held(here).refresh_token
+    requests = sent(here)
+
+    here.sign_out()
+
+    assert [each["operation"] for each in requests] == ["RevokeToken"]
+    assert (here.state, here.tokens, here.done) == (State.START, None, False)
+    with pytest.raises(RefusedForNow):
+        pool.cognito().refresh(token or "")
+    assert there.refresh() == there.tokens
+    with pytest.raises(WrongResponse) as caught:
+        here.sign_out()
+    assert caught.value.state is State.START
+
+
+def test_signing_out_everywhere(pool_of: PoolOf, signs_in: SignsIn) -> None:
+    """GlobalSignOut ends every session of the user's; who still has an access token cannot use it here."""
+    pool = pool_of()
+    here, there = signs_in(pool), signs_in(pool)
+    requests = sent(here)
+
+    here.sign_out(everywhere=True)
+
+    assert [each["operation"] for each in requests] == ["GlobalSignOut"]
+    assert (here.state, here.tokens) == (State.START, None)
+    for late in (there.refresh, lambda: there.sign_out(everywhere=True)):
+        with pytest.raises(Refused):
+            late()
+    assert there.state is State.AUTHENTICATED
+
+
+def test_the_same_flow_can_sign_in_again(pool_of: PoolOf, signs_in: SignsIn) -> None:
+    """After signing out the flow takes START's responses, and its history goes on."""
+    flow = signs_in(pool_of())
+    flow.sign_out()
+
+    flow.answer(r.UserPasswordAuth("ada", PASSWORD))
+
+    assert [str(step.dest) for step in flow.history] == [
+        "PASSWORD_VERIFIER", "AUTHENTICATED", "START", "AUTHENTICATED",
+    ]  # fmt: skip
+
+
+# ---- a device whose confirmation was lost ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_confirmation_that_was_lost_is_made_again(
+    pool_of: PoolOf,
+    signs_in: SignsIn,
+    heard: bool,  # noqa: FBT001 - a test's case
+) -> None:
+    """No reply to ConfirmDevice, whether it was heard or not: once more, and the device is the one Cognito knows."""
+    pool = pool_of(device=DeviceConfiguration(device_only_remembered_on_user_prompt=True))
+    flow = signs_in(pool)
+    events = flow.cognito.client.meta.events
+    event = f"{'needs-retry' if heard else 'before-call'}.cognito-identity-provider.ConfirmDevice"
+
+    def lost(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+    events.register_first(event, lost)
+    with pytest.raises(ConnectionLost):
+        flow.confirm_device("laptop")
+    events.unregister(event, lost)
+    assert flow.device is None
+    device = flow.confirm_device("laptop")
+
+    again = pool.cognito(device=device).sign_in("ada", PASSWORD)
+    assert [str(step.dest) for step in again.history][1:] == [
+        "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER", "AUTHENTICATED",
+    ]  # fmt: skip
+
+
+def test_a_device_that_is_confirmed_is_not_confirmed_twice(
+    pool_of: PoolOf, signs_in: SignsIn
+) -> None:
+    """Without a lost reply, "already exists" is what it says."""
+    flow = signs_in(pool_of(device=DeviceConfiguration()))
+    device = flow.confirm_device()
+
+    with pytest.raises(RefusedCaller, match="DeviceKeyExists"):
+        flow.confirm_device()
+
+    assert flow.device == device
+
+
+# ---- how long to wait -----------------------------------------------------------------------------------
+
+
+class Raw(BytesIO):
+    """What botocore reads a body from."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        """The body, in one piece."""
+        yield self.read()
+
+
+def throttled(headers: dict[str, str], status: int = 400) -> Callable[..., AWSResponse]:
+    """A handler of boto3's that answers as Cognito does when there are too many requests."""
+    body = json.dumps({"__type": "TooManyRequestsException", "message": "Rate exceeded"}).encode()
+    fields: Any = HTTPHeaders.from_pairs(list(headers.items()))
+    return lambda **_: AWSResponse("https://nowhere.example", status, fields, Raw(body))
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 1.0),
+        ({"Retry-After": "7"}, 7.0),
+        ({"retry-after": "120"}, 120.0),
+        ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, 1.0),
+        ({"Retry-After": "-5"}, 1.0),
+        ({"Retry-After": "soon"}, 1.0),
+    ],
+)
+def test_throttling_says_how_long(
+    pool_of: PoolOf, signs_in: SignsIn, headers: dict[str, str], seconds: float
+) -> None:
+    """Retry-After where it came, and a second where it did not or is no number; then the same goes through."""
+    pool = pool_of()
+    flow = signs_in(pool)
+    answers, events = throttled(headers), flow.cognito.client.meta.events
+    events.register_first("before-send.*", answers)
+    retries = "needs-retry.cognito-identity-provider"
+    events.unregister(retries, unique_id="retry-config-cognito-identity-provider")
+    with pytest.raises(RefusedForNow) as caught:
+        flow.refresh()
+    events.unregister("before-send.*", answers)
+
+    error = caught.value
+    assert (error.ruling, error.retry_after, error.survives) == (Ruling.WAIT, seconds, True)
+    assert flow.refresh() == flow.tokens
+
+
+def test_a_lock_out_says_how_long_at_least(pool_of: PoolOf) -> None:
+    """After five wrong passwords: a second at the least, and it doubles; that much later it may go through."""
+    pool = pool_of()
+    clock: Any = pool.clock
+    for _ in range(5):
+        with pytest.raises(RefusedUser) as wrong:
+            pool.cognito().sign_in("ada", "Wrong-Horse-1")
+        assert wrong.value.retry_after is None
+    with pytest.raises(RefusedForNow) as caught:
+        pool.cognito().sign_in("ada", PASSWORD)
+
+    assert (caught.value.ruling, caught.value.retry_after) == (Ruling.WAIT_OUT, 1.0)
+    clock.advance(caught.value.retry_after)
+    assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
+
+
+def test_a_lost_connection_says_to_wait(pool_of: PoolOf) -> None:
+    """One second; and what waiting does not help says None."""
+    error: AuthfsmError = ConnectionLost("EndpointConnectionError", state=State.START)
+    assert error.retry_after == 1.0
+
+    with pytest.raises(WrongResponse) as caught:
+        pool_of().cognito().start().answer(r.Code("123456"))
+    assert caught.value.retry_after is None
