@@ -194,7 +194,12 @@ def test_a_thousand_sign_ins_and_a_dead_worker(tmp_path: Path, capfd: Any) -> No
          "preferred_mfa": "SMS_MFA"}
         for n, each in enumerate(people)
     ]  # fmt: skip
-    config = {"mfa": "OPTIONAL", "mfa_methods": ["SMS_MFA"], "users": users}
+    config = {
+        "mfa": "OPTIONAL",
+        "mfa_methods": ["SMS_MFA"],
+        "auth_session_validity": workers.MINUTES,
+        "users": users,
+    }
     key = new_key().reveal()
     with (
         redis_server(tmp_path) as server,

@@ -26,6 +26,7 @@ from authfsm.stores.redis import RedisStore
 
 REQUESTS, REPLIES, HELD = "requests", "replies", "held by "
 TURN = timedelta(seconds=1)
+MINUTES = 15  # AuthSessionValidity: nobody is to be late for want of a quicker machine
 
 
 def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
@@ -37,7 +38,8 @@ def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
         endpoint_url=url,
         config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32),
     )
-    cognito = Cognito(there, client_id=CLIENT_ID, pool_id=POOL_ID)
+    lifetime = timedelta(minutes=MINUTES)
+    cognito = Cognito(there, client_id=CLIENT_ID, pool_id=POOL_ID, session_lifetime=lifetime)
     return PendingSignIns(cognito, RedisStore(client), key, turn_lifetime=TURN)
 
 

@@ -95,7 +95,8 @@ class PendingSignIns(_Pending[FlowT]):
         cognito: the pool and its client; its `session_lifetime` is how long a sign-in waits.
         store: where they wait.
         key: of `authfsm.sealing.new_key`; of several the first seals and all open.
-        turn_lifetime: how long a turn may last before its worker is taken for dead.
+        turn_lifetime: how long a turn may last before its worker is taken for dead. Others who come later
+            than that are told to start again, though a turn that lasts even longer still ends as it should.
     """
 
     def __init__(
