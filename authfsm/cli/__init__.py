@@ -17,7 +17,7 @@ from authfsm.cli.failing import Failed, end
 from authfsm.cli.paths import EPILOG as PATHS_EPILOG
 from authfsm.cli.paths import paths
 from authfsm.cli.signin import EPILOG as SIGNIN_EPILOG
-from authfsm.cli.signin import signin
+from authfsm.cli.signin import command as signin_command
 from authfsm.cli.trace import EPILOG as TRACE_EPILOG
 from authfsm.cli.trace import trace
 
@@ -92,7 +92,7 @@ app.command(epilog=EPILOG)(draw)
 app.command(epilog=CONFORM_EPILOG)(conform)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=PATHS_EPILOG)(paths)
-app.command(epilog=SIGNIN_EPILOG)(signin)
+app.command("signin", epilog=SIGNIN_EPILOG)(signin_command)
 app.command(epilog=TRACE_EPILOG)(trace)
 
 

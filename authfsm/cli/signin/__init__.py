@@ -38,7 +38,7 @@ class FirstFactor(str, Enum):
     WEB_AUTHN = "WEB_AUTHN"
 
 
-def signin(
+def command(
     *,
     trial: Annotated[
         str | None,
@@ -186,4 +186,4 @@ def signin(
     )  # fmt: skip
 
 
-__all__: Final = ["EPILOG", "signin"]
+__all__: Final = ["EPILOG", "command"]

@@ -219,7 +219,7 @@ class SigningIn:
         """Return to begin anew; raise what ends the command."""
         flow, person = self._flow, self._person
         self._tries += 1
-        if self._wants_secret(error):
+        if person.present and self._wants_secret(error):
             self._screen.note("This app client has a secret.", "or set AUTHFSM_CLIENT_SECRET")
             self._cognito.client_secret = person.hidden("Client secret")
             return
@@ -251,21 +251,25 @@ class SigningIn:
         )
 
     def _wants_secret(self, error: AuthfsmError) -> bool:
+        """Does the app client have a secret, and nobody has said so?"""
         return (
-            self._person.present
-            and isinstance(error, Refused)
+            isinstance(error, Refused)
             and self._cognito.client_secret is None
             and "SECRET_HASH was not received" in error.refusal.message
         )
 
     def _ended(self, error: AuthfsmError) -> Ended:
         code, (reason, aside) = exit_of(error), why(error)
-        lost = isinstance(error, ConnectionLost)  # it was sent again, more than once
+        advice = error.ruling.advice if error.ruling else ""
+        if isinstance(error, ConnectionLost):
+            advice = ""  # it was sent again, more than once
+        if self._wants_secret(error):
+            advice = "This app client has a secret: set AUTHFSM_CLIENT_SECRET."
         return Ended(
             code,
             reason,
             aside=aside,
-            advice=error.ruling.advice if error.ruling and not lost else "",
+            advice=advice,
             todo=self._todo(code),
         )
 

@@ -1,0 +1,436 @@
+"""`authfsm signin` where nobody is at a terminal, and how it ends: each end has its exit code.
+
+The pool is served over HTTP and reached by the command's own boto3 client.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
+from typing import Any, ClassVar
+from urllib.request import Request, urlopen
+
+import pyotp
+import pytest
+from attrs import define
+from rich.console import Console
+from serving import CLIENT_ID, POOL_ID, here
+from typer.testing import CliRunner
+
+from authfsm.cli import app
+from authfsm.cli.signin.answers import Answers
+from authfsm.cli.signin.exits import Ended, Exit, exit_of
+from authfsm.cli.signin.person import FromLines
+from authfsm.cli.signin.remembering import Devices
+from authfsm.cli.signin.screen import Screen
+from authfsm.cli.signin.shelves import InMemory
+from authfsm.cli.signin.walking import Opening, SigningIn
+from authfsm.errors import AuthfsmError, OperatorError
+from authfsm.local import LocalPool, Triggers
+from authfsm.local.clock import ManualClock
+from authfsm.rulings import Fault, Ruling
+from authfsm.secret import Secret
+
+PASSWORD = "Planted-Horse-1"
+KEY = pyotp.random_base32()
+ADA = {"username": "ada", "password": PASSWORD, "groups": ["pioneers"]}
+
+
+@define
+class Ran:
+    """What a run of the command came to.
+
+    Args:
+        code: its exit code.
+        out: standard output.
+        err: standard error, its lines as one.
+    """
+
+    code: int
+    out: str
+    err: str
+
+
+def ran(*options: str, lines: str = "", **environment: str) -> Ran:
+    """Run the command with nobody at a terminal.
+
+    Args:
+        options: of the command.
+        lines: standard input.
+        environment: more of it.
+    """
+    given = {"COLUMNS": "200", "AWS_EC2_METADATA_DISABLED": "true", **environment}
+    result = CliRunner().invoke(app, ["signin", *options], input=lines, env=given)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return Ran(result.exit_code, result.stdout, " ".join(result.stderr.split()))
+
+
+def at(url: str, *options: str) -> list[str]:
+    """The options that name a served pool and ada, her answers coming by standard input."""
+    named = ["--endpoint", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, "--username", "ada"]
+    return [*named, "--no-remember", "--password-stdin", *options]
+
+
+def tokens_of(out: str) -> dict[str, Any]:
+    """The tokens that were printed."""
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+# ---- answers by standard input -----------------------------------------------------------------------------
+
+
+def test_a_password_and_a_code_by_standard_input() -> None:
+    """The first line is the password, the next the code; standard output has the tokens alone."""
+    with here(
+        mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
+    ) as pool:
+        code = pyotp.TOTP(KEY).now()
+        seen = ran(*at(pool.url, "--json"), lines=f"{PASSWORD}\n{code}\n")
+
+    assert seen.code == Exit.SIGNED_IN
+    tokens = tokens_of(seen.out)
+    assert tokens["TokenType"] == "Bearer"
+    assert tokens["ExpiresIn"] == 3600
+    assert "Signed in as ada" in seen.err
+    assert "groups pioneers" in seen.err
+    secrets = [
+        PASSWORD,
+        KEY,
+        code,
+        *(tokens[f"{each}Token"] for each in ("Access", "Id", "Refresh")),
+    ]
+    assert [each for each in secrets if each in seen.err] == []
+
+
+def test_everything_by_the_environment() -> None:
+    """In a pipeline the environment says who signs in to what; nothing is read, nothing is asked."""
+    with here(users=[ADA]) as pool:
+        seen = ran(
+            "--json",
+            AUTHFSM_CLIENT_ID=CLIENT_ID,
+            AUTHFSM_POOL_ID=POOL_ID,
+            AUTHFSM_ENDPOINT=pool.url,
+            AUTHFSM_USERNAME="ada",
+            AUTHFSM_PASSWORD=PASSWORD,
+        )
+
+    assert (seen.code, min(tokens_of(seen.out))) == (Exit.SIGNED_IN, "AccessToken")
+    assert PASSWORD not in seen.err
+
+
+def test_a_client_secret_by_the_environment() -> None:
+    """AUTHFSM_CLIENT_SECRET is enough; without it the call must be mended, and says how."""
+    hidden = "p" * 51
+    with here(client_secret=hidden, users=[ADA]) as pool:
+        good = ran(*at(pool.url), lines=PASSWORD, AUTHFSM_CLIENT_SECRET=hidden)
+        bad = ran(*at(pool.url), lines=PASSWORD)
+
+    assert good.code == Exit.SIGNED_IN
+    assert hidden not in good.err
+    assert bad.code == Exit.MISCONFIGURED
+    assert "AUTHFSM_CLIENT_SECRET" in bad.err
+
+
+def test_without_tokens_asked_for_standard_output_is_empty() -> None:
+    """Everything for people goes to standard error; no token goes anywhere."""
+    with here(users=[ADA]) as pool:
+        seen = ran(*at(pool.url), lines=PASSWORD)
+
+    assert (seen.code, seen.out) == (Exit.SIGNED_IN, "")
+    assert "eyJ" not in seen.err
+
+
+@pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "USER_AUTH"])
+def test_each_flow_with_a_password(flow: str) -> None:
+    """By SRP, in clear, and by choice: there a line chooses, by its name, and the next is the password."""
+    with here(users=[ADA]) as pool:
+        lines = f"PASSWORD_SRP\n{PASSWORD}\n" if flow == "USER_AUTH" else PASSWORD
+        seen = ran(*at(pool.url, "--flow", flow), lines=lines)
+
+    assert seen.code == Exit.SIGNED_IN
+
+
+@pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"])
+def test_an_administrator(flow: str) -> None:
+    """The administrators' operations go out signed; without credentials nothing goes out."""
+    keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    none = {"AWS_SHARED_CREDENTIALS_FILE": "/nowhere", "AWS_CONFIG_FILE": "/nowhere"}
+    with here(users=[ADA]) as pool:
+        good = ran(*at(pool.url, "--admin", "--flow", flow), lines=PASSWORD, **keys)
+        bad = ran(*at(pool.url, "--admin", "--flow", flow), lines=PASSWORD, **none)
+
+    assert good.code == Exit.SIGNED_IN
+    assert bad.code == Exit.MISCONFIGURED
+    assert "credentials" in bad.err
+
+
+# ---- called wrongly ----------------------------------------------------------------------------------------
+
+
+def test_nothing_is_asked_of_a_pipe() -> None:
+    """Without a terminal, and without --password-stdin, no password is read: it says what to do, with 2."""
+    with here(users=[ADA]) as pool:
+        options = [each for each in at(pool.url) if each != "--password-stdin"]
+        seen = ran(*options, lines=f"{PASSWORD}\n")
+
+    assert (seen.code, seen.out) == (Exit.MISUSED, "")
+    assert "Password of ada: there is nobody to ask" in seen.err
+    assert "--password-stdin" in seen.err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "--pool-id (or AUTHFSM_POOL_ID) is needed; authfsm signin --local"),
+        (["--pool-id", POOL_ID], "--client-id (or AUTHFSM_CLIENT_ID) is needed"),
+        (["--pool-id", "nonsense", "--client-id", "x", "--region", "eu-west-1"], "nonsense"),
+        (["sms"], "sms is a trial: authfsm signin --local sms"),
+        (["--local", "nonsense"], "nonsense cannot be tried"),
+        (["--local", "--preferred", "SMS_OTP", "--flow", "CUSTOM_AUTH"], "--preferred is for USER_AUTH"),
+        (["--local", "--password-first"], "--password-first is for --flow CUSTOM_AUTH"),
+        (["--local", "--output", "/nowhere/t.json"], "there is no folder /nowhere"),
+        (["--pool-id", POOL_ID, "--client-id", "x", "--profile", "nobody"], "nobody"),
+        (["--pool-id", POOL_ID, "--client-id", "x", "--endpoint", "nonsense"], "nonsense"),
+    ],
+)  # fmt: skip
+def test_called_wrongly(options: list[str], told: str) -> None:
+    """The exit code is 2, one line says why, and nothing was asked before."""
+    seen = ran(*options)
+
+    assert (seen.code, seen.out) == (Exit.MISUSED, "")
+    assert told in seen.err
+
+
+# ---- how it ends -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("user", "lines", "code", "told"),
+    [
+        ({}, "Wrong-Horse-9", Exit.REFUSED, "Incorrect username or password"),
+        ({"status": "RESET_REQUIRED"}, PASSWORD, Exit.RESET_PASSWORD, "forgot-password"),
+        ({"status": "UNCONFIRMED"}, PASSWORD, Exit.CONFIRM_USER, "confirm-sign-up"),
+        ({"enabled": False}, PASSWORD, Exit.MISCONFIGURED, "User is disabled"),
+    ],
+)
+def test_refused(user: dict[str, Any], lines: str, code: Exit, told: str) -> None:
+    """Whose fault it was, and what to do next, is the exit code; no password is told."""
+    with here(users=[{**ADA, **user}]) as pool:
+        seen = ran(*at(pool.url), lines=lines)
+
+    assert (seen.code, seen.out) == (code, "")
+    assert told in seen.err
+    assert lines not in seen.err
+
+
+def test_a_wrong_code_and_no_other() -> None:
+    """A refused line of standard input is followed by the next; when there is none, it was refused: 1."""
+    with here(
+        mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
+    ) as pool:
+        wrong = f"{(int(pyotp.TOTP(KEY).now()) + 1) % 1_000_000:06d}"
+        seen = ran(*at(pool.url), lines=f"{PASSWORD}\n{wrong}\n{wrong}\n")
+
+    assert seen.code == Exit.REFUSED
+    assert "SOFTWARE_TOKEN_MFA ×3" in seen.err  # noqa: RUF001 - as shown
+
+
+def test_a_flow_that_is_not_allowed() -> None:
+    """The app client must be mended: 5."""
+    with here(explicit_auth_flows=["ALLOW_USER_SRP_AUTH"], users=[ADA]) as pool:
+        seen = ran(*at(pool.url, "--flow", "USER_PASSWORD_AUTH"), lines=PASSWORD)
+
+    assert seen.code == Exit.MISCONFIGURED
+    assert "USER_PASSWORD_AUTH flow not enabled for this client" in seen.err
+
+
+def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request without a reply is sent again after a while, and then the network has failed: 4."""
+    monkeypatch.setattr("authfsm.cli.signin.walking._WAITS", (0.01, 0.02))
+
+    seen = ran(*at("http://127.0.0.1:1"), lines=PASSWORD)
+
+    assert seen.code == Exit.NO_ANSWER
+    assert seen.err.count("Again in") == 2
+    assert "EndpointConnectionError" in seen.err
+
+
+class Throttle(BaseHTTPRequestHandler):
+    """In front of a pool: the first requests are too many, the others go through."""
+
+    pool: ClassVar[str] = ""
+    refuse: ClassVar[int] = 0
+
+    def do_POST(self) -> None:
+        """Refuse, or pass on."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if type(self).refuse > 0:
+            type(self).refuse -= 1
+            self._reply(400, b'{"__type": "TooManyRequestsException", "message": "Slow down"}')
+            return
+        passed = Request(self.pool, body, dict(self.headers), method="POST")  # noqa: S310 - our own pool
+        with urlopen(passed) as reply:  # noqa: S310 - the same
+            self._reply(reply.status, reply.read())
+
+    def _reply(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is logged."""
+
+
+@contextmanager
+def throttled(pool: str, refuse: int) -> Iterator[str]:
+    """A pool that finds the first requests too many."""
+    kind = type("Here", (Throttle,), {"pool": pool, "refuse": refuse})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Throttled twice, it waits twice and signs in; throttled for ever, it ends with 3."""
+    monkeypatch.setattr("authfsm.cli.signin.walking._WAITS", (0.01, 0.02, 0.04))
+    monkeypatch.setattr("authfsm.errors.AuthfsmError.retry_after", None)
+    with here(users=[ADA]) as pool:
+        with throttled(pool.url, 2) as url:
+            good = ran(*at(url), lines=PASSWORD)
+        with throttled(pool.url, 99) as url:
+            bad = ran(*at(url), lines=PASSWORD)
+
+    assert (good.code, good.err.count("Slow down Again in")) == (Exit.SIGNED_IN, 2)
+    assert (bad.code, bad.err.count("Slow down Again in")) == (Exit.TOO_LATE, 3)
+
+
+@pytest.mark.parametrize(
+    ("ruling", "fault", "code"),
+    [
+        (Ruling.RESET_PASSWORD, Fault.OPERATOR, Exit.RESET_PASSWORD),
+        (Ruling.CONFIRM_USER, Fault.USER, Exit.CONFIRM_USER),
+        (Ruling.WAIT_OUT, Fault.TIME, Exit.TOO_LATE),
+        (Ruling.START_AGAIN, Fault.USER, Exit.REFUSED),
+        (Ruling.START_AGAIN, Fault.TIME, Exit.TOO_LATE),
+        (Ruling.START_AGAIN, Fault.SERVICE, Exit.NO_ANSWER),
+        (Ruling.START_AGAIN, Fault.CALLER, Exit.MISCONFIGURED),
+        (Ruling.GIVE_UP, Fault.OPERATOR, Exit.MISCONFIGURED),
+        (Ruling.MEND, Fault.CALLER, Exit.MISCONFIGURED),
+    ],
+)
+def test_the_exit_code_of_a_ruling(ruling: Ruling, fault: Fault, code: Exit) -> None:
+    """What is to be done decides, else whose fault it was."""
+    error = AuthfsmError("no", ruling=ruling)
+    error.fault = fault
+
+    assert exit_of(error) is code
+
+
+def test_the_exit_code_of_an_error_without_a_ruling() -> None:
+    """The fault of its class."""
+    assert exit_of(OperatorError("no")) is Exit.MISCONFIGURED
+
+
+# ---- time, and what a pool may say -------------------------------------------------------------------------
+
+
+def walk(pool: LocalPool, lines: FromLines, opening: Opening) -> tuple[Exit, str]:
+    """A sign-in in this process, and what it showed."""
+    file = StringIO()
+    screen = Screen(Console(file=file, width=200, highlight=False, markup=False))
+    signing_in = SigningIn(
+        pool.cognito(),
+        opening,
+        answers=Answers(screen, lines, "test"),
+        person=lines,
+        screen=screen,
+        devices=Devices(InMemory(), "test"),
+    )
+    try:
+        signing_in.run()
+    except Ended as ended:
+        screen.over(ended.why, ended.aside, ended.advice, ended.todo)
+        return ended.code, file.getvalue()
+    return Exit.SIGNED_IN, file.getvalue()
+
+
+def test_an_expired_session() -> None:
+    """Four minutes at the code's prompt are too long: 3."""
+    clock = ManualClock()
+    pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], clock=clock)
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+
+    class Slow(FromLines):
+        def line(self, question: str, *, default: str = "", aside: str = "") -> str:
+            clock.advance(240)
+            return super().line(question, default=default, aside=aside)
+
+    code, seen = walk(pool, Slow(StringIO(f"{PASSWORD}\n000000\n")), Opening(username="ada"))
+
+    assert code is Exit.TOO_LATE
+    assert "session is expired" in seen
+
+
+def test_a_lock_out() -> None:
+    """After too many wrong passwords the right one is refused for a while: 3."""
+    pool = LocalPool(clock=ManualClock())
+    pool.add_user("ada", PASSWORD)
+    for _ in range(6):
+        walk(pool, FromLines(StringIO("wrong")), Opening(username="ada"))
+
+    code, seen = walk(pool, FromLines(StringIO(PASSWORD)), Opening(username="ada"))
+
+    assert code is Exit.TOO_LATE
+    assert "Password attempts exceeded" in seen
+
+
+def test_a_pool_does_not_steer_the_terminal() -> None:
+    """What a pool says is shown without its control characters, and without rich's markup taking effect."""
+    evil = "\x1b]0;owned\x07\x1b[2J[red]riddle[/red]\r\n\x9b31m\u202e"
+
+    def define(event: dict[str, Any]) -> dict[str, Any]:
+        event["response"]["challengeName"] = "CUSTOM_CHALLENGE"
+        return event
+
+    def create(event: dict[str, Any]) -> dict[str, Any]:
+        event["response"]["publicChallengeParameters"] = {"riddle": evil}
+        return event
+
+    pool = LocalPool(triggers=Triggers(define=define, create=create, verify=lambda event: event))
+    pool.add_user("ada")
+    code, seen = walk(pool, FromLines(StringIO()), Opening(flow="CUSTOM_AUTH", username="ada"))
+
+    assert code is Exit.MISUSED
+    assert "?]0;owned??[2J[red]riddle[/red]???31m?" in seen
+    assert [each for each in seen if not (each.isprintable() or each == "\n")] == []
+
+
+def test_the_flow_is_given_up_where_it_ends_without_tokens() -> None:
+    """Whatever ends the command, the attempt keeps neither password nor session."""
+    pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+    lines, screen = FromLines(StringIO()), Screen(Console(file=StringIO()))
+    signing_in = SigningIn(
+        pool.cognito(), Opening(username="ada", password=Secret(PASSWORD)),
+        answers=Answers(screen, lines, "test"), person=lines, screen=screen,
+        devices=Devices(InMemory(), "test"),
+    )  # fmt: skip
+    with pytest.raises(Ended):
+        signing_in.run()
+    flow = signing_in._flow
+
+    assert flow is not None
+    assert (flow.state, flow.challenge, flow._password) == ("FAILED", None, None)

@@ -1,0 +1,224 @@
+"""Where `authfsm signin` keeps tokens and devices: files that only their owner reads, and the keyring."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import keyring
+import pytest
+from keyring.backend import KeyringBackend
+from keyring.backends import fail
+from keyring.errors import PasswordDeleteError, PasswordSetError
+from serving import CLIENT_ID, POOL_ID, Here, here
+from test_cli_signin_ends import ADA, PASSWORD, Ran, ran
+
+from authfsm.cli.signin.exits import Ended, Exit
+from authfsm.cli.signin.remembering import Devices
+from authfsm.cli.signin.shelves import InFiles, InMemory, write
+from authfsm.device import Device
+from authfsm.secret import Secret
+
+SERVICE = f"authfsm:{POOL_ID}/{CLIENT_ID}"
+
+
+class InThisProcess(KeyringBackend):
+    """A keyring that lives as long as a test."""
+
+    priority = 1  # type: ignore[assignment]  # a property there, a number in every backend
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """What is kept."""
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Keep it."""
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        """Keep it no longer."""
+        if self.kept.pop((service, username), None) is None:
+            raise PasswordDeleteError("nothing there")
+
+
+@pytest.fixture
+def ring() -> Iterator[InThisProcess]:
+    """A keyring in place of the machine's."""
+    before = keyring.get_keyring()
+    ours = InThisProcess()
+    keyring.set_keyring(ours)
+    yield ours
+    keyring.set_keyring(before)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept in the home of whoever runs the tests."""
+    monkeypatch.setattr("typer.get_app_dir", lambda _: str(tmp_path / "app"))
+
+
+def signs_in(pool: Here, *options: str, lines: str = PASSWORD) -> Ran:
+    """Ada signs in to a served pool."""
+    named = ["--endpoint", pool.url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID]
+    return ran(*named, "--username", "ada", "--password-stdin", *options, lines=lines)
+
+
+# ---- files -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_tokens_in_a_file(tmp_path: Path) -> None:
+    """The file is its owner's alone, has the tokens whole, replaces what was there; they are told nowhere."""
+    file = tmp_path / "tokens.json"
+    file.write_text("older", encoding="utf-8")
+    with here(users=[ADA]) as pool:
+        seen = signs_in(pool, "--output", str(file))
+
+    tokens = json.loads(file.read_text(encoding="utf-8"))
+    assert (seen.code, seen.out) == (Exit.SIGNED_IN, "")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert sorted(tokens) == [
+        "AccessToken",
+        "ExpiresAt",
+        "ExpiresIn",
+        "IdToken",
+        "RefreshToken",
+        "TokenType",
+    ]
+    assert f"written to {file} (0600)" in seen.err
+    assert tokens["AccessToken"] not in seen.err
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["tokens.json"]
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What cannot be written leaves what was there, and nothing beside it."""
+    file = tmp_path / "tokens.json"
+    file.write_text("older", encoding="utf-8")
+
+    with pytest.raises(UnicodeEncodeError):
+        write(file, Secret("\udc80"))
+    with pytest.raises(Ended, match="cannot be written"):
+        write(tmp_path / "nowhere" / "tokens.json", Secret("{}"))
+
+    assert file.read_text(encoding="utf-8") == "older"
+    assert [each.name for each in tmp_path.iterdir()] == ["tokens.json"]
+
+
+# ---- the keyring -------------------------------------------------------------------------------------------
+
+
+def test_tokens_in_the_keyring(ring: InThisProcess) -> None:
+    """Under the pool's and the client's name, for the user; where they are is told, they are not."""
+    with here(users=[ADA]) as pool:
+        seen = signs_in(pool, "--keyring")
+
+    assert (seen.code, seen.out) == (Exit.SIGNED_IN, "")
+    assert list(ring.kept) == [(SERVICE, "ada")]
+    tokens = json.loads(ring.kept[SERVICE, "ada"])
+    assert tokens["AccessToken"].startswith("eyJ")
+    assert f"kept in keyring, service {SERVICE}, account ada" in seen.err
+    assert tokens["AccessToken"] not in seen.err
+
+
+def test_no_keyring_on_this_machine() -> None:
+    """It is told before anything is asked or sent."""
+    before = keyring.get_keyring()
+    keyring.set_keyring(fail.Keyring())
+    try:
+        seen = ran("--local", "--keyring")
+    finally:
+        keyring.set_keyring(before)
+
+    assert seen.code == Exit.MISUSED
+    assert "this machine has no keyring" in seen.err
+    assert "User name" not in seen.err
+
+
+def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to install."""
+    monkeypatch.setattr("authfsm.cli.signin.shelves.find_spec", lambda _: None)
+
+    seen = ran("--local", "--keyring")
+
+    assert seen.code == Exit.MISUSED
+    assert "pip install 'authfsm[keyring]'" in seen.err
+
+
+def test_a_keyring_that_fails(ring: InThisProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A locked keyring is an end of its own kind, and what it was given is not told."""
+
+    def refuses(*given: str) -> None:
+        raise PasswordSetError(f"locked, {given}")
+
+    monkeypatch.setattr(ring, "set_password", refuses)
+    with here(users=[ADA]) as pool:
+        seen = signs_in(pool, "--keyring")
+
+    assert seen.code == Exit.MISCONFIGURED
+    assert "the keyring could not be written (PasswordSetError)" in seen.err
+    assert "eyJ" not in seen.err
+
+
+# ---- devices -----------------------------------------------------------------------------------------------
+
+DEVICE = Device("eu-west-1_0", "-group", "planted")
+
+
+@pytest.mark.parametrize("kind", ["files", "memory"])
+def test_a_device_is_kept_and_dropped(kind: str, tmp_path: Path) -> None:
+    """It comes back as it was, for its own user alone; once dropped it is gone."""
+    devices = Devices(InFiles(tmp_path / "d") if kind == "files" else InMemory(), SERVICE)
+    before = devices.of("ada")
+    where = devices.keep("ada", DEVICE)
+
+    assert (before, devices.of("ada"), devices.of("eve")) == (None, DEVICE, None)
+    assert "planted" not in where
+    devices.drop("ada")
+    devices.drop("ada")
+    assert devices.of("ada") is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_device_file_is_its_owners(tmp_path: Path) -> None:
+    """The folder is 0700, the file 0600; a file of nonsense is no device."""
+    Devices(InFiles(tmp_path / "d"), SERVICE).keep("ada", DEVICE)
+    (file,) = (tmp_path / "d").iterdir()
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    for nonsense in (
+        "",
+        "[]",
+        '{"DeviceKey": 1}',
+        '{"DeviceKey": "", "DeviceGroupKey": "g", "DevicePassword": "p"}',
+    ):
+        file.write_text(nonsense, encoding="utf-8")
+        assert Devices(InFiles(tmp_path / "d"), SERVICE).of("ada") is None
+
+
+def test_a_remembered_device_is_used_and_forgotten_with_cognito(tmp_path: Path) -> None:
+    """--remember keeps it, the next sign-in proves it, and once Cognito has forgotten it so has the machine."""
+    device = {"challenge_required_on_new_device": True}
+    folder = tmp_path / "app" / "devices"
+    with here(device=device, users=[ADA]) as pool:
+        first = signs_in(pool, "--remember")
+        kept = [each.name for each in folder.iterdir()]
+        second = signs_in(pool)
+        pool.service.pool.user("ada").devices.clear()
+        third = signs_in(pool, "--no-remember")
+        fourth = signs_in(pool)
+
+    assert [each.code for each in (first, second, third, fourth)] == [Exit.SIGNED_IN] * 4
+    assert len(kept) == 1
+    assert f"Device kept in {folder / kept[0]}" in first.err
+    assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in second.err  # noqa: RUF001 - as shown
+    assert "DEVICE_SRP_AUTH" not in third.err
+    assert "Cognito has forgotten this device; so has this machine." in fourth.err
+    assert list(folder.iterdir()) == []
