@@ -341,7 +341,7 @@ class Raw(BytesIO):
         yield self.read()
 
 
-def throttled(headers: dict[str, str], status: int = 400) -> Callable[..., AWSResponse]:
+def throttled(headers: dict[str, str], status: int = 400) -> Any:
     """A handler of boto3's that answers as Cognito does when there are too many requests."""
     body = json.dumps({"__type": "TooManyRequestsException", "message": "Rate exceeded"}).encode()
     fields: Any = HTTPHeaders.from_pairs(list(headers.items()))

@@ -1,0 +1,207 @@
+"""Observers are told every step once and in order, of either driver; they break nothing, and no secret reaches them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from joserfc.jwk import RSAKey
+from scenarios import SCENARIOS
+from sitting import Scenario, Sitting
+from sitting_async import on, played
+
+from authfsm import State
+from authfsm import responses as r
+from authfsm.drivers.boto import Cognito
+from authfsm.errors import ConnectionLost, RefusedUser
+from authfsm.local import LocalPool, ManualClock
+from authfsm.observers import Observation, logged
+from authfsm.rulings import Ruling
+from authfsm.sealing import new_key
+
+PASSWORD = "Correct-Horse-1"
+
+
+@pytest.fixture
+def pool(signing_key: RSAKey) -> LocalPool:
+    """A pool whose users have an SMS code to give."""
+    made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
+    made.add_user("ada", PASSWORD, phone_number="+15555550143")
+    return made
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_every_step_is_told_once_and_in_order(scenario: Scenario, signing_key: RSAKey) -> None:
+    """What observers hear of each sign-in is its history; what was lost or unreadable is told as that, and is not in it."""
+    seen: list[Observation] = []
+    sitting = Sitting(signing_key, scenario.pool, scenario.user)
+    sitting.cognito.observers = (seen.append,)
+
+    played(scenario, sitting)
+
+    for flow in sitting.flows:
+        told = [each for each in seen if each.sign_in == flow.sign_in_id]
+        assert tuple(each.step for each in told if each.lost is None) == flow.history
+        lost = [each for each in told if each.lost is not None]
+        assert {each.lost for each in lost} <= {"MalformedReply"}
+        assert all(each.step not in flow.history for each in lost)
+        numbers = [each.step.number for each in told]
+        assert numbers == sorted(numbers)
+    assert len({flow.sign_in_id for flow in sitting.flows}) == len(sitting.flows)
+    assert all(0 < each.seconds < 60 for each in seen)
+
+
+def lost(**_: object) -> None:
+    """A handler of boto3's: the request goes nowhere."""
+    raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+
+def test_a_lost_step_is_told_as_lost(pool: LocalPool) -> None:
+    """Of a code whose reply did not come: what was tried, where it stands yet, the error's class; its number comes again."""
+    seen: list[Observation] = []
+    cognito = pool.cognito(observers=[seen.append])
+    flow = cognito.sign_in("ada", PASSWORD)
+    code = r.Code(pool.outbox.code_for("ada"))
+    event = "before-call.cognito-identity-provider.RespondToAuthChallenge"
+    cognito.client.meta.events.register_first(event, lost)
+    with pytest.raises(ConnectionLost):
+        flow.answer(code)
+    cognito.client.meta.events.unregister(event, lost)
+    flow.answer(code)
+
+    *_, missed, told = seen
+    assert (missed.lost, missed.flow, missed.sign_in) == (
+        "ConnectionLost", "USER_SRP_AUTH", flow.sign_in_id,
+    )  # fmt: skip
+    assert attrs.asdict(missed.step) == {
+        "number": 3,
+        "source": State.SMS_MFA,
+        "response": r.Code,
+        "dest": State.SMS_MFA,
+        "role": flow.history[1].role,
+        "ruling": Ruling.WAIT,
+        "error": None,
+        "at": pool.clock(),
+    }
+    assert (told.lost, told.step) == (None, flow.history[2])
+
+
+def test_a_sealed_sign_in_is_told_under_one_name(pool: LocalPool) -> None:
+    """Processes that carry it on in turn tell the same `sign_in`, with the numbers going on."""
+    seen: list[Observation] = []
+    key = new_key()
+    flow = pool.cognito(observers=[seen.append]).sign_in("ada", PASSWORD)
+    again = pool.cognito(observers=[seen.append]).resume(flow.seal(key), key)
+    again.answer(r.Code(pool.outbox.code_for("ada")))
+
+    assert [each.step.number for each in seen] == [1, 2, 3]
+    assert {each.sign_in for each in seen} == {flow.sign_in_id}
+
+
+@pytest.mark.parametrize("driver", ["sync", "async"])
+def test_an_observer_that_raises_breaks_nothing(
+    pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str
+) -> None:
+    """It is logged, the sign-in goes on, and the next observer is told all the same."""
+    seen: list[Observation] = []
+
+    def falls_over(_: Observation) -> None:
+        raise RuntimeError("of the observer's own")
+
+    observers = [falls_over, seen.append]
+    with caplog.at_level(logging.ERROR, "authfsm"):
+        if driver == "sync":
+            state = pool.cognito(observers=observers).sign_in("ada", PASSWORD).state
+        else:
+            state = asyncio.run(on(pool, observers=observers).sign_in("ada", PASSWORD)).state
+
+    assert state is State.SMS_MFA
+    assert [each.step.number for each in seen] == [1, 2]
+    assert [record.message for record in caplog.records] == ["an observer of a sign-in failed"] * 2
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [
+        RuntimeError
+    ] * 2
+
+
+def test_a_log_line_for_each_step(pool: LocalPool, caplog: pytest.LogCaptureFixture) -> None:
+    """Moves at INFO, refusals and lost replies as warnings; the facts are the record's."""
+    cognito = pool.cognito(observers=[logged()])
+    with caplog.at_level(logging.INFO, "authfsm"):
+        flow = cognito.sign_in("ada", PASSWORD)
+        with pytest.raises(RefusedUser):
+            flow.answer(r.Code("wr0ng code"))
+
+    lines = [record.message.partition(": ")[2].rpartition(" in ")[0] for record in caplog.records]
+    assert lines == [
+        "START, user_srp_auth -> PASSWORD_VERIFIER",
+        "PASSWORD_VERIFIER, srp_claim -> SMS_MFA",
+        "SMS_MFA, code -> SMS_MFA (CodeMismatchException: TRY_AGAIN)",
+    ]
+    assert [record.levelname for record in caplog.records] == ["INFO", "INFO", "WARNING"]
+    assert [vars(record)["authfsm"].step for record in caplog.records] == list(flow.history)
+
+
+# ---- secrets --------------------------------------------------------------------------------------------
+
+
+def words(told: Any) -> set[str]:
+    """Every text in a request or reply that is long or wild enough to be looked for."""
+    if isinstance(told, Mapping):
+        return set().union(*map(words, told.values()))
+    if isinstance(told, (list, tuple)):
+        return set().union(*map(words, told))
+    plain = {str(each) for each in State} | {"USER_SRP_AUTH", "CODE"}
+    return {told} - plain if isinstance(told, str) and len(told) >= 6 else set()
+
+
+@pytest.mark.parametrize("driver", ["sync", "async"])
+def test_no_secret_reaches_an_observer(
+    pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str
+) -> None:
+    """Nothing that went over the wire in a whole conversation, nor the password or the name, is in what is told or logged."""
+    seen: list[Observation] = []
+    wire: set[str] = {PASSWORD, "ada"}
+    client = pool.client()
+    client.meta.events.register(
+        "provide-client-params.*", lambda params, **_: wire.update(words(params))
+    )
+    client.meta.events.register("after-call.*", lambda parsed, **_: wire.update(words(parsed)))
+    observers = [seen.append, logged()]
+
+    with caplog.at_level(logging.INFO, "authfsm"):
+        if driver == "sync":
+            cognito = Cognito(
+                client,
+                client_id=pool.client_id,
+                pool_id=pool.pool_id,
+                clock=pool.clock,
+                observers=observers,
+            )
+            flow = cognito.sign_in("ada", PASSWORD)
+            with pytest.raises(RefusedUser):
+                flow.answer(r.Code("wr0ng code"))
+            flow.answer(r.Code(pool.outbox.code_for("ada")))
+            flow.refresh()
+        else:
+            asyncio.run(converses(pool, client, observers))
+
+    assert len(seen) == 5
+    assert len(wire) > 15
+    timeless = [attrs.evolve(each, seconds=0.0) for each in seen]  # digits may be anything's
+    shown = f"{timeless!r} {[attrs.asdict(each) for each in timeless]} {caplog.text}"
+    # The refusal's code is no secret; the wire has it in a header too.
+    assert {each.rstrip(":") for each in wire if each in shown} == {"CodeMismatchException"}
+
+
+async def converses(pool: LocalPool, client: Any, observers: list[Any]) -> None:
+    """The same conversation, awaited."""
+    flow = await on(pool, client, observers=observers).sign_in("ada", PASSWORD)
+    with pytest.raises(RefusedUser):
+        await flow.answer(r.Code("wr0ng code"))
+    await flow.answer(r.Code(pool.outbox.code_for("ada")))
+    await flow.refresh()

@@ -1,0 +1,228 @@
+"""A span for each step: where it nests, what it is called, how long it took, what it says, and what it must not say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from joserfc.jwk import RSAKey
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode, Tracer
+from sitting_async import on
+
+from authfsm import State
+from authfsm import responses as r
+from authfsm.drivers.boto import Flow
+from authfsm.errors import ConnectionLost, RefusedUser
+from authfsm.local import LocalPool, ManualClock
+from authfsm.observers import Observation
+from authfsm.observers.otel import spans
+from authfsm.signin import Step
+
+PASSWORD = "Correct-Horse-1"
+
+
+@pytest.fixture
+def pool(signing_key: RSAKey) -> LocalPool:
+    """A pool whose users have an SMS code to give."""
+    made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
+    made.add_user("ada", PASSWORD, phone_number="+15555550143")
+    return made
+
+
+@pytest.fixture
+def kept() -> InMemorySpanExporter:
+    """Keeps the spans that have ended."""
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def provider(kept: InMemorySpanExporter) -> Iterator[TracerProvider]:
+    """A provider of this test's own: nothing global is set."""
+    made = TracerProvider()
+    made.add_span_processor(SimpleSpanProcessor(kept))
+    yield made
+    made.shutdown()
+
+
+def told(span: ReadableSpan) -> tuple[Any, ...]:
+    """What a span says of its step."""
+    return span.name, dict(span.attributes or {}), span.status.status_code, span.status.description
+
+
+def converse(pool: LocalPool, provider: TracerProvider, tracer: Tracer) -> str:
+    """A sign-in in the course of two requests of an application."""
+    cognito = pool.cognito(observers=[spans(provider)])
+    with tracer.start_as_current_span("POST /login"):
+        flow = cognito.sign_in("ada", PASSWORD)
+    with tracer.start_as_current_span("POST /code"):
+        with pytest.raises(RefusedUser):
+            flow.answer(r.Code("wr0ng code"))
+        flow.answer(r.Code(pool.outbox.code_for("ada")))
+    return flow.sign_in_id
+
+
+async def converse_awaited(pool: LocalPool, provider: TracerProvider, tracer: Tracer) -> str:
+    """The same, on a loop on which another request is served meanwhile."""
+    cognito = on(pool, observers=[spans(provider)])
+
+    async def other() -> None:
+        with tracer.start_as_current_span("GET /other"):
+            await asyncio.sleep(0.01)
+
+    async def mine() -> str:
+        with tracer.start_as_current_span("POST /login"):
+            flow = await cognito.sign_in("ada", PASSWORD)
+        with tracer.start_as_current_span("POST /code"):
+            with pytest.raises(RefusedUser):
+                await flow.answer(r.Code("wr0ng code"))
+            await flow.answer(r.Code(pool.outbox.code_for("ada")))
+        return flow.sign_in_id
+
+    return (await asyncio.gather(mine(), other()))[0]
+
+
+@pytest.mark.parametrize("driver", ["sync", "async"])
+def test_a_span_for_each_step(
+    pool: LocalPool, provider: TracerProvider, kept: InMemorySpanExporter, driver: str
+) -> None:
+    """Each is a child of the request that took it, named after its row of the table; a refusal is an error."""
+    tracer = provider.get_tracer("the application")
+    if driver == "sync":
+        sign_in = converse(pool, provider, tracer)
+    else:
+        sign_in = asyncio.run(converse_awaited(pool, provider, tracer))
+
+    ended = kept.get_finished_spans()
+    requests = {span.name: span for span in ended if not span.name.startswith("sign_in")}
+    steps = [span for span in ended if span.name.startswith("sign_in")]
+    common = {"authfsm.sign_in.id": sign_in, "authfsm.flow": "USER_SRP_AUTH"}
+    assert [told(span) for span in steps] == [
+        (
+            "sign_in START user_srp_auth",
+            {
+                **common,
+                "authfsm.step": 1,
+                "authfsm.response": "user_srp_auth",
+                "authfsm.state.from": "START",
+                "authfsm.state.to": "PASSWORD_VERIFIER",
+                "authfsm.role": "first factor",
+            },
+            StatusCode.UNSET,
+            None,
+        ),
+        (
+            "sign_in PASSWORD_VERIFIER srp_claim",
+            {
+                **common,
+                "authfsm.step": 2,
+                "authfsm.response": "srp_claim",
+                "authfsm.state.from": "PASSWORD_VERIFIER",
+                "authfsm.state.to": "SMS_MFA",
+                "authfsm.role": "second factor",
+            },
+            StatusCode.UNSET,
+            None,
+        ),
+        (
+            "sign_in SMS_MFA code",
+            {
+                **common,
+                "authfsm.step": 3,
+                "authfsm.response": "code",
+                "authfsm.state.from": "SMS_MFA",
+                "authfsm.state.to": "SMS_MFA",
+                "authfsm.role": "second factor",
+                "authfsm.ruling": "TRY_AGAIN",
+                "error.type": "CodeMismatchException",
+            },
+            StatusCode.ERROR,
+            "CodeMismatchException: TRY_AGAIN",
+        ),
+        (
+            "sign_in SMS_MFA code",
+            {
+                **common,
+                "authfsm.step": 4,
+                "authfsm.response": "code",
+                "authfsm.state.from": "SMS_MFA",
+                "authfsm.state.to": "AUTHENTICATED",
+            },
+            StatusCode.UNSET,
+            None,
+        ),
+    ]
+    parents = [
+        requests[name] for name in ("POST /login", "POST /login", "POST /code", "POST /code")
+    ]
+    for span, parent in zip(steps, parents, strict=True):
+        assert (span.parent, span.kind) == (parent.context, SpanKind.CLIENT)
+        assert span.start_time and span.end_time and parent.start_time and parent.end_time  # noqa: PT018 - all are there
+        # A millisecond for the two clocks: the driver's has microseconds, the request's nanoseconds.
+        assert parent.start_time - 1_000_000 <= span.start_time < span.end_time
+        assert span.end_time <= parent.end_time + 1_000_000
+    assert "ada" not in json.dumps([json.loads(span.to_json()) for span in steps])
+
+
+def test_a_lost_reply_is_an_error(
+    pool: LocalPool, provider: TracerProvider, kept: InMemorySpanExporter
+) -> None:
+    """`error.type` is this package's class, and the state is where it stands yet."""
+    cognito = pool.cognito(observers=[spans(provider)])
+
+    def lost(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+    cognito.client.meta.events.register_first("before-call.*", lost)
+    with pytest.raises(ConnectionLost):
+        cognito.sign_in("ada", PASSWORD)
+
+    (span,) = kept.get_finished_spans()
+    name, attributes, status, description = told(span)
+    assert (name, status, description) == (
+        "sign_in START user_srp_auth", StatusCode.ERROR, "ConnectionLost: WAIT",
+    )  # fmt: skip
+    assert attributes["error.type"] == "ConnectionLost"
+    assert attributes["authfsm.state.from"] == attributes["authfsm.state.to"] == "START"
+
+
+def test_a_cancelled_step_is_an_error_without_a_ruling(
+    provider: TracerProvider, kept: InMemorySpanExporter
+) -> None:
+    """What was broken off has nothing to advise."""
+    at = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    step = Step(number=1, source=State.START, response=r.UserSrpAuth, dest=State.START, at=at)
+
+    spans(provider)(Observation("an id", step, 0.25, lost="CancelledError"))
+
+    (span,) = kept.get_finished_spans()
+    assert (span.status.description, span.status.status_code) == (
+        "CancelledError", StatusCode.ERROR,
+    )  # fmt: skip
+    assert span.end_time == int(at.timestamp()) * 10**9
+    assert span.start_time == span.end_time - 250_000_000
+
+
+def test_a_span_lasts_as_long_as_its_step(
+    signing_key: RSAKey, provider: TracerProvider, kept: InMemorySpanExporter
+) -> None:
+    """Its end is when the reply came by the driver's clock, its start that much earlier; to the microsecond."""
+    seen: list[Observation] = []
+    clock = ManualClock()
+    pool = LocalPool(key=signing_key, clock=clock)
+    pool.add_user("ada", PASSWORD)
+    flow: Flow = pool.cognito(observers=[spans(provider), seen.append]).sign_in("ada", PASSWORD)
+
+    for span, each in zip(kept.get_finished_spans(), seen, strict=True):
+        assert span.end_time is not None
+        assert span.start_time is not None
+        assert span.end_time // 1000 == round(clock().timestamp() * 1e6)
+        assert span.end_time - span.start_time == round(each.seconds * 1e9)
+    assert flow.done
