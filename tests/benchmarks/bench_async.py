@@ -1,0 +1,117 @@
+"""Fifty sign-ins by SRP at once: what they take beside one after another, and how long an event loop is held up.
+
+Run by hand: `python tests/benchmarks/bench_async.py`. The pool is served by a process of its own. The peer
+is pycognito as Home Assistant calls it (home-assistant/core#118417): in the loop's executor, where its
+`pow` keeps Python's lock, so that the loop stands still although nothing runs on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from pycognito.aws_srp import AWSSRP
+from rows import Row, show
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from serving import CLIENT_ID, PASSWORD, POOL_ID, Process, process
+from sitting_async import aio_client
+
+from authfsm.drivers.aio import AsyncCognito
+from authfsm.drivers.boto import Cognito
+
+ROUNDS, SIGN_INS = 5, 50
+IDS: dict[str, Any] = {"client_id": CLIENT_ID, "pool_id": POOL_ID}
+
+
+async def watched(work: Awaitable[Any]) -> tuple[float, float]:
+    """How long it took, and the longest that the loop was held up meanwhile: seconds."""
+    gaps = [0.0]
+
+    async def ticks() -> None:
+        while True:
+            begun = time.perf_counter()
+            await asyncio.sleep(0.001)
+            gaps.append(time.perf_counter() - begun - 0.001)
+
+    ticker, begun = asyncio.ensure_future(ticks()), time.perf_counter()
+    await work
+    took = time.perf_counter() - begun
+    ticker.cancel()
+    return took, max(gaps)
+
+
+async def at_once(sign_in: Callable[[], Awaitable[Any]]) -> None:
+    """As many as are measured, at once."""
+    await asyncio.gather(*(sign_in() for _ in range(SIGN_INS)))
+
+
+async def round_of(web: Process) -> dict[str, tuple[float, float]]:
+    """One of each, as seconds taken and seconds held up; a round runs all of them, so drift hits all alike."""
+    sync = web.boto()
+    loop = asyncio.get_running_loop()
+
+    def pycognito() -> None:
+        AWSSRP("ada", PASSWORD, POOL_ID, CLIENT_ID, client=sync).authenticate_user()
+
+    def one_after_another() -> None:
+        for _ in range(SIGN_INS):
+            Cognito(sync, **IDS).sign_in("ada", PASSWORD)
+
+    async with aio_client(web.url) as client:
+        ours, threads = AsyncCognito(client, **IDS), AsyncCognito(sync, **IDS)
+        await ours.sign_in("ada", PASSWORD)
+        await threads.sign_in("ada", PASSWORD)
+        return {
+            "aiobotocore": await watched(at_once(lambda: ours.sign_in("ada", PASSWORD))),
+            "threads": await watched(at_once(lambda: threads.sign_in("ada", PASSWORD))),
+            "in a row": await watched(asyncio.to_thread(one_after_another)),
+            "pycognito": await watched(at_once(lambda: loop.run_in_executor(None, pycognito))),
+        }
+
+
+def rows() -> list[Row]:
+    """Every measure."""
+    with tempfile.TemporaryDirectory() as folder:
+        users = [{"username": "ada", "password": PASSWORD}]
+        with process(Path(folder), {"users": users}) as web:
+            asyncio.run(round_of(web))  # warm-up
+            seen = [asyncio.run(round_of(web)) for _ in range(ROUNDS)]
+
+    def compared(one: str, other: str, which: int) -> float:
+        return statistics.median(each[one][which] / each[other][which] for each in seen)
+
+    def figures(one: str, other: str, which: int) -> str:
+        a, b = (
+            statistics.median(each[name][which] for each in seen) * 1e3 for name in (one, other)
+        )
+        return f"{a:.0f} ms beside {b:.0f} ms"
+
+    found = []
+    for way in ("aiobotocore", "threads"):
+        for other, bar, which, what in (
+            ("in a row", 1.0, 0, "50 sign-ins at once / one after another"),
+            ("pycognito", 0.5, 0, "50 sign-ins at once / pycognito in an executor"),
+            ("pycognito", 0.5, 1, "longest hold-up of the loop / pycognito in an executor"),
+        ):
+            ratio = compared(way, other, which)
+            found.append(
+                Row(f"{way}: {what}", ratio, f"<= {bar}", ratio <= bar, figures(way, other, which))
+            )
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    show(rows())
+
+
+if __name__ == "__main__":
+    main()
