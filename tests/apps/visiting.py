@@ -1,71 +1,267 @@
-"""A visit to the example site: a real browser, the site on a port of its own, a pool behind a wire that fails."""
+"""Visits to the example site: real browsers, the site on a port of its own, a pool behind a wire that fails."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from io import BytesIO
+from typing import Any, Final
 
+import boto3
 import uvicorn
-from apps.site import local
-from apps.site.app import FLOWS, Site
 from attrs import define, field
-from botocore.awsrequest import AWSPreparedRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from browser import ARGUMENTS
 from conftest import lacking
 from joserfc.jwk import RSAKey
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from serving import until
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from serving import PATIENCE, until
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from urllib3 import HTTPResponse
 
-from authfsm import State
+from apps.site import local
+from apps.site.__main__ import ONE_TRY
+from apps.site.app import FLOWS, site
+from authfsm import Cognito
 from authfsm.jwks import Verifier
 from authfsm.local import LocalPool, ManualClock, PoolRefusal
+from authfsm.local.exchange import exchange
+from authfsm.local.refusals import Saying
 from authfsm.observers import Observation
 from authfsm.sealing import new_key
 
-WRONG = "000000"
+PASSWORD: Final = local.PASSWORD
+BUSY: Final = Saying("TooManyRequestsException", "Rate exceeded")
+_SESSION: Final = boto3.session.Session(
+    aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
+)
+
+
+@contextmanager
+def started() -> Iterator[Browser]:
+    """The system's Chromium, until the end of the block."""
+    program = shutil.which("chromium") or lacking("chromium")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=program, headless=True, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
 
 
 @define
 class Wire:
-    """What lies between the site and the pool: one request is held, refused or lost, when it is told so.
+    """What lies between the site and the pool. Requests fare badly, when it is told so.
 
     Args:
         pool: at its other end.
-        fault: what the next request meets: `throttled`, `unsent` or `unheard`; None for nothing.
+        faults: how the next requests fare: `busy`, `unsent` or `unheard`; empty for well.
         delay: seconds that each request takes.
-        sent: the operations that reached the pool.
+        heard: the operations that the pool has heard.
     """
 
     pool: LocalPool
-    fault: str | None = None
+    faults: list[str] = field(factory=list)
     delay: float = 0
-    sent: list[str] = field(factory=list)
+    heard: list[str] = field(factory=list)
 
-    def __call__(self, request: AWSPreparedRequest, **_: Any) -> None:
-        """Stand in for the network, before the pool's own door."""
+    def __call__(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        """Carry a request of botocore's, and its reply."""
         time.sleep(self.delay)
-        operation = str(request.headers["X-Amz-Target"], "ascii").rpartition(".")[2]
-        fault, self.fault = self.fault, None
+        fault = self.faults.pop(0) if self.faults else ""
         if fault == "unsent":
             raise EndpointConnectionError(endpoint_url=request.url)
-        self.sent.append(operation)
+        target: Any = request.headers["X-Amz-Target"]
+        body: Any = request.body
+        hears = self._refuse if fault == "busy" else self._hear
+        answered = exchange(hears, target.decode(), body, self.pool.request_id())
         if fault == "unheard":
-            self.pool.answer(operation, json.loads(request.body))
             raise ReadTimeoutError(endpoint_url=request.url)
+        more = {"Retry-After": "7"} if fault == "busy" else {}
+        headers: Any = {**answered.headers, **more}
+        raw: Any = HTTPResponse(BytesIO(answered.body), preload_content=False)
+        return AWSResponse(request.url, answered.status, headers, raw)
+
+    def _hear(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.heard.append(operation)
+        return self.pool.answer(operation, request)
+
+    def _refuse(self, *_: Any) -> dict[str, Any]:
+        raise PoolRefusal(BUSY)
 
     def client(self) -> Any:
-        """A client of the pool over this wire, which sends everything once."""
-        client = self.pool.client()
-        service = "cognito-identity-provider"
-        client.meta.events.register_first(f"before-send.{service}", self)
-        client.meta.events.unregister(
-            f"needs-retry.{service}", unique_id="retry-config-cognito-identity-provider"
-        )
+        """A boto3 client at this end."""
+        client = _SESSION.client("cognito-idp", config=ONE_TRY)
+        events: Any = client.meta.events  # its types know no handler that answers
+        events.register("before-send.cognito-identity-provider", self)
         return client
+
+
+@define
+class Visit:
+    """One site, one pool, and the browsers that come.
+
+    Args:
+        url: where the site is.
+        pool: the pool.
+        clock: theirs, moved by hand.
+        wire: between the two.
+        steps: each step of each sign-in: what was given, and where it led.
+        browser: the program that shows pages.
+    """
+
+    url: str
+    pool: LocalPool
+    clock: ManualClock
+    wire: Wire
+    steps: list[Observation]
+    browser: Browser
+    said: list[str] = field(factory=list)
+    shown: list[bytes] = field(factory=list)
+    _contexts: list[BrowserContext] = field(factory=list)
+
+    def person(self, **settings: Any) -> Page:
+        """A browser that knows nothing yet, at the first page."""
+        context = self.browser.new_context(base_url=self.url, **settings)
+        context.set_default_timeout(10_000)
+        self._contexts.append(context)
+        page = context.new_page()
+        context.on("console", lambda message: self.said.append(message.text))
+        context.on("weberror", lambda error: self.said.append(str(error.error)))
+        page.goto("/")
+        return page
+
+    def code(self, username: str) -> str:
+        """The last code that was sent to somebody."""
+        return self.pool.outbox.code_for(username)
+
+    def path(self) -> list[str]:
+        """Where the steps of the sign-ins led, since this was last asked."""
+        led = [str(each.step.dest) for each in self.steps]
+        self.steps.clear()
+        return led
+
+    def leave(self) -> None:
+        """Close the browsers. No page complained; no password and no token was ever shown or asked for."""
+        for context in self._contexts:
+            context.close()
+        assert self.said == []
+        for secret in (PASSWORD.encode(), b"eyJraWQi", b"eyJhbGci"):
+            assert [part[:80] for part in self.shown if secret in part] == []
+
+
+def _watched(app: ASGIApp, shown: list[bytes]) -> ASGIApp:
+    """The site, with everything that it is asked for and that leaves it written down."""
+
+    async def watching(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            shown.append(message.get("body", b"") + repr(message.get("headers")).encode())
+            await send(message)
+
+        shown.append(f"{scope.get('path')}?{scope.get('query_string')}".encode())
+        await app(scope, receive, sent)
+
+    return watching
+
+
+@contextmanager
+def visit(browser: Browser, key: RSAKey, **settings: Any) -> Iterator[Visit]:
+    """A site with a pool of its own, until the end of the block.
+
+    Args:
+        browser: the browser program.
+        key: signs the pool's tokens.
+        settings: of the pool.
+    """
+    clock = ManualClock()
+    pool = local.pool(key=key, clock=clock, **settings)
+    wire, steps = Wire(pool), list[Observation]()
+    cognito = Cognito(
+        wire.client(),
+        client_id=pool.client_id,
+        pool_id=pool.pool_id,
+        clock=clock,
+        observers=[steps.append],
+    )
+    verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=clock)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://localhost:{listening.getsockname()[1]}"
+        flows = {**FLOWS, "CUSTOM_AUTH": "Answer a question"}
+        app = site(cognito, verifier, key=new_key(), origin=url, flows=flows)
+        shown: list[bytes] = []
+        watched = uvicorn.Config(_watched(app, shown), log_level="warning")
+        server = uvicorn.Server(watched)
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        until(lambda: server.started, "the site")
+        visited = Visit(url, pool, clock, wire, steps, browser, shown=shown)
+        try:
+            yield visited
+            visited.leave()
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE)
+
+
+# ---- what people do ------------------------------------------------------------------------------------
+
+
+def begin(page: Page, username: str, password: str = PASSWORD, *, remember: bool = False) -> None:
+    """Sign in with a password."""
+    page.get_by_label("User name").fill(username)
+    page.get_by_label("Password").fill(password)
+    page.get_by_label("Remember this device").set_checked(remember)
+    press(page, "Sign in")
+
+
+def begin_without(page: Page, username: str) -> None:
+    """Sign in without one."""
+    page.get_by_label("User name").fill(username)
+    press(page, "Sign in without a password")
+
+
+def press(page: Page, button: str) -> None:
+    """Press a button, and wait for where it leads."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=button, exact=True).click()
+
+
+def give(page: Page, label: str, text: str) -> None:
+    """Type something, and press Enter."""
+    page.get_by_label(label, exact=True).fill(text)
+    with page.expect_navigation():
+        page.get_by_label(label, exact=True).press("Enter")
+
+
+def authenticator(page: Page, **options: Any) -> None:
+    """Plug an authenticator in: Chromium's own, which is always at hand and never asks."""
+    told = page.context.new_cdp_session(page)
+    told.send("WebAuthn.enable")
+    usual = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    told.send("WebAuthn.addVirtualAuthenticator", {"options": {**usual, **options}})
+
+
+def here(page: Page) -> tuple[str, str | None]:
+    """What a person sees: what the page is about, and what it says of what went before."""
+    return title(page), notice(page)
+
+
+def title(page: Page) -> str:
+    """What the page is about."""
+    return page.get_by_role("heading").inner_text()
+
+
+def notice(page: Page) -> str | None:
+    """What it says of what went before; None for nothing."""
+    told = page.locator("[role=alert]:visible, [role=status]:visible")
+    return told.inner_text() if told.count() else None

@@ -17,13 +17,14 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from starlette.applications import Starlette
 
-sys.path[0] = str(Path(__file__).parents[2])  # started as a folder: `apps` is found from there
+if not __package__:  # started as a folder: `apps` is found from there
+    sys.path[0] = str(Path(__file__).parents[2])
 
-from apps.site import local  # noqa: E402 - the line above
-from apps.site.app import FLOWS, Site  # noqa: E402 - the same
-from authfsm import Cognito, Secret  # noqa: E402 - the same
-from authfsm.jwks import Verifier  # noqa: E402 - the same
-from authfsm.sealing import new_key  # noqa: E402 - the same
+from apps.site import local
+from apps.site.app import FLOWS, site
+from authfsm import Cognito, Secret
+from authfsm.jwks import Verifier
+from authfsm.sealing import new_key
 
 # A reply that was lost is the person's to ask for again: botocore, sending once more by itself, would
 # spend the session on an answer that was heard already.
@@ -35,17 +36,21 @@ ONE_TRY = Config(
 )
 
 
+NEEDED = {"COGNITO_POOL_ID", "COGNITO_CLIENT_ID", "SITE_KEY"}
+
+
 def embedded(origin: str, mfa: str) -> Starlette:
     """The site before a pool inside this process."""
     pool = local.pool(mfa=mfa)
-    pool.outbox.watch(local.tell)
-    print(f"\n  {origin}\n\nThe password of all is {local.PASSWORD}; after it comes, for")
-    for username, (then, _) in local.USERS.items():
-        print(f"  {username}: {then}")
-    print("Codes that would be sent are printed below. With --mfa ON, nia and eve enrol a factor.\n")
+    pool.outbox.watch(local.sent)
+    users = "\n".join(f"  {username}: {then}" for username, (then, _) in local.USERS.items())
+    local.tell(
+        f"\n  {origin}\n\nThe password of all is {local.PASSWORD}; after it comes\n{users}\n"
+        "Codes that would be sent are printed below.\n"
+    )
     verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks())
     flows = {**FLOWS, "CUSTOM_AUTH": "Answer a question"}
-    return Site(pool.cognito(), verifier, key=new_key(), origin=origin, flows=flows).app()
+    return site(pool.cognito(), verifier, key=new_key(), origin=origin, flows=flows)
 
 
 def real(origin: str) -> Starlette:
@@ -55,16 +60,20 @@ def real(origin: str) -> Starlette:
     secret = os.environ.get("COGNITO_CLIENT_SECRET")
     cognito = Cognito(client, client_id=client_id, pool_id=pool_id, client_secret=secret)
     key = Secret(os.environ["SITE_KEY"])
-    return Site(cognito, Verifier(pool_id, client_id), key=key, origin=origin).app()
+    return site(cognito, Verifier(pool_id, client_id), key=key, origin=origin)
 
 
 def main() -> None:
     """Read the command line, and serve."""
     read = argparse.ArgumentParser(prog="site", description=__doc__)
     read.add_argument("--local", action="store_true", help="with a pool inside this process")
-    read.add_argument("--mfa", choices=["OFF", "OPTIONAL", "ON"], default="OPTIONAL", help="of that pool")
+    read.add_argument(
+        "--mfa", choices=["OFF", "OPTIONAL", "ON"], default="OPTIONAL", help="of that pool"
+    )
     read.add_argument("--port", type=int, default=8000)
     said = read.parse_args()
+    if not said.local and (lacking := sorted(NEEDED - set(os.environ))):
+        read.error(f"give --local, or set {', '.join(lacking)}")
     origin = os.environ.get("SITE_ORIGIN", f"http://localhost:{said.port}")
     app = embedded(origin, said.mfa) if said.local else real(origin)
     uvicorn.run(app, host="localhost", port=said.port, log_level="warning")

@@ -46,7 +46,7 @@ from authfsm.replies import (
 Page = tuple[str, Mapping[str, Any]]
 
 
-def page(flow: Flow, *, issuer: str, account: str) -> Page:
+def page(flow: Flow, *, issuer: str, account: str) -> Page:  # noqa: C901, PLR0911, PLR0912 - one case a challenge
     """The page that asks what the sign-in asks: its template, and what that is told.
 
     Args:
@@ -80,14 +80,17 @@ def page(flow: Flow, *, issuer: str, account: str) -> Page:
         case SelectMfaType(choices=ways):
             return "choose", {"ways": ways, "password_too": False}
         case PasswordVerifier() | DeviceSrpAuth() | DevicePasswordVerifier():
-            return "go_on", {}  # the flow answers these by itself, but for a connection that was lost
+            return (
+                "go_on",
+                {},
+            )  # the flow answers these by itself, but for a connection that was lost
         case OtherChallenge() | None:
             return "unknown", {}
         case never:
             assert_never(never)
 
 
-def response(flow: Flow, form: Mapping[str, str]) -> Response | None:
+def response(flow: Flow, form: Mapping[str, str]) -> Response | None:  # noqa: C901, PLR0911, PLR0912 - one case a challenge
     """What the person gave on that page; None where there is nothing to give.
 
     Args:
@@ -114,7 +117,9 @@ def response(flow: Flow, form: Mapping[str, str]) -> Response | None:
         case CustomChallenge():
             return Answer(form.get("answer", ""))
         case NewPasswordRequired(required_attributes=wanted):
-            return NewPassword(form.get("password", ""), {name: form.get(name, "") for name in wanted})
+            return NewPassword(
+                form.get("password", ""), {name: form.get(name, "") for name in wanted}
+            )
         case MfaSetup(verified=True):
             return CompleteMfaSetup()
         case MfaSetup(secret_code=None):

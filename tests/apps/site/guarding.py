@@ -74,22 +74,31 @@ class Once:
     def __init__(self) -> None:
         self._replies: OrderedDict[bytes, tuple[str, asyncio.Task[Response]]] = OrderedDict()
 
-    async def __call__(self, request: Request, handler: Handler) -> Response:
-        """The reply to a form.
+    def answered(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """An endpoint for a form.
 
         Args:
-            request: it, as it came.
             handler: answers it, off the event loop.
         """
-        digest, cookies = sha256(await request.body()).digest(), request.headers.get("cookie", "")
-        form = {name: text for name, text in (await request.form()).items() if isinstance(text, str)}
-        if digest not in self._replies:
-            answer = asyncio.ensure_future(run_in_threadpool(handler, request, form))
-            self._replies[digest] = cookies, answer
-            while len(self._replies) > KEPT:
-                self._replies.popitem(last=False)
-        before, answer = self._replies[digest]
-        reply = await asyncio.shield(answer)
-        if cookies != before:  # the first reply has arrived, and newer cookies perhaps
-            return RedirectResponse(reply.headers["location"], 303)
-        return reply
+
+        async def endpoint(request: Request) -> Response:
+            digest = sha256(await request.body()).digest()
+            fields = (await request.form()).items()
+            form = {name: text for name, text in fields if isinstance(text, str)}
+            cookies = request.headers.get("cookie", "")
+            if digest not in self._replies:
+                answer = asyncio.ensure_future(run_in_threadpool(handler, request, form))
+                self._replies[digest] = cookies, answer
+                while len(self._replies) > KEPT:
+                    self._replies.popitem(last=False)
+            before, answer = self._replies[digest]
+            try:
+                reply = await asyncio.shield(answer)
+            except BaseException:  # its frames hold what was typed: it is not kept
+                self._replies.pop(digest, None)
+                raise
+            if cookies != before:  # the first reply has arrived, and newer cookies perhaps
+                return RedirectResponse(reply.headers["location"], 303)
+            return reply
+
+        return endpoint

@@ -13,7 +13,7 @@ from authfsm.local import (
     WebAuthnConfiguration,
 )
 
-PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of people who do not exist
+PASSWORD: Final = "Correct-Horse-1"
 TOTP: Final = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 USERS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
@@ -23,7 +23,8 @@ USERS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
         "phone_number": "+15555550188", "totp_secret": TOTP, "mfa": ["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
     }),
     "nia": ("a new password and her name", {"temporary": True}),
-    "eve": ("none; or a code by e-mail, or a passkey", {"email": "eve@example.com"}),
+    "eve": ("nothing; or without it a code by e-mail", {"email": "eve@example.com"}),
+    "zoe": ("nothing; with --mfa ON, an authenticator app to enrol", {}),
 }  # fmt: skip
 """Each user, what comes after the password, and what the pool knows."""
 
@@ -50,9 +51,14 @@ def pool(**settings: Any) -> LocalPool:
     return made
 
 
-def tell(message: Message) -> None:
-    """Print a message that Cognito would send."""
-    print(f"to {message.to}: {message.code.reveal()}", flush=True)
+def sent(message: Message) -> None:
+    """Tell of a message that Cognito would send."""
+    tell(f"to {message.to}: {message.code.reveal()}")
+
+
+def tell(text: str) -> None:
+    """Print at once."""
+    print(text, flush=True)  # noqa: T201 - on the terminal of whoever tries the site
 
 
 # ---- CUSTOM_AUTH: one question ---------------------------------------------------------------------------

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm import AuthfsmError, BadField, ConnectionLost, Fault, Refused, Ruling
+from authfsm import AuthfsmError, BadField, ConnectionLost, Fault, NotSent, Refused, Ruling
 
 EARLIER: Final = "That page was of an earlier step. This is where your sign-in stands."
+EMPTY: Final = "Please fill in your user name and your password."
 SIGNED_OUT: Final = "You have signed out."
+NOT_ADDED: Final = "That passkey could not be added. Please try again."
 ADDED: Final = "Your passkey was added. Next time you can sign in with it."
 
 _REFUSALS: Final = {
@@ -17,13 +19,15 @@ _REFUSALS: Final = {
 }
 
 
-def said(error: AuthfsmError) -> str:
+def said(error: AuthfsmError) -> str:  # noqa: C901, PLR0911 - one case a ruling
     """The message for a person: what happened, and what to do next."""
     match error.ruling, error.fault:
         case _ if isinstance(error, BadField):
             return f"Please fill in: {error.field}."
+        case _ if isinstance(error, NotSent):  # botocore knows what Cognito's fields can hold
+            return "That cannot be right. Please check what you typed."
         case Ruling.TRY_AGAIN, _ if isinstance(error, Refused):
-            return _REFUSALS.get(error.refusal.code, error.refusal.message)
+            return _REFUSALS.get(error.refusal.code) or str(error.refusal.message)
         case Ruling.WAIT, _ if isinstance(error, ConnectionLost):
             return "The connection was lost. Please try again."
         case Ruling.WAIT, _:
@@ -31,7 +35,7 @@ def said(error: AuthfsmError) -> str:
         case Ruling.WAIT_OUT, _:
             return f"Too many attempts. Wait {error.retry_after or 1:.0f} s at least, then start again."
         case Ruling.START_AGAIN, Fault.USER if isinstance(error, Refused):
-            return "That user name or password is not right."
+            return "We could not sign you in with that. Please check it, and start again."
         case Ruling.START_AGAIN, _:
             return "Your sign-in has ended: it took too long, or was answered already. Start again."
         case Ruling.RESET_PASSWORD, _:

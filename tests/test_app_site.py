@@ -1,0 +1,323 @@
+"""The example site, as people meet it: every way in, in a real browser, against a pool that verifies."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pyotp
+import pytest
+import zxingcpp
+from apps.site.local import PASSWORD, TOTP
+from apps.visiting import (
+    Visit,
+    authenticator,
+    begin,
+    begin_without,
+    give,
+    here,
+    notice,
+    press,
+    started,
+    title,
+    visit,
+)
+from joserfc.jwk import RSAKey
+from PIL import Image
+from playwright.sync_api import Browser
+
+VisitOf = Callable[..., Visit]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser program; each person gets a profile of their own in it."""
+    with started() as program:
+        yield program
+
+
+@pytest.fixture
+def visit_of(browser: Browser, signing_key: RSAKey) -> Iterator[VisitOf]:
+    """A site, whose pool has these settings."""
+    with ExitStack() as open_:
+        yield lambda **settings: open_.enter_context(visit(browser, signing_key, **settings))
+
+
+def test_a_password_and_a_code_by_sms(visit_of: VisitOf) -> None:
+    """SRP, then the code: a wrong one leaves the sign-in where it was. Signing out revokes the tokens."""
+    v = visit_of()
+    page = v.person()
+    assert here(page) == ("Sign in", None)
+
+    begin(page, "ada")
+    assert here(page) == ("Enter the code", None)
+    assert "by SMS to +*******0143" in page.inner_text("main")
+    assert v.path() == ["PASSWORD_VERIFIER", "SMS_MFA"]
+
+    give(page, "Code", "000000" if v.code("ada") != "000000" else "111111")
+    assert here(page) == (
+        "Enter the code",
+        "That code is not right. Look again, and try once more.",
+    )
+    assert v.path() == ["SMS_MFA"]
+
+    give(page, "Code", f" {v.code('ada')[:3]} {v.code('ada')[3:]} ")  # as an SMS may show it
+    assert here(page) == ("Welcome, ada", None)
+    assert v.path() == ["AUTHENTICATED"]
+    assert sorted(cookie["name"] for cookie in page.context.cookies()) == ["refresh-0", "session-0"]
+
+    press(page, "Sign out")
+    assert here(page) == ("Sign in", "You have signed out.")
+    assert page.context.cookies() == []
+    assert v.wire.heard[-1] == "RevokeToken"
+    page.goto("/")
+    assert here(page) == ("Sign in", None)
+
+
+def test_an_authenticator_app_by_qr_code(visit_of: VisitOf) -> None:
+    """The QR code on the page, as a camera sees it, is all that an app needs; a wrong code costs nothing."""
+    v = visit_of(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    page = v.person()
+    begin(page, "zoe")
+    assert here(page) == ("Add a second step", None)
+    press(page, "Use an authenticator app")
+    assert here(page) == ("Add your authenticator app", None)
+
+    seen = zxingcpp.read_barcodes(Image.open(io.BytesIO(page.screenshot())))
+    app = pyotp.parse_uri(seen[0].text)
+    assert isinstance(app, pyotp.TOTP)
+    assert (app.issuer, app.name) == ("Example", "zoe")
+    page.get_by_text("I cannot scan it").click()
+    assert app.secret in page.inner_text("details")
+
+    give(page, "Code", "0")
+    assert here(page) == (
+        "Add your authenticator app",
+        "That cannot be right. Please check what you typed.",
+    )
+    give(page, "Code", app.at(v.clock() + timedelta(hours=1)))
+    assert here(page) == (
+        "Add your authenticator app",
+        "That code is not right. Wait for the app's next one.",
+    )
+    give(page, "Code", app.at(v.clock()))
+    assert here(page) == ("Welcome, zoe", None)
+    assert v.path() == [
+        "PASSWORD_VERIFIER", "MFA_SETUP", *["MFA_SETUP"] * 4, "AUTHENTICATED",
+    ]  # fmt: skip
+
+    press(page, "Sign out")
+    begin(page, "zoe")
+    assert "Open your authenticator app" in page.inner_text("main")
+    v.clock.advance(30)
+    give(page, "Code", app.at(v.clock()))
+    assert here(page) == ("Welcome, zoe", None)
+
+
+def test_a_second_step_by_email(visit_of: VisitOf) -> None:
+    """Who has no second factor may give an address instead of an app."""
+    v = visit_of(mfa="ON", mfa_methods=["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"])
+    page = v.person()
+    begin(page, "zoe")
+    give(page, "E-mail address", "zoe@example.com")
+    assert here(page) == ("Enter the code", None)
+    assert "by e-mail" in page.inner_text("main")
+
+    give(page, "Code", v.code("zoe"))
+    assert here(page) == ("Welcome, zoe", None)
+
+
+def test_a_new_password_and_a_name(visit_of: VisitOf) -> None:
+    """A temporary password is replaced, with what the pool requires; the policy's word is passed on."""
+    v = visit_of()
+    page = v.person()
+    begin(page, "nia")
+    assert here(page) == ("Choose a new password", None)
+
+    page.get_by_label("Full name").fill("Nia Onyango")
+    give(page, "New password", "short")
+    assert here(page) == (
+        "Choose a new password",
+        "Password does not conform to policy: Password not long enough",
+    )
+    page.get_by_label("Full name").fill("Nia Onyango")
+    give(page, "New password", f"{PASSWORD}-new")
+    assert here(page) == ("Welcome, nia", None)
+    assert v.pool.user("nia").attributes["name"] == "Nia Onyango"
+    assert v.path() == [
+        "PASSWORD_VERIFIER", "NEW_PASSWORD_REQUIRED", "NEW_PASSWORD_REQUIRED", "AUTHENTICATED",
+    ]  # fmt: skip
+
+
+def test_a_choice_and_a_code_by_email(visit_of: VisitOf) -> None:
+    """Without a password a person is offered what there is, and signs in by the code alone."""
+    v = visit_of()
+    page = v.person()
+    begin_without(page, "eve")
+    assert here(page) == ("Choose how to sign in", None)
+    press(page, "A code by e-mail")
+    assert "by e-mail to e***@e***" in page.inner_text("main")
+    give(page, "Code", v.code("eve"))
+
+    assert here(page) == ("Welcome, eve", None)
+    assert v.path() == ["SELECT_CHALLENGE", "EMAIL_OTP", "AUTHENTICATED"]
+
+
+def test_a_choice_and_the_password_after_all(visit_of: VisitOf) -> None:
+    """The password that is chosen there is proved by SRP too."""
+    v = visit_of()
+    page = v.person()
+    begin_without(page, "eve")
+    give(page, "Password", PASSWORD)
+
+    assert here(page) == ("Welcome, eve", None)
+    assert v.path() == ["SELECT_CHALLENGE", "PASSWORD_VERIFIER", "AUTHENTICATED"]
+
+
+def test_a_choice_of_second_factors(visit_of: VisitOf) -> None:
+    """Whoever has two is asked which, and by the app's code signs in."""
+    v = visit_of()
+    page = v.person()
+    begin(page, "sol")
+    assert here(page) == ("Choose how to sign in", None)
+    press(page, "Your authenticator app")
+    give(page, "Code", pyotp.TOTP(TOTP).at(v.clock()))
+
+    assert here(page) == ("Welcome, sol", None)
+    assert v.path() == [
+        "PASSWORD_VERIFIER", "SELECT_MFA_TYPE", "SOFTWARE_TOKEN_MFA", "AUTHENTICATED",
+    ]  # fmt: skip
+
+
+def test_a_question_of_the_pools_own(visit_of: VisitOf) -> None:
+    """A custom challenge shows what its Lambda made public; a wrong answer ends the attempt."""
+    v = visit_of()
+    page = v.person()
+    for answer, seen in (("41", "Sign in"), ("42", "Welcome, eve")):
+        page.get_by_label("User name").fill("eve")
+        press(page, "Answer a question")
+        assert here(page) == ("One question", None)
+        give(page, "What is six times seven?", answer)
+        assert title(page) == seen
+
+    assert v.path() == ["CUSTOM_CHALLENGE", "FAILED", "CUSTOM_CHALLENGE", "AUTHENTICATED"]
+
+
+def test_a_passkey(visit_of: VisitOf) -> None:
+    """A passkey is made by the browser for somebody who is signed in; the next time it is the way in."""
+    v = visit_of()
+    page = v.person()
+    authenticator(page)
+    begin(page, "eve")
+    page.get_by_role("link", name="Your passkeys").click()
+    assert here(page) == ("Your passkeys", None)
+    assert "You have none yet" in page.inner_text("main")
+    press(page, "Add a passkey")
+    assert here(page) == (
+        "Your passkeys",
+        "Your passkey was added. Next time you can sign in with it.",
+    )
+    assert page.locator("li").count() == 1
+    page.goto("/")
+    press(page, "Sign out")
+    v.path()
+
+    begin_without(page, "eve")
+    press(page, "Your passkey")
+    assert here(page) == ("Use your passkey", None)
+    press(page, "Use the passkey")
+    assert here(page) == ("Welcome, eve", None)
+    assert v.path() == ["SELECT_CHALLENGE", "WEB_AUTHN", "AUTHENTICATED"]
+
+
+def test_a_passkey_that_is_not_at_hand(visit_of: VisitOf) -> None:
+    """Whoever cancels, or has the wrong authenticator, is told so on the page, and can start again."""
+    v = visit_of()
+    page = v.person()
+    authenticator(page)
+    begin(page, "eve")
+    page.goto("/passkeys")
+    press(page, "Add a passkey")
+
+    elsewhere = v.person()
+    authenticator(elsewhere)
+    begin_without(elsewhere, "eve")
+    press(elsewhere, "Your passkey")
+    elsewhere.get_by_role("button", name="Use the passkey").click()
+    elsewhere.get_by_role("alert").wait_for()
+    assert notice(elsewhere) == (
+        "The passkey was not used. Try again, or start again and choose another way."
+    )
+    elsewhere.get_by_role("link", name="Start again").click()
+    begin_without(elsewhere, "eve")
+    assert here(elsewhere) == ("Choose how to sign in", None)
+
+
+def test_a_remembered_device(visit_of: VisitOf) -> None:
+    """A device that is to be remembered stands for the code the next time, for that user alone."""
+    v = visit_of()
+    page = v.person()
+    begin(page, "ada", remember=True)
+    give(page, "Code", v.code("ada"))
+    assert here(page) == ("Welcome, ada", None)
+    assert v.path() == [
+        "PASSWORD_VERIFIER", "SMS_MFA", "AUTHENTICATED", "AUTHENTICATED", "AUTHENTICATED",
+    ]  # fmt: skip
+    (device,) = v.pool.user("ada").devices.values()
+    assert (device.name, device.remembered) == ("a browser at Example", True)
+    press(page, "Sign out")
+
+    begin(page, "ada")
+    assert here(page) == ("Welcome, ada", None)
+    assert v.path() == [
+        "PASSWORD_VERIFIER", "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER", "AUTHENTICATED",
+    ]  # fmt: skip
+    press(page, "Sign out")
+
+    begin(page, "sol")
+    assert here(page) == ("Choose how to sign in", None)
+    v.path()
+
+    # Forgotten at Cognito: the site forgets it too, and the code is asked for.
+    del v.pool.user("ada").devices[device.key]
+    page.goto("/")
+    begin(page, "ada")
+    assert here(page) == ("Enter the code", None)
+    assert [cookie for cookie in page.context.cookies() if "device" in cookie["name"]] == []
+
+
+def test_a_device_that_is_not_to_be_remembered(visit_of: VisitOf) -> None:
+    """Without the tick nothing is kept, and the code is asked for every time."""
+    v = visit_of()
+    page = v.person()
+    begin(page, "ada")
+    give(page, "Code", v.code("ada"))
+    press(page, "Sign out")
+    begin(page, "ada")
+
+    assert here(page) == ("Enter the code", None)
+    assert [each.credential for each in v.pool.user("ada").devices.values()] in ([], [None])
+
+
+@pytest.mark.parametrize("username", ["ada", "eve", "nia"])
+def test_without_javascript(visit_of: VisitOf, username: str) -> None:
+    """All but passkeys works in a browser that runs no scripts."""
+    v = visit_of()
+    page = v.person(java_script_enabled=False)
+    if username == "eve":
+        begin_without(page, "eve")
+        press(page, "A code by e-mail")
+    else:
+        begin(page, username)
+    if username == "nia":
+        page.get_by_label("Full name").fill("Nia Onyango")
+        give(page, "New password", f"{PASSWORD}-new")
+    else:
+        give(page, "Code", v.code(username))
+    assert here(page) == (f"Welcome, {username}", None)
+
+    page.goto("/passkeys")
+    assert "Passkeys need JavaScript." in page.inner_text("main")
+    assert page.get_by_role("button", name="Add a passkey").is_disabled()
