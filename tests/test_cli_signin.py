@@ -22,6 +22,7 @@ import pexpect
 import pyotp
 import pytest
 from attrs import define
+from conftest import lacking
 from serving import CLIENT_ID, POOL_ID, here
 
 from authfsm.cli.signin.exits import Exit
@@ -29,8 +30,6 @@ from authfsm.cli.signin.trying import PASSWORD, TRIALS
 
 if sys.platform != "win32":
     import termios
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 
 WRONG = "Wrong-Horse-9"
 SERVED = "Served-Horse-7"
@@ -96,6 +95,8 @@ def sitting(
         program: another command line.
         environment: more of it.
     """
+    if sys.platform == "win32":
+        lacking("pseudo-terminals")
     heard = StringIO()
     first, *others = program or [sys.executable, "-m", "authfsm", "signin", *options]
     child = pexpect.spawn(
@@ -391,15 +392,23 @@ def test_a_signal_at_a_hidden_prompt() -> None:
 
 
 def test_ctrl_c_while_cognito_is_silent() -> None:
-    """A request that is never answered is given up at once; the cursor that the spinner hid is back."""
+    """A request that is never answered is given up at once; the cursor that the spinner hid is back.
+
+    What is typed meanwhile, a password say, is not shown; afterwards the terminal is as it was.
+    """
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with sitting(*at_pool(url, "--username", "ada")) as person:
+            before = termios.tcgetattr(person.child.child_fd)
             person.hides("Password of ada", SERVED)
             person.child.expect("asking Cognito")
+            assert person.child.waitnoecho(10)
+            person.child.send("Typed-Too-Early")
             person.child.sendintr()
             person.child.expect("Cancelled")
 
+            assert termios.tcgetattr(person.child.child_fd) == before
+            assert "Typed-Too-Early" not in person.seen
             assert person.ends() == Exit.INTERRUPTED
             assert person.heard.getvalue().rindex(SHOW_CURSOR) > person.heard.getvalue().rindex(
                 HIDE_CURSOR
@@ -471,6 +480,7 @@ def test_every_trial_is_told_of() -> None:
         [sys.executable, "-m", "authfsm", "signin", "--help"],
         check=True, capture_output=True, text=True, env={**_plain(), "COLUMNS": "200"},
     ).stdout  # fmt: skip
+    help_ = _joined(help_)
 
     assert [name for name in TRIALS if name not in help_] == []
-    assert [each for each in Exit if f"{each.value}  {each.meaning}" not in help_] == []
+    assert [each for each in Exit if f"{each.value} {each.meaning}" not in help_] == []

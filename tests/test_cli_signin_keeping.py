@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keyring
 import pytest
+from conftest import lacking
 from keyring.backend import KeyringBackend
 from keyring.backends import fail
 from keyring.errors import PasswordDeleteError, PasswordSetError
@@ -28,10 +29,10 @@ SERVICE = f"authfsm:{POOL_ID}/{CLIENT_ID}"
 class InThisProcess(KeyringBackend):
     """A keyring that lives as long as a test."""
 
-    priority = 1  # type: ignore[assignment]  # a property there, a number in every backend
+    priority = 1
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # theirs has no types
         self.kept: dict[tuple[str, str], str] = {}
 
     def get_password(self, service: str, username: str) -> str | None:
@@ -73,9 +74,10 @@ def signs_in(pool: Here, *options: str, lines: str = PASSWORD) -> Ran:
 # ---- files -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_tokens_in_a_file(tmp_path: Path) -> None:
     """The file is its owner's alone, has the tokens whole, replaces what was there; they are told nowhere."""
+    if sys.platform == "win32":
+        lacking("file modes")
     file = tmp_path / "tokens.json"
     file.write_text("older", encoding="utf-8")
     with here(users=[ADA]) as pool:
@@ -130,7 +132,7 @@ def test_tokens_in_the_keyring(ring: InThisProcess) -> None:
 def test_no_keyring_on_this_machine() -> None:
     """It is told before anything is asked or sent."""
     before = keyring.get_keyring()
-    keyring.set_keyring(fail.Keyring())
+    keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]  # the same
     try:
         seen = ran("--local", "--keyring")
     finally:
@@ -185,9 +187,10 @@ def test_a_device_is_kept_and_dropped(kind: str, tmp_path: Path) -> None:
     assert devices.of("ada") is None
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_a_device_file_is_its_owners(tmp_path: Path) -> None:
     """The folder is 0700, the file 0600; a file of nonsense is no device."""
+    if sys.platform == "win32":
+        lacking("file modes")
     Devices(InFiles(tmp_path / "d"), SERVICE).keep("ada", DEVICE)
     (file,) = (tmp_path / "d").iterdir()
 

@@ -97,14 +97,16 @@ def command(
     flow: Annotated[
         AuthFlow | None,
         typer.Option(
-            envvar="AUTHFSM_FLOW", help="The AuthFlow; USER_SRP_AUTH, if left out.",
+            envvar="AUTHFSM_FLOW", metavar="FLOW",
+            help="The AuthFlow: USER_SRP_AUTH, which is taken if it is left out, USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH, ADMIN_USER_PASSWORD_AUTH or ADMIN_NO_SRP_AUTH.",
             rich_help_panel=_HOW,
         ),
     ] = None,
     preferred: Annotated[
         FirstFactor | None,
         typer.Option(
-            envvar="AUTHFSM_PREFERRED", help="The first factor to begin with, by USER_AUTH.",
+            envvar="AUTHFSM_PREFERRED", metavar="FACTOR",
+            help="The first factor to begin with, by USER_AUTH: PASSWORD_SRP, PASSWORD, EMAIL_OTP, SMS_OTP or WEB_AUTHN.",
             rich_help_panel=_HOW,
         ),
     ] = None,

@@ -36,8 +36,8 @@ class Exit(IntEnum):
     TERMINATED = 143, "ended by SIGTERM or SIGHUP"
 
 
-EPILOG: Final = "\n\n".join(["Exit codes:", *(f"{each.value:>4}  {each.meaning}" for each in Exit)])
-"""What each means, for `--help`; an empty line is a line's end there."""
+EPILOG: Final = f"Exit codes: {'; '.join(f'{each.value} {each.meaning}' for each in Exit)}."
+"""What each means, for `--help`."""
 
 
 class Ended(Exception):

@@ -7,13 +7,13 @@ What is typed hidden is read by `getpass`, which turns the echo on again whateve
 from __future__ import annotations
 
 import getpass
-import select
 import sys
 import warnings
 from collections.abc import Sequence
 from typing import Final, Protocol, TextIO
 
 from authfsm.cli.signin.exits import Ended, Exit
+from authfsm.cli.signin.keyboard import read_line
 from authfsm.cli.signin.screen import Screen
 from authfsm.secret import Secret
 
@@ -36,14 +36,12 @@ class AtTerminal:
 
     Args:
         screen: where questions are shown.
-        keyboard: what is typed; standard input, if left out.
     """
 
     present = True
 
-    def __init__(self, screen: Screen, keyboard: TextIO | None = None) -> None:
+    def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._keyboard = keyboard
 
     def line(self, question: str, *, default: str = "", aside: str = "") -> str:
         """Ask for a line that may be seen.
@@ -54,7 +52,7 @@ class AtTerminal:
         while True:
             self._screen.prompt(question, aside or default)
             try:
-                typed = _read(self._keyboard or sys.stdin)
+                typed = read_line()
             except UnicodeDecodeError:
                 typed = "\udc80\n"
             if not typed:
@@ -166,7 +164,6 @@ def who(screen: Screen, *, lines: bool) -> Person:
     return Nobody()
 
 
-_SOON: Final = 0.2
 YES: Final = ("y", "yes")
 NO: Final = ("n", "no")
 
@@ -207,14 +204,6 @@ def chosen(
         screen.bad(f"Type a number from 1 to {len(choices)}.")
         if not person.present:
             raise Ended(Exit.MISUSED, f"{question}: the line of standard input is none of these.")
-
-
-def _read(keyboard: TextIO) -> str:
-    # A signal that comes just before a read begins does not end that read: Ctrl-C would be heard only
-    # with the next key. So nothing is read before there is something to read.
-    while sys.platform != "win32" and not select.select([keyboard], [], [], _SOON)[0]:
-        pass
-    return keyboard.readline()
 
 
 def _is_text(typed: str) -> bool:

@@ -19,6 +19,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from authfsm.cli.signin.keyboard import unheeded
 from authfsm.errors import AuthfsmError, ConnectionLost, Refused
 from authfsm.protocol import Role
 from authfsm.signin import Step
@@ -144,11 +145,9 @@ class Screen:
         grid = Table.grid(padding=(0, 1))
         grid.add_column(justify="right", style="bold cyan", width=3)
         grid.add_column(overflow="fold")
+        grid.add_column(overflow="fold", style="dim")
         for number, (plain, name) in enumerate(words, 1):
-            line = Text(shown(plain))
-            if name:
-                line.append(f"  {shown(name)}", style="dim")
-            grid.add_row(str(number), line)
+            grid.add_row(str(number), Text(shown(plain)), Text(shown(name)))
         self.console.print(grid)
 
     def facts(self, facts: Mapping[str, str], title: str = "") -> None:
@@ -204,7 +203,7 @@ class Screen:
             yield
             return
         spinner = "line" if self._plain else "dots"
-        with self.console.status(Text(what, style="dim"), spinner=spinner):
+        with unheeded(), self.console.status(Text(what, style="dim"), spinner=spinner):
             yield
 
     def drawn(self, picture: str) -> None:
