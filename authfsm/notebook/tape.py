@@ -1,11 +1,13 @@
 """A sign-in on a tape: one step forward, on to where a person is needed, back, and again from its start.
 
 No widgets here. On an embedded pool, going back is true: each step is taken on a fork of the pool as it was
-before, so that what was undone there is undone. A real pool does not go back, and that is said.
+before, so that what was undone there is undone. A real pool does not go back, and that is said. A tape has
+an end: of a long one the last steps are kept.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
@@ -16,12 +18,15 @@ from authfsm.device import Device
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.errors import AuthfsmError, OutOfTurn
 from authfsm.local import LocalPool
-from authfsm.notebook.wire import Exchange, Listener, shown
+from authfsm.notebook.wire import Exchange, listening, secrets_of, shown
 from authfsm.responses import Response
 from authfsm.sealing import new_key
 from authfsm.secret import Secret, secret
 
 _FOR_LONG: Final = timedelta(days=365)
+KEPT: Final = 100
+"""Steps that can be taken back, and pools that are held for it."""
+
 _NO_WAY_BACK: Final = (
     "a real pool does not go back: what Cognito has heard it has heard; restart instead"
 )
@@ -77,7 +82,7 @@ class Tape:
         self._key = new_key()
         self._source = source
         self.pool: LocalPool | None = None
-        self.frames: list[Frame] = []
+        self.frames: deque[Frame] = deque(maxlen=KEPT)
         self._begin(source)
 
     def _begin(self, source: LocalPool | Cognito) -> None:
@@ -87,11 +92,10 @@ class Tape:
             self.cognito = self.pool.cognito(session_lifetime=_FOR_LONG)
         else:
             self.cognito = source
-        self._listener = Listener(self.cognito.client)
         self.flow: Flow = self.cognito.start(
             self._password, device=self._device, client_metadata=self._client_metadata, walk=False
         )
-        self.frames = []
+        self.frames.clear()
         self._pending: Response | None = None
 
     # ---- what comes next ---------------------------------------------------------------------------
@@ -126,6 +130,12 @@ class Tape:
         self.flow.signin.send_failed()  # it was only to be looked at
         return Exchange(request.operation, shown(request.parameters))
 
+    def _hidden(self, response: Response) -> frozenset[str]:
+        """The secrets of the request that carries it, in clear: what is heard is shown without them."""
+        request = self.flow.signin.send(response)
+        self.flow.signin.send_failed()
+        return secrets_of(request.parameters)
+
     # ---- moving -------------------------------------------------------------------------------------
 
     def step(self) -> Frame:
@@ -143,13 +153,14 @@ class Tape:
             )
         sealed = self.flow.seal(self._key)
         fork = None if self.pool is None else self.pool.fork()
+        hidden = self._hidden(given)
         self._pending, refused = None, None
-        try:
-            self.flow.answer(given)
-        except AuthfsmError as error:
-            error.flow = None
-            refused = error
-        frame = Frame(sealed, fork, self._listener.take(), refused)
+        with listening(self.cognito.client, hidden) as heard:
+            try:
+                self.flow.answer(given)
+            except AuthfsmError as error:
+                refused = _alone(error)
+        frame = Frame(sealed, fork, tuple(heard), refused)
         self.frames.append(frame)
         return frame
 
@@ -185,10 +196,15 @@ class Tape:
         assert frame.pool is not None  # noqa: S101 - a tape with a way back has one in each frame
         self.pool = frame.pool
         self.cognito = self.pool.cognito(session_lifetime=_FOR_LONG)
-        self._listener = Listener(self.cognito.client)
         self.flow = self.cognito.resume(frame.sealed, self._key)
         self._pending = None
 
     def restart(self) -> None:
         """From the beginning: on the pool as it was given, or once more with a real one."""
         self._begin(self._source)
+
+
+def _alone(error: AuthfsmError) -> AuthfsmError:
+    """The error without the frames it came through, which hold clients and secrets: it is kept for long."""
+    error.flow = error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)

@@ -5,12 +5,14 @@ It listens to botocore's own events, so that it shows what was sent and not what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from authfsm.secret import Secret
+from authfsm.states import NAMED
 
 MASK: Final = "••••••"
 
@@ -43,49 +45,80 @@ class Exchange:
     reply: Mapping[str, Any] = field(factory=dict)
 
 
-def shown(told: Any, name: str = "") -> Any:
+def shown(told: Any, name: str = "", hidden: frozenset[str] = frozenset()) -> Any:
     """A request or a reply as it may be shown.
 
     Args:
         told: its members.
         name: the member this is, if it is one.
+        hidden: texts that are secret wherever they stand.
     """
     if isinstance(told, Secret):
         return MASK
     if isinstance(told, Mapping):
-        return {key: shown(value, key) for key, value in told.items() if key != "ResponseMetadata"}
+        return {k: shown(v, k, hidden) for k, v in told.items() if k != "ResponseMetadata"}
     if isinstance(told, (list, tuple)):
-        return [shown(each) for each in told]
-    if name in HIDDEN and told:
+        return [shown(each, "", hidden) for each in told]
+    # An ANSWER may be a choice, which is the protocol's own word and nobody's secret.
+    chosen = name == "ANSWER" and told in NAMED
+    if told and not chosen and (name in HIDDEN or _holds(told, hidden)):
         return MASK
     if isinstance(told, str) and len(told) > LONGEST:
         return f"{told[:16]}…{told[-8:]} ({len(told)} characters)"
     return told
 
 
-class Listener:
-    """Listens to one boto3 client.
+_TELLING: Final = 4
+"""Characters of a secret from which on it is looked for inside other texts: a shorter one is in many by chance."""
+
+
+def _holds(told: Any, hidden: frozenset[str]) -> bool:
+    return isinstance(told, str) and any(
+        each == told or (len(each) >= _TELLING and each in told) for each in hidden
+    )
+
+
+def secrets_of(told: Any) -> frozenset[str]:
+    """Every secret text in a request, in clear.
+
+    Args:
+        told: its members.
+    """
+    if isinstance(told, Secret):
+        plain = told.reveal()
+        return frozenset({plain}) if isinstance(plain, str) and plain else frozenset()
+    inner = told.values() if isinstance(told, Mapping) else told
+    if isinstance(inner, (str, bytes)) or not isinstance(inner, Iterable):
+        return frozenset()
+    return frozenset().union(*map(secrets_of, inner))
+
+
+@contextmanager
+def listening(client: Any, hidden: frozenset[str] = frozenset()) -> Iterator[list[Exchange]]:
+    """Listen to one boto3 client for a while.
 
     Args:
         client: the client.
+        hidden: texts that are secret wherever they stand.
+
+    Yields:
+        What is heard, in its order.
     """
+    heard: list[Exchange] = []
 
-    def __init__(self, client: Any) -> None:
-        self.exchanges: list[Exchange] = []
-        self._asked: dict[str, Any] = {}
-        events, mine = client.meta.events, f"authfsm-{id(self)}"
-        events.register("provide-client-params.cognito-idp", self._sent, unique_id=f"{mine}-sent")
-        events.register("after-call.cognito-idp", self._came, unique_id=f"{mine}-came")
+    def sent(params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        heard.append(Exchange(model.name, shown(params, "", hidden)))
 
-    def take(self) -> tuple[Exchange, ...]:
-        """What was heard since the last time."""
-        heard, self.exchanges = tuple(self.exchanges), []
-        return heard
+    def came(parsed: Mapping[str, Any], **_: Any) -> None:
+        if heard:
+            heard[-1] = evolve(heard[-1], reply=shown(parsed, "", hidden))
 
-    def _sent(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
-        self._asked = shown(params)
-        self.exchanges.append(Exchange(model.name, self._asked))
-
-    def _came(self, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
-        if self.exchanges:
-            self.exchanges[-1] = Exchange(model.name, self._asked, shown(parsed))
+    events, mine = client.meta.events, f"authfsm-{id(heard)}"
+    listeners = {"provide-client-params.cognito-idp": sent, "after-call.cognito-idp": came}
+    for event, listener in listeners.items():
+        events.register(event, listener, unique_id=f"{mine}-{event}")
+    try:
+        yield heard
+    finally:
+        for event, listener in listeners.items():
+            events.unregister(event, listener, unique_id=f"{mine}-{event}")
