@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from authfsm.device import Device as Device
     from authfsm.diagrams import diagram as diagram
+    from authfsm.drivers.aio import AsyncCognito as AsyncCognito
+    from authfsm.drivers.aio import AsyncFlow as AsyncFlow
     from authfsm.drivers.boto import Cognito as Cognito
     from authfsm.drivers.boto import Flow as Flow
     from authfsm.enrolment import Enrolment as Enrolment
@@ -117,6 +119,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "device": "Device",
     "diagrams": "diagram",
+    "drivers.aio": "AsyncCognito AsyncFlow",
     "drivers.boto": "Cognito Flow",
     "enrolment": "Enrolment",
     "errors": (

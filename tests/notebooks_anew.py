@@ -1,0 +1,83 @@
+"""Runs the notebooks from top to bottom and keeps what reads well: `python tests/notebooks_anew.py`.
+
+Outputs are committed, because GitHub shows a notebook as it lies there and a lesson without its pictures is
+half a lesson. So that they stay small and change only when something did, pools and clocks in them are
+fixed, and what a run adds is taken off: counts of execution, times, PNG beside SVG, DOT beside either.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+_LONGEST = 2000  # characters of text beside a picture
+
+
+def run(path: Path) -> Any:
+    """A notebook, run from top to bottom in its own folder, its outputs normalised."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    )  # fmt: skip
+    return normalised(client.execute())
+
+
+def normalised(notebook: Any) -> Any:
+    """A notebook without what a run adds to it."""
+    notebook.metadata = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell["id"], cell.metadata = f"cell-{number:02d}", {}
+        if cell.cell_type == "code":
+            cell.execution_count = None
+            cell.outputs = [_kept(each) for each in _joined(cell.outputs)]
+    return notebook
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Text that was printed in pieces, in one."""
+    joined: list[Any] = []
+    for each in outputs:
+        if each.output_type == "stream" and joined and joined[-1].get("name") == each.name:
+            joined[-1].text += each.text
+        else:
+            joined.append(each)
+    return joined
+
+
+def _kept(output: Any) -> Any:
+    if "execution_count" in output:
+        output.execution_count = None
+    told = output.get("data", {})
+    if "image/svg+xml" in told:
+        told.pop("image/png", None)
+        if len(told.get("text/plain", "")) > _LONGEST:
+            del told["text/plain"]
+    return output
+
+
+def text(notebook: Any) -> str:
+    """A notebook as it is committed."""
+    return (
+        json.dumps(
+            json.loads(nbformat.writes(notebook)), indent=1, ensure_ascii=False, sort_keys=True
+        )
+        + "\n"
+    )
+
+
+def main() -> None:
+    """Run all of them, or those that are named, and write them anew."""
+    for path in [Path(name) for name in sys.argv[1:]] or sorted(NOTEBOOKS.glob("*.ipynb")):
+        path.write_text(text(run(path)), encoding="utf-8")
+        print(f"{path.name}: {path.stat().st_size / 1024:.0f} KiB")  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    main()
