@@ -26,7 +26,7 @@ THREADS = 8
 WRONG_FIRST = 5  # every fifth person mistypes the first code
 TWO_CLICKS = 7  # every seventh clicks twice
 KILLED_AFTER = 300  # people who have their tokens
-AT_MOST = 120.0  # seconds, before whoever has not finished is said to hang
+AT_MOST = 240.0  # seconds, before whoever has not finished is said to hang
 
 
 @define

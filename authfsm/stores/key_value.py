@@ -12,6 +12,7 @@ as the text would have been kept.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from secrets import token_hex
 from typing import Any, Final
 
@@ -47,7 +48,9 @@ TAKES_ONCE: Final = {
     "wrappers.statistics": "",
     "wrappers.timeout": "",
 }
-"""What holds "take once", by the library's own module names; the rest is refused."""
+"""What holds "take once", by the library's own module names, as its source and the databases' manuals have it.
+
+Memory, Redis and DynamoDB (moto's) are tested; the rest of the library is refused."""
 
 _HOUSE: Final = "key_value.aio."
 
@@ -72,6 +75,8 @@ class KeyValueStore:
     `DynamoDBStore` reads what may be a moment old, and lets go of things by whole seconds: an answer within
     a fraction of a second of `put` may be told to start again. The library warns that the form of what this
     store and some others keep may change with a version of it: nothing is kept here for longer than minutes.
+    It has a collection in one partition, which DynamoDB limits to 1,000 write units a second: a turn takes
+    about eight, so that a hundred turns a second are what one collection bears.
 
     Args:
         store: the library's store, or one of its wrappers around one.
@@ -108,7 +113,8 @@ class KeyValueStore:
         text = await self._get(at)
         if text is None or not await self.store.delete(at, collection=self.collection):
             return TAKEN
-        await self._put(name, pointer, seconds)
+        with suppress(Exception):  # else what is taken would be lost; the pointer stays as it was
+            await self._put(name, pointer, seconds)
         sealed: str = text["sealed"]
         return sealed
 

@@ -1,7 +1,8 @@
 """Stores in Redis or Valkey, shared by any number of workers.
 
 A text is taken, and its place marked, by one script that Redis runs as one step, so exactly one taker has
-it. Where a replica takes over from a Redis that failed, something taken may be there again: Cognito's
+it. A take whose reply is lost has taken all the same: that person waits until the turn is up and starts
+again. Where a replica takes over from a Redis that failed, something taken may be there again: Cognito's
 session within is still good for one answer only.
 """
 
@@ -41,7 +42,9 @@ class RedisStore(_Named):
         prefix: what its keys begin with.
     """
 
-    def __init__(self, client: redis.Redis, *, prefix: str = "authfsm:") -> None:
+    def __init__(
+        self, client: redis.Redis | redis.RedisCluster, *, prefix: str = "authfsm:"
+    ) -> None:
         super().__init__(prefix)
         self.client: Any = client
 
@@ -66,7 +69,9 @@ class AsyncRedisStore(_Named):
         prefix: what its keys begin with.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, *, prefix: str = "authfsm:") -> None:
+    def __init__(
+        self, client: redis.asyncio.Redis | redis.asyncio.RedisCluster, *, prefix: str = "authfsm:"
+    ) -> None:
         super().__init__(prefix)
         self.client: Any = client
 
