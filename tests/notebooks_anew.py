@@ -20,9 +20,14 @@ _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _LONGEST = 2000  # characters of text beside a picture
 
 
+def read(path: Path) -> Any:
+    """A notebook as it lies there."""
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # it ships no types
+
+
 def run(path: Path) -> Any:
     """A notebook, run from top to bottom in its own folder, its outputs normalised."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     client = NotebookClient(
         notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
     )  # fmt: skip
@@ -64,12 +69,8 @@ def _kept(output: Any) -> Any:
 
 def text(notebook: Any) -> str:
     """A notebook as it is committed."""
-    return (
-        json.dumps(
-            json.loads(nbformat.writes(notebook)), indent=1, ensure_ascii=False, sort_keys=True
-        )
-        + "\n"
-    )
+    lines = json.loads(nbformat.writes(notebook))  # type: ignore[no-untyped-call]  # it ships no types
+    return json.dumps(lines, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def main() -> None:

@@ -6,9 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from notebooks_anew import NOTEBOOKS, run, text
+from notebooks_anew import NOTEBOOKS, read, run, text
 
 EVERY = sorted(NOTEBOOKS.glob("*.ipynb"))
 SMALL = 200 * 1024  # bytes of one notebook, its pictures included
@@ -31,14 +30,14 @@ def test_it_runs_and_says_what_it_said(path: Path) -> None:
     anew = run(path)
 
     assert time.monotonic() - begun < 60
-    assert outputs(anew) == outputs(nbformat.read(path, as_version=4))
+    assert outputs(anew) == outputs(read(path))
     assert text(anew) == path.read_text("utf-8")
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_it_is_small_and_begins_with_what_it_is_for(path: Path) -> None:
     """A title, a purpose, a picture or a table somewhere, and little to carry around."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     first = notebook.cells[0].source
 
     assert path.stat().st_size <= SMALL
