@@ -438,7 +438,10 @@ def write(
     kinds = [printed(each) for each in usual.values()]
     shares = [USUAL[name][0] for name in usual]
     wrong = [(each, printed(each)) for each in planted(usual)] * plants
-    counts = {id(p): c.sign_ins for c, p in zip((*told, *usual.values()), (*everything, *kinds), strict=True)}
+    counts = {
+        id(p): c.sign_ins
+        for c, p in zip((*told, *usual.values()), (*everything, *kinds), strict=True)
+    }
     counts |= {id(p): c.sign_ins for c, p in wrong}
     done = written = sign_ins = repeated = others = 0
     found: dict[str, str] = {}
@@ -473,7 +476,9 @@ def write(
                 if plant is not None and number == plant.planted:
                     found[name] = plant.name
             if done % 50 == 0:
-                held.append(f'{{"eventVersion":"1.10","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventID":"{fresh}"}}')
+                held.append(
+                    f'{{"eventVersion":"1.10","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventID":"{fresh}"}}'
+                )
                 others += 1
             sign_ins += counts[id(said)]
             done += 1

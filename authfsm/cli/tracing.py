@@ -19,7 +19,7 @@ from rich.text import Text
 from authfsm.cli.drawing import made, say
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.diagrams import SUFFIXES
-from authfsm.traces import BadTrail, Funnel, Trail, UnknownDialect, Verdict, sql
+from authfsm.traces import BadMemory, BadTrail, Funnel, NoRoom, Trail, UnknownDialect, Verdict, sql
 
 _EVERY: Final = 0.1
 _TABLE: Final = re.compile(r'[A-Za-z_"][\w".-]*')
@@ -83,7 +83,9 @@ def trace(
         raise Failed(f"{diagram} is to end in one of {', '.join(SUFFIXES)}", MISUSED)
     try:
         funnel = _funnel(names, limit, validity, memory)
-    except BadTrail as error:
+    except BadMemory as error:
+        raise Failed(str(error), MISUSED) from None
+    except (BadTrail, NoRoom) as error:
         raise Failed(str(error)) from None
     if as_json:
         sys.stdout.write(json.dumps(funnel.plain(), indent=2) + "\n")
@@ -106,13 +108,20 @@ def _draw(funnel: Funnel, path: Path) -> None:
 
 def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> Funnel:
     """The funnel, with a bar that shows how far it is."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     with (
         Trail(names, validity=validity, memory=memory) as trail,
         Progress(*columns, console=Console(stderr=True), transient=True) as bar,
         ThreadPoolExecutor(1) as worker,
     ):
-        task = bar.add_task(f"Reading {len(trail.paths):,} files, {trail.size / 1e6:,.0f} MB", total=trail.size)
+        task = bar.add_task(
+            f"Reading {len(trail.paths):,} files, {trail.size / 1e6:,.0f} MB", total=trail.size
+        )
         loading = worker.submit(trail.load)
         while not _over(loading):
             bar.update(task, completed=min(trail.done, trail.size))
@@ -151,7 +160,8 @@ def told(funnel: Funnel) -> Iterator[RenderableType]:
         yield _taken(funnel)
     if funnel.illegal:
         yield _illegal(funnel)
-    verdict = "every step is on the table" if funnel.legal else f"{funnel.illegals:,} steps are not on the table"
+    verdict = "every step is on the table" if funnel.legal else "steps not on the table:"
+    verdict += "" if funnel.legal else f" {funnel.illegals:,}"
     yield Text(verdict, style="bold green" if funnel.legal else "bold red")
 
 
@@ -159,7 +169,7 @@ def _counted(funnel: Funnel) -> Iterator[RenderableType]:
     read = funnel.read
     when = f", {funnel.since} to {funnel.until} UTC" if funnel.since else ""
     yield Text(
-        f"{funnel.sign_ins:,} sign-ins in {funnel.steps:,} steps{when}; {funnel.unfinished:,} unfinished",
+        f"sign-ins: {funnel.sign_ins:,}, unfinished: {funnel.unfinished:,}, steps: {funnel.steps:,}{when}",
         style="bold",
     )
     beside = {
@@ -179,12 +189,17 @@ def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
         numeric = column in {"sign-ins", "times", "share", "median s", "p95 s"}
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+        table.add_column(
+            column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold"
+        )
     return table
 
 
 def _ends(funnel: Funnel) -> Table:
-    table, total = _table("Where sign-ins ended", "place", "sign-ins", "share"), sum(funnel.ends.values())
+    table, total = (
+        _table("Where sign-ins ended", "place", "sign-ins", "share"),
+        sum(funnel.ends.values()),
+    )
     for place, times in funnel.ends.items():
         table.add_row(place, f"{times:,}", f"{times / total:.1%}")
     return table
@@ -205,7 +220,12 @@ def _taken(funnel: Funnel) -> Table:
         shown = "" if each.source == before else each.source
         times = f"{each.times:,}"
         table.add_row(
-            shown, each.given, each.dest, times, f"{each.share:.1%}", Text(verdict, _COLOURS[each.verdict])
+            shown,
+            each.given,
+            each.dest,
+            times,
+            f"{each.share:.1%}",
+            Text(verdict, _COLOURS[each.verdict]),
         )
         before = each.source
     return table
@@ -213,7 +233,9 @@ def _taken(funnel: Funnel) -> Table:
 
 def _illegal(funnel: Funnel) -> Table:
     more = f", the first {len(funnel.illegal):,}" if funnel.illegals > len(funnel.illegal) else ""
-    table = _table(f"Not on the table: {funnel.illegals:,}{more}", "at", "event", "what the table has there")
+    table = _table(
+        f"Not on the table: {funnel.illegals:,}{more}", "at", "event", "what the table has there"
+    )
     for each in funnel.illegal:
         refused = f" (refused: {each.error})" if each.error else ""
         table.add_row(str(each.at or ""), each.id, each.why + refused)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from authfsm.traces.query import sql as sql
     from authfsm.traces.recording import Recording as Recording
     from authfsm.traces.recording import record as record
+    from authfsm.traces.replay import BadMemory as BadMemory
+    from authfsm.traces.replay import NoRoom as NoRoom
     from authfsm.traces.replay import Trail as Trail
     from authfsm.traces.unpacking import BadTrail as BadTrail
     from authfsm.traces.verdicts import Traced as Traced
@@ -35,11 +37,13 @@ _ROOMS: Final = {
     "loading": "Read",
     "query": "UnknownDialect sql",
     "recording": "Recording record",
-    "replay": "Trail",
+    "replay": "BadMemory NoRoom Trail",
     "unpacking": "BadTrail",
     "verdicts": "Traced Verdict",
 }
-_WHERE: Final = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names.split()}
+_WHERE: Final = {
+    name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names.split()
+}
 
 __all__ = sorted(_WHERE)  # noqa: PLE0605 - the table above is the one list; a test holds it to the imports
 

@@ -73,7 +73,9 @@ def _told(column: str, path: str) -> str:
 
 def _challenge(name: str) -> str:
     """The state that a ChallengeName is of: one more, for the names that Cognito does not document."""
-    return f"CASE WHEN {name} IN ({_among(CHALLENGES)}) THEN {name} ELSE '{State.OTHER_CHALLENGE}' END"
+    return (
+        f"CASE WHEN {name} IN ({_among(CHALLENGES)}) THEN {name} ELSE '{State.OTHER_CHALLENGE}' END"
+    )
 
 
 def _asked() -> str:
@@ -203,7 +205,7 @@ noted AS (
             WHEN error IS NOT NULL THEN CASE WHEN NOT survives AND NOT beside THEN 'FAILED' END
             ELSE {leads} END AS leads
     FROM filled
-)"""
+)"""  # noqa: S608 - our own words
 
 
 def _leads(associate: str, verify: str) -> str:

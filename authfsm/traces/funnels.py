@@ -11,9 +11,9 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from authfsm.diagrams.drafting import draft
+from authfsm.diagrams.lines import START
 from authfsm.diagrams.model import Count, Edge, Kind, Model
 from authfsm.diagrams.picture import Diagram
-from authfsm.diagrams.lines import START
 from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.walking import Walker
 from authfsm.protocol import Role
@@ -156,7 +156,9 @@ class Funnel:
             ],
         }  # fmt: skip
 
-    def diagram(self, *, theme: Theme = LIGHT, engine: str | None = None, **options: Any) -> Diagram:
+    def diagram(
+        self, *, theme: Theme = LIGHT, engine: str | None = None, **options: Any
+    ) -> Diagram:
         """The protocol with this traffic on it: how often each line was taken, and as wide.
 
         Args:
@@ -210,7 +212,9 @@ def lit(model: Model, funnel: Funnel) -> Model:
     )
     said = [*model.said, *_said(funnel)]
     if unsure:
-        said.append(f"The log does not tell the responses of {', '.join(unsure)} apart: they are counted as one of them.")
+        said.append(
+            f"The log does not tell the responses of {', '.join(unsure)} apart: they are counted as one of them."
+        )
     nodes = walker.nodes(model, START)
     return evolve(model, nodes=nodes, edges=edges, traffic=funnel.sign_ins, said=tuple(said))
 

@@ -39,12 +39,14 @@ class Recorder:
     """
 
     def __init__(
-        self, sink: str | Path | TextIO, clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+        self,
+        sink: str | Path | TextIO,
+        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         self._own = isinstance(sink, str | Path)
         # Unbuffered but for the line: what was acknowledged is in the file, and processes can share it.
         self._sink: TextIO = (
-            open(sink, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - closed by close()
+            Path(sink).open("a", encoding="utf-8", buffering=1)
             if isinstance(sink, str | Path)
             else sink
         )
@@ -117,4 +119,4 @@ spoken AS (
         CASE WHEN {stays} THEN NULL ELSE {leads} END AS moves,
         CASE WHEN {stays} THEN NULL ELSE {leads} END AS leads
     FROM spoken
-)"""
+)"""  # noqa: S608 - our own words

@@ -6,6 +6,7 @@ JSON, lines too long, files cut short. Events of other services and operations a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from glob import glob
 from itertools import groupby
@@ -21,6 +22,9 @@ from authfsm.traces.unpacking import LONGEST, BadTrail, Layout, layout, unpack
 
 SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".csv", ".gz", ".log")
 """What is read of a folder."""
+
+# DuckDB would take such a name for a pattern.
+_PATTERN: Final = re.compile(r"[*?\[{]")
 
 _BATCH: Final = 256 * 1024 * 1024
 
@@ -69,7 +73,11 @@ def files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
         elif path.exists():
             inside = [path]
         else:
-            inside = [Path(each) for each in sorted(glob(str(name), recursive=True)) if Path(each).is_file()]
+            inside = [
+                Path(each)
+                for each in sorted(glob(str(name), recursive=True))
+                if Path(each).is_file()
+            ]
         if not inside:
             raise BadTrail(path, "there is no such file")
         found |= dict.fromkeys(inside)
@@ -111,11 +119,13 @@ class Loader:
         laid = sorted(((layout(path), path) for path in paths), key=lambda each: str(each[0]))
         for made, group in groupby(laid, key=lambda each: each[0]):
             for batch in _batches([path for _, path in group]):
-                if made.form == "lines":
+                if made.form == "lines" and not any(_PATTERN.search(str(path)) for path in batch):
                     self._lines(made, batch)
                 else:
                     self._unpacked(made, batch)
-        self.kinds = tuple(kind for kind in ("cloudtrail", "steps") if any(kind == m.kind for m, _ in laid))
+        self.kinds = tuple(
+            kind for kind in ("cloudtrail", "steps") if any(kind == m.kind for m, _ in laid)
+        )
         return self._read(len(paths))
 
     def _lines(self, made: Layout, batch: Sequence[Path]) -> None:
@@ -201,7 +211,7 @@ def _fields(names: Iterable[str]) -> str:
     """A line's values by their names, and whether it can be read, in one pass over it."""
     paths = ", ".join(f"'$.{name}'" for name in names)
     return (
-        f"SELECT COALESCE(json_type(text) = 'OBJECT', FALSE) AS fine, JSON_EXTRACT_STRING(text, [{paths}]) AS field"
+        f"SELECT COALESCE(json_type(text) = 'OBJECT', FALSE) AS fine, JSON_EXTRACT_STRING(text, [{paths}]) AS field"  # noqa: S608 - our own words
         " FROM (SELECT CASE WHEN json_valid(line) THEN line END AS text, line FROM {read}) WHERE TRIM(line) <> ''"
     )
 
@@ -221,7 +231,7 @@ def _events(read: str, *, lower: bool) -> str:
     )
     fields = _fields(names).format(read=read)
     return (
-        f"INSERT INTO events SELECT {columns}, CASE WHEN ours THEN 'read' WHEN fine THEN 'other' ELSE 'broken' END"
+        f"INSERT INTO events SELECT {columns}, CASE WHEN ours THEN 'read' WHEN fine THEN 'other' ELSE 'broken' END"  # noqa: S608 - our own words
         f" FROM (SELECT *, fine AND COALESCE(COALESCE(field[{source}], '{SOURCE}') = '{SOURCE}'"
         f" AND field[{name}] IN ({operations}), FALSE) AS ours FROM ({fields}))"
     )
@@ -236,7 +246,7 @@ def _steps(read: str) -> str:
     )
     fields = _fields(lines.COLUMNS).format(read=read)
     return (
-        f"INSERT INTO steps SELECT CASE WHEN ours THEN {n['sign_in']} END, CASE WHEN ours THEN TRY_CAST({n['step']} AS BIGINT) END,"
+        f"INSERT INTO steps SELECT CASE WHEN ours THEN {n['sign_in']} END, CASE WHEN ours THEN TRY_CAST({n['step']} AS BIGINT) END,"  # noqa: S608 - our own words
         f" {texts}, CASE WHEN ours THEN TRY_CAST(TRY_CAST({n['at']} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) END,"
         " CASE WHEN ours THEN 'read' WHEN fine THEN 'other' ELSE 'broken' END"
         f" FROM (SELECT *, fine AND COALESCE({n['sign_in']} IS NOT NULL AND TRY_CAST({n['step']} AS BIGINT) IS NOT NULL, FALSE)"

@@ -23,9 +23,7 @@ DIALECTS: Final = ("duckdb", "athena", "spark")
 VALIDITY: Final = 15
 """AuthSessionValidity, minutes, at its longest: an answer after more than that is another attempt's."""
 
-_COLUMNS: Final = (
-    "id, moment, ranked, word, error, opens, beside, alone, unattributed, copies, exact, whose, claimed, moves, leads"
-)
+_COLUMNS: Final = "id, moment, ranked, word, error, opens, beside, alone, unattributed, copies, exact, whose, claimed, moves, leads"
 
 KINDS: Final = ("cloudtrail", "steps")
 """The kinds of trails: CloudTrail's events, and steps that a recorder wrote."""
@@ -131,7 +129,7 @@ def relation(arrows: Iterable[Seen]) -> str:
     rows = ",\n    ".join(
         "(" + ", ".join(f"'{part}'" for part in arrow) + ")" for arrow in closed(arrows)
     )
-    return f"arrows AS (SELECT * FROM (VALUES\n    {rows}\n) AS table_of_the_protocol(source, word, dest))"
+    return f"arrows AS (SELECT * FROM (VALUES\n    {rows}\n) AS table_of_the_protocol(source, word, dest))"  # noqa: S608 - our own words
 
 
 @cache
@@ -168,7 +166,9 @@ def query(
     return f"WITH {common}\n{(_FUNNEL if funnel else _STEPS).strip()}\n"
 
 
-def sql(dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel: bool = True) -> str:
+def sql(
+    dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel: bool = True
+) -> str:
     """The query over CloudTrail's events, for an engine.
 
     Args:

@@ -225,7 +225,11 @@ class Recording:
         kind = _BESIDE[name]
         if name == operation(RESPONSES["get_tokens_from_refresh_token"]):
             return _Pending(self._new(), name, kind.trigger, None, sent)
-        bears = "Session" if name in {"AssociateSoftwareToken", "VerifySoftwareToken"} else "AccessToken"
+        bears = (
+            "Session"
+            if name in {"AssociateSoftwareToken", "VerifySoftwareToken"}
+            else "AccessToken"
+        )
         handed = self._hashes(params.get("Token" if name == "RevokeToken" else bears))
         if not handed:
             return None  # to enrol an app with a token is no step of a sign-in
@@ -255,12 +259,17 @@ class Recording:
         kind = _BESIDE.get(pending.operation)
         if kind is None:
             return None
-        home = State.MFA_SETUP if pending.operation.endswith("SoftwareToken") else State.AUTHENTICATED
+        home = (
+            State.MFA_SETUP if pending.operation.endswith("SoftwareToken") else State.AUTHENTICATED
+        )
         return next(iter(leads(home, kind)))
 
     def _keep(self, pending: _Pending, stand: _Stand, parsed: Mapping[str, Any]) -> None:
         """By what the next request will be known."""
-        parameters, result = _map(parsed, "ChallengeParameters"), _map(parsed, "AuthenticationResult")
+        parameters, result = (
+            _map(parsed, "ChallengeParameters"),
+            _map(parsed, "AuthenticationResult"),
+        )
         out = self._hashes(
             parsed.get("Session"), parameters.get("SECRET_BLOCK"), result.get("AccessToken"), result.get("RefreshToken"),
         )  # fmt: skip

@@ -9,22 +9,56 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 import duckdb
 
+from authfsm.errors import CallerError, OperatorError
 from authfsm.traces.funnels import Funnel, Taken, Wait
 from authfsm.traces.loading import Loader, Read, files
 from authfsm.traces.query import VALIDITY, query
 from authfsm.traces.verdicts import OVER, Traced, Verdict
-from authfsm.traces.words import UNKNOWN
+from authfsm.traces.words import UNKNOWN, order
 
 MEMORY: Final = "700MB"
 """What DuckDB may use; the rest goes to disk."""
 
 _ROWS: Final = 10_000
+
+
+class NoRoom(OperatorError):
+    """DuckDB has not the memory or the disk that a trail takes.
+
+    Args:
+        why: what it says.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"there is no room for the trail: {why}")
+        self.why = why
+
+
+class BadMemory(CallerError, ValueError):
+    """No amount of memory.
+
+    Args:
+        memory: what was given.
+    """
+
+    def __init__(self, memory: str) -> None:
+        super().__init__(f"memory is an amount as 700MB, not {memory!r}")
+        self.memory = memory
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        raise NoRoom(str(error).partition("\n")[0]) from None
 
 
 class Trail:
@@ -36,6 +70,10 @@ class Trail:
         folder: where what is larger than that goes; the system's for temporary files, if left out.
         validity: AuthSessionValidity of the app clients, minutes.
         threads: how many DuckDB may use; all there are, if left out.
+
+    Raises:
+        BadTrail: there is no such file.
+        BadMemory: `memory` is none.
     """
 
     read: Read
@@ -56,15 +94,17 @@ class Trail:
         self._validity = validity
         self._folder = tempfile.TemporaryDirectory(prefix="authfsm-", dir=folder)
         room = Path(self._folder.name)
-        self._connection = duckdb.connect(
-            str(room / "trail.db"),
-            config={
-                "memory_limit": memory,
-                "temp_directory": str(room / "spill"),
-                "preserve_insertion_order": "false",
-                **({} if threads is None else {"threads": str(threads)}),
-            },
-        )
+        config = {
+            "memory_limit": memory,
+            "temp_directory": str(room / "spill"),
+            "preserve_insertion_order": "false",
+            **({} if threads is None else {"threads": str(threads)}),
+        }
+        try:
+            self._connection = duckdb.connect(str(room / "trail.db"), config=config)
+        except duckdb.Error:
+            self._folder.cleanup()
+            raise BadMemory(memory) from None
         self._loader = Loader(self._connection, room)
 
     def load(self) -> Read:
@@ -72,9 +112,11 @@ class Trail:
 
         Raises:
             BadTrail: one is not to be read.
+            NoRoom: memory or disk do not suffice.
         """
         if not hasattr(self, "read"):
-            self.read = self._loader.load(self.paths)
+            with _room():
+                self.read = self._loader.load(self.paths)
         return self.read
 
     @property
@@ -94,16 +136,17 @@ class Trail:
             verdicts: only steps with one of these.
 
         Raises:
-            BadTrail: a file is not to be read.
+            BadTrail, NoRoom: as for `load`.
         """
         self.load()
         written = query(self._loader.kinds, validity=self._validity, funnel=False)
         only = ", ".join(f"'{each}'" for each in verdicts or Verdict)
         # A cursor of its own: whoever reads slowly does not stand in another's way.
         cursor = self._connection.cursor()
-        cursor.execute(
-            f"SELECT * FROM ({written}) WHERE verdict IN ({only}) ORDER BY whose, attempt, moment, ranked, id"  # noqa: S608 - our own words
-        )
+        with _room():
+            cursor.execute(
+                f"SELECT * FROM ({written}) WHERE verdict IN ({only}) ORDER BY whose, attempt, moment, ranked, id"  # noqa: S608 - our own words
+            )
         while rows := cursor.fetchmany(_ROWS):
             for id_, whose, attempt, at, source, word, dest, error, verdict, ended, _ in rows:
                 yield Traced(
@@ -118,12 +161,13 @@ class Trail:
             limit: how many of the illegal steps are kept; all are counted.
 
         Raises:
-            BadTrail: a file is not to be read.
+            BadTrail, NoRoom: as for `load`.
         """
         read = self.load()
         cursor = self._connection.cursor()
-        cursor.execute(query(self._loader.kinds, validity=self._validity))
-        return gathered(_named(cursor), read, limit)
+        with _room():
+            cursor.execute(query(self._loader.kinds, validity=self._validity))
+            return gathered(_named(cursor), read, limit)
 
     def close(self) -> None:
         """Let everything go that was put on disk."""
@@ -134,7 +178,10 @@ class Trail:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -157,7 +204,10 @@ def gathered(rows: Iterable[dict[str, Any]], read: Read | None = None, limit: in
     waits: dict[str, Counter[int]] = {}
     ends: Counter[str] = Counter()
     illegal: list[Traced] = []
-    illegals, total = 0, {"times": 0, "repeated": 0, "sign_ins": 0, "first_at": None, "last_at": None}
+    illegals, total = (
+        0,
+        {"times": 0, "repeated": 0, "sign_ins": 0, "first_at": None, "last_at": None},
+    )
     for row in rows:
         if not row["no_edge"]:
             key = (row["source"], row["word"], row["dest"], row["verdict"])
@@ -189,10 +239,10 @@ def gathered(rows: Iterable[dict[str, Any]], read: Read | None = None, limit: in
         taken=tuple(
             Taken(source, word, dest, Verdict(verdict), times, refused, times / given[source])
             for (source, word, dest, verdict), (times, refused) in sorted(
-                taken.items(), key=lambda each: (-given[each[0][0]], each[0][0], -each[1][0], each[0])
+                taken.items(), key=lambda each: (order(each[0][0]), -each[1][0], each[0])
             )
         ),
-        waits=tuple(_wait(place, waits[place]) for place in sorted(waits, key=lambda p: (-given[p], p))),
+        waits=tuple(_wait(place, waits[place]) for place in sorted(waits, key=order)),
         illegal=tuple(_first(illegal, limit)),
         illegals=illegals,
         since=total["first_at"],

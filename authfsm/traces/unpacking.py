@@ -111,7 +111,11 @@ def layout(path: Path) -> Layout:
         form = "csv"
     else:
         form = "lines"
-    kind = "steps" if re.search(r'"sign_in"\s*:', text) and '"eventSource"' not in text else "cloudtrail"
+    kind = (
+        "steps"
+        if re.search(r'"sign_in"\s*:', text) and '"eventSource"' not in text
+        else "cloudtrail"
+    )
     lower = form == "csv" or ('"eventname"' in text and '"eventName"' not in text)
     return Layout(form, kind, zipped, lower)
 

@@ -91,6 +91,12 @@ def role_of(place: str) -> Role | None:
     return {FIRST: Role.FIRST_FACTOR, SECOND: Role.SECOND_FACTOR}.get(place)
 
 
+def order(place: str) -> tuple[int, str]:
+    """Where a place stands in a sign-in, to sort by; what is not known stands last."""
+    state = state_of(place)
+    return (len(State) if state is None else list(State).index(state)), place
+
+
 @cache
 def names(state: State, response: type[Response]) -> tuple[str, ...]:
     """What a request may bear that carries this response from this state.

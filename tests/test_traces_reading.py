@@ -1,0 +1,360 @@
+"""Whatever a file of a trail is like: it is read as far as it can be, what cannot be is counted, nothing crashes."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from authfsm.traces import BadMemory, BadTrail, NoRoom, Read, Trail
+from authfsm.traces.unpacking import LONGEST, Layout, layout, unpack
+
+EVENTS: list[dict[str, Any]] = [
+    {
+        "eventID": f"event-{number}",
+        "eventTime": f"2026-03-01T10:00:{number:02d}Z",
+        "eventSource": "cognito-idp.amazonaws.com",
+        "eventName": "InitiateAuth",
+        "sourceIPAddress": "198.18.0.1",
+        "userAgent": 'a "quoted", agent',
+        "requestParameters": {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"},
+        "responseElements": {"authenticationResult": {"tokenType": "Bearer"}},
+        "additionalEventData": {"sub": f"sub-{number}"},
+    }
+    for number in range(5)
+]
+LINES = "".join(f"{json.dumps(each)}\n" for each in EVENTS)
+ALL = [f"event-{number}" for number in range(5)]
+
+
+def read(*paths: Path) -> tuple[Read, list[str]]:
+    """What was read of files, and the ids of the steps that it came to, every one of them legal."""
+    with Trail(paths) as trail:
+        told = trail.load()
+        steps = list(trail.replay())
+    assert {str(each.verdict) for each in steps} <= {"legal"}
+    return told, sorted(each.id for each in steps)
+
+
+def as_athena() -> str:
+    """The same, as an Athena query's result: CSV, names in lower case, JSON as text."""
+    out = io.StringIO()
+    rows = csv.DictWriter(out, [name.lower() for name in EVENTS[0]], quoting=csv.QUOTE_ALL)
+    rows.writeheader()
+    for each in EVENTS:
+        rows.writerow(
+            {k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}
+        )
+    return out.getvalue()
+
+
+def unloaded() -> str:
+    """The same, as Athena's UNLOAD writes lines: names in lower case, JSON as text."""
+    return "".join(
+        json.dumps(
+            {k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}
+        )
+        + "\n"
+        for each in EVENTS
+    )
+
+
+FORMS = {
+    "lines": LINES,
+    "lines with no end": LINES.rstrip(),
+    "lines with empty ones": LINES.replace("\n", "\r\n\r\n"),
+    "S3": json.dumps({"Records": EVENTS}),
+    "S3, for people": json.dumps({"Records": EVENTS}, indent=4),
+    "a list": json.dumps(EVENTS),
+    "lookup-events": json.dumps(
+        {"Events": [{"EventId": each["eventID"], "CloudTrailEvent": json.dumps(each)} for each in EVENTS]}, indent=4
+    ),
+    "Athena's CSV": as_athena(),
+    "Athena's UNLOAD": unloaded(),
+    "with a byte order mark": "\ufeff" + json.dumps({"Records": EVENTS}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_read(form: str, zipped: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a row's field
+    """However a trail is laid out, and whether it is compressed: the same events."""
+    path = tmp_path / ("trail.json.gz" if zipped else "trail.json")
+    data = FORMS[form].encode()
+    path.write_bytes(gzip.compress(data) if zipped else data)
+
+    assert read(path) == (Read(files=1, events=5), ALL)
+
+
+def test_a_name_says_nothing_of_what_is_inside(tmp_path: Path) -> None:
+    """Compression and layout are told by the content; a name that looks like a pattern is a name."""
+    path = tmp_path / "odd [1] {name} it's *.log"
+    path.write_bytes(gzip.compress(LINES.encode()))
+
+    assert read(path) == (Read(files=1, events=5), ALL)
+
+
+def test_files_folders_and_patterns(tmp_path: Path) -> None:
+    """A trail is given by names, by folders, by patterns; a file that is named twice is read once."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for number, each in enumerate(EVENTS):
+        (tmp_path / "a" / "b" / f"{number}.json").write_text(
+            json.dumps({"Records": [each]}), encoding="utf-8"
+        )
+    (tmp_path / "a" / "digest.txt").write_text("not a trail", encoding="utf-8")
+    pattern = Path(f"{tmp_path}/**/*.json")
+
+    assert read(tmp_path) == read(pattern) == read(pattern, tmp_path / "a" / "b" / "0.json")
+    assert read(tmp_path)[1] == ALL
+    with pytest.raises(BadTrail, match="there is no such file"):
+        Trail(tmp_path / "nowhere")
+    with pytest.raises(BadTrail, match="there is no such file"):
+        Trail(f"{tmp_path}/*.nothing")
+
+
+def test_broken_lines_are_counted(tmp_path: Path) -> None:
+    """A line that is no JSON, or no object, is passed over and told; the others are read."""
+    path = tmp_path / "trail.jsonl"
+    odd = [
+        b"{",
+        b'not json, "quoted',
+        b"[1, 2]",
+        b'"text"',
+        b"17",
+        b'{"a": "\x01"}',
+        b'{"a": "\xff\xfe"}',
+        b"\x00\x00",
+    ]
+    path.write_bytes(b"\n".join([*odd, LINES.encode()]))
+    told, ids = read(path)
+
+    assert ids == ALL
+    assert (told.events, told.broken, told.others, told.whole) == (5, len(odd), 0, False)
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
+def test_a_huge_line_is_not_kept(zipped: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a row's field
+    """An event larger than any of CloudTrail's is passed over and told."""
+    path = tmp_path / "trail.jsonl"
+    data = b'{"eventName": "' + b"x" * (LONGEST + 10) + b'"}\n' + LINES.encode()
+    path.write_bytes(gzip.compress(data, 1) if zipped else data)
+    told, ids = read(path)
+
+    assert ids == ALL
+    assert (told.too_long, told.broken) == (1, 0)
+
+
+def test_a_huge_event_in_a_list(tmp_path: Path) -> None:
+    """The same, in CloudTrail's own layout: on from the next event."""
+    huge = {"eventVersion": "1.10", "eventName": "x" * (LONGEST + 10)}
+    path = tmp_path / "trail.json"
+    path.write_text(
+        json.dumps({"Records": [huge, *({"eventVersion": "1.10", **each} for each in EVENTS)]}),
+        encoding="utf-8",
+    )
+    told, ids = read(path)
+
+    assert ids == ALL
+    assert told.too_long == 1
+
+
+@pytest.mark.parametrize("form", ["lines", "S3"])
+def test_a_gzip_that_ends_in_the_middle(form: str, tmp_path: Path) -> None:
+    """What came before the end is read, the file is named, and other files of the same are read whole."""
+    whole, cut = tmp_path / "a.json.gz", tmp_path / "b.json.gz"
+    more = [
+        {**EVENTS[n % 5], "eventID": f"more-{n}", "userAgent": str(hash(str(n)))}
+        for n in range(3000)
+    ]
+    text = (
+        json.dumps({"Records": more})
+        if form == "S3"
+        else "".join(f"{json.dumps(e)}\n" for e in more)
+    )
+    packed = gzip.compress(text.encode())
+    cut.write_bytes(packed[: len(packed) // 2])
+    whole.write_bytes(gzip.compress(FORMS[form].encode()))
+    told, ids = read(whole, cut)
+
+    assert told.cut_short == (cut,)
+    assert set(ALL) < set(ids)
+    assert 100 < len(ids) - len(ALL) < 3000
+
+
+def test_a_list_that_ends_in_the_middle(tmp_path: Path) -> None:
+    """The same without compression."""
+    path = tmp_path / "trail.json"
+    path.write_text(FORMS["S3"][:-60], encoding="utf-8")
+    told, ids = read(path)
+
+    assert ids == ALL[:-1]
+    assert told.cut_short == (path,)
+
+
+def test_a_list_that_is_broken_within(tmp_path: Path) -> None:
+    """On from the next event; the broken one is told."""
+    path = tmp_path / "trail.json"
+    texts = [json.dumps({"eventVersion": "1.10", **each}) for each in EVENTS]
+    texts[2] = texts[2].replace(":", "", 3)
+    path.write_text(f'{{"Records": [{", ".join(texts)}]}}', encoding="utf-8")
+    told, ids = read(path)
+
+    assert ids == [*ALL[:2], *ALL[3:]]
+    assert told.broken == 1
+
+
+def test_other_services_are_counted(tmp_path: Path) -> None:
+    """Events of other services, other operations of Cognito's, and managed login's are no steps."""
+    others = [
+        {"eventSource": "s3.amazonaws.com", "eventName": "GetObject"},
+        {"eventSource": "cognito-idp.amazonaws.com", "eventName": "AdminCreateUser"},
+        {
+            "eventSource": "cognito-idp.amazonaws.com",
+            "eventName": "Login_GET",
+            "eventType": "AwsServiceEvent",
+        },
+        {"eventSource": "evil.example.com", "eventName": "InitiateAuth"},
+        {},
+    ]
+    path = tmp_path / "trail.jsonl"
+    path.write_text(LINES + "".join(f"{json.dumps(each)}\n" for each in others), encoding="utf-8")
+
+    assert read(path) == (Read(files=1, events=5, others=5), ALL)
+
+
+def test_parameters_that_are_no_json(tmp_path: Path) -> None:
+    """CloudTrail Lake writes maps in a way of its own: they tell nothing, and nothing fails."""
+    path = tmp_path / "trail.jsonl"
+    event = {
+        **EVENTS[0],
+        "requestParameters": "{authFlow=USER_AUTH}",
+        "responseElements": "HIDDEN_DUE_TO_SECURITY_REASONS",
+    }
+    path.write_text(json.dumps(event), encoding="utf-8")
+    with Trail(path) as trail:
+        (step,) = trail.replay()
+
+    assert (step.source, step.given, step.dest, str(step.verdict)) == (
+        "START",
+        "UNKNOWN",
+        "UNKNOWN",
+        "unknown",
+    )
+
+
+def test_an_empty_file_and_a_folder_of_nothing(tmp_path: Path) -> None:
+    """Nothing comes to nothing; but a folder without trails is a mistake."""
+    path = tmp_path / "empty.jsonl"
+    path.write_bytes(b"")
+    with Trail(path) as trail:
+        funnel = trail.funnel()
+
+    assert (funnel.steps, funnel.sign_ins, dict(funnel.ends), funnel.legal) == (0, 0, {}, True)
+    assert funnel.plain()["since"] is None
+    path.unlink()
+    with pytest.raises(BadTrail):
+        Trail(tmp_path)
+
+
+def test_a_file_that_goes_away(tmp_path: Path) -> None:
+    """A file that cannot be read any more is named."""
+    path = tmp_path / "trail.jsonl"
+    path.write_text(LINES, encoding="utf-8")
+    with Trail(path) as trail:
+        path.unlink()
+        with pytest.raises(BadTrail, match=r"trail\.jsonl cannot be read: No such file"):
+            trail.load()
+
+
+def test_memory(tmp_path: Path) -> None:
+    """No amount is refused by name; too little ends in an error that says so, and leaves nothing behind."""
+    path = tmp_path / "trail.jsonl"
+    path.write_text(LINES, encoding="utf-8")
+    room = tmp_path / "room"
+    room.mkdir()
+    with pytest.raises(BadMemory, match="an amount as 700MB, not 'lots'"):
+        Trail(path, memory="lots", folder=room)
+    with (
+        pytest.raises(NoRoom, match="there is no room"),
+        Trail(path, memory="1MB", folder=room) as trail,
+    ):
+        trail.funnel()
+
+    assert list(room.iterdir()) == []
+
+
+# ---- anything at all --------------------------------------------------------------------------------------
+
+_HEADS = st.sampled_from([b"", b"{", b"[", b'{"Records":[', b'{"Records": [{"eventVersion":"1"', b"eventname,eventtime\n",
+                          b"\x1f\x8b", b'{"sign_in": "a"', LINES.encode()[:200], b"\xef\xbb\xbf["])  # fmt: skip
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(_HEADS, st.binary(max_size=400))
+def test_any_bytes_can_be_unpacked(tmp_path: Path, head: bytes, rest: bytes) -> None:
+    """Any file has a layout, and unpacking it gives lines of JSON or counts what is not."""
+    path, sink = tmp_path / "any", io.BytesIO()
+    path.write_bytes(head + rest)
+    made = layout(path)
+    told = unpack(path, made.form, sink)
+
+    assert isinstance(made, Layout)
+    assert told.broken >= 0
+    if made.form != "lines":
+        for line in sink.getvalue().splitlines():
+            json.loads(line)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(_HEADS, st.binary(max_size=300))
+def test_any_bytes_can_be_traced(tmp_path: Path, head: bytes, rest: bytes) -> None:
+    """No file makes a trail fail."""
+    path = tmp_path / "any"
+    path.write_bytes(head + rest)
+    with Trail(path) as trail:
+        assert trail.funnel().read.files == 1
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*EVENTS[0], "errorCode", "errorMessage"]), _JSON), max_size=8
+    )
+)
+def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]) -> None:
+    """Whatever stands where a value is expected: a verdict, and no failure."""
+    events = [
+        {**EVENTS[0], "eventID": str(n), key: value} for n, (key, value) in enumerate(changes)
+    ]
+    path = tmp_path / "any"
+    path.write_text(
+        "".join(f"{json.dumps(each)}\n" for each in [*events, *EVENTS]), encoding="utf-8"
+    )
+    with Trail(path) as trail:
+        funnel = trail.funnel()
+
+    assert funnel.read.events + funnel.read.others == len(events) + 5
+    assert funnel.steps + funnel.repeated == funnel.read.events
+    assert funnel.sign_ins >= 5
