@@ -119,6 +119,18 @@ class Heard:
             raise Fails(f"{self.operation} was refused: {self.words}")
         return self
 
+    def authenticates(self) -> Heard:
+        """It was tokens.
+
+        Raises:
+            NotOffered: there is no such thing here.
+            Fails: it was something else.
+        """
+        self.granted()
+        if not self.tokens.get("AccessToken"):
+            raise Fails(f"tokens were to come: the request {self._led}")
+        return self
+
     def refused(self, what: str, *codes: str) -> Heard:
         """It was an error.
 

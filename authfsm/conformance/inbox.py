@@ -1,29 +1,23 @@
-"""Where the codes can be read that an endpoint would have sent: it says so itself, or whoever runs it does.
+"""Where the codes can be read that an endpoint would have sent: it says so itself, or whoever started it knows.
 
-`outbox` asks the endpoint's own `/outbox`, as `authfsm serve` has one; `console:FILE` reads the messages that
-a server writes to its console, as cognito-local does ("Destination: ...", "Code: ..."), out of a file.
+`outbox` asks the endpoint's own `/outbox`, as `authfsm serve` has one; `fixed:CODE` is for a server that was told
+to send the same code always, as cognito-local is by its variable CODE.
 """
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from attrs import field, frozen
 
 from authfsm.conformance.verdicts import Untried
+from authfsm.fields import Wrapped, wrapped
 from authfsm.secret import Secret
 
 if TYPE_CHECKING:
     from authfsm.conformance.conversation import Conversation
-
-_PATIENCE: Final = 2.0
-_CODE: Final = re.compile(r"Code:\s+(\d+)")
-_ESCAPE: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Inbox(Protocol):
@@ -54,41 +48,19 @@ class Outbox:
 
 
 @frozen
-class Console:
-    """What a server writes to its console, in a file.
+class Fixed:
+    """The one code that is always sent.
 
     Args:
-        file: the file.
-        begun: how long it was before; what was written then is of other people, of the same names.
+        code: it.
     """
 
-    file: Path
-    begun: int = field(init=False)
-
-    @begun.default
-    def _length(self) -> int:
-        try:
-            return self.file.stat().st_size
-        except OSError:
-            return 0
+    code: Wrapped = field(converter=wrapped)
 
     def code_for(self, username: str, conversation: Conversation) -> Secret[str]:
-        """The last code in a box that names the user or the address."""
-        del conversation
-        until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                new = self.file.read_bytes()[self.begun :].decode("utf-8", "replace")
-            except OSError as error:
-                why = f"{self.file.name} cannot be read: {error.strerror}"
-                raise Untried(why) from None
-            boxes = _ESCAPE.sub("", new).split("Delivery")
-            boxes = [each for each in boxes if f"{username} " in each]
-            if boxes and (found := _CODE.search(boxes[-1])):
-                return Secret(found[1])
-            if time.monotonic() > until:
-                raise Untried("no code was sent")
-            time.sleep(0.05)
+        """The code."""
+        del username, conversation
+        return self.code
 
 
 def inbox(named: str) -> Inbox:
@@ -97,9 +69,9 @@ def inbox(named: str) -> Inbox:
     Raises:
         ValueError: it names none.
     """
-    kind, _, where = named.partition(":")
+    kind, _, what = named.partition(":")
     if named == "outbox":
         return Outbox()
-    if kind == "console" and where:
-        return Console(Path(where))
-    raise ValueError(f"{named!r} is no inbox: outbox, or console:FILE")
+    if kind == "fixed" and what:
+        return Fixed(what)
+    raise ValueError("is neither outbox nor fixed:CODE")

@@ -45,10 +45,10 @@ NOTES: Final = (
     ),
     Note(
         "cognito-local",
-        "PORT=9229 HOST=127.0.0.1 npx cognito-local > cognito-local.log",
+        "PORT=9229 HOST=127.0.0.1 CODE=123456 npx cognito-local",
         "An offline emulator for development. [Its README](https://github.com/jagregory/cognito-local#known-limitations)"
         ' says: "Many features are missing", "Users can\'t be disabled", "Only `USER_PASSWORD_AUTH` flow is'
-        ' supported", and that its support for MFA is limited. Codes are read where it writes them, on its console.',
+        ' supported", and that its support for MFA is limited. It writes codes on its console; with that variable, they are always the same.',
     ),
 )
 """Of those that are known here."""

@@ -58,12 +58,10 @@ class Person:
 
     Args:
         username: the name.
-        email: the address.
         password: the password that is right now.
         app: the authenticator app, if one is enrolled.
     """
 
     username: str
-    email: str
     password: Secret[str]
     app: AuthenticatorApp | None = None

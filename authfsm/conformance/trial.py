@@ -130,10 +130,7 @@ class Desk:
         inbox = self.pool.inbox
         if inbox is None:
             raise Untried("the codes that it sends cannot be read")
-        try:
-            return inbox.code_for(person.username, self.conversation)
-        except Untried:
-            return inbox.code_for(person.email, self.conversation)
+        return inbox.code_for(person.username, self.conversation)
 
 
 @define
@@ -196,7 +193,7 @@ class Trial:
             )
             name = made(heard, "User", "Username")
             self.workshop.keep(desk.pool, username)
-            person = Person(str(name), username, Secret(TEMPORARY))
+            person = Person(str(name), Secret(TEMPORARY))
             desk.conversation.masking.people[person.username] = who
             if not wanted.temporary:
                 given = {"Username": person.username, "Password": PASSWORD, "Permanent": True}

@@ -69,7 +69,7 @@ def _wrong(trial: Trial) -> None:
 def _once(trial: Trial) -> None:
     desk, person, app, asked = _asked(trial)
     code = app.code()
-    _totp(desk, person, asked.session, code).granted()
+    _totp(desk, person, asked.session, code).authenticates()
     again = desk.password(person).asks("SOFTWARE_TOKEN_MFA")
     _totp(desk, person, again.session, code).refused("a code that signed in before")
 
@@ -232,7 +232,7 @@ def _signed_up(trial: Trial, desk: Desk) -> Person:
     given = {"Username": username, "Password": PASSWORD, "UserAttributes": attributes}
     desk.ask("SignUp", **given).granted()
     trial.workshop.keep(desk.pool, username)
-    return Person(username, username, Secret(PASSWORD))
+    return Person(username, Secret(PASSWORD))
 
 
 @rule(
@@ -261,7 +261,7 @@ def _sign_up_right(trial: Trial) -> None:
     code = desk.code_for(person).reveal()
     given = {"Username": person.username, "ConfirmationCode": code}
     desk.ask("ConfirmSignUp", **given).granted()
-    desk.password(person).granted()
+    desk.password(person).authenticates()
 
 
 @rule(
@@ -284,7 +284,9 @@ def _forgot_wrong(trial: Trial) -> None:
 def _forgot_right(trial: Trial) -> None:
     desk, person = _forgotten(trial)
     _reset(desk, person, desk.code_for(person).reveal()).granted()
-    desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=ANOTHER).granted()
+    desk.password(person).refused("the old password")
+    person.password = Secret(ANOTHER)
+    desk.password(person).authenticates()
 
 
 def _forgotten(trial: Trial) -> tuple[Desk, Person]:

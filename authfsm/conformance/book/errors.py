@@ -8,7 +8,14 @@ from authfsm.conformance.conversation import Heard
 from authfsm.conformance.rules import Entry, Group, Severity, Source, guide, issue, reference
 from authfsm.conformance.trial import Trial
 from authfsm.conformance.verdicts import Fails, NotOffered, Untried
-from authfsm.conformance.wanted import ANOTHER, PHONE_OR_APP, WRONG, ClientWanted, PersonWanted
+from authfsm.conformance.wanted import (
+    ANOTHER,
+    PASSWORD,
+    PHONE_OR_APP,
+    WRONG,
+    ClientWanted,
+    PersonWanted,
+)
 from authfsm.evidence import Confidence
 
 rule: Final = Entry(Group.ERRORS)
@@ -48,6 +55,7 @@ def _said(heard: Heard, what: str, message: str) -> None:
 def _shape(trial: Trial) -> None:
     desk = trial.desk()
     person = trial.person(desk)
+    desk.signed_in(person)
     heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG)
     heard.refused("a wrong password")
     if heard.status != _BAD_REQUEST:
@@ -64,6 +72,7 @@ def _shape(trial: Trial) -> None:
 def _wrong_password(trial: Trial) -> None:
     desk = trial.desk()
     person = trial.person(desk)
+    desk.signed_in(person)
     heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG)
     heard.refused("a wrong password", "NotAuthorizedException")
     _said(heard, "a wrong password", "Incorrect username or password.")
@@ -76,9 +85,9 @@ def _wrong_password(trial: Trial) -> None:
 )
 def _wrong_by_admin(trial: Trial) -> None:
     desk = trial.desk()
-    person = trial.person(desk)
-    given = {"USERNAME": person.username, "PASSWORD": WRONG}
-    heard = desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=True, **given)
+    given = {"USERNAME": trial.person(desk).username, "PASSWORD": PASSWORD}
+    desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=True, **given).authenticates()
+    heard = desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=True, **{**given, "PASSWORD": WRONG})
     heard.refused("a wrong password", "NotAuthorizedException")
 
 
@@ -136,6 +145,7 @@ def _not_enabled(trial: Trial) -> None:
 )
 def _unknown_client(trial: Trial) -> None:
     desk = trial.desk()
+    desk.signed_in(trial.person(desk))
     given = {"USERNAME": trial.username("ada"), "PASSWORD": WRONG}
     heard = desk.call(
         "InitiateAuth",
@@ -171,6 +181,7 @@ def _unconfirmed(trial: Trial) -> None:
 def _disabled(trial: Trial) -> None:
     desk = trial.desk()
     person = trial.person(desk)
+    desk.signed_in(person)
     desk.administer("AdminDisableUser", Username=person.username).granted()
     desk.password(person).refused("somebody who is disabled", "NotAuthorizedException")
 
@@ -184,6 +195,7 @@ def _disabled(trial: Trial) -> None:
 def _reset(trial: Trial) -> None:
     desk = trial.desk()
     person = trial.person(desk)
+    desk.signed_in(person)
     desk.administer("AdminResetUserPassword", Username=person.username).granted()
     desk.password(person).refused("a password that is reset", "PasswordResetRequiredException")
 
@@ -196,7 +208,9 @@ def _reset(trial: Trial) -> None:
 )
 def _unknown_flow(trial: Trial) -> None:
     desk = trial.desk()
-    heard = desk.initiate("TOMORROWS_AUTH", USERNAME=trial.person(desk).username)
+    person = trial.person(desk)
+    desk.signed_in(person)
+    heard = desk.initiate("TOMORROWS_AUTH", USERNAME=person.username)
     if heard.code is None:
         raise Fails(f"a flow that is none was answered with {heard.words}")
 
@@ -208,9 +222,10 @@ def _unknown_flow(trial: Trial) -> None:
 )
 def _one_of_three(trial: Trial) -> None:
     desk = trial.desk()
-    username = trial.person(desk).username
+    person = trial.person(desk)
+    desk.signed_in(person)
     for flow in ("CUSTOM_AUTH", "USER_AUTH"):
-        _whole(desk.initiate(flow, USERNAME=username), flow)
+        _whole(desk.initiate(flow, USERNAME=person.username), flow)
 
 
 @rule(
@@ -239,7 +254,7 @@ def _whole(heard: Heard, what: str) -> None:
 )
 def _alone(trial: Trial) -> None:
     desk = trial.desk()
-    heard = desk.password(trial.person(desk)).granted()
+    heard = desk.password(trial.person(desk)).authenticates()
     if heard.challenge is not None:
         raise Fails(f"tokens came with {heard.challenge}")
 

@@ -8,11 +8,16 @@ from typing import Final
 
 from authfsm import srp
 from authfsm.conformance.conversation import Heard
+from authfsm.conformance.people import Person
 from authfsm.conformance.rules import GUIDE, Entry, Group, Severity, Source, guide, reference
 from authfsm.conformance.trial import Desk, Trial, begun_srp
 from authfsm.conformance.verdicts import Fails
+from authfsm.conformance.walking import Walker
 from authfsm.conformance.wanted import ANOTHER, PASSWORD, WRONG, PersonWanted
+from authfsm.drivers.boto import Flow
 from authfsm.evidence import Confidence
+from authfsm.secret import Secret
+from authfsm.states import State
 
 rule: Final = Entry(Group.PROOFS)
 PROOFS: Final = rule.rules
@@ -177,12 +182,17 @@ def _timestamp(trial: Trial) -> None:
 
 @rule(
     "srp.by-administrator",
-    "USER_SRP_AUTH can be begun by AdminInitiateAuth.",
+    "USER_SRP_AUTH signs in by AdminInitiateAuth and AdminRespondToAuthChallenge.",
     _MEASURED,
 )
 def _admin(trial: Trial) -> None:
     desk = trial.desk()
-    begun_srp(desk, trial.person(desk).username, admin=True)
+    person = trial.person(desk)
+    Walker(desk, person).walk(_by_administrator, State.AUTHENTICATED)
+
+
+def _by_administrator(desk: Desk, person: Person) -> Flow:
+    return desk.cognito(admin=True).sign_in(person.username, person.password)
 
 
 @rule(
@@ -194,6 +204,7 @@ def _admin(trial: Trial) -> None:
 def _wrong_password(trial: Trial) -> None:
     desk = trial.desk()
     person = trial.person(desk)
+    desk.signed_in(person)
     heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG)
     heard.refused("a wrong password")
 
@@ -206,10 +217,9 @@ def _wrong_password(trial: Trial) -> None:
 )
 def _wrong_by_admin(trial: Trial) -> None:
     desk = trial.desk()
-    person = trial.person(desk)
-    heard = desk.initiate(
-        "ADMIN_USER_PASSWORD_AUTH", admin=True, USERNAME=person.username, PASSWORD=WRONG
-    )
+    given = {"USERNAME": trial.person(desk).username, "PASSWORD": PASSWORD}
+    desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=True, **given).authenticates()
+    heard = desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=True, **{**given, "PASSWORD": WRONG})
     heard.refused("a wrong password")
 
 
@@ -224,6 +234,7 @@ def _wrong_temporary(trial: Trial) -> None:
     person = trial.person(desk, _TEMPORARY)
     heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG)
     heard.refused("a wrong temporary password")
+    desk.password(person).asks("NEW_PASSWORD_REQUIRED")
 
 
 @rule(
@@ -254,7 +265,8 @@ def _replaced(trial: Trial) -> None:
         "NEW_PASSWORD_REQUIRED", asked.session, USERNAME=person.username, NEW_PASSWORD=ANOTHER
     ).granted()
     desk.password(person).refused("the temporary password, once replaced")
-    desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=ANOTHER).granted()
+    person.password = Secret(ANOTHER)
+    desk.password(person).authenticates()
 
 
 @rule(
@@ -268,6 +280,7 @@ def _replaced(trial: Trial) -> None:
 def _lock_out(trial: Trial) -> None:
     desk = trial.desk()
     person = trial.person(desk)
+    desk.signed_in(person)
     for _ in range(6):
         desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG).refused(
             "a wrong password"

@@ -78,6 +78,7 @@ def _after(trial: Trial) -> None:
 )
 def _made_up(trial: Trial) -> None:
     desk = trial.desk()
+    _refresh(desk, tokens_of(trial, desk).get("RefreshToken")).authenticates()
     _refresh(desk, "made.up.refresh.token").refused(
         "a made-up refresh token", "NotAuthorizedException"
     )

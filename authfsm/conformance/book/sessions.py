@@ -66,6 +66,7 @@ def _made_up(trial: Trial) -> None:
 def _made_up_for_a_code(trial: Trial) -> None:
     desk = trial.desk()
     person = trial.person(desk)
+    desk.signed_in(person)
     heard = desk.respond("SMS_MFA", _MADE_UP, USERNAME=person.username)
     heard.refused("SMS_MFA with a made-up Session and no code")
 
@@ -80,7 +81,7 @@ def _once(trial: Trial) -> None:
     desk = trial.desk()
     person = trial.person(desk, _TEMPORARY)
     asked = _asked(desk, person)
-    _renewed(desk, asked.session, person).granted()
+    _renewed(desk, asked.session, person).authenticates()
     _renewed(desk, asked.session, person, "Third-Horse-3").refused(
         "a Session that led to tokens already"
     )
@@ -216,4 +217,4 @@ def _survives(trial: Trial) -> None:
             USERNAME=person.username,
             SOFTWARE_TOKEN_MFA_CODE=code,
         )
-    heard.granted()
+    heard.authenticates()
