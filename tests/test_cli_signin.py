@@ -331,11 +331,16 @@ def test_what_must_be_done_elsewhere_first(trial: str, code: Exit, told: str) ->
 
 
 def test_an_app_client_with_a_secret_asks_for_it() -> None:
-    """Cognito wants SECRET_HASH: the secret is asked for, hidden, and the sign-in begins anew."""
+    """Cognito wants SECRET_HASH: the secret is asked for, hidden, and the sign-in begins anew.
+
+    So are the pool and the client, where no option names them.
+    """
     with (
         here(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
-        sitting(*at_pool(pool.url)) as person,
+        sitting("--endpoint", pool.url) as person,
     ):
+        person.types("User pool id", POOL_ID)
+        person.types("App client id", CLIENT_ID)
         person.types("User name", "ada")
         person.hides("Password of ada", SERVED)
         person.hides("Client secret", "s" * 51)
@@ -462,6 +467,18 @@ def test_no_colour_where_none_is_wanted() -> None:
         assert (
             re.findall(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9\d)[0-9;]*m", person.heard.getvalue()) == []
         )
+
+
+def test_a_terminal_of_ascii_alone() -> None:
+    """Signs, frame and path are ASCII, and in place of the QR code there is the address that it would hold."""
+    with sitting("--local", "setup", PYTHONIOENCODING="ascii") as person:
+        begins(person)
+        person.asked("Code that the app shows now")
+
+        assert person.seen.isascii()
+        assert "\\u" not in person.seen
+        assert "START > PASSWORD_VERIFIER > MFA_SETUP x2" in person.seen
+        assert "otpauth://totp/authfsm:ada?secret=" in person.seen
 
 
 def test_a_narrow_terminal() -> None:

@@ -6,6 +6,7 @@ The pool is served over HTTP and reached by the command's own boto3 client.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -365,6 +366,20 @@ def walk(pool: LocalPool, lines: FromLines, opening: Opening) -> tuple[Exit, str
         screen.over(ended.why, ended.aside, ended.advice, ended.todo)
         return ended.code, file.getvalue()
     return Exit.SIGNED_IN, file.getvalue()
+
+
+def test_an_enrolment_without_qr_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without segno the key and the otpauth address are shown, and what to install."""
+    monkeypatch.setitem(sys.modules, "segno", None)
+    pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    pool.add_user("ada", PASSWORD)
+
+    code, seen = walk(pool, FromLines(StringIO(PASSWORD)), Opening(username="ada"))
+
+    assert code is Exit.MISUSED
+    assert "otpauth://totp/test:ada?secret=" in seen
+    assert "pip install 'authfsm[qr]'" in seen
+    assert PASSWORD not in seen
 
 
 def test_an_expired_session() -> None:

@@ -217,14 +217,26 @@ class Answers:
         screen.note(
             "What follows is a secret: whoever sees it can make your codes. Clear this screen later."
         )
-        screen.plain("Scan it with an authenticator app, or type the key there:")
+        screen.plain("For the authenticator app, to be scanned or typed:")
         screen.facts({"key": " ".join(plain[at : at + 4] for at in range(0, len(plain), 4))})
-        try:
+        picture = self._picture(enrolment)
+        if picture:
             # Last of all, and right above the prompt: it just fits a terminal of 24 lines.
-            screen.drawn(enrolment.terminal(colour=screen.coloured))
-        except (NoQrCode, BadField, UnicodeEncodeError):
+            screen.drawn(picture)
+        else:
             screen.facts({"address": enrolment.uri.reveal()})
-            screen.plain("No QR code can be shown here: pip install 'authfsm[qr]'.")
+
+    def _picture(self, enrolment: Enrolment) -> str:
+        """The QR code; nothing where none can be made, or shown."""
+        if not self._screen.draws:
+            return ""
+        try:
+            return enrolment.terminal(colour=self._screen.coloured)
+        except NoQrCode:
+            self._screen.plain("For a QR code: pip install 'authfsm[qr]'.")
+        except BadField:  # the names are too long for one
+            pass
+        return ""
 
     def _new_password(self, asked: NewPasswordRequired) -> Response:
         self._screen.note("The password is a temporary one: choose your own.")

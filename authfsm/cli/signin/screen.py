@@ -94,6 +94,11 @@ class Screen:
         """May there be colours? Not where NO_COLOR is set (no-color.org)."""
         return self.console.color_system is not None and not self.console.no_color
 
+    @property
+    def draws(self) -> bool:
+        """Can this terminal show more than ASCII?"""
+        return not self._plain
+
     def sign(self, name: str) -> str:
         """A sign, as this terminal can show it."""
         return _SIGNS[name][self._plain]
