@@ -114,6 +114,9 @@ if TYPE_CHECKING:
     from authfsm.signin import SignIn as SignIn
     from authfsm.signin import Step as Step
     from authfsm.states import State as State
+    from authfsm.stores import AsyncPendingSignIns as AsyncPendingSignIns
+    from authfsm.stores import MemoryStore as MemoryStore
+    from authfsm.stores import PendingSignIns as PendingSignIns
     from authfsm.wire import Request as Request
 
 _ROOMS = {
@@ -151,6 +154,7 @@ _ROOMS = {
     "settings": "PoolSettings",
     "signin": "SignIn Step",
     "states": "State",
+    "stores": "AsyncPendingSignIns MemoryStore PendingSignIns",
     "wire": "Request",
 }
 _WHERE = {name: f"authfsm.{room}" for room, names in _ROOMS.items() for name in names.split()}

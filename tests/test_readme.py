@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pyotp
 import pytest
 from joserfc.jwk import RSAKey
 from typer.main import get_command
 
+from authfsm import Code
 from authfsm.cli import app
 from authfsm.local import LocalPool
 from authfsm.states import State
@@ -46,13 +48,74 @@ def test_the_sign_in_signs_in(
     assert "CodeMismatchException" in capsys.readouterr().out
 
 
-def test_the_pool_answers() -> None:
-    """README's second code runs as it stands."""
-    told: dict[str, Any] = {}
-    exec("from authfsm import Code", told)  # noqa: S102 - the first block's own import
-    exec(compile(BLOCKS[1], "README.md", "exec"), told)  # noqa: S102 - README's own code
+def code_with(*words: str) -> str:
+    """README's one block of code that has all these words."""
+    (block,) = [each for each in BLOCKS if all(word in each for word in words)]
+    return block
 
-    assert told["flow"].state is State.AUTHENTICATED
+
+def run(block: str, /, **given: Any) -> dict[str, Any]:
+    """What a block of README's leaves behind."""
+    exec(compile(block, "README.md", "exec"), given)  # noqa: S102 - README's own code
+    return given
+
+
+def test_the_pool_answers() -> None:
+    """The code of the embedded pool runs as it stands."""
+    assert run(code_with("LocalPool(mfa="), Code=Code)["flow"].state is State.AUTHENTICATED
+
+
+class _Codes:
+    """The code of the newest message, whenever it is asked for."""
+
+    def __init__(self, pool: LocalPool) -> None:
+        self.pool = pool
+
+    def __call__(self, _: object) -> Code:
+        return Code(self.pool.outbox.code_for("ada"))
+
+
+def test_what_waits_goes_on(signing_key: RSAKey) -> None:
+    """Sealed into a cookie, and kept in a store: both blocks sign in."""
+    pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
+    pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
+    given = {
+        "cognito": pool.cognito(),
+        "password": "Correct-Horse-1",
+        "Code": _Codes(pool),
+        "code": "-",
+    }
+
+    sealed = run(code_with("cognito.resume("), **given)
+    kept = code_with("PendingSignIns(").replace("RedisStore(redis)", "MemoryStore()")
+    stored = run(f"from authfsm import MemoryStore\n{kept}", key=sealed["key"], **given)
+
+    assert [told["flow"].state for told in (sealed, stored)] == [State.AUTHENTICATED] * 2
+
+
+def test_tokens_are_verified_and_an_app_enrolled(
+    signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The code of what follows a sign-in, on an embedded pool whose keys are at hand."""
+    pool = LocalPool(key=signing_key, mfa="OPTIONAL", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    pool.add_user("ada", "Correct-Horse-1")
+    tokens = pool.cognito().sign_in("ada", "Correct-Horse-1").tokens
+    assert tokens is not None
+    code = code_with("Verifier(").replace(
+        '"eu-west-1_AbCdEfGhI", "1example23456789"', "*known, jwks=keys"
+    )
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(
+        "builtins.input", lambda _: pyotp.parse_uri(told["enrolment"].uri.reveal()).now()
+    )
+
+    told |= {"known": (pool.pool_id, pool.client_id), "keys": pool.jwks(), "client": pool.client()}
+    told["token"] = tokens.access_token.reveal()
+    exec(compile(code, "README.md", "exec"), told)  # noqa: S102 - README's own code
+
+    assert told["claims"].username == "ada"
+    assert "\u2580" in capsys.readouterr().out
+    assert told["client"].get_user(AccessToken=told["token"])["Username"] == "ada"
 
 
 def test_every_command_is_there() -> None:

@@ -1,10 +1,12 @@
 """Every benchmark, one after the other: `python tests/benchmarks`."""
 
+import bench_async
 import bench_diagrams
 import bench_pool
 import bench_signin
 import bench_srp
+import bench_stores
 from rows import show
 
-for bench in (bench_srp, bench_signin, bench_pool, bench_diagrams):
+for bench in (bench_srp, bench_signin, bench_async, bench_stores, bench_pool, bench_diagrams):
     show(bench.rows())
