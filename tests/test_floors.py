@@ -40,7 +40,7 @@ DOORS = {
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
     "joserfc": {"local", "pytest_plugin", "jwks", "conformance"},
-    "cryptography": {"sealing", "conformance"},
+    "cryptography": {"sealing", "conformance", "journeys/passkey"},
     "segno": {"enrolment"},
     "redis": {"stores/redis"},
     "key_value": {"stores/key_value"},
@@ -55,8 +55,8 @@ DOORS = {
     "starlette": {"local/server/app", "local/server/api"},
     "anyio": {"local/server/api"},
     "uvicorn": {"local/server/running"},
-    "pyotp": {"local", "cli", "enrolment"},
-    "fido2": {"local", "conformance/passkey"},
+    "pyotp": {"local", "cli", "enrolment", "journeys"},
+    "fido2": {"local", "conformance/passkey", "journeys/passkey"},
     "pytest": {"pytest_plugin"},
     "rich": {"cli", "notebook"},
     "typer": {"cli"},
@@ -177,7 +177,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
         if name.startswith("authfsm.local.server")
         if not path.startswith("local/server/")
     }
-    assert served == {"cli/serve", "conformance/ours"}
+    assert served == {"cli/serve", "conformance/ours", "journeys/serving"}
 
 
 @pytest.mark.parametrize(

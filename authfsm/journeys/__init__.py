@@ -1,0 +1,29 @@
+"""Journeys: every way in which Cognito may challenge an app's users, each ready to be tried on an embedded pool.
+
+@pytest.mark.parametrize("journey", journeys(settings), ids=str)
+def test_my_app(journey):
+    stage = journey.begin()
+    app = MyApp(stage.client(), stage.pool.client_id)
+    while (cue := stage.cue()) is not None:
+        app.give(cue)
+    stage.check()
+"""
+
+from authfsm.journeys.cues import Cue
+from authfsm.journeys.journey import Journey, Journeys, LeftOut, TooMany, journeys
+from authfsm.journeys.person import Meanwhile, Person, Plan
+from authfsm.journeys.stage import Stage, Strayed
+
+__all__ = [
+    "Cue",
+    "Journey",
+    "Journeys",
+    "LeftOut",
+    "Meanwhile",
+    "Person",
+    "Plan",
+    "Stage",
+    "Strayed",
+    "TooMany",
+    "journeys",
+]

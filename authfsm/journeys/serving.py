@@ -1,0 +1,44 @@
+"""Serves a journey's pool over HTTP, in a thread of this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+
+from authfsm.local import LocalPool
+from authfsm.local.server.logs import Log
+from authfsm.local.server.running import Server
+from authfsm.local.server.service import Service
+from authfsm.local.server.sockets import listen, url_of
+
+_PATIENCE = 30.0
+
+
+@contextmanager
+def serving(pool: LocalPool) -> Iterator[str]:
+    """Serve a pool on a free port of this machine's own address, until the end of the block.
+
+    Args:
+        pool: the pool.
+
+    Yields:
+        Its URL.
+
+    Raises:
+        RuntimeError: it does not come up.
+    """
+    sock = listen("127.0.0.1", 0)
+    ready = threading.Event()
+    server = Server(Service(pool, Log(StringIO())), ready.set)
+    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+    thread.start()
+    try:
+        if not ready.wait(_PATIENCE):
+            raise RuntimeError("the pool's server does not come up")
+        yield url_of("127.0.0.1", sock)
+    finally:
+        server.should_exit = True
+        thread.join(_PATIENCE)
+        sock.close()

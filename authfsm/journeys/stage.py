@@ -1,0 +1,255 @@
+"""A journey under way: an embedded pool with its user, what is to be given now, and the way taken so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from authfsm.device import Device
+from authfsm.errors import CallerError
+from authfsm.journeys import person as p
+from authfsm.journeys.cues import Cue, value
+from authfsm.journeys.observed import ObservedPool
+from authfsm.journeys.passkey import SoftPasskey
+from authfsm.journeys.pools import Functions, ShiftedClock
+from authfsm.protocol import Transition
+from authfsm.secret import Secret
+
+if TYPE_CHECKING:
+    from authfsm.drivers.boto import Cognito
+    from authfsm.journeys.journey import Journey
+    from authfsm.replies import Tokens
+
+
+class Strayed(CallerError, AssertionError):
+    """A sign-in has not taken the way of its journey.
+
+    Args:
+        journey: the journey's id.
+        expected: the arrows of its way.
+        walked: those that were taken.
+    """
+
+    def __init__(
+        self, journey: str, expected: tuple[Transition, ...], walked: tuple[Transition, ...]
+    ) -> None:
+        right = next(
+            (n for n, (a, b) in enumerate(zip(expected, walked, strict=False)) if a != b),
+            min(len(expected), len(walked)),
+        )
+        due, took = _shown(expected[right : right + 1]), _shown(walked[right : right + 1])
+        super().__init__(f"{journey}: step {right + 1} was to be {due}, and was {took}")
+        self.journey = journey
+        self.expected = expected
+        self.walked = walked
+
+
+def _shown(arrows: tuple[Transition, ...]) -> str:
+    named = [f"{a.source} -{a.response.trigger}-> {a.dest}" for a in arrows]
+    return named[0] if named else "no step at all"
+
+
+class Stage:
+    """A journey under way. It is made by `Journey.begin`.
+
+    Args:
+        journey: the journey.
+        pool: the pool.
+        functions: the pool's functions.
+        clock: the pool's clock.
+    """
+
+    def __init__(
+        self, journey: Journey, pool: ObservedPool, functions: Functions, clock: ShiftedClock
+    ) -> None:
+        self.journey = journey
+        self.pool = pool
+        self.clock = clock
+        self.username = _username(pool)
+        """Whom to sign in."""
+        self.password: Secret[str] = p.PASSWORD
+        """The user's password."""
+        self.device: Device | None = None
+        """The device to sign in on, if any: one that the pool remembers, or will have forgotten."""
+        self.sign_up_session: Secret[str] | None = None
+        """ConfirmSignUp's session, of somebody who has just signed up."""
+        self.heard: dict[str, Any] = {}
+        self._passkey = SoftPasskey(f"https://{_relying_party(pool)}")
+        self._walked: list[Transition] = []
+        self._values: dict[int, Secret[str] | None] = {}
+        self._functions = functions
+        self._prepare()
+        functions.step = 0
+        self._happens(0)
+        pool.observe(self._told)
+
+    def __repr__(self) -> str:
+        return f"<Stage of {self.journey.id}, after {len(self._walked)} steps>"
+
+    # ---- reaching the pool ------------------------------------------------------------------------------
+
+    def client(self) -> Any:
+        """A real boto3 client, answered by the pool; no request leaves the process."""
+        return self.pool.client()
+
+    def cognito(self, **settings: Any) -> Cognito:
+        """This package's own driver, on the pool.
+
+        Args:
+            settings: of `authfsm.Cognito`.
+        """
+        settings.setdefault("admin", self.journey.admin)
+        return self.pool.cognito(**settings)
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Serve the pool over HTTP until the end of the block, for an app in any language.
+
+        Yields:
+            The URL, to be given to the app as Cognito's endpoint.
+
+        Raises:
+            ImportError: the extra `authfsm[server]` is not installed.
+        """
+        from authfsm.journeys.serving import serving  # noqa: PLC0415 - only who serves waits for it
+
+        with serving(self.pool) as url:
+            yield url
+
+    # ---- the way ----------------------------------------------------------------------------------------
+
+    @property
+    def walked(self) -> tuple[Transition, ...]:
+        """The arrows that were taken so far, as the pool saw them."""
+        return tuple(self._walked)
+
+    def check(self) -> None:
+        """Was the journey's way taken, all of it and nothing else?
+
+        Raises:
+            Strayed: it was not.
+        """
+        if self.walked != self.journey.path.arrows:
+            raise Strayed(self.journey.id, self.journey.path.arrows, self.walked)
+
+    def cue(self) -> Cue | None:
+        """What is to be given now; None once the tokens are there.
+
+        Raises:
+            Strayed: the sign-in has left the journey's way.
+        """
+        arrows, step = self.journey.path.arrows, len(self._walked)
+        if arrows[:step] != self.walked:
+            raise Strayed(self.journey.id, arrows, self.walked)
+        if step == len(arrows):
+            return None
+        source, response, dest = arrows[step]
+        wrong = self.journey.refused(step)
+        if step not in self._values:
+            again = arrows[min(step + self.journey.stale(step), len(arrows) - 1)].dest
+            self._values[step] = value(self, source, response, again, wrong=wrong)
+        return Cue(source, response, self._values[step], wrong, dest)
+
+    def signed(self) -> Secret[str]:
+        """What the passkey signs, as it was asked last."""
+        return Secret(self._passkey.get(self.heard["CREDENTIAL_REQUEST_OPTIONS"]))
+
+    def _told(self, arrow: Transition, reply: Mapping[str, Any]) -> None:
+        self._walked.append(arrow)
+        self._functions.step = len(self._walked)
+        self.heard |= {**reply.get("ChallengeParameters", {}), **reply}
+        self._happens(len(self._walked))
+
+    # ---- what happens beside it -------------------------------------------------------------------------
+
+    def _happens(self, after: int) -> None:
+        """What an administrator does after so many steps."""
+        happens = self.journey.plan.meanwhile.get(after)
+        if happens is None:
+            return
+        who = {"UserPoolId": self.pool.pool_id, "Username": self.username}
+        if happens.switch_on:
+            preference = {**who, **happens.preference()}
+            self.pool.answer("AdminSetUserMFAPreference", preference)
+        if happens.expire_password:
+            self._expire_password()
+        if happens.forget_device and self.device is not None:
+            self.pool.answer("AdminForgetDevice", {**who, "DeviceKey": self.device.key})
+
+    def _expire_password(self) -> None:
+        self.pool.answer(
+            "AdminSetUserPassword",
+            {
+                "UserPoolId": self.pool.pool_id,
+                "Username": self.username,
+                "Password": p.PASSWORD.reveal(),
+                "Permanent": False,
+            },
+        )
+
+    def _prepare(self) -> None:
+        """Make the user, and let happen what must have happened before."""
+        person = self.journey.plan.person
+        if person.newcomer:
+            self._sign_up()
+            return
+        self.pool.add_user(self.username, **person.fields)
+        if person.remembered or person.passkey:
+            self._sign_in_before()
+        if person.passkey_as_mfa:
+            who = {"UserPoolId": self.pool.pool_id, "Username": self.username}
+            self.pool.answer(
+                "AdminSetUserMFAPreference", {**who, "WebAuthnMfaSettings": {"Enabled": True}}
+            )
+        if person.temporary:
+            self._expire_password()
+
+    def _sign_in_before(self) -> None:
+        """Sign in by a way that is the preparation's own: an app client where the functions let one through."""
+        own = self.pool.add_client(explicit_auth_flows=["ALLOW_CUSTOM_AUTH"])
+        flow = self.pool.cognito(client_id=own.client_id, client_secret=None).sign_in(
+            self.username, flow="CUSTOM_AUTH"
+        )
+        tokens = cast("Tokens", flow.tokens)  # they are here: nothing was asked
+        if self.journey.plan.person.remembered:
+            self.device = flow.confirm_device("laptop")
+        if self.journey.plan.person.passkey:
+            token = {"AccessToken": tokens.access_token.reveal()}
+            begun = self.pool.answer("StartWebAuthnRegistration", token)
+            made = self._passkey.create(begun["CredentialCreationOptions"])
+            self.pool.answer("CompleteWebAuthnRegistration", {**token, "Credential": made})
+
+    def _sign_up(self) -> None:
+        app = self.pool.app_client
+        who: dict[str, Any] = {"ClientId": app.client_id, "Username": self.username}
+        if app.client_secret is not None:
+            from authfsm import srp  # noqa: PLC0415 - only who has a secret needs it
+
+            who["SecretHash"] = srp.secret_hash(
+                self.username, app.client_id, app.client_secret.reveal()
+            )
+        begun = self.pool.answer(
+            "SignUp",
+            {
+                **who,
+                "Password": p.PASSWORD.reveal(),
+                "UserAttributes": [{"Name": "email", "Value": p.EMAIL}],
+            },
+        )
+        code = self.pool.outbox[-1].code.reveal()
+        session = {"Session": begun["Session"]} if "Session" in begun else {}
+        done = self.pool.answer("ConfirmSignUp", {**who, "ConfirmationCode": code, **session})
+        self.sign_up_session = Secret(done["Session"])
+
+
+def _username(pool: ObservedPool) -> str:
+    attributes = pool.configuration.username_attributes
+    if not attributes:
+        return p.USERNAME
+    return p.EMAIL if "email" in attributes else p.PHONE
+
+
+def _relying_party(pool: ObservedPool) -> str:
+    webauthn = pool.configuration.webauthn
+    return webauthn.relying_party_id if webauthn is not None else "example.com"
