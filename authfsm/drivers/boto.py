@@ -297,7 +297,7 @@ class Flow(Courses):
         While another refresh is under way, the present ones serve as long as they last.
 
         Args:
-            within: how long they must last; AWS's own clients refresh when they have expired.
+            within: how long they must last.
 
         Raises:
             As `refresh`; OutOfTurn: there are no tokens.

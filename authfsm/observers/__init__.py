@@ -24,7 +24,7 @@ class Observation:
     Args:
         sign_in: tells one sign-in from another; the same in every process that carries it on. Not the user.
         step: what was given and where its reply led, with the ruling if it was a refusal.
-        seconds: from the request's leaving to its reply.
+        seconds: from the request's leaving to its reply; in a thread, with the wait for a free one.
         flow: the AuthFlow that began this.
         lost: the class of the error, where no reply came or none that could be read; `step` then says
             what was tried, is not in the history, and its number comes again.
