@@ -1,0 +1,137 @@
+"""A trail of a million events, made of the embedded pool's traffic: read, replayed and summed up in bounded memory.
+
+It runs in a process of its own, whose peak memory is told. `python tests/benchmarks/bench_traces.py --spark`
+runs the same query on a local Spark too, and compares the answers.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from joserfc.jwk import RSAKey
+from rows import Row, show
+from trails import USUAL, Trail, conversation, conversations, write
+
+EVENTS = 1_000_000
+PLANTS = 100
+MEMORY = 1024
+"""MiB that the process may take at its peak; the file is larger."""
+
+TRACE = """
+import json, resource, sys, time
+from authfsm.traces import Trail
+path, memory = sys.argv[1:]
+begun, cpu = time.perf_counter(), time.process_time()
+with Trail(path, memory=memory) as trail:
+    trail.load()
+    read = time.perf_counter() - begun
+    funnel = trail.funnel(limit=1_000_000)
+took = time.perf_counter() - begun
+print(json.dumps({
+    "read": read, "took": took, "cpu": time.process_time() - cpu, "plain": funnel.plain(),
+    "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+}))
+"""
+
+SPARK = """
+import json, sys, time
+from pyspark.sql import SparkSession
+from authfsm.traces import sql
+from authfsm.traces.cloudtrail import COLUMNS
+from authfsm.traces.replay import gathered
+session = (
+    SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
+    .config("spark.driver.memory", "2g").config("spark.sql.shuffle.partitions", "8")
+    .config("spark.sql.session.timeZone", "UTC").getOrCreate()
+)
+session.sparkContext.setLogLevel("ERROR")
+begun = time.perf_counter()
+schema = ", ".join(f"{name} STRING" for name in COLUMNS)
+session.read.schema(schema).json(sys.argv[1]).createOrReplaceTempView("trail")
+rows = session.sql(sql("spark", "trail")).collect()
+plain = gathered((row.asDict() for row in rows), limit=1_000_000).plain()
+print(json.dumps({"took": time.perf_counter() - begun, "plain": plain}))
+"""
+
+
+def made(folder: Path) -> Trail:
+    """The trail."""
+    key = RSAKey.generate_key(2048, private=True)
+    usual = {name: conversation(scenario, key) for name, (_, scenario) in USUAL.items()}
+    return write(folder / "trail.jsonl", conversations(key), usual, EVENTS, PLANTS)
+
+
+def ran(code: str, *args: str) -> dict[str, object]:
+    """What a process of its own says."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args], check=True, stdout=subprocess.PIPE, text=True
+    )
+    told: dict[str, object] = json.loads(done.stdout)
+    return told
+
+
+def rows(*, spark: bool = False) -> Iterator[Row]:
+    """Every row."""
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        trail = made(Path(folder))
+        wrote = time.perf_counter() - begun
+        size = trail.path.stat().st_size / 2**20
+        told = ran(TRACE, str(trail.path), "700MB")
+        plain = told["plain"]
+        assert isinstance(plain, dict)
+        found = {each["id"] for each in plain["illegal"]}
+        planted = set(trail.planted)
+        took, cpu, read, memory = (
+            float(str(told[name])) for name in ("took", "cpu", "read", "memory")
+        )
+        figures = (
+            f"{trail.events:,} events, {trail.sign_ins:,} sign-ins, {size:,.0f} MiB, written in {wrote:.0f} s;"
+            f" read in {read:.1f} s, all in {took:.1f} s, {cpu:.1f} s of CPU"
+        )
+        yield Row("events a second", trail.events / took, "none", met=True, figures=figures)
+        yield Row(
+            "events a CPU second", trail.events / cpu, ">= 20,000", trail.events / cpu >= 20_000, ""
+        )
+        yield Row(
+            "peak memory, MiB",
+            memory,
+            f"<= {MEMORY}",
+            memory <= MEMORY,
+            f"DuckDB's limit 700MB, the file {size:,.0f} MiB",
+        )
+        share = len(found & planted) / len(planted)
+        yield Row(
+            "planted errors found",
+            share,
+            "1",
+            found == planted,
+            f"{len(found):,} found, {len(planted):,} planted",
+        )
+        if spark:
+            theirs = ran(SPARK, str(trail.path))
+            other = theirs["plain"]
+            assert isinstance(other, dict)
+            plain.pop("read")
+            other.pop("read")
+            ratio = float(str(theirs["took"])) / took
+            yield Row(
+                "PySpark's time over DuckDB's",
+                ratio,
+                "equal answers",
+                plain == other,
+                f"{theirs['took']:.1f} s",
+            )
+
+
+if __name__ == "__main__":
+    show(list(rows(spark="--spark" in sys.argv)))

@@ -1,0 +1,200 @@
+"""`authfsm trace`: what it says, in which form, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlglot
+from typer.testing import CliRunner
+
+from authfsm.cli import app
+from authfsm.traces import sql
+
+TODAY = "HIDDEN_DUE_TO_SECURITY_REASONS"
+ASKED = {"challengeName": "SMS_MFA", "challengeParameters": TODAY, "session": TODAY}
+TOKENS = {"authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
+
+
+def run(*args: str) -> Any:
+    """The command, in a wide terminal."""
+    return CliRunner().invoke(app, ["trace", *args], env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+def event(number: int, name: str, asked: dict[str, str], reply: dict[str, Any]) -> str:
+    """A line of a trail; ten seconds after the one before."""
+    return json.dumps(
+        {
+            "eventID": f"event-{number}",
+            "eventTime": f"2026-03-01T10:00:{number * 10:02d}Z",
+            "eventSource": "cognito-idp.amazonaws.com",
+            "eventName": name,
+            "sourceIPAddress": "198.18.0.1",
+            "userAgent": "agent",
+            "requestParameters": {**asked, "clientId": "app"},
+            "responseElements": reply,
+            "additionalEventData": {"sub": "5a1f0c9e"},
+        }
+    )
+
+
+BEGUN = event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, ASKED)
+LEGAL = event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS)
+ILLEGAL = event(1, "RespondToAuthChallenge", {"challengeName": "SOFTWARE_TOKEN_MFA"}, TOKENS)
+
+
+@pytest.fixture
+def legal(tmp_path: Path) -> Path:
+    """A sign-in with a code by SMS, and what is none of it."""
+    path = tmp_path / "legal.jsonl"
+    path.write_text(f"{BEGUN}\n{LEGAL}\n{LEGAL}\n{{}}\nnot json\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def illegal(tmp_path: Path) -> Path:
+    """SMS_MFA was asked for, SOFTWARE_TOKEN_MFA is answered."""
+    path = tmp_path / "illegal.jsonl"
+    path.write_text(f"{BEGUN}\n{ILLEGAL}\n", encoding="utf-8")
+    return path
+
+
+def lines(text: str) -> list[str]:
+    """A text's lines, each space one."""
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_a_trail_that_is_legal(legal: Path) -> None:
+    """Where sign-ins ended, how long steps took, how often each arrow was taken, and what could not be read."""
+    result = run(str(legal))
+
+    assert result.exit_code == 0
+    assert lines(result.stdout) == [
+        "sign-ins: 1, unfinished: 0, steps: 2, 2026-03-01 10:00:00 to 2026-03-01 10:00:10 UTC",
+        "events: 1 of other services or operations, 1 delivered again, 1 no JSON",
+        "Where sign-ins ended",
+        "place sign-ins share",
+        "AUTHENTICATED 1 100.0%",
+        "How long each step took",
+        "in times median s p95 s",
+        "SMS_MFA 1 10 10",
+        "Every arrow that was taken",
+        "from given to times share",
+        "START USER_PASSWORD_AUTH SMS_MFA 1 100.0%",
+        "SMS_MFA SMS_MFA AUTHENTICATED 1 100.0%",
+        "every step is on the table",
+    ]
+
+
+def test_an_illegal_step(illegal: Path) -> None:
+    """It is told with its time, its id and what was allowed; the exit code is 1."""
+    result = run(str(illegal))
+
+    assert result.exit_code == 1
+    assert lines(result.stdout)[-4:] == [
+        "Not on the table: 1",
+        "at event what the table has there",
+        "2026-03-01 10:00:10 event-1 SMS_MFA takes SMS_MFA; not SOFTWARE_TOKEN_MFA",
+        "steps not on the table: 1",
+    ]
+
+
+def test_a_limit(illegal: Path) -> None:
+    """What is beyond the limit is counted all the same."""
+    result = run(str(illegal), "--limit", "0")
+
+    assert result.exit_code == 1
+    assert lines(result.stdout)[-1] == "steps not on the table: 1"
+    assert "event-1" not in result.stdout
+
+
+def test_as_json(illegal: Path) -> None:
+    """The same for programs, on standard output alone."""
+    result = run(str(illegal), "--json")
+    told = json.loads(result.stdout)
+
+    assert result.exit_code == 1
+    assert told["verdicts"] == {"legal": 1, "illegal": 1, "unknown": 0, "ambiguous": 0}
+    assert told["ends"] == {"AUTHENTICATED": 1}
+    assert told["illegal"] == [
+        {
+            "id": "event-1",
+            "sign_in": "5a1f0c9e app 198.18.0.1 agent",
+            "at": "2026-03-01T10:00:10",
+            "from": "SMS_MFA",
+            "given": "SOFTWARE_TOKEN_MFA",
+            "to": "AUTHENTICATED",
+            "error": None,
+            "allowed": ["SMS_MFA"],
+            "leads": [],
+            "why": "SMS_MFA takes SMS_MFA; not SOFTWARE_TOKEN_MFA",
+        }
+    ]
+
+
+def test_a_file_cut_short(legal: Path, tmp_path: Path) -> None:
+    """It is named, and what was before is in."""
+    path = tmp_path / "cut.json"
+    path.write_text(f'{{"Records": [{BEGUN}, {LEGAL}, {{"event', encoding="utf-8")
+    result = run(str(legal), str(path))
+
+    assert result.exit_code == 0
+    assert "cut.json ends in the middle; what was before is in" in " ".join(lines(result.stdout))
+
+
+def test_the_picture(legal: Path, tmp_path: Path) -> None:
+    """The traffic on the diagram, in the form that the suffix says; another suffix is a misuse."""
+    svg, text = tmp_path / "funnel.svg", tmp_path / "funnel.mmd"
+
+    assert run(str(legal), "--diagram", str(svg)).exit_code == 0
+    assert "user_password_auth \u00d71" in svg.read_text(encoding="utf-8")
+    assert run(str(legal), "--diagram", str(text)).exit_code == 0
+    assert text.read_text(encoding="utf-8").startswith(("---", "stateDiagram", "%%"))
+    wrong = run(str(legal), "--diagram", str(tmp_path / "funnel.txt"))
+    assert wrong.exit_code == 2
+    assert "is to end in one of .svg" in wrong.stderr
+    nowhere = run(str(legal), "--diagram", str(tmp_path / "none" / "funnel.svg"))
+    assert nowhere.exit_code == 1
+    assert "cannot be written: No such file" in nowhere.stderr
+
+
+@pytest.mark.parametrize("dialect", ["athena", "spark", "duckdb"])
+def test_the_query(dialect: str) -> None:
+    """It is printed alone, over the table that is named, and can be read by what it is for."""
+    result = run("--sql", dialect, "--table", "logs.trail", "--validity", "5")
+
+    assert result.exit_code == 0
+    assert result.stdout == sql(dialect, "logs.trail", validity=5) + "\n"
+    assert len(sqlglot.parse(result.stdout, read=dialect)) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        ((), 2, "authfsm trace: which trail? Give files, folders or a pattern"),
+        (("nowhere.json",), 1, "authfsm trace: nowhere.json cannot be read: there is no such file"),
+        (("--sql", "oracle"), 2, "authfsm trace: the dialect is one of duckdb, athena, spark, not 'oracle'"),
+        (("--sql", "athena", "a.json"), 2, "authfsm trace: --sql prints the query and reads nothing: leave the files out"),
+        (("--sql", "athena", "--table", "t; DROP TABLE t"), 2,
+         "authfsm trace: --table is a table's name, as cloudtrail_logs, not 't; DROP TABLE t'"),
+    ],
+)  # fmt: skip
+def test_misuse(args: tuple[str, ...], code: int, said: str) -> None:
+    """One line that says what to do, and an exit code."""
+    result = run(*args)
+
+    assert (result.exit_code, result.stderr.strip()) == (code, said)
+
+
+def test_memory(legal: Path) -> None:
+    """No amount of memory is a misuse; too little is told."""
+    wrong, little = run(str(legal), "--memory", "lots"), run(str(legal), "--memory", "1MB")
+
+    assert (wrong.exit_code, wrong.stderr.strip()) == (
+        2,
+        "authfsm trace: memory is an amount as 700MB, not 'lots'",
+    )
+    assert little.exit_code == 1
+    assert little.stderr.strip().startswith("authfsm trace: there is no room for the trail: ")

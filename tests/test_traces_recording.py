@@ -1,0 +1,400 @@
+"""Steps as they happen: the driver's by an observer, anybody's by a hook on their client; no secret in a line."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+from aiobotocore.session import get_session
+from botocore.exceptions import ClientError, EndpointConnectionError
+from joserfc.jwk import RSAKey
+from pycognito import AWSSRP
+from pycognito.exceptions import SMSMFAChallengeException
+from scenarios import SCENARIOS
+from serving import here
+from sitting import PASSWORD, PHONE, USER, Scenario, Sitting
+
+from authfsm import Code, UserError, history_from_json
+from authfsm.histories import history_to_json
+from authfsm.local import LocalPool
+from authfsm.local.server.config import CLIENT_ID
+from authfsm.traces import Trail, Verdict, record, recorder
+from authfsm.traces.recording import answering, beginning
+
+WITH_TOKENS = (
+    "ConfirmDevice, UpdateDeviceStatus, GetTokensFromRefreshToken, REFRESH_TOKEN_AUTH, REFRESH_TOKEN, "
+    "RevokeToken, GlobalSignOut"
+)
+SMS = {"mfa": "ON", "mfa_methods": ["SMS_MFA"]}
+
+
+def sms_pool(signing_key: RSAKey) -> LocalPool:
+    """A pool that asks ada for a code by SMS."""
+    pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SMS_MFA"])
+    pool.add_user(USER, PASSWORD, phone_number=PHONE)
+    return pool
+
+
+def told(text: str, *names: str) -> list[tuple[Any, ...]]:
+    """These values of each line."""
+    return [tuple(json.loads(line).get(name) for name in names) for line in text.splitlines()]
+
+
+STEP = ("step", "from", "given", "under", "to", "error")
+
+
+def test_the_driver_is_recorded(signing_key: RSAKey, tmp_path: Path) -> None:
+    """Each step is a line as it is taken; one sign-in's lines are its history."""
+    pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"
+    with recorder(path) as observer:
+        flow = pool.cognito(observers=[observer]).sign_in(USER, PASSWORD)
+        assert len(path.read_text(encoding="utf-8").splitlines()) == 2
+        with pytest.raises(UserError):
+            flow.answer(Code("000000"))
+        flow.answer(Code(pool.outbox.code_for(USER)))
+    text = path.read_text(encoding="utf-8")
+
+    assert told(text, *STEP) == [
+        (1, "START", "user_srp_auth", None, "PASSWORD_VERIFIER", None),
+        (2, "PASSWORD_VERIFIER", "srp_claim", None, "SMS_MFA", None),
+        (3, "SMS_MFA", "code", None, "SMS_MFA", "CodeMismatchException"),
+        (4, "SMS_MFA", "code", None, "AUTHENTICATED", None),
+    ]
+    assert len(set(told(text, "sign_in"))) == 1
+    assert history_to_json(history_from_json(text)) == history_to_json(flow.history)
+    with Trail(path) as trail:
+        assert {each.verdict for each in trail.replay()} == {Verdict.LEGAL}
+
+
+def test_pycognito_is_recorded(signing_key: RSAKey) -> None:
+    """Another's sign-in is followed by its SECRET_BLOCK and its Session, from the first request to the tokens."""
+    pool, out = sms_pool(signing_key), io.StringIO()
+    client = pool.client()
+    with record(client, out):
+        theirs = AWSSRP(USER, PASSWORD, pool.pool_id, pool.client_id, client=client)
+        with pytest.raises(SMSMFAChallengeException) as asked:
+            theirs.authenticate_user()
+        session = asked.value.get_tokens()["Session"]
+        answer = {"USERNAME": USER, "SMS_MFA_CODE": pool.outbox.code_for(USER)}
+        client.respond_to_auth_challenge(
+            ClientId=pool.client_id,
+            ChallengeName="SMS_MFA",
+            Session=session,
+            ChallengeResponses=answer,
+        )
+    client.initiate_auth(
+        ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": USER}
+    )
+    text = out.getvalue()
+
+    assert told(text, *STEP) == [
+        (1, "START", "user_srp_auth", None, "PASSWORD_VERIFIER", None),
+        (2, "PASSWORD_VERIFIER", "srp_claim", None, "SMS_MFA", None),
+        (3, "SMS_MFA", "code", None, "AUTHENTICATED", None),
+    ]
+    assert len(set(told(text, "sign_in"))) == 1
+    secrets = [PASSWORD, session, answer["SMS_MFA_CODE"], USER, PHONE]
+    assert [each for each in secrets if each in text] == []
+
+
+def test_what_is_wrong_with_anothers_code_is_found(signing_key: RSAKey, tmp_path: Path) -> None:
+    """A challenge answered under another's name, and a session used twice, are illegal, with what was allowed."""
+    pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"
+    client = pool.client()
+
+    def respond(name: str, key: str, code: str, session: str) -> Any:
+        responses = {"USERNAME": USER, key: code}
+        return client.respond_to_auth_challenge(
+            ClientId=pool.client_id,
+            ChallengeName=name,
+            Session=session,
+            ChallengeResponses=responses,
+        )
+
+    with record(client, path):
+        asked = client.initiate_auth(
+            ClientId=pool.client_id,
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": USER, "PASSWORD": PASSWORD},
+        )
+        session, code = asked["Session"], pool.outbox.code_for(USER)
+        with suppress(ClientError):
+            respond("SOFTWARE_TOKEN_MFA", "SOFTWARE_TOKEN_MFA_CODE", code, session)
+        respond("SMS_MFA", "SMS_MFA_CODE", code, session)
+        with pytest.raises(ClientError, match="session can only be used once"):
+            respond("SMS_MFA", "SMS_MFA_CODE", code, session)
+    with Trail(path) as trail:
+        steps = [(each.source, each.given, str(each.verdict), each.why) for each in trail.replay()]
+        funnel = trail.funnel()
+
+    assert steps == [
+        ("START", "user_password_auth", "legal", ""),
+        ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "illegal", "SMS_MFA takes SMS_MFA; not SOFTWARE_TOKEN_MFA"),
+        ("SMS_MFA", "code", "legal", ""),
+        (
+            "AUTHENTICATED", "SMS_MFA", "illegal",
+            f"AUTHENTICATED takes {WITH_TOKENS}; not SMS_MFA",
+        ),
+    ]  # fmt: skip
+    assert (funnel.illegals, funnel.sign_ins) == (2, 1)
+
+
+def test_what_began_before_has_no_beginning(signing_key: RSAKey, tmp_path: Path) -> None:
+    """A session that was handed out before the recording is one of a sign-in that is not known."""
+    pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"
+    client = pool.client()
+    asked = client.initiate_auth(
+        ClientId=pool.client_id,
+        AuthFlow="USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": USER, "PASSWORD": PASSWORD},
+    )
+    responses = {"USERNAME": USER, "SMS_MFA_CODE": pool.outbox.code_for(USER)}
+    with record(client, path):
+        client.respond_to_auth_challenge(
+            ClientId=pool.client_id,
+            ChallengeName="SMS_MFA",
+            Session=asked["Session"],
+            ChallengeResponses=responses,
+        )
+
+    assert told(path.read_text(encoding="utf-8"), *STEP) == [
+        (1, None, "code", None, "AUTHENTICATED", None)
+    ]
+    with Trail(path) as trail:
+        assert [(each.source, each.verdict) for each in trail.replay()] == [
+            ("UNKNOWN", Verdict.UNKNOWN)
+        ]
+
+
+@pytest.fixture(scope="module")
+def everything(signing_key: RSAKey) -> list[tuple[Scenario, Sitting, str, str]]:
+    """Every scenario, recorded both ways: what the driver wrote down itself, and what a hook on its client saw."""
+    played = []
+    for scenario in SCENARIOS:
+        sitting, out = Sitting(signing_key, scenario.pool, scenario.user), io.StringIO()
+        with record(sitting.cognito.client, out, clock=sitting.clock):
+            for move in scenario.moves:
+                move(sitting)
+        own = "".join(history_to_json(flow.history) for flow in sitting.flows)
+        played.append((scenario, sitting, own, out.getvalue()))
+    return played
+
+
+def test_a_hook_sees_what_the_driver_did(
+    everything: list[tuple[Scenario, Sitting, str, str]],
+) -> None:
+    """In every scenario the recorded steps are those of the driver's history: from where, what, to where."""
+    differ: list[tuple[Any, ...]] = []
+    unread: list[str] = []
+    for scenario, _, own, seen in everything:
+        mine, theirs = (told(each, "from", "given", "to", "error") for each in (own, seen))
+        # A refresh begins a sign-in of its own for whoever sees requests alone.
+        renewing = {"refresh_token", "refresh_token_auth", "get_tokens_from_refresh_token"}
+        differ += [
+            (scenario.name, *each)
+            for each in zip(mine, theirs, strict=False)
+            if each[0] != each[1] and each[0][1] not in renewing
+        ]
+        if len(mine) != len(theirs):
+            unread.append(scenario.name)
+            assert len(theirs) == len(mine) + 1
+
+    # The driver refuses a reply that lacks what it must have; a hook takes it for what it says.
+    assert [name.rpartition("named ")[2].replace("DEVICE_", "") for name in unread] == [
+        "PASSWORD_VERIFIER"
+    ] * 5
+    assert differ == []
+
+
+def test_no_scenario_is_illegal_as_it_is_recorded(
+    everything: list[tuple[Scenario, Sitting, str, str]], tmp_path: Path
+) -> None:
+    """Whatever the pool says to the driver in any scenario, the recording of it is legal."""
+    path = tmp_path / "steps.jsonl"
+    path.write_text("".join(seen for *_, seen in everything), encoding="utf-8")
+    with Trail(path) as trail:
+        odd = [each for each in trail.replay() if each.verdict is not Verdict.LEGAL]
+
+    assert odd == []
+
+
+def test_no_secret_is_written(everything: list[tuple[Scenario, Sitting, str, str]]) -> None:
+    """Neither password nor code nor session nor token of any scenario is in a line; nor is anybody's name."""
+    text = "".join(seen for *_, seen in everything)
+    names = {name for line in text.splitlines() for name in json.loads(line)}
+    tokens = {
+        each.reveal()
+        for _, sitting, *_ in everything
+        for flow in sitting.flows
+        if flow.tokens is not None
+        for each in (flow.tokens.access_token, flow.tokens.id_token, flow.tokens.refresh_token)
+        if each is not None
+    }
+    codes = {
+        message.code.reveal() for _, sitting, *_ in everything for message in sitting.pool.outbox
+    }
+    values = {str(value) for line in text.splitlines() for value in json.loads(line).values()}
+
+    assert names == {
+        "sign_in",
+        "step",
+        "from",
+        "given",
+        "under",
+        "to",
+        "role",
+        "error",
+        "ruling",
+        "at",
+        "seconds",
+    } - ({"under"} - names)
+    assert [each for each in (*tokens, PASSWORD, PHONE) if each in text] == []
+    assert codes & values == set()
+
+
+def test_sign_ins_at_once_are_told_apart(signing_key: RSAKey) -> None:
+    """Threads that share a client and a recorder: whole lines, and each sign-in's own steps in their order."""
+    pool, out = sms_pool(signing_key), io.StringIO()
+    client = pool.client()
+
+    def sign_in() -> None:
+        theirs = AWSSRP(USER, PASSWORD, pool.pool_id, pool.client_id, client=client)
+        with suppress(SMSMFAChallengeException):
+            theirs.authenticate_user()
+
+    with record(client, out):
+        threads = [threading.Thread(target=sign_in) for _ in range(8)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+    steps: dict[str, list[tuple[Any, ...]]] = {}
+    for sign_in_id, *step in told(out.getvalue(), "sign_in", *STEP):
+        steps.setdefault(sign_in_id, []).append(tuple(step))
+
+    assert list(steps.values()) == 8 * [
+        [
+            (1, "START", "user_srp_auth", None, "PASSWORD_VERIFIER", None),
+            (2, "PASSWORD_VERIFIER", "srp_claim", None, "SMS_MFA", None),
+        ]
+    ]
+
+
+def test_aiobotocore_is_recorded() -> None:
+    """The same hooks on an asynchronous client."""
+    out = io.StringIO()
+
+    async def signs_in(url: str) -> None:
+        async with get_session().create_client(
+            "cognito-idp", endpoint_url=url, region_name="eu-west-1",
+            aws_access_key_id="local", aws_secret_access_key="local",
+        ) as client:  # fmt: skip
+            with record(client, out):
+                for password in (PASSWORD, "Wrong-Horse-1"):
+                    with suppress(ClientError):
+                        await client.initiate_auth(
+                            ClientId=CLIENT_ID,
+                            AuthFlow="USER_PASSWORD_AUTH",
+                            AuthParameters={"USERNAME": USER, "PASSWORD": password},
+                        )
+
+    user = {"username": USER, "password": PASSWORD, "phone_number": PHONE}
+    with here(**SMS, users=[user]) as served:
+        asyncio.run(signs_in(served.url))
+
+    assert told(out.getvalue(), *STEP) == [
+        (1, "START", "user_password_auth", None, "SMS_MFA", None),
+        (1, "START", "user_password_auth", None, "FAILED", "NotAuthorizedException"),
+    ]
+
+
+def test_a_reply_that_never_came(signing_key: RSAKey) -> None:
+    """A lost reply is a line that says so, and moves nothing."""
+    pool, out = sms_pool(signing_key), io.StringIO()
+    client = pool.client()
+
+    def fails(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://example.com")
+
+    client.meta.events.register_first("before-send.cognito-identity-provider", fails)
+    with record(client, out), pytest.raises(EndpointConnectionError):
+        client.initiate_auth(
+            ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": USER}
+        )
+
+    assert told(out.getvalue(), "step", "from", "given", "to", "lost") == [
+        (1, "START", "user_auth", "START", "EndpointConnectionError")
+    ]
+
+
+def test_a_recorder_that_cannot_write_harms_nobody(
+    signing_key: RSAKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk is logged, without a word of what was to be written, and the sign-in goes on."""
+
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    pool = sms_pool(signing_key)
+    client = pool.client()
+    with record(client, Full()):
+        reply = client.initiate_auth(
+            ClientId=pool.client_id,
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": USER, "PASSWORD": PASSWORD},
+        )
+
+    assert reply["ChallengeName"] == "SMS_MFA"
+    assert caplog.messages == ["a step of a sign-in could not be recorded (OSError)"]
+
+
+def test_other_calls_are_let_alone(signing_key: RSAKey) -> None:
+    """What is no step of a sign-in is not written: administration, and enrolling an app with a token."""
+    pool, out = LocalPool(key=signing_key), io.StringIO()
+    pool.add_user(USER, PASSWORD)
+    client = pool.client()
+    flow = pool.cognito().sign_in(USER, PASSWORD)
+    token = flow.tokens.access_token.reveal()  # type: ignore[union-attr]  # they are here
+    with record(client, out):
+        client.admin_get_user(UserPoolId=pool.pool_id, Username=USER)
+        secret = client.associate_software_token(AccessToken=token)["SecretCode"]
+        client.verify_software_token(AccessToken=token, UserCode=pyotp.TOTP(secret).now())
+
+    assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        (lambda: beginning("USER_AUTH", {"TARGET_ACR_VALUES": "x"}, session=False), "step_up"),
+        (lambda: beginning("USER_AUTH", {}, session=True), "signed_up"),
+        (
+            lambda: beginning("USER_AUTH", {"PREFERRED_CHALLENGE": "PASSWORD"}, session=False),
+            "user_auth",
+        ),
+        (lambda: beginning("CUSTOM_AUTH", {"SRP_A": "a"}, session=False), "custom_srp_auth"),
+        (lambda: beginning("TELEPATHY", {}, session=False), None),
+        (
+            lambda: answering("SELECT_CHALLENGE", {"ANSWER": "PASSWORD", "PASSWORD": "x"}),
+            "password",
+        ),
+        (lambda: answering("SELECT_CHALLENGE", {"ANSWER": "SMS_OTP"}), "select"),
+        (lambda: answering("MFA_SETUP", {"email": "x"}), "set_up_email"),
+        (lambda: answering("MOTHERS_MAIDEN_NAME", {}), "raw_answer"),
+        (lambda: answering("EMAIL_OTP", {"EMAIL_OTP_CODE": "1"}), "code"),
+        (lambda: answering("WEB_AUTHN", {"CREDENTIAL": "1"}), "credential"),
+        (lambda: answering("DEVICE_PASSWORD_VERIFIER", {}), "srp_claim"),
+    ],
+)
+def test_requests_are_told_apart(read: Callable[[], str | None], expected: str | None) -> None:
+    """A request's flow or challenge, and what it bears, tell the response."""
+    assert read() == expected
