@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apps.site import guarding
 from apps.site.cookies import LONGEST, Jar
 from apps.visiting import (
     PASSWORD,
@@ -157,6 +158,27 @@ def test_a_double_click(v: Visit, delay: float) -> None:
     assert here(page) == ("Welcome, ada", None)
     assert v.path() == ["PASSWORD_VERIFIER", "SMS_MFA", "AUTHENTICATED"]
     assert len(v.pool.outbox) == 1
+
+
+def test_a_form_sent_again(v: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets the reply to the first; once newer cookies are there, that reply's are not set over them."""
+    monkeypatch.setattr(guarding, "KEPT", 2)
+    web = Web(v.url)
+    kind = {"Content_Type": "application/x-www-form-urlencoded", "Origin": v.url}
+
+    def send(form: str, **more: str) -> tuple[str, bool]:
+        body = f"flow=USER_AUTH&username=eve&form={form}".encode()
+        status, headers, _ = web.ask("POST", "/sign-in", body, **kind, **more)
+        assert status == 303
+        return headers["location"], "set-cookie" in headers
+
+    assert [send("1"), send("1")] == [("/challenge", True)] * 2
+    assert send("1", Cookie="signin-0=newer") == ("/challenge", False)
+    assert v.wire.heard == ["InitiateAuth"]
+    send("2")
+    send("3")  # the first is forgotten
+    send("1")
+    assert v.wire.heard == ["InitiateAuth"] * 4
 
 
 def test_fields_left_empty(v: Visit) -> None:
@@ -307,7 +329,7 @@ def test_a_cookie_that_is_not_ours(visit_of: VisitOf, v: Visit, page: Page, how:
 
 
 def test_a_seal_longer_than_a_cookie(visit_of: VisitOf) -> None:
-    """A challenge that no cookie holds goes into several, and none of them is left over afterwards."""
+    """A challenge that no cookie holds goes into several, and a shorter one after it is read alone."""
     riddle = {"question": "What do you see?", "picture": "x" * 6_000}
 
     def define(event: Any, _: Any = None) -> Any:
@@ -336,6 +358,7 @@ def test_a_seal_longer_than_a_cookie(visit_of: VisitOf) -> None:
     assert all(len(each["name"]) + len(each["value"]) < 4_000 for each in kept)
 
     give(page, "What do you see?", "a horse")
+    assert "signin-1" not in {each["name"] for each in page.context.cookies()}
     give(page, "And now?", "a battery")
     assert here(page) == ("Welcome, eve", None)
 

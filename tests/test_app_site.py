@@ -288,6 +288,25 @@ def test_a_remembered_device(visit_of: VisitOf) -> None:
     assert [cookie for cookie in page.context.cookies() if "device" in cookie["name"]] == []
 
 
+def test_a_device_that_cannot_prove_itself(visit_of: VisitOf) -> None:
+    """A device whose proof is refused is not tried again: the next sign-in asks for the code."""
+    v = visit_of()
+    page = v.person()
+    begin(page, "ada", remember=True)
+    give(page, "Code", v.code("ada"))
+    (device,) = v.pool.user("ada").devices.values()
+    device.credential = v.pool.user("zoe").credential
+    press(page, "Sign out")
+
+    begin(page, "ada")
+    assert title(page) == "Sign in"
+    assert v.path()[-2:] == ["DEVICE_PASSWORD_VERIFIER", "FAILED"]
+    begin(page, "ada")
+    assert here(page) == ("Enter the code", None)
+    give(page, "Code", v.code("ada"))
+    assert here(page) == ("Welcome, ada", None)
+
+
 def test_a_device_that_is_not_to_be_remembered(visit_of: VisitOf) -> None:
     """Without the tick nothing is kept, and the code is asked for every time."""
     v = visit_of()

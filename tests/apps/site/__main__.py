@@ -2,6 +2,8 @@
 
 COGNITO_POOL_ID, COGNITO_CLIENT_ID and, if there is one, COGNITO_CLIENT_SECRET name the pool; SITE_KEY is
 what `authfsm.sealing.new_key()` made, and SITE_ORIGIN where people find the site.
+Passkeys want HTTPS there, and the pool's relying party to be that host. COGNITO_SESSION_MINUTES is the app
+client's AuthSessionValidity, if it is not 3.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import boto3
@@ -34,8 +37,6 @@ ONE_TRY = Config(
     read_timeout=10,
     retries={"total_max_attempts": 1},
 )
-
-
 NEEDED = {"COGNITO_POOL_ID", "COGNITO_CLIENT_ID", "SITE_KEY"}
 
 
@@ -57,8 +58,13 @@ def real(origin: str) -> Starlette:
     """The site before the pool that the environment names."""
     pool_id, client_id = os.environ["COGNITO_POOL_ID"], os.environ["COGNITO_CLIENT_ID"]
     client = boto3.client("cognito-idp", region_name=pool_id.partition("_")[0], config=ONE_TRY)
-    secret = os.environ.get("COGNITO_CLIENT_SECRET")
-    cognito = Cognito(client, client_id=client_id, pool_id=pool_id, client_secret=secret)
+    cognito = Cognito(
+        client,
+        client_id=client_id,
+        pool_id=pool_id,
+        client_secret=os.environ.get("COGNITO_CLIENT_SECRET"),
+        session_lifetime=timedelta(minutes=int(os.environ.get("COGNITO_SESSION_MINUTES", "3"))),
+    )
     key = Secret(os.environ["SITE_KEY"])
     return site(cognito, Verifier(pool_id, client_id), key=key, origin=origin)
 

@@ -56,8 +56,8 @@ def page(flow: Flow, *, issuer: str, account: str) -> Page:  # noqa: C901, PLR09
     """
     match flow.challenge:
         case SelectChallenge(available=ways):
-            return "choose", {"ways": [way for way in ways if not way.startswith("PASSWORD")],
-                              "password_too": any(way.startswith("PASSWORD") for way in ways)}  # fmt: skip
+            others = [way for way in ways if not way.startswith("PASSWORD")]
+            return "choose", {"ways": others, "password_too": others != list(ways)}
         case PasswordAsked() | PasswordSrpAsked() | AdminPasswordAsked():
             return "choose", {"ways": [], "password_too": True}
         case SmsMfa() | SmsOtp() | EmailOtp() as sent:
@@ -80,10 +80,8 @@ def page(flow: Flow, *, issuer: str, account: str) -> Page:  # noqa: C901, PLR09
         case SelectMfaType(choices=ways):
             return "choose", {"ways": ways, "password_too": False}
         case PasswordVerifier() | DeviceSrpAuth() | DevicePasswordVerifier():
-            return (
-                "go_on",
-                {},
-            )  # the flow answers these by itself, but for a connection that was lost
+            # The flow answers these by itself. A person sees them only where the connection was lost.
+            return "go_on", {}
         case OtherChallenge() | None:
             return "unknown", {}
         case never:

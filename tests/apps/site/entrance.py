@@ -17,11 +17,12 @@ from starlette.responses import Response
 from apps.site import challenges, words
 from apps.site.account import Account
 from apps.site.pages import Pages
-from authfsm import AuthfsmError, Cognito, CompleteMfaSetup, Device, Flow, Secret
+from authfsm import AuthfsmError, Cognito, CompleteMfaSetup, Device, Flow, Secret, State
 from authfsm.replies import MfaSetup
 
 log = logging.getLogger("site")
 
+PROOFS: Final = {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
 YEAR: Final = 365 * 86_400
 QUARTER: Final = 900
 """Seconds for which the first page remembers what was typed there; no session of Cognito's lives longer."""
@@ -71,8 +72,6 @@ class Entrance:
         reply = self.onward(flow, wrong, begun)
         if flow.tokens is None:
             self.jar.seal(reply, "begun", begun, QUARTER)
-        if device is not None and flow.device is None:  # Cognito has forgotten it
-            self.jar.drop(reply, device_of(begun))
         return reply
 
     def ask(self, request: Request) -> Response:
@@ -118,6 +117,8 @@ class Entrance:
             reply = self.redirect("/challenge", wrong)
             life = self.cognito.session_lifetime.total_seconds()
             self.jar.put(reply, "signin", flow.seal(self.key), life)
+        if begun and not has_device(flow):
+            self.jar.drop(reply, device_of(begun))
         return reply
 
     def nothing_to_answer(self, request: Request, wrong: AuthfsmError) -> Response:
@@ -149,6 +150,12 @@ class Entrance:
 def step_of(flow: Flow) -> str:
     """Names the step that a page was made for, so that an earlier page is told from the present one."""
     return f"{flow.sign_in_id}-{len(flow.history)}"
+
+
+def has_device(flow: Flow) -> bool:
+    """Is this browser a device still? Not if Cognito has forgotten it, or did not take its proof."""
+    unproved = flow.state is State.FAILED and flow.history[-1].source in PROOFS
+    return flow.device is not None and not unproved
 
 
 def device_of(begun: Mapping[str, Any]) -> str:

@@ -56,8 +56,9 @@ class Guard:
         else:
             response = await go_on(request)
         response.headers.update(HEADERS)
-        if not request.url.path.startswith("/static/"):
-            response.headers["Cache-Control"] = "no-store"  # what Back shows is asked for anew
+        static = request.url.path.startswith("/static/")
+        # What Back shows is asked for anew: it may be of an earlier step.
+        response.headers["Cache-Control"] = "max-age=3600" if static else "no-store"
         if self.origin.startswith("https:"):
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
         return response
