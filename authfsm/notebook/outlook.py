@@ -19,32 +19,39 @@ class Outlook:
     Args:
         response: what would be given.
         dest: where its reply may lead.
-        when: what it depends on, in Cognito's own terms.
+        name: that state's name, with its role where it plays one.
+        when: what it depends on, in Cognito's own terms: each condition by itself, any one will do.
         ruled_out: why this pool never leads there; None where it may.
     """
 
     response: type[Response]
     dest: State
-    when: str
+    name: str
+    when: tuple[str, ...]
     ruled_out: str | None
 
 
-def outlook(signin: SignIn, settings: PoolSettings | None = None) -> tuple[Outlook, ...]:
+def outlook(
+    signin: SignIn, settings: PoolSettings | None = None, given: Response | None = None
+) -> tuple[Outlook, ...]:
     """What may come next, in the table's order; failures left away.
 
     Args:
         signin: the sign-in.
         settings: its pool's, if they are known.
+        given: what is about to be given; whatever the state takes, if left out.
     """
     here = signin.state
+    takes = signin.accepts if given is None else {type(given)}
     return tuple(
         Outlook(
             response,
             way.to,
-            "; ".join(dict.fromkeys(each.when for each in way.known if each.when)),
+            way.name,
+            tuple(dict.fromkeys(each.when for each in way.known if each.when)),
             None if settings is None else settings.ruled_out(Transition(here, response, way.to)),
         )
-        for response in sorted(signin.accepts, key=lambda each: each.trigger)
+        for response in sorted(takes, key=lambda each: each.trigger)
         for way in ways(here, response, signin.role if here is State.EMAIL_OTP else None)
         if way.to is not State.FAILED
     )

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from authfsm.device import Device
 from authfsm.drivers.boto import Cognito, Flow
-from authfsm.errors import AuthfsmError, OutOfTurn
+from authfsm.errors import AuthfsmError, BadField, OutOfTurn
 from authfsm.local import LocalPool
 from authfsm.notebook.wire import Exchange, listening, secrets_of, shown
 from authfsm.responses import Response
@@ -37,12 +37,14 @@ class Frame:
     """Where the tape stood before a step, and what that step brought.
 
     Args:
+        number: the step's, as in the history.
         sealed: the sign-in before the step.
         pool: a fork of the pool before the step; None for a real one.
         exchanges: what went over the wire.
         error: how the step was refused, if it was.
     """
 
+    number: int
     sealed: str
     pool: LocalPool | None
     exchanges: tuple[Exchange, ...] = ()
@@ -60,6 +62,9 @@ class Tape:
         preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
         device: a remembered device.
         client_metadata: for the pool's Lambda triggers.
+
+    Raises:
+        BadField: the source is neither.
     """
 
     def __init__(
@@ -86,6 +91,12 @@ class Tape:
         self._begin(source)
 
     def _begin(self, source: LocalPool | Cognito) -> None:
+        if not isinstance(source, (LocalPool, Cognito)):
+            raise BadField(
+                type(self),
+                "source",
+                f"must be a LocalPool or a Cognito, not {type(source).__name__}",
+            )
         if isinstance(source, LocalPool):
             # The first fork is the tape's own: the pool that was given stays as it is.
             self.pool = source.fork()
@@ -117,15 +128,20 @@ class Tape:
         Raises:
             WrongResponse, BadField: this state does not take it; nothing changed.
         """
-        self._request(response)
+        self.request_of(response)
         self._pending = response
 
     @property
     def preview(self) -> Exchange | None:
         """The request that `step` would send, as it may be shown."""
-        return None if self.pending is None else self._request(self.pending)
+        return None if self.pending is None else self.request_of(self.pending)
 
-    def _request(self, response: Response) -> Exchange:
+    def request_of(self, response: Response) -> Exchange:
+        """The request that would carry a response, as it may be shown; nothing is sent.
+
+        Raises:
+            WrongResponse, BadField: this state does not take it.
+        """
         request = self.flow.signin.send(response)
         self.flow.signin.send_failed()  # it was only to be looked at
         return Exchange(request.operation, shown(request.parameters))
@@ -151,7 +167,7 @@ class Tape:
             raise OutOfTurn(
                 f"{self.flow.state} needs a person: offer a response", state=self.flow.state
             )
-        sealed = self.flow.seal(self._key)
+        number, sealed = len(self.flow.history) + 1, self.flow.seal(self._key)
         fork = None if self.pool is None else self.pool.fork()
         hidden = self._hidden(given)
         self._pending, refused = None, None
@@ -160,7 +176,7 @@ class Tape:
                 self.flow.answer(given)
             except AuthfsmError as error:
                 refused = _alone(error)
-        frame = Frame(sealed, fork, tuple(heard), refused)
+        frame = Frame(number, sealed, fork, tuple(heard), refused)
         self.frames.append(frame)
         return frame
 

@@ -1,0 +1,182 @@
+"""What stands under the diagram, as HTML: the wire, the history, what may come next, what is known of a state.
+
+Every text is escaped, and none of them is a secret.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any, Final
+
+from authfsm.diagrams.places import Place
+from authfsm.facts import about_state
+from authfsm.notebook.arithmetic import Value
+from authfsm.notebook.outlook import Outlook
+from authfsm.notebook.tape import Frame, Tape
+from authfsm.notebook.wire import Exchange
+from authfsm.signin import History
+from authfsm.states import State
+
+SEEN: Final = 12
+"""Steps whose exchanges are shown, the newest first."""
+
+
+def wire(tape: Tape, due: Exchange | None, when: str) -> str:
+    """The request about to be sent, and what was sent and heard, the newest first.
+
+    Args:
+        tape: the sign-in.
+        due: the request about to be sent, if it is known.
+        when: when it would be.
+    """
+    parts = []
+    if due is not None:
+        parts.append(_exchange(when, due.operation, [("request", due.request)], "due"))
+    frames = list(tape.frames)
+    for frame in reversed(frames[-SEEN:]):
+        parts += _told(frame, latest=frame is frames[-1])
+    if len(frames) > SEEN:
+        parts.append(f"<p class=quiet>and {len(frames) - SEEN} steps before.</p>")
+    return "".join(parts) or "<p class=quiet>Nothing was sent yet.</p>"
+
+
+def _told(frame: Frame, *, latest: bool) -> Iterable[str]:
+    number, kind = frame.number, "latest" if latest else ""
+    if not frame.exchanges:
+        why = escape(str(frame.error)) if frame.error else "no request was made"
+        yield f"<p><b>step {number}</b>: {why}</p>"
+    for each in reversed(frame.exchanges):
+        sides = [("request", each.request)]
+        sides.append(("reply", each.reply or {"": "none came"}))
+        yield _exchange(f"step {number}", each.operation, sides, kind)
+
+
+def _exchange(
+    title: str, operation: str, sides: list[tuple[str, Mapping[str, Any]]], kind: str
+) -> str:
+    told = "".join(
+        f"<div><h4>{name}</h4><pre>{escape(json.dumps(said, indent=2, ensure_ascii=False, default=str))}</pre></div>"
+        for name, said in sides
+    )
+    shown = " open" if kind else ""
+    return (
+        f'<details class="exchange {kind}"{shown}><summary><b>{escape(title)}</b> '
+        f"<code>{escape(operation)}</code></summary><div class=sides>{told}</div></details>"
+    )
+
+
+def history(steps: History) -> str:
+    """The steps, as a table.
+
+    Args:
+        steps: the history.
+    """
+    rows = []
+    for step in steps:
+        role = f" <span class=quiet>{escape(step.role)}</span>" if step.role else ""
+        refused = (
+            f"<b class=warning>{escape(step.error)}</b> {escape(step.ruling.advice)}"
+            if step.error and step.ruling
+            else ""
+        )
+        at = f"{step.at:%H:%M:%S}" if step.at else ""
+        rows.append(
+            f"<tr><td>{step.number}</td><td>{at}</td><td><code>{step.source}</code></td>"
+            f"<td><code>{step.response.trigger}</code></td><td><code>{step.dest}</code>{role}</td><td>{refused}</td></tr>"
+        )
+    if not rows:
+        return "<p class=quiet>No step was taken yet.</p>"
+    return _table(("", "at", "in", "given", "led to", "refused"), rows)
+
+
+def what_if(seen: Iterable[Outlook], *, settings_known: bool) -> str:
+    """Where it may go from here, and what each way depends on; last what this pool rules out.
+
+    Args:
+        seen: the destinations.
+        settings_known: were the pool's settings asked?
+    """
+    ways = sorted(seen, key=lambda each: each.ruled_out is not None)
+    if not ways:
+        return "<p class=quiet>It ends here.</p>"
+    rows = []
+    for each in ways:
+        whens = "".join(f"<li>{escape(when)}</li>" for when in each.when)
+        if each.ruled_out is not None:
+            depends = f"<b>not with this pool:</b> {escape(each.ruled_out)}"
+        else:
+            depends = f"<ul>{whens}</ul>" if whens else "<span class=quiet>always possible</span>"
+        rows.append(
+            f"<tr{' class=ruled' if each.ruled_out is not None else ''}><td><code>{each.response.trigger}</code></td>"
+            f"<td><code>{escape(each.name)}</code></td><td>{depends}</td></tr>"
+        )
+    note = (
+        "By this pool's own settings."
+        if settings_known
+        else "The pool's settings are not known here: give the stepper settings=PoolSettings.describe(...)."
+    )
+    return f"<p class=quiet>{escape(note)}</p>" + _table(
+        ("given", "may lead to", "where any of these holds"), rows
+    )
+
+
+def srp(known: Iterable[Value]) -> str:
+    """SRP's values, shortened.
+
+    Args:
+        known: them.
+    """
+    rows = [
+        f"<tr><td><var>{escape(each.name)}</var></td><td><code>{escape(each.shortened)}</code></td>"
+        f"<td>{escape(each.formula)}</td></tr>"
+        for each in known
+    ]
+    if not rows:
+        return (
+            "<p class=quiet>They are here while a proof is due: in PASSWORD_VERIFIER and "
+            "DEVICE_PASSWORD_VERIFIER, before the step.</p>"
+        )
+    return _table(("", "value", "how it comes about"), rows)
+
+
+def about(place: Place) -> str:
+    """What is known of a state.
+
+    Args:
+        place: the state, with its role.
+    """
+    known = about_state(place.state, place.role)
+    parts = [f"<h3><code>{escape(known.name)}</code></h3><p>{escape(place.state.meaning)}</p>"]
+    if known.limits:
+        parts.append(_listed("Not reached where", known.limits))
+    if known.carries:
+        parts.append(
+            _listed(
+                "Carries",
+                [
+                    f"{each.name}: {each.about or each.value or ''}".rstrip(": ")
+                    for each in known.carries
+                ],
+            )
+        )
+    for each in known.takes:
+        ways = ", ".join(way.name for way in each.ways if way.to is not State.FAILED)
+        parts.append(
+            f"<p><b>takes</b> <code>{each.response.trigger}</code>"
+            f"{escape(f' ({each.needs})') if each.needs else ''}, which leads to {escape(ways) or 'nowhere'}.</p>"
+        )
+    sources = dict.fromkeys(each.name for each in known.sources)
+    if sources:
+        parts.append(f"<p><b>comes from</b> {escape(', '.join(sources))}.</p>")
+    return "".join(parts)
+
+
+def _listed(title: str, told: Iterable[str]) -> str:
+    return f"<p><b>{escape(title)}</b></p><ul>{''.join(f'<li>{escape(each)}</li>' for each in told)}</ul>"
+
+
+def _table(head: Iterable[str], rows: Iterable[str]) -> str:
+    heads = "".join(f"<th scope=col>{escape(each)}</th>" for each in head)
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"

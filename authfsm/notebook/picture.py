@@ -1,0 +1,53 @@
+"""The path so far on the diagram of this flow: as a part of the widget, and as a picture that stands alone.
+
+Within the widget its colours are variables and its states are buttons; alone it is light or dark as people prefer.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from authfsm.diagrams import AUTO, Diagram, NoEngine, UnknownFlow, diagram
+from authfsm.diagrams.explorer.dressing import dressed
+from authfsm.diagrams.places import PLACES, Place
+from authfsm.settings import PoolSettings
+from authfsm.signin import History
+
+
+def drawn(flow: str, history: History, settings: PoolSettings | None) -> Diagram:
+    """The diagram of a flow, with a path on it.
+
+    Args:
+        flow: the AuthFlow.
+        history: the steps so far.
+        settings: the pool's, if they are known: what they rule out is left away.
+    """
+    try:
+        picture = diagram(flow=flow, history=history, settings=settings, theme=AUTO)
+    except UnknownFlow:
+        picture = diagram(history=history, settings=settings, theme=AUTO)
+    # What is left out, and why, is told beside it.
+    return evolve(picture, model=evolve(picture.model, left_out=(), said=()))
+
+
+def within(picture: Diagram) -> str | None:
+    """The picture as a part of the widget; None where no program lays it out.
+
+    Args:
+        picture: the diagram.
+    """
+    try:
+        text, _ = dressed(picture)
+    except NoEngine:
+        return None
+    # A page may have several steppers, and an id stands once.
+    return text.replace('id="picture" ', "", 1).replace('id="graph0" ', "", 1)
+
+
+def place(number: int) -> Place | None:
+    """The place that has this number in the picture; None where there is none.
+
+    Args:
+        number: its `data-place`.
+    """
+    return PLACES[number] if 0 <= number < len(PLACES) else None

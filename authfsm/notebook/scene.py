@@ -1,0 +1,150 @@
+"""The scene: all that the page shows of one moment, as plain values. No secret is in it, for it is saved with the notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from authfsm.diagrams.places import Place
+from authfsm.errors import AuthfsmError
+from authfsm.notebook import panels
+from authfsm.notebook.asides import NOTHING, aside
+from authfsm.notebook.forms import Form, forms
+from authfsm.notebook.outlook import outlook
+from authfsm.notebook.picture import drawn, within
+from authfsm.notebook.tape import Tape
+from authfsm.notebook.wire import Exchange, shown
+from authfsm.settings import PoolSettings
+from authfsm.states import State
+
+
+def scene(tape: Tape, settings: PoolSettings | None) -> dict[str, Any]:
+    """All that is shown of a tape's present moment.
+
+    Args:
+        tape: the tape.
+        settings: the pool's, if they are known.
+    """
+    flow, pending = tape.flow, tape.pending
+    asked = () if pending is not None else forms(flow)
+    due, when = _due(tape, asked)
+    return {
+        "who": tape.username,
+        "flow": tape.auth_flow,
+        "state": flow.state.value,
+        "group": Place(
+            flow.state, flow.signin.role if flow.state is State.EMAIL_OTP else None
+        ).group.value,
+        "meaning": flow.state.meaning,
+        "steps": len(flow.history),
+        "refused": _refused(tape),
+        "facts": _facts(tape),
+        "buttons": _buttons(tape, asked),
+        "forms": [_form(each) for each in asked],
+        "aside": aside(tape, "authfsm") is not NOTHING,
+        "picture": within(drawn(tape.auth_flow, flow.history, settings)),
+        "panels": {
+            "wire": panels.wire(tape, due, when),
+            "history": panels.history(flow.history),
+            "what_if": panels.what_if(
+                outlook(flow.signin, settings, pending), settings_known=settings is not None
+            ),
+        },
+    }
+
+
+def _due(tape: Tape, asked: tuple[Form, ...]) -> tuple[Exchange | None, str]:
+    """The request about to be sent, and when."""
+    if tape.preview is not None:
+        return tape.preview, "about to be sent"
+    try:
+        like = asked[0].like if asked else None
+        return (None if like is None else tape.request_of(like)), "sent with your answer"
+    except AuthfsmError:
+        return None, ""
+
+
+def _form(form: Form) -> dict[str, Any]:
+    fields = [
+        {
+            "name": each.name,
+            "label": each.label,
+            "kind": each.kind,
+            "choices": [list(choice) for choice in each.choices],
+            "needed": each.needed,
+        }
+        for each in form.fields
+    ]
+    return {"says": form.says, "button": form.button, "trigger": form.trigger, "fields": fields}
+
+
+def _buttons(tape: Tape, asked: tuple[Form, ...]) -> dict[str, dict[str, Any]]:
+    """Each button: can it be pressed, and what it would do, or why not."""
+    flow, pending = tape.flow, tape.pending
+    if pending is not None:
+        step = {"on": True, "why": f"Give {pending.trigger}, and hear the reply"}
+        run = {"on": True, "why": "Step on until a person is needed"}
+    else:
+        why = "The sign-in has ended" if flow.done else "A person is needed"
+        why += ": answer below" if asked else ""
+        step = run = {"on": False, "why": why}
+    no_way = tape.no_way_back
+    begun = bool(flow.history or tape.frames)
+    return {
+        "back": {
+            "on": no_way is None,
+            "why": "One step back" if no_way is None else _begun(no_way),
+        },
+        "step": step,
+        "run": run,
+        "restart": {"on": begun, "why": "From the beginning" if begun else "This is the beginning"},
+    }
+
+
+def _begun(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _refused(tape: Tape) -> dict[str, str] | None:
+    """How the last step was refused, and what to do."""
+    error = tape.frames[-1].error if tape.frames else None
+    if error is None:
+        return None
+    refusal = getattr(error, "refusal", None)
+    return {
+        "code": refusal.code if refusal else type(error).__name__,
+        "said": refusal.message if refusal else str(error),
+        "advice": error.ruling.advice if error.ruling else "",
+        "fault": str(error.fault),
+    }
+
+
+def _facts(tape: Tape) -> list[list[str]]:
+    """What the challenge, or the tokens, tell beside what is asked."""
+    flow = tape.flow
+    if (tokens := flow.tokens) is not None:
+        there = [name for name in ("access", "id", "refresh") if getattr(tokens, f"{name}_token")]
+        facts = [["tokens", ", ".join(there)], ["user", tokens.username or "not told"]]
+        if tokens.expires_at is not None:
+            facts.append(["access until", f"{tokens.expires_at:%Y-%m-%d %H:%M:%S %Z}"])
+        if tokens.new_device is not None:
+            facts.append(["new device", tokens.new_device.device_key])
+        return facts
+    if flow.challenge is None:
+        return []
+    told: Mapping[str, Any] = shown(flow.challenge.parameters)
+    facts = [[name, str(value)] for name, value in told.items() if name not in _UNTOLD and value]
+    if flow.challenge.available:
+        facts.append(["AvailableChallenges", ", ".join(flow.challenge.available)])
+    return facts
+
+
+# Long and of no use to a reader, or told by the form; the wire has them all.
+_UNTOLD = {
+    "SALT",
+    "SRP_B",
+    "SECRET_BLOCK",
+    "CREDENTIAL_REQUEST_OPTIONS",
+    "userAttributes",
+    "requiredAttributes",
+}
