@@ -50,6 +50,7 @@ def test_the_sign_in_signs_in(
 
 def code_with(*words: str) -> str:
     """README's one block of code that has all these words."""
+    block: str
     (block,) = [each for each in BLOCKS if all(word in each for word in words)]
     return block
 
