@@ -56,7 +56,7 @@ def conform(
         list[str] | None,
         typer.Option(
             metavar="[NAME=]HOW",
-            help="Where the codes can be read that it sends: outbox (its own GET /outbox), or console:FILE.",
+            help="Where the codes can be read that it sends: outbox (its own GET /outbox), or fixed:CODE.",
             rich_help_panel=_WHERE,
         ),
     ] = None,

@@ -17,6 +17,7 @@ from attrs import frozen
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.text import Text
 
 from authfsm.cli.conforming_shown import rules_seen, rules_told, table
 from authfsm.cli.failing import MISUSED, Failed
@@ -78,8 +79,8 @@ def conform(wanted: Wanted) -> bool:
     _write(results, wanted.outputs)
     if Path("-") not in wanted.outputs:
         console = Console(highlight=False)
-        told = rules_seen(results) if wanted.rules else table(results)
-        console.print(*told, sep="\n")
+        for each in rules_seen(results) if wanted.rules else table(results):
+            console.print(each, soft_wrap=isinstance(each, Text))
     return results.faultless
 
 
@@ -155,7 +156,7 @@ def _inboxes(wanted: Wanted, names: list[str]) -> dict[str, tuple[Inbox, str]]:
         try:
             found[name] = inbox(how), how
         except ValueError as error:
-            raise Failed(f"--codes {error}", MISUSED) from None
+            raise Failed(f"--codes {each!r} {error}", MISUSED) from None
     return found
 
 

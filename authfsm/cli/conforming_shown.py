@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from rich.console import RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -54,6 +53,11 @@ def table(results: Results) -> Iterator[RenderableType]:
     yield Text(", ".join(f"{each.mark} {each}" for each in Outcome), style="dim")
 
 
+def _in(line: Text, by: int) -> Text:
+    """A line further in; it is never broken, so that a command can be copied."""
+    return Text(" " * by).append_text(line)
+
+
 def _mark(verdict: Verdict) -> Text:
     return Text(verdict.outcome.mark, style=_COLOURS[verdict.outcome])
 
@@ -70,7 +74,7 @@ def _failed(results: Results, column: Column) -> Iterator[RenderableType]:
     for rule in failed:
         verdict = column.verdicts[rule.id]
         yield Text.assemble((rule.id, "red"), f" ({verdict.severity})  {verdict.why}")
-        yield Padding(Text(column.endpoint.command(rule), style="dim"), (0, 0, 0, 2))
+        yield _in(Text(column.endpoint.command(rule), style="dim"), 2)
 
 
 def rules_seen(results: Results) -> Iterator[RenderableType]:
@@ -78,7 +82,7 @@ def rules_seen(results: Results) -> Iterator[RenderableType]:
     for rule in results.rules:
         yield Text.assemble((rule.id, "bold"), f"  {rule.claim}")
         source = f"{rule.source.words} ({rule.source.confidence})  {rule.source.url}"
-        yield Padding(Text(source, style="dim"), (0, 0, 0, 2))
+        yield _in(Text(source, style="dim"), 2)
         for column in results.columns:
             yield from _seen(column, rule)
 
@@ -90,9 +94,9 @@ def _seen(column: Column, rule: Rule) -> Iterator[RenderableType]:
     )
     if verdict.why:
         outcome.append(f": {verdict.why}")
-    yield Padding(outcome, (0, 0, 0, 2))
+    yield _in(outcome, 2)
     for exchange in verdict.conversation:
         style = "dim" if exchange.furnishing else ""
-        yield Padding(Text(f"> {exchange.asked}", style=style), (0, 0, 0, 4))
-        yield Padding(Text(f"< {exchange.heard}", style=style), (0, 0, 0, 4))
+        yield _in(Text(f"> {exchange.asked}", style=style), 4)
+        yield _in(Text(f"< {exchange.heard}", style=style), 4)
     yield Text()

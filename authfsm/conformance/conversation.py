@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,  # noqa: A004 - botocore's, which is no OSError
     ConnectTimeoutError,
     HTTPClientError,
     ReadTimeoutError,
@@ -28,6 +29,9 @@ from botocore.httpsession import URLLib3Session
 
 from authfsm.conformance.masking import Masking, code_of, message_of, parsed
 from authfsm.conformance.verdicts import Exchange, Fails, NotOffered, Untried
+
+UNHEARD: Final = (HTTPClientError, ConnectionError)
+"""botocore's errors that say that no reply came."""
 
 _SERVER_FAULT: Final = 500
 _REFUSED: Final = 400
@@ -233,7 +237,7 @@ class Conversation:
         given = {name: value for name, value in given.items() if value is not None}
         try:
             method(**given)
-        except HTTPClientError as error:
+        except UNHEARD as error:
             raise self._unheard(error) from None
         except (BotoCoreError, ClientError):
             pass
@@ -261,7 +265,7 @@ class Conversation:
                 AWSPreparedRequest("GET", url, headers, b"", stream_output=False)
             )
             body = reply.content
-        except HTTPClientError as error:
+        except UNHEARD as error:
             raise self._unheard(error) from None
         words = f"{reply.status_code}, {len(body)} bytes"
         self._kept(f"GET {self.masking.text(path)}", words)
@@ -287,7 +291,7 @@ class Conversation:
         try:
             reply: AWSResponse = self._http.send(request)
             body = reply.content
-        except HTTPClientError as error:
+        except UNHEARD as error:
             self._kept(self.masking.request(operation, given), "no reply")
             raise self._unheard(error) from None
         asked = self.masking.request(operation, given)
