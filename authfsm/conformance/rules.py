@@ -92,6 +92,11 @@ def reference(operation: str, confidence: Confidence = Confidence.DOCUMENTED) ->
     return Source(f"API reference, {operation}", f"{REFERENCE}API_{operation}.html", confidence)
 
 
+def standard(words: str, url: str, confidence: Confidence = Confidence.INFERRED) -> Source:
+    """A standard that Cognito's protocol is built on: that Cognito keeps it, follows, and is not said by AWS."""
+    return Source(words, f"https://www.rfc-editor.org/rfc/{url}", confidence)
+
+
 def issue(thread: str, number: int, confidence: Confidence = Confidence.ISSUE) -> Source:
     """A thread on GitHub, as `aws-amplify/amplify-js`."""
     return Source(f"{thread} #{number}", f"https://github.com/{thread}/issues/{number}", confidence)

@@ -7,7 +7,16 @@ from typing import Final
 
 from authfsm.conformance.conversation import Heard
 from authfsm.conformance.people import AuthenticatorApp, Person
-from authfsm.conformance.rules import Entry, Group, Severity, Source, guide, issue, reference
+from authfsm.conformance.rules import (
+    Entry,
+    Group,
+    Severity,
+    Source,
+    guide,
+    issue,
+    reference,
+    standard,
+)
 from authfsm.conformance.trial import Desk, Trial
 from authfsm.conformance.verdicts import Fails, NotOffered
 from authfsm.conformance.wanted import (
@@ -26,8 +35,8 @@ CODES: Final = rule.rules
 _APP: Final = PersonWanted(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
 _SMS: Final = PersonWanted(factors=("SMS_MFA",), preferred="SMS_MFA")
 _TOTP_PAGE: Final = guide("user-pool-settings-mfa-totp", '"TOTP software token MFA"')
-_RFC_6238: Final = Source("RFC 6238, 5.2", "https://www.rfc-editor.org/rfc/rfc6238#section-5.2")
-_RFC_4226: Final = Source("RFC 4226, 4, R6", "https://www.rfc-editor.org/rfc/rfc4226#section-4")
+_RFC_6238: Final = standard("RFC 6238, 5.2", "rfc6238#section-5.2")
+_RFC_4226: Final = standard("RFC 4226, 4, R6", "rfc4226#section-4")
 _WRONG: Final = "000000"
 _SPARE: Final = "999999"
 
@@ -63,7 +72,11 @@ def _wrong(trial: Trial) -> None:
 @rule(
     "totp.once",
     "A code of an authenticator app that signed in once is refused the next time.",
-    _RFC_6238,
+    standard(
+        'RFC 6238, 5.2; Cognito\'s "Your software token has already been used once."',
+        "rfc6238#section-5.2",
+        Confidence.ISSUE,
+    ),
     Severity.PLAIN,
 )
 def _once(trial: Trial) -> None:

@@ -9,7 +9,16 @@ from typing import Final
 from authfsm import srp
 from authfsm.conformance.conversation import Heard
 from authfsm.conformance.people import Person
-from authfsm.conformance.rules import GUIDE, Entry, Group, Severity, Source, guide, reference
+from authfsm.conformance.rules import (
+    GUIDE,
+    Entry,
+    Group,
+    Severity,
+    Source,
+    guide,
+    reference,
+    standard,
+)
 from authfsm.conformance.trial import Desk, Trial, begun_srp
 from authfsm.conformance.verdicts import Fails
 from authfsm.conformance.walking import Walker
@@ -28,7 +37,7 @@ _MEASURED: Final = Source(
     "https://github.com/ministackorg/ministack/pull/1758",
     Confidence.MEASURED,
 )
-_RFC: Final = Source("RFC 5054, 2.5.4", "https://www.rfc-editor.org/rfc/rfc5054#section-2.5.4")
+_RFC: Final = standard("RFC 5054, 2.5.4", "rfc5054#section-2.5.4")
 _TEMPORARY: Final = PersonWanted(temporary=True)
 
 
@@ -100,10 +109,7 @@ def _wrong(trial: Trial) -> None:
 @rule(
     "srp.binds-user",
     "PASSWORD_VERIFIER that was asked of one user is refused when it is answered in the name of another.",
-    Source(
-        "RFC 5054, 2.6: a proof is made with the user's own verifier",
-        "https://www.rfc-editor.org/rfc/rfc5054#section-2.6",
-    ),
+    standard("RFC 5054, 2.6: a proof is made with the user's own verifier", "rfc5054#section-2.6"),
     Severity.GRAVE,
 )
 def _binds(trial: Trial) -> None:
@@ -151,7 +157,7 @@ def _modulus(trial: Trial) -> None:
 @rule(
     "srp.fresh-challenge",
     "SRP_B and SECRET_BLOCK are new in each PASSWORD_VERIFIER, and SALT stays.",
-    Source("RFC 5054, 2.5.3 and 2.4", "https://www.rfc-editor.org/rfc/rfc5054#section-2.5.3"),
+    standard("RFC 5054, 2.5.3 and 2.4", "rfc5054#section-2.5.3"),
 )
 def _fresh(trial: Trial) -> None:
     desk = trial.desk()

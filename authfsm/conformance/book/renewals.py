@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from authfsm.conformance.book.sessions import ANOTHER_CLIENT
 from authfsm.conformance.book.tokens import tokens_of
-from authfsm.conformance.rules import Entry, Group, Severity, Source, guide, reference
+from authfsm.conformance.rules import Entry, Group, Severity, guide, reference, standard
 from authfsm.conformance.trial import Desk, Trial
 from authfsm.conformance.verdicts import Fails
 from authfsm.conformance.wanted import ANOTHER, ClientWanted, PersonWanted
@@ -20,7 +20,7 @@ _REFRESH_PAGE: Final = guide(
     "amazon-cognito-user-pools-using-the-refresh-token", '"Refresh tokens"'
 )
 _REVOKE_PAGE: Final = guide("token-revocation", '"Ending user sessions with token revocation"')
-_RFC: Final = Source("RFC 6749, 6 and 10.4", "https://www.rfc-editor.org/rfc/rfc6749#section-10.4")
+_RFC: Final = standard("RFC 6749, 6 and 10.4", "rfc6749#section-10.4")
 _ROTATING: Final = ClientWanted(rotation=True)
 
 

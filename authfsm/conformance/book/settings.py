@@ -80,7 +80,7 @@ def _public(trial: Trial) -> None:
     desk = trial.desk()
     given = {"USERNAME": trial.person(desk).username, "PASSWORD": PASSWORD}
     _by_administrator(desk, given)
-    heard = desk.initiate("ADMIN_USER_PASSWORD_AUTH", **given)
+    heard = desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=False, **given)
     if heard.code is None:
         heard.refused("an administrator's flow")
 
