@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from datetime import timedelta
 
 import pyotp
@@ -20,29 +19,12 @@ from apps.visiting import (
     here,
     notice,
     press,
-    started,
     title,
-    visit,
 )
-from joserfc.jwk import RSAKey
 from PIL import Image
-from playwright.sync_api import Browser
 
+pytest_plugins = ["apps.fixtures"]
 VisitOf = Callable[..., Visit]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser program; each person gets a profile of their own in it."""
-    with started() as program:
-        yield program
-
-
-@pytest.fixture
-def visit_of(browser: Browser, signing_key: RSAKey) -> Iterator[VisitOf]:
-    """A site, whose pool has these settings."""
-    with ExitStack() as open_:
-        yield lambda **settings: open_.enter_context(visit(browser, signing_key, **settings))
 
 
 def test_a_password_and_a_code_by_sms(visit_of: VisitOf) -> None:

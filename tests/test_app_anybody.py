@@ -1,0 +1,144 @@
+"""The example site for anybody: whatever their eyes, their screen or their hands, and by one command."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apps.site.local import PASSWORD
+from apps.visiting import (
+    Visit,
+    authenticator,
+    begin,
+    begin_without,
+    give,
+    notice,
+    press,
+    title,
+)
+from browser import axe
+from playwright.sync_api import Page
+from serving import Web, until
+
+pytest_plugins = ["apps.fixtures"]
+VisitOf = Callable[..., Visit]
+SITE = Path(__file__).parent / "apps" / "site"
+
+
+def faults(page: Page) -> list[Any]:
+    """What the accessibility checker finds on a page, in light and in dark, and by how much it is too wide."""
+    page.evaluate(axe() + ";window.axe = axe")
+    found = []
+    for scheme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its two words
+        report = page.evaluate("rules => axe.run(rules)", rules)
+        found += [
+            (scheme, each["id"], [node["html"][:90] for node in each["nodes"]])
+            for each in report["violations"] + report["incomplete"]
+        ]
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    if (overflow := page.evaluate(wide)) != 0:
+        found.append(("both", "too wide", overflow))
+    return found
+
+
+def test_anybody_can_use_it(visit_of: VisitOf) -> None:
+    """The accessibility checker finds nothing on any page, in light and in dark, and all fit a telephone."""
+    v, seen = visit_of(), []
+    page = v.person(viewport={"width": 320, "height": 700})
+
+    def look() -> None:
+        seen.append(title(page))
+        assert (seen[-1], faults(page)) == (seen[-1], [])
+
+    begin(page, "ada", "wrong")
+    assert notice(page) is not None
+    look()
+    begin(page, "ada")
+    look()
+    give(page, "Code", v.code("ada"))
+    look()
+    page.goto("/passkeys")
+    look()
+    page.goto("/")
+    press(page, "Sign out")
+    look()
+    begin(page, "nia")
+    look()
+    page.goto("/sign-in")
+    authenticator(page)
+    begin(page, "eve")
+    page.goto("/passkeys")
+    press(page, "Add a passkey")
+    page.goto("/sign-in")
+    begin_without(page, "eve")
+    look()
+    press(page, "Your passkey")
+    look()
+    page.goto("/sign-in")
+    page.get_by_label("User name").fill("eve")
+    press(page, "Answer a question")
+    look()
+
+    strict = visit_of(mfa="ON", mfa_methods=["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"])
+    page = strict.person(viewport={"width": 320, "height": 700})
+    begin(page, "zoe")
+    look()
+    press(page, "Use an authenticator app")
+    look()
+    assert seen == [
+        "Sign in", "Enter the code", "Welcome, ada", "Your passkeys", "Sign in", "Choose a new password",
+        "Choose how to sign in", "Use your passkey", "One question", "Add a second step",
+        "Add your authenticator app",
+    ]  # fmt: skip
+
+
+# ---- the command -----------------------------------------------------------------------------------------
+
+
+def test_one_command_runs_it(unused_port: int) -> None:
+    """`python tests/apps/site --local` prints where it is and who may sign in, and serves."""
+    command = [sys.executable, str(SITE), "--local", "--port", str(unused_port)]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    said: list[str] = []
+    try:
+        assert running.stdout is not None
+        for line in running.stdout:
+            said.append(line)
+            if "printed below" in line:
+                break
+        web = Web(f"http://localhost:{unused_port}")
+        assert f"  {web.url}\n" in said
+        assert f"The password of all is {PASSWORD}; after it comes\n" in said
+        until(lambda: served(web), "the site")
+        form = f"username=ada&password={PASSWORD}&flow=USER_SRP_AUTH".encode()
+        kind = {"Content_Type": "application/x-www-form-urlencoded", "Origin": web.url}
+        _, headers, _ = web.ask("POST", "/sign-in", form, **kind)
+        assert headers["location"] == "/challenge"
+        assert re.fullmatch(r"to \+15555550143: \d{6}\n", running.stdout.readlines(1)[-1])
+    finally:
+        running.kill()
+        running.wait()
+        if running.stdout is not None:
+            running.stdout.close()
+
+
+def served(web: Web) -> bool:
+    """Is the first page there?"""
+    try:
+        return web.ask("GET", "/sign-in")[0] == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])

@@ -1,0 +1,219 @@
+"""The example site against those who mean it harm: its cookies, its forms, its headers, its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from apps.site.cookies import LONGEST, Jar
+from apps.site.local import PASSWORD
+from apps.visiting import (
+    Visit,
+    authenticator,
+    begin,
+    begin_without,
+    give,
+    here,
+    press,
+)
+from playwright.sync_api import Page
+from serving import Web
+from starlette.responses import Response
+
+from authfsm.local import Triggers
+from authfsm.sealing import new_key
+
+pytest_plugins = ["apps.fixtures"]
+VisitOf = Callable[..., Visit]
+ENDED = "Your sign-in has ended: it took too long, or was answered already. Start again."
+
+
+@pytest.fixture
+def page(v: Visit) -> Page:
+    """Ada, who is asked for the code that was sent to her."""
+    page = v.person()
+    begin(page, "ada")
+    assert here(page) == ("Enter the code", None)
+    v.path()
+    return page
+
+
+# ---- cookies ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["changed", "gone", "another site's"])
+def test_a_cookie_that_is_not_ours(visit_of: VisitOf, v: Visit, page: Page, how: str) -> None:
+    """A sign-in that was changed, or is another pool's, is not taken up: start again."""
+    (cookie,) = [each for each in page.context.cookies() if each["name"] == "signin-0"]
+    value = cookie["value"]
+    if how == "another site's":
+        other = visit_of()
+        stranger = other.person()
+        begin(stranger, "ada")
+        (theirs,) = [e for e in stranger.context.cookies() if e["name"] == "signin-0"]
+        value = theirs["value"]
+    page.context.clear_cookies(name="signin-0")
+    if how != "gone":
+        middle = value[:500] + ("A" if value[500] != "A" else "B") + value[501:]
+        kept = value if how == "another site's" else middle
+        page.context.add_cookies([{"name": "signin-0", "value": kept, "url": v.url}])
+    give(page, "Code", v.code("ada"))
+
+    assert here(page) == ("Sign in", ENDED)
+    assert v.path() == []
+
+
+def test_a_seal_longer_than_a_cookie(visit_of: VisitOf) -> None:
+    """A challenge that no cookie holds goes into several, and a shorter one after it is read alone."""
+    riddle = {"question": "What do you see?", "picture": "x" * 6_000}
+
+    def define(event: Any, _: Any = None) -> Any:
+        rounds = len(event["request"]["session"])
+        event["response"] |= {"challengeName": "CUSTOM_CHALLENGE", "failAuthentication": False}
+        event["response"]["issueTokens"] = rounds == 2
+        return event
+
+    def create(event: Any, _: Any = None) -> Any:
+        first = not event["request"]["session"]
+        event["response"]["publicChallengeParameters"] = (
+            riddle if first else {"question": "And now?"}
+        )
+        return event
+
+    def verify(event: Any, _: Any = None) -> Any:
+        event["response"]["answerCorrect"] = True
+        return event
+
+    v = visit_of(triggers=Triggers(define=define, create=create, verify=verify))
+    page = v.person()
+    page.get_by_label("User name").fill("eve")
+    press(page, "Answer a question")
+    kept = [each for each in page.context.cookies() if each["name"].startswith("signin-")]
+    assert sorted(each["name"] for each in kept) == ["signin-0", "signin-1", "signin-2"]
+    assert all(len(each["name"]) + len(each["value"]) < 4_000 for each in kept)
+
+    give(page, "What do you see?", "a horse")
+    assert "signin-1" not in {each["name"] for each in page.context.cookies()}
+    give(page, "And now?", "a battery")
+    assert here(page) == ("Welcome, eve", None)
+
+
+def test_cookies_are_shut(v: Visit, page: Page) -> None:
+    """No script and no other site sees a cookie; over HTTPS they are Secure, and this very host's."""
+    cookies = page.context.cookies()
+    assert {(each["httpOnly"], each["sameSite"], each["path"]) for each in cookies} == {
+        (True, "Lax", "/")
+    }
+    life = next(each["expires"] for each in cookies if each["name"] == "signin-0")
+    assert 0 < life - v.clock().timestamp() <= 181
+
+    kept = Response()
+    Jar(new_key(), secure=True).put(kept, "signin", "x" * (LONGEST + 1), 180)
+    said = kept.headers.getlist("set-cookie")
+    assert [each.partition("=")[0] for each in said] == [
+        "__Host-signin-0", "__Host-signin-1", "__Host-signin-2",
+    ]  # fmt: skip
+    assert all(
+        each.endswith("HttpOnly; Max-Age=180; Path=/; SameSite=lax; Secure") for each in said[:2]
+    )
+    assert "Max-Age=0" in said[2]
+
+
+# ---- requests --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("origin", [None, "null", "http://localhost:1", "https://evil.example"])
+def test_forms_of_other_sites(v: Visit, page: Page, origin: str | None) -> None:
+    """A form that is not this site's own does nothing."""
+    more = {} if origin is None else {"Origin": origin}
+    for path in ("/sign-in", "/challenge", "/passkeys", "/sign-out"):
+        status, _, _ = Web(v.url).ask("POST", path, b"username=ada", **more)
+        assert (path, status) == (path, 403)
+    assert v.path() == []
+    assert page.url == f"{v.url}/challenge"
+
+
+def test_what_is_no_form(v: Visit) -> None:
+    """A body that is too large, or whose size is not said, is not read; methods are few."""
+    web, own = Web(v.url), {"Origin": v.url}
+
+    assert web.ask("POST", "/sign-in", b"x" * 65_537, **own)[0] == 413
+    assert web.ask("PUT", "/sign-in", b"x", **own)[0] == 405
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    for body in (b"", b"flow=USER_AUTH", b"flow=ADMIN_NO_SRP_AUTH&username=ada", b"%ff=%00&&&"):
+        status, headers, _ = web.ask("POST", "/sign-in", body or b"&", **own, **form)
+        assert (status, headers["location"]) == (303, "/sign-in")
+    status, headers, _ = web.ask("POST", "/challenge", b"code=1", **own, **form)
+    assert (status, headers["location"]) == (303, "/sign-in")
+    assert v.wire.heard == []
+
+
+def test_headers(v: Visit) -> None:
+    """Pages stay out of caches and frames, and run no scripts but the site's own."""
+    _, headers, body = Web(v.url).ask("GET", "/sign-in")
+
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert b"<script" not in body
+    assert b" style=" not in body
+
+
+def test_names_are_text(v: Visit) -> None:
+    """A name that looks like markup is a name."""
+    name = "<img src=x onerror=alert(1)>\"'"
+    v.pool.add_user(name, PASSWORD, email="x@example.com")
+    page = v.person()
+    begin_without(page, name)
+    assert f"Signing in as {name}" in page.inner_text("main")
+    give(page, "Password", PASSWORD)
+
+    assert here(page) == (f"Welcome, {name}", None)
+    assert page.locator("main img").count() == 0
+
+
+def test_a_passkeys_answer_that_is_none(v: Visit) -> None:
+    """What a page's script would never send ends the attempt, and not the site."""
+    v.pool.user("eve").attributes.pop("email")
+    page = v.person()
+    authenticator(page)
+    begin(page, "eve")
+    page.goto("/passkeys")
+    forge = (
+        "form = document.forms[0]; form.elements.credential.value = '{\"id\": 1}'; form.submit()"
+    )
+    with page.expect_navigation():
+        page.evaluate(forge)
+    assert here(page) == ("Your passkeys", "That passkey could not be added. Please try again.")
+    press(page, "Add a passkey")
+    page.goto("/sign-in")
+    begin_without(page, "eve")
+    press(page, "Your passkey")
+    with page.expect_navigation():
+        page.evaluate(forge)
+    assert here(page) == (
+        "Sign in",
+        "We could not sign you in with that. Please check it, and start again.",
+    )
+
+
+def test_a_challenge_of_tomorrow(visit_of: VisitOf) -> None:
+    """A challenge that nobody here knows has a page too: it says so, and leads back."""
+
+    def define(event: Any, _: Any = None) -> Any:
+        event["response"] |= {"challengeName": "TELEPATHY", "issueTokens": False}
+        event["response"]["failAuthentication"] = False
+        return event
+
+    v = visit_of(triggers=Triggers(define=define))
+    page = v.person()
+    page.get_by_label("User name").fill("eve")
+    press(page, "Answer a question")
+    assert here(page) == ("This is new to us", None)
+    page.get_by_role("link", name="Start again").click()
+    assert here(page) == ("Sign in", None)
