@@ -13,10 +13,10 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 from uuid import UUID
 
-from attrs import frozen
+from attrs import define, field, frozen
 from joserfc.jwk import RSAKey
 from scenarios import SCENARIOS
 from sitting import PASSWORD, USER, Scenario, Sitting, begins, goes_on, refused, remembers
@@ -415,13 +415,64 @@ class Trail:
     others: int
 
 
+@define
+class _Press:
+    """What prints conversations, each time with fresh ids, users, addresses and times.
+
+    Args:
+        chance: waits, users and what is delivered twice.
+        held: lines that are not written yet.
+    """
+
+    chance: random.Random
+    begun: float = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
+    held: list[str] = field(factory=list)
+    done: int = 0
+    written: int = 0
+    sign_ins: int = 0
+    repeated: int = 0
+    others: int = 0
+    planted: dict[str, str] = field(factory=dict)
+
+    def print(self, told: Conversation, events: Sequence[Printed]) -> None:
+        """A conversation, once more."""
+        chance, done = self.chance, self.done
+        self.begun += chance.random() * 0.2
+        now, fresh = self.begun, str(UUID(int=chance.getrandbits(128), version=4))
+        address = f"198.{18 + (done >> 16) % 2}.{done >> 8 & 255}.{done & 255}"
+        for number, each in enumerate(events):
+            now += chance.uniform(*each.wait)
+            name = f"{done:08x}-{number:04x}-4000-8000-000000000001"
+            values = (_time(now), address, AGENTS[done % len(AGENTS)], name[::-1], name, fresh)
+            line = each.filled(values)
+            self.held.append(line.replace(TODAY, ONCE) if done % 5 == 0 else line)
+            if chance.random() < 0.01:
+                self.held.append(self.held[-1])
+                self.repeated += 1
+            if number == told.planted:
+                self.planted[name] = told.name
+        if done % 50 == 0:
+            other = {"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": fresh}
+            self.held.append(json.dumps(other))
+            self.others += 1
+        self.sign_ins += told.sign_ins
+        self.done += 1
+
+    def spill(self, file: TextIO) -> None:
+        """Write what is held, in no order."""
+        self.chance.shuffle(self.held)
+        file.write("".join(f"{line}\n" for line in self.held))
+        self.written += len(self.held)
+        self.held.clear()
+
+
 def write(
     path: Path,
     told: Iterable[Conversation],
     usual: Mapping[str, Conversation],
+    *,
     events: int,
     plants: int,
-    seed: int = 1,
 ) -> Trail:
     """Write a trail: JSON lines, in no order within a few minutes, some of them twice.
 
@@ -431,66 +482,25 @@ def write(
         usual: the everyday ones, by name.
         events: how many events at least.
         plants: how many errors of each kind.
-        seed: what chance there is begins here.
     """
-    chance = random.Random(seed)
-    everything = [printed(each) for each in told]
-    kinds = [printed(each) for each in usual.values()]
+    press = _Press(random.Random(1))  # noqa: S311 - the same trail each time
+    everything = [(each, printed(each)) for each in told]
+    kinds = [(each, printed(each)) for each in usual.values()]
     shares = [USUAL[name][0] for name in usual]
     wrong = [(each, printed(each)) for each in planted(usual)] * plants
-    counts = {
-        id(p): c.sign_ins
-        for c, p in zip((*told, *usual.values()), (*everything, *kinds), strict=True)
-    }
-    counts |= {id(p): c.sign_ins for c, p in wrong}
-    done = written = sign_ins = repeated = others = 0
-    found: dict[str, str] = {}
-    begun = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
     every = max(events // 2 // max(len(wrong), 1), 1)
-    held: list[str] = []
     with path.open("w", encoding="utf-8") as file:
-        while written < events or wrong:
-            plant = None
-            if wrong and done % every == every - 1:
-                plant, said = wrong.pop()
-            elif chance.random() < 0.1:
-                said = everything[done % len(everything)]
+        while wrong or press.written + len(press.held) < events:
+            if wrong and press.done % every == every - 1:
+                press.print(*wrong.pop())
+            elif press.chance.random() < 0.1:
+                press.print(*everything[press.done % len(everything)])
             else:
-                said = chance.choices(kinds, shares)[0]
-            begun += chance.random() * 0.2
-            now = begun
-            fresh = UUID(int=chance.getrandbits(128), version=4)
-            who = f"198.{18 + (done >> 16) % 2}.{done >> 8 & 255}.{done & 255}"
-            agent = AGENTS[done % len(AGENTS)]
-            literal = done % 5 == 0
-            for number, each in enumerate(said):
-                now += chance.uniform(*each.wait)
-                name = f"{done:08x}-{number:04x}-4000-8000-{seed:012x}"
-                line = each.filled((_time(now), who, agent, name[::-1], name, str(fresh)))
-                if literal:
-                    line = line.replace(TODAY, ONCE)
-                held.append(line)
-                if chance.random() < 0.01:
-                    held.append(line)
-                    repeated += 1
-                if plant is not None and number == plant.planted:
-                    found[name] = plant.name
-            if done % 50 == 0:
-                held.append(
-                    f'{{"eventVersion":"1.10","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventID":"{fresh}"}}'
-                )
-                others += 1
-            sign_ins += counts[id(said)]
-            done += 1
-            if len(held) > 5000 or (written + len(held) >= events and not wrong):
-                chance.shuffle(held)
-                file.write("".join(f"{line}\n" for line in held))
-                written += len(held)
-                held.clear()
-        chance.shuffle(held)
-        file.write("".join(f"{line}\n" for line in held))
-        written += len(held)
-    return Trail(path, written, sign_ins, found, repeated, others)
+                press.print(*press.chance.choices(kinds, shares)[0])
+            if len(press.held) > 5000:
+                press.spill(file)
+        press.spill(file)
+    return Trail(path, press.written, press.sign_ins, press.planted, press.repeated, press.others)
 
 
 _DAYS: dict[int, str] = {}

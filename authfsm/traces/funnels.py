@@ -71,6 +71,10 @@ class Wait:
     p95: float
 
 
+def _fixed(ends: Mapping[str, int]) -> Mapping[str, int]:
+    return MappingProxyType(dict(ends))
+
+
 @frozen(kw_only=True)
 class Funnel:
     """What a trail comes to.
@@ -94,7 +98,7 @@ class Funnel:
     steps: int
     repeated: int
     sign_ins: int
-    ends: Mapping[str, int] = field(converter=lambda ends: MappingProxyType(dict(ends)))
+    ends: Mapping[str, int] = field(converter=_fixed)
     taken: tuple[Taken, ...]
     waits: tuple[Wait, ...]
     illegal: tuple[Traced, ...]

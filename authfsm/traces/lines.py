@@ -46,7 +46,7 @@ class Recorder:
         self._own = isinstance(sink, str | Path)
         # Unbuffered but for the line: what was acknowledged is in the file, and processes can share it.
         self._sink: TextIO = (
-            Path(sink).open("a", encoding="utf-8", buffering=1)
+            Path(sink).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - close() closes it
             if isinstance(sink, str | Path)
             else sink
         )

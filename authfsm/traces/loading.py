@@ -75,7 +75,7 @@ def files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
         else:
             inside = [
                 Path(each)
-                for each in sorted(glob(str(name), recursive=True))
+                for each in sorted(glob(str(name), recursive=True))  # noqa: PTH207 - an absolute one, too
                 if Path(each).is_file()
             ]
         if not inside:

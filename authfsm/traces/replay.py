@@ -94,7 +94,7 @@ class Trail:
         self._validity = validity
         self._folder = tempfile.TemporaryDirectory(prefix="authfsm-", dir=folder)
         room = Path(self._folder.name)
-        config = {
+        config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory,
             "temp_directory": str(room / "spill"),
             "preserve_insertion_order": "false",
@@ -151,7 +151,7 @@ class Trail:
             for id_, whose, attempt, at, source, word, dest, error, verdict, ended, _ in rows:
                 yield Traced(
                     id=id_ or "", sign_in=whose, attempt=int(attempt), at=at, source=source, given=word, dest=dest,
-                    verdict=Verdict(verdict), error=error, left=ended is not None and ended not in {*OVER, UNKNOWN},
+                    verdict=Verdict[verdict.upper()], error=error, left=ended is not None and ended not in {*OVER, UNKNOWN},
                 )  # fmt: skip
 
     def funnel(self, limit: int = 1000) -> Funnel:
@@ -204,10 +204,8 @@ def gathered(rows: Iterable[dict[str, Any]], read: Read | None = None, limit: in
     waits: dict[str, Counter[int]] = {}
     ends: Counter[str] = Counter()
     illegal: list[Traced] = []
-    illegals, total = (
-        0,
-        {"times": 0, "repeated": 0, "sign_ins": 0, "first_at": None, "last_at": None},
-    )
+    illegals = 0
+    total: dict[str, Any] = dict.fromkeys(("times", "repeated", "sign_ins", "first_at", "last_at"))
     for row in rows:
         if not row["no_edge"]:
             key = (row["source"], row["word"], row["dest"], row["verdict"])
@@ -232,12 +230,14 @@ def gathered(rows: Iterable[dict[str, Any]], read: Read | None = None, limit: in
         given[source] += times
     return Funnel(
         read=read or Read(),
-        steps=total["times"],
+        steps=int(total["times"] or 0),
         repeated=int(total["repeated"] or 0),
         sign_ins=int(total["sign_ins"] or 0),
         ends=dict(sorted(ends.items(), key=lambda each: (-each[1], each[0]))),
         taken=tuple(
-            Taken(source, word, dest, Verdict(verdict), times, refused, times / given[source])
+            Taken(
+                source, word, dest, Verdict[verdict.upper()], times, refused, times / given[source]
+            )
             for (source, word, dest, verdict), (times, refused) in sorted(
                 taken.items(), key=lambda each: (order(each[0][0]), -each[1][0], each[0])
             )

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 from attrs import define, frozen
 
@@ -82,7 +82,7 @@ class Unpacked:
 def _opened(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if zipped else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb")
 
 
 def layout(path: Path) -> Layout:

@@ -97,7 +97,6 @@ def order(place: str) -> tuple[int, str]:
     return (len(State) if state is None else list(State).index(state)), place
 
 
-@cache
 def names(state: State, response: type[Response]) -> tuple[str, ...]:
     """What a request may bear that carries this response from this state.
 
@@ -105,6 +104,19 @@ def names(state: State, response: type[Response]) -> tuple[str, ...]:
         state: a state of the table.
         response: a response it takes.
     """
+    return _names()[state, response]
+
+
+@cache
+def _names() -> Mapping[tuple[State, type[Response]], tuple[str, ...]]:
+    return {
+        (state, response): _spelled(state, response)
+        for state, answers in PROTOCOL.items()
+        for response in answers
+    }
+
+
+def _spelled(state: State, response: type[Response]) -> tuple[str, ...]:
     spelled = request(state, response)
     name = spelled.under or spelled.what.removeprefix("Admin")
     direct = _DIRECT.get(response) if PROTOCOL[state].keys() >= CHOICE.keys() else None

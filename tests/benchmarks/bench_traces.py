@@ -67,7 +67,7 @@ def made(folder: Path) -> Trail:
     """The trail."""
     key = RSAKey.generate_key(2048, private=True)
     usual = {name: conversation(scenario, key) for name, (_, scenario) in USUAL.items()}
-    return write(folder / "trail.jsonl", conversations(key), usual, EVENTS, PLANTS)
+    return write(folder / "trail.jsonl", conversations(key), usual, events=EVENTS, plants=PLANTS)
 
 
 def ran(code: str, *args: str) -> dict[str, object]:
