@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 from authfsm import AuthfsmError, BadField, ConnectionLost, Fault, NotSent, Refused, Ruling
@@ -31,9 +32,9 @@ def said(error: AuthfsmError) -> str:  # noqa: C901, PLR0911 - one case a ruling
         case Ruling.WAIT, _ if isinstance(error, ConnectionLost):
             return "The connection was lost. Please try again."
         case Ruling.WAIT, _:
-            return f"We are very busy. Wait {error.retry_after or 1:.0f} s, then try again."
+            return f"We are very busy. Wait {ceil(error.retry_after or 1)} s, then try again."
         case Ruling.WAIT_OUT, _:
-            return f"Too many attempts. Wait {error.retry_after or 1:.0f} s at least, then start again."
+            return f"Too many attempts. Wait {ceil(error.retry_after or 1)} s at least, then start again."
         case Ruling.START_AGAIN, Fault.USER if isinstance(error, Refused):
             return "We could not sign you in with that. Please check it, and start again."
         case Ruling.START_AGAIN, _:
