@@ -24,7 +24,8 @@ from authfsm.settings.reach import verdicts
 from authfsm.settings.rules import DESTS, OPEN, RESPONSES, forbidden
 from authfsm.states import CHALLENGES, State
 
-_LED: Final = frozenset({r.CustomAuth, r.CustomSrpAuth, r.AdminUserPasswordAuth, r.AdminNoSrpAuth})
+_LED: Final = frozenset({r.CustomAuth, r.CustomSrpAuth})
+_ADMIN: Final = frozenset({r.AdminUserPasswordAuth, r.AdminNoSrpAuth})
 _NAMED: Final = Proved(named=True)
 
 
@@ -117,7 +118,7 @@ class Model:
         after = evolve(
             before,
             factors=before.factors | shown(self.table.proofs, before, arrow, ends),
-            led=before.led or response in _LED,
+            led=before.led or response in _LED or (self.doubted and response in _ADMIN),
             asked=before.asked or asks_second(dest, ends.dest),
         )
         if source is dest is State.MFA_SETUP:

@@ -14,6 +14,9 @@ S = State
 FIRST: Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN})
 """First factors that may be left for another."""
 
+ADMIN: Final = frozenset({r.AdminUserPasswordAuth, r.AdminNoSrpAuth})
+"""What begins by an administrator's operation."""
+
 # fmt: off
 NEVER: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = {
     (S.START, r.UserAuth, S.PASSWORD_VERIFIER): "a proof by SRP needs SRP_A, and UserAuth gives none",
@@ -23,9 +26,11 @@ NEVER: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = {
     (S.EMAIL_OTP, r.Code, S.SMS_MFA):           "a second factor is followed by no other",
     (S.SMS_OTP, r.Code, S.EMAIL_OTP):           "nothing but the device follows a one-time password",
     **{(state, r.Password, S.DEVICE_SRP_AUTH):  "a client sends no device key where it leaves a first factor" for state in FIRST},
+    (S.MFA_SETUP, r.SetUpEmail, S.SELECT_MFA_TYPE): "the answer to MFA_SETUP sets up one factor",
+    (S.START, r.CustomSrpAuth, S.START):        "with SRP_A the first reply tells nothing of the user's devices",
+    **{(S.SELECT_CHALLENGE, given, S.SELECT_CHALLENGE): "nothing is told of devices before a first factor is proved"
+       for given in (r.Select, r.SrpA, r.Credential)},
     (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.CUSTOM_CHALLENGE): "nobody has seen a function asked after a device",
-    **{(S.START, begun, S.CUSTOM_CHALLENGE):    "nobody has seen a function asked after an administrator"
-       for begun in (r.AdminUserPasswordAuth, r.AdminNoSrpAuth)},
 }
 # fmt: on
 """The arrows that no pool goes along, or not with a client like this, each with the reason; None is any destination."""
@@ -33,6 +38,8 @@ NEVER: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = {
 
 def never(path: Path) -> str | None:
     """Why no pool can be made to go along a path, whatever its users are; None if one may."""
+    if path.arrows[0].response in ADMIN and S.CUSTOM_CHALLENGE in path.states:
+        return "nobody has seen a function asked after an administrator"
     for source, response, dest in path.arrows:
         for key in ((source, response, dest), (source, response, None)):
             if key in NEVER:

@@ -68,7 +68,9 @@ def value(
         wrong: is it to be refused?
     """
     if response is r.Code:
-        right = _app(stage, TOTP) if source is S.SOFTWARE_TOKEN_MFA else stage.pool.outbox[-1].code
+        enrolled = Secret(stage.heard["SecretCode"]) if "SecretCode" in stage.heard else TOTP
+        by_app = source is S.SOFTWARE_TOKEN_MFA
+        right = _app(stage, enrolled) if by_app else stage.pool.outbox[-1].code
         return _not(right) if wrong else right
     if response is r.VerifySoftwareToken:
         right = _app(stage, Secret(stage.heard["SecretCode"]))

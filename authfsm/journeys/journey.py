@@ -16,6 +16,7 @@ from authfsm import responses as r
 from authfsm.checks import Model, Move, Path, Posture, Ways
 from authfsm.checks.path import AT_START, Position
 from authfsm.errors import CallerError
+from authfsm.journeys.barred import ADMIN
 from authfsm.journeys.observed import ObservedPool
 from authfsm.journeys.person import Plan
 from authfsm.journeys.planning import STALE_AT, NoPlan, Told, plan
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 MOST: Final = 10_000
 """So many ways are made journeys of; of more, only as many as go along every arrow between them."""
-
-_ADMIN: Final = frozenset({r.AdminUserPasswordAuth, r.AdminNoSrpAuth})
 
 
 class TooMany(CallerError, ValueError):
@@ -86,7 +85,7 @@ class Journey:
     @property
     def admin(self) -> bool:
         """Does it begin by an administrator's operation?"""
-        return self.path.arrows[0].response in _ADMIN
+        return self.path.arrows[0].response in ADMIN
 
     def refused(self, step: int) -> bool:
         """Is the answer of a step wrong, on purpose?
@@ -221,7 +220,19 @@ def journeys(
         except NoPlan as none:
             left_out.append(LeftOut(way, none.reason))
     made += _given_again(made, told, Model(settings=of, doubted=doubted, named=False), left_out)
+    if cover == "arrows":
+        left_out = _uncovered(left_out, seen | {m for each in made for m in _marks(each.path)})
     return Journeys(tuple(made), tuple(left_out))
+
+
+def _uncovered(left_out: list[LeftOut], seen: set[object]) -> list[LeftOut]:
+    """Of the ways that there is no journey for, those with an arrow that none goes along."""
+    kept = []
+    for each in left_out:
+        if not _marks(each.path) <= seen:
+            seen |= _marks(each.path)
+            kept.append(each)
+    return kept
 
 
 def _marks(way: Path) -> set[object]:

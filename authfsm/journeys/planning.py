@@ -120,9 +120,10 @@ def _known(path: Path, told: Told) -> Plan:
 
 def _has_password(path: Path) -> bool:
     """Has the user a password? One that is preferred, and not available, is none."""
-    first = path.arrows[0]
-    if first.response not in _BY_CHOICE or first.dest is not S.SELECT_CHALLENGE:
+    if not any(a.response in _BY_CHOICE and a.dest is S.SELECT_CHALLENGE for a in path.arrows):
         return True
+    if path.arrows[0].dest is S.START:
+        raise NoPlan("nothing is told of devices before a first factor is proved")
     if any(each.response in {r.Password, r.SrpA} for each in path.arrows[1:]):
         raise NoPlan("a password that was not available is not proved afterwards")
     if {S.PASSWORD, S.PASSWORD_SRP} & {*path.states}:
@@ -150,13 +151,13 @@ def _with_second(path: Path, told: Told, made: Plan, *, late: bool) -> Plan:
     asked = second(path)
     states = [state for _, state in asked]
     person = made.person
-    if S.MFA_SETUP in states:
-        return _with_set_up(path, told, made, late=late)
     if not asked:
         return _without_second(path, told, made)
     device = next((n for n, s in enumerate(path.states) if s is S.DEVICE_PASSWORD_VERIFIER), None)
     if device is not None and asked[0][0] < device < asked[-1][0]:
         raise NoPlan("a second factor that was passed is not asked for again")
+    if S.MFA_SETUP in states:
+        return _with_set_up(path, told, made, late=late)
     wanted = enabled(told.settings) if S.SELECT_MFA_TYPE in states else [states[0]]
     factors = tuple(wanted)
     if len(factors) == 1 and told.recovery == (_RECOVERS.get(factors[0]),):
@@ -176,13 +177,13 @@ def _with_second(path: Path, told: Told, made: Plan, *, late: bool) -> Plan:
 
 def _without_second(path: Path, told: Told, made: Plan) -> Plan:
     """No second factor is asked for: where it must be, whoever has one has something that stands for it."""
-    person = made.person
-    if not told.required or not person.password or _led(path):
+    if not told.required or _led(path):
         return made
     factor = next(iter(_by_ease(told)), None)
-    if factor is None or not (person.remembered or person.passkey):
+    by_passkey = path.arrows[-1].response is r.Credential
+    if factor is None or not (S.DEVICE_SRP_AUTH in path.states or by_passkey):
         raise NoPlan("where MFA is required, tokens without it come at a first sign-in alone")
-    return evolve(made, person=_having(person, (factor,), factor))
+    return evolve(made, person=_having(made.person, (factor,), factor))
 
 
 _RECOVERS: Final = {S.SMS_MFA: "verified_phone_number", S.EMAIL_OTP: "verified_email"}
