@@ -89,7 +89,7 @@ def _head(results: Results) -> Iterator[str]:
     for outcome, meaning in _MEANINGS.items():
         yield f"- {outcome.mark} {outcome}: {meaning}"
     yield ""
-    yield "How sure a source is, stands after it in the words of the [protocol's evidence](../authfsm/evidence.csv)."
+    yield "How sure a source is, stands after it in the words of the `evidence.csv` of this package."
     yield ""
 
 
@@ -131,7 +131,7 @@ def _notes(results: Results, notes: tuple[Note, ...]) -> Iterator[str]:
     yield "The whole table:"
     yield ""
     yield "```sh"
-    yield f"authfsm conform {' '.join(_compared(results))} -o conformance.md"
+    yield f"authfsm conform {' '.join(_compared(results))} -o CONFORMANCE.md"
     yield "```"
     yield ""
 
