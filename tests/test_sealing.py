@@ -416,6 +416,16 @@ def test_starting_again_is_the_same_sign_in_anew(pool: LocalPool) -> None:
         again.restart()
 
 
+def test_a_first_request_that_was_refused_begins_again(signing_key: RSAKey) -> None:
+    """Nothing had moved, and who it was is known all the same; a password that is at hand is used again."""
+    pool = LocalPool(key=signing_key)
+    with pytest.raises(authfsm.UserError) as caught:
+        pool.cognito().sign_in("ada", PASSWORD, flow="USER_PASSWORD_AUTH")
+    pool.add_user("ada", PASSWORD)
+
+    assert caught.value.flow.restart(PASSWORD).state is State.AUTHENTICATED
+
+
 def test_what_has_not_begun_does_not_begin_again(pool: LocalPool) -> None:
     """There is no user to begin with."""
     with pytest.raises(OutOfTurn):

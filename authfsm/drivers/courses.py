@@ -116,7 +116,7 @@ class Courses(Walk):
 
     def _beginning(self, flow: str, username: str, preferred: str | None) -> Course[State]:
         """The response that begins a flow, and what follows it."""
-        self.preferred_challenge = preferred
+        self.preferred_challenge, self._begun = preferred, (username, flow)
         try:
             opening = yield from self._opening(flow, username, preferred)
             return (yield from self._answering(opening))

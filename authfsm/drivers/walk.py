@@ -76,6 +76,9 @@ class Walk(Shown):
         self.walk = walk
         self.sign_in_id = sign_in_id or entropy(8).hex()
         self.preferred_challenge: str | None = None
+        self._begun: tuple[str, str] | None = (
+            None  # the name and flow of a first request, refused or not
+        )
         self._observers = observers
         self._turn = Lock()
         self._client_metadata = client_metadata
@@ -198,9 +201,12 @@ class Walk(Shown):
 
     def _given_up(self, password: str | Secret[str] | None) -> tuple[str, str, Secret[str] | None]:
         """The name, flow and password to begin again with; this attempt is given up."""
-        name, flow = self.signin.username, self.signin.flow
-        if name is None or flow is None:
+        begun = (
+            self._begun if self.signin.flow is None else (self.signin.username, self.signin.flow)
+        )
+        if begun is None or begun[0] is None:
             raise OutOfTurn("this sign-in has not begun", state=self.state)
+        name, flow = begun
         kept = wrapped_if_given(password) or self._password
         self.cancel()
         return name, flow, kept
