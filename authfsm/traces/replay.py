@@ -105,6 +105,7 @@ class Trail:
         except duckdb.Error:
             self._folder.cleanup()
             raise BadMemory(memory) from None
+        _hushed(self._connection)
         self._loader = Loader(self._connection, room)
 
     def load(self) -> Read:
@@ -142,7 +143,7 @@ class Trail:
         written = query(self._loader.kinds, validity=self._validity, funnel=False)
         only = ", ".join(f"'{each}'" for each in verdicts or Verdict)
         # A cursor of its own: whoever reads slowly does not stand in another's way.
-        cursor = self._connection.cursor()
+        cursor = _hushed(self._connection.cursor())
         with _room():
             cursor.execute(
                 f"SELECT * FROM ({written}) WHERE verdict IN ({only}) ORDER BY whose, attempt, moment, ranked, id"  # noqa: S608 - our own words
@@ -164,7 +165,7 @@ class Trail:
             BadTrail, NoRoom: as for `load`.
         """
         read = self.load()
-        cursor = self._connection.cursor()
+        cursor = _hushed(self._connection.cursor())
         with _room():
             cursor.execute(query(self._loader.kinds, validity=self._validity))
             return gathered(_named(cursor), read, limit)
@@ -184,6 +185,13 @@ class Trail:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _hushed(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Progress is counted, for `done`; but standard output is not its place."""
+    connection.execute("SET enable_progress_bar = true")
+    connection.execute("SET enable_progress_bar_print = false")
+    return connection
 
 
 def _named(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
