@@ -200,7 +200,7 @@ class NotSent(CallerError):
     """
 
     def __init__(self, why: str, *, state: State | None = None) -> None:
-        super().__init__(f"the request was not sent ({why})", state=state)
+        super().__init__(f"the request was not sent ({why})", state=state, ruling=Ruling.TRY_AGAIN)
         self.why = why
 
 

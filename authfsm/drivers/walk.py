@@ -201,12 +201,10 @@ class Walk(Shown):
 
     def _given_up(self, password: str | Secret[str] | None) -> tuple[str, str, Secret[str] | None]:
         """The name, flow and password to begin again with; this attempt is given up."""
-        begun = (
-            self._begun if self.signin.flow is None else (self.signin.username, self.signin.flow)
-        )
-        if begun is None or begun[0] is None:
+        first, flow_then = self._begun or (None, None)
+        name, flow = self.signin.username or first, self.signin.flow or flow_then
+        if name is None or flow is None:
             raise OutOfTurn("this sign-in has not begun", state=self.state)
-        name, flow = begun
         kept = wrapped_if_given(password) or self._password
         self.cancel()
         return name, flow, kept
