@@ -6,9 +6,11 @@ import csv
 import gzip
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -170,7 +172,7 @@ def test_a_gzip_that_ends_in_the_middle(form: str, tmp_path: Path) -> None:
     """What came before the end is read, the file is named, and other files of the same are read whole."""
     whole, cut = tmp_path / "a.json.gz", tmp_path / "b.json.gz"
     more = [
-        {**EVENTS[n % 5], "eventID": f"more-{n}", "userAgent": str(hash(str(n)))}
+        {**EVENTS[n % 5], "eventID": f"more-{n}", "userAgent": f"{n * 2654435761 % 2**32:x}"}
         for n in range(3000)
     ]
     text = (
@@ -288,6 +290,31 @@ def test_memory(tmp_path: Path) -> None:
         trail.funnel()
 
     assert list(room.iterdir()) == []
+
+
+def test_standard_output_is_not_written_to(tmp_path: Path) -> None:
+    """DuckDB shows how far it is after two seconds, on standard output, if it is let: here it counts, and is silent."""
+    path = tmp_path / "trail.jsonl"
+    path.write_text(LINES, encoding="utf-8")
+    asked = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
+    with Trail(path) as trail:
+        trail.funnel()
+        told = [each.execute(asked).fetchone() for each in (trail._connection, trail._running)]
+
+    assert told == [(True, False), (True, False)]
+
+
+def test_reading_can_be_stopped(tmp_path: Path) -> None:
+    """What goes on in another thread ends with an error there, and is not taken for a broken file."""
+    path = tmp_path / "trail.jsonl"
+    path.write_text(LINES * 20_000, encoding="utf-8")
+    with Trail(path) as trail, ThreadPoolExecutor(1) as worker:
+        reading = worker.submit(trail.load)
+        while not reading.done():
+            trail.stop()
+        error = reading.exception()
+
+    assert isinstance(error, duckdb.InterruptException)
 
 
 # ---- anything at all --------------------------------------------------------------------------------------

@@ -122,16 +122,20 @@ def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> Fun
         task = bar.add_task(
             f"Reading {len(trail.paths):,} files, {trail.size / 1e6:,.0f} MB", total=trail.size
         )
-        loading = worker.submit(trail.load)
-        while not _over(loading):
-            bar.update(task, completed=min(trail.done, trail.size))
-        loading.result()
-        bar.update(task, completed=trail.size)
-        judging = worker.submit(trail.funnel, limit)
-        task = bar.add_task("Replaying against the table", total=None)
-        while not _over(judging):
-            bar.refresh()
-        return judging.result()
+        try:
+            loading = worker.submit(trail.load)
+            while not _over(loading):
+                bar.update(task, completed=min(trail.done, trail.size))
+            loading.result()
+            bar.update(task, completed=trail.size)
+            judging = worker.submit(trail.funnel, limit)
+            bar.add_task("Replaying against the table", total=None)
+            while not _over(judging):
+                bar.refresh()
+            return judging.result()
+        except KeyboardInterrupt:
+            trail.stop()  # or the worker would be waited for
+            raise
 
 
 def _over(work: Future[Any]) -> bool:

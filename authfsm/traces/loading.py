@@ -131,6 +131,8 @@ class Loader:
     def _lines(self, made: Layout, batch: Sequence[Path]) -> None:
         try:
             self._insert(made, batch)
+        except (duckdb.InterruptException, duckdb.OutOfMemoryException):
+            raise
         except duckdb.Error:
             # One of them ends in the middle: what there is of it is had by unpacking.
             self._unpacked(made, batch)

@@ -105,7 +105,7 @@ class Trail:
         except duckdb.Error:
             self._folder.cleanup()
             raise BadMemory(memory) from None
-        _hushed(self._connection)
+        self._running = _hushed(self._connection)
         self._loader = Loader(self._connection, room)
 
     def load(self) -> Read:
@@ -143,7 +143,7 @@ class Trail:
         written = query(self._loader.kinds, validity=self._validity, funnel=False)
         only = ", ".join(f"'{each}'" for each in verdicts or Verdict)
         # A cursor of its own: whoever reads slowly does not stand in another's way.
-        cursor = _hushed(self._connection.cursor())
+        cursor = self._running = _hushed(self._connection.cursor())
         with _room():
             cursor.execute(
                 f"SELECT * FROM ({written}) WHERE verdict IN ({only}) ORDER BY whose, attempt, moment, ranked, id"  # noqa: S608 - our own words
@@ -165,10 +165,14 @@ class Trail:
             BadTrail, NoRoom: as for `load`.
         """
         read = self.load()
-        cursor = _hushed(self._connection.cursor())
+        cursor = self._running = _hushed(self._connection.cursor())
         with _room():
             cursor.execute(query(self._loader.kinds, validity=self._validity))
             return gathered(_named(cursor), read, limit)
+
+    def stop(self) -> None:
+        """Have what is going on in another thread end, with an error there."""
+        self._running.interrupt()
 
     def close(self) -> None:
         """Let everything go that was put on disk."""
