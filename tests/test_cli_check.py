@@ -232,7 +232,7 @@ def test_which_ways(saved: Mapping[str, Path]) -> None:
     (way,) = json.loads(longest.stdout)["paths"]
     assert len(way) == 10
     assert len(run(*optional, "--limit", 0).stdout.splitlines()) == 52 + 2
-    assert "58473 ways" in run("paths", "--limit", 1).stdout
+    assert "58093 ways" in run("paths", "--limit", 1).stdout
     assert "no way" not in run(*optional, "--doubted", "--no-device", "--limit", 1).stdout
 
 

@@ -33,6 +33,9 @@ MOST: Final = 10_000
 """So many ways are made journeys of; of more, only as many as go along every arrow between them."""
 
 
+_STANDS_IN: Final = "ChallengeRequiredOnNewDevice"
+
+
 class TooMany(CallerError, ValueError):
     """There are more ways than anybody can go.
 
@@ -247,11 +250,15 @@ def _told(settings: PoolSettings | Mapping[str, Any]) -> tuple[Told, PoolSetting
         pool, settings.get("UserPoolClient"), settings.get("MfaConfig")
     )
     devices = pool.get("DeviceConfiguration")
+    passkeys = (settings.get("MfaConfig") or {}).get("WebAuthnConfiguration", {})
+    by_admin = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
     told = Told(
         posture.settings,
-        None if devices is None else bool(devices.get("ChallengeRequiredOnNewDevice")),
-        posture.account_recovery or (),
-        bool(pool.get("UsernameAttributes")),
+        device_stands_in=None if devices is None else bool(devices.get(_STANDS_IN)),
+        recovery=posture.account_recovery or (),
+        addressed=bool(pool.get("UsernameAttributes")),
+        relying_party="RelyingPartyId" in passkeys,
+        signs_up="email" in pool.get("AutoVerifiedAttributes", ()) and not by_admin,
     )
     return told, posture.settings
 

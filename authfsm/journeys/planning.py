@@ -52,12 +52,16 @@ class Told:
         device_stands_in: ChallengeRequiredOnNewDevice, if it is known.
         recovery: AccountRecoverySetting's mechanisms.
         addressed: do users sign in with an address instead of a name (UsernameAttributes)?
+        relying_party: is there one, for passkeys?
+        signs_up: can people sign up themselves, and does a code go to their address?
     """
 
     settings: PoolSettings
     device_stands_in: bool | None = None
     recovery: tuple[str, ...] = ()
     addressed: bool = False
+    relying_party: bool = True
+    signs_up: bool = True
 
     @property
     def required(self) -> bool:
@@ -104,6 +108,8 @@ def _known(path: Path, told: Told) -> Plan:
     }
     forgotten = _forgotten(path, told)
     passkey = S.WEB_AUTHN in firsts or any(a.response is r.Credential for a in path.arrows)
+    if passkey and not told.relying_party:
+        raise NoPlan("WebAuthnConfiguration has no RelyingPartyId")
     person = Person(
         password=_has_password(path),
         email=S.EMAIL_OTP in firsts,
@@ -169,7 +175,10 @@ def _with_second(path: Path, told: Told, made: Plan, *, late: bool) -> Plan:
         # A user with MFA is offered no first factor but the password, and a device would stand for it.
         when = asked[0][0] - 1
         person = _having(person, factors, None, switched_on=False)
-        return _happens(evolve(made, person=person), when, switch_on=factors)
+        if after_device and told.device_stands_in:
+            raise NoPlan("ChallengeRequiredOnNewDevice is true")
+        made = evolve(made, person=person, device_stands_in=False if after_device else None)
+        return _happens(made, when, switch_on=factors)
     if after_device:
         raise NoPlan("where MFA is required, a device stands for it or comes after it")
     return evolve(made, person=_having(person, factors, factors[0] if len(factors) == 1 else None))
@@ -266,6 +275,8 @@ def _with_passkey(made: Plan, told: Told) -> Plan:
 
 
 def _newcomer(path: Path, told: Told) -> Plan:
+    if not told.signs_up:
+        raise NoPlan("nobody signs up here by a code that is e-mailed")
     factors = told.settings.allowed_first_auth_factors
     eligible = factors is None or "EMAIL_OTP" in factors
     if path.arrows[0].dest is S.AUTHENTICATED:

@@ -1,0 +1,395 @@
+"""Journeys: each is gone along exactly, by our own driver, by a plain boto3 app, in process and over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any, Final
+
+import boto3
+import pytest
+from attrs import evolve
+from botocore.exceptions import ClientError
+from conftest import lacking
+from joserfc.jwk import RSAKey
+from reviewed import GALLERY, described
+
+from authfsm import PoolSettings
+from authfsm import responses as r
+from authfsm.checks import Ways
+from authfsm.diagrams.pools import POOLS
+from authfsm.errors import CallerError
+from authfsm.journeys import Cue, Journey, Journeys, Stage, Strayed, TooMany, journeys
+from authfsm.protocol import Transition
+from authfsm.secret import Secret
+from authfsm.states import State
+
+S = State
+WITH: Final = {name: journeys(pool) for name, (pool, _) in POOLS.items()}
+EVERY_FLOW: Final = {
+    f"ALLOW_{flow}"
+    for flow in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH")
+}  # fmt: skip
+
+
+def everything(mode: str) -> PoolSettings:
+    """A pool that has all there is."""
+    return PoolSettings(
+        mfa_configuration=mode,
+        explicit_auth_flows=EVERY_FLOW,
+        sms_mfa=True,
+        email_mfa=True,
+        software_token_mfa=True,
+        user_pool_tier="ESSENTIALS",
+        allowed_first_auth_factors={"PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"},
+        lambda_config={"DefineAuthChallenge"},
+        device_configuration=True,
+        web_authn_factor="MULTI_FACTOR_WITH_USER_VERIFICATION",
+    )
+
+
+def _passkeys() -> None:
+    if find_spec("fido2") is None:
+        lacking("fido2, which verifies passkeys")
+
+
+# ---- our own driver -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "journey", [pytest.param(each, id=f"{n}: {each}") for n, js in WITH.items() for each in js]
+)
+def test_the_gallerys_journeys_are_gone_along(journey: Journey, signing_key: RSAKey) -> None:
+    """Every journey of the gallery's pools, gone along by our own driver, takes its way and no other."""
+    _passkeys()
+    flow = journey.run(key=signing_key)
+
+    walked = tuple(Transition(step.source, step.response, step.dest) for step in flow.history)
+    assert walked == journey.path.arrows
+    assert flow.state is S.AUTHENTICATED
+    assert flow.tokens is not None
+
+
+@pytest.mark.parametrize("mode", ["OFF", "ON"])
+def test_a_pool_with_everything(mode: str, signing_key: RSAKey) -> None:
+    """In a pool that has all there is, the journeys that cover its arrows are gone along, the doubtful ones too."""
+    _passkeys()
+    every = journeys(everything(mode), cover="arrows", doubted=True)
+
+    for journey in every:
+        journey.run(key=signing_key)
+    assert len({journey.id for journey in every}) == len(every)
+    assert len(every.arrows) >= 100
+
+
+def test_how_many_there_are() -> None:
+    """For every way there is a journey, or the reason why none; and the arrows between them are counted."""
+    ways = {name: Ways(pool).count() for name, (pool, _) in POOLS.items()}
+    again = {
+        name: sum(
+            any(each.refused(n) or each.stale(n) for n in range(len(each.path))) for each in js
+        )
+        for name, js in WITH.items()
+    }
+
+    assert ways == {
+        "mfa_off": 2,
+        "mfa_optional": 52,
+        "mfa_required": 4,
+        "passwordless": 328,
+        "custom": 7,
+    }
+    assert again == {
+        "mfa_off": 1,
+        "mfa_optional": 5,
+        "mfa_required": 3,
+        "passwordless": 4,
+        "custom": 2,
+    }
+    assert {name: len(js) - again[name] for name, js in WITH.items()} == {
+        "mfa_off": 2,
+        "mfa_optional": 28,
+        "mfa_required": 4,
+        "passwordless": 100,
+        "custom": 7,
+    }
+    assert {name: len(js.arrows) for name, js in WITH.items()} == {
+        "mfa_off": 5,
+        "mfa_optional": 28,
+        "mfa_required": 12,
+        "passwordless": 43,
+        "custom": 12,
+    }
+
+
+def test_what_is_left_out_has_a_reason() -> None:
+    """A way that no pool can be made to go is left out, and says why; none is left out in silence."""
+    for name, (pool, _) in POOLS.items():
+        made, left_out = WITH[name], WITH[name].left_out
+        gone = {each.path for each in made} | {each.path for each in left_out}
+        assert {*Ways(pool)} <= gone
+        assert all(each.reason for each in left_out)
+    assert {each.reason for each in WITH["mfa_optional"].left_out} == {
+        "nobody has to set up a second factor, where none is required",
+        "a second factor that was passed is not asked for again",
+    }
+
+
+def test_an_id_reads_like_the_way() -> None:
+    """An id says what is given and where that leads, and what is refused on the way."""
+    assert [str(each) for each in WITH["mfa_required"]] == [
+        "user_srp_auth-PASSWORD_VERIFIER-srp_claim-SOFTWARE_TOKEN_MFA-code",
+        "user_srp_auth-PASSWORD_VERIFIER-srp_claim-NEW_PASSWORD_REQUIRED-new_password-SOFTWARE_TOKEN_MFA-code",
+        ("user_srp_auth-PASSWORD_VERIFIER-srp_claim-MFA_SETUP-associate_software_token-MFA_SETUP"
+        "-verify_software_token-MFA_SETUP-complete_mfa_setup"),
+        ("user_srp_auth-PASSWORD_VERIFIER-srp_claim-NEW_PASSWORD_REQUIRED-new_password-MFA_SETUP"
+        "-associate_software_token-MFA_SETUP-verify_software_token-MFA_SETUP-complete_mfa_setup"),
+        "user_srp_auth-PASSWORD_VERIFIER-srp_claim-SOFTWARE_TOKEN_MFA-code(refused)-code",
+        ("user_srp_auth-PASSWORD_VERIFIER-srp_claim-NEW_PASSWORD_REQUIRED-new_password(refused)"
+        "-new_password-SOFTWARE_TOKEN_MFA-code"),
+        ("user_srp_auth-PASSWORD_VERIFIER-srp_claim-MFA_SETUP-associate_software_token-MFA_SETUP"
+        "-verify_software_token(refused)-verify_software_token-MFA_SETUP-complete_mfa_setup"),
+    ]  # fmt: skip
+
+
+# ---- somebody else's app --------------------------------------------------------------------------------------
+
+
+class App:
+    """A sign-in as people write it with boto3 alone: USER_PASSWORD_AUTH, codes, a new password, enrolling.
+
+    Args:
+        client: a boto3 client.
+        client_id: the app client's id.
+        skips_retry: does it give up at a wrong code?
+    """
+
+    def __init__(self, client: Any, client_id: str, *, skips_retry: bool = False) -> None:
+        self.client, self.client_id, self.skips_retry = client, client_id, skips_retry
+        self.username = ""
+        self.reply: Any = {}
+
+    def login(self, username: str, password: str) -> None:
+        """Begin."""
+        self.username = username
+        self.reply = self.client.initiate_auth(
+            ClientId=self.client_id,
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": username, "PASSWORD": password},
+        )
+
+    def submit(self, cue: Cue) -> None:
+        """What the user types or clicks."""
+        typed = cue.value.reveal() if cue.value is not None else ""
+        try:
+            self.reply |= self._sent(typed)
+        except ClientError:
+            if self.skips_retry or not cue.wrong:
+                raise
+
+    def _sent(self, typed: str) -> Any:
+        name = self.reply["ChallengeName"]
+        if name == "MFA_SETUP":
+            return self._enrols(typed)
+        key = {"SELECT_MFA_TYPE": "ANSWER", "NEW_PASSWORD_REQUIRED": "NEW_PASSWORD"}.get(
+            name, f"{name}_CODE"
+        )
+        return self._responds(name, {key: typed})
+
+    def _enrols(self, typed: str) -> Any:
+        session = {"Session": self.reply["Session"]}
+        if typed:
+            done = self.client.verify_software_token(UserCode=typed, **session)
+            return {**done, "verified": True}
+        if "verified" in self.reply:
+            return self._responds("MFA_SETUP", {})
+        return self.client.associate_software_token(**session)
+
+    def _responds(self, name: str, given: Mapping[str, str]) -> Any:
+        return self.client.respond_to_auth_challenge(
+            ClientId=self.client_id,
+            ChallengeName=name,
+            Session=self.reply["Session"],
+            ChallengeResponses={"USERNAME": self.username, **given},
+        )
+
+
+PLAIN: Final = PoolSettings.from_descriptions(
+    *described("OPTIONAL", "USER_PASSWORD_AUTH", {"SmsMfaConfiguration": {}, "SoftwareTokenMfaConfiguration": {"Enabled": True}}).values()
+)  # fmt: skip
+APPS: Final = journeys(evolve(PLAIN, mfa_configuration="ON"))
+
+
+def signs_in(app: App, stage: Stage) -> None:
+    """The app is used as a person would, cue by cue."""
+    while (cue := stage.cue()) is not None:
+        if cue.state is S.START:
+            app.login(stage.username, stage.password.reveal())
+        else:
+            app.submit(cue)
+    stage.check()
+
+
+@pytest.mark.parametrize("journey", APPS, ids=str)
+def test_a_plain_app_in_process(journey: Journey, signing_key: RSAKey) -> None:
+    """An app that has never heard of this package is tried in every way the pool may challenge its users."""
+    stage = journey.begin(key=signing_key)
+    app = App(stage.client(), stage.pool.client_id)
+
+    signs_in(app, stage)
+    assert "AuthenticationResult" in app.reply
+
+
+@pytest.mark.parametrize("journey", [APPS[0], APPS[-1]], ids=str)
+def test_a_plain_app_over_http(journey: Journey, signing_key: RSAKey) -> None:
+    """The same over HTTP: the app is given a URL, as any app in any language could be."""
+    if find_spec("uvicorn") is None:
+        lacking("uvicorn, which serves the pool")
+    stage = journey.begin(key=signing_key)
+    with stage.served() as url:
+        client = boto3.session.Session(
+            aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
+        ).client("cognito-idp", endpoint_url=url)
+        app = App(client, stage.pool.client_id)
+
+        signs_in(app, stage)
+    assert "AuthenticationResult" in app.reply
+
+
+def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
+    """An app that does not let its user try again fails the journey on which a code is refused."""
+    journey = next(each for each in APPS if "code(refused)" in each.id)
+    stage = journey.begin(key=signing_key)
+    app = App(stage.client(), stage.pool.client_id, skips_retry=True)
+
+    with pytest.raises(ClientError, match="CodeMismatchException"):
+        signs_in(app, stage)
+    with pytest.raises(
+        Strayed, match=r"step 3 was to be SMS_MFA -code-> AUTHENTICATED, and was no step at all"
+    ):
+        stage.check()
+
+
+def test_an_app_that_goes_its_own_way_is_caught(signing_key: RSAKey) -> None:
+    """A client that begins by another flow has strayed, and both ways are facts of the error."""
+    stage = WITH["passwordless"][0].begin(key=signing_key)
+
+    flow = stage.cognito().start(walk=False)
+    flow.carry(r.UserAuth, stage.username)
+    with pytest.raises(Strayed) as caught:
+        stage.cue()
+    assert isinstance(caught.value, CallerError)
+    assert caught.value.walked == (Transition(S.START, r.UserAuth, S.SELECT_CHALLENGE),)
+    assert str(caught.value) == (
+        f"{stage.journey}: step 1 was to be START -user_auth_with_password-> AUTHENTICATED,"
+        " and was START -user_auth-> SELECT_CHALLENGE"
+    )
+
+
+# ---- how they are made ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_a_pool_like_its_descriptions(name: str, signing_key: RSAKey) -> None:
+    """From descriptions the pool is like them: journeys are gone along there, too."""
+    _passkeys()
+    described_ = GALLERY[name]
+    every = journeys(described_)
+
+    stage = every[0].begin(key=signing_key)
+    assert stage.pool.pool_id == described_["UserPool"]["Id"]
+    for journey in list(every)[:40]:
+        journey.run(key=signing_key)
+
+
+def test_what_descriptions_leave_out(signing_key: RSAKey) -> None:
+    """Without a relying party there are no passkeys, without a code nobody signs up; with both there are."""
+    _passkeys()
+    told = GALLERY["passwordless"]
+    whole = {
+        **told,
+        "UserPool": {**told["UserPool"], "AutoVerifiedAttributes": ["email"]},
+        "MfaConfig": {**told["MfaConfig"], "WebAuthnConfiguration": {"RelyingPartyId": "auth.example.org"}},
+    }  # fmt: skip
+
+    reasons = {each.reason for each in journeys(told).left_out}
+    assert {
+        "WebAuthnConfiguration has no RelyingPartyId",
+        "nobody signs up here by a code that is e-mailed",
+    } <= reasons
+    every = journeys(whole, cover="arrows")
+    assert {"user_auth-WEB_AUTHN-credential", "signed_up"} <= {str(each) for each in every}
+    for journey in every:
+        journey.run(key=signing_key)
+
+
+def test_a_device_that_stands_in_or_comes_after(signing_key: RSAKey) -> None:
+    """Where it is known whether a device stands for the second factor, only those ways are journeys."""
+    told = GALLERY["mfa_optional"]
+    stands_in = {str(each) for each in journeys(told)}
+    comes_after = journeys({**told, "UserPool": {**told["UserPool"], "DeviceConfiguration": {}}})
+
+    after = "user_srp_auth-PASSWORD_VERIFIER-srp_claim-SMS_MFA-code-DEVICE_SRP_AUTH-srp_a-DEVICE_PASSWORD_VERIFIER-srp_claim"
+    assert after not in stands_in
+    assert after in {str(each) for each in comes_after}
+    for journey in comes_after:
+        journey.run(key=signing_key)
+    assert "ChallengeRequiredOnNewDevice is true" in {e.reason for e in journeys(told).left_out}
+
+
+def test_too_many_ways_are_refused() -> None:
+    """The whole protocol has more ways than anybody can go: that is said, with what to do."""
+    with pytest.raises(TooMany, match="say what the pool is like, or cover='arrows'") as caught:
+        journeys(PoolSettings())
+    assert caught.value.count > 10_000
+
+
+def test_fewer_that_cover_the_arrows() -> None:
+    """As few as go along every arrow between them go along as many arrows."""
+    all_of_them = WITH["passwordless"]
+    few = journeys(POOLS["passwordless"][0], cover="arrows")
+
+    assert few.arrows == all_of_them.arrows
+    assert len(few) < len(all_of_them) / 2
+
+
+def test_a_cue_keeps_its_secret(signing_key: RSAKey) -> None:
+    """What is to be typed is a Secret; asked twice, a cue is the same; stages and cues show none."""
+    stage = WITH["mfa_required"][0].begin(key=signing_key)
+    first, second = stage.cue(), stage.cue()
+
+    assert first == second
+    assert first is not None
+    assert (first.state, first.response, first.wrong) == (S.START, r.UserSrpAuth, False)
+    assert isinstance(first.value, Secret)
+    assert stage.password.reveal() not in repr(first) + repr(stage)
+    assert (
+        repr(stage)
+        == "<Stage of user_srp_auth-PASSWORD_VERIFIER-srp_claim-SOFTWARE_TOKEN_MFA-code, after 0 steps>"
+    )
+
+
+def test_journeys_are_a_sequence() -> None:
+    """They can be counted, sliced, and gone through, the shortest way first."""
+    every = WITH["mfa_required"]
+
+    assert isinstance(every, Journeys)
+    assert list(every[:2]) == [every[0], every[1]]
+    ways = [each for each in every if "(" not in each.id]
+    assert [len(each.path) for each in ways] == sorted(len(each.path) for each in ways)
+
+
+def test_a_client_with_a_secret_and_users_with_addresses(signing_key: RSAKey) -> None:
+    """An app client's secret, and users who sign in with their address, change nothing."""
+    told = described(
+        "ON",
+        "USER_AUTH",
+        {"SoftwareTokenMfaConfiguration": {"Enabled": True}},
+        {"UsernameAttributes": ["email"]},
+        ClientSecret="1secret0fthe2client",
+    )
+    every = journeys(told)
+
+    assert len(every) > 3
+    for journey in every:
+        assert journey.run(key=signing_key).tokens is not None
