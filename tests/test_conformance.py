@@ -1,4 +1,4 @@
-"""The rules at this package's own pool, at moto_server and at cognito-local; `CONFORMANCE.md` tells no other.
+"""The rules at this package's own pool, at moto_server and at cognito-local; `diagrams/conformance.md` tells no other.
 
 `python tests/test_conformance.py` writes that table anew.
 """
@@ -37,7 +37,7 @@ from authfsm.conformance.table import as_json, as_markdown
 from authfsm.conformance.verdicts import Outcome
 from authfsm.states import CHALLENGES
 
-TABLE = Path(__file__).parents[1] / "CONFORMANCE.md"
+TABLE = Path(__file__).parents[1] / "diagrams" / "conformance.md"
 JS = Path(__file__).parent / "js" / "node_modules"
 MOTO = ("127.0.0.1", 5000)
 LOCAL = ("127.0.0.1", 9229)

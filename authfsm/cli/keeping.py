@@ -50,7 +50,9 @@ def _tabled(readme: Path) -> bool:
 
 def _differing(folder: Path) -> Iterator[str]:
     drawn = made(gallery.files)
-    kept = {each.name for each in folder.iterdir() if each.is_file()}
+    # Documents of other kinds may lie beside the pictures.
+    kinds = {Path(name).suffix for name in drawn} - {".md"}
+    kept = {each.name for each in folder.iterdir() if each.suffix in kinds or each.name in drawn}
     for name, text in drawn.items():
         file = folder / name
         if name not in kept:

@@ -131,7 +131,7 @@ def _notes(results: Results, notes: tuple[Note, ...]) -> Iterator[str]:
     yield "The whole table:"
     yield ""
     yield "```sh"
-    yield f"authfsm conform {' '.join(_compared(results))} -o CONFORMANCE.md"
+    yield f"authfsm conform {' '.join(_compared(results))} -o diagrams/conformance.md"
     yield "```"
     yield ""
 
