@@ -2,7 +2,7 @@
 
 Outputs are committed, because GitHub shows a notebook as it lies there and a lesson without its pictures is
 half a lesson. So that they stay small and change only when something did, pools and clocks in them are
-fixed, and what a run adds is taken off: counts of execution, times, PNG beside SVG, DOT beside either.
+fixed, and what a run adds is taken off: counts of execution, times, what only a live page can show, PNG beside SVG, DOT beside either.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def _kept(output: Any) -> Any:
     if "execution_count" in output:
         output.execution_count = None
     told = output.get("data", {})
+    told.pop("application/vnd.jupyter.widget-view+json", None)  # a live page's own
     if "image/svg+xml" in told:
         told.pop("image/png", None)
         if len(told.get("text/plain", "")) > _LONGEST:
