@@ -5,6 +5,9 @@ Within the widget its colours are variables and its states are buttons; alone it
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from attrs import evolve
 
 from authfsm.diagrams import AUTO, Diagram, NoEngine, UnknownFlow, diagram
@@ -12,6 +15,9 @@ from authfsm.diagrams.explorer.dressing import dressed
 from authfsm.diagrams.places import PLACES, Place
 from authfsm.settings import PoolSettings
 from authfsm.signin import History
+
+_MARGIN: Final = 14
+"""Points that are cropped on each side: of 21.6 that are drawn."""
 
 
 def drawn(flow: str, history: History, settings: PoolSettings | None) -> Diagram:
@@ -40,8 +46,15 @@ def within(picture: Diagram) -> str | None:
         text, _ = dressed(picture)
     except NoEngine:
         return None
+    # The margins are the page's.
+    text = re.sub(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', _cropped, text, count=1)
     # A page may have several steppers, and an id stands once.
     return text.replace('id="picture" ', "", 1).replace('id="graph0" ', "", 1)
+
+
+def _cropped(found: re.Match[str]) -> str:
+    width, height = float(found[1]) - 2 * _MARGIN, float(found[2]) - 2 * _MARGIN
+    return f'viewBox="{_MARGIN} {_MARGIN} {width:.2f} {height:.2f}"'
 
 
 def place(number: int) -> Place | None:

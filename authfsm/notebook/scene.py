@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from authfsm.diagrams.places import Place
 from authfsm.errors import AuthfsmError
+from authfsm.facts.docs import doc
 from authfsm.notebook import panels
 from authfsm.notebook.asides import NOTHING, aside
 from authfsm.notebook.forms import Form, forms
@@ -38,6 +39,7 @@ def scene(tape: Tape, settings: PoolSettings | None) -> dict[str, Any]:
         "meaning": flow.state.meaning,
         "steps": len(flow.history),
         "refused": _refused(tape),
+        "next": _next(tape),
         "facts": _facts(tape),
         "buttons": _buttons(tape, asked),
         "forms": [_form(each) for each in asked],
@@ -51,6 +53,15 @@ def scene(tape: Tape, settings: PoolSettings | None) -> dict[str, Any]:
             ),
         },
     }
+
+
+def _next(tape: Tape) -> dict[str, str] | None:
+    """The step that needs no person, in words."""
+    pending, preview = tape.pending, tape.preview
+    if pending is None or preview is None:
+        return None
+    about = doc(type(pending)).summary
+    return {"trigger": pending.trigger, "operation": preview.operation, "about": about}
 
 
 def _due(tape: Tape, asked: tuple[Form, ...]) -> tuple[Exchange | None, str]:
@@ -132,12 +143,21 @@ def _facts(tape: Tape) -> list[list[str]]:
         return facts
     if flow.challenge is None:
         return []
-    told: Mapping[str, Any] = shown(flow.challenge.parameters)
-    facts = [[name, str(value)] for name, value in told.items() if name not in _UNTOLD and value]
+    # A Lambda function may repeat in public what it was answered.
+    hidden = frozenset(each.reveal() for frame in tape.frames for each in frame.hidden)
+    told: Mapping[str, Any] = shown(flow.challenge.parameters, "", hidden, _LONGEST)
+    facts = [
+        [name, str(value)]
+        for name, value in told.items()
+        if name not in _UNTOLD and value not in {"", tape.username}
+    ]
     if flow.challenge.available:
         facts.append(["AvailableChallenges", ", ".join(flow.challenge.available)])
     return facts
 
+
+_LONGEST: Final = 600
+"""Characters of a fact that are shown: enough for a question."""
 
 # Long and of no use to a reader, or told by the form; the wire has them all.
 _UNTOLD = {

@@ -138,16 +138,18 @@ function render({ model, el }) {
     }
     buttons.step.classList.toggle("primary", scene.buttons.step.on);
     const refused = scene.refused;
-    parts.wrong.replaceChildren(...(refused ? [h("b", {}, refused.code), " ", refused.said, refused.advice ? h("div", {}, refused.advice) : "", h("span", { class: "quiet" }, `Whose fault: ${refused.fault}.`)] : []));
+    parts.wrong.replaceChildren(...(refused ? [h("b", {}, refused.code), " ", refused.said, h("div", {}, refused.advice, " ", h("span", { class: "quiet" }, `Fault: ${refused.fault}.`))] : []));
   }
 
   function forms(scene) {
     const facts = scene.facts.length ? [h("dl", {}, scene.facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))] : [];
     const [first, ...others] = scene.forms.map(form);
+    if (first && scene.aside) first.append(hint);
+    const next = scene.next ? [h("div", { class: "next" }, h("p", {}, "Next, without a person: ", h("code", {}, scene.next.trigger), " by ", h("code", {}, scene.next.operation), "."), h("p", { class: "quiet" }, scene.next.about))] : [];
     const rest = others.length ? [h("details", { class: "others" }, h("summary", {}, "Other ways to answer"), others)] : [];
     told = null;
     hint.replaceChildren();
-    parts.ask.replaceChildren(...facts, ...(first ? [first] : []), ...(scene.aside ? [hint] : []), ...rest);
+    parts.ask.replaceChildren(...facts, ...next, ...(first ? [first] : []), ...rest);
     if (scene.aside) ask({ do: "aside" });
     if (mine) (parts.ask.querySelector(".first input, .first textarea, .first button") ?? (scene.buttons.step.on ? buttons.step : null))?.focus({ preventScroll: true });
   }
@@ -193,7 +195,7 @@ function render({ model, el }) {
   function heard(message) {
     if (message.aside) { told = message.aside; aside(); }
     if (message.srp && shows.checked) values.innerHTML = message.srp;
-    if (message.about) { parts.about.innerHTML = message.about; parts.about.prepend(h("button", { type: "button", class: "close", onclick: () => parts.about.replaceChildren() }, "Close")); }
+    if (message.about) { parts.about.innerHTML = message.about; parts.about.prepend(h("button", { type: "button", class: "close", onclick: () => parts.about.replaceChildren() }, "Close")); parts.about.scrollIntoView({ block: "nearest" }); }
     if (message.wrong) parts.wrong.replaceChildren(h("b", {}, "Not done. "), message.wrong);
     if (message.settled && !["aside", "srp", "about"].includes(message.settled)) { busy = mine = false; root.removeAttribute("aria-busy"); }
   }

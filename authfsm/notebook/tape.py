@@ -42,6 +42,7 @@ class Frame:
         pool: a fork of the pool before the step; None for a real one.
         exchanges: what went over the wire.
         error: how the step was refused, if it was.
+        hidden: the secrets that its request held: what its reply tells may be shown without them.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Frame:
     pool: LocalPool | None
     exchanges: tuple[Exchange, ...] = ()
     error: AuthfsmError | None = None
+    hidden: tuple[Secret[str], ...] = ()
 
 
 class Tape:
@@ -176,7 +178,8 @@ class Tape:
                 self.flow.answer(given)
             except AuthfsmError as error:
                 refused = _alone(error)
-        frame = Frame(number, sealed, fork, tuple(heard), refused)
+        kept = tuple(map(Secret, hidden))
+        frame = Frame(number, sealed, fork, tuple(heard), refused, kept)
         self.frames.append(frame)
         return frame
 

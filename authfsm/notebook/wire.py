@@ -45,25 +45,28 @@ class Exchange:
     reply: Mapping[str, Any] = field(factory=dict)
 
 
-def shown(told: Any, name: str = "", hidden: frozenset[str] = frozenset()) -> Any:
+def shown(
+    told: Any, name: str = "", hidden: frozenset[str] = frozenset(), longest: int = LONGEST
+) -> Any:
     """A request or a reply as it may be shown.
 
     Args:
         told: its members.
         name: the member this is, if it is one.
         hidden: texts that are secret wherever they stand.
+        longest: characters of a value that are shown.
     """
     if isinstance(told, Secret):
         return MASK
     if isinstance(told, Mapping):
-        return {k: shown(v, k, hidden) for k, v in told.items() if k != "ResponseMetadata"}
+        return {k: shown(v, k, hidden, longest) for k, v in told.items() if k != "ResponseMetadata"}
     if isinstance(told, (list, tuple)):
-        return [shown(each, "", hidden) for each in told]
+        return [shown(each, "", hidden, longest) for each in told]
     # An ANSWER may be a choice, which is the protocol's own word and nobody's secret.
     chosen = name == "ANSWER" and told in NAMED
     if told and not chosen and (name in HIDDEN or _holds(told, hidden)):
         return MASK
-    if isinstance(told, str) and len(told) > LONGEST:
+    if isinstance(told, str) and len(told) > longest:
         return f"{told[:16]}…{told[-8:]} ({len(told)} characters)"
     return told
 

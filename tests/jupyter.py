@@ -1,0 +1,129 @@
+"""A real JupyterLab for tests, with directories, a port and a token of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import nbformat
+from attrs import frozen
+
+SOON: Final = 60.0
+"""Seconds within which JupyterLab answers, on a slow machine."""
+
+QUIET: Final = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
+}
+"""Settings: nothing is fetched from elsewhere; and widgets' state is saved with a notebook, as people may have it."""
+
+
+@frozen
+class Lab:
+    """A JupyterLab that runs.
+
+    Args:
+        folder: where its notebooks are.
+        port: on 127.0.0.1.
+        token: what lets in.
+    """
+
+    folder: Path
+    port: int
+    token: str
+
+    def page(self, notebook: str) -> str:
+        """The address of a notebook, alone on its page.
+
+        Args:
+            notebook: its name.
+        """
+        return f"http://127.0.0.1:{self.port}/doc/tree/{notebook}?token={self.token}"
+
+    def write(self, notebook: str, cells: Sequence[str]) -> Path:
+        """Make a notebook.
+
+        Args:
+            notebook: its name.
+            cells: the source of each cell.
+        """
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
+        made.metadata["kernelspec"] = {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
+        nbformat.write(made, file := self.folder / notebook)
+        return file
+
+
+@contextmanager
+def jupyterlab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[Lab]:
+    """JupyterLab, for as long as it is wanted.
+
+    Args:
+        folder: where all it writes goes.
+        theme: the theme's name.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    lab = Lab(folder / "notebooks", port, secrets.token_hex(16))
+    lab.folder.mkdir(parents=True)
+    settings = folder / "settings"
+    themed = {"@jupyterlab/apputils-extension:themes": {"theme": theme}}
+    for name, values in {**QUIET, **themed}.items():
+        file = settings / f"{name.replace(':', '/')}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values), encoding="utf-8")
+    own = {
+        "HOME": "home",
+        "IPYTHONDIR": "ipython",
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
+    environment = {**os.environ, **{name: str(folder / each) for name, each in own.items()}}
+    environment["JUPYTER_TOKEN"] = lab.token
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--ServerApp.root_dir={lab.folder}", f"--ServerApp.port={port}"]
+    command += ["--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
+    with (folder / "lab.log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
+        try:
+            _answers(lab, process)
+            yield lab
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _answers(lab: Lab, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + SOON
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{lab.port}/api?token={lab.token}"):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    raise RuntimeError(
+        f"JupyterLab did not come: {(lab.folder.parent / 'lab.log').read_text()[-2000:]}"
+    )

@@ -1,0 +1,179 @@
+"""The rarer forms: passkeys, challenges of unknown names, e-mail as a second factor, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from joserfc.jwk import RSAKey
+
+from authfsm import Credential, RawAnswer, SetUpEmail, State
+from authfsm.errors import BadField
+from authfsm.local import LocalPool, ManualClock, Triggers
+from authfsm.notebook.forms import forms
+from authfsm.notebook.scene import scene
+from authfsm.notebook.tape import Tape
+from authfsm.notebook.wire import MASK, secrets_of, shown
+from authfsm.replies import CHALLENGE_OF, MfaSetup, OtherChallenge, WebAuthn
+from authfsm.secret import Secret
+from authfsm.signin import SignIn
+
+PASSWORD = "Correct-Horse-1"
+
+
+@pytest.fixture
+def tape(signing_key: RSAKey) -> Tape:
+    """A tape at its beginning."""
+    pool = LocalPool(key=signing_key, clock=ManualClock())
+    pool.add_user("ada", PASSWORD)
+    return Tape(pool, "ada", PASSWORD)
+
+
+def standing(tape: Tape, challenge: Any) -> Tape:
+    """The tape, its sign-in standing where that challenge puts it."""
+    made = SignIn("client", pool_id="eu-west-1_AbCdEfGhI")
+    made.resume(
+        challenge.state,
+        challenge,
+        (),
+        device=None,
+        admin=False,
+        flow="USER_AUTH",
+        username="ada",
+        role=None,
+        password_proved=False,
+        asked_at=None,
+    )
+    tape.flow.signin = made
+    return tape
+
+
+def test_a_passkey(tape: Tape) -> None:
+    """It is said why a notebook has none; what was signed elsewhere can be pasted; another factor is offered."""
+    asked = WebAuthn(
+        name="WEB_AUTHN", session=Secret("s"), available=("PASSWORD",), request_options={}
+    )
+    standing(tape, asked)
+
+    made = {form.trigger: form for form in forms(tape.flow)}
+
+    assert list(made) == ["select", "password", "credential"]
+    assert "another" in made["credential"].says
+    with pytest.raises(BadField, match="must be JSON") as caught:
+        made["credential"].response({"credential": "{not"})
+    assert caught.value.__context__ is None
+    signed = json.dumps({"id": "x"})
+    assert made["credential"].response({"credential": signed}) == Credential(signed)
+    assert made["credential"].like is None
+
+
+def test_a_challenge_of_another_name(tape: Tape) -> None:
+    """NAME=value, one a line; each value is a secret wherever it comes back."""
+    standing(tape, OtherChallenge(name="RIDDLE", session=Secret("s")))
+    [form] = forms(tape.flow)
+    assert "RIDDLE" in form.says
+
+    made = form.response({"fields": "RIDDLE_ANSWER=a=b\n\n HINT=no\n"})
+
+    assert made == RawAnswer({"RIDDLE_ANSWER": "a=b", "HINT": "no"})
+    assert tape.request_of(made).request["ChallengeResponses"] == {
+        "RIDDLE_ANSWER": MASK,
+        "HINT": MASK,
+        "USERNAME": "ada",
+    }
+    for junk in ("", "RIDDLE_ANSWER", "=x"):
+        with pytest.raises(BadField, match="NAME=value"):
+            form.response({"fields": junk})
+
+
+def test_an_address_as_second_factor(tape: Tape) -> None:
+    """Offered where it can be set up, beside the app; the app's secret is asked for first."""
+    standing(
+        tape,
+        MfaSetup(
+            name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA", "EMAIL_OTP")
+        ),
+    )
+    app, email = forms(tape.flow)
+    assert (app.trigger, email.trigger) == ("associate_software_token", "set_up_email")
+    assert email.response({"email": "ada@example.com"}) == SetUpEmail("ada@example.com")
+
+    standing(tape, MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA",)))
+    assert [form.trigger for form in forms(tape.flow)] == ["associate_software_token"]
+
+
+def test_every_challenge_that_asks_a_person_has_a_form(tape: Tape) -> None:
+    """And those that need a device, which nobody can type, have none."""
+    parts: dict[str, Any] = {"session": Secret("s"), "salt": 1, "B": 1, "secret_block": Secret("b")}
+    parts |= {"user_id_for_srp": "ada", "request_options": {}}
+    without = set()
+    for state, kind in CHALLENGE_OF.items():
+        names = {each.name for each in kind.__attrs_attrs__}  # type: ignore[attr-defined]  # attrs makes it
+        standing(tape, kind(name=str(state), **{k: v for k, v in parts.items() if k in names}))
+        if not forms(tape.flow):
+            without.add(state)
+
+    assert without == {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
+
+
+def test_what_is_secret_is_masked_wherever_it_stands() -> None:
+    """A member of a known name, a text that holds a secret of the request; a choice is no secret."""
+    hidden = secrets_of({"a": Secret("hunter2"), "b": [{"c": Secret("no")}], "d": Secret(5)})
+    assert hidden == {"hunter2", "no"}
+    told = {
+        "Session": "x",
+        "echo": "you said hunter2",
+        "word": "no",
+        "words": "nothing",
+        "ANSWER": "EMAIL_OTP",
+        "inner": {"ANSWER": "an answer"},
+        "ResponseMetadata": {"HTTPStatusCode": 200},
+    }
+
+    assert shown(told, "", hidden) == {
+        "Session": MASK,
+        "echo": MASK,
+        "word": MASK,
+        "words": "nothing",
+        "ANSWER": "EMAIL_OTP",
+        "inner": {"ANSWER": MASK},
+    }
+
+
+def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> None:
+    """A Lambda function that makes the person's answer public does not put it on the page."""
+    heard: list[str] = []
+
+    def define(event: Any) -> Any:
+        event["response"] |= {"issueTokens": False, "failAuthentication": False}
+        event["response"]["challengeName"] = "CUSTOM_CHALLENGE"
+        return event
+
+    def create(event: Any) -> Any:
+        event["response"]["publicChallengeParameters"] = {"not": heard[-1] if heard else "-"}
+        event["response"]["privateChallengeParameters"] = {}
+        return event
+
+    def verify(event: Any) -> Any:
+        heard.append(event["request"]["challengeAnswer"])
+        event["response"]["answerCorrect"] = False
+        return event
+
+    triggers = Triggers(define=define, create=create, verify=verify)
+    pool = LocalPool(key=signing_key, clock=ManualClock(), triggers=triggers)
+    pool.add_user("ada")
+    tape = Tape(pool, "ada", flow="CUSTOM_AUTH")
+    tape.run()
+    [form] = forms(tape.flow)
+    tape.offer(form.response({"answer": "a-balloon"}))
+
+    frame = tape.step()
+
+    assert heard == ["a-balloon"]
+    assert frame.exchanges[0].request["ChallengeResponses"]["ANSWER"] == MASK
+    assert frame.exchanges[0].reply["ChallengeParameters"]["not"] == MASK
+    assert scene(tape, None)["facts"] == [["not", MASK]]
+    tape.offer(form.response({"answer": "a-mast"}))
+    tape.step()
+    assert "a-balloon" not in json.dumps(scene(tape, None))

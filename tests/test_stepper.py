@@ -1,0 +1,536 @@
+"""The stepper without a browser: what its page shows and does, in every challenge, and what is never saved."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ipywidgets import Widget
+from joserfc.jwk import RSAKey
+from jupyter_page import Page, wires
+
+from authfsm import Code, PoolSettings, State
+from authfsm.errors import BadField, OutOfTurn, WrongResponse
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
+from authfsm.notebook import Stepper
+from authfsm.notebook.tape import KEPT
+
+PASSWORD = "Correct-Horse-1"
+TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+PHONE = "+15555550143"
+
+
+@pytest.fixture(autouse=True)
+def listened() -> Iterator[None]:
+    """Every widget speaks over a wire that keeps what it says, and is closed at the end."""
+    with wires():
+        yield
+        Widget.close_all()
+
+
+@pytest.fixture
+def pools(signing_key: RSAKey) -> Any:
+    """Makes pools."""
+
+    def made(**settings: Any) -> LocalPool:
+        return LocalPool(key=signing_key, clock=ManualClock(), **settings)
+
+    return made
+
+
+@pytest.fixture
+def pool(pools: Any) -> LocalPool:
+    """A pool that asks for an authenticator app's code."""
+    made: LocalPool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    made.add_user("ada", PASSWORD, totp_secret=TOTP)
+    return made
+
+
+def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
+    """Step, run on, a wrong code, back, the right code: at each moment the page shows where it stands."""
+    page = Page(Stepper(pool, "ada", PASSWORD))
+
+    def seen() -> tuple[Any, ...]:
+        scene = page.scene
+        on = "".join(name[0] for name, each in scene["buttons"].items() if each["on"])
+        return scene["state"], scene["steps"], on, page.forms, bool(scene["refused"])
+
+    assert seen() == ("START", 0, "sr", [], False)
+    assert page.scene["buttons"]["back"]["why"] == "This is the beginning"
+    assert page.press("step") == {"settled": "step"}
+    assert seen() == ("PASSWORD_VERIFIER", 1, "bsrr", [], False)
+    page.press("run")
+    assert seen() == ("SOFTWARE_TOKEN_MFA", 2, "br", ["code"], False)
+    assert page.scene["buttons"]["step"]["why"] == "A person is needed: answer below"
+    page.give("code", code="000000")
+    assert seen() == ("SOFTWARE_TOKEN_MFA", 3, "br", ["code"], True)
+    assert page.scene["refused"] == {
+        "code": "CodeMismatchException",
+        "said": "Invalid code received for user",
+        "advice": "Answer again: the session is still good.",
+        "fault": "user",
+    }
+    page.press("back")
+    assert seen() == ("SOFTWARE_TOKEN_MFA", 2, "br", ["code"], False)
+    page.give("code", code=page.aside()["code"])
+    assert seen() == ("AUTHENTICATED", 3, "br", [], False)
+    assert page.scene["buttons"]["step"]["why"] == "The sign-in has ended"
+    page.press("restart")
+    assert seen() == ("START", 0, "sr", [], False)
+
+
+def test_the_picture_moves(pool: LocalPool) -> None:
+    """Each step lights the line it took; back puts it out; states can be chosen; no id stands twice on a page."""
+    page = Page(Stepper(pool, "ada", PASSWORD))
+    lit = [page.scene["picture"].count("var(--lit)")]
+
+    for button in ("step", "step", "back"):
+        page.press(button)
+        lit.append(page.scene["picture"].count("var(--lit)"))
+
+    assert lit[0] < lit[1] < lit[2]
+    assert lit[3] == lit[1]
+    assert "2 · srp_claim" not in page.scene["picture"]
+    assert 'data-place="4" tabindex="0" role="button"' in page.scene["picture"]
+    assert " id=" not in page.scene["picture"]
+
+
+def test_what_a_state_is_can_be_asked(pool: LocalPool) -> None:
+    """By a click on it; and a place that is not there is no answer but an error on the page."""
+    page = Page(Stepper(pool, "ada", PASSWORD))
+
+    told = page.says({"do": "about", "place": 4})
+    assert told["settled"] == "about"
+    assert "<code>PASSWORD_VERIFIER</code>" in told["about"]
+    assert "SECRET_BLOCK" in told["about"]
+    assert "wrong" in page.says({"do": "about", "place": 4000})
+
+
+def test_the_panels(pool: LocalPool) -> None:
+    """The request about to be sent, what went and came, the history, and each way on with what it depends on."""
+    page = Page(Stepper(pool, "ada", PASSWORD))
+    panels = page.scene["panels"]
+    assert "about to be sent" in panels["wire"]
+    assert "USER_SRP_AUTH" in panels["wire"]
+    assert "user_srp_auth" in panels["what_if"]
+    assert "admin_" not in panels["what_if"]
+
+    page.press("run")
+    panels = page.scene["panels"]
+    assert "sent with your answer" in panels["wire"]
+    assert "SOFTWARE_TOKEN_MFA_CODE&quot;: &quot;••••••" in panels["wire"]
+    assert "PASSWORD_CLAIM_SIGNATURE&quot;: &quot;••••••" in panels["wire"]
+    assert panels["history"].count("<tr>") == 3
+    assert "LambdaConfig has no DefineAuthChallenge" in panels["what_if"]
+
+    page.give("code", code="000000")
+    assert "CodeMismatchException" in page.scene["panels"]["history"]
+
+
+def test_srp_is_shown_to_whoever_asks(pool: LocalPool) -> None:
+    """While a proof is due, shortened, by the papers' names; as a message, and never as state."""
+    page = Page(Stepper(pool, "ada", PASSWORD))
+    assert "while a proof is due" in page.says({"do": "srp"})["srp"]
+    page.press("step")
+
+    told = page.says({"do": "srp"})["srp"]
+
+    for name in ("a", "A", "s", "B", "x", "u", "S", "K"):
+        assert f"<var>{name}</var>" in told
+    x = told.partition("<var>x</var></td><td><code>")[2][:8]
+    assert x not in page.saved
+
+
+def test_nothing_secret_is_ever_saved(pools: Any) -> None:
+    """Passwords, codes, keys, tokens, sessions: in messages where they must be, in no state at any moment."""
+    pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], required_attributes=["name"])
+    pool.add_user("ada", PASSWORD, temporary=True)
+    stepper = Stepper(pool, "ada", PASSWORD)
+    page = Page(stepper)
+    page.press("run")
+    page.give("new_password", password="Analytical-Engine-1843", **{"of name": "Ada"})
+    assert page.scene["state"] == "MFA_SETUP"
+    page.give("associate_software_token")
+    told = page.aside()
+    assert told["picture"].startswith("<svg")
+    page.give("verify_software_token", code="000000", name="")
+    page.give("verify_software_token", code=told["code"], name="phone")
+    held = stepper.tape.flow.challenge
+    assert held is not None
+    assert held.session is not None
+    session = held.session.reveal()
+    page.give("complete_mfa_setup")
+    tokens = stepper.tape.flow.tokens
+    assert tokens is not None
+    assert tokens.id_token is not None
+    assert tokens.refresh_token is not None
+
+    secrets = {
+        "temporary password": PASSWORD,
+        "password": "Analytical-Engine-1843",
+        "key": told["key"],
+        "code": f'"{told["code"]}"',
+        "session": session[:40],
+        "access": tokens.access_token.reveal()[:60],
+        "id": tokens.id_token.reveal()[-60:],
+        "refresh": tokens.refresh_token.reveal()[:40],
+    }
+    assert len(page.wire.state) > 5
+    assert [name for name, secret in secrets.items() if secret in page.saved] == []
+    bundle = str(stepper._repr_mimebundle_())
+    assert [name for name, secret in secrets.items() if secret in bundle + repr(stepper)] == []
+
+
+def test_the_temporary_password_and_the_attributes(pools: Any) -> None:
+    """A field for the new password, hidden, and one for each attribute that the pool requires."""
+    pool = pools(required_attributes=["name", "email"])
+    pool.add_user("ada", PASSWORD, temporary=True)
+    page = Page(Stepper(pool, "ada", PASSWORD))
+    page.press("run")
+
+    [form] = page.scene["forms"]
+    assert [(each["name"], each["kind"]) for each in form["fields"]] == [
+        ("password", "secret"),
+        ("of name", "text"),
+        ("of email", "text"),
+    ]
+    told = page.give("new_password", password="", **{"of name": "Ada", "of email": "a@example.com"})
+    assert told["wrong"] == "NewPassword.password must not be empty"
+    assert page.scene["steps"] == 2
+    page.give("new_password", password="short", **{"of name": "Ada", "of email": "ada@example.com"})
+    assert page.scene["refused"]["code"] == "InvalidPasswordException"
+    page.give(
+        "new_password", password="Engine-1843-x", **{"of name": "Ada", "of email": "a@example.com"}
+    )
+    assert page.scene["state"] == "AUTHENTICATED"
+
+
+def test_a_choice_among_second_factors(pools: Any) -> None:
+    """As it was offered; and what the pool would have sent is told."""
+    pool = pools(mfa="OPTIONAL")
+    pool.add_user(
+        "ada",
+        PASSWORD,
+        phone_number=PHONE,
+        totp_secret=TOTP,
+        mfa=["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
+    )
+    page = Page(Stepper(pool, "ada", PASSWORD))
+    page.press("run")
+    [form] = page.scene["forms"]
+    assert {value for value, _ in form["fields"][0]["choices"]} == {"SMS_MFA", "SOFTWARE_TOKEN_MFA"}
+
+    page.give("select", answer="SMS_MFA")
+
+    assert page.scene["state"] == "SMS_MFA"
+    assert "0143" in page.scene["forms"][0]["says"]
+    told = page.aside()
+    assert told["says"] == f"The pool would have sent, to {PHONE}:"
+    page.give("code", code=f" {told['code']} ")
+    assert page.scene["state"] == "AUTHENTICATED"
+
+
+def test_a_choice_among_first_factors(pools: Any) -> None:
+    """At SELECT_CHALLENGE and after it: another factor, the password at once, or its proof."""
+    pool = pools(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "SMS_OTP"])
+    pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number=PHONE)
+    page = Page(Stepper(pool, "ada", flow="USER_AUTH"))
+    page.press("run")
+    assert page.scene["state"] == "SELECT_CHALLENGE"
+    assert page.forms == ["select", "password", "srp_a"]
+
+    page.give("select", answer="EMAIL_OTP")
+    assert page.scene["state"] == "EMAIL_OTP"
+    assert page.forms[:2] == ["code", "select"]
+    assert "EMAIL_OTP" not in dict(page.scene["forms"][1]["fields"][0]["choices"])
+    page.give("code", code=page.aside()["code"])
+    assert page.scene["state"] == "AUTHENTICATED"
+
+    page.press("restart")
+    page.press("run")
+    page.give("srp_a", password=PASSWORD)
+    assert page.scene["state"] == "PASSWORD_VERIFIER"
+    page.press("run")
+    assert page.scene["state"] == "AUTHENTICATED"
+
+    page.press("restart")
+    page.press("run")
+    assert "wrong" in page.give("srp_a", password="")
+    page.give("password", password=PASSWORD)
+    assert page.scene["state"] == "AUTHENTICATED"
+    assert PASSWORD not in page.saved
+
+
+def riddle() -> Triggers:
+    """Functions that ask a riddle, and one that fails where it is told to."""
+
+    def define(event: Any) -> Any:
+        passed = (
+            bool(event["request"]["session"]) and event["request"]["session"][-1]["challengeResult"]
+        )
+        event["response"] |= {
+            "issueTokens": passed,
+            "failAuthentication": False,
+            "challengeName": "CUSTOM_CHALLENGE",
+        }
+        return event
+
+    def create(event: Any) -> Any:
+        event["response"]["publicChallengeParameters"] = {
+            "riddle": "<b>Up</b>, but never down, whatever you do, and whoever you are: what is it?"
+        }
+        event["response"]["privateChallengeParameters"] = {"answer": "age"}
+        return event
+
+    def verify(event: Any) -> Any:
+        event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == "age"
+        return event
+
+    return Triggers(define=define, create=create, verify=verify)
+
+
+def test_a_riddle(pools: Any) -> None:
+    """What the functions made public is shown; the answer is neither shown nor saved."""
+    pool = pools(triggers=riddle())
+    pool.add_user("ada")
+    page = Page(Stepper(pool, "ada", flow="CUSTOM_AUTH"))
+    page.press("run")
+    assert [
+        "riddle",
+        "<b>Up</b>, but never down, whatever you do, and whoever you are: what is it?",
+    ] in page.scene["facts"]
+
+    page.give("answer", answer="a-balloon")
+    assert page.scene["state"] == "CUSTOM_CHALLENGE"
+    page.give("answer", answer="age")
+
+    assert page.scene["state"] == "AUTHENTICATED"
+    assert "a-balloon" not in page.saved
+
+
+def test_a_remembered_device_walks_by_itself(pools: Any) -> None:
+    """DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER need nobody; its values can be seen, too."""
+    pool = pools(
+        mfa="ON",
+        mfa_methods=["SMS_MFA"],
+        device=DeviceConfiguration(challenge_required_on_new_device=True),
+    )
+    pool.add_user("ada", PASSWORD, phone_number=PHONE)
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    flow.answer(Code(pool.outbox.code_for("ada")))
+    device = flow.confirm_device("laptop")
+    stepper = Stepper(pool, "ada", PASSWORD, device=device)
+    page = Page(stepper)
+
+    states = []
+    while page.scene["buttons"]["step"]["on"]:
+        page.press("step")
+        states.append(page.scene["state"])
+        if states[-1] == "DEVICE_PASSWORD_VERIFIER":
+            assert "<var>x</var>" in page.says({"do": "srp"})["srp"]
+
+    assert states == [
+        "PASSWORD_VERIFIER",
+        "DEVICE_SRP_AUTH",
+        "DEVICE_PASSWORD_VERIFIER",
+        "AUTHENTICATED",
+    ]
+
+
+@pytest.mark.parametrize(
+    "flow", ["USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH", "USER_AUTH"]
+)
+def test_other_flows_run_to_their_end(pools: Any, flow: str) -> None:
+    """With nothing but a password; and it is in no state."""
+    pool = pools()
+    pool.add_user("ada", PASSWORD)
+    page = Page(Stepper(pool, "ada", PASSWORD, flow=flow))
+    assert page.scene["picture"]
+
+    page.press("run")
+
+    assert page.scene["state"] == "AUTHENTICATED"
+    assert PASSWORD not in page.saved
+
+
+def test_the_end_of_an_attempt(pool: LocalPool) -> None:
+    """A wrong password ends it: the ruling is said, nothing can be stepped, back and restart can."""
+    page = Page(Stepper(pool, "ada", "wrong"))
+
+    page.press("run")
+
+    assert page.scene["state"] == "FAILED"
+    assert page.scene["refused"]["advice"] == "Start again from the beginning."
+    assert {name: each["on"] for name, each in page.scene["buttons"].items()} == {
+        "back": True,
+        "step": False,
+        "run": False,
+        "restart": True,
+    }
+    assert "It ends here" in page.scene["panels"]["what_if"]
+
+
+def test_a_real_pool_says_that_it_does_not_go_back(pool: LocalPool) -> None:
+    """The button says why; what the settings leave open is told as unknown, or known where they are given."""
+    page = Page(Stepper(pool.cognito(), "ada", PASSWORD))
+    page.press("run")
+    back = page.scene["buttons"]["back"]
+    assert back["on"] is False
+    assert back["why"].startswith("A real pool does not go back")
+    assert "settings are not known" in page.scene["panels"]["what_if"]
+    assert page.scene["aside"] is False
+    assert "real pool" in page.says({"do": "back"})["wrong"]
+    assert page.scene["steps"] == 2
+
+    settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
+    page = Page(Stepper(pool.cognito(), "ada", PASSWORD, settings=settings))
+    assert "own settings" in page.scene["panels"]["what_if"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [None, 7, {}, {"do": "fly"}, {"do": "about", "place": "4"}, {"do": "give"}, {"do": "give", "trigger": "x", "values": {}}],
+)  # fmt: skip
+def test_what_a_page_cannot_say_is_said_back_to_it(pool: LocalPool, message: Any) -> None:
+    """An error on the page, and nothing changes."""
+    page = Page(Stepper(pool, "ada", PASSWORD))
+
+    assert "wrong" in page.says(message)
+    assert page.scene["steps"] == 0
+
+
+def test_whatever_goes_wrong_is_said_on_the_page(pool: LocalPool) -> None:
+    """An exception of another's code, here a driver's client that breaks, is not lost in a log."""
+    cognito = pool.cognito()
+    page = Page(Stepper(cognito, "ada", PASSWORD))
+
+    def breaks(**_: Any) -> None:
+        raise ZeroDivisionError("the floor gave way")
+
+    cognito.client.meta.events.register("provide-client-params.cognito-idp", breaks)
+    told = page.press("step")
+
+    assert told == {"wrong": "ZeroDivisionError: the floor gave way", "settled": "step"}
+    cognito.client.meta.events.unregister("provide-client-params.cognito-idp", breaks)
+    page.press("step")
+    assert page.scene["state"] == "PASSWORD_VERIFIER"
+
+
+def test_from_code_it_moves_as_from_the_page(pool: LocalPool) -> None:
+    """Each call gives the moment it led to, which is a picture that needs no widgets."""
+    stepper = Stepper(pool, "ada", PASSWORD)
+
+    first = stepper.step()
+    assert (first.state, first.error) == (State.PASSWORD_VERIFIER, None)
+    assert stepper.run().state is State.SOFTWARE_TOKEN_MFA
+    with pytest.raises(OutOfTurn, match="needs a person"):
+        stepper.step()
+    refused = stepper.answer(Code("000000"))
+    assert refused.error is not None
+    assert str(refused).splitlines()[1].startswith("Refused: CodeMismatchException")
+    assert stepper.back().error is None
+    assert stepper.state is State.SOFTWARE_TOKEN_MFA
+    with pytest.raises(WrongResponse):
+        stepper.answer(first.history[0].response("ada", "ff"))
+    last = stepper.answer(Code(Page(stepper).aside()["code"]))
+    assert len(stepper.history) == len(last.history) == 3
+    shown = last._repr_mimebundle_()
+    assert list(shown) == ["image/svg+xml", "text/plain"]
+    assert shown["text/plain"] == (
+        "ada by USER_SRP_AUTH: AUTHENTICATED after 3 steps. The tokens are here."
+    )
+    assert "4a3a00" in shown["image/svg+xml"]
+    assert first._repr_mimebundle_()["image/svg+xml"] != shown["image/svg+xml"]
+    assert stepper.restart().state is State.START
+
+
+def test_where_no_widget_is_drawn_there_is_a_picture(pool: LocalPool) -> None:
+    """Beside the widget stand the picture of the moment, and where it stands in words."""
+    stepper = Stepper(pool, "ada", PASSWORD)
+    stepper.run()
+
+    shown, _ = stepper._repr_mimebundle_()
+
+    assert sorted(shown) == [
+        "application/vnd.jupyter.widget-view+json",
+        "image/svg+xml",
+        "text/plain",
+    ]
+    assert "2 · srp_claim" in shown["image/svg+xml"]
+    assert "SOFTWARE_TOKEN_MFA after 2 steps" in shown["text/plain"]
+
+
+def test_two_steppers_know_nothing_of_each_other(pool: LocalPool) -> None:
+    """On one pool, and on one driver's client: each hears its own requests alone."""
+    one, other = Page(Stepper(pool, "ada", PASSWORD)), Page(Stepper(pool, "ada", PASSWORD))
+    one.press("run")
+    assert (one.scene["steps"], other.scene["steps"]) == (2, 0)
+    other.press("step")
+    assert (one.scene["steps"], other.scene["steps"]) == (2, 1)
+
+    cognito = pool.cognito()
+    left, right = Page(Stepper(cognito, "ada", PASSWORD)), Page(Stepper(cognito, "ada", PASSWORD))
+    left.press("run")
+    right.press("step")
+    assert [len(each.exchanges) for each in left.stepper.tape.frames] == [1, 1]
+    assert [len(each.exchanges) for each in right.stepper.tape.frames] == [1]
+
+
+def test_stepping_on_takes_no_more_memory(pools: Any) -> None:
+    """After many wrong codes as many frames are held as are kept, and the wire shows the last of them."""
+    pool = pools(triggers=riddle())
+    pool.add_user("ada")
+    stepper = Stepper(pool, "ada", flow="CUSTOM_AUTH")
+    page = Page(stepper)
+    page.press("run")
+    sizes, counts = [], []
+    for _ in range(3):
+        for _ in range(20):
+            stepper.back()
+            page.give("answer", answer="no") if page.forms else page.press("run")
+        gc.collect()
+        sizes.append(len(page.scene["panels"]["wire"]))
+        counts.append(len(gc.get_objects()))
+
+    assert sizes[0] == sizes[1] == sizes[2]
+    assert counts[2] - counts[1] < 500
+    assert stepper.tape.frames.maxlen == KEPT
+
+
+def test_a_source_that_is_none(pool: LocalPool) -> None:
+    """Is a typed error, and so is a flow without its password."""
+    with pytest.raises(BadField, match="must be a LocalPool or a Cognito, not str"):
+        Stepper("eu-west-1_AbCdEfGhI", "ada", PASSWORD)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(ValueError, match="needs the password"):
+        Stepper(pool, "ada")
+
+
+def test_it_says_what_to_install() -> None:
+    """Without ipywidgets and anywidget the import is an error of ours that says what to do."""
+    code = """
+import sys
+sys.modules["anywidget"] = None
+import authfsm.notebook
+from authfsm.errors import OperatorError
+try:
+    from authfsm.notebook import Stepper
+except OperatorError as error:
+    print(isinstance(error, ImportError), error)
+"""
+    seen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert seen.stdout.strip() == (
+        'True the stepper needs anywidget, which is not installed: pip install "authfsm[notebook]"'
+    )
+
+
+def test_the_import_is_light() -> None:
+    """`authfsm.notebook` itself loads no widgets."""
+    code = "import authfsm.notebook, sys; print({'ipywidgets', 'anywidget', 'IPython'} & set(sys.modules))"
+    seen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert seen.stdout.strip() == "set()"
