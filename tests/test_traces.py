@@ -334,6 +334,38 @@ def test_an_srp_sign_in_within_one_second(tmp_path: Path) -> None:
     ]
 
 
+def test_a_device_is_proved_within_one_second(tmp_path: Path) -> None:
+    """What programs say to each other takes no second: four steps, delivered backwards, are legal."""
+    steps = replayed(
+        tmp_path,
+        answers(0, "DEVICE_PASSWORD_VERIFIER", TOKENS),
+        answers(0, "DEVICE_SRP_AUTH", asks("DEVICE_PASSWORD_VERIFIER")),
+        answers(0, "PASSWORD_VERIFIER", asks("DEVICE_SRP_AUTH")),
+        begins(0),
+    )
+
+    assert [step[0] for step in steps] == [
+        "START",
+        "PASSWORD_VERIFIER",
+        "DEVICE_SRP_AUTH",
+        "DEVICE_PASSWORD_VERIFIER",
+    ]
+    assert {step[3] for step in steps} == {"legal"}
+
+
+def test_an_order_that_cannot_be_known_is_ambiguous(tmp_path: Path) -> None:
+    """What would be illegal in the protocol's order, within one second, may have come in another."""
+    steps = replayed(
+        tmp_path,
+        begins(0),
+        answers(4, "PASSWORD_VERIFIER", asks("SMS_MFA")),
+        answers(4, "SOFTWARE_TOKEN_MFA", TOKENS),
+        answers(9, "SMS_MFA", TOKENS),
+    )
+
+    assert [step[3] for step in steps] == ["legal", "legal", "ambiguous", "ambiguous"]
+
+
 def test_a_wrong_code_is_answered_again(tmp_path: Path) -> None:
     """The session survives CodeMismatchException and not NotAuthorizedException, as the rulings have it."""
     wrong = refuses("CodeMismatchException", "Invalid code or auth state for the user.")
