@@ -27,7 +27,8 @@ FLOORS = [
     {"sealing", "enrolment"},
     {"diagrams", "drivers", "jwks"},
     {"local", "stores"},
-    {"checks", "display", "conformance", "journeys", "notebook", "pytest_plugin", "traces"},
+    {"checks", "display", "conformance", "notebook", "pytest_plugin", "traces"},
+    {"journeys"},
     {"cli", "__init__", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
