@@ -22,7 +22,7 @@ from attrs import define, frozen
 
 from authfsm.errors import CallerError
 
-LONGEST: Final = 8 * 1024 * 1024
+LONGEST: Final = 2 * 1024 * 1024
 """Bytes of an event at most; CloudTrail's own limit is 256 kB, or 1 MB by choice."""
 
 _PIECE: Final = 1024 * 1024
