@@ -103,7 +103,9 @@ def test_a_pool_and_its_settings_show_themselves(pool: LocalPool) -> None:
     settings = PoolSettings.describe(client, pool.pool_id, pool.client_id)
 
     assert formatted(pool)["text/plain"].splitlines()[0] == pool.pool_id
-    assert formatted(settings)["image/svg+xml"] == diagram(settings=settings, theme=AUTO).svg()
+    assert (
+        formatted(settings)["image/svg+xml"] == diagram(settings=settings, theme=AUTO)._repr_svg_()
+    )
 
 
 def test_what_a_service_says_is_escaped(pool: LocalPool) -> None:

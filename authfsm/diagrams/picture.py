@@ -108,9 +108,9 @@ class Diagram:
         return file
 
     def _repr_svg_(self) -> str | None:
-        """What a notebook shows: nothing where no engine is."""
+        """What a notebook shows, no wider than its page: nothing where no engine is."""
         try:
-            return self.svg()
+            return self.svg().replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
         except render.NoEngine:
             return None
 

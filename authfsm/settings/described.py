@@ -31,6 +31,10 @@ def _names(names: Iterable[str] | None) -> Names:
     return None if names is None else frozenset(names)
 
 
+def _sorted(names: Names) -> str:
+    return "None" if names is None else repr(sorted(names))
+
+
 def _among(*names: str) -> Any:
     def check(owner: Any, attribute: Attribute[Any], value: Any) -> None:
         if value is not None and value not in names:
@@ -68,13 +72,13 @@ class Description(Shown):
     software_token_mfa: bool | None = None
     email_mfa: bool | None = None
     web_authn_factor: str | None = None
-    allowed_first_auth_factors: Names = field(default=None, converter=_names)
+    allowed_first_auth_factors: Names = field(default=None, converter=_names, repr=_sorted)
     device_configuration: bool | None = None
-    lambda_config: Names = field(default=None, converter=_names)
+    lambda_config: Names = field(default=None, converter=_names, repr=_sorted)
     user_pool_tier: str | None = None
     advanced_security_mode: str | None = None
     email_sending_account: str | None = None
-    explicit_auth_flows: Names = field(default=None, converter=_names)
+    explicit_auth_flows: Names = field(default=None, converter=_names, repr=_sorted)
     enable_token_revocation: bool | None = None
     refresh_token_rotation: str | None = None
 
