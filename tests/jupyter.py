@@ -18,6 +18,7 @@ from typing import Final
 
 import nbformat
 from attrs import frozen
+from playwright.sync_api import Page
 
 SOON: Final = 60.0
 """Seconds within which JupyterLab answers, on a slow machine."""
@@ -101,7 +102,7 @@ def jupyterlab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[Lab]:
     environment["JUPYTER_TOKEN"] = lab.token
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     command += [f"--ServerApp.root_dir={lab.folder}", f"--ServerApp.port={port}"]
-    command += ["--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
+    command += ["--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", "--expose-app-in-browser"]
     with (folder / "lab.log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
         try:
@@ -127,3 +128,36 @@ def _answers(lab: Lab, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(
         f"JupyterLab did not come: {(lab.folder.parent / 'lab.log').read_text()[-2000:]}"
     )
+
+
+@contextmanager
+def notebook(lab: Lab, page: Page, name: str, cells: Sequence[str]) -> Iterator[list[str]]:
+    """A notebook, open in a browser with its kernel up and no cell run.
+
+    Args:
+        lab: the JupyterLab.
+        page: the browser's page.
+        name: the notebook's name.
+        cells: the source of each cell.
+
+    Yields:
+        The errors and warnings that the page has on its console.
+    """
+    said: list[str] = []
+    page.on("console", lambda m: said.append(m.text) if m.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    lab.write(name, cells)
+    page.goto(lab.page(name))
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=SOON * 1000)
+    yield said
+
+
+def run_cell(page: Page, number: int) -> None:
+    """Run a cell.
+
+    Args:
+        page: the page with the notebook.
+        number: the cell's, from 0 on.
+    """
+    page.locator(".jp-CodeCell .cm-content").nth(number).click()
+    page.keyboard.press("Control+Enter")

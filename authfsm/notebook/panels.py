@@ -88,7 +88,7 @@ def history(steps: History) -> str:
         )
     if not rows:
         return "<p class=quiet>No step was taken yet.</p>"
-    return _table(("", "at", "in", "given", "led to", "refused"), rows)
+    return _table(("step", "at", "in", "given", "led to", "refused"), rows)
 
 
 def what_if(seen: Iterable[Outlook], *, settings_known: bool) -> str:
@@ -138,7 +138,7 @@ def srp(known: Iterable[Value]) -> str:
             "<p class=quiet>They are here while a proof is due: in PASSWORD_VERIFIER and "
             "DEVICE_PASSWORD_VERIFIER, before the step.</p>"
         )
-    return _table(("", "value", "how it comes about"), rows)
+    return _table(("name", "value", "how it comes about"), rows)
 
 
 def about(place: Place) -> str:

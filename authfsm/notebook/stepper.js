@@ -51,13 +51,15 @@ function render({ model, el }) {
   const parts = {
     who: part("who"), bar: part("bar", { role: "toolbar", "aria-label": "The tape" }),
     where: part("where", { role: "status", "aria-live": "polite" }), wrong: part("refused", { role: "alert" }),
-    ask: part("ask"), picture: part("picture"), about: part("about", { role: "region", "aria-label": "About a state", tabindex: "-1" }),
+    ask: part("ask"), picture: part("picture"), about: part("about", { role: "group", "aria-label": "About a state", tabindex: "-1" }),
     tabs: part("tabs", { role: "tablist", "aria-label": "More" }), panel: part("panel", { role: "tabpanel", id: `${id}-panel`, tabindex: "0" }),
   };
   const root = h("div", { class: "authfsm-stepper", "data-lm-suppress-shortcuts": "true", role: "group", "aria-label": "A sign-in, step by step" },
     h("div", { class: "head" }, parts.who, parts.bar), parts.where, parts.wrong, parts.ask, parts.picture, parts.about,
     h("div", { class: "more" }, parts.tabs, parts.panel));
   el.append(root);
+  // What is typed here is not for the notebook: JupyterLab would take the focus at each key.
+  for (const each of ["keydown", "keypress", "keyup"]) root.addEventListener(each, (event) => event.stopPropagation());
 
   // ---- asking the kernel ---------------------------------------------------------------------------------
   const ask = (message) => model.send(message);
