@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authfsm.traces import BadMemory, BadTrail, NoRoom, Read, Trail
+from authfsm.traces.lines import COLUMNS
 from authfsm.traces.unpacking import LONGEST, Layout, layout, unpack
 
 EVENTS: list[dict[str, Any]] = [
@@ -353,6 +354,7 @@ def test_any_bytes_can_be_traced(tmp_path: Path, head: bytes, rest: bytes) -> No
         assert trail.funnel().read.files == 1
 
 
+_STEP = {"sign_in": "a", "step": 1, "from": "START", "given": "user_auth", "to": "SELECT_CHALLENGE"}
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: (
@@ -385,3 +387,19 @@ def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]
     assert funnel.read.events + funnel.read.others == len(events) + 5
     assert funnel.steps + funnel.repeated == funnel.read.events
     assert funnel.sign_ins >= 5
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(st.sampled_from(COLUMNS), _JSON), min_size=1, max_size=8))
+def test_any_steps_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]) -> None:
+    """The same of a recorder's lines, whatever somebody has made of them."""
+    lines = [{**_STEP, "sign_in": str(n), key: value} for n, (key, value) in enumerate(changes)]
+    path = tmp_path / "any"
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in [*lines, _STEP]), encoding="utf-8")
+    with Trail(path) as trail:
+        funnel = trail.funnel()
+
+    assert funnel.read.events + funnel.read.others == len(lines) + 1
+    assert sum(each.times for each in funnel.taken) == funnel.steps

@@ -4,6 +4,7 @@
     record(client, "steps.jsonl")      the same of anybody's code, through its boto3 client
     Trail("logs/**/*.json.gz")         steps or CloudTrail's events, replayed and summed up (extra: trace)
     sql("athena")                      the query itself, for trails that outgrow one machine
+    gathered(rows)                     what its rows come to, whichever engine gave them
 
 Nothing is imported before it is asked for.
 """
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from authfsm.traces.replay import BadMemory as BadMemory
     from authfsm.traces.replay import NoRoom as NoRoom
     from authfsm.traces.replay import Trail as Trail
+    from authfsm.traces.replay import gathered as gathered
     from authfsm.traces.unpacking import BadTrail as BadTrail
     from authfsm.traces.verdicts import Traced as Traced
     from authfsm.traces.verdicts import Verdict as Verdict
@@ -37,7 +39,7 @@ _ROOMS: Final = {
     "loading": "Read",
     "query": "UnknownDialect sql",
     "recording": "Recording record",
-    "replay": "BadMemory NoRoom Trail",
+    "replay": "BadMemory NoRoom Trail gathered",
     "unpacking": "BadTrail",
     "verdicts": "Traced Verdict",
 }

@@ -171,6 +171,15 @@ def sql(
 ) -> str:
     """The query over CloudTrail's events, for an engine.
 
+    Athena runs it as it is, over the table that AWS's guide makes ("Querying AWS CloudTrail logs") or a
+    view that narrows it to some days. For Spark the columns are text, JSON included:
+
+        schema = ", ".join(f"{name} STRING" for name in authfsm.traces.cloudtrail.COLUMNS)
+        spark.read.schema(schema).json("s3://...").createOrReplaceTempView("events")
+        funnel = authfsm.traces.gathered(row.asDict() for row in spark.sql(sql("spark")).collect())
+
+    It was run on DuckDB and on Spark; of Athena's dialect it is known only that it parses.
+
     Args:
         dialect: one of `DIALECTS`.
         table: the events: of Athena, the table that AWS's guide makes for CloudTrail.
