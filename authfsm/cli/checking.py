@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
@@ -157,8 +158,11 @@ def _tell(
 def _draw(folder: Path, found: Sequence[Finding]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        drawn = Counter[str]()
         for each in found:
-            path = each.diagram().save(folder / f"{each.id}.svg")
+            drawn[each.id] += 1
+            again = f"-{drawn[each.id]}" if drawn[each.id] > 1 else ""
+            path = each.diagram().save(folder / f"{each.id}{again}.svg")
             typer.echo(f"drew {path}", err=True)
     except NoEngine as error:
         raise Failed(str(error)) from None
