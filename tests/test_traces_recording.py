@@ -27,7 +27,7 @@ from authfsm.histories import history_to_json
 from authfsm.local import LocalPool
 from authfsm.local.server.config import CLIENT_ID
 from authfsm.traces import Trail, Verdict, record, recorder
-from authfsm.traces.recording import answering, beginning
+from authfsm.traces.requests import answering, beginning
 
 WITH_TOKENS = (
     "ConfirmDevice, UpdateDeviceStatus, GetTokensFromRefreshToken, REFRESH_TOKEN_AUTH, REFRESH_TOKEN, "

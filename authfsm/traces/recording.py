@@ -25,13 +25,23 @@ from typing import Any, Final, TextIO
 
 from attrs import define, evolve, field, frozen
 
-from authfsm.protocol import PROTOCOL, Role, Transition, leads
+from authfsm.protocol import Role, Transition, leads
 from authfsm.responses import RESPONSES, Response
 from authfsm.roles import landings
 from authfsm.rulings import Ruling, rule
 from authfsm.states import NAMED, State
 from authfsm.traces.lines import Recorder
-from authfsm.traces.words import names, operation
+from authfsm.traces.requests import (
+    ANSWER,
+    BEGIN,
+    BESIDE,
+    WATCHED,
+    answering,
+    beginning,
+    fits,
+    word,
+)
+from authfsm.traces.words import operation
 
 LOGGER: Final = logging.getLogger("authfsm")
 
@@ -40,70 +50,6 @@ SERVICE: Final = "cognito-identity-provider"
 
 _KEPT: Final = 100_000
 _PENDING: Final = "authfsm.traces"
-_BESIDE: Final = {
-    operation(RESPONSES[each]): RESPONSES[each]
-    for each in (
-        "associate_software_token", "verify_software_token", "get_tokens_from_refresh_token", "confirm_device",
-        "update_device_status", "revoke_token", "global_sign_out",
-    )
-}  # fmt: skip
-_BEGIN: Final = frozenset({"InitiateAuth", "AdminInitiateAuth"})
-_ANSWER: Final = frozenset({"RespondToAuthChallenge", "AdminRespondToAuthChallenge"})
-_WATCHED: Final = _BEGIN | _ANSWER | frozenset(_BESIDE)
-_BY_FLOW: Final = {
-    kind.auth_flow: kind.trigger
-    for kind in PROTOCOL[State.START]
-    if kind.auth_flow not in {None, "USER_AUTH", "CUSTOM_AUTH"}
-}
-# What a request bears that the others of its flow, or of its challenge, do not.
-_BY_KEY: Final = {
-    "CUSTOM_AUTH": (("SRP_A", "custom_srp_auth"), ("", "custom_auth")),
-    "SELECT_CHALLENGE": (("PASSWORD", "password"), ("SRP_A", "srp_a"), ("CREDENTIAL", "credential"), ("", "select")),
-    "MFA_SETUP": (("EMAIL", "set_up_email"), ("email", "set_up_email"), ("", "complete_mfa_setup")),
-}  # fmt: skip
-
-
-def beginning(flow: str, fields: Mapping[str, Any], *, session: bool) -> str | None:
-    """The trigger of the response that begins a flow; None if there is none.
-
-    Args:
-        flow: AuthFlow.
-        fields: AuthParameters.
-        session: does the request bear a Session of a sign-up?
-    """
-    if flow != "USER_AUTH":
-        return _by_key(flow, fields) or _BY_FLOW.get(flow)
-    if "TARGET_ACR_VALUES" in fields:
-        return "step_up"
-    if session:
-        return "signed_up"
-    match fields.get("PREFERRED_CHALLENGE"):
-        case "PASSWORD" if "PASSWORD" in fields:
-            return "user_auth_with_password"
-        case "PASSWORD_SRP" if "SRP_A" in fields:
-            return "user_auth_with_srp"
-        case _:
-            return "user_auth"
-
-
-def answering(name: str, fields: Mapping[str, Any]) -> str:
-    """The trigger of the response that answers under a ChallengeName.
-
-    Args:
-        name: ChallengeName as it is sent.
-        fields: ChallengeResponses.
-    """
-    if name not in NAMED:
-        return "raw_answer"
-    if (trigger := _by_key(name, fields)) is not None:
-        return trigger
-    takes = [kind for kind in PROTOCOL[NAMED[name]] if name in names(NAMED[name], kind)]
-    return takes[0].trigger
-
-
-def _by_key(name: str, fields: Mapping[str, Any]) -> str | None:
-    rows = _BY_KEY.get(name, ())
-    return next((trigger for key, trigger in rows if not key or key in fields), None)
 
 
 @frozen
@@ -187,7 +133,7 @@ class Recording:
 
     def _sends(self, params: Any, model: Any, context: Any, **_: Any) -> None:
         with _HARMLESS:
-            if model.name in _WATCHED and isinstance(params, Mapping):
+            if model.name in WATCHED and isinstance(params, Mapping):
                 pending = self._read(model.name, params)
                 if pending is not None:
                     context[_PENDING] = pending
@@ -206,13 +152,13 @@ class Recording:
 
     def _read(self, name: str, params: Mapping[str, Any]) -> _Pending | None:
         sent = time.monotonic()
-        if name in _BEGIN:
+        if name in BEGIN:
             fields = _map(params, "AuthParameters")
             flow = str(params.get("AuthFlow"))
             given = beginning(flow, fields, session="Session" in params)
             user = self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
             return _Pending(self._new(), name, given, None, sent, user=user)
-        if name in _ANSWER:
+        if name in ANSWER:
             fields, under = _map(params, "ChallengeResponses"), str(params.get("ChallengeName"))
             handed = self._hashes(params.get("Session"), fields.get("PASSWORD_CLAIM_SECRET_BLOCK"))
             # Device answers may leave the Session out: the user's own last sign-in it is, then.
@@ -220,9 +166,9 @@ class Recording:
             handed = handed or user
             stand = self._stand(handed)
             given = answering(under, fields)
-            fits = stand.state is None or _fits(stand.state, RESPONSES[given], under)
-            return _Pending(stand, name, given, None if fits else _word(under), sent, handed, user)
-        kind = _BESIDE[name]
+            odd = stand.state is not None and not fits(stand.state, RESPONSES[given], under)
+            return _Pending(stand, name, given, word(under) if odd else None, sent, handed, user)
+        kind = BESIDE[name]
         if name == operation(RESPONSES["get_tokens_from_refresh_token"]):
             return _Pending(self._new(), name, kind.trigger, None, sent)
         bears = (
@@ -256,7 +202,7 @@ class Recording:
             return NAMED.get(name, State.OTHER_CHALLENGE)
         if parsed.get("AuthenticationResult"):
             return State.AUTHENTICATED
-        kind = _BESIDE.get(pending.operation)
+        kind = BESIDE.get(pending.operation)
         if kind is None:
             return None
         home = (
@@ -339,17 +285,6 @@ def _taken(context: Any) -> _Pending | None:
 def _map(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = members.get(name)
     return value if isinstance(value, Mapping) else {}
-
-
-def _word(name: str) -> str:
-    return name if name in NAMED else str(State.OTHER_CHALLENGE)
-
-
-def _fits(state: State, kind: type[Response], under: str) -> bool:
-    """Does a state take a response under that name?"""
-    if kind not in PROTOCOL[state]:
-        return False
-    return state is State.OTHER_CHALLENGE or under in names(state, kind)
 
 
 def _refused(parsed: Mapping[str, Any]) -> tuple[str | None, Ruling | None]:

@@ -1,0 +1,320 @@
+"""What CloudTrail's events come to, event by event: what they tell, what they do not, and what is never guessed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from trails import TODAY
+
+from authfsm.traces import Trail, sql
+from authfsm.traces.cloudtrail import COLUMNS
+from authfsm.traces.query import query
+from authfsm.traces.words import UNKNOWN
+
+SRP = {"authFlow": "USER_SRP_AUTH", "authParameters": TODAY, "clientId": "app"}
+TOKENS = {
+    "challengeParameters": TODAY,
+    "authenticationResult": {"accessToken": TODAY, "expiresIn": 3600},
+}
+NUMBER = iter(range(10**6))
+
+
+def event(
+    second: int, name: str, asked: Any = None, reply: Any = None, **more: Any
+) -> dict[str, Any]:
+    """An event at 10:00, so many seconds past it."""
+    sub = more.pop("sub", "5a1f0c9e")
+    return {
+        "eventID": f"event-{next(NUMBER)}",
+        "eventTime": f"2026-03-01T{10 + second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z",
+        "eventSource": "cognito-idp.amazonaws.com",
+        "eventName": name,
+        "sourceIPAddress": "198.18.0.1",
+        "userAgent": "agent",
+        "requestParameters": asked,
+        "responseElements": reply,
+        **({"additionalEventData": {"sub": sub}} if sub else {}),
+        **more,
+    }
+
+
+def begins(second: int, reply: Any = None, **more: Any) -> dict[str, Any]:
+    """USER_SRP_AUTH."""
+    return event(second, "InitiateAuth", SRP, reply or asks("PASSWORD_VERIFIER"), **more)
+
+
+def answers(second: int, name: str, reply: Any = None, **more: Any) -> dict[str, Any]:
+    """An answer to a challenge."""
+    asked = {
+        "challengeName": name,
+        "clientId": "app",
+        "session": TODAY,
+        "challengeResponses": TODAY,
+    }
+    return event(second, "RespondToAuthChallenge", asked, reply, **more)
+
+
+def asks(name: str) -> dict[str, Any]:
+    """A reply that asks a challenge."""
+    return {"challengeName": name, "challengeParameters": TODAY, "session": TODAY}
+
+
+def refuses(code: str, message: str) -> dict[str, str]:
+    """A refusal."""
+    return {"errorCode": code, "errorMessage": message}
+
+
+def replayed(tmp_path: Path, *events: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The steps that events come to."""
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
+    with Trail(path) as opened:
+        return [(each.source, each.given, each.dest, str(each.verdict)) for each in opened.replay()]
+
+
+def test_an_srp_sign_in_within_one_second(tmp_path: Path) -> None:
+    """Events of one second are put in the protocol's order, whichever stands first."""
+    steps = replayed(
+        tmp_path,
+        answers(0, "PASSWORD_VERIFIER", asks("SMS_MFA")),
+        begins(0),
+        answers(9, "SMS_MFA", TOKENS),
+    )
+
+    assert steps == [
+        ("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER", "legal"),
+        ("PASSWORD_VERIFIER", "PASSWORD_VERIFIER", "SMS_MFA", "legal"),
+        ("SMS_MFA", "SMS_MFA", "AUTHENTICATED", "legal"),
+    ]
+
+
+def test_a_device_is_proved_within_one_second(tmp_path: Path) -> None:
+    """What programs say to each other takes no second: four steps, delivered backwards, are legal."""
+    steps = replayed(
+        tmp_path,
+        answers(0, "DEVICE_PASSWORD_VERIFIER", TOKENS),
+        answers(0, "DEVICE_SRP_AUTH", asks("DEVICE_PASSWORD_VERIFIER")),
+        answers(0, "PASSWORD_VERIFIER", asks("DEVICE_SRP_AUTH")),
+        begins(0),
+    )
+
+    assert [step[0] for step in steps] == [
+        "START",
+        "PASSWORD_VERIFIER",
+        "DEVICE_SRP_AUTH",
+        "DEVICE_PASSWORD_VERIFIER",
+    ]
+    assert {step[3] for step in steps} == {"legal"}
+
+
+def test_an_order_that_cannot_be_known_is_ambiguous(tmp_path: Path) -> None:
+    """What would be illegal in the protocol's order, within one second, may have come in another."""
+    steps = replayed(
+        tmp_path,
+        begins(0),
+        answers(4, "PASSWORD_VERIFIER", asks("SMS_MFA")),
+        answers(4, "SOFTWARE_TOKEN_MFA", TOKENS),
+        answers(9, "SMS_MFA", TOKENS),
+    )
+
+    assert [step[3] for step in steps] == ["legal", "legal", "ambiguous", "ambiguous"]
+
+
+def test_a_wrong_code_is_answered_again(tmp_path: Path) -> None:
+    """The session survives CodeMismatchException and not NotAuthorizedException, as the rulings have it."""
+    wrong = refuses("CodeMismatchException", "Invalid code or auth state for the user.")
+    late = refuses("NotAuthorizedException", "Invalid session for the user, session is expired.")
+    steps = replayed(
+        tmp_path,
+        begins(0),
+        answers(1, "PASSWORD_VERIFIER", asks("SMS_MFA")),
+        answers(5, "SMS_MFA", **wrong),
+        answers(9, "SMS_MFA", **late),
+        answers(12, "SMS_MFA", TOKENS),
+    )
+
+    assert steps[2:] == [
+        ("SMS_MFA", "SMS_MFA", "SMS_MFA", "legal"),
+        ("SMS_MFA", "SMS_MFA", "FAILED", "legal"),
+        ("FAILED", "SMS_MFA", "AUTHENTICATED", "illegal"),
+    ]
+
+
+def test_both_redactions_say_nothing(tmp_path: Path) -> None:
+    """A redacted name is not known; what is not known is not illegal."""
+    for literal in ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS"):
+        steps = replayed(
+            tmp_path, begins(0, {"challengeName": literal}), answers(3, literal, asks(literal))
+        )
+
+        assert steps == [
+            ("START", "USER_SRP_AUTH", UNKNOWN, "unknown"),
+            (UNKNOWN, UNKNOWN, UNKNOWN, "unknown"),
+        ]
+
+
+def test_a_redacted_result_is_tokens_all_the_same(tmp_path: Path) -> None:
+    """Where every leaf of the result is redacted, or is not there, that there is one tells enough."""
+    result = {"authenticationResult": {"accessToken": TODAY}}
+
+    assert replayed(tmp_path, begins(0), answers(1, "PASSWORD_VERIFIER", result))[1] == (
+        "PASSWORD_VERIFIER", "PASSWORD_VERIFIER", "AUTHENTICATED", "legal",
+    )  # fmt: skip
+
+
+def test_missing_keys(tmp_path: Path) -> None:
+    """Whatever is missing, nothing fails and nothing is illegal for that."""
+    whole = [begins(0), answers(3, "PASSWORD_VERIFIER", TOKENS)]
+    for key in ("eventID", "eventTime", "eventSource", "sourceIPAddress", "userAgent", "requestParameters",
+                "responseElements", "additionalEventData"):  # fmt: skip
+        less = [{name: value for name, value in each.items() if name != key} for each in whole]
+        verdicts = {verdict for *_, verdict in replayed(tmp_path, *less)}
+
+        assert verdicts <= {"legal", "unknown"}, key
+
+
+def test_an_unknown_challenge_is_another_challenge(tmp_path: Path) -> None:
+    """A name that Cognito does not document is a Lambda's, and on the table where that may be; a flow is not known."""
+    custom = {"authFlow": "CUSTOM_AUTH", "clientId": "app"}
+    steps = replayed(
+        tmp_path,
+        event(0, "InitiateAuth", custom, asks("MOTHERS_MAIDEN_NAME")),
+        answers(5, "MOTHERS_MAIDEN_NAME", TOKENS),
+        event(60, "InitiateAuth", {"authFlow": "TELEPATHY"}, TOKENS, sub="another"),
+    )
+
+    assert steps == [
+        ("START", "CUSTOM_AUTH", "OTHER_CHALLENGE", "legal"),
+        ("OTHER_CHALLENGE", "OTHER_CHALLENGE", "AUTHENTICATED", "legal"),
+        ("START", UNKNOWN, "AUTHENTICATED", "unknown"),
+    ]
+
+
+def test_two_sign_ins_at_once_are_ambiguous(tmp_path: Path) -> None:
+    """One user, one address, two sign-ins under way: what would be legal for the other is not illegal."""
+    steps = replayed(
+        tmp_path,
+        event(
+            0,
+            "InitiateAuth",
+            {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"},
+            asks("SMS_MFA"),
+        ),
+        begins(2),
+        answers(9, "SMS_MFA", TOKENS),
+    )
+
+    assert steps[2] == ("PASSWORD_VERIFIER", "SMS_MFA", "AUTHENTICATED", "ambiguous")
+
+
+def test_whose_user_is_not_known(tmp_path: Path) -> None:
+    """Without a sub an answer has no beginning; what no beginning makes legal is illegal all the same."""
+    steps = replayed(
+        tmp_path,
+        begins(0, sub=None),
+        answers(4, "SMS_MFA", TOKENS, sub=None),
+        answers(8, "SMS_MFA", asks("NEW_PASSWORD_REQUIRED"), sub=None),
+    )
+
+    assert sorted(steps) == [
+        ("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER", "legal"),
+        (UNKNOWN, "SMS_MFA", "AUTHENTICATED", "unknown"),
+        (UNKNOWN, "SMS_MFA", "NEW_PASSWORD_REQUIRED", "illegal"),
+    ]
+
+
+def test_an_app_enrolled_by_somebody_unknown(tmp_path: Path) -> None:
+    """If somebody at this address verified an app and the log does not say who, nobody is said to have jumped it."""
+    asked = {"session": TODAY}
+    steps = replayed(
+        tmp_path,
+        event(
+            0,
+            "InitiateAuth",
+            {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"},
+            asks("MFA_SETUP"),
+        ),
+        event(
+            3, "AssociateSoftwareToken", asked, {"session": TODAY, "secretCode": TODAY}, sub=None
+        ),
+        event(20, "VerifySoftwareToken", asked, {"session": TODAY, "status": "SUCCESS"}, sub=None),
+        answers(25, "MFA_SETUP", TOKENS),
+    )
+
+    assert ("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED", "unknown") in steps
+    assert not [each for each in steps if each[-1] == "illegal"]
+
+
+def test_an_app_enrolled_with_a_token_is_no_step(tmp_path: Path) -> None:
+    """AssociateSoftwareToken with an access token stands beside the sign-in."""
+    steps = replayed(
+        tmp_path,
+        begins(0),
+        answers(1, "PASSWORD_VERIFIER", TOKENS),
+        event(30, "AssociateSoftwareToken", {"accessToken": TODAY}, {"secretCode": TODAY}),
+    )
+
+    assert len(steps) == 2
+
+
+def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
+    """A device is confirmed with tokens of before, while another attempt has failed: that is no error."""
+    wrong = refuses("NotAuthorizedException", "Incorrect username or password.")
+    steps = replayed(
+        tmp_path,
+        begins(0),
+        answers(1, "PASSWORD_VERIFIER", TOKENS),
+        begins(60),
+        answers(61, "PASSWORD_VERIFIER", **wrong),
+        event(
+            70,
+            "ConfirmDevice",
+            {"accessToken": TODAY, "deviceKey": "key"},
+            {"userConfirmationNecessary": False},
+        ),
+    )
+
+    assert steps[-1] == (UNKNOWN, "ConfirmDevice", "AUTHENTICATED", "unknown")
+
+
+def test_an_answer_long_after(tmp_path: Path) -> None:
+    """No session lives longer than 15 minutes: who answers later, and is heard, goes on with something unseen."""
+    steps = replayed(tmp_path, begins(0), answers(16 * 60, "SMS_MFA", TOKENS))
+
+    assert steps[1] == (UNKNOWN, "SMS_MFA", "AUTHENTICATED", "unknown")
+
+
+def test_delivered_twice_and_out_of_order(tmp_path: Path) -> None:
+    """CloudTrail delivers at least once, and in no order."""
+    first, second = begins(0), answers(30, "PASSWORD_VERIFIER", TOKENS)
+    path = tmp_path / "events.jsonl"
+    path.write_text(
+        "".join(f"{json.dumps(each)}\n" for each in (second, first, second, first, first)),
+        encoding="utf-8",
+    )
+    with Trail(path) as opened:
+        funnel = opened.funnel()
+
+    assert (funnel.steps, funnel.repeated, funnel.sign_ins, funnel.legal) == (2, 3, 1, True)
+    assert dict(funnel.ends) == {"AUTHENTICATED": 1}
+    assert [(each.place, each.times, each.median) for each in funnel.waits] == [
+        ("PASSWORD_VERIFIER", 1, 30)
+    ]
+
+
+def test_the_query_runs_as_it_is_printed(tmp_path: Path) -> None:
+    """What `--sql duckdb` prints runs in a DuckDB of anybody's, over the table that it names."""
+    path = tmp_path / "events.jsonl"
+    path.write_text(f"{json.dumps(begins(0, TOKENS))}\n", encoding="utf-8")
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS)
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"CREATE VIEW mine AS SELECT * FROM read_json('{path}', columns={{{columns}}})"  # noqa: S608 - our own words
+        )
+        rows = connection.execute(sql("duckdb", "mine")).fetchall()
+
+    assert [row[5:7] for row in rows if row[3] == "illegal"] == [("USER_SRP_AUTH", "AUTHENTICATED")]
+    assert query() == query()
