@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import nbformat
 from attrs import frozen
 from playwright.sync_api import Page
 
@@ -60,13 +59,25 @@ class Lab:
             notebook: its name.
             cells: the source of each cell.
         """
-        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
-        made.metadata["kernelspec"] = {
-            "name": "python3",
-            "display_name": "Python 3",
-            "language": "python",
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        made = {
+            "nbformat": 4,
+            "nbformat_minor": 5,
+            "metadata": {"kernelspec": kernel},
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "id": f"cell-{number}",
+                    "metadata": {},
+                    "execution_count": None,
+                    "outputs": [],
+                    "source": source,
+                }
+                for number, source in enumerate(cells)
+            ],
         }
-        nbformat.write(made, file := self.folder / notebook)
+        file = self.folder / notebook
+        file.write_text(json.dumps(made), encoding="utf-8")
         return file
 
 

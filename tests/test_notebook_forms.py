@@ -109,7 +109,7 @@ def test_every_challenge_that_asks_a_person_has_a_form(tape: Tape) -> None:
     parts |= {"user_id_for_srp": "ada", "request_options": {}}
     without = set()
     for state, kind in CHALLENGE_OF.items():
-        names = {each.name for each in kind.__attrs_attrs__}  # type: ignore[attr-defined]  # attrs makes it
+        names = {each.name for each in kind.__attrs_attrs__}
         standing(tape, kind(name=str(state), **{k: v for k, v in parts.items() if k in names}))
         if not forms(tape.flow):
             without.add(state)

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ipywidgets import Widget
 from joserfc.jwk import RSAKey
 from jupyter_page import Page, wires
 
-from authfsm import Code, PoolSettings, State
+from authfsm import Code, PoolSettings, State, UserSrpAuth
 from authfsm.errors import BadField, OutOfTurn, WrongResponse
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 from authfsm.notebook import Stepper
 from authfsm.notebook.tape import KEPT
+from authfsm.notebook.view import View
 
 PASSWORD = "Correct-Horse-1"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -29,7 +29,7 @@ def listened() -> Iterator[None]:
     """Every widget speaks over a wire that keeps what it says, and is closed at the end."""
     with wires():
         yield
-        Widget.close_all()
+        View.close_all()
 
 
 @pytest.fixture
@@ -420,6 +420,24 @@ def test_whatever_goes_wrong_is_said_on_the_page(pool: LocalPool) -> None:
     assert page.scene["state"] == "PASSWORD_VERIFIER"
 
 
+def test_an_interrupted_kernel_lets_the_page_go_on(pool: LocalPool) -> None:
+    """The interrupt goes its way, and the page does not wait for ever."""
+    cognito = pool.cognito()
+    page = Page(Stepper(cognito, "ada", PASSWORD))
+
+    def interrupts(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    cognito.client.meta.events.register("provide-client-params.cognito-idp", interrupts)
+    with pytest.raises(KeyboardInterrupt):
+        page.press("step")
+    cognito.client.meta.events.unregister("provide-client-params.cognito-idp", interrupts)
+
+    assert page.wire.told == [{"wrong": "interrupted", "settled": "step"}]
+    page.press("run")
+    assert page.scene["state"] == "SOFTWARE_TOKEN_MFA"
+
+
 def test_from_code_it_moves_as_from_the_page(pool: LocalPool) -> None:
     """Each call gives the moment it led to, which is a picture that needs no widgets."""
     stepper = Stepper(pool, "ada", PASSWORD)
@@ -435,7 +453,7 @@ def test_from_code_it_moves_as_from_the_page(pool: LocalPool) -> None:
     assert stepper.back().error is None
     assert stepper.state is State.SOFTWARE_TOKEN_MFA
     with pytest.raises(WrongResponse):
-        stepper.answer(first.history[0].response("ada", "ff"))
+        stepper.answer(UserSrpAuth("ada", "ff"))
     last = stepper.answer(Code(Page(stepper).aside()["code"]))
     assert len(stepper.history) == len(last.history) == 3
     shown = last._repr_mimebundle_()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import define, field
 from browser import axe, chromium
 from jupyter import Lab, jupyterlab, notebook, run_cell
 from playwright.sync_api import Locator, Page, expect
@@ -38,6 +39,10 @@ print(f"COLD {perf_counter() - begun:.3f}")""",
     'other = Stepper(bare, "bob", PASSWORD)\nother',
 )
 
+OURS = ("http://127.0.0.1", "data:", "blob:")
+AXE = """() => axe.run(".authfsm-stepper").then((told) =>
+    told.violations.map((each) => [each.id, each.nodes.map((node) => node.html.slice(0, 90))]))"""
+
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
@@ -62,11 +67,6 @@ def stands(stepper: Locator, state: str, steps: int) -> None:
     expect(stepper.locator(".chip")).to_have_text(state)
 
 
-def picture(stepper: Locator) -> str:
-    """The diagram as it is drawn."""
-    return stepper.locator(".picture").inner_html()
-
-
 def saved(page: Page, file: Path) -> dict[str, Any]:
     """Save the notebook, its widgets' state with it, as JupyterLab writes it."""
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
@@ -78,6 +78,114 @@ def saved(page: Page, file: Path) -> dict[str, Any]:
     raise AssertionError("JupyterLab saved no state of widgets")
 
 
+@define
+class Visit:
+    """One look at a stepper on a page, and what was come across that must not be saved.
+
+    Args:
+        page: the page.
+        stepper: the stepper.
+        looks: where screenshots go.
+        pictures: the diagram at each moment.
+        planted: what must be in no file.
+    """
+
+    page: Page
+    stepper: Locator
+    looks: Path
+    pictures: list[str] = field(factory=list)
+    planted: dict[str, str] = field(factory=dict)
+
+    def look(self, name: str = "") -> None:
+        """Keep the diagram as it is drawn; and a screenshot, if it has a name."""
+        self.pictures.append(self.stepper.locator(".picture").inner_html())
+        if name:
+            self.page.wait_for_timeout(600)  # the line is drawn
+            self.page.screenshot(path=self.looks / f"{name}.png")
+
+    def press(self, button: str) -> None:
+        """Press one of the tape's buttons."""
+        self.stepper.locator(f"button.{button}").click()
+
+    def open(self, tab: str) -> None:
+        """Open a tab."""
+        self.stepper.get_by_role("tab", name=tab).click()
+
+
+def begin(visit: Visit) -> None:
+    """From the beginning to the code, with a look at SRP's values on the way."""
+    stepper = visit.stepper
+    stands(stepper, "START", 0)
+    back = stepper.locator("button.back")
+    expect(back).to_have_attribute("aria-disabled", "true")
+    expect(back).to_have_attribute("title", "This is the beginning")
+    visit.look("start")
+
+    visit.press("step")
+    stands(stepper, "PASSWORD_VERIFIER", 1)
+    visit.look()
+    visit.open("SRP")
+    expect(stepper.locator("td var")).to_have_count(0)
+    stepper.locator(".switch input").check()
+    expect(stepper.locator("td var")).to_have_text(["a", "A", "s", "B", "x", "u", "S", "K"])
+    x = stepper.locator("tr", has=visit.page.locator("var", has_text="x")).locator("code")
+    visit.planted["x"] = x.inner_text()[:8]
+
+    visit.press("run")
+    stands(stepper, "SOFTWARE_TOKEN_MFA", 2)
+    visit.look()
+
+
+def err_and_go_back(visit: Visit) -> None:
+    """A wrong code by the keyboard, its refusal, and a step back."""
+    stepper = visit.stepper
+    code = stepper.locator("input.code")
+    expect(code).to_be_focused()
+    visit.page.keyboard.type("000000")
+    visit.page.keyboard.press("Enter")
+    stands(stepper, "SOFTWARE_TOKEN_MFA", 3)
+    expect(stepper.get_by_role("alert")).to_contain_text(
+        "CodeMismatchException Invalid code received for userAnswer again: the session is still good."
+    )
+    expect(code).to_have_value("")
+    visit.open("On the wire")
+    expect(stepper.locator(".exchange.latest")).to_contain_text("CodeMismatchException")
+    visit.look("refused")
+
+    visit.press("back")
+    stands(stepper, "SOFTWARE_TOKEN_MFA", 2)
+    expect(stepper.get_by_role("alert")).to_be_empty()
+
+
+def end(visit: Visit) -> None:
+    """The right code to the tokens, the history, what a state is, and the dark theme."""
+    stepper = visit.stepper
+    stepper.locator("form[data-trigger=code] button[type=submit]").click()
+    stands(stepper, "AUTHENTICATED", 3)
+    visit.open("History")
+    expect(stepper.locator(".panel tbody tr")).to_have_count(3)
+    stepper.locator('[data-place="4"]').click()
+    expect(stepper.locator(".about h3")).to_have_text("PASSWORD_VERIFIER")
+    stepper.locator(".about .close").click()
+    theme(visit.page, "JupyterLab Dark")
+    expect(stepper).to_have_class("authfsm-stepper dark")
+    visit.look("tokens")
+
+
+def enrol(visit: Visit) -> None:
+    """On another pool: to the QR code of an authenticator app's key."""
+    stepper = visit.stepper
+    stands(stepper, "START", 0)
+    visit.press("run")
+    stands(stepper, "MFA_SETUP", 2)
+    stepper.locator("form[data-trigger=associate_software_token] button").click()
+    stands(stepper, "MFA_SETUP", 3)
+    expect(stepper.locator(".qr svg")).to_be_visible()
+    visit.planted["new key"] = stepper.locator(".key").inner_text().replace(" ", "")
+    stepper.scroll_into_view_if_needed()
+    visit.look("set_up")
+
+
 def test_a_sign_in_by_clicks(lab: Lab, tmp_path: Path) -> None:
     """SRP and TOTP with a wrong code and a step back: each moment is seen, nothing errs, nothing secret is saved."""
     looks = tmp_path / "looks"
@@ -85,106 +193,51 @@ def test_a_sign_in_by_clicks(lab: Lab, tmp_path: Path) -> None:
         page = shown.page
         with notebook(lab, page, "signin.ipynb", CELLS) as said:
             run_cell(page, 0)
-            stepper = page.locator(".authfsm-stepper").first
-            stands(stepper, "START", 0)
-            button = {
-                name: stepper.locator(f"button.{name}")
-                for name in ("back", "step", "run", "restart")
-            }
-            expect(button["back"]).to_have_attribute("aria-disabled", "true")
-            expect(button["back"]).to_have_attribute("title", "This is the beginning")
-            page.screenshot(path=looks / "start.png")
-            pictures = [picture(stepper)]
-
-            button["step"].click()
-            stands(stepper, "PASSWORD_VERIFIER", 1)
-            pictures.append(picture(stepper))
-            stepper.get_by_role("tab", name="SRP").click()
-            expect(stepper.locator("td var")).to_have_count(0)
-            stepper.locator(".switch input").check()
-            expect(stepper.locator("td var")).to_have_text(["a", "A", "s", "B", "x", "u", "S", "K"])
-            x = stepper.locator("tr", has=page.locator("var", has_text="x")).locator("code")
-            planted = {"x": x.inner_text()[:8], "password": PASSWORD, "key": TOTP}
-
-            button["run"].click()
-            stands(stepper, "SOFTWARE_TOKEN_MFA", 2)
-            pictures.append(picture(stepper))
-            code = stepper.locator("input.code")
-            expect(code).to_be_focused()
-            page.keyboard.type("000000")
-            page.keyboard.press("Enter")
-            stands(stepper, "SOFTWARE_TOKEN_MFA", 3)
-            expect(stepper.get_by_role("alert")).to_contain_text(
-                "CodeMismatchException Invalid code received for userAnswer again: the session is still good."
-            )
-            expect(code).to_have_value("")
-            stepper.get_by_role("tab", name="On the wire").click()
-            expect(stepper.locator(".exchange.latest")).to_contain_text("CodeMismatchException")
-            page.wait_for_timeout(600)  # the line is drawn
-            page.screenshot(path=looks / "refused.png")
-            pictures.append(picture(stepper))
-
-            button["back"].click()
-            stands(stepper, "SOFTWARE_TOKEN_MFA", 2)
-            expect(stepper.get_by_role("alert")).to_be_empty()
-            stepper.get_by_role("button", name="Fill it in").click()
-            expect(code).to_have_value(stepper.locator(".sent").inner_text())
-            planted["code"] = code.input_value()
+            visit = Visit(page, page.locator(".authfsm-stepper").first, looks)
+            begin(visit)
+            err_and_go_back(visit)
+            visit.stepper.get_by_role("button", name="Fill it in").click()
+            code = visit.stepper.locator("input.code")
+            expect(code).to_have_value(visit.stepper.locator(".sent").inner_text())
+            visit.planted["code"] = code.input_value()
             half = saved(page, lab.folder / "signin.ipynb")  # typed, and not given
-            stepper.locator("form[data-trigger=code] button[type=submit]").click()
-            stands(stepper, "AUTHENTICATED", 3)
-            pictures.append(picture(stepper))
-            stepper.get_by_role("tab", name="History").click()
-            expect(stepper.locator(".panel tbody tr")).to_have_count(3)
+            end(visit)
 
-            stepper.locator('[data-place="4"]').click()
-            expect(stepper.locator(".about h3")).to_have_text("PASSWORD_VERIFIER")
-            stepper.locator(".about .close").click()
-
-            theme(page, "JupyterLab Dark")
-            expect(stepper).to_have_class("authfsm-stepper dark")
-            page.wait_for_timeout(600)
-            page.screenshot(path=looks / "tokens.png")
-
-            # Another one below, on another pool: what is done there is not done here.
             run_cell(page, 1)
-            second = page.locator(".authfsm-stepper").nth(1)
-            stands(second, "START", 0)
-            second.locator("button.run").click()
-            stands(second, "MFA_SETUP", 2)
-            second.locator("form[data-trigger=associate_software_token] button").click()
-            stands(second, "MFA_SETUP", 3)
-            expect(second.locator(".qr svg")).to_be_visible()
-            planted["new key"] = second.locator(".key").inner_text().replace(" ", "")
-            second.scroll_into_view_if_needed()
-            page.screenshot(path=looks / "set_up.png")
-            stands(stepper, "AUTHENTICATED", 3)
-
+            other = Visit(page, page.locator(".authfsm-stepper").nth(1), looks)
+            enrol(other)
+            stands(visit.stepper, "AUTHENTICATED", 3)  # what is done there is not done here
             whole = saved(page, lab.folder / "signin.ipynb")
             page.evaluate(axe())
-            violations = page.evaluate(
-                "() => axe.run('.authfsm-stepper').then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 90))]))"
-            )
-            elsewhere = [
-                each
-                for each in shown.asked
-                if not each.startswith(("http://127.0.0.1", "data:", "blob:"))
-            ]
-            output = page.locator(".jp-OutputArea-output", has_text="COLD").last.inner_text()
+            violations = page.evaluate(AXE)
+            cold = page.locator(".jp-OutputArea-output", has_text="COLD").last.inner_text()
 
-    assert len(set(pictures)) == len(pictures)
+    assert len(set(visit.pictures)) == len(visit.pictures) == 5
     assert said == []
-    assert elsewhere == []
+    assert [each for each in shown.asked if not each.startswith(OURS)] == []
     assert violations == []
+    planted = {**visit.planted, **other.planted, "password": PASSWORD, "key": TOTP}
     assert len(planted["new key"]) >= 32
+    assert '"who": "bob"' in json.dumps(whole)
     for text in (json.dumps(half, ensure_ascii=False), json.dumps(whole, ensure_ascii=False)):
         assert "SOFTWARE_TOKEN_MFA" in text
         assert [name for name, secret in planted.items() if secret in text] == []
-    # A notebook that is looked at where no kernel is has the picture.
+    # Whoever looks at the file where no kernel is has the picture.
     assert "image/svg+xml" in whole["cells"][0]["outputs"][0]["data"]
-    assert sorted(each.name for each in looks.iterdir()) == [
-        "refused.png", "set_up.png", "start.png", "tokens.png",
-    ]  # fmt: skip
-    assert float(output.partition("COLD ")[2]) < 10, (
-        "two seconds are measured where nothing else runs"
-    )
+    assert float(cold.partition("COLD ")[2]) < 10, "the bar is measured where nothing else runs"
+
+
+def test_without_a_kernel_it_says_so(lab: Lab, tmp_path: Path) -> None:
+    """A kernel that is gone: the page shows where it stood, and says that nobody answers."""
+    with chromium(tmp_path / "profile", width=1200, height=1400) as shown:
+        page = shown.page
+        with notebook(lab, page, "gone.ipynb", CELLS):
+            run_cell(page, 0)
+            stepper = page.locator(".authfsm-stepper").first
+            stands(stepper, "START", 0)
+            page.evaluate("window.jupyterapp.commands.execute('kernelmenu:shutdown')")
+            page.get_by_text("No Kernel | ").or_(page.get_by_text("| Unknown")).first.wait_for()
+            stepper.locator("button.step").click()
+            alert = stepper.get_by_role("alert")
+            expect(alert).to_contain_text("run the cell again", timeout=15_000)
+            expect(stepper.locator(".chip")).to_have_text("START")

@@ -14,6 +14,7 @@ function h(name, attributes, ...children) {
 
 const BUTTONS = [["back", "‹ Back"], ["step", "Step ›"], ["run", "Run on »"], ["restart", "↺ Restart"]];
 const TABS = [["wire", "On the wire"], ["history", "History"], ["what_if", "What may come next"], ["srp", "SRP’s values"]];
+const LONG = 5000; // milliseconds after which it is said that no answer came
 let made = 0; // ids must differ between the steppers of a page
 
 // ---- light or dark: as the page is, whoever's it is -----------------------------------------------------
@@ -45,7 +46,7 @@ function follow(root) {
 
 function render({ model, el }) {
   const id = `authfsm-${++made}`;
-  let tab = "wire", busy = false, mine = false, told = null, filling = null, before = null;
+  let tab = "wire", busy = false, mine = false, told = null, filling = null, before = null, waiting = null;
 
   const part = (name, attributes) => h("div", { class: name, ...attributes });
   const parts = {
@@ -62,12 +63,15 @@ function render({ model, el }) {
   for (const each of ["keydown", "keypress", "keyup"]) root.addEventListener(each, (event) => event.stopPropagation());
 
   // ---- asking the kernel ---------------------------------------------------------------------------------
-  const ask = (message) => model.send(message);
+  const silent = () => parts.wrong.replaceChildren("The kernel does not answer. If none is running, run the cell again.");
+  const ask = (message) => { try { model.send(message); } catch { silent(); } }; // where the kernel is gone, it throws
   function move(message) {
     if (busy) return;
     busy = mine = true;
     root.setAttribute("aria-busy", "true");
     parts.wrong.replaceChildren();
+    clearTimeout(waiting);
+    waiting = setTimeout(silent, LONG);
     ask(message);
   }
 
@@ -199,7 +203,7 @@ function render({ model, el }) {
     if (message.srp && shows.checked) values.innerHTML = message.srp;
     if (message.about) { parts.about.innerHTML = message.about; parts.about.prepend(h("button", { type: "button", class: "close", onclick: () => parts.about.replaceChildren() }, "Close")); parts.about.scrollIntoView({ block: "nearest" }); }
     if (message.wrong) parts.wrong.replaceChildren(h("b", {}, "Not done. "), message.wrong);
-    if (message.settled && !["aside", "srp", "about"].includes(message.settled)) { busy = mine = false; root.removeAttribute("aria-busy"); }
+    if (message.settled && !["aside", "srp", "about"].includes(message.settled)) { clearTimeout(waiting); if (!message.wrong) where(model.get("scene")); busy = mine = false; root.removeAttribute("aria-busy"); }
   }
 
   function chosen(event) {
@@ -214,7 +218,7 @@ function render({ model, el }) {
   model.on("msg:custom", heard);
   const leave = follow(root);
   draw();
-  return () => { leave(); model.off("change:scene", draw); model.off("msg:custom", heard); };
+  return () => { clearTimeout(waiting); leave(); model.off("change:scene", draw); model.off("msg:custom", heard); };
 }
 
 export default { render };

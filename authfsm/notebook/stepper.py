@@ -153,14 +153,16 @@ class Stepper:
 
     def _asked(self, _: View, asked: Any, __: Any) -> None:
         """A message from the page: done, and said to be done, whatever happens."""
-        told: dict[str, Any] = {}
+        told: dict[str, Any] = {"wrong": "interrupted"}
         try:
             told = self._done(asked)
         except AuthfsmError as error:
             told = {"wrong": str(error)}
         except Exception as error:  # noqa: BLE001 - whatever it is, the page must say so: nobody reads a kernel's log
             told = {"wrong": f"{type(error).__name__}: {error}"}
-        self.widget.tell(**told, settled=asked.get("do") if isinstance(asked, dict) else None)
+        finally:  # an interrupted kernel, too, lets the page go on
+            settled = asked.get("do") if isinstance(asked, dict) else None
+            self.widget.tell(**told, settled=settled)
 
     def _done(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         match asked:
