@@ -1,4 +1,4 @@
-"""The command line: `authfsm demo`, `authfsm serve`, `authfsm draw` and `authfsm explain`."""
+"""The command line: a thin function for each command; what it does is in a module of its name."""
 
 from __future__ import annotations
 
