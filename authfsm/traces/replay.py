@@ -76,9 +76,6 @@ class Trail:
         BadMemory: `memory` is none.
     """
 
-    read: Read
-    """What was read."""
-
     def __init__(
         self,
         names: str | Path | Iterable[str | Path],
@@ -92,6 +89,7 @@ class Trail:
         self.size = sum(path.stat().st_size for path in self.paths)
         """Bytes of all the files."""
         self._validity = validity
+        self._read: Read | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="authfsm-", dir=folder)
         room = Path(self._folder.name)
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -115,10 +113,15 @@ class Trail:
             BadTrail: one is not to be read.
             NoRoom: memory or disk do not suffice.
         """
-        if not hasattr(self, "read"):
+        if self._read is None:
             with _room():
-                self.read = self._loader.load(self.paths)
-        return self.read
+                self._read = self._loader.load(self.paths)
+        return self._read
+
+    @property
+    def read(self) -> Read:
+        """What was read; it is read now, if it was not yet."""
+        return self.load()
 
     @property
     def done(self) -> int:
