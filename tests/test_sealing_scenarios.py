@@ -1,0 +1,96 @@
+"""A sign-in that changes hands after every step goes the way that it goes in one hand, whatever the conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import attrs
+import pytest
+from joserfc.jwk import RSAKey
+from scenarios import SCENARIOS
+from sitting import Scenario, Sitting
+
+from authfsm import Flow, new_key
+from authfsm.drivers.boto import Cognito
+from authfsm.signin import Step
+
+
+class Hopping:
+    """A flow that is sealed, let go and resumed whenever it was asked to do something, as long as it waits.
+
+    Args:
+        sitting: gives a driver that has never seen this sign-in.
+        flow: the flow.
+    """
+
+    def __init__(self, sitting: Sitting, flow: Flow) -> None:
+        self._sitting, self._flow = sitting, flow
+        self._hop()
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._flow, name)
+        return self._then_hops(value) if callable(value) else value
+
+    def _then_hops(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self._hop()
+
+        return called
+
+    def _hop(self) -> None:
+        if self._flow.done:
+            return
+        key = new_key()
+        for driver in (self._sitting.pool.cognito(), self._sitting.cognito):
+            self._flow = driver.resume(self._flow.seal(key), key)
+
+
+class HoppingSitting(Sitting):
+    """A sitting whose every sign-in hops."""
+
+    def begin(self) -> None:
+        """As `Sitting.begin`."""
+        super().begin()
+        self.flows[-1] = cast("Flow", Hopping(self, self.flows[-1]))
+
+
+def facts(sitting: Sitting) -> list[Any]:
+    """Where each sign-in stands, and all that it says of itself, but for what is drawn at random."""
+    return [
+        (
+            flow.state, flow.accepts, flow.signin.username, flow.signin.flow, flow.signin.role, flow.signin.admin,
+            flow.signin.password_proved, flow.device is None, flow.challenge and flow.challenge.available,
+            flow.tokens and flow.tokens.username, told(flow.history),
+        )
+        for flow in sitting.flows
+    ]  # fmt: skip
+
+
+def told(history: tuple[Step, ...]) -> list[Any]:
+    """The steps, their moments in seconds from the first."""
+    first = history[0].at if history else None
+    return [
+        (
+            attrs.evolve(step, at=None),
+            step.at and first and round((step.at - first).total_seconds(), 3),
+        )
+        for step in history
+    ]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_every_scenario_ends_as_in_one_hand(scenario: Scenario, signing_key: RSAKey) -> None:
+    """Sealed by one driver and resumed by another, twice after each step: the same states, steps, facts and end."""
+    there = scenario.play(signing_key)
+    sitting = HoppingSitting(signing_key, scenario.pool, scenario.user)
+    assert isinstance(sitting.cognito, Cognito)
+
+    for move in scenario.moves:
+        move(sitting)
+
+    assert sitting.flow.state is scenario.ends
+    assert facts(sitting) == facts(there)
