@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from joserfc.jwk import RSAKey
 
-from authfsm import Code, NewPassword, PoolSettings, State
+from authfsm import Answer, Code, NewPassword, PoolSettings, State
 from authfsm.errors import OutOfTurn, WrongResponse
-from authfsm.local import LocalPool, ManualClock
+from authfsm.local import LocalPool, ManualClock, Triggers
 from authfsm.notebook.arithmetic import values
 from authfsm.notebook.outlook import outlook
-from authfsm.notebook.tape import Tape
+from authfsm.notebook.tape import KEPT, Tape
 from authfsm.notebook.wire import MASK
 
 PASSWORD = "Correct-Horse-1"
@@ -100,6 +102,33 @@ def test_back_to_the_beginning_and_forth(pool: LocalPool) -> None:
         tape.back()
         assert stands(tape) == (State.START, 0, 0)
     with pytest.raises(OutOfTurn, match="the beginning"):
+        tape.back()
+
+
+def asks_for_ever(event: Any) -> Any:
+    """The three functions of a pool that takes every answer for wrong."""
+    event["response"] |= {"issueTokens": False, "failAuthentication": False, "answerCorrect": False}
+    event["response"] |= {"challengeName": "CUSTOM_CHALLENGE"}
+    return event
+
+
+def test_a_long_tape_has_an_end(signing_key: RSAKey) -> None:
+    """As many steps as are kept can be taken back; then it is said why no more."""
+    triggers = Triggers(define=asks_for_ever, create=asks_for_ever, verify=asks_for_ever)
+    pool = LocalPool(triggers=triggers, key=signing_key, clock=ManualClock())
+    pool.add_user("ada")
+    tape = Tape(pool, "ada", flow="CUSTOM_AUTH")
+    tape.step()
+    for _ in range(KEPT):
+        tape.offer(Answer("a balloon"))
+        tape.step()
+    assert stands(tape) == (State.CUSTOM_CHALLENGE, KEPT, KEPT + 1)
+
+    for _ in range(KEPT):
+        tape.back()
+
+    assert stands(tape) == (State.CUSTOM_CHALLENGE, 0, 1)
+    with pytest.raises(OutOfTurn, match=f"the last {KEPT} steps"):
         tape.back()
 
 

@@ -304,6 +304,10 @@ def test_a_riddle(pools: Any) -> None:
         "<b>Up</b>, but never down, whatever you do, and whoever you are: what is it?",
     ] in page.scene["facts"]
 
+    panel = page.scene["panels"]["what_if"]
+    assert "DefineAuthChallenge.issueTokens=true" in panel
+    assert "no DefineAuthChallenge" not in panel
+
     page.give("answer", answer="a-balloon")
     assert page.scene["state"] == "CUSTOM_CHALLENGE"
     page.give("answer", answer="age")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import Final
+
+from attrs import evolve, frozen
 
 from authfsm.facts.states import ways
+from authfsm.local import LocalPool
 from authfsm.protocol import Transition
 from authfsm.responses import Response
 from authfsm.settings import PoolSettings
@@ -55,3 +58,23 @@ def outlook(
         for way in ways(here, response, signin.role if here is State.EMAIL_OTP else None)
         if way.to is not State.FAILED
     )
+
+
+def settings_of(pool: LocalPool) -> PoolSettings:
+    """An embedded pool's settings.
+
+    Args:
+        pool: the pool.
+    """
+    told = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
+    # Its functions are Python's and have no ARN: a description has no LambdaConfig that names them.
+    triggers = pool.configuration.triggers
+    present = [name for name, given in _NAMED.items() if getattr(triggers, given, None) is not None]
+    return evolve(told, lambda_config=frozenset({*(told.lambda_config or ()), *present}))
+
+
+_NAMED: Final = {
+    "DefineAuthChallenge": "define",
+    "CreateAuthChallenge": "create",
+    "VerifyAuthChallengeResponse": "verify",
+}

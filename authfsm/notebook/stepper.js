@@ -15,6 +15,7 @@ function h(name, attributes, ...children) {
 const BUTTONS = [["back", "‹ Back"], ["step", "Step ›"], ["run", "Run on »"], ["restart", "↺ Restart"]];
 const TABS = [["wire", "On the wire"], ["history", "History"], ["what_if", "What may come next"], ["srp", "SRP’s values"]];
 const LONG = 5000; // milliseconds after which it is said that no answer came
+const LARGEST = 1.4; // pixels a point: a state's name is as large as the text beside it
 let made = 0; // ids must differ between the steppers of a page
 
 // ---- light or dark: as the page is, whoever's it is -----------------------------------------------------
@@ -163,6 +164,8 @@ function render({ model, el }) {
   function picture(scene) {
     if (!scene.picture) { parts.picture.replaceChildren(h("p", { class: "quiet" }, "No program here lays the diagram out.")); return; }
     parts.picture.innerHTML = scene.picture;
+    const svg = parts.picture.querySelector("svg");
+    svg.style.maxWidth = `${Math.round(svg.dataset.width * LARGEST)}px`; // a small diagram stays small
     const lit = new Set([...parts.picture.querySelectorAll('[data-line] > path[stroke="var(--lit)"], [data-line] > path[stroke="var(--warning)"]')].map((path) => { path.setAttribute("pathLength", "1"); return path.parentElement.dataset.line; }));
     if (before) for (const line of lit) if (!before.has(line)) parts.picture.querySelector(`[data-line="${line}"]`).classList.add("fresh");
     before = lit;

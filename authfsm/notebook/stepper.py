@@ -17,6 +17,7 @@ from authfsm.notebook.arithmetic import values
 from authfsm.notebook.asides import aside
 from authfsm.notebook.forms import forms
 from authfsm.notebook.moment import Moment
+from authfsm.notebook.outlook import settings_of
 from authfsm.notebook.picture import place
 from authfsm.notebook.scene import scene
 from authfsm.notebook.tape import Tape
@@ -74,7 +75,7 @@ class Stepper:
             client_metadata=client_metadata,
         )
         if settings is None and isinstance(source, LocalPool):
-            settings = PoolSettings.describe(source.client(), source.pool_id, source.client_id)
+            settings = settings_of(source)
         self.settings = settings
         self.widget = View(scene=scene(self.tape, settings))
         self.widget.on_msg(self._asked)

@@ -30,6 +30,7 @@ KEPT: Final = 100
 _NO_WAY_BACK: Final = (
     "a real pool does not go back: what Cognito has heard it has heard; restart instead"
 )
+_NO_MORE: Final = f"the last {KEPT} steps can be taken back, and no more; restart instead"
 
 
 @frozen
@@ -201,7 +202,9 @@ class Tape:
         """Why the tape does not go back; None where it does."""
         if self.pool is None:
             return _NO_WAY_BACK
-        return None if self.frames else "this is the beginning"
+        if self.frames:
+            return None
+        return _NO_MORE if self.flow.history else "this is the beginning"
 
     def back(self) -> None:
         """One step back, to the pool and the sign-in as they were.
