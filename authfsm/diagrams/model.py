@@ -87,10 +87,16 @@ class Count:
     Args:
         times: how often.
         response: by which response; None where a junction led on.
+        share: of all that left the line's beginning, 0 to 1; None where that is not reckoned.
     """
 
     times: int
     response: Trigger | None = None
+    share: float | None = None
+
+    def __str__(self) -> str:
+        share = "" if self.share is None else f" ({self.share:.0%})"
+        return f"\u00d7{self.times:,}{share}"
 
 
 @frozen
@@ -127,6 +133,12 @@ class Edge:
     def taken(self) -> int:
         """How often it was taken."""
         return sum(each.times for each in self.counts)
+
+    @property
+    def altogether(self) -> Count:
+        """How often it was taken, by whichever response."""
+        shares = [each.share for each in self.counts if each.share is not None]
+        return Count(self.taken, None, sum(shares) if shares else None)
 
     @property
     def doubtful(self) -> bool:

@@ -229,10 +229,10 @@ class Pen:
         for mark in edge.marks:
             if mark.error or mark.response in edge.responses:
                 yield bold(indent + self.step(mark), theme.warning if mark.error else theme.lit)
-        times = {count.response: count.times for count in edge.counts}
+        counts = {count.response: count for count in edge.counts}
         if edge.counts and (edge.kind in {Kind.RETRY, Kind.FAILURE} or not edge.responses):
             refused = edge.kind in {Kind.RETRY, Kind.FAILURE}
-            yield bold(f"{indent}\u00d7{edge.taken:,}", theme.warning if refused else theme.lit)
+            yield bold(f"{indent}{edge.altogether}", theme.warning if refused else theme.lit)
         if edge.kind not in {Kind.RETRY, Kind.FAILURE}:
             sign = SIGNS.get(edge.shade.tone, "")
             walked = {mark.response for mark in edge.marks if not mark.error}
@@ -241,8 +241,8 @@ class Pen:
                     continue
                 doubt = " \u2020" if response in edge.thin else ""
                 text = f"{indent}{sign}{self.text(response.trigger)}{doubt}"
-                if often := times.get(response):
-                    yield bold(f"{text} \u00d7{often:,}", theme.lit)
+                if often := counts.get(response):
+                    yield bold(f"{text} {often}", theme.lit)
                 elif response in edge.faded:
                     yield f'{indent}<font color="{theme.quiet}"><s>{escape(text.strip())}</s></font>'
                 else:

@@ -147,7 +147,24 @@ def count(model: Model, histories: Iterable[Iterable[Walked]]) -> Model:
         evolve(edge, counts=_counted(edge, counts.get(number, [])))
         for number, edge in enumerate(walker.edges)
     )
-    return evolve(model, nodes=walker.nodes(model, START), edges=edges, traffic=total)
+    return evolve(model, nodes=walker.nodes(model, START), edges=shared(edges), traffic=total)
+
+
+def shared(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """Lines that were counted, each with its share of all that left where it leaves.
+
+    Args:
+        edges: every line of a picture.
+    """
+    every, left = tuple(edges), Counter[Node]()
+    for edge in every:
+        left[edge.source] += edge.taken
+    return tuple(
+        evolve(
+            edge, counts=tuple(evolve(n, share=n.times / left[edge.source]) for n in edge.counts)
+        )
+        for edge in every
+    )
 
 
 def _counted(edge: Edge, counts: list[Count]) -> tuple[Count, ...]:

@@ -15,7 +15,7 @@ from authfsm.diagrams.lines import START
 from authfsm.diagrams.model import Count, Edge, Kind, Model
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import LIGHT, Theme
-from authfsm.diagrams.walking import Walker
+from authfsm.diagrams.walking import Walker, shared
 from authfsm.protocol import Role
 from authfsm.responses import RESPONSES, Response
 from authfsm.states import State
@@ -220,7 +220,9 @@ def lit(model: Model, funnel: Funnel) -> Model:
             f"The log does not tell the responses of {', '.join(unsure)} apart: they are counted as one of them."
         )
     nodes = walker.nodes(model, START)
-    return evolve(model, nodes=nodes, edges=edges, traffic=funnel.sign_ins, said=tuple(said))
+    return evolve(
+        model, nodes=nodes, edges=shared(edges), traffic=funnel.sign_ins, said=tuple(said)
+    )
 
 
 def _counts(edge: Edge, often: Mapping[type[Response] | None, int]) -> tuple[Count, ...]:

@@ -6,7 +6,8 @@ import bench_pool
 import bench_signin
 import bench_srp
 import bench_stores
+import bench_traces
 from rows import show
 
-for bench in (bench_srp, bench_signin, bench_async, bench_stores, bench_pool, bench_diagrams):
+for bench in (bench_srp, bench_signin, bench_async, bench_stores, bench_pool, bench_diagrams, bench_traces):
     show(bench.rows())
