@@ -11,7 +11,7 @@ from authfsm import Answer, Code, NewPassword, PoolSettings, State
 from authfsm.errors import OutOfTurn, WrongResponse
 from authfsm.local import LocalPool, ManualClock, Triggers
 from authfsm.notebook.arithmetic import values
-from authfsm.notebook.outlook import outlook
+from authfsm.notebook.outlook import outlook, settings_of
 from authfsm.notebook.tape import KEPT, Tape
 from authfsm.notebook.wire import MASK
 
@@ -194,3 +194,41 @@ def test_the_outlook_says_what_each_way_depends_on(pool: LocalPool) -> None:
     assert seen[State.SELECT_MFA_TYPE].ruled_out is not None
     assert all(each.when for each in seen.values())
     assert State.FAILED not in seen
+
+
+def test_the_outlook_tells_an_e_mailed_codes_roles_apart(signing_key: RSAKey) -> None:
+    """As a first factor it is allowed here, as a second it is not: each has its own verdict."""
+    pool = LocalPool(
+        allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], key=signing_key, clock=ManualClock()
+    )
+    pool.add_user("ada", PASSWORD, email="ada@example.com")
+    tape = Tape(pool, "ada", flow="USER_AUTH")
+    tape.run()
+    assert tape.flow.state is State.SELECT_CHALLENGE
+
+    seen = {
+        (each.response.trigger, each.name): each.ruled_out
+        for each in outlook(tape.flow.signin, settings_of(pool))
+    }
+
+    assert seen["select", "EMAIL_OTP (first factor)"] is None
+    assert seen["password", "EMAIL_OTP (second factor)"] is not None
+
+
+def test_the_outlook_knows_what_only_a_function_names(signing_key: RSAKey) -> None:
+    """An embedded pool's functions are known; what only they may name is told from what follows by itself."""
+    triggers = Triggers(define=asks_for_ever, create=asks_for_ever, verify=asks_for_ever)
+    pool = LocalPool(triggers=triggers, key=signing_key, clock=ManualClock())
+    pool.add_user("ada")
+    tape = Tape(pool, "ada", flow="CUSTOM_AUTH")
+    tape.run()
+
+    seen = {each.dest: each for each in outlook(tape.flow.signin, settings_of(pool))}
+
+    assert settings_of(pool).lambda_config == frozenset(
+        {"DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"}
+    )
+    assert {each.ruled_out for each in seen.values()} == {None}
+    assert not seen[State.AUTHENTICATED].named_only
+    assert not seen[State.CUSTOM_CHALLENGE].named_only
+    assert seen[State.SMS_MFA].named_only

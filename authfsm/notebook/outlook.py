@@ -6,9 +6,9 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from authfsm.facts.states import ways
+from authfsm.facts.states import Way, ways
 from authfsm.local import LocalPool
-from authfsm.protocol import Transition
+from authfsm.protocol import Role, Transition
 from authfsm.responses import Response
 from authfsm.settings import PoolSettings
 from authfsm.signin import SignIn
@@ -25,6 +25,7 @@ class Outlook:
         name: that state's name, with its role where it plays one.
         when: what it depends on, in Cognito's own terms: each condition by itself, any one will do.
         ruled_out: why this pool never leads there; None where it may.
+        named_only: may it lead there for the one reason that a Lambda function may name any challenge?
     """
 
     response: type[Response]
@@ -32,6 +33,7 @@ class Outlook:
     name: str
     when: tuple[str, ...]
     ruled_out: str | None
+    named_only: bool
 
 
 def outlook(
@@ -44,19 +46,30 @@ def outlook(
         settings: its pool's, if they are known.
         given: what is about to be given; whatever the state takes, if left out.
     """
-    here = signin.state
     takes = signin.accepts if given is None else {type(given)}
     return tuple(
-        Outlook(
-            response,
-            way.to,
-            way.name,
-            tuple(dict.fromkeys(each.when for each in way.known if each.when)),
-            None if settings is None else settings.ruled_out(Transition(here, response, way.to)),
-        )
+        _outlook(way, signin, response, settings)
         for response in sorted(takes, key=lambda each: each.trigger)
-        for way in ways(here, response, signin.role if here is State.EMAIL_OTP else None)
+        for way in ways(signin.state, response, _role(signin))
         if way.to is not State.FAILED
+    )
+
+
+def _role(signin: SignIn) -> Role | None:
+    return signin.role if signin.state is State.EMAIL_OTP else None
+
+
+def _outlook(
+    way: Way, signin: SignIn, response: type[Response], settings: PoolSettings | None
+) -> Outlook:
+    arrow, role = Transition(signin.state, response, way.to), way.role or _role(signin)
+    return Outlook(
+        response,
+        way.to,
+        way.name,
+        tuple(dict.fromkeys(each.when for each in way.known if each.when)),
+        None if settings is None else settings.ruled_out(arrow, role),
+        settings is not None and settings.named_only(arrow, role),
     )
 
 

@@ -101,17 +101,16 @@ def what_if(seen: Iterable[Outlook], *, settings_known: bool) -> str:
     ways = sorted(seen, key=lambda each: each.ruled_out is not None)
     if not ways:
         return "<p class=quiet>It ends here.</p>"
-    rows = []
+    rows = [_way(each) for each in ways if not each.named_only]
+    named: dict[str, list[str]] = {}
     for each in ways:
-        whens = "".join(f"<li>{escape(when)}</li>" for when in each.when)
-        if each.ruled_out is not None:
-            depends = f"<b>not with this pool:</b> {escape(each.ruled_out)}"
-        else:
-            depends = f"<ul>{whens}</ul>" if whens else "<span class=quiet>always possible</span>"
-        rows.append(
-            f"<tr{' class=ruled' if each.ruled_out is not None else ''}><td><code>{each.response.trigger}</code></td>"
-            f"<td><code>{escape(each.name)}</code></td><td>{depends}</td></tr>"
-        )
+        if each.named_only:
+            named.setdefault(each.response.trigger, []).append(each.name)
+    rows += [
+        f"<tr class=named><td><code>{trigger}</code></td><td colspan=2>only where a Lambda function names it: "
+        f"{', '.join(f'<code>{escape(name)}</code>' for name in names)}</td></tr>"
+        for trigger, names in named.items()
+    ]
     note = (
         "By this pool's own settings."
         if settings_known
@@ -119,6 +118,19 @@ def what_if(seen: Iterable[Outlook], *, settings_known: bool) -> str:
     )
     return f"<p class=quiet>{escape(note)}</p>" + _table(
         ("given", "may lead to", "where any of these holds"), rows
+    )
+
+
+def _way(seen: Outlook) -> str:
+    """A destination's row."""
+    whens = "".join(f"<li>{escape(when)}</li>" for when in seen.when)
+    depends = f"<ul>{whens}</ul>" if whens else "<span class=quiet>always possible</span>"
+    kind = ""
+    if seen.ruled_out is not None:
+        kind, depends = " class=ruled", f"<b>not with this pool:</b> {escape(seen.ruled_out)}"
+    return (
+        f"<tr{kind}><td><code>{seen.response.trigger}</code></td>"
+        f"<td><code>{escape(seen.name)}</code></td><td>{depends}</td></tr>"
     )
 
 
