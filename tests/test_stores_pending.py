@@ -80,7 +80,7 @@ def place(signing_key: RSAKey) -> Place:
     return Place(pool, clock, store, PendingSignIns(pool.cognito(), store, new_key()))
 
 
-def refused(pending: PendingSignIns[Flow], ticket: str) -> tuple[type, Ruling | None]:
+def refused(pending: PendingSignIns[Flow], ticket: str | None) -> tuple[type, Ruling | None]:
     """What whoever comes with that ticket is told."""
     with pytest.raises((OutOfTurn, SealError)) as caught, pending.turn(ticket):
         pass
@@ -194,8 +194,10 @@ def test_what_is_over_is_not_put_back(place: Place) -> None:
         assert flow.answer(place.code) is State.AUTHENTICATED
 
 
-@pytest.mark.parametrize("sent", ["", "x", "..", "\0", "\ud800", "a" * 100_000, "authfsm:*", "Ω"])
-def test_whatever_a_browser_sends_is_not_there(place: Place, sent: str) -> None:
+@pytest.mark.parametrize(
+    "sent", ["", "x", "..", "\0", "\ud800", "a" * 100_000, "authfsm:*", "Ω", None]
+)
+def test_whatever_a_browser_sends_is_not_there(place: Place, sent: str | None) -> None:
     """No cookie's text does more than not being found."""
     ticket = place.pending.put(place.sign_in())
     assert refused(place.pending, sent) == GONE
@@ -315,6 +317,41 @@ async def begun(pending: AsyncPendingSignIns[AsyncFlow]) -> AsyncFlow:
     """A sign-in that waits for a code."""
     assert isinstance(pending.cognito, AsyncCognito)
     return await pending.cognito.sign_in("ada", PASSWORD)
+
+
+@pytest.mark.parametrize("calls", range(6))
+def test_a_browser_that_hangs_up_at_once_loses_nothing(place: Place, calls: int) -> None:
+    """A turn that is cancelled while its sign-in is being taken, however far that is, gives it back."""
+
+    class Far(AsyncMemoryStore):
+        async def take(self, name: str, seconds: float) -> str | None:
+            """There and back."""
+            await asyncio.sleep(0)
+            sealed = await super().take(name, seconds)
+            await asyncio.sleep(0)
+            return sealed
+
+    async def conversation() -> str:
+        pending = over_the_loop(place, Far(place.store))
+        ticket = await pending.put(await begun(pending))
+
+        async def request() -> None:
+            async with pending.turn(ticket):
+                await asyncio.sleep(60)
+
+        task = asyncio.create_task(request())
+        for _ in range(calls):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        while pending._ending:
+            await asyncio.wait(pending._ending)
+        return ticket
+
+    ticket = asyncio.run(conversation())
+
+    with place.pending.turn(ticket) as flow:
+        assert flow.answer(place.code) is State.AUTHENTICATED
 
 
 def test_a_browser_that_hangs_up_loses_nothing(place: Place) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -28,6 +28,7 @@ TURN_LIFETIME: Final = timedelta(seconds=30)
 
 _TICKET_BYTES: Final = 32
 
+T = TypeVar("T")
 FlowT = TypeVar("FlowT", bound=Walk)
 ResumedT_co = TypeVar("ResumedT_co", bound=Walk, covariant=True)
 
@@ -39,7 +40,7 @@ class Resumes(Protocol[ResumedT_co]):
     entropy: Callable[[int], bytes]
     session_lifetime: timedelta
 
-    def resume(self, sealed: str | bytes, key: Key) -> ResumedT_co:
+    def resume(self, sealed: str | bytes | None, key: Key) -> ResumedT_co:
         """As `Cognito.resume`."""
 
 
@@ -127,14 +128,14 @@ class PendingSignIns(_Pending[FlowT]):
         return ticket
 
     @contextmanager
-    def turn(self, ticket: str) -> Iterator[FlowT]:
+    def turn(self, ticket: str | None) -> Iterator[FlowT]:
         """The sign-in of a ticket, for nobody else until the block ends.
 
         However the block ends, by an error too: a sign-in that still waits is put back under the same
         ticket, one that is over (in tokens, in failure, cancelled) is not.
 
         Args:
-            ticket: what `put` gave; whatever a browser may send instead is simply not there.
+            ticket: what `put` gave; whatever a browser may send instead, None too, is simply not there.
 
         Raises:
             OutOfTurn: another turn is under way (ruling WAIT): a second click, a reload.
@@ -153,7 +154,7 @@ class PendingSignIns(_Pending[FlowT]):
         finally:
             self._end(name, flow)
 
-    def drop(self, ticket: str) -> None:
+    def drop(self, ticket: str | None) -> None:
         """Give up a sign-in that waits. One in a turn is ended there, by `flow.cancel()`.
 
         Args:
@@ -201,28 +202,45 @@ class AsyncPendingSignIns(_Pending[FlowT]):
         return ticket
 
     @asynccontextmanager
-    async def turn(self, ticket: str) -> AsyncIterator[FlowT]:
-        """As `PendingSignIns.turn`. A block that is cancelled puts the sign-in back all the same."""
+    async def turn(self, ticket: str | None) -> AsyncIterator[FlowT]:
+        """As `PendingSignIns.turn`. Cancelled at any moment, it puts the sign-in back all the same."""
         name = name_of(ticket)
-        sealed = await self.store.take(name, self._turn_seconds)
+        # Whoever is cancelled, as by a browser that hung up, may be cancelled at each await: the beginning
+        # and the end of a turn are tasks of their own.
+        beginning = self._task(self._begun(name))
         try:
-            flow = self._resumed(sealed)
-        except SealError:
-            await self.store.drop(name)
+            flow = await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            self._task(self._given_back(name, beginning))
             raise
         try:
             yield flow
         finally:
-            # Whoever is cancelled, as by a browser that hung up, may be cancelled at each await: the end
-            # of the turn is a task of its own.
-            end = asyncio.ensure_future(self._end(name, flow))
-            self._ending.add(end)
-            end.add_done_callback(self._ending.discard)
-            await asyncio.shield(end)
+            await asyncio.shield(self._task(self._end(name, flow)))
 
-    async def drop(self, ticket: str) -> None:
+    async def drop(self, ticket: str | None) -> None:
         """As `PendingSignIns.drop`."""
         await self.store.drop(name_of(ticket))
+
+    def _task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.ensure_future(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        return task
+
+    async def _begun(self, name: str) -> FlowT:
+        sealed = await self.store.take(name, self._turn_seconds)
+        try:
+            return self._resumed(sealed)
+        except SealError:
+            await self.store.drop(name)
+            raise
+
+    async def _given_back(self, name: str, beginning: asyncio.Task[FlowT]) -> None:
+        """Nobody is there for what was taken, if it was."""
+        await asyncio.wait([beginning])
+        if beginning.exception() is None:
+            await self._end(name, beginning.result())
 
     async def _end(self, name: str, flow: FlowT) -> None:
         if flow.done or self._seconds_left(flow) <= 0:
@@ -232,10 +250,10 @@ class AsyncPendingSignIns(_Pending[FlowT]):
             await self.store.put(name, *self._sealed(flow))
 
 
-def name_of(ticket: str) -> str:
+def name_of(ticket: str | None) -> str:
     """What a store knows a ticket by: its SHA-256, in hex. 256 random bits need no salt.
 
     Args:
-        ticket: whatever a browser sent.
+        ticket: whatever a browser sent; None, where it sent nothing.
     """
-    return sha256(ticket.encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256((ticket or "").encode("utf-8", "surrogatepass")).hexdigest()
