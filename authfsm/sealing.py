@@ -22,8 +22,8 @@ AnyKey: TypeAlias = "str | bytes | Secret[str] | Secret[bytes]"
 Key: TypeAlias = "AnyKey | Iterable[AnyKey]"
 """A key of `new_key`, or several: the first seals, all open."""
 
-LARGEST: Final = 1 << 16
-"""The longest text that is opened: the largest snapshot is far smaller."""
+LARGEST: Final = 1 << 18
+"""The longest text that is sealed or opened: a hundred times what a usual sign-in takes."""
 
 SESSION_LIFETIME: Final = timedelta(minutes=3)
 """How long Cognito's session lives, if the app client does not say otherwise."""
@@ -38,6 +38,13 @@ class BadKey(CallerError, ValueError):
         super().__init__(
             "a key is 32 bytes, base64 for URLs, as authfsm.sealing.new_key() makes them"
         )
+
+
+class TooLongToSeal(CallerError, ValueError):
+    """This sign-in carries too much to be sealed: metadata, a history, or a trigger's parameters."""
+
+    def __init__(self) -> None:
+        super().__init__(f"sealed, this sign-in would take more than {LARGEST} characters")
 
 
 def new_key() -> Secret[str]:
@@ -55,14 +62,20 @@ def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
 
     Raises:
         OutOfTurn: the sign-in has ended, or awaits a reply.
+        TooLongToSeal: it would be longer than `LARGEST`.
         BadKey: that is no key.
     """
     form = to_json(snapshot, now)
-    return _lock(key).encrypt_at_time(form.reveal().encode(), int(now.timestamp())).decode()
+    # A trigger's JSON may hold half of an emoji, which strict UTF-8 cannot write. It goes back as it came.
+    plain = form.reveal().encode("utf-8", "surrogatepass")
+    sealed = _lock(key).encrypt_at_time(plain, int(now.timestamp())).decode()
+    if len(sealed) > LARGEST:
+        raise TooLongToSeal
+    return sealed
 
 
 def unseal(
-    sealed: str | bytes,
+    sealed: str | bytes | None,
     key: Key,
     now: datetime,
     *,
@@ -72,14 +85,14 @@ def unseal(
     """The snapshot that a sealed text holds.
 
     Args:
-        sealed: what `seal` made.
+        sealed: what `seal` made; None, where a browser brought nothing.
         key: the key, or several: all open.
         now: the present time, with a time zone.
         into: a new sign-in of the pool and client that resume it; it becomes the one that waits.
         session_lifetime: AuthSessionValidity.
 
     Raises:
-        SealBroken: it was changed, or none of these keys sealed it.
+        SealBroken: it was changed, none of these keys sealed it, or nothing was brought.
         SealExpired: Cognito's session within has expired.
         SealForeign: it belongs to another pool or client.
         SealTooNew: a later version sealed it.
@@ -96,10 +109,12 @@ def unseal(
     return snapshot
 
 
-def _opened(sealed: str | bytes, lock: MultiFernet) -> Secret[str] | None:
+def _opened(sealed: str | bytes | None, lock: MultiFernet) -> Secret[str] | None:
+    if not isinstance(sealed, (str, bytes)) or len(sealed) > LARGEST:
+        return None
     try:
         token = sealed.encode("ascii") if isinstance(sealed, str) else sealed
-        return Secret(lock.decrypt(token).decode()) if len(token) <= LARGEST else None
+        return Secret(lock.decrypt(token).decode("utf-8", "surrogatepass"))
     except (InvalidToken, ValueError):
         return None
 

@@ -222,14 +222,24 @@ class SignIn(Sender, Shown):
                 f"the reply to {type(self._awaiting).__name__} is still awaited: receive it, or call send_failed()",
                 state=self._state,
             )
-        kind = type(response)
+        self.check(type(response))
+        request = write(self._state, response, self)
+        self._awaiting = response
+        return request
+
+    def check(self, kind: type[Response]) -> None:
+        """Does this state take such a response now? Nothing moves.
+
+        Args:
+            kind: the response's class.
+
+        Raises:
+            WrongResponse: it does not; the error names what it does take.
+        """
         if kind not in PROTOCOL[self._state]:
             raise WrongResponse(self._state, kind, self.accepts)
         if (need := self._unmet(kind)) is not None:
             raise WrongResponse(self._state, kind, self.accepts, need.value)
-        request = write(self._state, response, self)
-        self._awaiting = response
-        return request
 
     def send_failed(self) -> None:
         """The request's reply will not come: stand where it stood, ready for the same answer or another."""
@@ -275,12 +285,12 @@ class SignIn(Sender, Shown):
     def abandon(self) -> None:
         """Give the attempt up, here and for good: FAILED, with nothing left that could be answered.
 
-        Nobody is told: Cognito forgets a session that is not answered.
+        Nobody is told: Cognito forgets a session that is not answered. With tokens in hand there is nothing
+        to give up, and the reply to a refresh, which may be the only one to bring them, is still heard.
         """
-        self._awaiting = None
         if self._state is not State.AUTHENTICATED:
             self._state = State.FAILED
-            self.challenge = self.role = self.refusal = None
+            self.challenge = self.role = self.refusal = self._awaiting = None
 
     def receive(self, reply: Mapping[str, Any] | Reply, at: datetime | None = None) -> State:
         """Hear the reply that is awaited, and move where it leads.
@@ -315,12 +325,11 @@ class SignIn(Sender, Shown):
             advance(self, kind, dest)
         if isinstance(heard, Refusal):
             heard = attrs.evolve(heard, message=self._blot(heard.message, given))
-            self._refused(heard)
+            self._refused(heard, at)
         else:
             if isinstance(heard, Tokens):
                 heard = attrs.evolve(heard, at=at)
-            self._moved(source, given, heard)
-            self.asked_at = at
+            self._moved(source, given, heard, at)
         self._steps.append(
             Step(
                 number=len(self._steps) + 1,
@@ -395,8 +404,9 @@ class SignIn(Sender, Shown):
         }
         return None if met[need] else need
 
-    def _moved(self, source: State, given: Response, heard: Reply) -> None:
+    def _moved(self, source: State, given: Response, heard: Reply, at: datetime | None) -> None:
         self.refusal = None
+        self.asked_at = None if self._state is State.START else at  # signed out: no Session is left
         if source is State.START:
             self.username = getattr(given, "username", None) or self.username
             self.flow = given.auth_flow
@@ -424,7 +434,7 @@ class SignIn(Sender, Shown):
             self.tokens = self.flow = None
             self.password_proved = False
 
-    def _refused(self, refusal: Refusal) -> None:
+    def _refused(self, refusal: Refusal, at: datetime | None) -> None:
         self.refusal = refusal
         if refusal.ruling is Ruling.DROP_DEVICE:
             self.device = None
@@ -434,6 +444,7 @@ class SignIn(Sender, Shown):
             self.challenge = self.role = None
         elif refusal.session is not None and self.challenge is not None:  # the newest always
             self.challenge = attrs.evolve(self.challenge, session=refusal.session)
+            self.asked_at = at
 
     def _role(self, source: State, given: Response) -> Role | None:
         if self._state is not State.EMAIL_OTP:

@@ -8,6 +8,7 @@ a challenge is kept as it came. The app client's secret is not in it: whoever re
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -30,6 +31,14 @@ from authfsm.wire import challenge
 VERSION: Final = 1
 """The form this module writes. It reads every form up to this one."""
 
+_SHAPES: Final = {
+    "id": str, "admin": bool, "flow": str, "username": str, "proved": bool, "at": str, "password": str,
+    "a": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
+}  # fmt: skip
+"""What the parts of a form are, where nothing that reads them would say so."""
+
+_EXPONENT: Final = re.compile("[0-9a-f]{1,64}")
+
 
 @frozen
 class Snapshot:
@@ -43,6 +52,7 @@ class Snapshot:
         preferred_challenge: PREFERRED_CHALLENGE, for starting again.
         client_metadata: for the pool's Lambda triggers.
         walk: does the flow go on by itself through what needs no person?
+        begun: the user name and AuthFlow of a first request that has moved nothing yet.
     """
 
     sign_in_id: str
@@ -52,6 +62,7 @@ class Snapshot:
     preferred_challenge: str | None = None
     client_metadata: Mapping[str, str] = MappingProxyType({})
     walk: bool = True
+    begun: tuple[str, str] | None = None
 
 
 def to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
@@ -92,6 +103,8 @@ def to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "preferred": snapshot.preferred_challenge,
         "metadata": dict(snapshot.client_metadata),
         "walk": snapshot.walk,
+        # Later the sign-in itself knows them.
+        "begun": list(snapshot.begun or ()) if signin.state is State.START else None,
         "steps": [_row(step) for step in signin.history],
     }
     told = {name: value for name, value in form.items() if value not in (None, {}, [])}
@@ -115,9 +128,11 @@ def from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
         version = told["authfsm"]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise SealBroken("it is no snapshot of a sign-in") from None
-    if not isinstance(version, int) or version > VERSION:
+    if type(version) is not int or version < 1:
+        raise SealBroken("it is no snapshot of a sign-in")
+    if version > VERSION:
         raise SealTooNew(
-            f"its form is {version!r}, and this version of authfsm reads up to {VERSION}"
+            f"its form is {version}, and this version of authfsm reads up to {VERSION}"
         )
     if (told.get("pool"), told.get("client")) != (into.pool_id, into.client_id):
         raise SealForeign("it belongs to another user pool or app client")
@@ -131,24 +146,40 @@ def from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
 
 def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:
     # All is read before anything changes.
+    misshapen = [name for name, kind in _SHAPES.items() if type(told.get(name, kind())) is not kind]
+    if misshapen or not told["id"]:
+        raise TypeError
     state, asked = State[told["state"]], told.get("asked", {})
     kept = challenge(asked["ChallengeName"], asked) if asked else None
     if isinstance(kept, MfaSetup) and "SecretCode" in asked:
-        code = Secret(asked["SecretCode"])
-        kept = attrs.evolve(kept, secret_code=code, verified=asked["Verified"])
+        code, verified = asked["SecretCode"], asked["Verified"]
+        if not isinstance(code, str) or not isinstance(verified, bool):
+            raise TypeError
+        kept = attrs.evolve(kept, secret_code=Secret(code), verified=verified)
     if (kept.state if kept else State.START) is not state:
         raise ValueError(state)
     steps = tuple(_step(number, row) for number, row in enumerate(told.get("steps", []), start=1))
     device = Device(**told["device"]) if "device" in told else None
-    password, exponent = told.get("password"), told.get("a")
+    password, exponent, metadata = told.get("password"), told.get("a"), told.get("metadata", {})
+    if not all(isinstance(text, str) for text in metadata.values()):
+        raise TypeError
+    if exponent is not None and (not _EXPONENT.fullmatch(exponent) or int(exponent, 16) == 0):
+        raise ValueError
+    username, flow = told.get("begun") or (None, None)
+    if not (username is flow is None or (isinstance(username, str) and isinstance(flow, str))):
+        raise TypeError
+    at = datetime.fromisoformat(told["at"])
+    if at.utcoffset() is None:
+        raise ValueError
     snapshot = Snapshot(
         sign_in_id=told["id"],
         signin=into,
         password=None if password is None else Secret(password),
         exponent=None if exponent is None else Secret(int(exponent, 16)),
         preferred_challenge=told.get("preferred"),
-        client_metadata=told.get("metadata", {}),
+        client_metadata=metadata,
         walk=told["walk"],
+        begun=(username, flow) if username and flow else None,
     )
     into.resume(
         state,
@@ -160,7 +191,7 @@ def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:
         username=told.get("username"),
         role=Role(told["role"]) if "role" in told else None,
         password_proved=told["proved"],
-        asked_at=datetime.fromisoformat(told["at"]),
+        asked_at=at,
     )
     return snapshot
 
@@ -198,6 +229,8 @@ def _row(step: Step) -> list[str | None]:
 
 def _step(number: int, row: list[Any]) -> Step:
     source, given, dest, at, role, error, ruling = row + [None] * (7 - len(row))
+    if not isinstance(error, (str, type(None))):
+        raise TypeError
     return Step(
         number=number,
         source=State[source],

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import attrs
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 from cryptography.fernet import Fernet
 from joserfc.jwk import RSAKey
 
@@ -18,6 +21,8 @@ import authfsm
 from authfsm import Flow, Ruling, State
 from authfsm import responses as r
 from authfsm.errors import (
+    BadField,
+    ConnectionLost,
     OutOfTurn,
     SealBroken,
     SealError,
@@ -28,7 +33,7 @@ from authfsm.errors import (
 )
 from authfsm.local import DeviceConfiguration, LocalPool
 from authfsm.local.clock import ManualClock
-from authfsm.sealing import BadKey, new_key
+from authfsm.sealing import BadKey, TooLongToSeal, new_key
 from authfsm.snapshot import from_json, to_json
 
 PASSWORD = "Correct-Horse-1"
@@ -193,11 +198,11 @@ def test_10_000_flipped_bits_are_10_000_refusals(pool: LocalPool) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "gAAAA", "é", "gAAAAA" * 20_000, b"\xff\xfe", "{}", "\0"],
-    ids=lambda text: repr(text[:8]),
+    ["", "a", "gAAAA", "é", "gAAAAA" * 50_000, b"\xff\xfe", "{}", "\0", None, 7],
+    ids=lambda text: repr(text)[:8],
 )
-def test_what_is_no_seal_is_refused(pool: LocalPool, text: str | bytes) -> None:
-    """Whatever a browser may bring back."""
+def test_what_is_no_seal_is_refused(pool: LocalPool, text: Any) -> None:
+    """Whatever a browser may bring back, nothing at all included."""
     with pytest.raises(SealBroken):
         pool.cognito().resume(text, new_key())
 
@@ -276,6 +281,82 @@ def test_an_honest_seal_over_nonsense_is_broken(pool: LocalPool, change: dict[st
 
     with pytest.raises(SealError):
         flow.cognito.resume(Fernet(key.reveal()).encrypt(nonsense), key)
+
+
+ODD: list[Any] = [
+    None, True, -1, 0, 7, 1e400, "", "x", "-5", "0", "f" * 65, "\ud800", "9999", "2026-01-01T00:00:00",
+    [], [7], [None], [["START"]], {}, {"x": 7}, {"x": None}, {"key": "k", "group_key": "g", "password": 7},
+]  # fmt: skip
+"""What may stand where something else belongs."""
+
+
+def oddities(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """A form with one thing in it odd, in every place: at the top, in the challenge, and in a step."""
+    every = [*told, "a", "password", "device", "metadata", "preferred", "begun", "asked", "steps"]
+    odd: list[dict[str, Any]] = [{**told, name: value} for name in every for value in ODD]
+    odd += [{key: value for key, value in told.items() if key != name} for name in told]
+    asked = told.get("asked", {})
+    inner = [*asked, "SecretCode", "Verified"]
+    odd += [{**told, "asked": {**asked, name: value}} for name in inner for value in ODD]
+    for place in range(7):
+        for value in ODD:
+            row: list[Any] = ["START", "code", "SMS_MFA", None, None, None, None]
+            row[place] = value
+            odd.append({**told, "steps": [row]})
+    return odd
+
+
+@pytest.mark.parametrize("stand", STANDS, ids=lambda each: each.__name__.strip("_"))
+def test_an_honest_seal_over_odd_things_is_broken_or_works(
+    pool: LocalPool, stand: Callable[[LocalPool], Flow]
+) -> None:
+    """It is refused when it is taken up; what is taken up can be shown, sealed again and gone on with."""
+    key, flow = new_key(), stand(pool)
+    lock, refused = Fernet(key.reveal()), 0
+    for told in oddities(form(flow)):
+        try:
+            resumed = flow.cognito.resume(lock.encrypt(json.dumps(told).encode()), key)
+        except SealError:
+            refused += 1
+            continue
+        jsonschema.validate(form(resumed), SCHEMA)
+        resumed.cognito.resume(resumed.seal(key), key)
+        repr(resumed)
+        resumed.accepts  # noqa: B018 - reads what was taken up
+        with suppress(authfsm.AuthfsmError):
+            resumed.next_response()
+
+    assert refused > 300
+
+
+def test_half_an_emoji_goes_along(pool: LocalPool) -> None:
+    """A trigger's JSON may hold what strict UTF-8 cannot write: it is carried, and shown in no error."""
+    odd = {"page": "\ud83d", "\udc00": "日本\0"}
+    key, flow = new_key(), pool.cognito().start(PASSWORD, client_metadata=odd)
+
+    assert elsewhere(pool, flow.seal(key), key)._client_metadata == odd
+
+
+def test_what_is_sealed_can_be_opened(pool: LocalPool) -> None:
+    """A long one too; what is longer than can be opened is not sealed."""
+    key = new_key()
+    long = pool.cognito().start(client_metadata={"page": "x" * 150_000})
+    longer = pool.cognito().start(client_metadata={"page": "x" * 200_000})
+
+    assert whole(elsewhere(pool, long.seal(key), key)) == whole(long)
+    with pytest.raises(TooLongToSeal):
+        longer.seal(key)
+
+
+@pytest.mark.parametrize("version", [0, -1, True, 1.0, "1", None], ids=repr)
+def test_a_form_that_never_was_is_broken(pool: LocalPool, version: Any) -> None:
+    """It is not said to be a later one."""
+    key = new_key()
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    told = json.dumps({**form(flow), "authfsm": version}).encode()
+
+    with pytest.raises(SealBroken):
+        flow.cognito.resume(Fernet(key.reveal()).encrypt(told), key)
 
 
 def test_another_purpose_of_the_same_key_is_broken(pool: LocalPool) -> None:
@@ -424,6 +505,132 @@ def test_a_first_request_that_was_refused_begins_again(signing_key: RSAKey) -> N
     pool.add_user("ada", PASSWORD)
 
     assert caught.value.flow.restart(PASSWORD).state is State.AUTHENTICATED
+
+
+def test_a_first_request_that_was_lost_begins_again_elsewhere(signing_key: RSAKey) -> None:
+    """Who it was, and by which flow, goes along in the seal, until the sign-in itself knows."""
+    pool = LocalPool(key=signing_key)
+    pool.add_user("ada", PASSWORD)
+    flow, key = pool.cognito().start(PASSWORD), new_key()
+    flow.cognito.client.meta.events.register("before-call.cognito-idp", lost, unique_id="lost")
+    with pytest.raises(ConnectionLost):
+        flow.begin("USER_PASSWORD_AUTH", "ada")
+
+    jsonschema.validate(form(flow), SCHEMA)
+    assert elsewhere(pool, flow.seal(key), key).restart().state is State.AUTHENTICATED
+    assert "begun" not in form(_at_the_code(_with_a_code(signing_key)))
+
+
+def lost(**_: object) -> None:
+    """No reply comes."""
+    raise ConnectTimeoutError(endpoint_url="https://x")
+
+
+def _with_a_code(signing_key: RSAKey) -> LocalPool:
+    made = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key)
+    made.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
+    return made
+
+
+def test_what_cannot_begin_again_is_not_given_up(pool: LocalPool) -> None:
+    """The flow wants the password, which is gone: it is said, and the code can still be given."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+
+    with pytest.raises(ValueError, match="needs the password"):
+        flow.restart()
+    assert flow.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
+
+
+def test_a_device_that_was_forgotten_is_not_tried_again(signing_key: RSAKey) -> None:
+    """Cognito forgot it in the attempt before: the next one bears no device, though the application has one."""
+    pool = LocalPool(key=signing_key, device=DeviceConfiguration())
+    pool.add_user("ada", PASSWORD)
+    stale = authfsm.Device("eu-west-1_00000000-0000-4000-8000-000000000000", "-stale", "none")
+    flow = pool.cognito(device=stale).sign_in("ada", PASSWORD)
+    assert [step.error for step in flow.history if step.error] == ["ResourceNotFoundException"]
+
+    again = flow.restart(PASSWORD)
+
+    assert [step.error for step in again.history if step.error] == []
+
+
+def test_the_middle_is_no_place_to_begin(pool: LocalPool) -> None:
+    """A beginning where the proof is due is refused and changes nothing: that proof is still made."""
+    flow = _at_the_verifier(pool)
+    before = whole(flow)
+
+    for begins in (
+        lambda: flow.begin("USER_SRP_AUTH", "bob", "EMAIL_OTP"),
+        lambda: flow.carry(r.UserSrpAuth, "bob", "Other-Horse-1"),
+        lambda: flow.carry(r.SrpA, password="Other-Horse-1"),
+        lambda: flow.filled(r.SrpA, password="Other-Horse-1"),
+        lambda: flow.opening("USER_AUTH", "bob"),
+    ):
+        with pytest.raises(WrongResponse):
+            begins()
+        assert whole(flow) == before
+
+    assert flow.step() is State.SMS_MFA
+
+
+def test_a_password_given_where_none_is_asked_is_not_kept(pool: LocalPool) -> None:
+    """Neither held nor sealed."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+
+    with pytest.raises(WrongResponse):
+        flow.carry(r.SrpA, password="Other-Horse-1")
+    assert (flow._password, flow._exponent) == (None, None)
+    assert {"password", "a"} & set(form(flow)) == set()
+
+
+@pytest.mark.parametrize("password", ["", "\ud800", b"bytes", 7], ids=repr)
+@pytest.mark.parametrize(
+    "flow", ["USER_SRP_AUTH", "USER_AUTH", "CUSTOM_AUTH", "USER_PASSWORD_AUTH"]
+)
+def test_a_password_that_cannot_be_is_not_sent(pool: LocalPool, flow: str, password: Any) -> None:
+    """A proof of it would count as a wrong password, or fail half-way: nothing leaves, in any flow."""
+    with pytest.raises(BadField) as caught:
+        pool.cognito().sign_in("ada", password, flow=flow)
+
+    assert caught.value.field == "password"
+    assert caught.value.flow is None or caught.value.flow.history == ()
+
+
+def test_a_refused_code_that_renews_the_session_renews_its_time(pool: LocalPool) -> None:
+    """VerifySoftwareToken's ERROR may bring a new Session, which lives as long as any other."""
+    key, flow = new_key(), _at_the_set_up(pool)
+    late = flow._clock() + timedelta(minutes=2)
+    flow.signin.send(r.VerifySoftwareToken("000000"))
+    flow.signin.receive({"Status": "ERROR", "Session": "s" * 30}, at=late)
+    flow._clock = lambda: late + timedelta(seconds=179)
+    flow.cognito.clock = flow._clock
+
+    assert flow.signin.session == authfsm.Secret("s" * 30)
+    assert whole(flow.cognito.resume(flow.seal(key), key)) == whole(flow)
+
+
+def test_what_has_signed_out_has_no_session_to_expire(pool: LocalPool) -> None:
+    """START again: as good an hour later as at once."""
+    key, flow = new_key(), pool.cognito().sign_in("ada", PASSWORD)
+    flow.answer(r.Code(pool.outbox.code_for("ada")))
+    flow.sign_out()
+    assert isinstance(pool.clock, ManualClock)
+    pool.clock.advance(3600)
+
+    assert whole(elsewhere(pool, flow.seal(key), key)) == whole(flow)
+
+
+def test_a_refresh_under_way_is_not_cancelled(pool: LocalPool) -> None:
+    """Where tokens rotate, its reply is the only one that brings them."""
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    flow.answer(r.Code(pool.outbox.code_for("ada")))
+    before = flow.tokens
+    flow.cognito.client.meta.events.register(
+        "before-call.cognito-idp", lambda **_: flow.cancel(), unique_id="cancel"
+    )
+
+    assert flow.refresh() == flow.tokens
+    assert flow.tokens != before
 
 
 def test_what_has_not_begun_does_not_begin_again(pool: LocalPool) -> None:

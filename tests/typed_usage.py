@@ -30,6 +30,7 @@ from authfsm import (
     Tokens,
     new_key,
 )
+from authfsm.signin import History
 
 
 def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for each challenge
@@ -73,7 +74,8 @@ def embedded() -> Tokens | None:
     assert_type(flow, Flow)
     assert_type(flow.state, State)
     assert_type(flow.challenge, AnyChallenge | None)
-    assert_type(flow.history, tuple[Step, ...])
+    assert_type(flow.history, History)
+    assert_type(flow.history[0], Step)
     while not flow.done:
         try:
             match flow.state:

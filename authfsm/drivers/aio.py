@@ -83,11 +83,11 @@ class AsyncCognito(AppClient[Any]):
         signin = self._signin(device)
         return AsyncFlow(self, signin, password, client_metadata=client_metadata or {}, walk=walk)
 
-    def resume(self, sealed: str | bytes, key: Key) -> AsyncFlow:
+    def resume(self, sealed: str | bytes | None, key: Key) -> AsyncFlow:
         """The sign-in that `seal` sealed, by this driver or the other, ready for its answer; not awaited.
 
         Args:
-            sealed: what `seal` made.
+            sealed: what `seal` made; None, where a browser brought nothing.
             key: the key, or several: all open.
 
         Raises:
@@ -234,6 +234,7 @@ class AsyncFlow(Courses):
         begun = self.cognito.start(
             password, device=self.device, client_metadata=self._client_metadata, walk=self.walk
         )
+        begun.signin.device = self.device  # None too: Cognito has forgotten it
         await begun.begin(flow, name, self.preferred_challenge)
         return begun
 
@@ -263,6 +264,34 @@ class AsyncFlow(Courses):
     async def next_response(self) -> Response | None:
         """What needs no person in the present state, made ready to be given; None where one is needed."""
         return await self._take(self._following())
+
+    async def opening(
+        self, flow: str, username: str, preferred_challenge: str | None = None
+    ) -> Response:
+        """The response that begins a flow, filled in with what this sign-in holds; as `Flow.opening`.
+
+        Args:
+            flow: the AuthFlow.
+            username: a user name or an alias.
+            preferred_challenge: for USER_AUTH.
+
+        Raises:
+            As `Flow.opening`.
+        """
+        return await self._take(self._opening(flow, username, preferred_challenge))
+
+    async def filled(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
+        """A response of this class; what it needs from the flow is filled in; as `Flow.filled`.
+
+        Args:
+            response: its class.
+            *args: its fields, or the response itself.
+            **kwargs: the same.
+
+        Raises:
+            As `Flow.filled`.
+        """
+        return await self._take(self._filled(response, *args, **kwargs))
 
     async def confirm_device(self, name: str | None = None) -> Device:
         """Make this device known to Cognito; as `Flow.confirm_device`.

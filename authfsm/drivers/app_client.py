@@ -100,7 +100,7 @@ class AppClient(Generic[C]):
             admin=self.admin,
         )
 
-    def _unsealed(self, sealed: str | bytes, key: Key) -> Snapshot:
+    def _unsealed(self, sealed: str | bytes | None, key: Key) -> Snapshot:
         """What was sealed, around a sign-in of this pool and client."""
         return unseal(
             sealed,

@@ -69,16 +69,16 @@ class Cognito(AppClient["CognitoIdentityProviderClient"]):
         signin = self._signin(device)
         return Flow(self, signin, password, client_metadata=client_metadata or {}, walk=walk)
 
-    def resume(self, sealed: str | bytes, key: Key) -> Flow:
+    def resume(self, sealed: str | bytes | None, key: Key) -> Flow:
         """The sign-in that `Flow.seal` sealed, ready for its answer: in any process that has the key.
 
         Args:
-            sealed: what `seal` made.
+            sealed: what `seal` made; None, where a browser brought nothing.
             key: the key, or several: all open.
 
         Raises:
             SealError: it cannot be taken up; its class says why, and the person starts again. SealBroken:
-                changed, or sealed with another key. SealExpired: Cognito's session within has expired.
+                changed, sealed with another key, or nothing at all. SealExpired: Cognito's session within has expired.
                 SealForeign: another pool's or client's. SealTooNew: sealed by a later version.
             BadKey: that is no key.
         """
@@ -205,12 +205,14 @@ class Flow(Courses):
 
         Raises:
             OutOfTurn: nothing was begun that could begin again.
+            ValueError: the flow wants the password, and it is gone: this sign-in stands where it stood.
             As `Cognito.sign_in`.
         """
         name, flow, password = self._given_up(password)
         begun = self.cognito.start(
             password, device=self.device, client_metadata=self._client_metadata, walk=self.walk
         )
+        begun.signin.device = self.device  # None too: Cognito has forgotten it
         begun.begin(flow, name, self.preferred_challenge)
         return begun
 
@@ -331,7 +333,7 @@ class Flow(Courses):
 
     def next_response(self) -> Response | None:
         """What needs no person in the present state, made ready to be given; None where one is needed."""
-        return self._driven(self._following())
+        return self._take(self._following())
 
     def opening(self, flow: str, username: str, preferred_challenge: str | None = None) -> Response:
         """The response that begins a flow, filled in with what this sign-in holds.
@@ -343,8 +345,9 @@ class Flow(Courses):
 
         Raises:
             ValueError: no flow with a user name has this name, or it lacks its password.
+            WrongResponse: it has begun already.
         """
-        return self._driven(self._opening(flow, username, preferred_challenge))
+        return self._take(self._opening(flow, username, preferred_challenge))
 
     def filled(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
         """A response of this class; what it needs from the flow is filled in.
@@ -357,8 +360,11 @@ class Flow(Courses):
             response: its class.
             *args: its fields, or the response itself.
             **kwargs: the same.
+
+        Raises:
+            WrongResponse, BadField: the state does not take it; a field cannot be. Nothing changed.
         """
-        return self._driven(self._filled(response, *args, **kwargs))
+        return self._take(self._filled(response, *args, **kwargs))
 
     # ---- inside --------------------------------------------------------------------------------------
 

@@ -20,9 +20,10 @@ from authfsm import responses as r
 from authfsm import srp
 from authfsm.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.drivers.app_client import AppClient
+from authfsm.drivers.openings import BY_SRP, check_provable, opening_of
 from authfsm.drivers.walk import Walk, paired
 from authfsm.errors import AuthfsmError, MalformedReply, OutOfTurn, Refused, refused
-from authfsm.fields import wrapped_if_given
+from authfsm.fields import wrapped, wrapped_if_given
 from authfsm.replies import Tokens
 from authfsm.responses import Response
 from authfsm.secret import Secret
@@ -35,8 +36,7 @@ T = TypeVar("T")
 A_MINUTE: Final = timedelta(minutes=1)
 """How long tokens must last to be called fresh, if nothing else is said."""
 
-_SRP_OPENINGS: Final = frozenset({r.UserSrpAuth, r.CustomSrpAuth, r.UserAuthWithSrp})
-_IN_CLEAR: Final = frozenset({"USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH"})
+_SRP_OPENINGS: Final = frozenset(BY_SRP.values())
 
 
 @frozen
@@ -105,6 +105,19 @@ class Courses(Walk):
             observers=cognito.observers,
         )
 
+    # ---- giving up -----------------------------------------------------------------------------------
+
+    def _given_up(self, password: str | Secret[str] | None) -> tuple[str, str, Secret[str] | None]:
+        """The name, flow and password to begin again with; this attempt is given up, if they will do."""
+        first, flow_then = self._begun or (None, None)
+        name, flow = self.signin.username or first, self.signin.flow or flow_then
+        if name is None or flow is None:
+            raise OutOfTurn("this sign-in has not begun", state=self.state)
+        kept = wrapped_if_given(password) or self._needed_password
+        opening_of(flow, self.preferred_challenge, kept, self.signin.pool_id)
+        self.cancel()
+        return name, flow, kept
+
     # ---- answering -----------------------------------------------------------------------------------
 
     def _answering(self, response: Response) -> Course[State]:
@@ -116,9 +129,9 @@ class Courses(Walk):
 
     def _beginning(self, flow: str, username: str, preferred: str | None) -> Course[State]:
         """The response that begins a flow, and what follows it."""
-        self.preferred_challenge, self._begun = preferred, (username, flow)
         try:
             opening = yield from self._opening(flow, username, preferred)
+            self.preferred_challenge, self._begun = preferred, (username, flow)
             return (yield from self._answering(opening))
         except AuthfsmError as error:
             error.flow = self
@@ -206,44 +219,29 @@ class Courses(Walk):
 
     def _opening(self, flow: str, username: str, preferred: str | None) -> Course[Response]:
         """The response that begins a flow, filled in with what this sign-in holds."""
-        password, more = self._password, {"client_metadata": self._client_metadata}
-        if password is None and flow in {"USER_SRP_AUTH", *_IN_CLEAR}:
-            raise ValueError(f"{flow} needs the password")
-        if flow == "USER_SRP_AUTH" and self.signin.pool_id is None:
-            raise ValueError(f"{flow} needs the pool_id: the proof is made with it")
-        srp_kind = {
-            "USER_SRP_AUTH": r.UserSrpAuth,
-            "CUSTOM_AUTH": r.CustomSrpAuth,
-            "USER_AUTH": r.UserAuthWithSrp,
-        }
-        by_srp = password is not None and preferred in {None, "PASSWORD_SRP"}
-        made: Response
-        if by_srp and (kind := srp_kind.get(flow)) is not None:
-            made = kind(username, (yield from self._fresh()), **more)
-        elif flow == "USER_PASSWORD_AUTH":
-            made = r.UserPasswordAuth(username, password, **more)  # type: ignore[arg-type]  # not None, as above
-        elif flow == "ADMIN_USER_PASSWORD_AUTH":
-            made = r.AdminUserPasswordAuth(username, password, **more)  # type: ignore[arg-type]  # the same
-        elif flow == "ADMIN_NO_SRP_AUTH":
-            made = r.AdminNoSrpAuth(username, password, **more)
-        elif flow == "CUSTOM_AUTH":
-            made = r.CustomAuth(username, **more)
-        elif flow == "USER_AUTH" and password is not None and preferred == "PASSWORD":
-            made = r.UserAuthWithPassword(username, password, **more)
-        elif flow == "USER_AUTH":
-            made = r.UserAuth(username, preferred, **more)
+        kind: Any = opening_of(flow, preferred, self._password, self.signin.pool_id)
+        self.signin.check(kind)  # a new exponent must not take the place of one whose proof is due
+        more = {"client_metadata": self._client_metadata}
+        if kind in _SRP_OPENINGS:
+            made: Response = kind(username, (yield from self._fresh()), **more)
+        elif kind is r.CustomAuth:
+            made = kind(username, **more)
+        elif kind is r.UserAuth:
+            made = kind(username, preferred, **more)
         else:
-            raise ValueError(f"no flow with a user name is named {flow!r}")
+            made = kind(username, self._password, **more)
         return made
 
     def _filled(self, response: type[Response], *args: Any, **kwargs: Any) -> Course[Response]:
         """A response of this class; what it needs from the flow is filled in."""
         if len(args) == 1 and isinstance(args[0], response):
             return args[0]
+        self.signin.check(response)  # before anything that the flow holds is changed
         if response in _SRP_OPENINGS and "srp_a" not in kwargs:
             return (yield from self._srp_opening(response, *args, **kwargs))
         if response in {r.SrpA, r.SrpClaim} and "password" in kwargs:
-            self._password = wrapped_if_given(kwargs.pop("password"))
+            check_provable(response, password := wrapped(kwargs.pop("password")))
+            self._password = password
         if response is r.SrpClaim and not args and not kwargs:
             return (yield from self._claim())
         if response is r.SrpA and not args and "srp_a" not in kwargs:
@@ -253,8 +251,9 @@ class Courses(Walk):
     def _srp_opening(
         self, kind: Any, username: str, password: str | Secret[str] | None = None, **more: Any
     ) -> Course[Response]:
-        password = wrapped_if_given(password)
-        self._password = password or self._password
+        if (password := wrapped_if_given(password)) is not None:
+            check_provable(kind, password)
+            self._password = password
         made: Response = kind(username, (yield from self._fresh()), **more)
         return made
 
@@ -298,7 +297,12 @@ class Courses(Walk):
 
     def _send(self, response: Response) -> Course[Mapping[str, Any]]:
         source = self.state
-        request = self.signin.send(response)
+        try:
+            request = self.signin.send(response)
+        except AuthfsmError:
+            if self.done:  # given up while the answer was made ready: nothing of that is kept
+                self._forget()
+            raise
         begun = time.perf_counter()
         try:
             heard: Mapping[str, Any] = yield request

@@ -149,14 +149,16 @@ class Walk(Shown):
         while a proof is still to come. A text takes one answer, like the session within.
 
         A cookie holds 4,096 bytes. With a Session of 1,000 characters a waiting code, choice, new
-        password or enrolment takes about 2,200 bytes; PASSWORD_VERIFIER and DEVICE_PASSWORD_VERIFIER,
-        where nobody need wait, and WEB_AUTHN with many passkeys, take more than a cookie.
+        password or enrolment takes about 2,200 bytes, and 160 more for each wrong code; PASSWORD_VERIFIER
+        and DEVICE_PASSWORD_VERIFIER, where nobody need wait, and WEB_AUTHN with many passkeys, take more
+        than a cookie.
 
         Args:
             key: of `authfsm.sealing.new_key`; of several the first seals.
 
         Raises:
             OutOfTurn: the sign-in has ended, or an answer is under way.
+            TooLongToSeal: metadata, history or a trigger's parameters are too much for `sealing.LARGEST`.
             BadKey: that is no key.
         """
         with self._alone():
@@ -166,18 +168,19 @@ class Walk(Shown):
         return Snapshot(
             self.sign_in_id,
             self.signin,
-            self._password,
-            self._exponent,
+            self._needed_password,
+            self._needed_exponent,
             self.preferred_challenge,
             self._client_metadata,
             self.walk,
+            self._begun,
         )
 
     def _take_up(self, snapshot: Snapshot) -> None:
         """Hold what that snapshot's flow held."""
         self.sign_in_id, self.walk = snapshot.sign_in_id, snapshot.walk
         self._password, self.preferred_challenge = snapshot.password, snapshot.preferred_challenge
-        self._client_metadata = snapshot.client_metadata
+        self._client_metadata, self._begun = snapshot.client_metadata, snapshot.begun
         self._exponent = snapshot.exponent  # its public half is made again when the proof is
 
     def lasts(self, within: timedelta) -> bool:
@@ -198,16 +201,6 @@ class Walk(Shown):
         """
         self.signin.abandon()
         self._forget()
-
-    def _given_up(self, password: str | Secret[str] | None) -> tuple[str, str, Secret[str] | None]:
-        """The name, flow and password to begin again with; this attempt is given up."""
-        first, flow_then = self._begun or (None, None)
-        name, flow = self.signin.username or first, self.signin.flow or flow_then
-        if name is None or flow is None:
-            raise OutOfTurn("this sign-in has not begun", state=self.state)
-        kept = wrapped_if_given(password) or self._password
-        self.cancel()
-        return name, flow, kept
 
     # ---- inside --------------------------------------------------------------------------------------
 
@@ -261,7 +254,15 @@ class Walk(Shown):
 
     def _forget(self) -> None:
         """The password and the exponent go as soon as no step to come can need them."""
-        if self.done or (self.signin.password_proved and self.state not in _PASSWORD_AHEAD):
-            self._password = None
-        if self.state not in _PROOF_AHEAD:
-            self._exponent = self._pair = None
+        self._password, self._exponent = self._needed_password, self._needed_exponent
+        if self._exponent is None:
+            self._pair = None
+
+    @property
+    def _needed_password(self) -> Secret[str] | None:
+        spent = self.signin.password_proved and self.state not in _PASSWORD_AHEAD
+        return None if self.done or spent else self._password
+
+    @property
+    def _needed_exponent(self) -> Secret[int] | None:
+        return self._exponent if self.state in _PROOF_AHEAD else None
