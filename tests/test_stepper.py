@@ -304,6 +304,8 @@ def test_a_riddle(pools: Any) -> None:
         "<b>Up</b>, but never down, whatever you do, and whoever you are: what is it?",
     ] in page.scene["facts"]
 
+    assert "&lt;b&gt;Up" in page.scene["panels"]["wire"]
+    assert "<b>Up" not in page.scene["panels"]["wire"]
     panel = page.scene["panels"]["what_if"]
     assert "DefineAuthChallenge.issueTokens=true" in panel
     assert "no DefineAuthChallenge" not in panel
