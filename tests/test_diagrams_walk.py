@@ -8,6 +8,7 @@ from attrs import fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from authfsm import responses as r
 from authfsm.diagrams import LIGHT, Diagram, Edge, Model, Place, Walked, diagram
 from authfsm.diagrams.fold import Junction
 from authfsm.protocol import TRANSITIONS, Role, Transition
@@ -179,3 +180,26 @@ def test_a_picture_asks_little_of_a_step() -> None:
 
     assert asked == {"number", "source", "response", "dest", "role", "error", "at"}
     assert asked <= {each.name for each in fields(Step)}
+
+
+def test_traffic_has_its_shares_and_one_line_to_each_failure() -> None:
+    """Each line bears its share of all that left where it leaves; failures of several flows are one line."""
+    began, failed = State.START, State.FAILED
+    ways = [
+        (r.UserSrpAuth, State.PASSWORD_VERIFIER), (r.UserSrpAuth, State.PASSWORD_VERIFIER),
+        (r.UserPasswordAuth, failed), (r.CustomAuth, failed),
+    ]  # fmt: skip
+    drawn = diagram(
+        traffic=[
+            [Step(1, began, given, dest, error="x" if dest is failed else None)]
+            for given, dest in ways
+        ],
+        failures=True,
+    )
+
+    lines = [(edge.dest, edge.altogether) for edge in drawn.model.edges if edge.counts]
+    assert sorted(f"{dest.state}: {often}" for dest, often in lines if isinstance(dest, Place)) == [
+        "FAILED: \u00d72 (50%)",
+        "PASSWORD_VERIFIER: \u00d72 (50%)",
+    ]
+    assert "\u00d72 (50%)" in drawn.svg()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import evolve, frozen
 
@@ -156,7 +156,7 @@ def shared(edges: Iterable[Edge]) -> tuple[Edge, ...]:
     Args:
         edges: every line of a picture.
     """
-    every, left = tuple(edges), Counter[Node]()
+    every, left = _failures_joined(edges), Counter[Node]()
     for edge in every:
         left[edge.source] += edge.taken
     return tuple(
@@ -165,6 +165,22 @@ def shared(edges: Iterable[Edge]) -> tuple[Edge, ...]:
         )
         for edge in every
     )
+
+
+def _failures_joined(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """One line from a place to its failures, whatever the responses were."""
+    joined: dict[Any, Edge] = {}
+    for number, edge in enumerate(edges):
+        failed = edge.kind is Kind.FAILURE and edge.counts
+        line = (edge.source, edge.dest) if failed else number
+        before = joined.get(line)
+        if before is None:
+            joined[line] = edge
+        else:
+            responses = tuple(dict.fromkeys((*before.responses, *edge.responses)))
+            altogether = Count(before.taken + edge.taken, before.counts[0].response)
+            joined[line] = evolve(before, responses=responses, counts=(altogether,))
+    return tuple(joined.values())
 
 
 def _counted(edge: Edge, counts: list[Count]) -> tuple[Count, ...]:
