@@ -1,26 +1,20 @@
-"""What a person is asked in each challenge, as forms: the fields, and the response that comes of them.
-
-No widgets here. What is typed goes through `Form.response` once, and is kept nowhere.
-"""
+"""What a person is asked in each challenge, as forms. No widgets here."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import singledispatch
-from typing import Final, Literal
-
-from attrs import field, frozen
+from typing import Final
 
 from authfsm import replies
 from authfsm import responses as r
 from authfsm.drivers.boto import Flow
 from authfsm.errors import BadField
+from authfsm.notebook.form import Field, Form
 from authfsm.protocol import PROTOCOL
 from authfsm.responses import Response
 from authfsm.states import State
-
-Kind = Literal["code", "secret", "text", "choice", "lines"]
 
 _FACTORS: Final[Mapping[str, str]] = {
     "PASSWORD": "the password, in clear",
@@ -31,68 +25,6 @@ _FACTORS: Final[Mapping[str, str]] = {
     "SMS_MFA": "a code by SMS",
     "SOFTWARE_TOKEN_MFA": "a code of the authenticator app",
 }
-_RECKONED: Final = frozenset({"srp_a", "srp_claim", "credential"})
-_LIKE: Final[Mapping[str, str]] = {"code": "000000", "lines": "NAME=value"}
-
-
-@frozen
-class Field:
-    """One field of a form.
-
-    Args:
-        name: by which its value is given back.
-        label: what a person reads.
-        kind: how it is asked for; `secret` is not shown while it is typed, `lines` has several.
-        choices: of a `choice`: each value, and what it means.
-        needed: must it be filled in?
-    """
-
-    name: str
-    label: str
-    kind: Kind
-    choices: tuple[tuple[str, str], ...] = ()
-    needed: bool = True
-
-
-@frozen
-class Form:
-    """One way to answer.
-
-    Args:
-        says: what is asked for, in a sentence.
-        button: what its button says.
-        trigger: the trigger's name in the diagram.
-        fields: its fields.
-        make: the response, of the fields' values.
-    """
-
-    says: str
-    button: str
-    trigger: str
-    fields: tuple[Field, ...]
-    make: Callable[[Mapping[str, str]], Response] = field(repr=False)
-
-    @property
-    def like(self) -> Response | None:
-        """A response of the kind that comes of this form, for a look at its request; None where it takes reckoning."""
-        if self.trigger in _RECKONED:
-            return None
-        values = {
-            each.name: each.choices[0][0] if each.choices else _LIKE.get(each.kind, "…")
-            for each in self.fields
-        }
-        return self.response(values)
-
-    def response(self, values: Mapping[str, str]) -> Response:
-        """What is to be given.
-
-        Args:
-            values: the fields' values, by their names.
-
-        Raises:
-            BadField: one is missing, or is not what it must be.
-        """
-        return self.make({each.name: values.get(each.name, "") for each in self.fields})
 
 
 def forms(flow: Flow) -> tuple[Form, ...]:

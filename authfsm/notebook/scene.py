@@ -10,7 +10,8 @@ from authfsm.errors import AuthfsmError
 from authfsm.facts.docs import doc
 from authfsm.notebook import panels
 from authfsm.notebook.asides import NOTHING, aside
-from authfsm.notebook.forms import Form, forms
+from authfsm.notebook.form import Form
+from authfsm.notebook.forms import forms
 from authfsm.notebook.outlook import outlook
 from authfsm.notebook.picture import drawn, within
 from authfsm.notebook.tape import Tape
