@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from queue import Queue
+
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from authfsm import Code, State, UserError, new_key
-from authfsm.local import LocalPool, ManualClock
+from authfsm.local import LocalPool, ManualClock, Message
 
 PASSWORD = "Correct-Horse-1"
 
@@ -29,6 +31,19 @@ def test_one_sign_in_ends_in_both(signing_key: RSAKey) -> None:
     assert flow.tokens.access_token != other.tokens.access_token
     for tokens in (flow.tokens, other.tokens):
         jwt.decode(tokens.access_token.reveal(), signing_key)
+
+
+def test_whoever_watches_one_does_not_watch_the_other(signing_key: RSAKey) -> None:
+    """A queue that is told of each message is no part of the pool: it cannot be copied, and need not be."""
+    told: Queue[Message] = Queue()
+    pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+    pool.outbox.watch(told.put)
+
+    pool.fork().cognito().sign_in("ada", PASSWORD)
+    assert told.qsize() == 0
+    pool.cognito().sign_in("ada", PASSWORD)
+    assert told.qsize() == 1
 
 
 def test_what_is_done_to_one_is_not_done_to_the_other(signing_key: RSAKey) -> None:

@@ -244,6 +244,24 @@ def test_it_expires_with_the_session(pool: LocalPool) -> None:
     assert (caught.value.fault, caught.value.ruling) == (authfsm.Fault.TIME, Ruling.START_AGAIN)
 
 
+def test_a_longer_session_waits_longer(signing_key: RSAKey) -> None:
+    """An embedded pool's driver knows its app client's AuthSessionValidity."""
+    clock, key = ManualClock(), new_key()
+    pool = LocalPool(
+        auth_session_validity=15, mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=clock
+    )
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+    sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
+
+    clock.advance(899)
+    flow = elsewhere(pool, sealed, key)
+    clock.advance(1)
+    with pytest.raises(SealExpired):
+        elsewhere(pool, sealed, key)
+    clock.advance(-1)
+    assert flow.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
+
+
 def test_another_clients_is_foreign(pool: LocalPool, signing_key: RSAKey) -> None:
     """Pool and client are bound in: the same key does not make them one."""
     key = new_key()

@@ -7,6 +7,7 @@ import secrets
 import string
 import threading
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attrs import fields
@@ -214,13 +215,16 @@ class LocalPool(Furnished, Shown):
         """Another pool, like this one in all it holds: users, sessions, codes, tokens, key.
 
         What is then done to one is not done to the other; they share the clock and the entropy. So a
-        sign-in can be taken back to where the fork was made, or two ways on from there be tried.
+        sign-in can be taken back to where the fork was made, or two ways on from there be tried. Nobody
+        watches the fork's outbox yet.
         """
         with self._lock:
             same = [self.configuration, self.clock, self._entropy, self._mint.key]
             memo: dict[int, Any] = {
                 id(each): each for each in (*same, *self._core.clients.values())
             }
+            # Whoever watches is no part of the pool, and may be what cannot be copied: a queue, a socket.
+            memo[id(self._core.outbox._seen)] = None  # noqa: SLF001 - one of us
             made = copy.copy(self)
             made._core = copy.deepcopy(self._core, memo)  # noqa: SLF001 - one of us
             made._mint = made._core.mint  # noqa: SLF001 - one of us
@@ -266,6 +270,9 @@ class LocalPool(Furnished, Shown):
         settings.setdefault("pool_id", self.pool_id)
         settings.setdefault("client_secret", self.client_secret)
         settings.setdefault("clock", self.clock)
+        with self._lock:
+            known = self._core.clients.get(settings["client_id"], self.app_client)
+        settings.setdefault("session_lifetime", timedelta(minutes=known.auth_session_validity))
         return Cognito(self.client(), **settings)
 
     def request_id(self) -> str:
