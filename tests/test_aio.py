@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
@@ -24,8 +25,9 @@ from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm import State, srp
 from authfsm import responses as r
+from authfsm.drivers import totp
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
-from authfsm.drivers.boto import Cognito
+from authfsm.drivers.boto import Cognito, Flow
 from authfsm.drivers.courses import Arithmetic
 from authfsm.errors import (
     ConnectionLost,
@@ -575,6 +577,13 @@ def test_a_client_that_is_not_one_yet() -> None:
         async with not_yet as client:
             with pytest.raises(TypeError, match="AsyncCognito"):
                 Cognito(client, client_id=CLIENT_ID)
+            for work in (
+                lambda: totp.associate(client, "token", issuer="Example"),
+                lambda: totp.verify(client, "token", "123456"),
+                lambda: totp.switch_on(client, "token"),
+            ):
+                with pytest.raises(TypeError, match="awaited"):
+                    work()
 
     asyncio.run(talk())
 
@@ -618,6 +627,56 @@ def test_a_sealed_sign_in_hops_between_the_drivers(pool: LocalPool) -> None:
         return await flow.step()
 
     assert asyncio.run(resumed_at_the_proof()) is State.SMS_MFA
+
+
+@pytest.mark.parametrize(("sync", "awaited"), [(Flow, AsyncFlow), (Cognito, AsyncCognito)])
+def test_what_one_driver_has_the_other_has(sync: type, awaited: type) -> None:
+    """The same names, taking the same arguments in the same order."""
+
+    def taken(kind: type) -> dict[str, list[tuple[str, Any, Any]]]:
+        every = inspect.getmembers(kind, inspect.isfunction)
+        return {
+            name: [
+                (each.name, each.kind, each.default)
+                for each in inspect.signature(call).parameters.values()
+            ]
+            for name, call in every
+            if not name.startswith("_")
+        }
+
+    assert taken(awaited) == taken(sync)
+
+
+def test_what_is_made_ready_is_given(pool: LocalPool) -> None:
+    """An opening, and a password that comes late, are filled in beside the loop, and then given."""
+
+    async def talk() -> None:
+        flow = on(pool).start(PASSWORD)
+        assert await flow.answer(await flow.opening("USER_SRP_AUTH", "ada")) is State.SMS_MFA
+
+        flow = await on(pool).sign_in("ada", flow="USER_AUTH")
+        assert flow.state is State.SELECT_CHALLENGE
+        proof = await flow.filled(r.SrpA, password=PASSWORD)
+        assert await flow.answer(proof) is State.SMS_MFA
+
+    asyncio.run(talk())
+
+
+def test_giving_up_during_the_arithmetic_keeps_nothing(pool: LocalPool) -> None:
+    """What comes of it finds nobody: no exponent, no password, nothing sent."""
+
+    async def talk() -> None:
+        flow = on(pool).start(PASSWORD)
+        begins = asyncio.create_task(flow.begin("USER_SRP_AUTH", "ada"))
+        await asyncio.sleep(0)
+        flow.cancel()
+
+        with pytest.raises(WrongResponse):
+            await begins
+        assert (flow.state, flow.history) == (State.FAILED, ())
+        assert (flow._password, flow._exponent, flow._pair) == (None, None, None)
+
+    asyncio.run(talk())
 
 
 def test_every_method_of_a_flow(pool: LocalPool) -> None:

@@ -24,7 +24,7 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def _is_async(client: Any) -> bool:
+def is_async(client: Any) -> bool:
     """Is this a client whose methods are awaited, as aiobotocore's?"""
     if hasattr(client, "__aenter__") and not hasattr(client, "initiate_auth"):
         raise TypeError(
@@ -72,7 +72,7 @@ class AppClient(Generic[C]):
     ) -> None:
         if pool_id is not None:
             srp.pool_name(pool_id)  # not at the first proof, after a request has gone out
-        self._awaited = _is_async(client)
+        self._awaited = is_async(client)
         if self._awaited and not self._AWAITS:
             raise TypeError("this client's methods are awaited: AsyncCognito is for such clients")
         self.client = client

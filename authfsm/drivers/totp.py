@@ -22,6 +22,7 @@ import attrs
 from botocore.exceptions import ClientError
 
 from authfsm import responses as r
+from authfsm.drivers.app_client import is_async
 from authfsm.drivers.failures import translated
 from authfsm.enrolment import Enrolment
 from authfsm.errors import AuthfsmError, CallerError, MalformedReply, refused
@@ -77,7 +78,9 @@ def associate(
         Refused: Cognito refused; its class says whose fault that was.
         ConnectionLost, NotSent, MalformedReply: there is no telling, it did not leave, it cannot be read.
         BadField: `issuer` or `account` is empty; nothing was sent.
+        TypeError: an async client. A plain one serves an event loop in a thread (`asyncio.to_thread`).
     """
+    _check_waited_for(client)
     token = access_token = wrapped(access_token)
     # The names are checked first: afterwards the old secret may be gone.
     enrolment = Enrolment("A" * 32, issuer, account or "account")
@@ -118,7 +121,9 @@ def verify(
         ConnectionLost, NotSent, MalformedReply: as for `associate`. If it was the second request that
             failed, the app is verified and not in use: call `switch_on`.
         BadField: the code, or the name, is empty; nothing was sent.
+        TypeError: as for `associate`.
     """
+    _check_waited_for(client)
     given = r.VerifySoftwareToken(code, device_name)
     del code  # a traceback's frames must not show it
     token = access_token = wrapped(access_token)
@@ -148,7 +153,9 @@ def switch_on(
     Raises:
         Refused: no app has been verified, for one.
         ConnectionLost, NotSent, MalformedReply: as for `associate`.
+        TypeError: as for `associate`.
     """
+    _check_waited_for(client)
     token = access_token = wrapped(access_token)
     # "Only one factor can be set as preferred" -- AWS API reference, SetUserMFAPreference. That another
     # gives way by itself is inferred, and is what the embedded pool does.
@@ -160,6 +167,11 @@ def switch_on(
 
 
 # ---- inside ------------------------------------------------------------------------------------------
+
+
+def _check_waited_for(client: Any) -> None:
+    if is_async(client):
+        raise TypeError("this client's methods are awaited: give a plain boto3 client, in a thread")
 
 
 def _heard(call: Callable[..., Any], parameters: Mapping[str, Any]) -> Mapping[str, Any]:
