@@ -64,6 +64,19 @@ def test_a_cookie_that_is_not_ours(visit_of: VisitOf, v: Visit, page: Page, how:
     assert v.path() == []
 
 
+@pytest.mark.parametrize("over", ["begun", "notice", "session", "refresh"])
+def test_a_cookie_copied_over_another(v: Visit, page: Page, over: str) -> None:
+    """One key seals them all, and none passes for another: it is as if it were not there."""
+    (cookie,) = [each for each in page.context.cookies() if each["name"] == "signin-0"]
+    page.context.clear_cookies(name=f"{over}-0")
+    page.context.add_cookies([{"name": f"{over}-0", "value": cookie["value"], "url": v.url}])
+
+    for path, heading in (("/", "Sign in"), ("/challenge", "Enter the code")):
+        reply = page.goto(v.url + path)
+        assert reply is not None
+        assert (reply.status, here(page)) == (200, (heading, None))
+
+
 def test_a_seal_longer_than_a_cookie(visit_of: VisitOf) -> None:
     """A challenge that no cookie holds goes into several, and a shorter one after it is read alone."""
     riddle = {"question": "What do you see?", "picture": "x" * 6_000}

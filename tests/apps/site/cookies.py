@@ -52,10 +52,11 @@ class Jar:
     def facts(self, request: Request, name: str) -> dict[str, Any]:
         """The facts that were kept; none, if they were not, or were changed on the way."""
         try:
-            said, facts = json.loads(self._lock.decrypt(self.text(request, name)))
-        except InvalidToken:
+            kept = json.loads(self._lock.decrypt(self.text(request, name)))
+        except (InvalidToken, ValueError):
             return {}
-        return dict(facts) if said == name else {}
+        # The same key seals the sign-in itself, and other cookies: anybody can copy one over another.
+        return dict(kept[1]) if isinstance(kept, list) and kept[0] == name else {}
 
     def drop(self, response: Response, *names: str) -> None:
         """Keep these no longer."""
