@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -501,6 +502,33 @@ def test_a_reply_after_the_cancelling_finds_nobody(pool: LocalPool) -> None:
     with pytest.raises(OutOfTurn):
         flow.answer(r.Code(pool.outbox.code_for("ada")))
     assert (flow.state, flow.tokens) == (State.FAILED, None)
+
+
+def test_a_reply_is_heard_whole_or_by_nobody(pool: LocalPool) -> None:
+    """Cancelled by another thread in the very middle of a move: the move is made first, and nothing is left of it."""
+    flow = pool.cognito().sign_in("ada", PASSWORD, walk=False)
+    threads: list[threading.Thread] = []
+
+    class Heard(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            """In the middle of being read."""
+            if not threads:
+                threads.append(threading.Thread(target=flow.cancel))
+                threads[0].start()
+                threads[0].join(0.2)
+            return super().get(key, default)
+
+    client: Any = flow.cognito.client
+    call = client.respond_to_auth_challenge
+    client.respond_to_auth_challenge = lambda **given: Heard(call(**given))
+    flow.step()
+    threads[0].join()
+
+    assert [(step.source, step.dest) for step in flow.history[1:]] == [
+        (State.PASSWORD_VERIFIER, State.SMS_MFA)
+    ]
+    assert (flow.state, flow.challenge, flow.signin.session) == (State.FAILED, None, None)
+    assert (flow._password, flow._exponent, flow._pair) == (None, None, None)
 
 
 def test_starting_again_is_the_same_sign_in_anew(pool: LocalPool) -> None:

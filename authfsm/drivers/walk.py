@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, Final
 
 from authfsm import responses as r
@@ -81,6 +81,7 @@ class Walk(Shown):
         )
         self._observers = observers
         self._turn = Lock()
+        self._moving = RLock()  # a signal's handler may cancel in the middle of a move
         self._client_metadata = client_metadata
         self._clock = clock
         self._entropy = entropy
@@ -199,8 +200,9 @@ class Walk(Shown):
 
         A request that is under way is not called back; its reply will find nobody who awaits it.
         """
-        self.signin.abandon()
-        self._forget()
+        with self._moving:  # another thread's reply is heard whole, or finds nobody
+            self.signin.abandon()
+            self._forget()
 
     # ---- inside --------------------------------------------------------------------------------------
 
@@ -231,7 +233,8 @@ class Walk(Shown):
         """The reply to what was sent; whoever observes is told of it."""
         at = self._clock()
         try:
-            self.signin.receive(raw, at=at)
+            with self._moving:
+                self.signin.receive(raw, at=at)
         except AuthfsmError as error:
             self._lost(error, source, given, took)
             raise
