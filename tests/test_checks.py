@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from attrs import evolve
@@ -23,8 +23,10 @@ from authfsm.checks import (
 )
 from authfsm.checks.stand_ins import FOR_FIRST, FOR_SECOND
 from authfsm.diagrams.pools import POOLS
+from authfsm.protocol import Need, Role
 from authfsm.responses import Response
 from authfsm.rulings import Fault, Row, Ruling
+from authfsm.settings.rules import DESTS, PREFERRED
 from authfsm.states import State
 
 S = State
@@ -48,6 +50,15 @@ class OneTap(Response):
 def one_tap(table: Table) -> Table:
     """Somebody signs in with one tap, and no proof."""
     return table.with_arrow(S.START, OneTap, S.AUTHENTICATED)
+
+
+def _only_by(table: Table, dest: State, responses: set[type[Response]]) -> Table:
+    """A state is led to by these responses alone."""
+    rows = {
+        state: {each: to if each in responses else to - {dest} for each, to in row.items()}
+        for state, row in table.rows.items()
+    }
+    return evolve(table, rows=rows)
 
 
 BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
@@ -155,6 +166,77 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "DEVICE_PASSWORD_VERIFIER without a device",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
     ),
+    # What a function may name, what a refresh is feared to ask, and what nobody knows, is no way to a state.
+    "a state that only a function's whim leads to": (
+        lambda t: _only_by(t, S.WEB_AUTHN, {r.CustomAuth, r.Answer, r.RefreshToken, r.RawAnswer}),
+        "reachable",
+        "no path leads to WEB_AUTHN",
+        "START",
+    ),
+    "a need that nothing can ever meet": (
+        lambda t: evolve(t, needs={**t.needs, (S.MFA_SETUP, r.VerifySoftwareToken): Need.VERIFIED}),
+        "reachable",
+        "MFA_SETUP can never be given verify_software_token",
+        "START -user_password_auth-> MFA_SETUP",
+    ),
+    "a code that leads only to what nobody knows": (
+        lambda t: t.without_arrow(
+            S.SMS_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
+        ),
+        "ends",
+        "from SMS_MFA no answer leads to tokens any more",
+        "START -user_password_auth-> SMS_MFA",
+    ),
+    "a code that leads only to a device, for whoever has none": (
+        lambda t: t.without_arrow(S.SMS_MFA, r.Code, S.AUTHENTICATED, S.CUSTOM_CHALLENGE),
+        "ends",
+        "from SMS_MFA no answer leads to tokens any more",
+        "START -user_password_auth-> SMS_MFA",
+    ),
+    "a code that leads only back to the beginning": (
+        lambda t: t.without_arrow(
+            S.SOFTWARE_TOKEN_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
+        ).with_arrow(S.SOFTWARE_TOKEN_MFA, r.Code, S.START),
+        "ends",
+        "from SOFTWARE_TOKEN_MFA no answer leads to tokens any more",
+        "START -user_password_auth-> SOFTWARE_TOKEN_MFA",
+    ),
+    "a custom challenge where no function leads": (
+        lambda t: t.with_arrow(S.START, r.UserSrpAuth, S.CUSTOM_CHALLENGE),
+        "first-factor",
+        "tokens, and no first factor was proved",
+        "START -user_srp_auth-> CUSTOM_CHALLENGE -answer-> AUTHENTICATED",
+    ),
+    "a passkey in place of the second factor that was asked for": (
+        lambda t: t.without_need(S.EMAIL_OTP, r.Credential),
+        "second-factor",
+        "MFA is required: tokens, and no second factor was proved",
+        "START -user_password_auth-> EMAIL_OTP (second factor) -credential-> AUTHENTICATED",
+    ),
+    "a device that need not prove itself": (
+        lambda t: t.with_arrow(S.DEVICE_SRP_AUTH, r.SrpA, S.AUTHENTICATED),
+        "second-factor",
+        "MFA is required: tokens, and no second factor was proved",
+        "START -user_password_auth-> DEVICE_SRP_AUTH -srp_a-> AUTHENTICATED",
+    ),
+    "MFA set up by a secret that no code was given for": (
+        lambda t: t.with_arrow(S.MFA_SETUP, r.AssociateSoftwareToken, S.AUTHENTICATED),
+        "second-factor",
+        "MFA is required: tokens, and no second factor was proved",
+        "START -user_password_auth-> MFA_SETUP -associate_software_token-> AUTHENTICATED",
+    ),
+    "passwords that can be guessed again and again": (
+        lambda t: t.with_arrow(S.SMS_OTP, r.Password, S.SMS_OTP),
+        "bounded",
+        "SMS_OTP comes round again, and nothing ends it",
+        "START -custom_auth-> SMS_OTP -password-> SMS_OTP",
+    ),
+    "a session that can be used again": (
+        lambda t: t.without_ruling("NotAuthorizedException", "session can only be used once"),
+        "bounded",
+        "OTHER_CHALLENGE comes round again, and nothing ends it",
+        "START -user_srp_auth-> OTHER_CHALLENGE -raw_answer-> OTHER_CHALLENGE",
+    ),
     "a challenge for a refresh": (
         lambda t: t.with_arrow(S.START, r.GetTokensFromRefreshToken, S.SMS_MFA),
         "refresh",
@@ -241,6 +323,40 @@ def test_an_exception_that_is_struck_out_is_missed(monkeypatch: pytest.MonkeyPat
     (broken,) = check()
 
     assert str(broken.path) == ("START -user_auth-> SELECT_CHALLENGE -credential-> AUTHENTICATED")
+
+
+RULED_OUT = [
+    # a rule of the settings that is struck out, the pool that needs it, and what comes of it
+    (
+        (S.EMAIL_OTP, Role.FIRST_FACTOR),
+        PoolSettings(mfa_configuration="ON", explicit_auth_flows={"ALLOW_USER_AUTH"}),
+        "START -user_auth-> EMAIL_OTP (first factor) -code-> AUTHENTICATED",
+    ),
+    (
+        r.Credential,
+        PoolSettings(
+            mfa_configuration="ON",
+            explicit_auth_flows={"ALLOW_USER_AUTH"},
+            web_authn_factor="SINGLE_FACTOR",
+        ),
+        "START -user_auth-> SELECT_CHALLENGE -credential-> AUTHENTICATED",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "settings", "path"), RULED_OUT)
+def test_the_settings_are_not_taken_on_trust(
+    monkeypatch: pytest.MonkeyPatch, rule: Any, settings: PoolSettings, path: str
+) -> None:
+    """Where the settings' rules would let a single factor through although MFA is required, that is found."""
+    assert check(settings=settings, every=True) == ()
+    for rules in (DESTS, PREFERRED):
+        if rule in rules:
+            monkeypatch.setitem(rules, rule, ())  # type: ignore[arg-type]  # a Final mapping, for this test alone
+
+    caught = {each.invariant.name: str(each.path) for each in check(settings=settings)}
+
+    assert caught == {"second-factor": path}
 
 
 def test_a_predicate_of_ones_own() -> None:

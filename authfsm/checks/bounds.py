@@ -12,7 +12,7 @@ from typing import Final
 from attrs import field, frozen
 
 from authfsm import responses as r
-from authfsm.protocol import CHOICE, FIRST, Transition
+from authfsm.protocol import FIRST, Transition
 from authfsm.rulings import Row, Ruling
 from authfsm.states import State
 
@@ -54,6 +54,7 @@ class Bound:
 _OVER: Final = frozenset(Ruling) - {Ruling.TRY_AGAIN, Ruling.DROP_DEVICE, Ruling.WAIT}
 _CODES: Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA})
 _SET_UP: Final = frozenset({S.NEW_PASSWORD_REQUIRED, S.MFA_SETUP})
+_PROVES_ANEW: Final = frozenset({r.Password, r.SrpA, r.Credential})
 _STALE: Final = frozenset(
     {S.START, S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_VERIFIER, S.SELECT_MFA_TYPE}
 )
@@ -73,7 +74,7 @@ BOUNDS: Final = (
         "session is expired",
         _OVER,
         "measured; AWS API reference, UserPoolClientType",
-        _again(_CODES | _SET_UP),
+        lambda arrow: _again(_CODES | _SET_UP)(arrow) and arrow.response not in _PROVES_ANEW,
     ),
     Bound(
         "device key",
@@ -100,7 +101,7 @@ BOUNDS: Final = (
         "",
         frozenset({Ruling.WAIT, Ruling.WAIT_OUT}),
         "AWS developer guide, Quotas in Amazon Cognito",
-        lambda arrow: arrow.source in FIRST and arrow.response in CHOICE and arrow.dest in FIRST,
+        lambda arrow: arrow.response is r.Select and {arrow.source, arrow.dest} <= FIRST,
     ),
     Bound(
         "device proof",

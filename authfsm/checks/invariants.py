@@ -13,12 +13,15 @@ from attrs import evolve, field, frozen
 
 from authfsm.checks.loops import loops
 from authfsm.checks.model import Explored, explore
-from authfsm.checks.path import Path, Position
+from authfsm.checks.path import AT_START, Move, Path, Position
 from authfsm.checks.proofs import FIRST_FACTORS, Factor
 from authfsm.checks.stand_ins import FOR_FIRST, FOR_SECOND, excused
+from authfsm.checks.table import Table
 from authfsm.facts.shapes import shape
+from authfsm.protocol import Role
 from authfsm.responses import Response
 from authfsm.settings import PoolSettings
+from authfsm.settings.rules import OPEN
 from authfsm.states import OURS, State
 from authfsm.wire import WRITERS
 
@@ -47,39 +50,82 @@ class Invariant:
 # ---- where one may come, and how it ends -------------------------------------------------------------------
 
 
+def _usual(here: Position, move: Move) -> bool:
+    """Is this a step of the protocol's own: not what anything may be said to lead to?"""
+    unknown = here.state is S.OTHER_CHALLENGE or move.to.state is S.OTHER_CHALLENGE
+    return not (unknown or move.to.proved.named or move.arrow.response in OPEN)
+
+
 def _reachable(found: Explored) -> Iterator[Fault]:
-    """Every state is come to by somebody."""
-    come_to = {each.state for each in found.before}
-    for state in found.model.table.states:
-        if state not in come_to:
+    """Every state is come to, in each of its roles, and every response given, by the protocol's own steps."""
+    table = found.model.table
+    come_to, front = {AT_START}, [AT_START]
+    while front:
+        steps = ((here, move) for here in front for move in found.moves[here])
+        front = list({move.to for here, move in steps if _usual(here, move)} - come_to)
+        come_to |= set(front)
+    # All that anything may lead to is what nobody knows: it is come to as it comes.
+    come_to |= {each for each in found.before if each.state is S.OTHER_CHALLENGE}
+    states, places = {each.state for each in come_to}, {each.place for each in come_to}
+    for state in table.states:
+        if state not in states:
             yield f"no path leads to {state}", Path()
+    for place in dict.fromkeys(_in_roles(table)):
+        if place[0] in states and place not in places:
+            yield f"no path leads to {Position(*place).name}", Path()
+    given = {(move.arrow.source, move.arrow.response) for _, move in found.along()}
+    for state in table.states:
+        for response in table.rows.get(state, {}):
+            if (state, response) not in given and state in states:
+                nearest = next(each for each in found.before if each.state is state)
+                yield f"{state} can never be given {response.trigger}", found.path(nearest)
+
+
+def _in_roles(table: Table) -> Iterator[tuple[State, Role | None]]:
+    """The codes that the table speaks of, in their roles."""
+    for state in table.states:
+        for arrow in table.arrows(state):
+            yield from ((arrow.dest, each.dest) for each in table.ends(arrow, None) if each.dest)
 
 
 def _ends(found: Explored) -> Iterator[Fault]:
-    """From everywhere, but for a challenge that a function named, tokens can still be had."""
+    """From everywhere, but for a challenge that a function named, tokens can still be had.
+
+    That holds for whoever has no device, too, and where none of the doubtful arrows is there. A challenge
+    that nobody knows is no way on, and to begin anew is none either.
+    """
+    told = set[str]()
+    for each in (explore(evolve(found.model, device=False, doubted=False)), found):
+        for at in _dead(each):
+            if at.name not in told:
+                told.add(at.name)
+                yield f"from {at.name} no answer leads to tokens any more", each.path(at)
+
+
+def _dead(found: Explored) -> Iterator[Position]:
+    """The positions that no step leads to tokens from."""
     into: dict[Position, list[Position]] = {}
     for here, move in found.along():
-        into.setdefault(move.to, []).append(here)
+        if move.to.state not in {S.OTHER_CHALLENGE, S.START}:
+            into.setdefault(move.to, []).append(here)
     alive = {each for each in found.before if each.state is S.AUTHENTICATED}
     front = list(alive)
     while front:
         front = [each for to in front for each in into.get(to, ()) if each not in alive]
         alive |= set(front)
-    told = set[str]()
     for each in found.before:
-        if each in alive or each.state is S.FAILED or each.proved.named or each.name in told:
-            continue
-        told.add(each.name)
-        yield f"from {each.name} no answer leads to tokens any more", found.path(each)
+        if each not in alive and each.state is not S.FAILED and not each.proved.named:
+            yield each
 
 
 def _answerable(found: Explored) -> Iterator[Fault]:
-    """Each challenge takes a response that leads on."""
+    """Each challenge takes a response that leads on, and not only to a challenge that nobody knows."""
     told = set[str]()
     for here, moves in found.moves.items():
         if here.state in {*OURS} - {S.OTHER_CHALLENGE} or here.proved.named or here.name in told:
             continue
-        if all(move.to.state is S.FAILED or move.to == here for move in moves):
+        nowhere = {S.FAILED} if here.state is S.OTHER_CHALLENGE else {S.FAILED, S.OTHER_CHALLENGE}
+        if all(move.to.state in nowhere or move.to == here for move in moves):
             told.add(here.name)
             yield f"no response to {here.name} leads on", found.path(here)
 
@@ -114,7 +160,7 @@ def _second_factor(found: Explored) -> Iterator[Fault]:
     for path, _ in _to_tokens(found):
         if Factor.SECOND in path.proved.factors:
             continue
-        if excused(FOR_SECOND, path.proved, path.arrows[-1]) is None:
+        if excused(FOR_SECOND, path.proved, path.arrows[-1], found.model.settings) is None:
             yield "MFA is required: tokens, and no second factor was proved", path
 
 
@@ -171,7 +217,12 @@ def _refresh(found: Explored) -> Iterator[Fault]:
 
 
 INVARIANTS: Final = (
-    Invariant("reachable", "Every state can be reached.", _reachable, of_table=True),
+    Invariant(
+        "reachable",
+        "Every state can be reached, and every response given.",
+        _reachable,
+        of_table=True,
+    ),
     Invariant("ends", "From every state there is a way to the tokens.", _ends),
     Invariant("first-factor", "No tokens without a first factor.", _first_factor),
     Invariant(

@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 
 from authfsm import responses as r
 from authfsm.checks.path import AT_START, Move, Path, Position
-from authfsm.checks.proofs import LED_BY_FUNCTIONS, NOTHING, Factor, Proved, asks_second, shown
+from authfsm.checks.proofs import LED, LED_BY_FUNCTIONS, NOTHING, Factor, Proved, asks_second, shown
 from authfsm.checks.table import TABLE, Table
 from authfsm.protocol import ON_THE_TABLE, PROTOCOL, Need, Role, Transition
 from authfsm.roles import Ends
@@ -24,7 +24,6 @@ from authfsm.settings.reach import verdicts
 from authfsm.settings.rules import DESTS, OPEN, RESPONSES, forbidden
 from authfsm.states import CHALLENGES, State
 
-_LED: Final = frozenset({r.CustomAuth, r.CustomSrpAuth})
 _ADMIN: Final = frozenset({r.AdminUserPasswordAuth, r.AdminNoSrpAuth})
 _NAMED: Final = Proved(named=True)
 
@@ -118,7 +117,7 @@ class Model:
         after = evolve(
             before,
             factors=before.factors | shown(self.table.proofs, before, arrow, ends),
-            led=before.led or response in _LED or (self.doubted and response in _ADMIN),
+            led=before.led or response in LED or (self.doubted and response in _ADMIN),
             asked=before.asked or asks_second(dest, ends.dest),
         )
         if source is dest is State.MFA_SETUP:

@@ -15,6 +15,8 @@ from authfsm import responses as r
 from authfsm.checks.proofs import Factor, Proved
 from authfsm.evidence import Confidence
 from authfsm.protocol import Transition
+from authfsm.settings import PoolSettings
+from authfsm.settings.rules import verified
 from authfsm.states import State
 
 _GUIDE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
@@ -33,6 +35,7 @@ class StandIn:
         source: where this is known from.
         holds: is it the reason for this arrow to the tokens, what has been shown on the way being this? What
             is shown includes what the arrow itself shows.
+        where: is it a reason in a pool of these settings?
     """
 
     name: str
@@ -40,6 +43,7 @@ class StandIn:
     confidence: Confidence
     source: str
     holds: Callable[[Proved, Transition], bool] = field(repr=False)
+    where: Callable[[PoolSettings], bool] = field(default=lambda _: True, repr=False)
 
 
 def _has(factor: Factor) -> Callable[[Proved, Transition], bool]:
@@ -48,6 +52,11 @@ def _has(factor: Factor) -> Callable[[Proved, Transition], bool]:
 
 def _never(_: Proved, __: Transition) -> bool:
     return False
+
+
+def _passkey_first(proved: Proved, _: Transition) -> bool:
+    """Was it the passkey that began, and no second factor asked for beside it?"""
+    return Factor.PASSKEY in proved.factors and not proved.asked
 
 
 _AFTER_A_PASSWORD: Final = frozenset({r.SrpClaim, r.NewPassword})
@@ -112,7 +121,8 @@ FOR_SECOND: Final = (
         "MULTI_FACTOR_WITH_USER_VERIFICATION).",
         Confidence.DOCUMENTED,
         _REFERENCE + "API_WebAuthnConfigurationType.html",
-        _has(Factor.PASSKEY),
+        _passkey_first,
+        lambda settings: verified(settings) is None,
     ),
     StandIn(
         "first sign-in",
@@ -139,14 +149,21 @@ FOR_SECOND: Final = (
 """
 
 
-def excused(stand_ins: tuple[StandIn, ...], proved: Proved, arrow: Transition) -> StandIn | None:
+def excused(
+    stand_ins: tuple[StandIn, ...],
+    proved: Proved,
+    arrow: Transition,
+    settings: PoolSettings | None = None,
+) -> StandIn | None:
     """The exception that is the reason for tokens without a factor; None if none is.
 
     Args:
         stand_ins: the exceptions.
         proved: what has been shown, by the arrow too.
         arrow: the arrow to the tokens.
+        settings: the pool's; None rules nothing out.
     """
     if arrow.dest is not State.AUTHENTICATED:
         return None
-    return next((each for each in stand_ins if each.holds(proved, arrow)), None)
+    here = (each for each in stand_ins if settings is None or each.where(settings))
+    return next((each for each in here if each.holds(proved, arrow)), None)
