@@ -111,6 +111,7 @@ if TYPE_CHECKING:
     from authfsm.sealing import new_key as new_key
     from authfsm.secret import Secret as Secret
     from authfsm.settings import PoolSettings as PoolSettings
+    from authfsm.signin import History as History
     from authfsm.signin import SignIn as SignIn
     from authfsm.signin import Step as Step
     from authfsm.states import State as State
@@ -152,7 +153,7 @@ _ROOMS = {
     "sealing": "new_key",
     "secret": "Secret",
     "settings": "PoolSettings",
-    "signin": "SignIn Step",
+    "signin": "History SignIn Step",
     "states": "State",
     "stores": "AsyncPendingSignIns MemoryStore PendingSignIns",
     "wire": "Request",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import Attribute
 
@@ -13,6 +13,8 @@ from authfsm.errors import BadField
 from authfsm.secret import Secret
 
 Wrapped: TypeAlias = "Secret[str]"
+
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def wrapped(value: str | Wrapped) -> Wrapped:
@@ -53,12 +55,9 @@ def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
         raise BadField(type(response), attribute.name, f"must be text, not {type(plain).__name__}")
     if not plain:
         raise BadField(type(response), attribute.name, "must not be empty")
-    try:
-        plain.encode()
-    except UnicodeEncodeError:
-        raise BadField(
-            type(response), attribute.name, "must be text that UTF-8 can write"
-        ) from None
+    # Found without encoding it: a UnicodeEncodeError would carry the whole text, which may be a password.
+    if _LONE_SURROGATE.search(plain):
+        raise BadField(type(response), attribute.name, "must be text that UTF-8 can write")
 
 
 def is_text_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
