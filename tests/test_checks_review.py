@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +82,13 @@ def test_everything_that_can_be_wrong() -> None:
 WRONG = {
     **{name: told for name, told in GALLERY.items() if name != "mfa_required"},
     "everything": EVERYTHING_WRONG,
+    "one phone for all": described("ON", "USER_SRP_AUTH", SMS),
+    "by risk": described(
+        "OPTIONAL",
+        "USER_SRP_AUTH",
+        TOTP,
+        {"UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}},
+    ),
     "one-time passwords by SMS": described(
         "OFF",
         "USER_AUTH",
@@ -122,11 +130,11 @@ def test_what_is_not_known_is_no_finding() -> None:
 
 
 def test_adaptive_authentication_enforces() -> None:
-    """Optional MFA is enforced where threat protection asks for it."""
+    """Where threat protection may ask for MFA, it is told that what it does is set elsewhere; no more."""
     adaptive = {"UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}}
 
     told = described("OPTIONAL", "USER_SRP_AUTH", TOTP, adaptive)
-    assert found(told) == {}
+    assert [(each.id, str(each.severity)) for each in review(told)] == [("mfa-by-risk", "note")]
 
 
 def test_functions_skip_mfa_only_where_there_is_any() -> None:
@@ -199,6 +207,26 @@ def test_lifetimes_have_units() -> None:
     assert lives(RefreshTokenValidity=24, **hours) == timedelta(days=1)
 
 
+def test_one_phone_for_all_is_found() -> None:
+    """Where nothing is set, one phone number resets the password and is the second factor: that is told."""
+    told = described("ON", "USER_SRP_AUTH", SMS)
+    both = {"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_email"}]}
+    told["UserPool"].pop("AccountRecoverySetting", None)
+
+    (phone,) = (each for each in review(told) if each.id == "recovery-and-factor")
+    assert (str(phone.severity), str(phone.path)) == (
+        "high",
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> SMS_MFA -code-> AUTHENTICATED",
+    )
+    assert "recovery-and-factor" not in found(mended(told, phone.mends[0]))
+    for otherwise in (
+        described("ON", "USER_SRP_AUTH", SMS, {"AccountRecoverySetting": both}),
+        described("ON", "USER_SRP_AUTH", {**SMS, **TOTP}),
+        described("OFF", "USER_SRP_AUTH", SMS),
+    ):
+        assert "recovery-and-factor" not in found(otherwise)
+
+
 # ---- SARIF ------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +266,34 @@ def test_sarif_says_it_all() -> None:
         assert f'"{field}"' in line or line == "{"
     assert {each["level"] for each in run["results"]} == {"error", "warning", "note"}
     assert len({json.dumps(each["partialFingerprints"]) for each in run["results"]}) == len(every)
+
+
+@pytest.mark.parametrize(
+    ("origin", "artifact"),
+    [
+        # GitHub refuses a result without a file, and a URI that is none.
+        (Origin("eu-west-1_AbC"), {"uri": "eu-west-1_AbC", "uriBaseId": "%SRCROOT%"}),
+        (Origin("p", "aws/my pool.json"), {"uri": "aws/my%20pool.json", "uriBaseId": "%SRCROOT%"}),
+        (
+            Origin("p", str(Path.cwd() / "pool.json")),
+            {"uri": "pool.json", "uriBaseId": "%SRCROOT%"},
+        ),
+        (Origin("p", "/no where/p.json"), {"uri": "file:///no%20where/p.json"}),
+    ],
+)
+def test_sarif_always_lies_in_a_file(origin: Origin, artifact: dict[str, str]) -> None:
+    """Every place of every result names a file, by a URI that can be resolved against the repository."""
+    log = sarif(review(EVERYTHING_WRONG), origin)
+
+    for result in log["runs"][0]["results"]:
+        (flow,) = result["codeFlows"][0]["threadFlows"]
+        places = [*result["locations"], *(each["location"] for each in flow["locations"])]
+        assert [each["physicalLocation"]["artifactLocation"] for each in places] == [
+            artifact for _ in places
+        ]
+        assert set(result["partialFingerprints"]) == {"primaryLocationLineHash"}
+    for rule in log["runs"][0]["tool"]["driver"]["rules"]:
+        assert {"id", "shortDescription", "fullDescription", "help"} <= set(rule)
 
 
 def test_severities_have_an_order() -> None:

@@ -136,7 +136,7 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (1, "")
     (found,) = json.loads(out.read_text(encoding="utf-8"))["runs"][0]["results"]
     place = found["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"]["uri"] == saved["mfa_off"].as_posix()
+    assert place["artifactLocation"] == {"uri": saved["mfa_off"].as_uri()}
     assert place["region"] == {"startLine": 4}
     assert (
         '"MfaConfiguration": "OFF"' in saved["mfa_off"].read_text(encoding="utf-8").splitlines()[3]
@@ -158,13 +158,14 @@ def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pool is described by AWS: here, by one that is embedded."""
     pool = LocalPool.like(*EVERYTHING_WRONG.values())
     asked: list[Any] = []
+    client = pool.client()  # it is made by a session, too: before that is another
 
     class Session:
         def __init__(self, **_: Any) -> None: ...
 
         def client(self, name: str, **named: Any) -> Any:
             asked.append((name, named))
-            return pool.client()
+            return client
 
     monkeypatch.setattr("boto3.session.Session", Session)
     result = run("check", "--pool", pool.pool_id, "--client", pool.client_id, "-f", "json")

@@ -102,9 +102,26 @@ def _mfa_unenforced(told: Posture) -> Iterator[Found]:
     if told.settings.mfa_configuration == "OPTIONAL" and not adaptive:
         path = way(told.settings, _password_alone)
         if path is not None:
-            adapt = Mend("UpdateUserPool", {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED"})
+            adapt = Mend(
+                "UpdateUserPool and SetRiskConfiguration",
+                {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED", _RISK: "MFA_REQUIRED"},
+            )
             why = "MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is not ENFORCED"
             yield why, path, (_require(told.settings), adapt)
+
+
+_RISK: Final = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
+
+
+def _mfa_by_risk(told: Posture) -> Iterator[Found]:
+    # "MFA_IF_CONFIGURED: Present an MFA challenge if user has configured it, else allow the request" -- AWS API
+    # reference, AccountTakeoverActionType; no description that is read here says what is set.
+    adaptive = told.settings.advanced_security_mode == "ENFORCED"
+    if told.settings.mfa_configuration == "OPTIONAL" and adaptive:
+        path = way(told.settings, _password_alone)
+        if path is not None:
+            why = "MfaConfiguration is OPTIONAL; what DescribeRiskConfiguration says is not known here"
+            yield why, path, (_require(told.settings),)
 
 
 def _legacy_errors(told: Posture) -> Iterator[Found]:
@@ -149,6 +166,26 @@ def _recovery_is_factor(told: Posture) -> Iterator[Found]:
             (
                 Mend("SetUserPoolMfaConfig", _APP),
                 Mend("UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}),
+            ),
+        )
+
+
+def _recovery_and_factor(told: Posture) -> Iterator[Found]:
+    # "With this setting, SMS doesn't qualify for a valid password recovery mechanism if the user also has SMS
+    # multi-factor authentication (MFA) activated. ... In the absence of this setting, Amazon Cognito uses the
+    # legacy behavior ... where SMS is preferred" -- AWS API reference, UserPoolType
+    known = None not in {told.settings.sms_mfa, told.settings.email_mfa}
+    if not known or told.account_recovery != () or enabled(told.settings) != [S.SMS_MFA]:
+        return
+    path = way(told.settings, lambda way: S.SMS_MFA in way.states)
+    if path is not None:
+        recovery = [{"Priority": 1, "Name": "verified_email"}]
+        yield (
+            "the only second factor is SMS_MFA, and AccountRecoverySetting is not set",
+            path,
+            (
+                Mend("UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}),
+                Mend("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_APP}),
             ),
         )
 
@@ -228,6 +265,8 @@ RULES: Final = (
          "https://github.com/aws-amplify/amplify-js/issues/12887", _functions_skip_mfa),
     Rule("recovery-is-factor", _H, "The channel that recovers the account is the only second factor: users are locked out.",
          _MFA_PAGE, _recovery_is_factor),
+    Rule("recovery-and-factor", _H, "One phone number resets the password and is the second factor: who has it has both.",
+         _REFERENCE + "API_UserPoolType.html", _recovery_and_factor),
     Rule("invariant", _H, "What the settings leave of the protocol breaks an invariant.", _FLOWS_PAGE, _broken),
     Rule("nothing-to-enrol", _M, "Whoever has no second factor yet cannot come by one: the sign-in ends there.",
          _REFERENCE + "API_RespondToAuthChallenge.html", _nothing_to_enrol),
@@ -235,6 +274,8 @@ RULES: Final = (
     Rule("mfa-off", _M, "A password alone brings tokens: there is no MFA.", _MFA_PAGE, _mfa_off),
     Rule("mfa-unenforced", _M, "A password alone brings tokens: MFA is optional, and nothing enforces it.",
          _MFA_PAGE, _mfa_unenforced),
+    Rule("mfa-by-risk", _N, "A password alone brings tokens, unless the risk configuration asks for more.",
+         _GUIDE + "cognito-user-pool-settings-adaptive-authentication.html", _mfa_by_risk),
     Rule("user-existence", _M, "Strangers are told who is a user, and who is not.",
          _GUIDE + "cognito-user-pool-managing-errors.html", _legacy_errors),
     Rule("irrevocable", _M, "A refresh token that was stolen cannot be revoked.", _GUIDE + "token-revocation.html", _irrevocable),

@@ -1,15 +1,20 @@
 """Findings as SARIF 2.1.0 and as JSON, for pipelines.
 
 SARIF: OASIS Static Analysis Results Interchange Format, version 2.1.0. A finding is a `result`; its path is the
-`codeFlow`; what mends it stands in the message, and as properties. A result lies at the line of the saved
-description that says so, where there is one, and always at a logical location: the pool and its field.
+`codeFlow`; what mends it stands in the message, and as properties. A result lies at a logical location, the pool
+and its field, and at the line of the saved description that says so. GitHub's code scanning takes no result
+without a file: where there is none, it lies at one that is called like what was looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from importlib.metadata import version
+from pathlib import Path as Folder
+from pathlib import PurePath
 from typing import Any, Final
+from urllib.parse import quote
 
 from attrs import frozen
 
@@ -41,13 +46,24 @@ class Origin:
 
     Args:
         name: the pool's id, or what else it is called.
-        uri: the saved description's file, if there is one.
+        uri: the saved description's file, if there is one: its path, as it would be typed.
         text: what that file says.
     """
 
     name: str
     uri: str | None = None
     text: str = ""
+
+    @property
+    def artifact(self) -> dict[str, str]:
+        """The file as SARIF has it: from where the repository begins, if it lies below this folder."""
+        path = PurePath(self.uri or self.name)
+        here = PurePath(Folder.cwd())
+        if path.is_absolute() and not path.is_relative_to(here):
+            return {"uri": path.as_uri()}
+        inside = path.relative_to(here) if path.is_absolute() else path
+        # "uri-reference": a space, say, must be escaped -- SARIF 2.1.0, 3.4.3
+        return {"uri": quote(inside.as_posix()), "uriBaseId": "%SRCROOT%"}
 
     def line(self, field: str) -> int:
         """The line of a field in the file; its first, if the file does not name it."""
@@ -121,6 +137,7 @@ def _rule(finding: Finding) -> dict[str, Any]:
     return {
         "id": finding.id,
         "shortDescription": {"text": finding.title},
+        "fullDescription": {"text": finding.title},
         "helpUri": finding.source,
         "help": {"text": f"{finding.title} {finding.source}"},
         "defaultConfiguration": {"level": _LEVELS[finding.severity]},
@@ -144,9 +161,15 @@ def _result(finding: Finding, number: int, origin: Origin) -> dict[str, Any]:
         "message": {"text": said},
         "locations": [_location(origin, field)],
         "codeFlows": [{"threadFlows": [{"locations": list(_flow(finding.path, origin, field))}]}],
-        "partialFingerprints": {"finding/v1": f"{origin.name}/{finding.id}/{finding.why}"},
+        # The one that GitHub reads: it tells one finding from another, whatever line it moves to.
+        "partialFingerprints": {"primaryLocationLineHash": _fingerprint(finding, origin)},
         "properties": as_json([finding])[0],
     }
+
+
+def _fingerprint(finding: Finding, origin: Origin) -> str:
+    said = f"{origin.name}/{finding.id}/{finding.why}"
+    return f"{sha256(said.encode()).hexdigest()[:16]}:1"
 
 
 def _location(origin: Origin, field: str, text: str = "") -> dict[str, Any]:
@@ -156,11 +179,10 @@ def _location(origin: Origin, field: str, text: str = "") -> dict[str, Any]:
             {"name": field or origin.name, "fullyQualifiedName": named, "kind": "member"}
         ]
     }
-    if origin.uri is not None:
-        found["physicalLocation"] = {
-            "artifactLocation": {"uri": origin.uri},
-            "region": {"startLine": origin.line(field)},
-        }
+    found["physicalLocation"] = {
+        "artifactLocation": origin.artifact,
+        "region": {"startLine": origin.line(field)},
+    }
     return {**found, "message": {"text": text}} if text else found
 
 

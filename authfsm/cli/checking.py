@@ -129,7 +129,7 @@ def _origin(wanted: Wanted) -> Origin:
     if wanted.settings is None:
         return Origin(wanted.pool or "authfsm.protocol.PROTOCOL")
     text = wanted.settings.read_text(encoding="utf-8")
-    return Origin(wanted.settings.stem, wanted.settings.as_posix(), text)
+    return Origin(wanted.settings.stem, str(wanted.settings), text)
 
 
 def _tell(
