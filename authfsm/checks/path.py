@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from authfsm.diagrams import Diagram
 
 
-@frozen
+@frozen(cache_hash=True)
 class Position:
     """Where a path stands.
 

@@ -94,7 +94,7 @@ LED_BY_FUNCTIONS: Final = LED | {r.Answer}
 _SECOND_ASKED: Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
 
 
-@frozen
+@frozen(cache_hash=True)
 class Proved:
     """What has been shown since a sign-in began.
 

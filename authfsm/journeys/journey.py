@@ -215,11 +215,12 @@ def journeys(
     left_out: list[LeftOut] = []
     seen: set[object] = set()
     for way in ways:
-        if cover == "arrows" and seen >= _marks(way):
+        marks = _marks(way)
+        if cover == "arrows" and seen >= marks:
             continue
         try:
             made.append(Journey(way, plan(way, told), of, like))
-            seen |= _marks(way)
+            seen |= marks
         except NoPlan as none:
             left_out.append(LeftOut(way, none.reason))
     made += _given_again(made, told, Model(settings=of, doubted=doubted, named=False), left_out)
