@@ -1,4 +1,4 @@
-"""A passkey provider in software, which every passkey rule holds its own of: ES256, user verified.
+"""A passkey provider in software, for rules and journeys that hold one each: ES256, user verified.
 
 Structures are `fido2`'s, keys `cryptography`'s. It signs what it is asked to, as a browser would on the page of
 the relying party.

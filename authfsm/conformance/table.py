@@ -235,8 +235,10 @@ def _seen(results: Results) -> Iterator[str]:
         for rule in failed:
             verdict = column.verdicts[rule.id]
             yield f"- **{rule.id}** ({verdict.severity}): {_cell(verdict.why)}"
-            yield f"  - asked: `{_code(_asked(verdict))}`"
-            yield f"  - came: `{_code(_came(verdict))}`"
+            # What came while a person was being made ready is told by the conversation alone.
+            if verdict.evidence:
+                yield f"  - asked: `{_code(_asked(verdict))}`"
+                yield f"  - came: `{_code(_came(verdict))}`"
             yield f"  - again: `{column.endpoint.command(rule)}`"
         yield ""
 

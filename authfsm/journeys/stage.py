@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from authfsm.device import Device
@@ -11,12 +12,12 @@ from authfsm.errors import CallerError
 from authfsm.journeys import person as p
 from authfsm.journeys.cues import Cue, value
 from authfsm.journeys.observed import ObservedPool
-from authfsm.journeys.passkey import SoftPasskey
 from authfsm.journeys.pools import Functions, ShiftedClock
 from authfsm.protocol import Transition
 from authfsm.secret import Secret
 
 if TYPE_CHECKING:
+    from authfsm.conformance.passkey import Passkey
     from authfsm.drivers.boto import Cognito
     from authfsm.journeys.journey import Journey
     from authfsm.replies import Tokens
@@ -75,7 +76,6 @@ class Stage:
         self.sign_up_session: Secret[str] | None = None
         """ConfirmSignUp's session, of somebody who has just signed up."""
         self.heard: dict[str, Any] = {}
-        self._passkey = SoftPasskey(f"https://{_relying_party(pool)}")
         self._walked: list[Transition] = []
         self._values: dict[int, Secret[str] | None] = {}
         self._functions = functions
@@ -153,7 +153,13 @@ class Stage:
 
     def signed(self) -> Secret[str]:
         """What the passkey signs, as it was asked last."""
-        return Secret(self._passkey.get(self.heard["CREDENTIAL_REQUEST_OPTIONS"]))
+        return Secret(self._passkey.signed(self.heard["CREDENTIAL_REQUEST_OPTIONS"]))
+
+    @cached_property
+    def _passkey(self) -> Passkey:
+        from authfsm.conformance.passkey import Passkey  # noqa: PLC0415 - its library is an extra
+
+        return Passkey(_relying_party(self.pool))
 
     def _told(self, arrow: Transition, reply: Mapping[str, Any]) -> None:
         self._walked.append(arrow)
@@ -217,7 +223,7 @@ class Stage:
         if self.journey.plan.person.passkey:
             token = {"AccessToken": tokens.access_token.reveal()}
             begun = self.pool.answer("StartWebAuthnRegistration", token)
-            made = self._passkey.create(begun["CredentialCreationOptions"])
+            made = self._passkey.created(begun["CredentialCreationOptions"])
             self.pool.answer("CompleteWebAuthnRegistration", {**token, "Credential": made})
 
     def _sign_up(self) -> None:
