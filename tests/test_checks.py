@@ -18,6 +18,7 @@ from authfsm.checks import (
     Path,
     Table,
     check,
+    exceptions,
     explore,
     of_paths,
 )
@@ -313,6 +314,32 @@ def test_with_mfa_required_only_exceptions_come_without_it() -> None:
         "federated user",
     }
     assert set(FOR_FIRST) < set(FOR_SECOND)
+
+
+def test_the_exceptions_are_listed() -> None:
+    """Whoever asks is told every exception that some path rests on, each by its shortest; of a pool, its own."""
+    required = PoolSettings(
+        mfa_configuration="ON",
+        explicit_auth_flows={"ALLOW_USER_PASSWORD_AUTH"},
+        device_configuration=True,
+    )
+
+    assert {each.name: str(path) for each, path in exceptions()} == {
+        "remembered device": (
+            "START -refresh_token_auth-> DEVICE_PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED"
+        ),
+        "passkey": "START -user_auth-> SELECT_CHALLENGE -credential-> AUTHENTICATED",
+        "first sign-in": "START -user_password_auth-> AUTHENTICATED",
+        "functions": "START -custom_auth-> AUTHENTICATED",
+        "refresh token": "START -refresh_token_auth-> AUTHENTICATED",
+        "challenge of another name": (
+            "START -user_srp_auth-> OTHER_CHALLENGE -raw_answer-> AUTHENTICATED"
+        ),
+    }
+    assert {"passkey", "functions"} & {
+        each.name for each, _ in exceptions(settings=required)
+    } == set()
+    assert exceptions(settings=PoolSettings(mfa_configuration="OPTIONAL")) == ()
 
 
 def test_an_exception_that_is_struck_out_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,7 @@ def test_the_table_is_checked() -> None:
     assert [line.split()[1] for line in result.stdout.splitlines() if line.startswith("holds")] == [
         each.name for each in checks.INVARIANTS
     ]
+    assert "but for first sign-in (contradictory):" in result.stdout
     assert "375 positions, 5381 moves between them, all of them looked at." in result.stdout
 
 

@@ -4,7 +4,7 @@
 sign in; `review` says what a security reviewer would want changed about a pool.
 """
 
-from authfsm.checks.checking import Broken, check, of_paths
+from authfsm.checks.checking import Broken, check, exceptions, of_paths
 from authfsm.checks.findings import Finding, Mend, Severity
 from authfsm.checks.invariants import INVARIANTS, Invariant
 from authfsm.checks.model import Explored, Model, explore
@@ -12,6 +12,7 @@ from authfsm.checks.path import Move, Path, Position
 from authfsm.checks.posture import Posture
 from authfsm.checks.proofs import Factor, Proved
 from authfsm.checks.review import RULES, Rule, review
+from authfsm.checks.stand_ins import StandIn
 from authfsm.checks.table import TABLE, Table
 from authfsm.checks.ways import Change, Ways
 
@@ -34,9 +35,11 @@ __all__ = [
     "Proved",
     "Rule",
     "Severity",
+    "StandIn",
     "Table",
     "Ways",
     "check",
+    "exceptions",
     "explore",
     "of_paths",
     "review",

@@ -11,9 +11,12 @@ from attrs import frozen
 from authfsm.checks.invariants import INVARIANTS, Fault, Invariant
 from authfsm.checks.model import Explored, Model, explore
 from authfsm.checks.path import Path
+from authfsm.checks.proofs import Factor
+from authfsm.checks.stand_ins import FOR_SECOND, StandIn, excused
 from authfsm.checks.table import TABLE, Table
 from authfsm.checks.ways import walks
 from authfsm.settings import PoolSettings
+from authfsm.states import State
 
 if TYPE_CHECKING:
     from authfsm.diagrams import Diagram
@@ -67,6 +70,30 @@ def check(
         if settings is None or not each.of_table
         for why, path in _first(each.faults(found), every=every)
     )
+
+
+def exceptions(
+    table: Table = TABLE, *, settings: PoolSettings | None = None
+) -> tuple[tuple[StandIn, Path], ...]:
+    """What stands for a second factor where MFA is required, each with a shortest path that rests on it.
+
+    Args:
+        table: the protocol; this package's, if left out.
+        settings: a pool's that requires MFA; of a pool that does not there are none.
+    """
+    settings = PoolSettings(mfa_configuration="ON") if settings is None else settings
+    if settings.mfa_configuration != "ON":
+        return ()
+    found = explore(Model(table, settings))
+    nearest: dict[StandIn, Path] = {}
+    for here, move in found.along():
+        bare = Factor.SECOND not in move.to.proved.factors
+        if move.to.state is State.AUTHENTICATED is not here.state and bare:
+            reason = excused(FOR_SECOND, move.to.proved, move.arrow, settings)
+            path = found.path(here).then(move)
+            if reason is not None and len(path) < len(nearest.get(reason, (*path, move))):
+                nearest[reason] = path
+    return tuple((each, nearest[each]) for each in FOR_SECOND if each in nearest)
 
 
 def _first(faults: Iterator[Fault], *, every: bool) -> Iterator[Fault]:

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from authfsm.checks import Broken, Invariant, Path
+from authfsm.checks import Broken, Invariant, Path, exceptions
 from authfsm.checks.findings import Finding, Severity
 
 _COLOURS: Final = {
@@ -30,7 +30,7 @@ def walked(path: Path) -> Text:
 
 
 def invariants(every: Iterable[Invariant], broken: Sequence[Broken]) -> Iterator[RenderableType]:
-    """Each invariant, and what breaks it."""
+    """Each invariant, what breaks it, and the exceptions to it that are documented."""
     by = {each.invariant.name: each for each in broken}
     for each in every:
         fault = by.get(each.name)
@@ -40,6 +40,9 @@ def invariants(every: Iterable[Invariant], broken: Sequence[Broken]) -> Iterator
         if fault:
             yield _in(Text(fault.why))
             yield _in(walked(fault.path))
+        for reason, path in exceptions() if each.name == "second-factor" else ():
+            yield _in(Text.assemble("but for ", (reason.name, "bold"), f" ({reason.confidence}):"))
+            yield _in(walked(path))
 
 
 def findings(every: Sequence[Finding]) -> Iterator[RenderableType]:
