@@ -326,7 +326,7 @@ def test_the_exceptions_are_listed() -> None:
 
     assert {each.name: str(path) for each, path in exceptions()} == {
         "remembered device": (
-            "START -refresh_token_auth-> DEVICE_PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED"
+            "START -user_password_auth-> DEVICE_SRP_AUTH -srp_a-> DEVICE_PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED"
         ),
         "passkey": "START -user_auth-> SELECT_CHALLENGE -credential-> AUTHENTICATED",
         "first sign-in": "START -user_password_auth-> AUTHENTICATED",
@@ -379,7 +379,7 @@ def test_the_settings_are_not_taken_on_trust(
     assert check(settings=settings, every=True) == ()
     for rules in (DESTS, PREFERRED):
         if rule in rules:
-            monkeypatch.setitem(rules, rule, ())  # type: ignore[arg-type]  # a Final mapping, for this test alone
+            monkeypatch.setitem(rules, rule, ())
 
     caught = {each.invariant.name: str(each.path) for each in check(settings=settings)}
 

@@ -84,16 +84,27 @@ def exceptions(
     settings = PoolSettings(mfa_configuration="ON") if settings is None else settings
     if settings.mfa_configuration != "ON":
         return ()
-    found = explore(Model(table, settings))
+    # Along arrows that are sure, where there are some; along those in doubt, else.
+    sure, every = (_exceptions(Model(table, settings, doubted=each)) for each in (False, True))
+    nearest = {**every, **sure}
+    return tuple((each, nearest[each]) for each in FOR_SECOND if each in nearest)
+
+
+def _exceptions(model: Model) -> dict[StandIn, Path]:
+    found = explore(model)
     nearest: dict[StandIn, Path] = {}
     for here, move in found.along():
-        bare = Factor.SECOND not in move.to.proved.factors
+        factors = move.to.proved.factors
+        # What else was shown after a challenge that nobody knows shows no other exception.
+        bare = Factor.SECOND not in factors and (
+            Factor.UNHEARD_OF not in factors or len(factors) == 1
+        )
         if move.to.state is State.AUTHENTICATED is not here.state and bare:
-            reason = excused(FOR_SECOND, move.to.proved, move.arrow, settings)
+            reason = excused(FOR_SECOND, move.to.proved, move.arrow, model.settings)
             path = found.path(here).then(move)
             if reason is not None and len(path) < len(nearest.get(reason, (*path, move))):
                 nearest[reason] = path
-    return tuple((each, nearest[each]) for each in FOR_SECOND if each in nearest)
+    return nearest
 
 
 def _first(faults: Iterator[Fault], *, every: bool) -> Iterator[Fault]:
