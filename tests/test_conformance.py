@@ -157,6 +157,13 @@ def test_the_table_is_what_is_seen() -> None:
             comes_again(column, url)
 
 
+def test_no_exchange_is_shown_where_there_was_none() -> None:
+    """What the table shows of a conversation is never empty."""
+    committed = TABLE.read_text(encoding="utf-8")
+
+    assert [line for line in committed.splitlines() if line.endswith(": ``")] == []
+
+
 def comes_again(column: Column, url: str) -> None:
     """What failed at an endpoint fails by the command that the table shows, and for the same reason."""
     names = [name for name, each in column.verdicts.items() if each.outcome is Outcome.FAILS]
