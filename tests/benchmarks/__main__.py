@@ -10,5 +10,14 @@ import bench_stores
 import bench_traces
 from rows import show
 
-for bench in (bench_srp, bench_signin, bench_async, bench_stores, bench_notebook, bench_pool, bench_diagrams, bench_traces):
+for bench in (
+    bench_srp,
+    bench_signin,
+    bench_async,
+    bench_stores,
+    bench_notebook,
+    bench_pool,
+    bench_diagrams,
+    bench_traces,
+):
     show(bench.rows())
