@@ -24,6 +24,8 @@ SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".csv", ".gz", ".log")
 """What is read of a folder."""
 
 # DuckDB would take such a name for a pattern.
+# DuckDB before 2.0 reads a gzip that ends in the middle without a word of it.
+_SILENT: Final = int(duckdb.__version__.partition(".")[0]) < 2  # noqa: PLR2004 - that version
 _PATTERN: Final = re.compile(r"[*?\[{]")
 
 _BATCH: Final = 256 * 1024 * 1024
@@ -129,6 +131,9 @@ class Loader:
         return self._read(len(paths))
 
     def _lines(self, made: Layout, batch: Sequence[Path]) -> None:
+        if made.gzipped and _SILENT:
+            self._unpacked(made, batch)
+            return
         try:
             self._insert(made, batch)
         except (duckdb.InterruptException, duckdb.OutOfMemoryException):
