@@ -170,8 +170,8 @@ def test_a_span_for_each_step(
         assert parent.start_time - 1_000_000 <= span.start_time < span.end_time
         assert span.end_time <= parent.end_time + 1_000_000
     # Identifiers are hexadecimal, and may well have an "ada" in them.
-    told = json.dumps([json.loads(span.to_json()) for span in steps])
-    assert re.findall(r"\bada\b", told) == []
+    printed = json.dumps([json.loads(span.to_json()) for span in steps])
+    assert re.findall(r"\bada\b", printed) == []
 
 
 def test_a_lost_reply_is_an_error(
