@@ -1,7 +1,7 @@
 """Seals a sign-in that waits, so that a cookie or a store can carry it: encrypted, authenticated, dated.
 
 Fernet (AES-128-CBC and HMAC-SHA256, the `cryptography` package) under a key of the application's own; of
-several keys the first seals and all open, so that keys can be rotated. This is the only module that
+several keys the first seals and all open, so that keys can be rotated. Of a sign-in's modules this alone
 imports `cryptography`; it reads no clock.
 """
 

@@ -135,7 +135,7 @@ def _answers(lab: Lab, process: subprocess.Popen[bytes]) -> None:
             with urllib.request.urlopen(f"http://127.0.0.1:{lab.port}/api?token={lab.token}"):
                 return
         except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
+            time.sleep(0.1)  # between two looks
     raise RuntimeError(
         f"JupyterLab did not come: {(lab.folder.parent / 'lab.log').read_text()[-2000:]}"
     )

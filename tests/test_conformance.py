@@ -71,7 +71,7 @@ def running(command: list[str], port: int, **env: str) -> Iterator[str]:
                     break
                 assert process.poll() is None, command
                 assert time.monotonic() < until, command
-                time.sleep(0.05)
+                time.sleep(0.05)  # between two looks
             yield url
         finally:
             process.terminate()

@@ -141,7 +141,7 @@ class Shelf:
     def __call__(self, url: str) -> bytes:
         """Fetch."""
         self.asked.append(url)
-        time.sleep(self.slow)
+        time.sleep(self.slow)  # a slow endpoint
         if isinstance(self.document, Exception):
             raise self.document
         return self.document

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from attrs import field, frozen
 
 from authfsm.settings import PoolSettings
+from authfsm.settings.described import descriptions
 
 _DAYS: Final = 30
 _MINUTES: Final = 3
@@ -73,10 +74,7 @@ class Posture:
         Raises:
             BadField: a field is what AWS never says.
         """
-        pool = client.describe_user_pool(UserPoolId=pool_id)
-        app = client_id and client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
-        mfa = client.get_user_pool_mfa_config(UserPoolId=pool_id)
-        return cls.from_descriptions(pool, app or None, mfa)
+        return cls.from_descriptions(*descriptions(client, pool_id, client_id))
 
 
 def _recovery(user_pool: Mapping[str, Any]) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ class Stage:
         self.took += took
         self._row(flow.history[-1], words, _said(flow.challenge), error, took)
         self._redraw()
-        time.sleep(self._pause)
+        time.sleep(self._pause)  # so that people can follow; none where nobody looks
 
     def _row(self, step: Step, words: str, said: str, error: Refused | None, took: float) -> None:
         given = Text(step.response.trigger)

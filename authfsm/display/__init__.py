@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from functools import singledispatch
 
-from authfsm.diagrams import AUTO, diagram
+from authfsm.diagrams import AUTO, Diagram, diagram
 from authfsm.display.tables import Rows, html_table, text_table
 from authfsm.drivers.walk import Walk
 from authfsm.local import LocalPool
 from authfsm.protocol import PROTOCOL
 from authfsm.replies import Challenge, Refusal, Tokens
 from authfsm.settings import PoolSettings
-from authfsm.settings.described import Description
 from authfsm.signin import History, SignIn, Step
 
 Bundle = dict[str, str]
@@ -47,9 +46,14 @@ def _step(step: Step) -> tuple[str, ...]:
 @bundle.register(SignIn)
 @bundle.register(Walk)
 def _(walked: SignIn | Walk) -> Bundle:
-    shown = {"text/plain": "\n".join([repr(walked), *_path(walked)])}
-    drawn = diagram(history=walked.history, theme=AUTO)._repr_svg_()
-    return shown if drawn is None else {"image/svg+xml": drawn, **shown}
+    told = "\n".join([repr(walked), *_path(walked)])
+    return _drawn(diagram(history=walked.history, theme=AUTO), told)
+
+
+def _drawn(picture: Diagram, told: str) -> Bundle:
+    """The picture, where an engine is, and the text."""
+    svg = picture._repr_svg_()
+    return {"text/plain": told} if svg is None else {"image/svg+xml": svg, "text/plain": told}
 
 
 def _path(walked: SignIn | Walk) -> list[str]:
@@ -97,11 +101,8 @@ def _(refusal: Refusal) -> Bundle:
 
 
 @bundle.register
-def _(settings: Description) -> Bundle:
-    shown = {"text/plain": repr(settings)}
-    whole = settings if isinstance(settings, PoolSettings) else None
-    drawn = whole and diagram(settings=whole, theme=AUTO)._repr_svg_()
-    return {"image/svg+xml": drawn, **shown} if drawn else shown
+def _(settings: PoolSettings) -> Bundle:
+    return _drawn(diagram(settings=settings, theme=AUTO), repr(settings))
 
 
 @bundle.register

@@ -76,9 +76,8 @@ class Walk(Shown):
         self.walk = walk
         self.sign_in_id = sign_in_id or entropy(8).hex()
         self.preferred_challenge: str | None = None
-        self._begun: tuple[str, str] | None = (
-            None  # the name and flow of a first request, refused or not
-        )
+        # The name and flow of a first request, refused or not.
+        self._begun: tuple[str, str] | None = None
         self._observers = observers
         self._turn = Lock()
         self._moving = RLock()  # a signal's handler may cancel in the middle of a move

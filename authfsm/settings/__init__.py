@@ -13,13 +13,14 @@ from authfsm.roles import ends
 from authfsm.settings.described import Description
 from authfsm.settings.difference import Difference, Turned, difference
 from authfsm.settings.reach import verdicts
+from authfsm.shown import Shown
 from authfsm.states import State
 
 __all__ = ["Description", "Difference", "PoolSettings", "Turned", "difference"]
 
 
 @frozen(kw_only=True)
-class PoolSettings(Description):
+class PoolSettings(Description, Shown):
     """What a pool and its app client make of the protocol."""
 
     def ruled_out(self, arrow: Transition, role: Role | None = None) -> str | None:

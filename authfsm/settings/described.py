@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 from attrs import Attribute, field, frozen
 
 from authfsm.errors import BadField
-from authfsm.shown import Shown
 
 Described = TypeVar("Described", bound="Description")
 Names = frozenset[str] | None
@@ -44,7 +43,7 @@ def _among(*names: str) -> Any:
 
 
 @frozen(kw_only=True)
-class Description(Shown):
+class Description:
     """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig say.
 
     Args:
@@ -123,10 +122,22 @@ class Description(Shown):
         Raises:
             BadField: a field is what AWS never says.
         """
-        user_pool = client.describe_user_pool(UserPoolId=pool_id)
-        app = client_id and client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
-        mfa = client.get_user_pool_mfa_config(UserPoolId=pool_id)
-        return cls.from_descriptions(user_pool, app or None, mfa)
+        return cls.from_descriptions(*descriptions(client, pool_id, client_id))
+
+
+def descriptions(
+    client: Any, pool_id: str, client_id: str | None = None
+) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, Mapping[str, Any]]:
+    """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig return now.
+
+    Args:
+        client: a boto3 `cognito-idp` client, or anything with its methods.
+        pool_id: the user pool's id.
+        client_id: the app client's id; nothing is asked of it, if left out.
+    """
+    pool = client.describe_user_pool(UserPoolId=pool_id)
+    app = client_id and client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
+    return pool, app or None, client.get_user_pool_mfa_config(UserPoolId=pool_id)
 
 
 def _of_pool(pool: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Wire:
 
     def __call__(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         """Carry a request of botocore's, and its reply."""
-        time.sleep(self.delay)
+        time.sleep(self.delay)  # a slow network
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "unsent":
             raise EndpointConnectionError(endpoint_url=request.url)

@@ -121,7 +121,7 @@ def _rotation(trial: Trial) -> None:
     new = heard.tokens.get("RefreshToken")
     if not new or new == token:
         raise Fails("no new RefreshToken came")
-    time.sleep(0.01)
+    time.sleep(0.01)  # past a grace period of no seconds, also by a clock of milliseconds
     desk.ask("GetTokensFromRefreshToken", RefreshToken=token).refused("the old refresh token")
 
 
