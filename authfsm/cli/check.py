@@ -12,8 +12,9 @@ from typing import Annotated, Final
 import typer
 
 from authfsm.cli.failing import Failed, end
+from authfsm.cli.pool_options import Client, EndpointUrl, Pool, Profile, Region, Settings
 
-_POOL, _HOW = "A pool of yours", "How"
+_HOW: Final = "How"
 
 EPILOG: Final = (
     "Exit codes: 0 nothing as bad as --fail-on was found; 1 something was; 2 called wrongly."
@@ -22,30 +23,12 @@ EPILOG: Final = (
 
 def check(
     *,
-    settings: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="A pool's saved description, as authfsm draw --save-settings writes it.",
-            rich_help_panel=_POOL,
-        ),
-    ] = None,
-    pool: Annotated[
-        str | None,
-        typer.Option(help="A user pool, as eu-west-1_AbCdEfGhI; asks AWS.", rich_help_panel=_POOL),
-    ] = None,
-    client: Annotated[
-        str | None, typer.Option(help="The pool's app client.", rich_help_panel=_POOL)
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="The AWS profile.", rich_help_panel=_POOL)
-    ] = None,
-    region: Annotated[
-        str | None, typer.Option(help="The pool's region; its id says it.", rich_help_panel=_POOL)
-    ] = None,
-    endpoint_url: Annotated[
-        str | None, typer.Option(help="Another endpoint than AWS's.", rich_help_panel=_POOL)
-    ] = None,
+    settings: Settings = None,
+    pool: Pool = None,
+    client: Client = None,
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
     form: Annotated[
         str, typer.Option("--format", "-f", help="text, json or sarif.", rich_help_panel=_HOW)
     ] = "text",

@@ -12,9 +12,10 @@ from typing import Annotated, Final
 import typer
 
 from authfsm.cli.failing import Failed, end
+from authfsm.cli.pool_options import PANEL, Client, EndpointUrl, Pool, Profile, Region, Settings
 
 _FILE: Final = {"dir_okay": False}
-_WHAT, _POOL, _HOW, _KEPT = "What is drawn", "A pool of yours", "How", "The repository's own"
+_WHAT, _HOW, _KEPT = "What is drawn", "How", "The repository's own"
 
 EPILOG: Final = "Exit codes: 0 drawn, or as it should be; 1 could not, or not as it should be; 2 called wrongly."
 
@@ -90,36 +91,16 @@ def draw(
         Path | None,
         typer.Option(**_FILE, help="A page to explore, all in one file.", rich_help_panel=_WHAT),
     ] = None,
-    pool: Annotated[
-        str | None,
-        typer.Option(
-            help="Only what this user pool can do, as eu-west-1_AbCdEfGhI; asks AWS.",
-            rich_help_panel=_POOL,
-        ),
-    ] = None,
-    client: Annotated[
-        str | None, typer.Option(help="The pool's app client.", rich_help_panel=_POOL)
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="The AWS profile.", rich_help_panel=_POOL)
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(help="The pool's region; its id says it.", rich_help_panel=_POOL),
-    ] = None,
-    endpoint_url: Annotated[
-        str | None, typer.Option(help="Another endpoint than AWS's.", rich_help_panel=_POOL)
-    ] = None,
-    settings: Annotated[
-        Path | None,
-        typer.Option(
-            **_FILE, help="A pool's saved description, for --pool.", rich_help_panel=_POOL
-        ),
-    ] = None,
+    pool: Pool = None,
+    client: Client = None,
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    settings: Settings = None,
     save_settings: Annotated[
         Path | None,
         typer.Option(
-            **_FILE, help="Save the pool's description, without secrets.", rich_help_panel=_POOL
+            **_FILE, help="Save the pool's description, without secrets.", rich_help_panel=PANEL
         ),
     ] = None,
     diff: Annotated[
@@ -127,13 +108,13 @@ def draw(
         typer.Option(
             metavar="A B",
             help="What turns on and off from one saved description to another.",
-            rich_help_panel=_POOL,
+            rich_help_panel=PANEL,
         ),
     ] = None,
     faded: Annotated[
         bool,
         typer.Option(
-            "--faded", help="Show what the pool rules out, but faded.", rich_help_panel=_POOL
+            "--faded", help="Show what the pool rules out, but faded.", rich_help_panel=PANEL
         ),
     ] = False,
     theme: Annotated[
