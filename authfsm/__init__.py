@@ -49,72 +49,72 @@ if TYPE_CHECKING:
     from authfsm.machine import build as build
     from authfsm.observers import Observation as Observation
     from authfsm.observers import Observer as Observer
-    from authfsm.protocol import PROTOCOL as PROTOCOL
-    from authfsm.protocol import TRANSITIONS as TRANSITIONS
-    from authfsm.protocol import Role as Role
-    from authfsm.protocol import Transition as Transition
-    from authfsm.replies import AdminPasswordAsked as AdminPasswordAsked
-    from authfsm.replies import AnyChallenge as AnyChallenge
-    from authfsm.replies import Challenge as Challenge
-    from authfsm.replies import CustomChallenge as CustomChallenge
-    from authfsm.replies import DevicePasswordVerifier as DevicePasswordVerifier
-    from authfsm.replies import DeviceSrpAuth as DeviceSrpAuth
-    from authfsm.replies import EmailOtp as EmailOtp
-    from authfsm.replies import MfaSetup as MfaSetup
-    from authfsm.replies import NewPasswordRequired as NewPasswordRequired
-    from authfsm.replies import OtherChallenge as OtherChallenge
-    from authfsm.replies import PasswordAsked as PasswordAsked
-    from authfsm.replies import PasswordSrpAsked as PasswordSrpAsked
-    from authfsm.replies import PasswordVerifier as PasswordVerifier
-    from authfsm.replies import Refusal as Refusal
-    from authfsm.replies import SelectChallenge as SelectChallenge
-    from authfsm.replies import SelectMfaType as SelectMfaType
-    from authfsm.replies import SmsMfa as SmsMfa
-    from authfsm.replies import SmsOtp as SmsOtp
-    from authfsm.replies import SoftwareTokenMfa as SoftwareTokenMfa
-    from authfsm.replies import Tokens as Tokens
-    from authfsm.replies import WebAuthn as WebAuthn
-    from authfsm.responses import AdminNoSrpAuth as AdminNoSrpAuth
-    from authfsm.responses import AdminUserPasswordAuth as AdminUserPasswordAuth
-    from authfsm.responses import Answer as Answer
-    from authfsm.responses import AssociateSoftwareToken as AssociateSoftwareToken
-    from authfsm.responses import Code as Code
-    from authfsm.responses import CompleteMfaSetup as CompleteMfaSetup
-    from authfsm.responses import ConfirmDevice as ConfirmDevice
-    from authfsm.responses import Credential as Credential
-    from authfsm.responses import CustomAuth as CustomAuth
-    from authfsm.responses import CustomSrpAuth as CustomSrpAuth
-    from authfsm.responses import GetTokensFromRefreshToken as GetTokensFromRefreshToken
-    from authfsm.responses import GlobalSignOut as GlobalSignOut
-    from authfsm.responses import NewPassword as NewPassword
-    from authfsm.responses import Password as Password
-    from authfsm.responses import RawAnswer as RawAnswer
-    from authfsm.responses import RefreshToken as RefreshToken
-    from authfsm.responses import RefreshTokenAuth as RefreshTokenAuth
-    from authfsm.responses import Response as Response
-    from authfsm.responses import RevokeToken as RevokeToken
-    from authfsm.responses import Select as Select
-    from authfsm.responses import SetUpEmail as SetUpEmail
-    from authfsm.responses import SignedUp as SignedUp
-    from authfsm.responses import SrpA as SrpA
-    from authfsm.responses import SrpClaim as SrpClaim
-    from authfsm.responses import StepUp as StepUp
-    from authfsm.responses import UpdateDeviceStatus as UpdateDeviceStatus
-    from authfsm.responses import UserAuth as UserAuth
-    from authfsm.responses import UserAuthWithPassword as UserAuthWithPassword
-    from authfsm.responses import UserAuthWithSrp as UserAuthWithSrp
-    from authfsm.responses import UserPasswordAuth as UserPasswordAuth
-    from authfsm.responses import UserSrpAuth as UserSrpAuth
-    from authfsm.responses import VerifySoftwareToken as VerifySoftwareToken
-    from authfsm.rulings import Fault as Fault
-    from authfsm.rulings import Ruling as Ruling
+    from authfsm.protocol.error_policy import Fault as Fault
+    from authfsm.protocol.error_policy import Ruling as Ruling
+    from authfsm.protocol.replies import AdminPasswordAsked as AdminPasswordAsked
+    from authfsm.protocol.replies import AnyChallenge as AnyChallenge
+    from authfsm.protocol.replies import Challenge as Challenge
+    from authfsm.protocol.replies import CustomChallenge as CustomChallenge
+    from authfsm.protocol.replies import DevicePasswordVerifier as DevicePasswordVerifier
+    from authfsm.protocol.replies import DeviceSrpAuth as DeviceSrpAuth
+    from authfsm.protocol.replies import EmailOtp as EmailOtp
+    from authfsm.protocol.replies import MfaSetup as MfaSetup
+    from authfsm.protocol.replies import NewPasswordRequired as NewPasswordRequired
+    from authfsm.protocol.replies import OtherChallenge as OtherChallenge
+    from authfsm.protocol.replies import PasswordAsked as PasswordAsked
+    from authfsm.protocol.replies import PasswordSrpAsked as PasswordSrpAsked
+    from authfsm.protocol.replies import PasswordVerifier as PasswordVerifier
+    from authfsm.protocol.replies import Refusal as Refusal
+    from authfsm.protocol.replies import SelectChallenge as SelectChallenge
+    from authfsm.protocol.replies import SelectMfaType as SelectMfaType
+    from authfsm.protocol.replies import SmsMfa as SmsMfa
+    from authfsm.protocol.replies import SmsOtp as SmsOtp
+    from authfsm.protocol.replies import SoftwareTokenMfa as SoftwareTokenMfa
+    from authfsm.protocol.replies import Tokens as Tokens
+    from authfsm.protocol.replies import WebAuthn as WebAuthn
+    from authfsm.protocol.responses import AdminNoSrpAuth as AdminNoSrpAuth
+    from authfsm.protocol.responses import AdminUserPasswordAuth as AdminUserPasswordAuth
+    from authfsm.protocol.responses import Answer as Answer
+    from authfsm.protocol.responses import AssociateSoftwareToken as AssociateSoftwareToken
+    from authfsm.protocol.responses import Code as Code
+    from authfsm.protocol.responses import CompleteMfaSetup as CompleteMfaSetup
+    from authfsm.protocol.responses import ConfirmDevice as ConfirmDevice
+    from authfsm.protocol.responses import Credential as Credential
+    from authfsm.protocol.responses import CustomAuth as CustomAuth
+    from authfsm.protocol.responses import CustomSrpAuth as CustomSrpAuth
+    from authfsm.protocol.responses import GetTokensFromRefreshToken as GetTokensFromRefreshToken
+    from authfsm.protocol.responses import GlobalSignOut as GlobalSignOut
+    from authfsm.protocol.responses import NewPassword as NewPassword
+    from authfsm.protocol.responses import Password as Password
+    from authfsm.protocol.responses import RawAnswer as RawAnswer
+    from authfsm.protocol.responses import RefreshToken as RefreshToken
+    from authfsm.protocol.responses import RefreshTokenAuth as RefreshTokenAuth
+    from authfsm.protocol.responses import Response as Response
+    from authfsm.protocol.responses import RevokeToken as RevokeToken
+    from authfsm.protocol.responses import Select as Select
+    from authfsm.protocol.responses import SetUpEmail as SetUpEmail
+    from authfsm.protocol.responses import SignedUp as SignedUp
+    from authfsm.protocol.responses import SrpA as SrpA
+    from authfsm.protocol.responses import SrpClaim as SrpClaim
+    from authfsm.protocol.responses import StepUp as StepUp
+    from authfsm.protocol.responses import UpdateDeviceStatus as UpdateDeviceStatus
+    from authfsm.protocol.responses import UserAuth as UserAuth
+    from authfsm.protocol.responses import UserAuthWithPassword as UserAuthWithPassword
+    from authfsm.protocol.responses import UserAuthWithSrp as UserAuthWithSrp
+    from authfsm.protocol.responses import UserPasswordAuth as UserPasswordAuth
+    from authfsm.protocol.responses import UserSrpAuth as UserSrpAuth
+    from authfsm.protocol.responses import VerifySoftwareToken as VerifySoftwareToken
+    from authfsm.protocol.states import State as State
+    from authfsm.protocol.table import PROTOCOL as PROTOCOL
+    from authfsm.protocol.table import TRANSITIONS as TRANSITIONS
+    from authfsm.protocol.table import Role as Role
+    from authfsm.protocol.table import Transition as Transition
     from authfsm.sealing import new_key as new_key
     from authfsm.secret import Secret as Secret
     from authfsm.settings import PoolSettings as PoolSettings
     from authfsm.signin import History as History
     from authfsm.signin import SignIn as SignIn
     from authfsm.signin import Step as Step
-    from authfsm.states import State as State
     from authfsm.stores import AsyncPendingSignIns as AsyncPendingSignIns
     from authfsm.stores import MemoryStore as MemoryStore
     from authfsm.stores import PendingSignIns as PendingSignIns
@@ -135,26 +135,26 @@ _ROOMS = {
     "jwks": "Claims KeysUnreachable TokenRefused Verifier",
     "machine": "build",
     "observers": "Observation Observer",
-    "protocol": "PROTOCOL TRANSITIONS Role Transition",
-    "replies": (
+    "protocol.table": "PROTOCOL TRANSITIONS Role Transition",
+    "protocol.replies": (
         "AdminPasswordAsked AnyChallenge Challenge CustomChallenge DevicePasswordVerifier "
         "DeviceSrpAuth EmailOtp MfaSetup NewPasswordRequired OtherChallenge PasswordAsked "
         "PasswordSrpAsked PasswordVerifier Refusal SelectChallenge SelectMfaType SmsMfa SmsOtp "
         "SoftwareTokenMfa Tokens WebAuthn"
     ),
-    "responses": (
+    "protocol.responses": (
         "AdminNoSrpAuth AdminUserPasswordAuth Answer AssociateSoftwareToken Code CompleteMfaSetup ConfirmDevice "
         "Credential CustomAuth CustomSrpAuth GetTokensFromRefreshToken GlobalSignOut NewPassword Password "
         "RawAnswer RefreshToken RefreshTokenAuth Response RevokeToken Select SetUpEmail SignedUp SrpA SrpClaim "
         "StepUp UpdateDeviceStatus UserAuth UserAuthWithPassword UserAuthWithSrp UserPasswordAuth UserSrpAuth "
         "VerifySoftwareToken"
     ),
-    "rulings": "Fault Ruling",
+    "protocol.error_policy": "Fault Ruling",
     "sealing": "new_key",
     "secret": "Secret",
     "settings": "PoolSettings",
     "signin": "History SignIn Step",
-    "states": "State",
+    "protocol.states": "State",
     "stores": "AsyncPendingSignIns MemoryStore PendingSignIns",
     "wire": "Request",
 }

@@ -8,8 +8,8 @@ from attrs import field, frozen
 
 from authfsm import srp
 from authfsm.fields import Wrapped, is_text, wrapped
-from authfsm.replies import NewDevice
-from authfsm.responses import ConfirmDevice
+from authfsm.protocol.replies import NewDevice
+from authfsm.protocol.responses import ConfirmDevice
 
 
 @frozen

@@ -18,7 +18,7 @@ from pyotp import TOTP
 
 from authfsm.errors import BadField, OperatorError
 from authfsm.fields import is_text, wrapped
-from authfsm.replies import MfaSetup
+from authfsm.protocol.replies import MfaSetup
 from authfsm.secret import Secret
 
 if TYPE_CHECKING:

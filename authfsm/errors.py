@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from authfsm.rulings import Fault, Ruling
-from authfsm.states import State
+from authfsm.protocol.error_policy import Fault, Ruling
+from authfsm.protocol.states import State
 
 
 class AuthfsmError(Exception):
@@ -236,7 +236,7 @@ class Refused(AuthfsmError):
     """Cognito refused the request; the concrete class says whose fault that was.
 
     Attributes:
-        refusal: Cognito's code and message (`authfsm.replies.Refusal`).
+        refusal: Cognito's code and message (`authfsm.protocol.replies.Refusal`).
     """
 
     refusal: Any
@@ -275,7 +275,7 @@ def refused(refusal: Any, *, state: State) -> Refused:
     """The exception for a refusal, of the class of its fault.
 
     Args:
-        refusal: the `authfsm.replies.Refusal`.
+        refusal: the `authfsm.protocol.replies.Refusal`.
         state: where the sign-in stands now.
     """
     error = _REFUSED[refusal.fault](

@@ -16,11 +16,11 @@ from datetime import datetime
 from typing import Any
 
 from authfsm.errors import CallerError
-from authfsm.protocol import ON_THE_TABLE, Role, Transition
-from authfsm.responses import RESPONSES
-from authfsm.rulings import Ruling
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.responses import RESPONSES
+from authfsm.protocol.states import State
+from authfsm.protocol.table import ON_THE_TABLE, Role, Transition
 from authfsm.signin import History, Step
-from authfsm.states import State
 
 
 class BadHistory(CallerError, ValueError):

@@ -18,11 +18,11 @@ from attrs import frozen
 from transitions import Machine
 
 from authfsm.errors import AuthfsmError, OffTheTable, Refused, refused
-from authfsm.protocol import ON_THE_TABLE, PROTOCOL, TRANSITIONS, Transition, destination
-from authfsm.replies import Refusal, Reply
-from authfsm.responses import RESPONSES, Response
-from authfsm.rulings import Ruling
-from authfsm.states import State
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.replies import Refusal, Reply
+from authfsm.protocol.responses import RESPONSES, Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, TRANSITIONS, Transition, destination
 from authfsm.wire import read
 
 Outcome: TypeAlias = "State | Reply | Mapping[str, Any]"

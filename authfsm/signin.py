@@ -19,8 +19,8 @@ from authfsm.device import Device
 from authfsm.errors import OutOfTurn, WrongResponse
 from authfsm.fields import wrapped, wrapped_if_given
 from authfsm.machine import advance
-from authfsm.protocol import NEEDS, PROTOCOL, Need, Role, destination
-from authfsm.replies import (
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.replies import (
     AnyChallenge,
     Challenge,
     DevicePasswordVerifier,
@@ -30,17 +30,17 @@ from authfsm.replies import (
     Reply,
     Tokens,
 )
-from authfsm.responses import (
+from authfsm.protocol.responses import (
     Code,
     Response,
     SetUpEmail,
     SrpClaim,
     StepUp,
 )
-from authfsm.rulings import Ruling
+from authfsm.protocol.states import State
+from authfsm.protocol.table import NEEDS, PROTOCOL, Need, Role, destination
 from authfsm.secret import MASK, Secret
 from authfsm.shown import Shown
-from authfsm.states import State
 from authfsm.wire import Request, Sender, read, write
 
 

@@ -19,13 +19,13 @@ from attrs import frozen
 
 from authfsm.device import Device
 from authfsm.errors import AuthfsmError, OutOfTurn, SealBroken, SealForeign, SealTooNew
-from authfsm.protocol import Role
-from authfsm.replies import MfaSetup
-from authfsm.responses import RESPONSES
-from authfsm.rulings import Ruling
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.replies import MfaSetup
+from authfsm.protocol.responses import RESPONSES
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 from authfsm.secret import Secret, revealed
 from authfsm.signin import SignIn, Step
-from authfsm.states import State
 from authfsm.wire import challenge
 
 VERSION: Final = 1

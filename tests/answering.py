@@ -13,7 +13,7 @@ from worlds import MFA, PASSWORDS, STALE_KEY, Choose, World
 
 from authfsm import srp
 from authfsm.local import AppClient
-from authfsm.states import CHALLENGES
+from authfsm.protocol.states import CHALLENGES
 
 NO_SESSION: Final = "a session that nobody was ever given"
 

@@ -15,10 +15,10 @@ from joserfc.jwk import RSAKey
 from truth import Device, Family, Held, Person, Reply, Standing, Words
 from worlds import MFA, STALE_KEY, Choose
 
-from authfsm import responses as r
 from authfsm import srp
-from authfsm.responses import Response
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 
 REFRESHES: Final[Mapping[str, type[Response]]] = {
     "REFRESH_TOKEN_AUTH": r.RefreshTokenAuth,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from authfsm import responses as r
-from authfsm.protocol import Role, Transition, leads
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role, Transition, leads
 from authfsm.signin import SignIn
-from authfsm.states import State
 from authfsm.wire import read
 
 SESSION = "session-" + "s" * 20

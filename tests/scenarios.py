@@ -46,9 +46,9 @@ from situations import (
     led,
 )
 
-from authfsm import responses as r
 from authfsm.local import Contradictions, DeviceConfiguration, RefreshTokenRotation
-from authfsm.states import CHALLENGES, NAMED, State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import CHALLENGES, NAMED, State
 
 S = State
 

@@ -39,11 +39,11 @@ from situations import (
     after_a_password,
 )
 
-from authfsm import responses as r
 from authfsm import srp
 from authfsm.local import Contradictions
 from authfsm.local.settings import WebAuthnConfiguration
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
 
 S = State
 

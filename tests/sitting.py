@@ -16,15 +16,15 @@ from attrs import field, frozen
 from authenticator import Authenticator
 from joserfc.jwk import RSAKey
 
-from authfsm import responses as r
 from authfsm.device import Device
 from authfsm.drivers.boto import Flow
 from authfsm.errors import MalformedReply, Refused
 from authfsm.local import LocalPool, ManualClock
-from authfsm.protocol import Transition
-from authfsm.replies import MfaSetup, Tokens
-from authfsm.responses import Response
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.replies import MfaSetup, Tokens
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Transition
 
 USER = "ada"
 NEWCOMER = "bea"

@@ -24,9 +24,9 @@ from sitting import (
     temporary_password,
 )
 
-from authfsm import responses as r
 from authfsm.local import Contradictions, DeviceConfiguration, Triggers
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
 
 S = State
 Settings = Mapping[str, Any]

@@ -19,7 +19,6 @@ from joserfc.jwk import RSAKey
 from sitting_async import Waiting, a_loop, on
 
 from authfsm import State
-from authfsm import responses as r
 from authfsm.drivers.boto import Flow
 from authfsm.errors import (
     AuthfsmError,
@@ -33,8 +32,9 @@ from authfsm.errors import (
     WrongResponse,
 )
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, RefreshTokenRotation
-from authfsm.replies import Tokens
-from authfsm.rulings import Ruling
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.replies import Tokens
 
 PASSWORD = "Correct-Horse-1"
 

@@ -24,7 +24,6 @@ from sitting_async import aio_client, on
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm import State, srp
-from authfsm import responses as r
 from authfsm.drivers import totp
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.drivers.boto import Cognito, Flow
@@ -39,7 +38,8 @@ from authfsm.errors import (
 from authfsm.local import DeviceConfiguration, LocalPool
 from authfsm.machine import build
 from authfsm.observers import Observation
-from authfsm.rulings import Ruling
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Ruling
 from authfsm.sealing import new_key
 
 T = TypeVar("T")

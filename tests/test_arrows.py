@@ -17,7 +17,7 @@ from scenarios import SCENARIOS
 from sitting import Scenario
 from unreachable import UNREACHABLE, Rule
 
-from authfsm.protocol import TRANSITIONS, Transition
+from authfsm.protocol.table import TRANSITIONS, Transition
 
 NOT_YET: Final[frozenset[Transition]] = frozenset()
 """Arrows that the pool does not produce yet and should."""

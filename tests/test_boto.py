@@ -20,7 +20,6 @@ from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from joserfc.jwk import RSAKey
 
-from authfsm import responses as r
 from authfsm.device import Device
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.errors import (
@@ -38,10 +37,11 @@ from authfsm.errors import (
 )
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 from authfsm.machine import build
-from authfsm.protocol import Role
-from authfsm.replies import EmailOtp, MfaSetup, NewPasswordRequired, SelectMfaType, SmsMfa
-from authfsm.rulings import Ruling
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.replies import EmailOtp, MfaSetup, NewPasswordRequired, SelectMfaType, SmsMfa
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 
 PASSWORD = "Correct-Horse-1"
 PHONE = "+15555550143"

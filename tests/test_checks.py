@@ -9,7 +9,6 @@ import pytest
 from attrs import evolve
 
 from authfsm import PoolSettings
-from authfsm import responses as r
 from authfsm.checks import (
     INVARIANTS,
     TABLE,
@@ -24,11 +23,12 @@ from authfsm.checks import (
 )
 from authfsm.checks.stand_ins import FOR_FIRST, FOR_SECOND
 from authfsm.diagrams.pools import POOLS
-from authfsm.protocol import Need, Role
-from authfsm.responses import Response
-from authfsm.rulings import Fault, Row, Ruling
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Fault, Row, Ruling
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Need, Role
 from authfsm.settings.rules import DESTS, PREFERRED
-from authfsm.states import State
 
 S = State
 

@@ -15,8 +15,8 @@ from authfsm import checks
 from authfsm.checks import TABLE, Invariant
 from authfsm.cli import app
 from authfsm.local import LocalPool
-from authfsm.responses import UserSrpAuth
-from authfsm.states import State
+from authfsm.protocol.responses import UserSrpAuth
+from authfsm.protocol.states import State
 
 
 def run(*options: object) -> Result:

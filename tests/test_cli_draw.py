@@ -470,11 +470,11 @@ def test_what_is_kept_is_checked() -> None:
 
 
 def test_a_changed_row_of_the_table_is_noticed(copy: Path) -> None:
-    """With a row of `authfsm/protocol.py` changed the check exits with 1 and names pictures and the table."""
+    """With a row of `authfsm/protocol/table.py` changed the check exits with 1 and names pictures and the table."""
     shutil.copytree(
         REPOSITORY / "authfsm", copy / "authfsm", ignore=shutil.ignore_patterns("__pycache__")
     )
-    protocol = copy / "authfsm" / "protocol.py"
+    protocol = copy / "authfsm" / "protocol" / "table.py"
     text = protocol.read_text(encoding="utf-8")
     row = "S.PASSWORD_SRP:      {SrpA: PROOF},"
     assert row in text

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.cli.explain import explain
-from authfsm.evidence import evidence
 from authfsm.facts import about_state, find, flows, names, nearest, shape
 from authfsm.facts.errors import LISTED, OPERATIONS
-from authfsm.protocol import PROTOCOL, TRANSITIONS
-from authfsm.responses import RESPONSES
-from authfsm.rulings import RULINGS
-from authfsm.states import State
+from authfsm.protocol.error_policy import RULINGS
+from authfsm.protocol.evidence import evidence
+from authfsm.protocol.responses import RESPONSES
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL, TRANSITIONS
 from authfsm.wire.replies import READERS
 
 WIDE = 400

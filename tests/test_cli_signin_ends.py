@@ -33,7 +33,7 @@ from authfsm.cli.signin.walking import Opening, SigningIn
 from authfsm.errors import AuthfsmError, OperatorError
 from authfsm.local import LocalPool, Triggers
 from authfsm.local.clock import ManualClock
-from authfsm.rulings import Fault, Ruling
+from authfsm.protocol.error_policy import Fault, Ruling
 from authfsm.secret import Secret
 
 PASSWORD = "Planted-Horse-1"

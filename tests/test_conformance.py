@@ -35,7 +35,7 @@ from authfsm.conformance.rules import Group
 from authfsm.conformance.running import Column, Endpoint, Results, Unreachable, reach, run
 from authfsm.conformance.table import as_json, as_markdown
 from authfsm.conformance.verdicts import Outcome
-from authfsm.states import CHALLENGES
+from authfsm.protocol.states import CHALLENGES
 
 TABLE = Path(__file__).parents[1] / "diagrams" / "conformance.md"
 JS = Path(__file__).parent / "js" / "node_modules"

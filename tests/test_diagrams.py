@@ -15,8 +15,8 @@ from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.model import Kind, Model
 from authfsm.diagrams.places import PLACES, Arrow, Group
 from authfsm.diagrams.pools import POOLS
-from authfsm.protocol import CHOICE, FIRST, PASSED, PROTOCOL, TRANSITIONS, Role
-from authfsm.responses import (
+from authfsm.protocol.nodes import roles
+from authfsm.protocol.responses import (
     AdminNoSrpAuth,
     Code,
     CompleteMfaSetup,
@@ -24,8 +24,8 @@ from authfsm.responses import (
     StepUp,
     UserSrpAuth,
 )
-from authfsm.roles import roles
-from authfsm.states import CHALLENGES, State
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import CHOICE, FIRST, PASSED, PROTOCOL, TRANSITIONS, Role
 
 EVERY = frozenset(arrow for row in ROWS for arrow in row)
 DRAFTS = {

@@ -25,7 +25,7 @@ from authfsm.diagrams import (
 )
 from authfsm.diagrams.links import link
 from authfsm.diagrams.places import PLACES
-from authfsm.states import CHALLENGES
+from authfsm.protocol.states import CHALLENGES
 
 KEPT = Path(__file__).parent.parent / "diagrams"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -32,10 +32,10 @@ from authfsm.diagrams.drafting import flows
 from authfsm.diagrams.mermaid import identifier
 from authfsm.diagrams.pools import POOLS
 from authfsm.diagrams.statecharts import NAMESPACE, arrows
-from authfsm.protocol import Role
-from authfsm.responses import Code, SrpClaim, UserSrpAuth
+from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 from authfsm.signin import Step
-from authfsm.states import State
 
 S = State
 JS = Path(__file__).parent / "js"

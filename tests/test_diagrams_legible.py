@@ -12,9 +12,9 @@ import pytest
 from attrs import frozen
 
 from authfsm.diagrams import Diagram, diagram, gallery, render
-from authfsm.responses import Code, SrpClaim, UserSrpAuth
+from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
+from authfsm.protocol.states import State
 from authfsm.signin import Step
-from authfsm.states import State
 
 SVG = "{http://www.w3.org/2000/svg}"
 WIDE, HIGH, SPACE = (

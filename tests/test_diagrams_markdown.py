@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from authfsm.diagrams.markdown import BEGIN, END, NoPlace, readme_table, rows, write, written
-from authfsm.evidence import confidence
-from authfsm.protocol import PROTOCOL, TRANSITIONS, Transition
-from authfsm.states import State
+from authfsm.protocol.evidence import confidence
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL, TRANSITIONS, Transition
 
 README = Path(__file__).parent.parent / "README.md"
 

@@ -24,12 +24,12 @@ from authfsm.diagrams.advice import codes
 from authfsm.diagrams.dot import dot
 from authfsm.diagrams.drafting import ROWS, draft
 from authfsm.diagrams.pools import POOLS
-from authfsm.protocol import Role
-from authfsm.responses import Code, NewPassword, SrpClaim, UserSrpAuth
-from authfsm.rulings import Ruling
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.responses import Code, NewPassword, SrpClaim, UserSrpAuth
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 from authfsm.settings.reach import verdicts
 from authfsm.signin import Step
-from authfsm.states import State
 
 S = State
 OFF, REQUIRED, CUSTOM = (POOLS[name][0] for name in ("mfa_off", "mfa_required", "custom"))

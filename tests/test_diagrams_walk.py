@@ -8,11 +8,10 @@ from attrs import fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authfsm import responses as r
 from authfsm.diagrams import LIGHT, Diagram, Edge, Model, Place, Walked, diagram
 from authfsm.diagrams.fold import Junction
-from authfsm.protocol import TRANSITIONS, Role, Transition
-from authfsm.responses import (
+from authfsm.protocol import responses as r
+from authfsm.protocol.responses import (
     Code,
     NewPassword,
     Password,
@@ -24,8 +23,9 @@ from authfsm.responses import (
     UserPasswordAuth,
     UserSrpAuth,
 )
+from authfsm.protocol.states import State
+from authfsm.protocol.table import TRANSITIONS, Role, Transition
 from authfsm.signin import Step
-from authfsm.states import State
 
 WRONG = "CodeMismatchException"
 

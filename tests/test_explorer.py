@@ -20,9 +20,9 @@ from authfsm.diagrams.explorer.switches import EXAMPLES, SWITCHES, Value
 from authfsm.diagrams.picture import diagram
 from authfsm.diagrams.places import PLACES
 from authfsm.diagrams.pools import POOLS
+from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import verdicts
-from authfsm.states import State
 
 MFA_OFF = "MfaConfiguration is OFF"
 

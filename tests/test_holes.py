@@ -18,7 +18,7 @@ from joserfc.jwk import RSAKey
 from local_talk import MISMATCH, UNKNOWN, Talk, refused
 
 from authfsm.local import LocalPool, ManualClock
-from authfsm.states import CHALLENGES
+from authfsm.protocol.states import CHALLENGES
 
 PASSWORD = "Correct-Horse-1"
 PHONE = "+15555550143"

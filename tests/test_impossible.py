@@ -15,10 +15,10 @@ from joserfc.jwk import RSAKey
 from test_walks import STEPS, walk
 from truth import Standing
 
-from authfsm import responses as r
-from authfsm.protocol import ON_THE_TABLE, Transition
-from authfsm.responses import Response
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import ON_THE_TABLE, Transition
 
 S = State
 WALKS: Final = 100

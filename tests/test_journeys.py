@@ -15,14 +15,14 @@ from joserfc.jwk import RSAKey
 from reviewed import GALLERY, described
 
 from authfsm import PoolSettings
-from authfsm import responses as r
 from authfsm.checks import Ways
 from authfsm.diagrams.pools import POOLS
 from authfsm.errors import CallerError
 from authfsm.journeys import Cue, Journey, Journeys, Stage, Strayed, TooMany, journeys
-from authfsm.protocol import Transition
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Transition
 from authfsm.secret import Secret
-from authfsm.states import State
 
 S = State
 WITH: Final = {name: journeys(pool) for name, (pool, _) in POOLS.items()}

@@ -18,12 +18,12 @@ from joserfc.jwk import RSAKey
 from serving import PATIENCE, until
 
 from authfsm import PoolSettings
-from authfsm import responses as r
 from authfsm.journeys import Cue, Journey, Stage, journeys
 from authfsm.jwks import Verifier
-from authfsm.protocol import Transition
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Transition
 from authfsm.sealing import new_key
-from authfsm.states import State
 
 S = State
 _FIRST: Final = {S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN}

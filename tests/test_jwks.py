@@ -42,7 +42,7 @@ from authfsm.jwks import (
     over_https,
 )
 from authfsm.local import LocalPool, ManualClock
-from authfsm.replies import Tokens
+from authfsm.protocol.replies import Tokens
 
 PASSWORD = "Correct-Horse-1"
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)

@@ -14,14 +14,14 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from local_talk import EXPIRED, MISMATCH, NO_DEVICE, UNKNOWN, USED, WRONG, Talk, refused
 
-from authfsm import responses as r
 from authfsm.drivers.boto import Flow
 from authfsm.errors import RefusedUser
 from authfsm.local import Contradictions, DeviceConfiguration, LocalPool, ManualClock
 from authfsm.local.choice import sign_up_session
 from authfsm.local.users import Status
-from authfsm.protocol import Role
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 
 PASSWORD = "Correct-Horse-1"
 PHONE = "+15555550143"

@@ -10,9 +10,9 @@ from joserfc.jwk import RSAKey
 from local_talk import MISMATCH, UNKNOWN, USED, WRONG, Talk, refused
 
 from authfsm.local import Contradictions, LocalPool, ManualClock, Triggers
-from authfsm.protocol import ON_THE_TABLE, Transition
-from authfsm.responses import CompleteMfaSetup
-from authfsm.states import State
+from authfsm.protocol.responses import CompleteMfaSetup
+from authfsm.protocol.states import State
+from authfsm.protocol.table import ON_THE_TABLE, Transition
 
 PASSWORD = "correct horse battery staple"
 

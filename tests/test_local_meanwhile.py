@@ -27,10 +27,10 @@ from sitting import (
 )
 from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, Settings
 
-from authfsm import responses as r
 from authfsm.errors import Refused
 from authfsm.local import DeviceConfiguration
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
 
 SIGNS_IN: Final = begins(r.UserPasswordAuth, USER, PASSWORD)
 CODE: Final = gives(r.Code, lambda sitting: sitting.code())

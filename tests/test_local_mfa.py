@@ -13,8 +13,8 @@ from local_talk import MISMATCH, UNKNOWN, USED, WRONG, Talk, refused
 from authfsm.local import Contradictions, LocalPool, ManualClock, PoolConfiguration, PoolRefusal
 from authfsm.local.mfa import Due, due
 from authfsm.local.users import SoftwareToken, User
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 PASSWORD = "correct horse battery staple"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

@@ -18,13 +18,13 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from local_talk import EXPIRED, MISMATCH, USED, Talk, refused
 
-from authfsm import responses as r
 from authfsm.errors import RefusedUser
 from authfsm.local import Contradictions, LocalPool, ManualClock, WebAuthnConfiguration
 from authfsm.local.passkeys import MissingExtra
-from authfsm.protocol import Role
-from authfsm.replies import WebAuthn
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.replies import WebAuthn
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 
 PASSWORD = "Correct-Horse-1"
 PHONE = "+15555550143"

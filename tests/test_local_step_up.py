@@ -16,7 +16,6 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from local_talk import MISMATCH, USED, Talk, refused
 
-from authfsm import responses as r
 from authfsm.drivers.boto import Flow
 from authfsm.errors import RefusedByConfiguration, RefusedCaller
 from authfsm.local import (
@@ -28,8 +27,9 @@ from authfsm.local import (
     WebAuthnConfiguration,
 )
 from authfsm.local.levels import amr, level
-from authfsm.replies import WebAuthn
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.replies import WebAuthn
+from authfsm.protocol.states import State
 
 PASSWORD = "Correct-Horse-1"
 PHONE = "+15555550143"

@@ -15,12 +15,12 @@ from transitions import Machine, MachineError
 from transitions.extensions import GraphMachine, HierarchicalMachine
 from transitions.extensions.asyncio import AsyncMachine
 
-from authfsm import responses as r
 from authfsm.errors import ConnectionLost, OffTheTable, RefusedForNow, RefusedUser, refused
 from authfsm.machine import advance, build
-from authfsm.protocol import PROTOCOL, TRANSITIONS
-from authfsm.responses import RESPONSES, Response
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.responses import RESPONSES, Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL, TRANSITIONS
 from authfsm.wire.replies import refusal
 
 

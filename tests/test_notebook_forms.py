@@ -15,7 +15,7 @@ from authfsm.notebook.forms import forms
 from authfsm.notebook.scene import scene
 from authfsm.notebook.tape import Tape
 from authfsm.notebook.wire import MASK, secrets_of, shown
-from authfsm.replies import CHALLENGE_OF, MfaSetup, OtherChallenge, WebAuthn
+from authfsm.protocol.replies import CHALLENGE_OF, MfaSetup, OtherChallenge, WebAuthn
 from authfsm.secret import Secret
 from authfsm.signin import SignIn
 

@@ -16,12 +16,12 @@ from sitting import Scenario, Sitting
 from sitting_async import on, played
 
 from authfsm import State
-from authfsm import responses as r
 from authfsm.drivers.boto import Cognito
 from authfsm.errors import ConnectionLost, RefusedUser
 from authfsm.local import LocalPool, ManualClock
 from authfsm.observers import Observation, logged
-from authfsm.rulings import Ruling
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Ruling
 from authfsm.sealing import new_key
 
 PASSWORD = "Correct-Horse-1"

@@ -19,12 +19,12 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from sitting_async import on
 
 from authfsm import State
-from authfsm import responses as r
 from authfsm.drivers.boto import Flow
 from authfsm.errors import ConnectionLost, RefusedUser
 from authfsm.local import LocalPool, ManualClock
 from authfsm.observers import Observation
 from authfsm.observers.otel import spans
+from authfsm.protocol import responses as r
 from authfsm.signin import Step
 
 PASSWORD = "Correct-Horse-1"

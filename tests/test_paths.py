@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authfsm import PoolSettings
-from authfsm import responses as r
 from authfsm.checks import Change, Path, Ways
 from authfsm.checks.ways import place
 from authfsm.diagrams.pools import POOLS
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
 
 S = State
 OFF, OPTIONAL, REQUIRED, PASSWORDLESS, CUSTOM = (pool for pool, _ in POOLS.values())

@@ -19,11 +19,11 @@ from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
 
 from authfsm import Cognito, Flow, State, diagram, history_to_json
-from authfsm import responses as r
 from authfsm.errors import AuthfsmError, ConnectionLost
 from authfsm.local import DeviceConfiguration, LocalPool, Triggers
 from authfsm.observers import Observation, logged
-from authfsm.replies import MfaSetup
+from authfsm.protocol import responses as r
+from authfsm.protocol.replies import MfaSetup
 from authfsm.sealing import new_key
 
 PASSWORD, NEW, ANSWER, METADATA = "Pl4nted-Passw0rd", "Pl4nted-Newer-1", "pl4nted answer", "fine"

@@ -7,12 +7,12 @@ from typing import Any
 import botocore.session
 import pytest
 
-from authfsm.evidence import confidence, evidence
-from authfsm.protocol import CHOICE, NEEDS, PROTOCOL, TRANSITIONS, leads, may_fail, reachable
-from authfsm.replies import CHALLENGE_OF
-from authfsm.responses import RESPONSES, GetTokensFromRefreshToken
-from authfsm.rulings import RULINGS, UNKNOWN, Fault, Ruling, rule
-from authfsm.states import CHALLENGES, OURS, State
+from authfsm.protocol.error_policy import RULINGS, UNKNOWN, Fault, Ruling, rule
+from authfsm.protocol.evidence import confidence, evidence
+from authfsm.protocol.replies import CHALLENGE_OF
+from authfsm.protocol.responses import RESPONSES, GetTokensFromRefreshToken
+from authfsm.protocol.states import CHALLENGES, OURS, State
+from authfsm.protocol.table import CHOICE, NEEDS, PROTOCOL, TRANSITIONS, leads, may_fail, reachable
 from authfsm.wire import READERS, WRITERS
 from authfsm.wire.requests import Begin, Respond
 
@@ -117,7 +117,7 @@ def test_evidence_is_complete() -> None:
 
 def test_evidence_has_no_arrow_of_its_own() -> None:
     """The evidence speaks of no arrow that the table does not have."""
-    from authfsm.evidence import _rows  # noqa: PLC0415 - the raw rows are no one else's business
+    from authfsm.protocol.evidence import _rows  # noqa: PLC0415 - the raw rows are no one else's business
 
     known = {(a.source.name, a.response.__name__, a.dest.name) for a in TRANSITIONS}
     strange = {key for key, _ in _rows() if "*" not in key} - known

@@ -15,7 +15,7 @@ from typer.main import get_command
 from authfsm import Code
 from authfsm.cli import app
 from authfsm.local import LocalPool
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)

@@ -20,7 +20,6 @@ from joserfc.jwk import RSAKey
 
 import authfsm
 from authfsm import Flow, Ruling, State
-from authfsm import responses as r
 from authfsm.errors import (
     BadField,
     ConnectionLost,
@@ -34,6 +33,7 @@ from authfsm.errors import (
 )
 from authfsm.local import DeviceConfiguration, LocalPool
 from authfsm.local.clock import ManualClock
+from authfsm.protocol import responses as r
 from authfsm.sealing import BadKey, TooLongToSeal, new_key
 from authfsm.snapshot import from_json, to_json
 

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import RESPONSES, challenge, standing
 
-from authfsm import responses as r
 from authfsm.device import Device
 from authfsm.errors import AuthfsmError, BadField, OutOfTurn, WrongResponse, refused
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
 from authfsm.secret import MASK, Secret, revealed, secret
 from authfsm.signin import SignIn
-from authfsm.states import State
 
 PLANTED = "pl4nted-s3cret"
 

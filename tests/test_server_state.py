@@ -28,8 +28,8 @@ from authfsm.local.server.opening import opened
 from authfsm.local.server.service import Service
 from authfsm.local.server.state import APPLICATION, StateFile, StateFileRefused
 from authfsm.local.users import User
+from authfsm.protocol.states import State
 from authfsm.secret import revealed
-from authfsm.states import State
 
 URL = "http://127.0.0.1:9229"
 USERS: list[dict[str, Any]] = [

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from authfsm import PoolSettings
 from authfsm.errors import BadField
-from authfsm.protocol import ANY, CUSTOM, PROTOCOL, TRANSITIONS, Role, Transition
-from authfsm.responses import (
+from authfsm.protocol.nodes import IN_ROLES
+from authfsm.protocol.responses import (
     AdminUserPasswordAuth,
     Answer,
     AssociateSoftwareToken,
@@ -31,10 +31,10 @@ from authfsm.responses import (
     UserPasswordAuth,
     UserSrpAuth,
 )
-from authfsm.roles import IN_ROLES
+from authfsm.protocol.states import State
+from authfsm.protocol.table import ANY, CUSTOM, PROTOCOL, TRANSITIONS, Role, Transition
 from authfsm.settings import difference
 from authfsm.settings.reach import verdicts
-from authfsm.states import State
 
 S = State
 ALL_FLOWS = [

@@ -12,11 +12,11 @@ from attrs import evolve
 from joserfc.jwk import RSAKey
 
 from authfsm import PoolSettings, Transition
-from authfsm import responses as r
 from authfsm.drivers.boto import Flow
 from authfsm.errors import AuthfsmError
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
 
 PASSWORD = "Correct-Horse-1"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

@@ -23,12 +23,12 @@ from samples import (
     whole,
 )
 
-from authfsm import responses as r
 from authfsm import srp
 from authfsm.device import Device
 from authfsm.errors import BadField, MalformedReply, OffTheTable, OutOfTurn, WrongResponse
-from authfsm.protocol import PROTOCOL, Role
-from authfsm.replies import (
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Fault, Ruling
+from authfsm.protocol.replies import (
     CustomChallenge,
     DevicePasswordVerifier,
     Done,
@@ -46,10 +46,10 @@ from authfsm.replies import (
     Tokens,
     WebAuthn,
 )
-from authfsm.rulings import Fault, Ruling
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL, Role
 from authfsm.secret import Secret
 from authfsm.signin import SignIn, Step
-from authfsm.states import State
 
 NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
 

@@ -18,7 +18,7 @@ from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.errors import OutOfTurn, SealBroken, SealError, SealExpired, SealGone
 from authfsm.local import LocalPool
 from authfsm.local.clock import ManualClock
-from authfsm.replies import PasswordVerifier
+from authfsm.protocol.replies import PasswordVerifier
 from authfsm.sealing import BadKey, new_key
 from authfsm.stores import (
     TAKEN,

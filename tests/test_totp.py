@@ -13,7 +13,6 @@ from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
 from serving import here
 
-from authfsm import responses as r
 from authfsm.drivers import totp
 from authfsm.drivers.boto import Flow
 from authfsm.enrolment import Enrolment
@@ -29,9 +28,10 @@ from authfsm.errors import (
     RefusedUser,
 )
 from authfsm.local import LocalPool, ManualClock
-from authfsm.rulings import Ruling
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 PASSWORD = "Correct-Horse-1"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

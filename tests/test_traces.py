@@ -15,8 +15,8 @@ from conftest import lacking
 from joserfc.jwk import RSAKey
 from trails import PLANTS, USUAL, Conversation, conversation, conversations, planted, write
 
-from authfsm.protocol import TRANSITIONS
-from authfsm.states import State
+from authfsm.protocol.states import State
+from authfsm.protocol.table import TRANSITIONS
 from authfsm.traces import Trail, UnknownDialect, Verdict, sql
 from authfsm.traces import Trail as Opened
 from authfsm.traces.cloudtrail import COLUMNS

@@ -6,9 +6,9 @@ import pytest
 from samples import BESIDE, RESPONSES, named, reply, standing, whole
 
 from authfsm.errors import OffTheTable, WrongResponse
-from authfsm.protocol import ON_THE_TABLE, PROTOCOL, TRANSITIONS, Transition
-from authfsm.responses import RESPONSES as KINDS
-from authfsm.states import State
+from authfsm.protocol.responses import RESPONSES as KINDS
+from authfsm.protocol.states import State
+from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, TRANSITIONS, Transition
 
 
 @pytest.mark.parametrize("arrow", TRANSITIONS, ids=named)

@@ -35,9 +35,9 @@ from situations import FACTORS, SWITCHED_ON, led
 from truth import Person, Standing
 from walker import Walker
 
-from authfsm import responses as r
 from authfsm.local import Contradictions, DeviceConfiguration
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
 
 STEPS: Final = 30
 LONGER: Final = int(os.environ.get("AUTHFSM_WALKS", "0"))

@@ -22,10 +22,10 @@ from scenarios import SCENARIOS
 from sitting import PASSWORD, USER, Scenario, Sitting, begins, goes_on, refused, remembers
 from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, WRONG
 
-from authfsm import responses as r
 from authfsm.local import DeviceConfiguration
 from authfsm.local.refusals import PoolRefusal
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
 
 Event = dict[str, Any]
 

@@ -11,9 +11,9 @@ from typing import Final
 
 from attrs import field, frozen
 
-from authfsm import responses as r
-from authfsm.protocol import Transition
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Transition
 
 S = State
 

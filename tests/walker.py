@@ -17,9 +17,9 @@ from holding import Holding
 from truth import CHOICES, NOTHING, Person, Reply, Standing, Words, judged
 from worlds import PASSWORDS, STALE_KEY, Choose
 
-from authfsm import responses as r
-from authfsm.responses import Response
-from authfsm.states import NAMED, State
+from authfsm.protocol import responses as r
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import NAMED, State
 
 FLOWS: Final = (
     "USER_SRP_AUTH",

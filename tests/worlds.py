@@ -26,9 +26,9 @@ from authfsm.local import (
     Triggers,
 )
 from authfsm.local.settings import WebAuthnConfiguration
-from authfsm.protocol import ON_THE_TABLE, Transition
-from authfsm.responses import Response
-from authfsm.states import CHALLENGES, NAMED, State
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import CHALLENGES, NAMED, State
+from authfsm.protocol.table import ON_THE_TABLE, Transition
 
 T = TypeVar("T")
 Choose = Callable[[Sequence[T]], T]

@@ -11,10 +11,10 @@ from typing import Final
 
 from attrs import field, frozen
 
-from authfsm import responses as r
-from authfsm.protocol import FIRST, Transition
-from authfsm.rulings import Row, Ruling
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Row, Ruling
+from authfsm.protocol.states import State
+from authfsm.protocol.table import FIRST, Transition
 
 S = State
 

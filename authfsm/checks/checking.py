@@ -15,8 +15,8 @@ from authfsm.checks.proofs import Factor
 from authfsm.checks.stand_ins import FOR_SECOND, StandIn, excused
 from authfsm.checks.table import TABLE, Table
 from authfsm.checks.ways import walks
+from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
-from authfsm.states import State
 
 if TYPE_CHECKING:
     from authfsm.diagrams import Diagram

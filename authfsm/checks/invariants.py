@@ -18,11 +18,11 @@ from authfsm.checks.proofs import FIRST_FACTORS, Factor
 from authfsm.checks.stand_ins import FOR_FIRST, FOR_SECOND, excused
 from authfsm.checks.table import Table
 from authfsm.facts.shapes import shape
-from authfsm.protocol import Role
-from authfsm.responses import Response
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import OURS, State
+from authfsm.protocol.table import Role
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import OPEN
-from authfsm.states import OURS, State
 from authfsm.wire import WRITERS
 
 S = State

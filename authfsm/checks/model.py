@@ -13,16 +13,16 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from authfsm import responses as r
 from authfsm.checks.path import AT_START, Move, Path, Position
 from authfsm.checks.proofs import LED, LED_BY_FUNCTIONS, NOTHING, Factor, Proved, asks_second, shown
 from authfsm.checks.table import TABLE, Table
-from authfsm.protocol import ON_THE_TABLE, PROTOCOL, Need, Role, Transition
-from authfsm.roles import Ends
+from authfsm.protocol import responses as r
+from authfsm.protocol.nodes import Ends
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, Need, Role, Transition
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import verdicts
 from authfsm.settings.rules import DESTS, OPEN, RESPONSES, forbidden
-from authfsm.states import CHALLENGES, State
 
 _ADMIN: Final = frozenset({r.AdminUserPasswordAuth, r.AdminNoSrpAuth})
 _NAMED: Final = Proved(named=True)

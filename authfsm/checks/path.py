@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from authfsm.checks.proofs import NOTHING, Proved
-from authfsm.protocol import Role, Transition
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role, Transition
 from authfsm.signin import Step
-from authfsm.states import State
 
 if TYPE_CHECKING:
     from authfsm.diagrams import Diagram

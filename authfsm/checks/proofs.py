@@ -13,11 +13,11 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm import responses as r
-from authfsm.protocol import Role, Transition
-from authfsm.responses import Response
-from authfsm.roles import Ends
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.nodes import Ends
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role, Transition
 
 S = State
 Trigger = type[Response]

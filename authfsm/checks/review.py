@@ -12,16 +12,16 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm import responses as r
 from authfsm.checks.checking import check
 from authfsm.checks.findings import Finding, Mend, Severity, worst_first
 from authfsm.checks.path import Path
 from authfsm.checks.posture import Posture
 from authfsm.checks.proofs import Factor
 from authfsm.checks.showing import refreshed, refusal, waits, way
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import allowed, enabled
-from authfsm.states import State
 
 S = State
 Found = tuple[str, Path, tuple[Mend, ...]]

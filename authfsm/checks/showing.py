@@ -10,8 +10,8 @@ from authfsm.checks.model import Model, explore
 from authfsm.checks.path import AT_START, Path
 from authfsm.checks.proofs import Factor
 from authfsm.checks.ways import REFRESHES, Ways
+from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
-from authfsm.states import State
 
 S = State
 

@@ -11,13 +11,13 @@ from typing import Final
 
 from attrs import field, frozen
 
-from authfsm import responses as r
 from authfsm.checks.proofs import Factor, Proved
-from authfsm.evidence import Confidence
-from authfsm.protocol import Transition
+from authfsm.protocol import responses as r
+from authfsm.protocol.evidence import Confidence
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Transition
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import verified
-from authfsm.states import State
 
 _GUIDE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
 _MFA: Final = _GUIDE + "user-pool-settings-mfa.html"

@@ -1,7 +1,7 @@
 """The table as a value: what is checked is handed in, ours or one of your own.
 
 A `Table` holds all that the checks read of a protocol: its arrows, what a response needs and proves, what
-ends a loop, and what is done about each error. Nothing here looks at `authfsm.protocol` but to make `TABLE`.
+ends a loop, and what is done about each error. Nothing here looks at `authfsm.protocol.table` but to make `TABLE`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ from attrs import evolve, field, frozen
 
 from authfsm.checks.bounds import BOUNDS, Bound
 from authfsm.checks.proofs import PROOFS, Factor
-from authfsm.evidence import Confidence, confidence
 from authfsm.facts.errors import LISTED
-from authfsm.protocol import (
+from authfsm.protocol.error_policy import RULINGS, Row
+from authfsm.protocol.evidence import Confidence, confidence
+from authfsm.protocol.nodes import Ends, roles
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import (
     FIRST,
     NEEDS,
     PROTOCOL,
@@ -27,10 +31,6 @@ from authfsm.protocol import (
     Transition,
     may_fail,
 )
-from authfsm.responses import Response
-from authfsm.roles import Ends, roles
-from authfsm.rulings import RULINGS, Row
-from authfsm.states import CHALLENGES, State
 
 Trigger = type[Response]
 Rows = Mapping[State, Mapping[Trigger, frozenset[State]]]

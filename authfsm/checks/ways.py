@@ -15,15 +15,15 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from authfsm import responses as r
 from authfsm.checks.model import Explored, Model
 from authfsm.checks.path import AT_START, Move, Path, Position
 from authfsm.checks.proofs import Factor
 from authfsm.checks.stand_ins import FOR_SECOND, excused
 from authfsm.checks.table import TABLE, Table
-from authfsm.protocol import Role
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 from authfsm.settings import PoolSettings
-from authfsm.states import State
 
 REFRESHES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.GetTokensFromRefreshToken})
 """Responses that take new tokens for old ones: they begin no sign-in."""

@@ -127,7 +127,7 @@ def _fails(finding: Finding, fail_on: str) -> bool:
 
 def _origin(wanted: Wanted) -> Origin:
     if wanted.settings is None:
-        return Origin(wanted.pool or "authfsm.protocol.PROTOCOL")
+        return Origin(wanted.pool or "authfsm.protocol.table.PROTOCOL")
     text = wanted.settings.read_text(encoding="utf-8")
     return Origin(wanted.settings.stem, str(wanted.settings), text)
 

@@ -16,11 +16,17 @@ from authfsm.cli.stories import ADA, STORIES, Story
 from authfsm.diagrams import NoEngine, diagram
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.errors import AuthfsmError, Refused
-from authfsm.protocol import Role
-from authfsm.replies import Challenge, CodeChallenge, CustomChallenge, MfaSetup, NewPasswordRequired
-from authfsm.responses import Response
+from authfsm.protocol.replies import (
+    Challenge,
+    CodeChallenge,
+    CustomChallenge,
+    MfaSetup,
+    NewPasswordRequired,
+)
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 from authfsm.signin import Step
-from authfsm.states import State
 
 _COLOURS = {
     State.AUTHENTICATED: "bold green",

@@ -14,9 +14,9 @@ from rich.text import Text
 from authfsm.diagrams.links import link
 from authfsm.diagrams.markdown import MARKS
 from authfsm.diagrams.places import PLACES
-from authfsm.evidence import Confidence
 from authfsm.facts import About, find, nearest, plain
 from authfsm.facts.shapes import page
+from authfsm.protocol.evidence import Confidence
 
 Facts = dict[str, Any]
 

@@ -19,7 +19,7 @@ from authfsm.cli import describing
 from authfsm.cli.check_told import walked
 from authfsm.cli.checking import described
 from authfsm.cli.failing import MISUSED, Failed
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 
 @frozen(kw_only=True)

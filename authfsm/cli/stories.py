@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import pyotp
 from attrs import frozen
 
-from authfsm import responses as r
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.local import DeviceConfiguration, LocalPool, Triggers
-from authfsm.replies import MfaSetup
-from authfsm.responses import Response
+from authfsm.protocol import responses as r
+from authfsm.protocol.replies import MfaSetup
+from authfsm.protocol.responses import Response
 
 ADA = "ada"
 PASSWORD = "Correct-Horse-Battery-Staple-1"  # noqa: S105 - of a user who lives for a second

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from authfsm.states import CHALLENGES
+from authfsm.protocol.states import CHALLENGES
 
 MASK: Final = "****"
 _LONGEST: Final = 200

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from authfsm.evidence import Confidence
+from authfsm.protocol.evidence import Confidence
 
 if TYPE_CHECKING:
     from authfsm.conformance.trial import Trial

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
-from authfsm import responses as r
 from authfsm.conformance.people import AuthenticatorApp, Person
 from authfsm.conformance.rules import Severity
 from authfsm.conformance.trial import Desk
@@ -19,9 +18,10 @@ from authfsm.conformance.verdicts import Fails, NotOffered, Untried
 from authfsm.conformance.wanted import ANOTHER, RIDDLE
 from authfsm.drivers.boto import Flow
 from authfsm.errors import AuthfsmError, ConnectionLost, OffTheTable, Refused
-from authfsm.replies import MfaSetup, WebAuthn
-from authfsm.responses import Response
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.replies import MfaSetup, WebAuthn
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 
 if TYPE_CHECKING:
     from authfsm.conformance.passkey import Passkey

@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from authfsm.diagrams.themes import Theme
-from authfsm.rulings import RULINGS, Ruling
+from authfsm.protocol.error_policy import RULINGS, Ruling
 
 CODES: Final = 3
 """As many error codes stand in a row; more take more rows."""

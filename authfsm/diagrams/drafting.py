@@ -28,9 +28,9 @@ from authfsm.diagrams.lines import (
 from authfsm.diagrams.model import LeftOut, Model, Tone, Trigger
 from authfsm.diagrams.places import PLACES, Arrow, Place, landing, takes
 from authfsm.diagrams.shading import View, view
-from authfsm.protocol import PROTOCOL, may_fail
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL, may_fail
 from authfsm.settings import PoolSettings
-from authfsm.states import State
 
 _ABSENT = frozenset({Tone.GONE, Tone.NAMED})
 

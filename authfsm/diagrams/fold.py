@@ -1,6 +1,6 @@
 """Arrows that always go together fold into junctions (UML choice points), by the sets of the table.
 
-A junction is one of `authfsm.protocol`'s sets with a name; a row of the table whose destinations
+A junction is one of `authfsm.protocol.table`'s sets with a name; a row of the table whose destinations
 hold the whole set goes through it. Unfolding a picture gives back the very arrows it was made of.
 """
 
@@ -12,8 +12,8 @@ from typing import Final
 from attrs import frozen
 
 from authfsm.diagrams.places import Members, Place, in_order
-from authfsm.protocol import FIRST, PASSED, PROVED, SECOND, UNKNOWN, Role
-from authfsm.states import State
+from authfsm.protocol.states import State
+from authfsm.protocol.table import FIRST, PASSED, PROVED, SECOND, UNKNOWN, Role
 
 
 @frozen

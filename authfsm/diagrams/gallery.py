@@ -63,7 +63,7 @@ def files() -> dict[str, str]:
 def _page(every: list[tuple[str, Diagram, str]]) -> Iterator[str]:
     yield "# The protocol in pictures"
     yield ""
-    yield "Computed from `authfsm/protocol.py` by `python -m authfsm.diagrams.gallery diagrams`."
+    yield "Computed from `authfsm/protocol/table.py` by `python -m authfsm.diagrams.gallery diagrams`."
     yield "What is folded, and what is left out, stands under each picture. Opened by itself, a picture"
     yield "tells what each state means when pointed at, and leads to AWS's own page when clicked; it is"
     yield "dark where dark is preferred. `protocol.dot` is the source of the first."

@@ -9,10 +9,10 @@ from enum import Enum
 from typing import Final
 
 from authfsm.diagrams.places import Arrow, Place
-from authfsm.evidence import Confidence, confidence
-from authfsm.protocol import ANY, CHOICE, CUSTOM, FIRST, PROTOCOL, UNKNOWN
-from authfsm.responses import Credential
-from authfsm.states import State
+from authfsm.protocol.evidence import Confidence, confidence
+from authfsm.protocol.responses import Credential
+from authfsm.protocol.states import State
+from authfsm.protocol.table import ANY, CHOICE, CUSTOM, FIRST, PROTOCOL, UNKNOWN
 
 
 class Reason(str, Enum):

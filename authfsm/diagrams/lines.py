@@ -12,7 +12,7 @@ from authfsm.diagrams.leaving import thin
 from authfsm.diagrams.model import KEPT, Edge, Kind, Shade, Tone, Trigger
 from authfsm.diagrams.places import Arrow, Place, in_order
 from authfsm.diagrams.shading import View
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 START = Place(State.START)
 FAILED = Place(State.FAILED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from authfsm.diagrams.places import Group, Place
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 _GUIDE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
 _REFERENCE: Final = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/"

@@ -10,7 +10,7 @@ from authfsm.diagrams.fold import Junction, Node
 from authfsm.diagrams.links import link
 from authfsm.diagrams.mermaid import MARKS
 from authfsm.diagrams.model import Edge, Kind, Model
-from authfsm.evidence import confidence
+from authfsm.protocol.evidence import confidence
 
 SCHEMA: Final = "authfsm-diagram/1"
 """What the JSON says it is; the number grows when a reader would have to change."""

@@ -1,6 +1,6 @@
 """The table as Markdown, for the README: one row for each response that a state takes.
 
-Destinations that come together go by the name of their set in `authfsm.protocol`. Marks tell what is
+Destinations that come together go by the name of their set in `authfsm.protocol.table`. Marks tell what is
 known only by inference (†) or contradicted by another source (‡). Two ways lead out of every row and
 stand in no row: FAILED, wherever a sign-in may fail, and OTHER_CHALLENGE, wherever a challenge may come.
 """
@@ -15,10 +15,10 @@ from typing import Final
 from attrs import frozen
 
 from authfsm.errors import CallerError
-from authfsm.evidence import Confidence, confidence
-from authfsm.protocol import ANY, FIRST, PASSED, PROTOCOL, PROVED, SECOND, UNKNOWN, Transition
-from authfsm.responses import Response
-from authfsm.states import State
+from authfsm.protocol.evidence import Confidence, confidence
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import ANY, FIRST, PASSED, PROTOCOL, PROVED, SECOND, UNKNOWN, Transition
 
 BEGIN: Final = "<!-- table -->"
 END: Final = "<!-- /table -->"
@@ -129,7 +129,7 @@ def _lines() -> Iterator[str]:
     yield "*any challenge*: any of Cognito's sixteen.  "
     open_rows = sum(bool(UNKNOWN & d) for answers in PROTOCOL.values() for d in answers.values())
     yield f"Not shown: `FAILED`, where a refusal ends the attempt, and `OTHER_CHALLENGE`, to which {open_rows} of these rows may lead.  "
-    yield "† known only by inference; ‡ contradicted by another source (`authfsm.evidence` has them all)."
+    yield "† known only by inference; ‡ contradicted by another source (`authfsm.protocol.evidence` has them all)."
 
 
 def _listed(states: Iterable[State]) -> str:

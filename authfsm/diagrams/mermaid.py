@@ -12,7 +12,7 @@ from authfsm.diagrams.fold import Junction, Node
 from authfsm.diagrams.model import Edge, Kind, Model, Tone
 from authfsm.diagrams.places import Group, Place
 from authfsm.diagrams.themes import Theme
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 _ENDS = frozenset({State.AUTHENTICATED, State.FAILED})
 MARKS = {Tone.FADED: "\u2715 ", Tone.GAINED: "+ ", Tone.LOST: "\u2212 "}

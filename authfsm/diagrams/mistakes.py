@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from authfsm.errors import CallerError
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 
 class UnknownFlow(CallerError, ValueError):

@@ -17,7 +17,7 @@ from attrs import field, frozen
 from authfsm.diagrams.fold import Junction, Node
 from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.places import Arrow, Place
-from authfsm.responses import Response
+from authfsm.protocol.responses import Response
 
 Trigger = type[Response]
 

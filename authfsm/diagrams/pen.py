@@ -16,7 +16,7 @@ from authfsm.diagrams.links import link
 from authfsm.diagrams.model import Edge, Kind, Mark, Model, Shade, Tone
 from authfsm.diagrams.places import Group, Place
 from authfsm.diagrams.themes import Paint, Theme
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 Labels = Mapping[str, str]
 Attributes = dict[str, str]

@@ -26,8 +26,8 @@ from authfsm.diagrams.model import Model
 from authfsm.diagrams.statecharts import scxml, xstate
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
 from authfsm.diagrams.walking import Walked, count, walk
+from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
-from authfsm.states import State
 
 
 def _fixed(labels: Mapping[str, str]) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """Where things stand on the paper: a place is a state, and for EMAIL_OTP the role it plays there.
 
-Everything here is computed from the sets of `authfsm.protocol`; nothing about layout or colour.
+Everything here is computed from the sets of `authfsm.protocol.table`; nothing about layout or colour.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm.protocol import SECOND, Role, Transition
-from authfsm.responses import Response
-from authfsm.roles import landings, taken
-from authfsm.states import State
+from authfsm.protocol.nodes import landings, taken
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import SECOND, Role, Transition
 
 
 class Group(str, Enum):

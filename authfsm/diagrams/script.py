@@ -9,7 +9,7 @@ from typing import Final
 from authfsm.diagrams.lines import FAILED, START
 from authfsm.diagrams.model import Model, Trigger
 from authfsm.diagrams.places import ORDER, Group, Place
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 END: Final = Place(State.AUTHENTICATED)
 _GROUPS: Final = tuple(Group)

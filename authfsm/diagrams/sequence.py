@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm import responses as r
 from authfsm.diagrams.drafting import draft, flows
 from authfsm.diagrams.lines import START
 from authfsm.diagrams.mermaid import plain
@@ -22,9 +21,10 @@ from authfsm.diagrams.places import Place
 from authfsm.diagrams.script import Script
 from authfsm.diagrams.spelling import reply, request
 from authfsm.diagrams.walking import Walked
-from authfsm.responses import Response
+from authfsm.protocol import responses as r
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
-from authfsm.states import State
 
 GIVES: Final[Mapping[type[Response], str]] = {
     r.Select: "a choice",

@@ -13,12 +13,12 @@ from attrs import frozen
 
 from authfsm.diagrams.model import KEPT, Shade, Tone
 from authfsm.diagrams.places import PLACES, Arrow, Place
-from authfsm.protocol import PROTOCOL, Transition
-from authfsm.responses import Response
-from authfsm.roles import Ends
+from authfsm.protocol.nodes import Ends
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL, Transition
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import verdicts
-from authfsm.states import State
 
 
 class View(Protocol):

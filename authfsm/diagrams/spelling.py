@@ -14,10 +14,10 @@ from attrs import NOTHING, fields, frozen
 
 from authfsm.device import Device
 from authfsm.errors import MalformedReply
-from authfsm.replies import NewDevice, Tokens
-from authfsm.responses import RawAnswer, Response, StepUp
+from authfsm.protocol.replies import NewDevice, Tokens
+from authfsm.protocol.responses import RawAnswer, Response, StepUp
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 from authfsm.wire.replies import READERS
 from authfsm.wire.requests import Sender, write
 

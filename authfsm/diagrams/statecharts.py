@@ -15,8 +15,8 @@ from xml.sax.saxutils import quoteattr
 from authfsm.diagrams.mermaid import identifier
 from authfsm.diagrams.model import Model, Tone
 from authfsm.diagrams.places import ORDER, Arrow, Place, in_order
-from authfsm.responses import RESPONSES
-from authfsm.states import State
+from authfsm.protocol.responses import RESPONSES
+from authfsm.protocol.states import State
 
 NAMESPACE: Final = "http://www.w3.org/2005/07/scxml"
 _TABLE: Final = {response: number for number, response in enumerate(RESPONSES.values())}

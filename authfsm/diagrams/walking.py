@@ -16,9 +16,9 @@ from authfsm.diagrams.fold import Junction, Node
 from authfsm.diagrams.lines import START
 from authfsm.diagrams.model import Count, Edge, Kind, Mark, Model, Trigger
 from authfsm.diagrams.places import Place, in_order, landing, place_of, takes
-from authfsm.protocol import Role, leads
-from authfsm.responses import Response
-from authfsm.states import State
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role, leads
 
 
 class Walked(Protocol):

@@ -12,8 +12,8 @@ from authfsm.diagrams import AUTO, Diagram, diagram
 from authfsm.display.tables import Rows, html_table, text_table
 from authfsm.drivers.walk import Walk
 from authfsm.local import LocalPool
-from authfsm.protocol import PROTOCOL
-from authfsm.replies import Challenge, Refusal, Tokens
+from authfsm.protocol.replies import Challenge, Refusal, Tokens
+from authfsm.protocol.table import PROTOCOL
 from authfsm.settings import PoolSettings
 from authfsm.signin import History, SignIn, Step
 

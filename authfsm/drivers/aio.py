@@ -24,20 +24,20 @@ from contextvars import copy_context
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from authfsm import responses as r
 from authfsm.device import Device
 from authfsm.drivers.app_client import AppClient
 from authfsm.drivers.courses import A_MINUTE, Arithmetic, Course, Courses, T
 from authfsm.drivers.failures import awaited, carried
 from authfsm.errors import OutOfTurn
 from authfsm.fields import wrapped_if_given
-from authfsm.replies import Tokens
-from authfsm.responses import Response
-from authfsm.rulings import Ruling
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.replies import Tokens
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 from authfsm.sealing import Key
 from authfsm.secret import Secret
 from authfsm.signin import SignIn
-from authfsm.states import State
 from authfsm.wire import Request
 
 

@@ -16,7 +16,6 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 import attrs
 from attrs import field, frozen
 
-from authfsm import responses as r
 from authfsm import srp
 from authfsm.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.drivers.app_client import AppClient
@@ -24,11 +23,12 @@ from authfsm.drivers.openings import BY_SRP, check_provable, opening_of
 from authfsm.drivers.walk import Walk, paired
 from authfsm.errors import AuthfsmError, MalformedReply, OutOfTurn, Refused, refused
 from authfsm.fields import wrapped, wrapped_if_given
-from authfsm.replies import Tokens
-from authfsm.responses import Response
+from authfsm.protocol import responses as r
+from authfsm.protocol.replies import Tokens
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
 from authfsm.signin import SignIn
-from authfsm.states import State
 from authfsm.wire import Request
 
 T = TypeVar("T")

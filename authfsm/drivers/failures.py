@@ -14,7 +14,7 @@ from botocore.exceptions import ConnectionError as EndpointError
 from botocore.parsers import ResponseParserError
 
 from authfsm.errors import AuthfsmError, ConnectionLost, MalformedReply, NotSent
-from authfsm.states import State
+from authfsm.protocol.states import State
 from authfsm.wire import Request
 
 

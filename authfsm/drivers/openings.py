@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from authfsm import responses as r
 from authfsm.errors import BadField
-from authfsm.responses import Response
+from authfsm.protocol import responses as r
+from authfsm.protocol.responses import Response
 from authfsm.secret import Secret
 
 BY_SRP: Final[dict[str, type[Response]]] = {

@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from botocore.exceptions import ClientError
 
-from authfsm import responses as r
 from authfsm.drivers.app_client import is_async
 from authfsm.drivers.failures import translated
 from authfsm.enrolment import Enrolment
 from authfsm.errors import AuthfsmError, CallerError, MalformedReply, refused
 from authfsm.fields import wrapped
-from authfsm.replies import Done, Refusal
+from authfsm.protocol import responses as r
+from authfsm.protocol.replies import Done, Refusal
+from authfsm.protocol.states import State
 from authfsm.secret import MASK, Secret, revealed
-from authfsm.states import State
 from authfsm.wire import read
 
 if TYPE_CHECKING:

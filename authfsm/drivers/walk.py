@@ -12,21 +12,21 @@ from datetime import datetime, timedelta
 from threading import Lock, RLock
 from typing import Any, Final
 
-from authfsm import responses as r
 from authfsm import srp
 from authfsm.device import Device
 from authfsm.errors import AuthfsmError, OutOfTurn
 from authfsm.fields import wrapped_if_given
 from authfsm.observers import Observation, Observer, tell
-from authfsm.replies import AnyChallenge, Refusal, Tokens
-from authfsm.responses import Response
-from authfsm.rulings import Ruling
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.replies import AnyChallenge, Refusal, Tokens
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 from authfsm.sealing import Key, seal
 from authfsm.secret import Secret
 from authfsm.shown import Shown
 from authfsm.signin import History, SignIn, Step
 from authfsm.snapshot import Snapshot
-from authfsm.states import State
 
 _PASSWORD_AHEAD: Final = frozenset(
     {State.START, State.SELECT_CHALLENGE, State.PASSWORD_SRP, State.PASSWORD_VERIFIER}

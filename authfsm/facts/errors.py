@@ -10,11 +10,11 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm.protocol import destination
-from authfsm.replies import Refusal
-from authfsm.responses import Response
-from authfsm.rulings import RULINGS, Fault, Row, Ruling, rule
-from authfsm.states import State
+from authfsm.protocol.error_policy import RULINGS, Fault, Row, Ruling, rule
+from authfsm.protocol.replies import Refusal
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import destination
 
 _BEGIN: Final = frozenset({"InitiateAuth", "AdminInitiateAuth"})
 _RESPOND: Final = frozenset({"RespondToAuthChallenge", "AdminRespondToAuthChallenge"})

@@ -8,10 +8,10 @@ from attrs import frozen
 
 from authfsm.facts.limits import limits_of_response
 from authfsm.facts.responses import AboutResponse, about_response
-from authfsm.protocol import CUSTOM, PROTOCOL, Role
-from authfsm.responses import Response
-from authfsm.roles import IN_ROLES
-from authfsm.states import CHALLENGES, State
+from authfsm.protocol.nodes import IN_ROLES
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import CUSTOM, PROTOCOL, Role
 
 
 @frozen

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Final
 
-from authfsm.protocol import TRANSITIONS, Role
-from authfsm.responses import Response
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import TRANSITIONS, Role
 from authfsm.settings import PoolSettings
-from authfsm.states import State
 
 FLOWS: Final = (
     "ALLOW_USER_SRP_AUTH",

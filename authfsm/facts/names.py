@@ -11,9 +11,9 @@ from authfsm.facts.errors import AboutError, about_error
 from authfsm.facts.flows import AboutFlow, about_flow, flows
 from authfsm.facts.responses import AboutResponse, about_response
 from authfsm.facts.states import AboutState, about_state
-from authfsm.responses import RESPONSES
-from authfsm.rulings import RULINGS, rule
-from authfsm.states import State
+from authfsm.protocol.error_policy import RULINGS, rule
+from authfsm.protocol.responses import RESPONSES
+from authfsm.protocol.states import State
 
 About = AboutState | AboutResponse | AboutFlow | AboutError
 

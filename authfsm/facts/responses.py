@@ -7,9 +7,9 @@ from attrs import fields, frozen
 from authfsm.facts.docs import doc
 from authfsm.facts.limits import limits_of_response
 from authfsm.facts.states import Taken, about_state
-from authfsm.protocol import PROTOCOL
-from authfsm.responses import Response
-from authfsm.states import State
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL
 
 
 @frozen

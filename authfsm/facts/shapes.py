@@ -18,10 +18,10 @@ from attrs import NOTHING, Attribute, define, fields, frozen
 from authfsm.device import Device
 from authfsm.errors import BadField, MalformedReply
 from authfsm.facts.docs import doc
-from authfsm.replies import CHALLENGE_OF, Tokens
-from authfsm.responses import Response
+from authfsm.protocol.replies import CHALLENGE_OF, Tokens
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 from authfsm.wire import Request, Sender
 from authfsm.wire.replies import READERS, WITHOUT_SESSION
 from authfsm.wire.requests import WRITERS

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-from authfsm.evidence import Confidence, confidence, evidence
 from authfsm.facts.errors import Met, met
 from authfsm.facts.limits import limits_of_state
 from authfsm.facts.shapes import Parameter, Shape, carried, shape
-from authfsm.protocol import NEEDS, PROTOCOL, Role, Transition
-from authfsm.responses import Response
-from authfsm.roles import IN_ROLES, taken
-from authfsm.states import State
+from authfsm.protocol.evidence import Confidence, confidence, evidence
+from authfsm.protocol.nodes import IN_ROLES, taken
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import NEEDS, PROTOCOL, Role, Transition
 from authfsm.wire.replies import WITHOUT_SESSION
 
 

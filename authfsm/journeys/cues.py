@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pyotp
 from attrs import frozen
 
-from authfsm import responses as r
 from authfsm.journeys.person import (
     EMAIL,
     NEW_PASSWORD,
@@ -19,9 +18,10 @@ from authfsm.journeys.person import (
     WEAK_PASSWORD,
     WRONG_ANSWER,
 )
-from authfsm.responses import Response
+from authfsm.protocol import responses as r
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 if TYPE_CHECKING:
     from authfsm.journeys.stage import Stage

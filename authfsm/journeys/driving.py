@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from authfsm import responses as r
 from authfsm.drivers.boto import Flow
 from authfsm.errors import Refused
 from authfsm.journeys.cues import Cue
 from authfsm.journeys.stage import Stage, Strayed
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
 
 _NAMED_ONLY = frozenset({r.UserSrpAuth, r.CustomSrpAuth, r.CustomAuth, r.UserAuthWithSrp})
 

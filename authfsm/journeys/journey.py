@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 from attrs import evolve, field, frozen
 
-from authfsm import responses as r
 from authfsm.checks import Model, Move, Path, Posture, Ways
 from authfsm.checks.path import AT_START, Position
 from authfsm.errors import CallerError
@@ -22,9 +21,10 @@ from authfsm.journeys.person import Plan
 from authfsm.journeys.planning import STALE_AT, NoPlan, Told, plan
 from authfsm.journeys.pools import Functions, ShiftedClock, obliging, wanted
 from authfsm.journeys.stage import Stage
-from authfsm.protocol import Role, Transition
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role, Transition
 from authfsm.settings import PoolSettings
-from authfsm.states import State
 
 if TYPE_CHECKING:
     from authfsm.drivers.boto import Flow

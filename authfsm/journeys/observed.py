@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from authfsm.local import LocalPool, PoolRefusal
 from authfsm.local.gate import response_class
-from authfsm.protocol import Transition, destination
-from authfsm.replies import Refusal
-from authfsm.rulings import rule
-from authfsm.states import NAMED, State
+from authfsm.protocol.error_policy import rule
+from authfsm.protocol.replies import Refusal
+from authfsm.protocol.states import NAMED, State
+from authfsm.protocol.table import Transition, destination
 
 _BEGINS: Final = frozenset({"InitiateAuth", "AdminInitiateAuth"})
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 S = State
 

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from authfsm import responses as r
 from authfsm.checks import Path
 from authfsm.journeys.barred import CONTRADICTIONS, FIRST, never
 from authfsm.journeys.person import Meanwhile, Person, Plan
-from authfsm.protocol import Role
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI, enabled
-from authfsm.states import State
 
 S = State
 

@@ -15,9 +15,9 @@ from authfsm.local import (
     WebAuthnConfiguration,
     utc_now,
 )
+from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import enabled
-from authfsm.states import State
 
 RELYING_PARTY: Final = "example.com"
 _FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")

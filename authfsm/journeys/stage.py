@@ -13,14 +13,14 @@ from authfsm.journeys import person as p
 from authfsm.journeys.cues import Cue, value
 from authfsm.journeys.observed import ObservedPool
 from authfsm.journeys.pools import Functions, ShiftedClock
-from authfsm.protocol import Transition
+from authfsm.protocol.table import Transition
 from authfsm.secret import Secret
 
 if TYPE_CHECKING:
     from authfsm.conformance.passkey import Passkey
     from authfsm.drivers.boto import Cognito
     from authfsm.journeys.journey import Journey
-    from authfsm.replies import Tokens
+    from authfsm.protocol.replies import Tokens
 
 
 class Strayed(CallerError, AssertionError):

@@ -27,7 +27,7 @@ from authfsm.local.sessions import Attempt, Leg
 from authfsm.local.settings import AppClient
 from authfsm.local.steps import Answer
 from authfsm.local.users import Status
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 Handler = Callable[[Core, Answer], Reply]
 

@@ -32,7 +32,7 @@ from authfsm.local.settings import AppClient
 from authfsm.local.steps import Answer, ask, ask_password_verifier, onward
 from authfsm.local.triggers import Metadata
 from authfsm.local.users import Status, User
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 SIGNED_UP: Final = "SIGNED_UP"
 """What a session of ConfirmSignUp is bound to; no challenge has this name, so none is answered with it."""

@@ -17,8 +17,8 @@ from authfsm.local import refusals
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.users import SoftwareToken, User
 from authfsm.local.watching import Seen
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 Entropy = Callable[[int], bytes]
 """Returns that many random bytes."""

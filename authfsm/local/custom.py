@@ -18,7 +18,7 @@ from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
 from authfsm.local.settings import Trigger, Triggers
 from authfsm.local.triggers import Metadata, call, described, flag, misshapen, of, texts
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 
 @frozen

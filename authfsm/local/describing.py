@@ -12,7 +12,7 @@ from authfsm.local.app_client import KNOWN_FLOWS
 from authfsm.local.schema import SchemaAttribute
 from authfsm.local.settings import AppClient, PoolConfiguration
 from authfsm.local.shapes import SCHEMA_FIELDS, VALIDITIES, validity
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 _ACCOUNT: Final = "000000000000"
 _ROLE: Final = f"arn:aws:iam::{_ACCOUNT}:role/local"

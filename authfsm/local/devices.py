@@ -18,8 +18,8 @@ from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
 from authfsm.local.users import Credential, Device, User
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 _UNCONFIRMED_KEPT: Final = 32
 

@@ -19,7 +19,7 @@ from authfsm.local.sessions import Leg
 from authfsm.local.settings import MFA_METHODS
 from authfsm.local.steps import Setup
 from authfsm.local.users import SoftwareToken, User
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 _SETTINGS: Final = {
     "SMSMfaSettings": State.SMS_MFA,

@@ -21,8 +21,8 @@ from authfsm.local.steps import ask, ask_password_verifier, onward
 from authfsm.local.tokens import Family
 from authfsm.local.triggers import Metadata
 from authfsm.local.users import User
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 
 @frozen

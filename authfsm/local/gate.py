@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authfsm import responses as r
-from authfsm.protocol import ON_THE_TABLE, Transition
-from authfsm.states import CHALLENGES, State
+from authfsm.protocol import responses as r
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import ON_THE_TABLE, Transition
 
 _BEGIN: Final[dict[str, type[r.Response]]] = {
     "USER_SRP_AUTH": r.UserSrpAuth,

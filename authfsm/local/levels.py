@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 PASSWORD: Final = "pwd"  # noqa: S105 - the method's name
 PASSKEYS: Final = frozenset({"swk", "hwk"})

@@ -16,7 +16,7 @@ from authfsm.local import refusals
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import MFA_METHODS, PoolConfiguration
 from authfsm.local.users import User
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 _TOTP: Final = State.SOFTWARE_TOKEN_MFA
 _RECOVERS: Final = {

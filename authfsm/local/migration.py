@@ -17,8 +17,8 @@ from authfsm.local.core import Core
 from authfsm.local.settings import AppClient
 from authfsm.local.triggers import Metadata
 from authfsm.local.users import Status, User
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 _SIGN_IN: Final = "UserMigration_Authentication"
 _FORGOT: Final = "UserMigration_ForgotPassword"

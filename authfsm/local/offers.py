@@ -14,7 +14,7 @@ from authfsm.local import mfa
 from authfsm.local.core import Core
 from authfsm.local.settings import PoolConfiguration
 from authfsm.local.users import Status, User
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 ORDER: Final = (
     # Of a guide's example and of a measured reply ("PASSWORD_SRP","PASSWORD"); no source has them all.

@@ -17,8 +17,8 @@ from authfsm.local.second_factor import sent_code
 from authfsm.local.sessions import Attempt
 from authfsm.local.steps import Answer, onward
 from authfsm.local.users import Status
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 
 @frozen

@@ -14,7 +14,7 @@ from authfsm.local.core import Core, Reply, Request
 from authfsm.local.passkey_records import Passkey, Registration
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import WebAuthnConfiguration
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 MOST: Final = 20
 _PAGE: Final = 20

@@ -12,8 +12,8 @@ from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
 from authfsm.local.steps import Answer, ask, onward
 from authfsm.local.triggers import Metadata
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 
 def password_verifier(pool: Core, answer: Answer) -> Reply:

@@ -14,8 +14,8 @@ from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient
 from authfsm.local.users import Status, User
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 _RECOVERS: Final = {"verified_email": "email", "verified_phone_number": "phone_number"}
 _LEGACY: Final = ("verified_phone_number", "verified_email")

@@ -11,7 +11,7 @@ from authfsm.local.levels import METHODS
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
 from authfsm.local.steps import Answer, Choice, SentCode, ask_factor, onward
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 
 def select_mfa_type(pool: Core, answer: Answer) -> Reply:

@@ -21,7 +21,7 @@ from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient
 from authfsm.local.users import User
 from authfsm.local.watching import Seen, Watched
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 # That a session was used, or has expired, is told for an hour, and of so many at most.
 _REMEMBERED: Final = timedelta(hours=1)

@@ -12,8 +12,8 @@ from authfsm.local.core import Core, Reply, wanted
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.second_factor import second_factor_passed
 from authfsm.local.steps import Answer, Setup, ask_factor, onward
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 

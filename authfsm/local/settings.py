@@ -28,7 +28,7 @@ from authfsm.local.sign_in_policy import (
     acr_values,
     first_factors,
 )
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 __all__ = [
     "COGNITO_DEFAULT_FLOWS",

@@ -23,7 +23,7 @@ from authfsm.local.settings import (
     RefreshTokenRotation,
     WebAuthnConfiguration,
 )
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 Shape = Mapping[str, Any]
 """A structure of the API, as botocore gives it."""

@@ -12,7 +12,7 @@ from authfsm.local.sessions import Attempt
 from authfsm.local.settings import AppClient
 from authfsm.local.triggers import Metadata
 from authfsm.local.users import User
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 _PRE: Final = "PreAuthentication_Authentication"
 _POST: Final = "PostAuthentication_Authentication"

@@ -21,7 +21,7 @@ from authfsm.local.sessions import Attempt
 from authfsm.local.settings import MFA_METHODS, PoolConfiguration
 from authfsm.local.tokens import Family
 from authfsm.local.users import Status, User
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 _FIRST: Final = {**levels.METHODS, State.WEB_AUTHN: "passkey"}
 _LONGEST_AGE: Final = 10

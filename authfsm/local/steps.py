@@ -22,8 +22,8 @@ from authfsm.local.sessions import Attempt, Leg
 from authfsm.local.sign_in_triggers import before_tokens
 from authfsm.local.triggers import Metadata
 from authfsm.local.users import Device, SoftwareToken, Status, User
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 
 @frozen

@@ -17,8 +17,8 @@ from authfsm.local import powers, refusals
 from authfsm.local.account_records import Account
 from authfsm.local.passkey_records import Passkeys
 from authfsm.local.refusals import PoolRefusal
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 _LOCKING: Final = 5
 _LONGEST: Final = timedelta(minutes=15)

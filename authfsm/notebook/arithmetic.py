@@ -12,7 +12,7 @@ from attrs import frozen
 
 from authfsm import srp
 from authfsm.drivers.walk import Walk
-from authfsm.replies import DevicePasswordVerifier, PasswordVerifier
+from authfsm.protocol.replies import DevicePasswordVerifier, PasswordVerifier
 
 _ENDS: Final = 8
 

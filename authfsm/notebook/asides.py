@@ -11,10 +11,10 @@ from typing import Any
 from attrs import frozen
 from pyotp import TOTP
 
-from authfsm import replies
 from authfsm.enrolment import Enrolment
 from authfsm.errors import AuthfsmError
 from authfsm.notebook.tape import Tape
+from authfsm.protocol import replies
 from authfsm.secret import Secret
 
 

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from attrs import field, frozen
 
-from authfsm.responses import Response
+from authfsm.protocol.responses import Response
 
 Kind = Literal["code", "secret", "text", "choice", "lines"]
 

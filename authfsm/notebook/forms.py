@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from functools import singledispatch
 from typing import Final
 
-from authfsm import replies
-from authfsm import responses as r
 from authfsm.drivers.boto import Flow
 from authfsm.errors import BadField
 from authfsm.notebook.form import Field, Form
-from authfsm.protocol import PROTOCOL
-from authfsm.responses import Response
-from authfsm.states import State
+from authfsm.protocol import replies
+from authfsm.protocol import responses as r
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL
 
 _FACTORS: Final[Mapping[str, str]] = {
     "PASSWORD": "the password, in clear",

@@ -13,9 +13,9 @@ from authfsm.errors import AuthfsmError
 from authfsm.notebook.picture import drawn
 from authfsm.notebook.tape import Tape
 from authfsm.notebook.wire import Exchange
+from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 from authfsm.signin import History
-from authfsm.states import State
 
 
 @frozen

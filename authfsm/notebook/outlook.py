@@ -8,11 +8,11 @@ from attrs import evolve, frozen
 
 from authfsm.facts.states import Way, ways
 from authfsm.local import LocalPool
-from authfsm.protocol import Role, Transition
-from authfsm.responses import Response
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role, Transition
 from authfsm.settings import PoolSettings
 from authfsm.signin import SignIn
-from authfsm.states import State
 
 
 @frozen

@@ -16,8 +16,8 @@ from authfsm.notebook.arithmetic import Value
 from authfsm.notebook.outlook import Outlook
 from authfsm.notebook.tape import Frame, Tape
 from authfsm.notebook.wire import Exchange
+from authfsm.protocol.states import State
 from authfsm.signin import History
-from authfsm.states import State
 
 SEEN: Final = 12
 """Steps whose exchanges are shown, the newest first."""

@@ -16,8 +16,8 @@ from authfsm.notebook.outlook import outlook
 from authfsm.notebook.picture import drawn, within
 from authfsm.notebook.tape import Tape
 from authfsm.notebook.wire import Exchange, shown
+from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
-from authfsm.states import State
 
 
 def scene(tape: Tape, settings: PoolSettings | None) -> dict[str, Any]:

@@ -22,11 +22,11 @@ from authfsm.notebook.picture import place
 from authfsm.notebook.scene import scene
 from authfsm.notebook.tape import Tape
 from authfsm.notebook.view import View
-from authfsm.responses import Response
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
 from authfsm.settings import PoolSettings
 from authfsm.signin import History
-from authfsm.states import State
 
 
 class Stepper:

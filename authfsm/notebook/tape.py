@@ -19,7 +19,7 @@ from authfsm.drivers.boto import Cognito, Flow
 from authfsm.errors import AuthfsmError, BadField, OutOfTurn
 from authfsm.local import LocalPool
 from authfsm.notebook.wire import Exchange, listening, secrets_of, shown
-from authfsm.responses import Response
+from authfsm.protocol.responses import Response
 from authfsm.sealing import new_key
 from authfsm.secret import Secret, secret
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from authfsm.protocol import TRANSITIONS, Role, Transition
-from authfsm.roles import ends
+from authfsm.protocol.nodes import ends
+from authfsm.protocol.states import State
+from authfsm.protocol.table import TRANSITIONS, Role, Transition
 from authfsm.settings.described import Description
 from authfsm.settings.difference import Difference, Turned, difference
 from authfsm.settings.reach import verdicts
 from authfsm.shown import Shown
-from authfsm.states import State
 
 __all__ = ["Description", "Difference", "PoolSettings", "Turned", "difference"]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-from authfsm.protocol import Role, Transition
+from authfsm.protocol.table import Role, Transition
 from authfsm.settings.described import Description
 from authfsm.settings.reach import verdicts
 

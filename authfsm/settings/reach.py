@@ -8,11 +8,11 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from authfsm.protocol import ANY, PROTOCOL, Role, Transition
-from authfsm.roles import IN_ROLES, Ends
+from authfsm.protocol.nodes import IN_ROLES, Ends
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import ANY, PROTOCOL, Role, Transition
 from authfsm.settings.described import Description
 from authfsm.settings.rules import DESTS, OPEN, Why, forbidden
-from authfsm.states import CHALLENGES, State
 
 Node = tuple[State, Role | None]
 InRoles = tuple[Transition, Ends]

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from authfsm.protocol import CUSTOM, FIRST, PROTOCOL, UNKNOWN, Role, Transition
-from authfsm.responses import (
+from authfsm.protocol.nodes import Ends
+from authfsm.protocol.responses import (
     AdminNoSrpAuth,
     AdminUserPasswordAuth,
     AssociateSoftwareToken,
@@ -40,9 +40,9 @@ from authfsm.responses import (
     UserSrpAuth,
     VerifySoftwareToken,
 )  # fmt: skip
-from authfsm.roles import Ends
+from authfsm.protocol.states import State
+from authfsm.protocol.table import CUSTOM, FIRST, PROTOCOL, UNKNOWN, Role, Transition
 from authfsm.settings.described import Description
-from authfsm.states import State
 
 Why = str | None
 Rule = Callable[[Description], Why]

@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from authfsm.drivers.walk import Walk
 from authfsm.errors import OutOfTurn, SealError, SealExpired, SealGone
-from authfsm.rulings import Ruling
+from authfsm.protocol.error_policy import Ruling
 from authfsm.sealing import Key
 from authfsm.secret import Secret
 from authfsm.stores.store import TAKEN, AsyncStore, Store

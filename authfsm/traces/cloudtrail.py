@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from authfsm.protocol import PROTOCOL
-from authfsm.responses import (
+from authfsm.protocol.error_policy import RULINGS, Row
+from authfsm.protocol.responses import (
     AssociateSoftwareToken,
     ConfirmDevice,
     GetTokensFromRefreshToken,
@@ -25,8 +25,8 @@ from authfsm.responses import (
     UpdateDeviceStatus,
     VerifySoftwareToken,
 )
-from authfsm.rulings import RULINGS, Row
-from authfsm.states import CHALLENGES, State
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import PROTOCOL
 from authfsm.traces.words import ASSOCIATED, FIRST, SECOND, UNKNOWN, VERIFIED, by_names, operation
 
 SOURCE: Final = "cognito-idp.amazonaws.com"
@@ -96,7 +96,7 @@ def _asked() -> str:
 
 
 def _survives() -> str:
-    """Does the session survive a refusal? By its code and its message, as `authfsm.rulings` has it."""
+    """Does the session survive a refusal? By its code and its message, as `authfsm.protocol.error_policy` has it."""
     cases = [
         f"WHEN error = {_text(code)} THEN {_by_message(rows)}"
         for code, rows in RULINGS.items()

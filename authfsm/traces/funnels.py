@@ -16,9 +16,9 @@ from authfsm.diagrams.model import Count, Edge, Kind, Model
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.walking import Walker, shared
-from authfsm.protocol import Role
-from authfsm.responses import RESPONSES, Response
-from authfsm.states import State
+from authfsm.protocol.responses import RESPONSES, Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 from authfsm.traces.loading import Read
 from authfsm.traces.verdicts import OVER, Traced, Verdict
 from authfsm.traces.words import Seen, by_names, role_of, state_of

@@ -19,9 +19,9 @@ from typing import Any, Final, TextIO
 
 from authfsm.histories import history_to_json
 from authfsm.observers import Observation
-from authfsm.protocol import Role
-from authfsm.responses import AssociateSoftwareToken, VerifySoftwareToken
-from authfsm.states import State
+from authfsm.protocol.responses import AssociateSoftwareToken, VerifySoftwareToken
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 from authfsm.traces.words import ASSOCIATED, FIRST, SECOND, UNKNOWN, VERIFIED
 
 COLUMNS: Final = (

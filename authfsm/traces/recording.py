@@ -25,11 +25,11 @@ from typing import Any, Final, TextIO
 
 from attrs import define, evolve, field, frozen
 
-from authfsm.protocol import Role, Transition, leads
-from authfsm.responses import RESPONSES, Response
-from authfsm.roles import landings
-from authfsm.rulings import Ruling, rule
-from authfsm.states import NAMED, State
+from authfsm.protocol.error_policy import Ruling, rule
+from authfsm.protocol.nodes import landings
+from authfsm.protocol.responses import RESPONSES, Response
+from authfsm.protocol.states import NAMED, State
+from authfsm.protocol.table import Role, Transition, leads
 from authfsm.traces.lines import Recorder
 from authfsm.traces.requests import (
     ANSWER,
@@ -299,7 +299,7 @@ def _refused(parsed: Mapping[str, Any]) -> tuple[str | None, Ruling | None]:
 
 
 def _stays(state: State | None, kind: type[Response] | None, ruling: Ruling | None) -> bool:
-    """Does a refusal leave a sign-in where it stands? As `authfsm.protocol.destination` has it."""
+    """Does a refusal leave a sign-in where it stands? As `authfsm.protocol.table.destination` has it."""
     if state is State.AUTHENTICATED or ruling is Ruling.WAIT:
         return True
     if ruling is None or not ruling.survives:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authfsm.protocol import PROTOCOL
-from authfsm.responses import RESPONSES, Response
-from authfsm.states import NAMED, State
+from authfsm.protocol.responses import RESPONSES, Response
+from authfsm.protocol.states import NAMED, State
+from authfsm.protocol.table import PROTOCOL
 from authfsm.traces.words import names, operation
 
 BESIDE: Final = {

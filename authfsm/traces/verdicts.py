@@ -7,7 +7,7 @@ from enum import Enum
 
 from attrs import frozen
 
-from authfsm.states import State
+from authfsm.protocol.states import State
 from authfsm.traces.words import UNKNOWN, allowed, by_names, by_responses
 
 OVER = frozenset({State.AUTHENTICATED.value, State.FAILED.value, State.START.value})

@@ -15,7 +15,16 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from authfsm.diagrams.spelling import request
-from authfsm.protocol import (
+from authfsm.protocol.nodes import ends
+from authfsm.protocol.responses import (
+    AssociateSoftwareToken,
+    Password,
+    Response,
+    SrpA,
+    VerifySoftwareToken,
+)
+from authfsm.protocol.states import State
+from authfsm.protocol.table import (
     CHOICE,
     NEEDS,
     PROTOCOL,
@@ -24,15 +33,6 @@ from authfsm.protocol import (
     Role,
     Transition,
 )
-from authfsm.responses import (
-    AssociateSoftwareToken,
-    Password,
-    Response,
-    SrpA,
-    VerifySoftwareToken,
-)
-from authfsm.roles import ends
-from authfsm.states import State
 
 UNKNOWN: Final = "UNKNOWN"
 """What a log does not tell."""

@@ -16,10 +16,11 @@ from typing import Any, Final
 
 import attrs
 
-from authfsm import responses as r
 from authfsm import srp
 from authfsm.errors import MalformedReply
-from authfsm.replies import (
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import RULINGS, Fault, Ruling, rule
+from authfsm.protocol.replies import (
     CHALLENGE_OF,
     AnyChallenge,
     Challenge,
@@ -30,10 +31,9 @@ from authfsm.replies import (
     Reply,
     Tokens,
 )
-from authfsm.responses import Response
-from authfsm.rulings import RULINGS, Fault, Ruling, rule
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import NAMED, State
 from authfsm.secret import Secret
-from authfsm.states import NAMED, State
 
 S = State
 Parameters = Mapping[str, str]

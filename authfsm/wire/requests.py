@@ -12,15 +12,15 @@ from typing import Any, Final, Protocol, cast
 
 from attrs import field, frozen
 
-from authfsm import responses as r
 from authfsm import srp
 from authfsm.device import Device
 from authfsm.errors import BadField
-from authfsm.protocol import CHOICE
-from authfsm.replies import Tokens
-from authfsm.responses import Response
+from authfsm.protocol import responses as r
+from authfsm.protocol.replies import Tokens
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import CHOICE
 from authfsm.secret import Secret, revealed
-from authfsm.states import State
 
 S = State
 Fields = dict[str, Any]

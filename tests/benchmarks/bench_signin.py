@@ -19,10 +19,10 @@ from botocore.stub import Stubber
 from rows import Row, show
 
 from authfsm.machine import build
-from authfsm.protocol import TRANSITIONS
-from authfsm.responses import Code, UserPasswordAuth
+from authfsm.protocol.responses import Code, UserPasswordAuth
+from authfsm.protocol.states import State
+from authfsm.protocol.table import TRANSITIONS
 from authfsm.signin import SignIn
-from authfsm.states import State
 
 SMS = {
     "ChallengeName": "SMS_MFA",

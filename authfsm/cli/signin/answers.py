@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from authfsm import responses as r
 from authfsm.cli.signin.exits import Ended, Exit
 from authfsm.cli.signin.person import Person, chosen
 from authfsm.cli.signin.screen import Screen, shown
@@ -17,7 +16,8 @@ from authfsm.cli.signin.words import WIRE, WORDS, of_attribute, sent
 from authfsm.drivers.boto import Flow
 from authfsm.enrolment import Enrolment, NoQrCode
 from authfsm.errors import BadField
-from authfsm.replies import (
+from authfsm.protocol import responses as r
+from authfsm.protocol.replies import (
     AdminPasswordAsked,
     CodeChallenge,
     CustomChallenge,
@@ -32,9 +32,9 @@ from authfsm.replies import (
     SoftwareTokenMfa,
     WebAuthn,
 )
-from authfsm.responses import Response
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 _AGAIN, _LEAVE, _HERE = "again", "leave", "here"
 _FIRST: Final = (State.PASSWORD_SRP, State.PASSWORD, State.EMAIL_OTP, State.SMS_OTP)

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from authfsm.errors import AuthfsmError
-from authfsm.rulings import Fault, Ruling
+from authfsm.protocol.error_policy import Fault, Ruling
 
 
 class Exit(IntEnum):

@@ -20,7 +20,7 @@ from authfsm.cli.signin.exits import Ended, Exit
 from authfsm.cli.signin.screen import Screen
 from authfsm.cli.signin.shelves import Shelf, unwritable, write
 from authfsm.drivers.boto import Flow
-from authfsm.replies import Tokens
+from authfsm.protocol.replies import Tokens
 from authfsm.secret import Secret
 
 

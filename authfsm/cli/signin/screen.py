@@ -21,9 +21,9 @@ from rich.text import Text
 
 from authfsm.cli.signin.keyboard import unheeded
 from authfsm.errors import AuthfsmError, ConnectionLost, Refused
-from authfsm.protocol import Role
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 from authfsm.signin import Step
-from authfsm.states import State
 
 _WIDEST: Final = 88
 _SIGNS: Final[Mapping[str, tuple[str, str]]] = {

@@ -18,9 +18,9 @@ from authfsm.drivers.boto import Flow
 from authfsm.local import DeviceConfiguration, LocalPool, Triggers
 from authfsm.local.passkey_records import Passkey
 from authfsm.local.settings import WebAuthnConfiguration
-from authfsm.replies import MfaSetup
+from authfsm.protocol.replies import MfaSetup
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of a user who lives as long as this process
 EMAIL: Final = "ada@example.com"

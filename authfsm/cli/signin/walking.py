@@ -20,11 +20,11 @@ from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen, why
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.errors import AuthfsmError, ConnectionLost, Refused, WrongResponse
-from authfsm.replies import MfaSetup
-from authfsm.responses import Response
-from authfsm.rulings import Fault, Ruling
+from authfsm.protocol.error_policy import Fault, Ruling
+from authfsm.protocol.replies import MfaSetup
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 PASSWORD_TRIES: Final = 3
 """As many as sudo and ssh give."""

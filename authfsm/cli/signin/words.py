@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from authfsm.replies import CodeChallenge
-from authfsm.states import State
+from authfsm.protocol.replies import CodeChallenge
+from authfsm.protocol.states import State
 
 WORDS: Final[Mapping[str, str]] = {
     State.PASSWORD_SRP: "Password, proved without sending it",

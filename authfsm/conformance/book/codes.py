@@ -26,7 +26,7 @@ from authfsm.conformance.wanted import (
     PHONE_OR_APP,
     PersonWanted,
 )
-from authfsm.evidence import Confidence
+from authfsm.protocol.evidence import Confidence
 from authfsm.secret import Secret
 
 rule: Final = Entry(Group.CODES)

@@ -15,7 +15,7 @@ from authfsm.conformance.trial import Desk, Trial, begun_srp
 from authfsm.conformance.verdicts import Fails, NotOffered
 from authfsm.conformance.wanted import DEVICES as POOL
 from authfsm.conformance.wanted import PASSWORD
-from authfsm.evidence import Confidence
+from authfsm.protocol.evidence import Confidence
 
 rule: Final = Entry(Group.DEVICES)
 DEVICES: Final = rule.rules

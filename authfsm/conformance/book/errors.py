@@ -16,7 +16,7 @@ from authfsm.conformance.wanted import (
     ClientWanted,
     PersonWanted,
 )
-from authfsm.evidence import Confidence
+from authfsm.protocol.evidence import Confidence
 
 rule: Final = Entry(Group.ERRORS)
 ERRORS: Final = rule.rules

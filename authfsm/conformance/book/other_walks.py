@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from authfsm import responses as r
 from authfsm.conformance.book.walks import by_password, by_srp, source_of
 from authfsm.conformance.people import Person
 from authfsm.conformance.rules import Group, Rule, Severity, Source, guide
@@ -23,9 +22,10 @@ from authfsm.conformance.wanted import (
 from authfsm.conformance.workshop import made
 from authfsm.drivers.boto import Flow
 from authfsm.errors import AuthfsmError, OutOfTurn
-from authfsm.protocol import Transition
-from authfsm.responses import Response
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Transition
 
 if TYPE_CHECKING:
     from authfsm.conformance.passkey import Passkey

@@ -24,9 +24,9 @@ from authfsm.conformance.verdicts import Fails
 from authfsm.conformance.walking import Walker
 from authfsm.conformance.wanted import ANOTHER, PASSWORD, WRONG, PersonWanted
 from authfsm.drivers.boto import Flow
-from authfsm.evidence import Confidence
+from authfsm.protocol.evidence import Confidence
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.states import State
 
 rule: Final = Entry(Group.PROOFS)
 PROOFS: Final = rule.rules

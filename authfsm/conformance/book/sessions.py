@@ -17,7 +17,7 @@ from authfsm.conformance.wanted import (
     ClientWanted,
     PersonWanted,
 )
-from authfsm.evidence import Confidence
+from authfsm.protocol.evidence import Confidence
 
 rule: Final = Entry(Group.SESSIONS)
 SESSIONS: Final = rule.rules

@@ -11,7 +11,6 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm import responses as r
 from authfsm.conformance.rules import Group, Rule, Severity, Source
 from authfsm.conformance.trial import SOMEBODY, Trial
 from authfsm.conformance.walking import Opening, Walker
@@ -23,11 +22,12 @@ from authfsm.conformance.wanted import (
     PersonWanted,
     PoolWanted,
 )
-from authfsm.evidence import confidence, evidence
 from authfsm.facts.shapes import page
-from authfsm.protocol import ON_THE_TABLE, Transition
-from authfsm.responses import Response
-from authfsm.states import State
+from authfsm.protocol import responses as r
+from authfsm.protocol.evidence import confidence, evidence
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import ON_THE_TABLE, Transition
 
 S = State
 

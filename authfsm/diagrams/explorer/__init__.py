@@ -19,11 +19,11 @@ from authfsm.diagrams.markdown import MARKS
 from authfsm.diagrams.model import Edge, Model
 from authfsm.diagrams.picture import diagram
 from authfsm.diagrams.places import ORDER, PLACES, Place
-from authfsm.evidence import confidence
 from authfsm.facts import about_state, plain
 from authfsm.facts.states import label
-from authfsm.roles import Ends
-from authfsm.rulings import RULINGS, Ruling
+from authfsm.protocol.error_policy import RULINGS, Ruling
+from authfsm.protocol.evidence import confidence
+from authfsm.protocol.nodes import Ends
 from authfsm.settings import PoolSettings
 
 __all__ = ["page", "settings_of", "values_of"]

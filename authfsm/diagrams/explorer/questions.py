@@ -14,12 +14,12 @@ from typing import Any, Final, cast
 from attrs import field, frozen
 
 from authfsm.diagrams.explorer.switches import NUMBER, SWITCHES, Value
-from authfsm.protocol import ANY, PROTOCOL
-from authfsm.roles import IN_ROLES
+from authfsm.protocol.nodes import IN_ROLES
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import ANY, PROTOCOL
 from authfsm.settings import Description
 from authfsm.settings.reach import InRoles
 from authfsm.settings.rules import DESTS, OPEN, Why, forbidden
-from authfsm.states import CHALLENGES, State
 
 Answers = Mapping[int, Value]
 Rule = Callable[[Description], Why]

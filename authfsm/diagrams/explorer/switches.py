@@ -13,10 +13,10 @@ from attrs import frozen
 
 from authfsm.diagrams.pools import POOLS
 from authfsm.facts.limits import FACTORS, FLOWS
-from authfsm.protocol import TRANSITIONS
+from authfsm.protocol.states import State
+from authfsm.protocol.table import TRANSITIONS
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI
-from authfsm.states import State
 
 Value = str | bool
 Values = Mapping[str, Value]

@@ -17,9 +17,9 @@ from authfsm.local import gate
 from authfsm.local.core import Core
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Leg
-from authfsm.protocol import Role
-from authfsm.responses import Response
-from authfsm.states import State
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 
 _FOLLOWED: Final = 200
 _STEPS: Final = 100

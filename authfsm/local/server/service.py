@@ -17,7 +17,7 @@ from authfsm.local.pool import LocalPool
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.server.following import Follower
 from authfsm.local.server.logs import Log
-from authfsm.states import State
+from authfsm.protocol.states import State
 
 if TYPE_CHECKING:
     from authfsm.local.server.keeper import Keeper

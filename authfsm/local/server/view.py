@@ -9,8 +9,8 @@ from authfsm.local.codes import Message
 from authfsm.local.server.following import Followed
 from authfsm.local.server.service import Service
 from authfsm.local.users import User
-from authfsm.protocol import Role
-from authfsm.states import State
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 
 _SHOWN: Final = 100
 

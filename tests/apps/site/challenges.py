@@ -23,7 +23,7 @@ from authfsm import (
     VerifySoftwareToken,
 )
 from authfsm.enrolment import Enrolment
-from authfsm.replies import (
+from authfsm.protocol.replies import (
     AdminPasswordAsked,
     CustomChallenge,
     DevicePasswordVerifier,

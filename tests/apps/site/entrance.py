@@ -18,7 +18,7 @@ from apps.site import challenges, words
 from apps.site.account import Account
 from apps.site.pages import Pages
 from authfsm import AuthfsmError, Cognito, CompleteMfaSetup, Device, Flow, Secret, State
-from authfsm.replies import MfaSetup
+from authfsm.protocol.replies import MfaSetup
 
 log = logging.getLogger("site")
 

@@ -5,7 +5,7 @@ the diagrams, the README, the embedded pool's gate, the checks and the tests are
 Rule 2: one response, one request, one reply, one move. The reply picks the destination; a set below
 says which destinations it may pick.
 
-How sure each arrow is, and from where, stands in `authfsm.evidence`, keyed by the same triples. The
+How sure each arrow is, and from where, stands in `authfsm.protocol.evidence`, keyed by the same triples. The
 comments below mark the rows that rest on thin evidence ("inferred") or on sources that contradict
 each other ("contradicted"): where AWS's own pages disagree, the client takes both.
 """
@@ -18,8 +18,9 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from authfsm.errors import OffTheTable
-from authfsm.replies import Challenge, Refusal, Reply, Tokens
-from authfsm.responses import (
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.replies import Challenge, Refusal, Reply, Tokens
+from authfsm.protocol.responses import (
     AdminNoSrpAuth,
     AdminUserPasswordAuth,
     Answer,
@@ -53,8 +54,7 @@ from authfsm.responses import (
     UserSrpAuth,
     VerifySoftwareToken,
 )  # fmt: skip
-from authfsm.rulings import Ruling
-from authfsm.states import CHALLENGES, State
+from authfsm.protocol.states import CHALLENGES, State
 
 S = State
 Table = Mapping[State, Mapping[type[Response], frozenset[State]]]

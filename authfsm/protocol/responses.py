@@ -2,7 +2,7 @@
 
 A response becomes one API request. Its class is the protocol's trigger: `Response.trigger` is the name
 the machine and the diagrams use (`UserSrpAuth` -> `user_srp_auth`). No response knows where it leads;
-that is the table's business (`authfsm.protocol`). Field names are Cognito's, in lower case.
+that is the table's business (`authfsm.protocol.table`). Field names are Cognito's, in lower case.
 """
 
 from __future__ import annotations

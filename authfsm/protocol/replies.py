@@ -15,10 +15,10 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from attrs import field, frozen
 
-from authfsm.rulings import Fault, Ruling
+from authfsm.protocol.error_policy import Fault, Ruling
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
 from authfsm.shown import Shown
-from authfsm.states import State
 
 
 class Reply(Shown):

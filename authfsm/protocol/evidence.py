@@ -14,7 +14,7 @@ from importlib import resources
 
 from attrs import frozen
 
-from authfsm.protocol import TRANSITIONS, Transition
+from authfsm.protocol.table import TRANSITIONS, Transition
 
 
 class Confidence(str, Enum):
@@ -52,7 +52,7 @@ class Evidence:
 
 
 def _rows() -> Iterator[tuple[tuple[str, str, str], Evidence]]:
-    text = resources.files("authfsm").joinpath("evidence.csv").read_text(encoding="utf-8")
+    text = resources.files("authfsm.protocol").joinpath("evidence.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
         evidence = Evidence(Confidence(row["confidence"]), row["when"], row["source"])
         yield (row["state"], row["response"], row["leads_to"]), evidence

@@ -1,6 +1,6 @@
 """Which factor an e-mailed code is: EMAIL_OTP is one name on the wire with two roles.
 
-The sets of `authfsm.protocol` tell: a code among all first factors is a first one, a code among all
+The sets of `authfsm.protocol.table` tell: a code among all first factors is a first one, a code among all
 second factors is a second one. What draws, prunes or checks the table reads the roles here.
 """
 
@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
-from authfsm.protocol import (
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import (
     FIRST,
     NEEDS,
     PROTOCOL,
@@ -21,8 +23,6 @@ from authfsm.protocol import (
     Role,
     Transition,
 )
-from authfsm.responses import Response
-from authfsm.states import State
 
 _FIRST = FIRST - UNKNOWN
 _SECOND = SECOND - {State.MFA_SETUP}
