@@ -162,6 +162,42 @@ class OffTheTable(ServiceError):
         self.leads_to = leads_to
 
 
+class ProofRefused(ServiceError):
+    """The service asks for a proof by SRP, and its challenge does not answer an SRP_A of this sign-in's.
+
+    Whoever chooses B, salt and secret block for an SRP_A that has served before can test a password with
+    each proof. No proof is made; nothing was sent and nothing changed. Start again.
+
+    Args:
+        state: where the sign-in stands.
+    """
+
+    def __init__(self, state: State) -> None:
+        super().__init__(
+            f"{state} came without an SRP_A that it answers: a proof for it would let the service"
+            " test a password; start again",
+            state=state,
+            ruling=Ruling.START_AGAIN,
+        )
+
+
+class TooManySteps(ServiceError):
+    """The service asked for more steps in a row than a sign-in takes without its user: start again.
+
+    Args:
+        state: where the sign-in stands.
+        limit: how many steps were taken.
+    """
+
+    def __init__(self, state: State, limit: int) -> None:
+        super().__init__(
+            f"{limit} steps were taken in a row without new input, and {state} asks for another; start again",
+            state=state,
+            ruling=Ruling.START_AGAIN,
+        )
+        self.limit = limit
+
+
 class MalformedReply(ServiceError):
     """The reply cannot be read as one of Cognito's; nothing changed.
 
