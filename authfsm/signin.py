@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import attrs
 from attrs import frozen
@@ -21,6 +21,7 @@ from authfsm.errors import BadField, OutOfTurn, ProofRefused, WrongResponse
 from authfsm.fields import wrapped, wrapped_if_given
 from authfsm.machine import advance
 from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.nodes import proves_password, role_asked
 from authfsm.protocol.replies import (
     AnyChallenge,
     Challenge,
@@ -32,13 +33,7 @@ from authfsm.protocol.replies import (
     SrpChallenge,
     Tokens,
 )
-from authfsm.protocol.responses import (
-    Code,
-    Response,
-    SetUpEmail,
-    SrpClaim,
-    StepUp,
-)
+from authfsm.protocol.responses import Response, SrpClaim, StepUp
 from authfsm.protocol.states import State
 from authfsm.protocol.table import NEEDS, PROTOCOL, LoopKind, Need, Role, destination, loop_kind
 from authfsm.secret import MASK, Secret
@@ -76,20 +71,6 @@ class Step:
         return (
             loop_kind(self.source, self.response, self.ruling) if self.dest is self.source else None
         )
-
-
-_ROLES: Final[Mapping[State, Role]] = {
-    State.SELECT_CHALLENGE: Role.FIRST_FACTOR,
-    State.PASSWORD: Role.FIRST_FACTOR,
-    State.PASSWORD_SRP: Role.FIRST_FACTOR,
-    State.PASSWORD_VERIFIER: Role.FIRST_FACTOR,
-    State.ADMIN_NO_SRP_AUTH: Role.FIRST_FACTOR,
-    State.SMS_OTP: Role.FIRST_FACTOR,
-    State.WEB_AUTHN: Role.FIRST_FACTOR,
-    State.SELECT_MFA_TYPE: Role.SECOND_FACTOR,
-    State.SMS_MFA: Role.SECOND_FACTOR,
-    State.SOFTWARE_TOKEN_MFA: Role.SECOND_FACTOR,
-}
 
 
 class History(Shown, tuple[Step, ...]):
@@ -456,13 +437,8 @@ class SignIn(Sender, Shown):
         if source is State.START:
             self.username = getattr(given, "username", None) or self.username
             self.flow = given.auth_flow
-        if given.proves_password or (
-            isinstance(given, SrpClaim) and source is State.PASSWORD_VERIFIER
-        ):
-            # A preferred password that is not available is answered with a choice, an administrator's
-            # that was left out with ADMIN_NO_SRP_AUTH: neither has proved anything.
-            asks_first = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH}
-            self.password_proved = self.password_proved or self._state not in asks_first
+        proved = proves_password(source, type(given), self._state)
+        self.password_proved = self.password_proved or proved
         self._srp_due = False
         if isinstance(heard, Challenge):
             srp_a: str | None = getattr(given, "srp_a", None)
@@ -473,7 +449,14 @@ class SignIn(Sender, Shown):
             # "USER_ID_FOR_SRP ... the user's actual username, not an alias" goes into every later
             # request -- AWS API reference, AdminInitiateAuth, ChallengeParameters
             self.username = heard.username or self.username
-            self.role = self._role(source, given)
+            self.role = role_asked(
+                source,
+                type(given),
+                self._state,
+                flow=self.flow,
+                password_proved=self.password_proved,
+                credited=isinstance(given, StepUp) and given.access_token is not None,
+            )
             return
         self.challenge = self.role = None
         if isinstance(heard, Tokens):
@@ -496,22 +479,6 @@ class SignIn(Sender, Shown):
             self.challenge = attrs.evolve(self.challenge, session=refusal.session)
             self.asked_at = at
 
-    def _role(self, source: State, given: Response) -> Role | None:
-        if self._state is not State.EMAIL_OTP:
-            return _ROLES.get(self._state)
-        if source is State.EMAIL_OTP and isinstance(given, Code):  # asked for once more
-            return self.role
-        # "How a client tells the two apart: by the path only. USER_AUTH with no password step so far
-        # is the first factor; after a password, SELECT_MFA_TYPE or MFA_SETUP it is the second."
-        second = (
-            self.flow != "USER_AUTH"
-            or self.password_proved
-            or isinstance(given, (Code, SetUpEmail))
-            or (isinstance(given, StepUp) and given.access_token is not None)
-            or source is State.SELECT_MFA_TYPE
-        )
-        return Role.SECOND_FACTOR if second else Role.FIRST_FACTOR
-
     def _blot(self, message: str, given: Response) -> str:
         """A service's message, without any secret of the request it answers."""
         known = [
@@ -527,9 +494,9 @@ class SignIn(Sender, Shown):
         return message
 
 
-def _fingerprint(A: int) -> str:
+def _fingerprint(public: int) -> str:
     """Return 128 bits of SHA-256 over SRP's public value A, in hexadecimal."""
-    return hashlib.sha256(srp.padded(A)).hexdigest()[:32]
+    return hashlib.sha256(srp.padded(public)).hexdigest()[:32]
 
 
 def _renewed(old: Tokens, new: Tokens) -> Tokens:

@@ -169,9 +169,7 @@ def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:
         raise TypeError
     if exponent is not None and (not _EXPONENT.fullmatch(exponent) or int(exponent, 16) == 0):
         raise ValueError
-    answered, due = tuple(told.get("srp", ())), told.get("due", False)
-    if not all(isinstance(a, str) and _FINGERPRINT.fullmatch(a) for a in answered):
-        raise TypeError
+    answered, due = _answered(told), told.get("due", False)
     if due and not (answered and isinstance(kept, SrpChallenge)):
         raise ValueError
     username, flow = told.get("begun") or (None, None)
@@ -205,6 +203,14 @@ def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:
         srp_due=due,
     )
     return snapshot
+
+
+def _answered(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fingerprints of the SRP_As that a challenge has answered."""
+    answered = tuple(told.get("srp", ()))
+    if not all(isinstance(each, str) and _FINGERPRINT.fullmatch(each) for each in answered):
+        raise TypeError
+    return answered
 
 
 def _asked(signin: SignIn) -> dict[str, Any] | None:

@@ -18,12 +18,12 @@ from authfsm.errors import CallerError
 from authfsm.journeys.barred import ADMIN
 from authfsm.journeys.observed import ObservedPool
 from authfsm.journeys.person import Plan
-from authfsm.journeys.planning import STALE_AT, NoPlan, Told, plan
+from authfsm.journeys.planning import NoPlan, Told, plan
 from authfsm.journeys.pools import Functions, ShiftedClock, obliging, wanted
 from authfsm.journeys.stage import Stage
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role, Transition
+from authfsm.protocol.table import ACKNOWLEDGEMENT, NEW_CHALLENGE, RESTART, RETRY, Role, Transition
 from authfsm.settings import PoolSettings
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ class Journey:
         Args:
             step: 0 for the first.
         """
-        return self._again(step) and not self.stale(step)
+        arrow = self.path.moves[step].arrow
+        # A wrong answer to a custom challenge is no refusal: it is asked anew.
+        return arrow.kind is RETRY or (arrow.kind is NEW_CHALLENGE and arrow.response is r.Answer)
 
     def stale(self, step: int) -> bool:
         """Is the answer of a step refused for a device that the pool has forgotten?
@@ -104,12 +106,7 @@ class Journey:
         Args:
             step: 0 for the first.
         """
-        return self._again(step) and self.path.moves[step].arrow.source in STALE_AT
-
-    def _again(self, step: int) -> bool:
-        before = self.path.moves[step - 1].to if step else AT_START
-        associates = self.path.moves[step].arrow.response is r.AssociateSoftwareToken
-        return self.path.moves[step].to == before and not associates
+        return self.path.moves[step].arrow.kind is RESTART
 
     def begin(self, **pool: Any) -> Stage:
         """Make an embedded pool like these settings, and the user whom this takes.
@@ -293,5 +290,5 @@ def _loops(model: Model, here: Position, move: Move) -> Iterator[Move]:
     """The steps by which the answer that is to be given is refused first."""
     for each in model.moves(here):
         same = each.arrow.response is move.arrow.response
-        if same and each.to == here and each.arrow.response is not r.AssociateSoftwareToken:
+        if same and each.to == here and each.arrow.kind is not ACKNOWLEDGEMENT:
             yield each

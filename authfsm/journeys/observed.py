@@ -10,7 +10,7 @@ from authfsm.local.gate import response_class
 from authfsm.protocol.error_policy import rule
 from authfsm.protocol.replies import Refusal
 from authfsm.protocol.states import NAMED, State
-from authfsm.protocol.table import Transition, destination
+from authfsm.protocol.table import Transition, destination, move
 
 _BEGINS: Final = frozenset({"InitiateAuth", "AdminInitiateAuth"})
 
@@ -52,13 +52,17 @@ class ObservedPool(LocalPool):
             return reply
 
     def _led(self, operation: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
+        source = State.START if operation in _BEGINS else self._stands
+        response = response_class(operation, request)
+        if response is None:
+            return
         if "AuthenticationResult" in reply:
             dest = State.AUTHENTICATED
         elif "ChallengeName" in reply:
             dest = NAMED.get(reply["ChallengeName"], State.OTHER_CHALLENGE)
         else:
-            dest = self._stands  # a step within MFA_SETUP
-        self._tell(operation, request, dest, reply)
+            dest = source  # a step within MFA_SETUP
+        self._tell(move(source, response, dest), reply)
 
     def _refused(self, operation: str, request: Mapping[str, Any], refusal: PoolRefusal) -> None:
         response, row = response_class(operation, request), rule(refusal.code, refusal.message)
@@ -66,16 +70,12 @@ class ObservedPool(LocalPool):
             return
         source = State.START if operation in _BEGINS else self._stands
         said = Refusal(refusal.code, refusal.message, ruling=row.ruling, fault=row.fault)
-        dest = destination(source, response, said)
-        if dest is not None:
-            self._tell(operation, request, dest, {})
+        arrow = destination(source, response, said)
+        if arrow is not None:
+            self._tell(arrow, {})
 
-    def _tell(
-        self, operation: str, request: Mapping[str, Any], dest: State, reply: Mapping[str, Any]
-    ) -> None:
-        response = response_class(operation, request)
-        source = State.START if operation in _BEGINS else self._stands
-        if self._told is None or response is None or source is State.AUTHENTICATED:
+    def _tell(self, arrow: Transition, reply: Mapping[str, Any]) -> None:
+        if self._told is None or arrow.source is State.AUTHENTICATED:
             return
-        self._stands = State.START if dest is State.FAILED else dest
-        self._told(Transition(source, response, dest), reply)
+        self._stands = State.START if arrow.dest is State.FAILED else arrow.dest
+        self._told(arrow, reply)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import ON_THE_TABLE, Transition
+from authfsm.protocol.table import ON_THE_TABLE, Transition, move
 
 _BEGIN: Final[dict[str, type[r.Response]]] = {
     "USER_SRP_AUTH": r.UserSrpAuth,
@@ -90,10 +90,10 @@ def arrow(
     if source is State.OTHER_CHALLENGE:
         response = r.RawAnswer
     if "AuthenticationResult" in reply:
-        return Transition(source, response, State.AUTHENTICATED)
+        return move(source, response, State.AUTHENTICATED)
     if operation in _SETUP:
-        return Transition(source, response, source)
-    return Transition(source, response, _state(reply.get("ChallengeName", "")))
+        return move(source, response, source)
+    return move(source, response, _state(reply.get("ChallengeName", "")))
 
 
 def check(

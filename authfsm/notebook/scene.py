@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authfsm.diagrams.places import Place
+from authfsm.diagrams.places import group
 from authfsm.errors import AuthfsmError
 from authfsm.facts.docs import doc
 from authfsm.notebook import panels
@@ -16,7 +16,7 @@ from authfsm.notebook.outlook import outlook
 from authfsm.notebook.picture import drawn, within
 from authfsm.notebook.tape import Tape
 from authfsm.notebook.wire import Exchange, shown
-from authfsm.protocol.states import State
+from authfsm.protocol.nodes import node
 from authfsm.settings import PoolSettings
 
 
@@ -34,9 +34,7 @@ def scene(tape: Tape, settings: PoolSettings | None) -> dict[str, Any]:
         "who": tape.username,
         "flow": tape.auth_flow,
         "state": flow.state.value,
-        "group": Place(
-            flow.state, flow.signin.role if flow.state is State.EMAIL_OTP else None
-        ).group.value,
+        "group": group(node(flow.state, flow.signin.role)).value,
         "meaning": flow.state.meaning,
         "steps": len(flow.history),
         "refused": _refused(tape),

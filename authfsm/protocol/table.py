@@ -58,7 +58,6 @@ from authfsm.protocol.responses import (
 from authfsm.protocol.states import CHALLENGES, State
 
 
-
 class LoopKind(str, Enum):
     """What a move that stays in its state is."""
 
@@ -226,7 +225,9 @@ def loop_kinds(source: State, dests: frozenset[Dest]) -> tuple[LoopKind, ...]:
     return tuple(kind for kind in LoopKind if kind is again or kind in dests)
 
 
-def unfolded(source: State, response: type[Response], dests: frozenset[Dest]) -> Iterator[Transition]:
+def unfolded(
+    source: State, response: type[Response], dests: frozenset[Dest]
+) -> Iterator[Transition]:
     """Every arrow of one row, that to FAILED included, in the order of `State` and `LoopKind`.
 
     Args:
@@ -342,6 +343,21 @@ def loop_kind(
     return next((kind for kind in (NEW_CHALLENGE, ACKNOWLEDGEMENT) if kind in kinds), None)
 
 
+def move(
+    source: State, response: type[Response], dest: State, ruling: Ruling | None = None
+) -> Transition:
+    """The arrow between two states, its kind filled in where they are one; it need not be on the table.
+
+    Args:
+        source: the state it leaves.
+        response: the class of the response that was given.
+        dest: the state that the reply led to.
+        ruling: what the refusal asked for; None where the reply was no refusal.
+    """
+    kind = loop_kind(source, response, ruling) if dest is source else None
+    return Transition(source, response, dest, kind)
+
+
 def destination(source: State, response: type[Response], reply: Reply) -> Transition | None:
     """The arrow a reply goes along: the guard of every arrow is "this reply leads there".
 
@@ -373,8 +389,7 @@ def destination(source: State, response: type[Response], reply: Reply) -> Transi
             if len(dests) != 1:
                 raise OffTheTable(source, response, source)
             dest = next(iter(dests))
-    kind = loop_kind(source, response) if dest is source else None
-    return Transition(source, response, dest, kind)
+    return move(source, response, dest)
 
 
 def reachable(source: State, response: type[Response] | None = None) -> frozenset[State]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from authfsm.protocol.nodes import Ends
+from authfsm.protocol.nodes import Ends, Node
 from authfsm.protocol.responses import (
     AdminNoSrpAuth,
     AdminUserPasswordAuth,
@@ -41,7 +41,7 @@ from authfsm.protocol.responses import (
     VerifySoftwareToken,
 )  # fmt: skip
 from authfsm.protocol.states import State
-from authfsm.protocol.table import CUSTOM, FIRST, PROTOCOL, UNKNOWN, Role, Transition
+from authfsm.protocol.table import CUSTOM, FIRST, PROTOCOL, RESTART, UNKNOWN, Role, Transition
 from authfsm.settings.described import Description
 
 Why = str | None
@@ -241,20 +241,20 @@ PREFERRED: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
 }
 """What a first factor needs that is chosen along with its proof; without it the choice comes back."""
 
-DESTS: Final[Mapping[tuple[State, Role | None], tuple[Rule, ...]]] = {
-    (State.PASSWORD, None):           (factor("PASSWORD"),),
-    (State.PASSWORD_SRP, None):       (factor("PASSWORD"),),
-    (State.EMAIL_OTP, Role.FIRST_FACTOR): (factor("EMAIL_OTP"), single),
-    (State.SMS_OTP, None):            (factor("SMS_OTP"), single),
-    (State.WEB_AUTHN, None):          (factor("WEB_AUTHN"), verified),
-    (State.CUSTOM_CHALLENGE, None):   (triggered, _LAMBDA),
-    (State.MFA_SETUP, None):          (mfa, some),
-    (State.SELECT_MFA_TYPE, None):    (mfa, several),
-    (State.SMS_MFA, None):            (mfa, sms),
-    (State.EMAIL_OTP, Role.SECOND_FACTOR): (mfa, email),
-    (State.SOFTWARE_TOKEN_MFA, None): (mfa, totp),
-    (State.DEVICE_SRP_AUTH, None):    (devices,),
-    (State.DEVICE_PASSWORD_VERIFIER, None): (devices,),
+DESTS: Final[Mapping[Node, tuple[Rule, ...]]] = {
+    Node(State.PASSWORD):           (factor("PASSWORD"),),
+    Node(State.PASSWORD_SRP):       (factor("PASSWORD"),),
+    Node(State.EMAIL_OTP, Role.FIRST_FACTOR): (factor("EMAIL_OTP"), single),
+    Node(State.SMS_OTP):            (factor("SMS_OTP"), single),
+    Node(State.WEB_AUTHN):          (factor("WEB_AUTHN"), verified),
+    Node(State.CUSTOM_CHALLENGE):   (triggered, _LAMBDA),
+    Node(State.MFA_SETUP):          (mfa, some),
+    Node(State.SELECT_MFA_TYPE):    (mfa, several),
+    Node(State.SMS_MFA):            (mfa, sms),
+    Node(State.EMAIL_OTP, Role.SECOND_FACTOR): (mfa, email),
+    Node(State.SOFTWARE_TOKEN_MFA): (mfa, totp),
+    Node(State.DEVICE_SRP_AUTH):    (devices,),
+    Node(State.DEVICE_PASSWORD_VERIFIER): (devices,),
 }
 """What a challenge needs, whatever led to it."""
 # fmt: on
@@ -284,14 +284,14 @@ def forbidden(told: Description, arrow: Transition, ends: Ends, *, whims: bool) 
         ends: the roles of its ends.
         whims: count what a Lambda function may name as possible.
     """
-    source, response, dest = arrow
+    source, response, dest, kind = arrow
     if dest is State.FAILED:
         return None
     rules = RESPONSES.get(response, ())
-    if source in CHOSEN_FROM and dest not in {State.SELECT_CHALLENGE, source}:
+    if source in CHOSEN_FROM and dest is not State.SELECT_CHALLENGE and kind is not RESTART:
         rules += PREFERRED.get(response, ())
     if response is SignedUp and dest is State.AUTHENTICATED:
         rules += (single, acceptable)
     if not (whims and led(told, arrow)):
-        rules += DESTS.get((dest, ends.dest), ())
+        rules += DESTS.get(Node(dest, ends.dest), ())
     return next((why for rule in rules if (why := rule(told))), None)

@@ -27,6 +27,7 @@ from authfsm.protocol.responses import (
 )
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import PROTOCOL
+from authfsm.protocol.table import leads as leads_to
 from authfsm.traces.words import ASSOCIATED, FIRST, SECOND, UNKNOWN, VERIFIED, by_names, operation
 
 SOURCE: Final = "cognito-idp.amazonaws.com"
@@ -210,7 +211,7 @@ noted AS (
 
 def _leads(associate: str, verify: str) -> str:
     """Where a reply that is no refusal leads."""
-    plain = {operation(each): next(iter(PROTOCOL[State.AUTHENTICATED][each])) for each in _BESIDE}
+    plain = {operation(each): next(iter(leads_to(State.AUTHENTICATED, each))) for each in _BESIDE}
     return (
         f"CASE WHEN operation = '{associate}' THEN '{ASSOCIATED}' WHEN operation = '{verify}' THEN '{VERIFIED}'"
         + "".join(f" WHEN operation = '{name}' THEN '{dest}'" for name, dest in plain.items())

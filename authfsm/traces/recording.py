@@ -26,10 +26,10 @@ from typing import Any, Final, TextIO
 from attrs import define, evolve, field, frozen
 
 from authfsm.protocol.error_policy import Ruling, rule
-from authfsm.protocol.nodes import landings
+from authfsm.protocol.nodes import code_role, proves_password, target_roles
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import NAMED, State
-from authfsm.protocol.table import Role, Transition, leads
+from authfsm.protocol.table import ON_THE_TABLE, Role, leads, loop_kind, move
 from authfsm.traces.lines import Recorder
 from authfsm.traces.requests import (
     ANSWER,
@@ -61,12 +61,18 @@ class _Stand:
         number: how many steps it has taken.
         state: the state; None if that is not known.
         role: which factor is asked for, if it is EMAIL_OTP.
+        flow: the AuthFlow that began it; None if that is not known.
+        proved: has a password been proved?
+        credited: does the request that begins it bear an access token?
     """
 
     sign_in: str
     number: int = 0
     state: State | None = None
     role: Role | None = None
+    flow: str | None = None
+    proved: bool = False
+    credited: bool = False
 
 
 @define
@@ -157,7 +163,8 @@ class Recording:
             flow = str(params.get("AuthFlow"))
             given = beginning(flow, fields, session="Session" in params)
             user = self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
-            return _Pending(self._new(), name, given, None, sent, user=user)
+            stand = evolve(self._new(), flow=flow, credited="ACCESS_TOKEN" in fields)
+            return _Pending(stand, name, given, None, sent, user=user)
         if name in ANSWER:
             fields, under = _map(params, "ChallengeResponses"), str(params.get("ChallengeName"))
             handed = self._hashes(params.get("Session"), fields.get("PASSWORD_CLAIM_SECRET_BLOCK"))
@@ -186,12 +193,17 @@ class Recording:
         error, ruling = _refused(parsed)
         state, role = before.state, before.role
         kind = RESPONSES.get(pending.given or "")
+        proved = before.proved
         if error is None:
             state = self._leads(pending, parsed)
-            role = _role(before, kind, state)
+            if kind is not None and before.state is not None and state is not None:
+                proved = proved or proves_password(before.state, kind, state)
+            role = _role(evolve(before, proved=proved), kind, state)
         elif not _stays(before.state, kind, ruling):
             state, role = State.FAILED, None
-        stand = evolve(before, number=before.number + 1, state=state, role=role)
+        stand = evolve(
+            before, number=before.number + 1, state=state, role=role, proved=proved, credited=False
+        )
         self._write(pending, stand, error=error, ruling=None if ruling is None else str(ruling))
         self._keep(pending, stand, parsed)
 
@@ -302,18 +314,27 @@ def _stays(state: State | None, kind: type[Response] | None, ruling: Ruling | No
     """Does a refusal leave a sign-in where it stands? As `authfsm.protocol.table.destination` has it."""
     if state is State.AUTHENTICATED or ruling is Ruling.WAIT:
         return True
-    if ruling is None or not ruling.survives:
-        return False
-    return state is None or kind is None or state in leads(state, kind)
+    if state is None or kind is None:
+        return ruling is not None and ruling.survives
+    return loop_kind(state, kind, ruling) is not None
 
 
 def _role(before: _Stand, kind: type[Response] | None, state: State | None) -> Role | None:
     """Which factor an e-mailed code is, where the table tells."""
     if state is not State.EMAIL_OTP or kind is None or before.state is None:
         return None
-    if state not in leads(before.state, kind):
+    if move(before.state, kind, state) not in ON_THE_TABLE:
         return None
-    roles = landings(Transition(before.state, kind, state), before.role)
+    if before.flow is not None:
+        return code_role(
+            before.state,
+            kind,
+            flow=before.flow,
+            password_proved=before.proved,
+            credited=before.credited,
+        )
+    # The recording began later than the sign-in: what is told by the table alone.
+    roles = target_roles(move(before.state, kind, state), before.role)
     return roles[0] if len(roles) == 1 else None
 
 

@@ -21,13 +21,15 @@ from authfsm.protocol.responses import (
     Password,
     Response,
     SrpA,
-    VerifySoftwareToken,
 )
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
+    ACKNOWLEDGEMENT,
     CHOICE,
     NEEDS,
     PROTOCOL,
+    RESTART,
+    RETRY,
     TRANSITIONS,
     Need,
     Role,
@@ -140,18 +142,14 @@ def _sources(arrow: Transition, role: Role | None) -> tuple[str, ...]:
 
 
 def _dests(arrow: Transition, role: Role | None) -> tuple[str, ...]:
-    match arrow.dest, arrow.response:
-        case State.MFA_SETUP, kind if kind is AssociateSoftwareToken:
-            return (ASSOCIATED,)
-        case State.MFA_SETUP, kind if kind is VerifySoftwareToken:
-            return (VERIFIED,)
-        case State.EMAIL_OTP, _:
-            return _ROLES[role]
-        case state, _:
-            return (state.value,)
+    if arrow.kind is ACKNOWLEDGEMENT and arrow.source is State.MFA_SETUP:
+        return (ASSOCIATED if arrow.response is AssociateSoftwareToken else VERIFIED,)
+    return _ROLES[role] if arrow.dest is State.EMAIL_OTP else (arrow.dest.value,)
 
 
 def _between(arrow: Transition, words: Iterable[str]) -> Iterator[Seen]:
+    if arrow.kind is RETRY or (arrow.kind is RESTART and arrow.source is not State.START):
+        return  # a log has the refusal, and no move
     for each in ends(arrow):
         for source, word, dest in product(
             _sources(arrow, each.source), words, _dests(arrow, each.dest)

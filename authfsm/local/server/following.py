@@ -17,6 +17,8 @@ from authfsm.local import gate
 from authfsm.local.core import Core
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Leg
+from authfsm.protocol.error_policy import Ruling, rule
+from authfsm.protocol.nodes import code_role
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
@@ -38,6 +40,7 @@ class Step:
         dest: where the reply led.
         role: which factor an e-mailed code is.
         error: Cognito's code, where the reply was a refusal.
+        ruling: what to do next, where it was.
         at: when.
     """
 
@@ -47,6 +50,7 @@ class Step:
     dest: State
     role: Role | None
     error: str | None
+    ruling: Ruling | None
     at: datetime
 
 
@@ -123,14 +127,23 @@ class Follower:
             if operation not in _BEGINNINGS:
                 return
             followed = self._begin(request, new)
-        dest, error = self._led(operation, request, outcome, old)
+        dest = self._led(operation, request, outcome, old)
+        error, ruling = None, None
+        if isinstance(outcome, PoolRefusal):
+            error, ruling = outcome.code, rule(outcome.code, outcome.message).ruling
         role = followed.steps[-1].role if followed.steps else None
         if old is not None and old.spent:
             del self._by_session[old.session]
         if new is not None:
             followed.expires = new.expires
             self._by_session[new.session] = followed
-            role = Role.SECOND_FACTOR if new.attempt.password_proved else Role.FIRST_FACTOR
+            role = code_role(
+                followed.state,
+                response,
+                flow=followed.flow,
+                password_proved=new.attempt.password_proved,
+                credited="ACCESS_TOKEN" in (request.get("AuthParameters") or {}),
+            )
         if len(followed.steps) < _STEPS:
             step = Step(
                 number=len(followed.steps) + 1,
@@ -139,6 +152,7 @@ class Follower:
                 dest=dest,
                 role=role if dest is State.EMAIL_OTP else None,
                 error=error,
+                ruling=ruling,
                 at=self._core.clock(),
             )
             followed.steps.append(step)
@@ -163,12 +177,12 @@ class Follower:
         request: Mapping[str, Any],
         outcome: Mapping[str, Any] | PoolRefusal,
         old: Leg | None,
-    ) -> tuple[State, str | None]:
+    ) -> State:
         if isinstance(outcome, PoolRefusal):
             stays = old is not None and not old.spent and outcome.survives
-            return (_state(old.challenge) if old and stays else State.FAILED), outcome.code
+            return _state(old.challenge) if old and stays else State.FAILED
         arrow = gate.arrow(operation, request, outcome, old.challenge if old else None)
-        return (arrow.dest if arrow else State.FAILED), None
+        return arrow.dest if arrow else State.FAILED
 
 
 def _response(operation: str, request: Mapping[str, Any]) -> type[Response] | None:
