@@ -150,6 +150,10 @@ class Recording:
                 self._heard(pending, parsed)
 
     def _loses(self, exception: BaseException, context: Any, **_: Any) -> None:
+        if isinstance(refusal := getattr(exception, "response", None), Mapping):
+            # A ClientError: a refusal that botocore would have retried, had the driver let it. It was heard.
+            self._hears(refusal, context)
+            return
         with _HARMLESS:
             if (pending := _taken(context)) is not None:
                 self._write(pending, pending.stand, lost=type(exception).__name__)
