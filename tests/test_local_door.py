@@ -167,7 +167,7 @@ class TestRawRequests:
     ) -> None:
         """HTTP 400 with an error of Cognito's shape, never an exception of ours."""
         target = f"AWSCognitoIdentityProviderService.{operation}"
-        answered = exchange(pool.answer, target, body, "id")
+        answered = exchange(pool.answer, target, body, "id", signed=True)
 
         assert answered.status == 400
         assert f"{code}:" == answered.headers["x-amzn-ErrorType"]

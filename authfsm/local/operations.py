@@ -38,48 +38,51 @@ class Operation:
     Args:
         serve: answers a request.
         required: the members a request must have.
+        public: needs no AWS credentials, so that a browser may call it: Cognito's API model marks it
+            `smithy.api#noAuth` (botocore: `authtype: none`). All others are signed with SigV4.
     """
 
     serve: Callable[[Core, Request], Reply]
     required: tuple[str, ...]
+    public: bool = False
 
 
 # fmt: off
 OPERATIONS: Final[dict[str, Operation]] = {
     # Signing in.
-    "InitiateAuth":                Operation(flows.initiate, ("AuthFlow", "ClientId")),
+    "InitiateAuth":                Operation(flows.initiate, ("AuthFlow", "ClientId"), public=True),
     "AdminInitiateAuth":           Operation(flows.initiate_as_admin, ("UserPoolId", "AuthFlow", "ClientId")),
-    "RespondToAuthChallenge":      Operation(answers.respond, ("ClientId", "ChallengeName")),
+    "RespondToAuthChallenge":      Operation(answers.respond, ("ClientId", "ChallengeName"), public=True),
     "AdminRespondToAuthChallenge": Operation(answers.respond_as_admin, ("UserPoolId", "ClientId", "ChallengeName")),
-    "AssociateSoftwareToken":      Operation(enrolment.associate, ()),
-    "VerifySoftwareToken":         Operation(enrolment.verify, ("UserCode",)),
-    "GetTokensFromRefreshToken":   Operation(flows.get_tokens_from_refresh_token, ("RefreshToken", "ClientId")),
+    "AssociateSoftwareToken":      Operation(enrolment.associate, (), public=True),
+    "VerifySoftwareToken":         Operation(enrolment.verify, ("UserCode",), public=True),
+    "GetTokensFromRefreshToken":   Operation(flows.get_tokens_from_refresh_token, ("RefreshToken", "ClientId"), public=True),
     # Having an account.
-    "SignUp":                      Operation(accounts.sign_up, ("ClientId", "Username")),
-    "ConfirmSignUp":               Operation(accounts.confirm_sign_up, ("ClientId", "Username", "ConfirmationCode")),
-    "ResendConfirmationCode":      Operation(accounts.resend_confirmation_code, ("ClientId", "Username")),
-    "ForgotPassword":              Operation(recovery.forgot_password, ("ClientId", "Username")),
-    "ConfirmForgotPassword":       Operation(recovery.confirm_forgot_password, ("ClientId", "Username", "ConfirmationCode", "Password")),
+    "SignUp":                      Operation(accounts.sign_up, ("ClientId", "Username"), public=True),
+    "ConfirmSignUp":               Operation(accounts.confirm_sign_up, ("ClientId", "Username", "ConfirmationCode"), public=True),
+    "ResendConfirmationCode":      Operation(accounts.resend_confirmation_code, ("ClientId", "Username"), public=True),
+    "ForgotPassword":              Operation(recovery.forgot_password, ("ClientId", "Username"), public=True),
+    "ConfirmForgotPassword":       Operation(recovery.confirm_forgot_password, ("ClientId", "Username", "ConfirmationCode", "Password"), public=True),
     # With tokens in hand.
-    "ConfirmDevice":               Operation(devices.confirm, ("AccessToken", "DeviceKey")),
-    "UpdateDeviceStatus":          Operation(devices.update_status, ("AccessToken", "DeviceKey")),
-    "ForgetDevice":                Operation(devices.forget, ("DeviceKey",)),
-    "GetDevice":                   Operation(devices.get, ("DeviceKey",)),
-    "ListDevices":                 Operation(devices.list_all, ("AccessToken",)),
-    "GetUser":                     Operation(accounts.get_user, ("AccessToken",)),
-    "UpdateUserAttributes":        Operation(profile.update, ("UserAttributes", "AccessToken")),
-    "GetUserAttributeVerificationCode": Operation(profile.send_verification_code, ("AccessToken", "AttributeName")),
-    "VerifyUserAttribute":         Operation(profile.verify, ("AccessToken", "AttributeName", "Code")),
-    "ChangePassword":              Operation(recovery.change_password, ("ProposedPassword", "AccessToken")),
-    "DeleteUser":                  Operation(accounts.delete_user, ("AccessToken",)),
-    "SetUserMFAPreference":        Operation(enrolment.set_preference, ("AccessToken",)),
-    "GetUserAuthFactors":          Operation(passkey_enrolment.get_user_auth_factors, ("AccessToken",)),
-    "StartWebAuthnRegistration":   Operation(passkey_enrolment.start, ("AccessToken",)),
-    "CompleteWebAuthnRegistration": Operation(passkey_enrolment.complete, ("AccessToken", "Credential")),
-    "ListWebAuthnCredentials":     Operation(passkey_enrolment.list_all, ("AccessToken",)),
-    "DeleteWebAuthnCredential":    Operation(passkey_enrolment.delete, ("AccessToken", "CredentialId")),
-    "RevokeToken":                 Operation(admin.revoke_token, ("Token", "ClientId")),
-    "GlobalSignOut":               Operation(admin.global_sign_out, ("AccessToken",)),
+    "ConfirmDevice":               Operation(devices.confirm, ("AccessToken", "DeviceKey"), public=True),
+    "UpdateDeviceStatus":          Operation(devices.update_status, ("AccessToken", "DeviceKey"), public=True),
+    "ForgetDevice":                Operation(devices.forget, ("DeviceKey",), public=True),
+    "GetDevice":                   Operation(devices.get, ("DeviceKey",), public=True),
+    "ListDevices":                 Operation(devices.list_all, ("AccessToken",), public=True),
+    "GetUser":                     Operation(accounts.get_user, ("AccessToken",), public=True),
+    "UpdateUserAttributes":        Operation(profile.update, ("UserAttributes", "AccessToken"), public=True),
+    "GetUserAttributeVerificationCode": Operation(profile.send_verification_code, ("AccessToken", "AttributeName"), public=True),
+    "VerifyUserAttribute":         Operation(profile.verify, ("AccessToken", "AttributeName", "Code"), public=True),
+    "ChangePassword":              Operation(recovery.change_password, ("ProposedPassword", "AccessToken"), public=True),
+    "DeleteUser":                  Operation(accounts.delete_user, ("AccessToken",), public=True),
+    "SetUserMFAPreference":        Operation(enrolment.set_preference, ("AccessToken",), public=True),
+    "GetUserAuthFactors":          Operation(passkey_enrolment.get_user_auth_factors, ("AccessToken",), public=True),
+    "StartWebAuthnRegistration":   Operation(passkey_enrolment.start, ("AccessToken",), public=True),
+    "CompleteWebAuthnRegistration": Operation(passkey_enrolment.complete, ("AccessToken", "Credential"), public=True),
+    "ListWebAuthnCredentials":     Operation(passkey_enrolment.list_all, ("AccessToken",), public=True),
+    "DeleteWebAuthnCredential":    Operation(passkey_enrolment.delete, ("AccessToken", "CredentialId"), public=True),
+    "RevokeToken":                 Operation(admin.revoke_token, ("Token", "ClientId"), public=True),
+    "GlobalSignOut":               Operation(admin.global_sign_out, ("AccessToken",), public=True),
     # As an administrator.
     "AdminCreateUser":             Operation(admin.create_user, ("UserPoolId", "Username")),
     "AdminGetUser":                Operation(admin_users.get, ("UserPoolId", "Username")),
@@ -109,6 +112,24 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "AdminSetUserPassword":        Operation(admin.set_user_password, ("UserPoolId", "Username", "Password")),
 }
 # fmt: on
+
+
+def check_signed(operation: str, *, signed: bool) -> None:
+    """Refuse an operation that needs AWS credentials when the request brings none, as Cognito does.
+
+    Which credentials they are is not checked: the pool is local, and knows no IAM. An operation that
+    the pool does not serve is refused later, by its name.
+
+    Args:
+        operation: as `ListUsers`.
+        signed: whether the request has an Authorization header.
+
+    Raises:
+        PoolRefusal: MissingAuthenticationTokenException.
+    """
+    known = OPERATIONS.get(operation)
+    if known is not None and not known.public and not signed:
+        raise PoolRefusal(refusals.UNSIGNED)
 
 
 def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:

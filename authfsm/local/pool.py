@@ -252,11 +252,17 @@ class LocalPool(Furnished, Shown):
         with self._lock:
             return answer(self._core, operation, request)
 
-    def client(self) -> Any:
-        """A real boto3 cognito-idp client, whose requests are answered by this pool and never leave."""
+    def client(self, config: Any = None) -> Any:
+        """A real boto3 cognito-idp client, whose requests are answered by this pool and never leave.
+
+        Args:
+            config: a `botocore.config.Config`. The client has dummy credentials;
+                `Config(signature_version=botocore.UNSIGNED)` makes one without, which the operations for
+                administrators refuse as Cognito does (MissingAuthenticationTokenException).
+        """
         from authfsm.local import door  # noqa: PLC0415 - boto3 takes 0.3 s: only who wants one waits
 
-        return door.client(self)
+        return door.client(self, config)
 
     def cognito(self, **settings: Any) -> Cognito:
         """This package's own driver, on this pool.

@@ -172,6 +172,7 @@ NO_SUCH_CHALLENGE = Saying(_PARAMETER, "{name} is not a challenge that this oper
 MALFORMED = Saying(_PARAMETER, "{why}")
 USER_EXISTS = Saying("UsernameExistsException", "User account already exists")
 UNKNOWN_OPERATION = Saying("UnknownOperationException", "The request names no operation.", survives=True)  # text ours
+UNSIGNED = Saying("MissingAuthenticationTokenException", "Missing Authentication Token", survives=True)
 NOT_SERVED = Saying("UnsupportedOperationException", "The local user pool does not serve {operation}.", survives=True)
 
 # ---- accounts: no session is presented here, so that none is burnt ------------------------------

@@ -6,6 +6,8 @@ there (`device`, `password_policy`) is a table here. A trigger is "module:functi
 Or the pool is like a real one: `UserPool`, `UserPoolClient` and `MfaConfig` are what DescribeUserPool,
 DescribeUserPoolClient and GetUserPoolMfaConfig say of it, and settings beside them hold instead. `Users` may
 be in the shape of ListUsers, each with a `Password`.
+
+`allow_host`, `cors` and `open` say who may use the server, as the options of `authfsm serve` do.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import importlib
 import inspect
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -24,6 +26,7 @@ from authfsm.local import shapes
 from authfsm.local.contradictions import Contradictions
 from authfsm.local.pool import LocalPool
 from authfsm.local.schema import SchemaAttribute
+from authfsm.local.server.access import Access
 from authfsm.local.settings import (
     AppClient,
     DeviceConfiguration,
@@ -55,6 +58,7 @@ _STRUCTURED: Final[dict[str, type]] = {
     "webauthn": WebAuthnConfiguration,
 }
 _DESCRIPTIONS: Final[tuple[str, ...]] = ("UserPool", "UserPoolClient", "MfaConfig")
+_ACCESS: Final = ("allow_host", "cors", "open")
 _USER: Final = {
     "Username": "username",
     "Password": "password",
@@ -77,10 +81,12 @@ class Config:
     Args:
         settings: of `LocalPool`.
         users: of `LocalPool.add_user`, each.
+        access: who may use the server.
     """
 
     settings: Mapping[str, Any] = field(factory=dict, repr=False)
     users: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    access: Access = field(factory=Access)
 
     def pool(self, **settings: Any) -> LocalPool:
         """A pool of these settings, without its users.
@@ -154,6 +160,7 @@ def understood(given: Mapping[str, Any]) -> Config:
         ConfigRefused: it says something else.
     """
     settings = dict(given)
+    access = _access({name: settings.pop(name) for name in _ACCESS if name in settings})
     users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
     described: dict[str, Any] = {n: settings.pop(n) for n in _DESCRIPTIONS if n in settings}
     known = set(inspect.signature(LocalPool).parameters)
@@ -161,14 +168,38 @@ def understood(given: Mapping[str, Any]) -> Config:
     known -= _NOT_HERE
     if unknown := set(settings) - known:
         raise ConfigRefused(
-            f"no setting {', '.join(sorted(unknown))}; the settings are {', '.join(sorted(known))}"
+            f"no setting {', '.join(sorted(unknown))};"
+            f" the settings are {', '.join(sorted({*known, *_ACCESS, *_DESCRIPTIONS, 'users'}))}"
         )
     for name, kind in _STRUCTURED.items():
         if settings.get(name) is not None:
             settings[name] = _structured(name, kind, settings[name])
     if "schema" in settings:
         settings["schema"] = [_structured("schema", SchemaAttribute, e) for e in settings["schema"]]
-    return Config({**_like(described, settings.get("triggers")), **settings}, tuple(users))
+    return Config({**_like(described, settings.get("triggers")), **settings}, tuple(users), access)
+
+
+def _access(given: Mapping[str, Any]) -> Access:
+    lists = [given[name] for name in ("allow_host", "cors") if name in given]
+    if not all(isinstance(each, list) and all(isinstance(e, str) for e in each) for each in lists):
+        raise ConfigRefused("allow_host and cors are lists of text")
+    if not isinstance(given.get("open", False), bool):
+        raise ConfigRefused("open is true or false")
+    return access_of(
+        given.get("allow_host", ()), given.get("cors"), is_open=given.get("open", False)
+    )
+
+
+def access_of(hosts: Iterable[str], origins: Iterable[str] | None, *, is_open: bool) -> Access:
+    """Who may use the server, as options and configurations say it.
+
+    Raises:
+        ConfigRefused: a host or an origin is not written as one.
+    """
+    try:
+        return Access(tuple(hosts), None if origins is None else tuple(origins), is_open)
+    except ValueError as error:
+        raise ConfigRefused(str(error)) from None
 
 
 def _like(described: Mapping[str, Any], triggers: Triggers | None) -> dict[str, Any]:
