@@ -20,6 +20,7 @@ from authfsm.errors import OutOfTurn, WrongResponse
 from authfsm.fields import wrapped, wrapped_if_given
 from authfsm.machine import advance
 from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.prompts import check_answer
 from authfsm.protocol.replies import (
     AnyChallenge,
     Challenge,
@@ -215,6 +216,7 @@ class SignIn(Sender, Shown):
         Raises:
             WrongResponse: this state does not take it; the error names what it does take.
             OutOfTurn: the reply to another response is still awaited.
+            InvalidInput: the person's answer cannot be one to this challenge.
             BadField: something that this request needs is missing.
         """
         if self._awaiting is not None:
@@ -223,6 +225,7 @@ class SignIn(Sender, Shown):
                 state=self._state,
             )
         self.check(type(response))
+        check_answer(self.challenge, response)
         request = write(self._state, response, self)
         self._awaiting = response
         return request

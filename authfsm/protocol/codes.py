@@ -28,9 +28,7 @@ def normalized(code: str) -> str:
     """
     if code.isascii() and code.isdigit():
         return code
-    return "".join(
-        str(unicodedata.decimal(each, each)) for each in code if not _is_separator(each)
-    )
+    return "".join(str(unicodedata.decimal(each, each)) for each in code if not _is_separator(each))
 
 
 def _is_separator(character: str) -> bool:
@@ -66,12 +64,16 @@ class CodeFormat:
     @property
     def requirement(self) -> str:
         """What is right, to follow the name of a field."""
-        return f"must be {' or '.join(map(str, self.lengths))} digits" if self.exact else "must be digits"
+        return (
+            f"must be {' or '.join(map(str, self.lengths))} digits"
+            if self.exact
+            else "must be digits"
+        )
 
     @property
     def pattern(self) -> str:
         """The same for the `pattern` of an HTML input: the usual separators are accepted."""
-        times = "{%d,%d}" % (self.lengths[0], self.lengths[-1]) if self.exact else "+"
+        times = "{" + ",".join(map(str, self.lengths)) + "}" if self.exact else "+"
         return rf"(?:[\s\-]*[0-9]){times}[\s\-]*"
 
 
