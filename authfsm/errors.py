@@ -141,8 +141,7 @@ class InvalidInput(UserError, BadField):
         *,
         state: State | None = None,
     ) -> None:
-        super().__init__(response, field, f"{why}; nothing was sent: answer again")
-        self.why = why
+        super().__init__(response, field, why)
         self.advice = advice or f"The {field.replace('_', ' ')} {why}."
         self.state = state
         self.ruling = Ruling.TRY_AGAIN
