@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from authfsm.errors import BadField as BadField
     from authfsm.errors import CallerError as CallerError
     from authfsm.errors import ConnectionLost as ConnectionLost
+    from authfsm.errors import InvalidInput as InvalidInput
     from authfsm.errors import MalformedReply as MalformedReply
     from authfsm.errors import NotSent as NotSent
     from authfsm.errors import OffTheTable as OffTheTable
@@ -130,9 +131,9 @@ _ROOMS = {
     "drivers.boto": "Cognito Flow",
     "enrolment": "Enrolment",
     "errors": (
-        "AuthfsmError BadField CallerError ConnectionLost MalformedReply NotSent OffTheTable OperatorError "
-        "OutOfTurn ProofRefused Refused SealBroken SealError SealExpired SealForeign SealGone SealTooNew ServiceError TimeError "
-        "TooManySteps UserError WrongResponse"
+        "AuthfsmError BadField CallerError ConnectionLost InvalidInput MalformedReply NotSent OffTheTable "
+        "OperatorError OutOfTurn ProofRefused Refused SealBroken SealError SealExpired SealForeign SealGone "
+        "SealTooNew ServiceError TimeError TooManySteps UserError WrongResponse"
     ),
     "histories": "histories_from_json history_from_json history_to_json",
     "jwks": "Claims KeysUnreachable TokenRefused Verifier",

@@ -22,6 +22,7 @@ from authfsm.fields import wrapped, wrapped_if_given
 from authfsm.machine import advance
 from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.nodes import proves_password, role_asked
+from authfsm.protocol.prompts import check_answer
 from authfsm.protocol.replies import (
     AnyChallenge,
     Challenge,
@@ -210,6 +211,7 @@ class SignIn(Sender, Shown):
         Raises:
             WrongResponse: this state does not take it; the error names what it does take.
             OutOfTurn: the reply to another response is still awaited.
+            InvalidInput: the person's answer cannot be one to this challenge.
             BadField: something that this request needs is missing, or its SRP_A has served already.
         """
         if self._awaiting is not None:
@@ -218,6 +220,7 @@ class SignIn(Sender, Shown):
                 state=self._state,
             )
         self.check(type(response))
+        check_answer(self.challenge, response)
         srp_a: str | None = getattr(response, "srp_a", None)
         if srp_a is not None and _fingerprint(int(srp_a, 16)) in self._srp_answered:
             raise BadField(

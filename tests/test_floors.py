@@ -15,12 +15,19 @@ import authfsm
 HOUSE = Path(authfsm.__file__).parent
 
 FLOORS = [
-    {"secret", "shown", "protocol/__init__", "protocol/states", "protocol/error_policy"},
+    {
+        "secret",
+        "shown",
+        "protocol/__init__",
+        "protocol/states",
+        "protocol/error_policy",
+        "protocol/codes",
+    },
     {"srp", "errors"},
     {"fields"},
     {"protocol/responses", "protocol/replies"},
     {"device", "protocol/table"},
-    {"protocol/evidence", "protocol/nodes", "protocol/repetition"},
+    {"protocol/evidence", "protocol/nodes", "protocol/prompts", "protocol/repetition"},
     {"wire"},
     {"machine", "settings"},
     {"signin"},

@@ -19,7 +19,7 @@ from attrs import field, frozen
 from authfsm import srp
 from authfsm.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.drivers.app_client import AppClient
-from authfsm.drivers.openings import BY_SRP, check_provable, opening_of
+from authfsm.drivers.openings import BY_SRP, opening_of
 from authfsm.drivers.walk import Walk, paired
 from authfsm.errors import (
     AuthfsmError,
@@ -29,7 +29,7 @@ from authfsm.errors import (
     TooManySteps,
     refused,
 )
-from authfsm.fields import wrapped, wrapped_if_given
+from authfsm.fields import check_typed, wrapped, wrapped_if_given
 from authfsm.protocol import responses as r
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
@@ -251,7 +251,7 @@ class Courses(Walk):
         if response in _SRP_OPENINGS and "srp_a" not in kwargs:
             return (yield from self._srp_opening(response, *args, **kwargs))
         if response in {r.SrpA, r.SrpClaim} and "password" in kwargs:
-            check_provable(response, password := wrapped(kwargs.pop("password")))
+            check_typed(response, "password", password := wrapped(kwargs.pop("password")))
             self._password = password
         if response is r.SrpClaim and not args and not kwargs:
             return (yield from self._claim())
@@ -263,7 +263,7 @@ class Courses(Walk):
         self, kind: Any, username: str, password: str | Secret[str] | None = None, **more: Any
     ) -> Course[Response]:
         if (password := wrapped_if_given(password)) is not None:
-            check_provable(kind, password)
+            check_typed(kind, "password", password)
             self._password = password
         made: Response = kind(username, (yield from self._fresh()), **more)
         return made

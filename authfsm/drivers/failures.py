@@ -74,7 +74,8 @@ class _Outcome:
 
     def heard(self) -> Mapping[str, Any]:
         """Return the reply, or raise. Called outside every handler: the library's error, its frames and the
-        request in them, is let go."""
+        request in them, is let go.
+        """
         if self.failed is not None:
             raise self.failed
         return self.reply
@@ -96,9 +97,7 @@ def _calling(
             raise
 
 
-def carried(
-    call: Callable[..., Any], request: Request, state: State | None
-) -> Mapping[str, Any]:
+def carried(call: Callable[..., Any], request: Request, state: State | None) -> Mapping[str, Any]:
     """Return what came back on a request, a refusal included.
 
     Args:
