@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authfsm.local.app_client import KNOWN_FLOWS
 from authfsm.local.schema import SchemaAttribute
 from authfsm.local.settings import AppClient, PoolConfiguration
 from authfsm.local.shapes import SCHEMA_FIELDS, VALIDITIES, validity
@@ -136,7 +135,6 @@ def user_pool_client(configuration: PoolConfiguration, client: AppClient) -> dic
     """UserPoolClient."""
     before = client.client_described
     rotation, secret = client.refresh_token_rotation, client.client_secret
-    unserved = [f for f in before.get("ExplicitAuthFlows", ()) if f not in KNOWN_FLOWS]
     ours: dict[str, Any] = {
         "UserPoolId": configuration.pool_id,
         "ClientName": client.client_name,
@@ -144,7 +142,7 @@ def user_pool_client(configuration: PoolConfiguration, client: AppClient) -> dic
         "ClientSecret": secret.reveal() if secret is not None else None,
         "ReadAttributes": _sorted(client.read_attributes),
         "WriteAttributes": _sorted(client.write_attributes),
-        "ExplicitAuthFlows": sorted([*client.explicit_auth_flows, *unserved]),
+        "ExplicitAuthFlows": sorted(client.explicit_auth_flows),
         "PreventUserExistenceErrors": client.prevent_user_existence_errors,
         "EnableTokenRevocation": client.enable_token_revocation,
         "AuthSessionValidity": client.auth_session_validity,

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from authfsm.local.app_client import KNOWN_FLOWS
 from authfsm.local.functions import Triggers
 from authfsm.local.schema import SchemaAttribute
 from authfsm.local.settings import (
@@ -182,7 +181,7 @@ def client_settings(client: Shape) -> dict[str, Any]:
     settings = {
         "client_secret": client.get("ClientSecret", False),
         "client_name": client.get("ClientName", "local"),
-        "explicit_auth_flows": [f for f in client.get("ExplicitAuthFlows", ()) if f in KNOWN_FLOWS],
+        "explicit_auth_flows": client.get("ExplicitAuthFlows", ()),
         "auth_session_validity": client.get("AuthSessionValidity", 3),
         "prevent_user_existence_errors": client.get("PreventUserExistenceErrors", "LEGACY"),
         "refresh_token_rotation": (

@@ -13,14 +13,10 @@ from typing import Any, Final, TypeVar
 from attrs import Attribute, field, frozen
 
 from authfsm.errors import BadField
+from authfsm.protocol.auth_flows import DEFAULT_VALUES, allows, conflict
 
 Described = TypeVar("Described", bound="Description")
 Names = frozenset[str] | None
-
-DEFAULT_FLOWS: Final = frozenset(
-    {"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"}
-)
-"""What an app client may do whose ExplicitAuthFlows is not set (AWS API reference)."""
 
 DEFAULT_FACTORS: Final = frozenset({"PASSWORD"})
 """AllowedFirstAuthFactors, where nobody set it (measured)."""
@@ -28,6 +24,11 @@ DEFAULT_FACTORS: Final = frozenset({"PASSWORD"})
 
 def _names(names: Iterable[str] | None) -> Names:
     return None if names is None else frozenset(names)
+
+
+def _auth_flows(names: Iterable[str] | None) -> Names:
+    """Return ExplicitAuthFlows; an app client with an empty list has the default of one without any."""
+    return None if names is None else frozenset(names) or DEFAULT_VALUES
 
 
 def _sorted(names: Names) -> str:
@@ -77,9 +78,23 @@ class Description:
     user_pool_tier: str | None = None
     advanced_security_mode: str | None = None
     email_sending_account: str | None = None
-    explicit_auth_flows: Names = field(default=None, converter=_names, repr=_sorted)
+    explicit_auth_flows: Names = field(default=None, converter=_auth_flows, repr=_sorted)
     enable_token_revocation: bool | None = None
     refresh_token_rotation: str | None = None
+
+    @explicit_auth_flows.validator
+    def _one_kind_of_values(self, _: Attribute[Names], value: Names) -> None:
+        if value is not None and (wrong := conflict(value)):
+            raise BadField(type(self), "explicit_auth_flows", wrong)
+
+    def allows(self, auth_flow: str) -> bool:
+        """Return whether the app client allows an AuthFlow; what is not known is allowed.
+
+        Args:
+            auth_flow: the AuthFlow.
+        """
+        values = self.explicit_auth_flows
+        return values is None or allows(values, auth_flow)
 
     @classmethod
     def from_descriptions(  # noqa: PYI019 -- typing has no Self in Python 3.10
@@ -155,7 +170,7 @@ def _of_pool(pool: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_client(client: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "explicit_auth_flows": client.get("ExplicitAuthFlows") or DEFAULT_FLOWS,
+        "explicit_auth_flows": client.get("ExplicitAuthFlows") or (),
         "enable_token_revocation": client.get("EnableTokenRevocation"),
         "refresh_token_rotation": client.get("RefreshTokenRotation", {}).get("Feature", "DISABLED"),
     }
