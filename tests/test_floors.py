@@ -177,7 +177,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
     """
     shared = {
         "secret", "shown", "srp", "local",
-        "protocol/__init__", "protocol/states", "protocol/table", "protocol/responses",
+        "protocol/__init__", "protocol/states", "protocol/table", "protocol/responses", "protocol/auth_flows",
     }  # fmt: skip
     wrong = [
         (path, name)

@@ -428,7 +428,8 @@ class TestAppClients:
         """The older values of ExplicitAuthFlows beside newer ones are refused."""
         with refused(
             "InvalidParameterException",
-            "the older values of ExplicitAuthFlows cannot stand with ALLOW_*",
+            "explicit_auth_flows has the older values USER_PASSWORD_AUTH beside ALLOW_USER_SRP_AUTH: Cognito"
+            " refuses an app client with both kinds; replace the older values",
         ):
             pool.client().create_user_pool_client(
                 UserPoolId=pool.pool_id,
