@@ -317,15 +317,9 @@ def review(pool: Posture | Mapping[str, Any]) -> tuple[Finding, ...]:
     Raises:
         BadField: a field is what AWS never says.
     """
-    told = pool if isinstance(pool, Posture) else _posture(pool)
+    told = pool if isinstance(pool, Posture) else Posture.from_descriptions(pool)
     return worst_first(
         Finding(rule.id, rule.severity, rule.title, why, path, rule.source, mends)
         for rule in RULES
         for why, path, mends in rule.look(told)
-    )
-
-
-def _posture(told: Mapping[str, Any]) -> Posture:
-    return Posture.from_descriptions(
-        told["UserPool"], told.get("UserPoolClient"), told.get("MfaConfig")
     )

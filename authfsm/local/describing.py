@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from authfsm.local.schema import SchemaAttribute
 from authfsm.local.settings import AppClient, PoolConfiguration
-from authfsm.local.shapes import SCHEMA_FIELDS, VALIDITIES, validity
+from authfsm.local.shapes import SCHEMA_FIELDS, VALIDITY_FIELDS
 from authfsm.protocol.states import State
+from authfsm.settings.descriptions import VALIDITIES, validity
 
 _ACCOUNT: Final = "000000000000"
 _ROLE: Final = f"arn:aws:iam::{_ACCOUNT}:role/local"
@@ -166,9 +167,9 @@ def _sorted(names: frozenset[str] | None) -> list[str] | None:
 
 def _validities(client: AppClient, before: Mapping[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {"TokenValidityUnits": {}}
-    for name, (ours, member, default_unit, _) in VALIDITIES.items():
-        seconds = getattr(client, ours)
-        if name in before and validity(before, name) == seconds:
+    for name, (member, default_unit, _) in VALIDITIES.items():
+        seconds = getattr(client, VALIDITY_FIELDS[name])
+        if name in before and validity(before, name).total_seconds() == seconds:
             number = before[name]
             unit = before.get("TokenValidityUnits", {}).get(member, default_unit)
         else:
