@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from attrs import field, frozen
 
@@ -456,6 +456,9 @@ class RevokeToken(Response):
 class GlobalSignOut(Response):
     """Sign out everywhere: revoke all of the user's tokens."""
 
+
+REFRESHES: Final = frozenset({RefreshTokenAuth, RefreshToken, GetTokensFromRefreshToken})
+"""The responses that exchange a refresh token for new tokens: they sign nobody in."""
 
 RESPONSES: dict[str, type[Response]] = {
     kind.trigger: kind
