@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from authfsm.local import LocalPool, PoolRefusal
-from authfsm.local.gate import response_class
+from authfsm.protocol.classification import AFTER_SIGN_IN
 from authfsm.protocol.error_policy import rule
 from authfsm.protocol.replies import Refusal
 from authfsm.protocol.states import NAMED, State
 from authfsm.protocol.table import Transition, destination, move
-
-_BEGINS: Final = frozenset({"InitiateAuth", "AdminInitiateAuth"})
+from authfsm.protocol.vocabulary import BEGIN_OPERATIONS
 
 Told = Callable[[Transition, Mapping[str, Any]], None]
 """Is told of an arrow that was gone along, and of the reply; of an empty one, where it was a refusal."""
@@ -46,16 +45,16 @@ class ObservedPool(LocalPool):
             try:
                 reply = super().answer(operation, request)
             except PoolRefusal as refusal:
-                self._refused(operation, request, refusal)
+                self._refused(operation, refusal)
                 raise
-            self._led(operation, request, reply)
+            self._led(operation, reply)
             return reply
 
-    def _led(self, operation: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
-        source = State.START if operation in _BEGINS else self._stands
-        response = response_class(operation, request)
-        if response is None:
+    def _led(self, operation: str, reply: Mapping[str, Any]) -> None:
+        response = self._core.response
+        if response is None or response in AFTER_SIGN_IN:
             return
+        source = State.START if operation in BEGIN_OPERATIONS else self._stands
         if "AuthenticationResult" in reply:
             dest = State.AUTHENTICATED
         elif "ChallengeName" in reply:
@@ -64,11 +63,11 @@ class ObservedPool(LocalPool):
             dest = source  # a step within MFA_SETUP
         self._tell(move(source, response, dest), reply)
 
-    def _refused(self, operation: str, request: Mapping[str, Any], refusal: PoolRefusal) -> None:
-        response, row = response_class(operation, request), rule(refusal.code, refusal.message)
-        if response is None:
+    def _refused(self, operation: str, refusal: PoolRefusal) -> None:
+        response, row = self._core.response, rule(refusal.code, refusal.message)
+        if response is None or response in AFTER_SIGN_IN:
             return
-        source = State.START if operation in _BEGINS else self._stands
+        source = State.START if operation in BEGIN_OPERATIONS else self._stands
         said = Refusal(refusal.code, refusal.message, ruling=row.ruling, fault=row.fault)
         arrow = destination(source, response, said)
         if arrow is not None:

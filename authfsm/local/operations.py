@@ -1,7 +1,7 @@
 """The operations the pool serves: one table, one way in.
 
 `answer` looks an operation up, sees that the request has the members and types the API gives it, has it
-answered, and lets the answer out through the gate.
+answered, and lets the answer out through the gate. What response the request carries is asked once.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from authfsm.local import (
 )
 from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
+from authfsm.protocol.classification import classify
 
 
 @frozen
@@ -139,6 +140,7 @@ def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
         PoolRefusal: what Cognito would say.
         OffTheTable: the pool is at fault.
     """
+    pool.response = None
     known = OPERATIONS.get(operation)
     if known is None:
         raise PoolRefusal(refusals.NOT_SERVED, operation=operation)
@@ -146,12 +148,14 @@ def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
     for name in known.required:
         if name not in given:
             raise PoolRefusal(refusals.NULL, name=f"{name[0].lower()}{name[1:]}")
+    response = classify(operation, given)
     # A trigger may sign somebody in while it runs: what was answered out there is kept for then.
     outer, pool.sessions.answered = pool.sessions.answered, None
     try:
         reply = known.serve(pool, given)
         stood = pool.sessions.answered
-        gate.check(operation, given, reply, stood.challenge if stood else None)
+        gate.check(response, reply, stood.challenge if stood else None)
     finally:
         pool.sessions.answered = outer
+        pool.response = response
     return reply

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
 
@@ -491,6 +491,9 @@ class RevokeToken(Response):
 class GlobalSignOut(Response):
     """Sign out everywhere: revoke all of the user's tokens."""
 
+
+REFRESHES: Final = frozenset({RefreshTokenAuth, RefreshToken, GetTokensFromRefreshToken})
+"""The responses that exchange a refresh token for new tokens: they sign nobody in."""
 
 RESPONSES: dict[str, type[Response]] = {
     kind.trigger: kind

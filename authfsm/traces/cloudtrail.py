@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from authfsm.protocol.classification import REDACTED
 from authfsm.protocol.error_policy import RULINGS, Row
 from authfsm.protocol.responses import (
     AssociateSoftwareToken,
@@ -28,13 +29,11 @@ from authfsm.protocol.responses import (
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import PROTOCOL
 from authfsm.protocol.table import leads as leads_to
+from authfsm.protocol.vocabulary import ANSWER_OPERATIONS, BEGIN_OPERATIONS
 from authfsm.traces.words import ASSOCIATED, FIRST, SECOND, UNKNOWN, VERIFIED, by_names, operation
 
 SOURCE: Final = "cognito-idp.amazonaws.com"
 """The `eventSource` of Cognito's user pools."""
-
-REDACTED: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS")
-"""What stands for what is not logged: today's literal, and that of an older page of AWS's."""
 
 COLUMNS: Final = (
     "eventID", "eventTime", "eventSource", "eventName", "errorCode", "errorMessage", "sourceIPAddress",
@@ -47,8 +46,8 @@ _SET_UP: Final[Mapping[type[Response], str]] = {
     VerifySoftwareToken: VERIFIED,
 }
 _BESIDE: Final = (ConfirmDevice, UpdateDeviceStatus, RevokeToken, GlobalSignOut)
-_BEGIN: Final = ("InitiateAuth", "AdminInitiateAuth")
-_ANSWER: Final = ("RespondToAuthChallenge", "AdminRespondToAuthChallenge")
+_BEGIN: Final = tuple(sorted(BEGIN_OPERATIONS))
+_ANSWER: Final = tuple(sorted(ANSWER_OPERATIONS))
 OPERATIONS: Final = (
     *_BEGIN, *_ANSWER,
     *(operation(each) for each in (*_SET_UP, GetTokensFromRefreshToken, *_BESIDE)),

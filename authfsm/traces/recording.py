@@ -25,23 +25,20 @@ from typing import Any, Final, TextIO
 
 from attrs import define, evolve, field, frozen
 
+from authfsm.protocol.classification import (
+    OTHER_OPERATIONS,
+    SETUP_OPERATIONS,
+    SIGN_IN_OPERATIONS,
+    classify,
+    names_for,
+)
 from authfsm.protocol.error_policy import Ruling, rule
 from authfsm.protocol.nodes import code_role, proves_password, target_roles
-from authfsm.protocol.responses import RESPONSES, Response
+from authfsm.protocol.responses import GetTokensFromRefreshToken, Response, RevokeToken
 from authfsm.protocol.states import NAMED, State
-from authfsm.protocol.table import ON_THE_TABLE, Role, leads, loop_kind, move
+from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, Role, leads, loop_kind, move
+from authfsm.protocol.vocabulary import ANSWER_OPERATIONS, BEGIN_OPERATIONS
 from authfsm.traces.lines import Recorder
-from authfsm.traces.requests import (
-    ANSWER,
-    BEGIN,
-    BESIDE,
-    WATCHED,
-    answering,
-    beginning,
-    fits,
-    word,
-)
-from authfsm.traces.words import operation
 
 LOGGER: Final = logging.getLogger("authfsm")
 
@@ -82,7 +79,7 @@ class _Pending:
     Args:
         stand: the sign-in before it.
         operation: as `InitiateAuth`.
-        given: the response's trigger, if it is one.
+        given: the response it carries, if it is one.
         under: the ChallengeName it bears, where the table has another.
         sent: the monotonic clock's seconds.
         handed: the hashes of what it hands back.
@@ -91,7 +88,7 @@ class _Pending:
 
     stand: _Stand
     operation: str
-    given: str | None
+    given: type[Response] | None
     under: str | None
     sent: float
     handed: tuple[str, ...] = field(factory=tuple, repr=False)
@@ -139,7 +136,7 @@ class Recording:
 
     def _sends(self, params: Any, model: Any, context: Any, **_: Any) -> None:
         with _HARMLESS:
-            if model.name in WATCHED and isinstance(params, Mapping):
+            if model.name in SIGN_IN_OPERATIONS and isinstance(params, Mapping):
                 pending = self._read(model.name, params)
                 if pending is not None:
                     context[_PENDING] = pending
@@ -162,41 +159,36 @@ class Recording:
 
     def _read(self, name: str, params: Mapping[str, Any]) -> _Pending | None:
         sent = time.monotonic()
-        if name in BEGIN:
+        given = classify(name, params)
+        if name in BEGIN_OPERATIONS:
             fields = _map(params, "AuthParameters")
-            flow = str(params.get("AuthFlow"))
-            given = beginning(flow, fields, session="Session" in params)
-            user = self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
-            stand = evolve(self._new(), flow=flow, credited="ACCESS_TOKEN" in fields)
-            return _Pending(stand, name, given, None, sent, user=user)
-        if name in ANSWER:
+            stand = evolve(
+                self._new(), flow=str(params.get("AuthFlow")), credited="ACCESS_TOKEN" in fields
+            )
+            return _Pending(stand, name, given, None, sent, user=self._user(params, fields))
+        if name in ANSWER_OPERATIONS:
             fields, under = _map(params, "ChallengeResponses"), str(params.get("ChallengeName"))
             handed = self._hashes(params.get("Session"), fields.get("PASSWORD_CLAIM_SECRET_BLOCK"))
             # Device answers may leave the Session out: the user's own last sign-in it is, then.
-            user = self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
+            user = self._user(params, fields)
             handed = handed or user
             stand = self._stand(handed)
-            given = answering(under, fields)
-            odd = stand.state is not None and not fits(stand.state, RESPONSES[given], under)
-            return _Pending(stand, name, given, word(under) if odd else None, sent, handed, user)
-        kind = BESIDE[name]
-        if name == operation(RESPONSES["get_tokens_from_refresh_token"]):
-            return _Pending(self._new(), name, kind.trigger, None, sent)
-        bears = (
-            "Session"
-            if name in {"AssociateSoftwareToken", "VerifySoftwareToken"}
-            else "AccessToken"
-        )
-        handed = self._hashes(params.get("Token" if name == "RevokeToken" else bears))
+            odd = stand.state is not None and not _accepts(stand.state, given, under)
+            word = str(NAMED.get(under, State.OTHER_CHALLENGE)) if odd else None
+            return _Pending(stand, name, given, word, sent, handed, user)
+        if given is GetTokensFromRefreshToken:
+            return _Pending(self._new(), name, given, None, sent)
+        bears = "Session" if name in SETUP_OPERATIONS else "AccessToken"
+        handed = self._hashes(params.get("Token" if given is RevokeToken else bears))
         if not handed:
             return None  # to enrol an app with a token is no step of a sign-in
-        return _Pending(self._stand(handed), name, kind.trigger, None, sent, handed)
+        return _Pending(self._stand(handed), name, given, None, sent, handed)
 
     def _heard(self, pending: _Pending, parsed: Mapping[str, Any]) -> None:
         before = pending.stand
         error, ruling = _refused(parsed)
         state, role = before.state, before.role
-        kind = RESPONSES.get(pending.given or "")
+        kind = pending.given
         proved = before.proved
         if error is None:
             state = self._leads(pending, parsed)
@@ -218,12 +210,10 @@ class Recording:
             return NAMED.get(name, State.OTHER_CHALLENGE)
         if parsed.get("AuthenticationResult"):
             return State.AUTHENTICATED
-        kind = BESIDE.get(pending.operation)
+        kind = OTHER_OPERATIONS.get(pending.operation)
         if kind is None:
             return None
-        home = (
-            State.MFA_SETUP if pending.operation.endswith("SoftwareToken") else State.AUTHENTICATED
-        )
+        home = State.MFA_SETUP if pending.operation in SETUP_OPERATIONS else State.AUTHENTICATED
         return next(iter(leads(home, kind)))
 
     def _keep(self, pending: _Pending, stand: _Stand, parsed: Mapping[str, Any]) -> None:
@@ -250,7 +240,7 @@ class Recording:
                 "sign_in": before.sign_in,
                 "step": before.number + 1,
                 "from": before.state and str(before.state),
-                "given": pending.given,
+                "given": pending.given and pending.given.trigger,
                 "under": pending.under,
                 "to": stand.state and str(stand.state),
                 "role": stand.role and str(stand.role),
@@ -270,12 +260,22 @@ class Recording:
             known = next((self._stands[each] for each in handed if each in self._stands), None)
         return known or _Stand(secrets.token_hex(8))
 
+    def _user(self, params: Mapping[str, Any], fields: Mapping[str, Any]) -> tuple[str, ...]:
+        return self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
+
     def _hashes(self, *values: object) -> tuple[str, ...]:
         return tuple(
             hmac.new(self._salt, each.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
             for each in values
             if isinstance(each, str) and each
         )
+
+
+def _accepts(state: State, given: type[Response] | None, under: str) -> bool:
+    """Does a state accept a response under that ChallengeName?"""
+    if given is None or given not in PROTOCOL[state]:
+        return False
+    return state is State.OTHER_CHALLENGE or under in names_for(state, given)
 
 
 class _Harmless:
