@@ -13,7 +13,16 @@ from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Credential
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ANY, CHOICE, CUSTOM, FIRST, PROTOCOL, UNKNOWN
+from authfsm.protocol.table import (
+    ANY,
+    CHOICE,
+    CUSTOM,
+    FIRST,
+    PROTOCOL,
+    RESTART,
+    UNKNOWN,
+    loop_kinds,
+)
 
 
 class Reason(str, Enum):
@@ -47,6 +56,10 @@ class Reason(str, Enum):
     TOKENS = (
         "TOKENS",
         "With tokens in hand, or kept from before: refreshing them, confirming the device, signing out.",
+    )
+    RESTART = (
+        "RESTART",
+        "A device key that is not known is dropped, and the same answer sent again, wherever one is sent.",
     )
     THIN = (
         "THIN",
@@ -90,6 +103,8 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
         return Reason.TOKENS
     if (source, response) in _AGAIN:
         return Reason.AGAIN
+    if loop is RESTART and len(loop_kinds(source, PROTOCOL[source][response])) > 1:
+        return Reason.RESTART  # there is another loop, which tells more
     named = PROTOCOL[source][response] >= ANY and loop is None
     if (named or dest in CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
         return Reason.THIN if response in _REFRESHES else Reason.LAMBDA

@@ -16,6 +16,7 @@ from authfsm.diagrams.model import Count, Edge, Kind, Model
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.walking import Walker, shared
+from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
@@ -186,6 +187,7 @@ class _Step:
     dest: State
     role: Role | None
     error: str | None
+    ruling: Ruling | None = None
     at: datetime | None = None
 
 
@@ -229,7 +231,7 @@ def _counts(edge: Edge, often: Mapping[type[Response] | None, int]) -> tuple[Cou
     """How often a line was taken: response by response, or altogether where a junction leads on."""
     if not often:
         return ()
-    if not edge.responses or edge.kind in {Kind.RETRY, Kind.FAILURE}:
+    if not edge.responses or edge.kind is Kind.FAILURE or edge.kind.refused:
         return (Count(sum(often.values()), edge.responses[0] if edge.responses else None),)
     return tuple(Count(often[each], each) for each in edge.responses if each in often)
 

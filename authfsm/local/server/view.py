@@ -10,6 +10,7 @@ from authfsm.local.server.following import Followed
 from authfsm.local.server.service import Service
 from authfsm.local.users import User
 from authfsm.protocol.nodes import node
+from authfsm.protocol.states import State
 
 _SHOWN: Final = 100
 
