@@ -248,8 +248,10 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         lambda t: t.with_arrow(S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
         "unattended",
         "DEVICE_PASSWORD_VERIFIER comes round again without new input from the caller",
-        "START -user_password_auth-> DEVICE_SRP_AUTH -srp_a-> DEVICE_PASSWORD_VERIFIER"
-        " -srp_claim-> DEVICE_PASSWORD_VERIFIER",
+        (
+            "START -user_password_auth-> DEVICE_SRP_AUTH -srp_a-> DEVICE_PASSWORD_VERIFIER"
+            " -srp_claim-> DEVICE_PASSWORD_VERIFIER"
+        ),
     ),
     "a proof that begins anew by itself": (
         lambda t: t.with_arrow(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_SRP),

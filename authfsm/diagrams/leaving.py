@@ -93,7 +93,7 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
         flow: the flow that the picture is of.
         failures: does it draw where an attempt ends?
     """
-    source, response, dest, loop = arrow.transition
+    source, response, dest, _ = arrow.transition
     if State.OTHER_CHALLENGE in {source, dest}:
         return Reason.UNKNOWN
     if dest is State.FAILED:
@@ -103,6 +103,12 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
         return Reason.TOKENS
     if (source, response) in _AGAIN:
         return Reason.AGAIN
+    return _covered(arrow)
+
+
+def _covered(arrow: Arrow) -> Reason | None:
+    """Why a line less tells as much as this arrow would."""
+    source, response, dest, loop = arrow.transition
     if loop is RESTART and len(loop_kinds(source, PROTOCOL[source][response])) > 1:
         return Reason.RESTART  # there is another loop, which tells more
     named = PROTOCOL[source][response] >= ANY and loop is None
