@@ -135,9 +135,7 @@ def test_the_page_rules_out_what_settings_rule_out(shown: Shown) -> None:
         for whims, name in ((True, "full"), (False, "plain")):
             known = verdicts(settings, whims=whims)
             assert said[name]["arrows"] == [known.arrows[each] for each in ARROWS]
-            assert said[name]["places"] == [
-                known.nodes.get((each.state, each.role)) for each in NODES
-            ]
+            assert said[name]["places"] == [known.nodes.get(each) for each in NODES]
         for arrow, ends in ARROWS:
             among = [n for n, each in enumerate(ARROWS) if each[0] == arrow and each[1] == ends]
             if ends.role:

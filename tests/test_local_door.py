@@ -30,7 +30,7 @@ from authfsm.local.exchange import exchange
 from authfsm.protocol.error_policy import RULINGS, rule
 from authfsm.protocol.responses import RESPONSES, UserPasswordAuth
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import ON_THE_TABLE
+from authfsm.protocol.table import ON_THE_TABLE, Transition
 
 PASSWORD = "correct horse battery staple"
 
@@ -200,7 +200,7 @@ class TestTheGate:
         request = {"AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {}}
         found = gate.arrow("InitiateAuth", request, {"ChallengeName": "SMS_MFA"}, None)
 
-        assert (State.START, UserPasswordAuth, State.SMS_MFA) == found
+        assert Transition(State.START, UserPasswordAuth, State.SMS_MFA) == found
 
     def test_it_is_asked(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every answer of a sign-in goes through it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from samples import TOKENS, challenge, error
@@ -16,7 +16,7 @@ from transitions.extensions import GraphMachine, HierarchicalMachine
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm.errors import ConnectionLost, OffTheTable, RefusedForNow, RefusedUser, refused
-from authfsm.machine import advance, build
+from authfsm.machine import LeadsTo, advance, build
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
@@ -120,7 +120,7 @@ def test_it_has_the_tables_arrows_and_no_other() -> None:
     machine = build()
     # Where a new challenge comes the state is left and entered again; the other self-loops are internal.
     arrows = {
-        (arrow.source, event.name, arrow.dest, arrow.conditions[0].func.arrow.kind)
+        (arrow.source, event.name, arrow.dest, cast("LeadsTo", arrow.conditions[0].func).arrow.kind)
         for event in machine.events.values()
         for arrows in event.transitions.values()
         for arrow in arrows

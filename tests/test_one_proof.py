@@ -88,7 +88,7 @@ def finished(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return asyncio.run(awaited())
 
 
-SERVICES = {
+SERVICES: dict[str, tuple[str, Device | None, Callable[[], Hostile]]] = {
     "password": (
         "USER_SRP_AUTH",
         None,
@@ -172,7 +172,7 @@ def test_another_challenge_gets_no_proof(state: State, other: dict[str, str]) ->
     signin.send(prove(signin))
     signin.receive(challenge(State.CUSTOM_CHALLENGE))
     signin.send(r.Answer("42"))
-    signin.receive(asked(state, **other))
+    signin.receive(asked(state, 1, **other))
 
     with pytest.raises(ProofRefused) as caught:
         prove(signin)

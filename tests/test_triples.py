@@ -37,7 +37,7 @@ def test_a_response_the_state_does_not_take_changes_nothing(source: State) -> No
             signin.send(RESPONSES[kind])
 
         assert (caught.value.state, caught.value.response) == (source, kind)
-        assert caught.value.accepts == signin.accepts == frozenset(PROTOCOL[source])
+        assert caught.value.accepts == signin.accepts == tuple(PROTOCOL[source])
         assert whole(signin) == before
 
 
