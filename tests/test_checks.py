@@ -248,16 +248,16 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         lambda t: t.with_arrow(S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
         "unattended",
         "DEVICE_PASSWORD_VERIFIER comes round again without new input from the caller",
-        (
-            "START -user_password_auth-> DEVICE_SRP_AUTH -srp_a-> DEVICE_PASSWORD_VERIFIER"
-            " -srp_claim-> DEVICE_PASSWORD_VERIFIER"
-        ),
+        "START -custom_auth-> DEVICE_PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
     ),
     "a proof that begins anew by itself": (
         lambda t: t.with_arrow(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_SRP),
         "unattended",
-        "PASSWORD_VERIFIER comes round again without new input from the caller",
-        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_SRP -srp_a-> PASSWORD_VERIFIER",
+        "PASSWORD_SRP comes round again without new input from the caller",
+        (
+            "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_SRP"
+            " -srp_a-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_SRP"
+        ),
     ),
     "a challenge for a refresh": (
         lambda t: t.with_arrow(S.START, r.GetTokensFromRefreshToken, S.SMS_MFA),

@@ -175,11 +175,12 @@ def test_every_walk_can_be_drawn(history: list[Step], unfolded: bool) -> None:  
 
 
 def test_a_picture_asks_little_of_a_step() -> None:
-    """Anything with a step's number, source, response, dest, role, error, ruling and time can be drawn."""
+    """Anything with a step's number, source, response, dest, role, error, kind and time can be drawn."""
     asked = {name for name in vars(Walked) if not name.startswith("_")}
 
-    assert asked == {"number", "source", "response", "dest", "role", "error", "ruling", "at"}
-    assert asked <= {each.name for each in fields(Step)}
+    assert asked == {"number", "source", "response", "dest", "role", "error", "kind", "at"}
+    assert asked <= {each.name for each in fields(Step)} | {"kind"}
+    assert isinstance(Step.kind, property)
 
 
 def test_traffic_has_its_shares_and_one_line_to_each_failure() -> None:

@@ -34,7 +34,7 @@ TO_A_CODE = [
 @pytest.mark.parametrize("arrow", TO_A_CODE, ids=lambda a: f"{a.source}-{a.response.trigger}")
 def test_the_table_has_the_roles_of_all_paths(arrow: Transition) -> None:
     """Over every flow, with and without a password, the rule gives the roles of the table's nodes and no other."""
-    flows = [arrow.response.auth_flow] if arrow.source is State.START else FLOWS
+    flows = [arrow.response.auth_flow] if arrow.response.auth_flow else FLOWS
     given = {
         code_role(arrow.source, arrow.response, flow=flow, password_proved=proved, credited=credit)
         for flow, proved, credit in product(flows, (False, True), (False, True))

@@ -16,10 +16,9 @@ from authfsm.diagrams.model import Count, Edge, Kind, Model
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.walking import Walker, shared
-from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role
+from authfsm.protocol.table import LoopKind, Role, loop_kind
 from authfsm.traces.loading import Read
 from authfsm.traces.verdicts import OVER, Traced, Verdict
 from authfsm.traces.words import Seen, by_names, role_of, state_of
@@ -187,7 +186,7 @@ class _Step:
     dest: State
     role: Role | None
     error: str | None
-    ruling: Ruling | None = None
+    kind: LoopKind | None = None
     at: datetime | None = None
 
 
@@ -208,7 +207,9 @@ def lit(model: Model, funnel: Funnel) -> Model:
             unsure[taken.given] = None
         error = "refused" if taken.refused == taken.times else None
         role = role_of(taken.dest)
-        step = _Step(1, source, taken.responses[0], dest, role, error)
+        stays = error is None and dest is source
+        kind = loop_kind(source, taken.responses[0]) if stays else None
+        step = _Step(1, source, taken.responses[0], dest, role, error, kind)
         for leg in walker.walk([step]):
             for number in leg.path:
                 often[number, step.response] += taken.times
