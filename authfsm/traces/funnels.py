@@ -51,7 +51,7 @@ class Taken:
         """The responses that this may have been."""
         if self.given in RESPONSES:
             return (RESPONSES[self.given],)
-        return by_names().get(Seen(self.source, self.given, self.dest), ())
+        return by_names(refused=True).get(Seen(self.source, self.given, self.dest), ())
 
 
 @frozen
