@@ -317,7 +317,11 @@ def test_challenges_are_parsed_and_keep_what_is_unknown() -> None:
             NewPasswordRequired,
             {"required_attributes": ("name",), "user_attributes": {"email": "ada@example.com"}},
         ),
-        (State.SELECT_MFA_TYPE, SelectMfaType, {"choices": ("SMS_MFA", "SOFTWARE_TOKEN_MFA")}),
+        (
+            State.SELECT_MFA_TYPE,
+            SelectMfaType,
+            {"choices": ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP")},
+        ),
         (State.SOFTWARE_TOKEN_MFA, SoftwareTokenMfa, {"friendly_device_name": "phone"}),
         (
             State.WEB_AUTHN,
