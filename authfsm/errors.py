@@ -158,15 +158,15 @@ class WrongResponse(CallerError):
     Args:
         state: where the sign-in stands.
         response: the response's class.
-        accepts: the classes this state does take.
-        why: what is missing, where the state takes the response but not yet.
+        accepts: the classes that are taken now, in the table's order.
+        why: what is missing, where the state takes the response but not yet, or not in this challenge.
     """
 
     def __init__(
         self, state: State, response: type, accepts: Iterable[type], why: str | None = None
     ) -> None:
-        self.accepts: Final = frozenset(accepts)
-        names = ", ".join(sorted(each.__name__ for each in self.accepts)) or "nothing"
+        self.accepts: Final = tuple(accepts)
+        names = ", ".join(each.__name__ for each in self.accepts) or "nothing"
         super().__init__(
             f"{state} does not take {response.__name__}{f' {why}' if why else ''}; it takes {names}",
             state=state,

@@ -18,9 +18,9 @@ from authfsm.diagrams import (
     FORMATS,
     SUFFIXES,
     Diagram,
+    Node,
     NoEngine,
     NoPdf,
-    Place,
     Tone,
     UnknownFormat,
     UnknownSuffix,
@@ -161,7 +161,7 @@ def test_a_statechart_leaves_away_what_is_ruled_out() -> None:
     faded = format(diagram(settings=OFF, faded=True), "scxml")
 
     assert "SMS_MFA" not in faded
-    assert identifier(Place(S.PASSWORD_VERIFIER).name) in faded
+    assert identifier(Node(S.PASSWORD_VERIFIER).name) in faded
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -27,7 +27,7 @@ FLOORS = [
     {"srp", "errors", "protocol/vocabulary"},
     {"fields", "settings/descriptions"},
     {"protocol/responses", "protocol/replies"},
-    {"device", "protocol/table"},
+    {"device", "protocol/table", "protocol/offers"},
     {
         "protocol/classification",
         "protocol/evidence",
@@ -190,7 +190,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
     shared = {
         "concurrency", "secret", "shown", "srp", "local", "errors", "settings/descriptions",
         "protocol/__init__", "protocol/states", "protocol/table", "protocol/responses", "protocol/auth_flows",
-        "protocol/vocabulary", "protocol/classification",
+        "protocol/vocabulary", "protocol/classification", "protocol/nodes",
     }  # fmt: skip
     wrong = [
         (path, name)

@@ -64,7 +64,9 @@ def test_the_gallerys_journeys_are_gone_along(journey: Journey, signing_key: RSA
     _passkeys()
     flow = journey.run(key=signing_key)
 
-    walked = tuple(Transition(step.source, step.response, step.dest) for step in flow.history)
+    walked = tuple(
+        Transition(step.source, step.response, step.dest, step.kind) for step in flow.history
+    )
     assert walked == journey.path.arrows
     assert flow.state is S.AUTHENTICATED
     assert flow.tokens is not None

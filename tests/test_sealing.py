@@ -474,7 +474,7 @@ def test_a_cancelled_sign_in_holds_nothing(pool: LocalPool) -> None:
     flow.cancel()
 
     assert (flow.state, flow.challenge, flow.accepts, flow.history) == (
-        State.FAILED, None, frozenset(), before,
+        State.FAILED, None, (), before,
     )  # fmt: skip
     assert (flow._password, flow._ephemeral, flow.signin.session) == (None, None, None)
     with pytest.raises(WrongResponse):

@@ -17,7 +17,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import Ends
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import RESTART, RETRY, Role, Transition
+from authfsm.protocol.table import NEW_CHALLENGE, RESTART, RETRY, Role, Transition
 
 S = State
 Trigger = type[Response]
@@ -140,7 +140,10 @@ def shown(
     if response is r.StepUp and asks_second(dest, ends.dest):
         # "credit for the factors in its amr": a second factor is asked for where the first is credited.
         factor = Factor.ACCESS_TOKEN
-    if factor is None or dest in _NOT_LOOKED_AT or kind in {RETRY, RESTART}:
+    # A refusal has shown nothing; nor has a challenge that comes again, but for a custom one, which may be
+    # the next.
+    again = kind is NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
+    if factor is None or dest in _NOT_LOOKED_AT or kind in {RETRY, RESTART} or again:
         return frozenset()
     if response is r.CompleteMfaSetup and not before.verified:
         return frozenset()

@@ -13,7 +13,16 @@ from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Credential
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ANY, CHOICE, CUSTOM, FIRST, PROTOCOL, UNKNOWN
+from authfsm.protocol.table import (
+    ANY,
+    CHOICE,
+    CUSTOM,
+    FIRST,
+    PROTOCOL,
+    RESTART,
+    UNKNOWN,
+    loop_kinds,
+)
 
 
 class Reason(str, Enum):
@@ -48,6 +57,10 @@ class Reason(str, Enum):
         "TOKENS",
         "With tokens in hand, or kept from before: refreshing them, confirming the device, signing out.",
     )
+    RESTART = (
+        "RESTART",
+        "A device key that is not known is dropped, and the same answer sent again, wherever one is sent.",
+    )
     THIN = (
         "THIN",
         "Arrows known only by inference, or contradicted, are left out where a surer one exists.",
@@ -80,7 +93,7 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
         flow: the flow that the picture is of.
         failures: does it draw where an attempt ends?
     """
-    source, response, dest, loop = arrow.transition
+    source, response, dest, _ = arrow.transition
     if State.OTHER_CHALLENGE in {source, dest}:
         return Reason.UNKNOWN
     if dest is State.FAILED:
@@ -90,6 +103,14 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
         return Reason.TOKENS
     if (source, response) in _AGAIN:
         return Reason.AGAIN
+    return _covered(arrow)
+
+
+def _covered(arrow: Arrow) -> Reason | None:
+    """Why a line less tells as much as this arrow would."""
+    source, response, dest, loop = arrow.transition
+    if loop is RESTART and len(loop_kinds(source, PROTOCOL[source][response])) > 1:
+        return Reason.RESTART  # there is another loop, which tells more
     named = PROTOCOL[source][response] >= ANY and loop is None
     if (named or dest in CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
         return Reason.THIN if response in _REFRESHES else Reason.LAMBDA

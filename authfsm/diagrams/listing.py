@@ -10,6 +10,7 @@ from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.links import link
 from authfsm.diagrams.mermaid import MARKS
 from authfsm.diagrams.model import Edge, Model
+from authfsm.diagrams.places import group
 from authfsm.protocol.evidence import confidence
 
 SCHEMA: Final = "authfsm-diagram/1"
@@ -109,7 +110,7 @@ def _node(node: Vertex, model: Model) -> dict[str, Any]:
         "name": node.name,
         "state": str(node.state),
         "role": str(node.role) if node.role else None,
-        "group": str(node.group),
+        "group": str(group(node)),
         "meaning": node.state.meaning,
         "link": link(node),
         **shade,

@@ -113,8 +113,8 @@ class Walk(Shown):
         return self.signin.refusal
 
     @property
-    def accepts(self) -> frozenset[type[Response]]:
-        """The responses this state takes, read from the table."""
+    def accepts(self) -> tuple[type[Response], ...]:
+        """The responses this challenge takes now, in the table's order (`SignIn.accepts`)."""
         return self.signin.accepts
 
     @property

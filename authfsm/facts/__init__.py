@@ -11,7 +11,7 @@ from authfsm.facts.names import About, find, names, nearest
 from authfsm.facts.plain import plain
 from authfsm.facts.responses import AboutResponse, about_response
 from authfsm.facts.shapes import Parameter, Shape, carried, shape
-from authfsm.facts.states import AboutState, Known, Taken, Way, about_state, label
+from authfsm.facts.states import AboutState, Known, Taken, Way, about_state
 
 __all__ = [
     "About",
@@ -33,7 +33,6 @@ __all__ = [
     "carried",
     "find",
     "flows",
-    "label",
     "limits_of_response",
     "limits_of_state",
     "names",

@@ -8,6 +8,7 @@ from typing import Final
 from authfsm.checks import Path
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
+from authfsm.protocol.table import Transition
 
 S = State
 
@@ -40,7 +41,7 @@ def never(path: Path) -> str | None:
     """Why no pool can be made to go along a path, whatever its users are; None if one may."""
     if path.arrows[0].response in ADMIN and S.CUSTOM_CHALLENGE in path.states:
         return "nobody has seen a function asked after an administrator"
-    for source, response, dest in path.arrows:
+    for source, response, dest, _ in path.arrows:
         for key in ((source, response, dest), (source, response, None)):
             if key in NEVER:
                 return NEVER[key]
@@ -50,7 +51,7 @@ def never(path: Path) -> str | None:
 CONTRADICTIONS: Final[Mapping[str, Callable[[Path], bool]]] = {
     "admin_no_srp_auth_asks": lambda path: S.ADMIN_NO_SRP_AUTH in path.states,
     "software_token_asked_after_setup": lambda path: (
-        (S.MFA_SETUP, r.CompleteMfaSetup, S.SOFTWARE_TOKEN_MFA) in path.arrows
+        Transition(S.MFA_SETUP, r.CompleteMfaSetup, S.SOFTWARE_TOKEN_MFA) in path.arrows
     ),
     "select_challenge_has_request_options": lambda path: any(
         a.source is S.SELECT_CHALLENGE and a.response is r.Credential for a in path.arrows

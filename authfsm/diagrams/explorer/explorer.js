@@ -236,7 +236,7 @@ function taken(number, each) {
     const to = byName.get(way.state);
     const ruled = outOfReach(number) === null ? seen.plain.arrows[seen.arrow.get(`${number} ${each.given} ${to}`)] : null;
     const evidence = h("details", { class: "evidence" }, h("summary", {}, `${way.confidence}${mark(way.confidence)}`), way.evidence.map(([sure, when, source]) => h("p", {}, `${sure}: ${[when, source].filter(Boolean).join(" — ")}`)));
-    return h("li", {}, go(to, ruled), ruled ? h("div", { class: "quiet" }, `ruled out: ${ruled}`) : "", evidence);
+    return h("li", {}, go(to, ruled), way.kind ? h("span", { class: "quiet" }, ` (${way.kind})`) : "", ruled ? h("div", { class: "quiet" }, `ruled out: ${ruled}`) : "", evidence);
   });
   return [
     h("h3", {}, "Takes ", h("code", {}, each.given)),
