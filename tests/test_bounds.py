@@ -138,9 +138,7 @@ def test_a_call_in_time_is_a_plain_call() -> None:
     given_up: list[bool] = []
     stopped = threading.Event()
     with pytest.raises(OutOfTime):
-        call_within(
-            0.05, stopped.wait, 30, give_up=lambda: (given_up.append(True), stopped.set())
-        )
+        call_within(0.05, stopped.wait, 30, give_up=lambda: (given_up.append(True), stopped.set()))
     assert given_up == [True]
 
 

@@ -60,7 +60,9 @@ class Wire:
 
     def client(self, mode: str = "legacy", attempts: int | None = 4, **config: Any) -> Any:
         """A boto3 client with retries of botocore's."""
-        retries: Any = {"mode": mode} if attempts is None else {"mode": mode, "total_max_attempts": attempts}
+        retries: Any = (
+            {"mode": mode} if attempts is None else {"mode": mode, "total_max_attempts": attempts}
+        )
         return boto3.client(
             "cognito-idp",
             region_name="eu-west-1",
@@ -148,9 +150,7 @@ def test_every_response_is_ruled_on() -> None:
 def test_a_requests_method_is_botos() -> None:
     """As botocore itself spells it, for every operation that there is."""
     model = botocore_session().get_service_model("cognito-idp")
-    wrong = [
-        name for name in model.operation_names if Request(name, {}).method != xform_name(name)
-    ]
+    wrong = [name for name in model.operation_names if Request(name, {}).method != xform_name(name)]
     assert [name for name in wrong if name in OF_OPERATION] == []
     assert wrong == []
 
@@ -167,7 +167,10 @@ def test_whatever_botocore_repeats_is_known() -> None:
     } | set(standard.TransientRetryableChecker._TRANSIENT_STATUS_CODES)
 
     # The last is EC2's own.
-    assert {each for each in codes if not _RETRIED_CODE.search(each)} <= {"BandwidthLimitExceeded", "EC2ThrottledException"}
+    assert {each for each in codes if not _RETRIED_CODE.search(each)} <= {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+    }
     assert {each for each in statuses if each < 500} <= {400, 429}
 
 

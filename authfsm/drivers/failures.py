@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 from attrs import define
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
@@ -20,6 +20,8 @@ from authfsm.drivers.retries import once
 from authfsm.errors import AuthfsmError, ConnectionLost, MalformedReply, NotSent
 from authfsm.protocol.states import State
 from authfsm.wire import Request
+
+_UNPARSED: Final = (ResponseParserError, UnicodeDecodeError, AttributeError)
 
 
 def translated(error: BaseException, state: State | None) -> AuthfsmError | None:
@@ -40,11 +42,8 @@ def translated(error: BaseException, state: State | None) -> AuthfsmError | None
             return NotSent(f"botocore refuses {names or 'a parameter'}", state=state)
         case BotoCoreError():
             return NotSent(f"{type(error).__name__}: {error}", state=state)
-        case ResponseParserError() | UnicodeDecodeError() | AttributeError():
-            # botocore trips over a body that is JSON but no object, or no UTF-8.
-            return MalformedReply(f"botocore cannot parse it ({type(error).__name__})", state=state)
-        case Exception() if _in_parser(error):
-            # The same, of a body that is too deep, or has another shape further in.
+        case Exception() if isinstance(error, _UNPARSED) or _in_parser(error):
+            # botocore trips over a body that is JSON but no object, too deep, of another shape, or no UTF-8.
             return MalformedReply(f"botocore cannot parse it ({type(error).__name__})", state=state)
         case _:
             return None
@@ -73,8 +72,10 @@ class _Outcome:
     failed: AuthfsmError | None = None
 
     def heard(self) -> Mapping[str, Any]:
-        """Return the reply, or raise. Called outside every handler: the library's error, its frames and the
-        request in them, is let go."""
+        """Return the reply, or raise what failed.
+
+        Called outside every handler: the library's error, its frames and the request in them, is let go.
+        """
         if self.failed is not None:
             raise self.failed
         return self.reply
@@ -96,9 +97,7 @@ def _calling(
             raise
 
 
-def carried(
-    call: Callable[..., Any], request: Request, state: State | None
-) -> Mapping[str, Any]:
+def carried(call: Callable[..., Any], request: Request, state: State | None) -> Mapping[str, Any]:
     """Return what came back on a request, a refusal included.
 
     Args:

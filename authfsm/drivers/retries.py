@@ -59,7 +59,9 @@ def once(client: Any, operation: str) -> Iterator[None]:
 
 def _guard(client: Any) -> None:
     """Register the handler on a client, if it is a client and has none."""
-    with suppress(TypeError):  # what cannot be referred to weakly is registered each time, to no effect
+    with suppress(
+        TypeError
+    ):  # what cannot be referred to weakly is registered each time, to no effect
         if client in _guarded:
             return
     events = getattr(getattr(client, "meta", None), "events", None)

@@ -44,6 +44,10 @@ WITHOUT_SESSION: Final = frozenset(
     {S.PASSWORD_VERIFIER, S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER}
 )
 
+LONGEST_LIFE: Final = 10 * 366 * 86_400
+"""Seconds. Access and ID tokens live a day at most (AWS API reference, CreateUserPoolClient), and no token of
+Cognito's lives longer than a refresh token may: ten years. A greater ExpiresIn is no lifetime."""
+
 
 # ---- pieces -------------------------------------------------------------------------------------------
 
@@ -223,8 +227,8 @@ def _tokens(result: Any) -> Tokens:
     if access is None:
         raise MalformedReply("AccessToken is missing")
     expires = result.get("ExpiresIn")
-    if expires is not None and (not isinstance(expires, int) or isinstance(expires, bool)):
-        raise MalformedReply("ExpiresIn is not a whole number")
+    if expires is not None and (type(expires) is not int or not 0 <= expires <= LONGEST_LIFE):
+        raise MalformedReply(f"ExpiresIn is not a whole number of seconds from 0 to {LONGEST_LIFE}")
     return Tokens(
         access_token=access,
         id_token=_hidden(result, "IdToken"),

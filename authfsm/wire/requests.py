@@ -44,9 +44,7 @@ class Request:
     @property
     def method(self) -> str:
         """The method of a boto3 client, as `initiate_auth`."""
-        return re.sub(
-            r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.operation
-        ).lower()
+        return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.operation).lower()
 
     def reveal(self) -> dict[str, Any]:
         """The parameters in clear: call it where they leave, and keep no copy."""
