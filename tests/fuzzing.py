@@ -67,7 +67,7 @@ IN_PROCESS: Final[tuple[Any, ...]] = (
     ("x",),
     {1: 2},
     {None: "x"},
-    datetime.max,
+    NOW,
     object(),
     {"x"},
     range(3),
@@ -102,10 +102,18 @@ def mutated(rng: Random, right: Any, *, in_process: bool = False) -> Any:
         elif what < 0.45:
             holder[at] = [holder[at]]
         elif what < 0.5:
-            holder[at] = json.dumps(holder[at], default=str)
+            holder[at] = written(holder[at], default=str)
         else:
             holder[at] = odd(rng, in_process=in_process)
     return wrong
+
+
+def written(value: Any, **how: Any) -> str:
+    """It as JSON; of what is too deep or too long for Python to write, something that is too deep to read."""
+    try:
+        return json.dumps(value, **how)
+    except (RecursionError, ValueError):
+        return '{"authfsm":' + "[" * 100_000
 
 
 def _places(value: Any, levels: int = 12) -> Iterator[tuple[Any, Any]]:
@@ -251,10 +259,7 @@ def bodies() -> Target:
 
     def make(rng: Random) -> tuple[int, bytes]:
         _, _, wrong = _reply(rng, in_process=False)
-        try:
-            said = json.dumps(wrong).encode("utf-8", "surrogatepass")
-        except (RecursionError, ValueError):
-            said = b"[" * 100_000
+        said = written(wrong).encode("utf-8", "surrogatepass")
         if rng.random() < 0.1:
             said = said[: rng.randrange(len(said) + 1)] + bytes([rng.randrange(256)])
         return rng.choice((200, 200, 200, 400, 403, 500, 302, 299)), said
@@ -301,10 +306,7 @@ def sealed(key: RSAKey) -> list[Target]:
 
     def form(rng: Random) -> bytes:
         wrong = mutated(rng, rng.choice(forms))
-        try:
-            said = json.dumps(wrong).encode("utf-8", "surrogatepass")
-        except (RecursionError, ValueError):
-            said = b'{"authfsm":' + b"[" * 100_000
+        said = written(wrong).encode("utf-8", "surrogatepass")
         return lock.encrypt_at_time(said, int(NOW.timestamp()))
 
     def text(rng: Random) -> Any:
