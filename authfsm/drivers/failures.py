@@ -50,10 +50,13 @@ def translated(error: BaseException, state: State | None) -> AuthfsmError | None
 
 
 def _in_parser(error: BaseException) -> bool:
-    """Did botocore's parser raise this, or something that it called?"""
+    """Did botocore raise this in its parser, or in what looks an error's code up?"""
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_globals.get("__name__") in {"botocore.parsers", "aiobotocore.parsers"}:
+        frame = trace.tb_frame
+        if frame.f_globals.get("__name__") in {"botocore.parsers", "aiobotocore.parsers"}:
+            return True
+        if frame.f_code.co_name == "_add_modeled_error_fields":
             return True
         trace = trace.tb_next
     return False
