@@ -17,11 +17,13 @@ from io import BytesIO
 from random import Random
 from typing import Any, Final
 
+import attrs
 import boto3
 import samples
 from attrs import define, evolve, field
 from botocore import UNSIGNED
-from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from cryptography.fernet import Fernet
 from joserfc.jwk import RSAKey
@@ -46,7 +48,7 @@ PASSWORD: Final = "Correct-Horse-1"
 NOW: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
-def deep(kind: type[list[Any] | dict[str, Any]], levels: int) -> Any:
+def deep(kind: type[Any], levels: int) -> Any:
     """Lists in lists, or maps in maps."""
     value: Any = kind()
     for _ in range(levels):
@@ -252,7 +254,7 @@ def bodies() -> Target:
     client.meta.events.register(
         "before-send.*",
         lambda **_: AWSResponse(
-            "https://nowhere.example", body[0][0], HeadersDict(), _Raw(body[0][1])
+            "https://nowhere.example", body[0][0], HTTPHeaders(), _Raw(body[0][1])
         ),
     )
     cognito = Cognito(client, client_id="c", pool_id="eu-west-1_AbCdEfGhI")
@@ -405,7 +407,7 @@ def values() -> Target:
 
     def make(rng: Random) -> Any:
         response = rng.choice(list(samples.RESPONSES.values()))
-        fields = {name.lstrip("_"): getattr(response, name) for name in type(response).__slots__ if not name.startswith("__")}  # fmt: skip
+        fields = {each.alias: getattr(response, each.name) for each in attrs.fields(type(response))}
         name = rng.choice(sorted(fields) or [""])
         return type(response), {**fields, **({name: odd(rng, in_process=True)} if name else {})}
 
@@ -427,7 +429,7 @@ def quiet() -> Iterator[None]:
     import botocore.retryhandler as legacy  # noqa: PLC0415 - only here
 
     before: Any = legacy.delay_exponential
-    legacy.delay_exponential = lambda *_, **__: 0  # type: ignore[assignment]  # a stand-in
+    legacy.delay_exponential = lambda *_, **__: 0
     try:
         yield
     finally:

@@ -147,8 +147,13 @@ def test_a_call_in_time_is_a_plain_call() -> None:
         call_within(5, divmod, 1, 0)
     given_up: list[bool] = []
     stopped = threading.Event()
+
+    def give_up() -> None:
+        given_up.append(True)
+        stopped.set()
+
     with pytest.raises(OutOfTime):
-        call_within(0.05, stopped.wait, 30, give_up=lambda: (given_up.append(True), stopped.set()))
+        call_within(0.05, stopped.wait, 30, give_up=give_up)
     assert given_up == [True]
 
 
@@ -281,10 +286,11 @@ def test_conform_gives_up_in_time(name: str) -> None:
     """A rule on an endpoint that drips has its time and no more, in what it sends and in what it fetches."""
     with peer(PEERS[name]) as (url, _):
         talk = Conversation(url, patience=SECONDS)
-        for ask in (
+        asked: list[Callable[[], object]] = [
             lambda: talk.call("GetUser", AccessToken="none"),
             lambda: talk.get(f"{url}/jwks.json"),
-        ):
+        ]
+        for ask in asked:
             talk.deadline = time.monotonic() + 60
             begun = time.monotonic()
             with pytest.raises(Untried, match=r"within 0\.4 s"):

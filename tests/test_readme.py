@@ -156,7 +156,7 @@ PERMISSIVE = {
 
 def licences(name: str) -> set[str]:
     """What a distribution says that it is under, in SPDX's names or the classifiers' first words."""
-    told = metadata.metadata(name)
+    told: Any = metadata.metadata(name)
     if expression := told.get("License-Expression"):
         return set(re.split(r" (?:AND|OR) ", expression.strip("()")))
     classifiers = [

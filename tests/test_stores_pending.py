@@ -25,7 +25,7 @@ from authfsm.errors import (
 from authfsm.local import LocalPool
 from authfsm.local.clock import ManualClock
 from authfsm.protocol.replies import PasswordVerifier
-from authfsm.sealing import BadKey, new_key
+from authfsm.sealing import BadKey, new_key, wrapped_keys
 from authfsm.stores import (
     TAKEN,
     AsyncMemoryStore,
@@ -307,7 +307,7 @@ def test_the_same_on_an_event_loop(place: Place) -> None:
             async with pending.turn(other):
                 pass
         broken = await pending.put(await begun(pending))
-        pending._key = new_key()
+        pending._key = wrapped_keys(new_key())
         with pytest.raises(SealBroken):
             async with pending.turn(broken):
                 pass

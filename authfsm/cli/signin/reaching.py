@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import boto3
 from attrs import frozen
@@ -17,6 +17,9 @@ from authfsm.cli.signin.exits import Ended, Exit
 from authfsm.concurrency import call_within
 from authfsm.drivers.boto import Cognito
 from authfsm.secret import Secret
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 CONNECT_TIMEOUT: Final = 10.0
 READ_TIMEOUT: Final = 30.0
@@ -67,7 +70,7 @@ class Pool:
             session = boto3.Session(profile_name=self.profile, region_name=region)
             client = session.client("cognito-idp", endpoint_url=self.endpoint, config=config)
             return Cognito(
-                _InTime(client),
+                cast("CognitoIdentityProviderClient", _InTime(client)),
                 client_id=self.client_id,
                 pool_id=self.pool_id,
                 client_secret=from_environment("AUTHFSM_CLIENT_SECRET"),
