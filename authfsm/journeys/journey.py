@@ -21,10 +21,12 @@ from authfsm.journeys.person import Plan
 from authfsm.journeys.planning import STALE_AT, NoPlan, Told, plan
 from authfsm.journeys.pools import Functions, ShiftedClock, obliging, wanted
 from authfsm.journeys.stage import Stage
+from authfsm.local import EVERY_FLOW
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role, Transition
 from authfsm.settings import PoolSettings
+from authfsm.settings.descriptions import Descriptions
 
 if TYPE_CHECKING:
     from authfsm.drivers.boto import Flow
@@ -123,9 +125,11 @@ class Journey:
         if self.like is None:
             made = ObservedPool(**{**obliging(self.settings, self.plan), **common})
         else:
-            told = self.like
-            mfa = told.get("MfaConfig")
-            liked = ObservedPool.like(told["UserPool"], told["UserPoolClient"], mfa, **common)
+            if (
+                Descriptions.read(self.like).user_pool_client is None
+            ):  # what is not known is allowed
+                common = {"explicit_auth_flows": EVERY_FLOW, **common}
+            liked = ObservedPool.like(self.like, **common)
             made = cast("ObservedPool", liked)  # `like` makes one of its own class
         return Stage(self, made, functions, clock)
 
@@ -246,19 +250,17 @@ def _marks(way: Path) -> set[object]:
 def _told(settings: PoolSettings | Mapping[str, Any]) -> tuple[Told, PoolSettings]:
     if isinstance(settings, PoolSettings):
         return Told(settings), settings
-    pool = settings["UserPool"]
-    posture = Posture.from_descriptions(
-        pool, settings.get("UserPoolClient"), settings.get("MfaConfig")
-    )
+    read = Descriptions.read(settings)
+    pool, mfa = read.user_pool, read.mfa_config or {}
+    posture = Posture.from_read(read)
     devices = pool.get("DeviceConfiguration")
-    passkeys = (settings.get("MfaConfig") or {}).get("WebAuthnConfiguration", {})
     by_admin = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
     told = Told(
         posture.settings,
         device_stands_in=None if devices is None else bool(devices.get(_STANDS_IN)),
-        recovery=posture.account_recovery or (),
+        recovery=read.recovery,
         addressed=bool(pool.get("UsernameAttributes")),
-        relying_party="RelyingPartyId" in passkeys,
+        relying_party="RelyingPartyId" in mfa.get("WebAuthnConfiguration", {}),
         signs_up="email" in pool.get("AutoVerifiedAttributes", ()) and not by_admin,
     )
     return told, posture.settings

@@ -32,6 +32,7 @@ from authfsm.local.settings import (
 )
 from authfsm.local.tokens import Mint
 from authfsm.secret import Secret
+from authfsm.settings.descriptions import Descriptions
 from authfsm.shown import Shown
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class LocalPool(Furnished, Shown):
     def like(
         cls,
         user_pool: Mapping[str, Any],
-        user_pool_client: Mapping[str, Any],
+        user_pool_client: Mapping[str, Any] | None = None,
         mfa_config: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> LocalPool:
@@ -149,29 +150,32 @@ class LocalPool(Furnished, Shown):
 
         Args:
             user_pool: what DescribeUserPool returns, or its UserPool; CreateUserPool's request will do.
-            user_pool_client: what DescribeUserPoolClient returns, or its UserPoolClient.
+                It may hold the other two as well, as UserPoolClient and MfaConfig.
+            user_pool_client: what DescribeUserPoolClient returns, or its UserPoolClient; the API's defaults hold
+                where there is none.
             mfa_config: what GetUserPoolMfaConfig returns; without it, every second factor is enabled.
             more: what descriptions do not say (`triggers`, `clock`), or what shall be otherwise.
 
         Raises:
+            BadField: a member is of another type than the API's; the message names it.
             ValueError: the descriptions contradict themselves.
         """
-        pool = shapes.inside(user_pool, "UserPool")
-        client = shapes.inside(user_pool_client, "UserPoolClient")
-        mfa = None if mfa_config is None else shapes.inside(mfa_config, "")
+        told = Descriptions.read(user_pool, user_pool_client, mfa_config)
         if isinstance(triggers := more.get("triggers"), Triggers):
-            more["triggers"] = shapes.versioned(triggers, pool)
-        return cls(**{**shapes.pool_settings(pool, mfa), **shapes.client_settings(client), **more})
+            more["triggers"] = shapes.versioned(triggers, told.user_pool)
+        client = shapes.client_settings(told.user_pool_client or {})
+        return cls(**{**shapes.pool_settings(told), **client, **more})
 
     @property
     def not_honoured(self) -> tuple[str, ...]:
         """What the descriptions say that this pool is like, and this pool cannot honour, with reasons."""
         described = self.configuration.pool_described
         pool, mfa = described.get("UserPool", {}), described.get("MfaConfig")
-        return (
+        said = (
             *honouring.in_pool(pool, mfa, self.configuration.triggers),
             *honouring.in_client(self.app_client.client_described),
         )
+        return (*said, *honouring.not_known(described.get("unknown", ()), said))
 
     def __repr__(self) -> str:
         return f"LocalPool({self.pool_id}, {len(self._core.users)} users)"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from authfsm.protocol.auth_flows import REQUIRED_VALUE
 from authfsm.protocol.nodes import Ends
 from authfsm.protocol.responses import (
     AdminNoSrpAuth,
@@ -22,6 +23,7 @@ from authfsm.protocol.responses import (
     Credential,
     CustomAuth,
     CustomSrpAuth,
+    NewPassword,
     Password,
     RawAnswer,
     RefreshToken,
@@ -31,6 +33,7 @@ from authfsm.protocol.responses import (
     SetUpEmail,
     SignedUp,
     SrpA,
+    SrpClaim,
     StepUp,
     UpdateDeviceStatus,
     UserAuth,
@@ -55,30 +58,18 @@ _LITE: Final = "UserPoolTier is LITE"
 
 # ---- what the app client may do -----------------------------------------------------------------------
 
-# The older values stand beside what was then always on: SRP, CUSTOM_AUTH and refreshing; but for
-# CUSTOM_AUTH_FLOW_ONLY (AWS API reference, CreateUserPoolClient).
-_OLDER: Final = frozenset({"ADMIN_NO_SRP_AUTH", "CUSTOM_AUTH_FLOW_ONLY", "USER_PASSWORD_AUTH"})
-_ONCE_ALWAYS: Final = frozenset(
-    {"ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
-)
 
-
-def allowed(flow: str, older: str | None = None) -> Rule:
-    """Is a flow among ExplicitAuthFlows?
+def allowed(auth_flow: str) -> Rule:
+    """Return the rule that ExplicitAuthFlows must allow a flow.
 
     Args:
-        flow: its ALLOW_ name.
-        older: the value that allowed it before.
+        auth_flow: the AuthFlow.
     """
 
     def rule(told: Description) -> Why:
-        names = told.explicit_auth_flows
-        if names is None or flow in names or older in names:
+        if told.allows(auth_flow):
             return None
-        always = names & _OLDER and flow in _ONCE_ALWAYS
-        if always and not (flow == "ALLOW_USER_SRP_AUTH" and "CUSTOM_AUTH_FLOW_ONLY" in names):
-            return None
-        return f"{flow} is not in ExplicitAuthFlows"
+        return f"{REQUIRED_VALUE[auth_flow]} is not in ExplicitAuthFlows"
 
     return rule
 
@@ -188,6 +179,22 @@ def several(told: Description) -> Why:
     return f"{methods[0]} is the only second factor enabled" if len(methods) == 1 else some(told)
 
 
+_PROVES_PASSWORD: Final = frozenset(
+    {(State.PASSWORD_VERIFIER, SrpClaim), (State.NEW_PASSWORD_REQUIRED, NewPassword)}
+)
+
+
+def skips_second_factor(arrow: Transition) -> bool:
+    """Return whether an arrow leads from the proof of a password straight to the tokens.
+
+    Args:
+        arrow: an arrow.
+    """
+    source, response, dest = arrow.source, arrow.response, arrow.dest
+    proves = response.proves_password or (source, response) in _PROVES_PASSWORD
+    return proves and dest is State.AUTHENTICATED
+
+
 def devices(told: Description) -> Why:
     """Does the pool remember devices?"""
     return "DeviceConfiguration is not set" if told.device_configuration is False else None
@@ -195,10 +202,10 @@ def devices(told: Description) -> Why:
 
 # ---- the two tables of rules --------------------------------------------------------------------------
 
-_CHOICE: Final = allowed("ALLOW_USER_AUTH")
-_ADMIN: Final = allowed("ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH")
-_LAMBDA: Final = allowed("ALLOW_CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY")
-_REFRESH: Final = (allowed("ALLOW_REFRESH_TOKEN_AUTH"), unrotated)
+_CHOICE: Final = allowed("USER_AUTH")
+_ADMIN: Final = allowed("ADMIN_USER_PASSWORD_AUTH")
+_LAMBDA: Final = allowed("CUSTOM_AUTH")
+_REFRESH: Final = (allowed("REFRESH_TOKEN_AUTH"), unrotated)
 
 
 def acceptable(told: Description) -> Why:
@@ -209,8 +216,8 @@ def acceptable(told: Description) -> Why:
 
 # fmt: off
 RESPONSES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
-    UserSrpAuth:            (allowed("ALLOW_USER_SRP_AUTH"),),
-    UserPasswordAuth:       (allowed("ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"),),
+    UserSrpAuth:            (allowed("USER_SRP_AUTH"),),
+    UserPasswordAuth:       (allowed("USER_PASSWORD_AUTH"),),
     AdminUserPasswordAuth:  (_ADMIN,),
     AdminNoSrpAuth:         (_ADMIN,),
     CustomAuth:             (_LAMBDA, triggered),

@@ -33,6 +33,12 @@ from authfsm.local.settings import (
     Triggers,
     WebAuthnConfiguration,
 )
+from authfsm.settings.descriptions import (
+    Descriptions,
+    decoded,
+    described_in,
+    without_metadata,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -54,7 +60,6 @@ _STRUCTURED: Final[dict[str, type]] = {
     "triggers": Triggers,
     "webauthn": WebAuthnConfiguration,
 }
-_DESCRIPTIONS: Final[tuple[str, ...]] = ("UserPool", "UserPoolClient", "MfaConfig")
 _USER: Final = {
     "Username": "username",
     "Password": "password",
@@ -131,9 +136,9 @@ def read(path: Path) -> Config:
         ConfigRefused: it cannot be read, or says something else.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = decoded(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8 or UTF-16"
         raise ConfigRefused(f"{path} cannot be read: {why}") from None
     try:
         given = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
@@ -153,9 +158,10 @@ def understood(given: Mapping[str, Any]) -> Config:
     Raises:
         ConfigRefused: it says something else.
     """
-    settings = dict(given)
+    settings = without_metadata(given)
     users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
-    described: dict[str, Any] = {n: settings.pop(n) for n in _DESCRIPTIONS if n in settings}
+    described = described_in(settings)
+    settings = {name: each for name, each in settings.items() if name not in described}
     known = set(inspect.signature(LocalPool).parameters)
     known |= {each.name for kind in (PoolConfiguration, AppClient) for each in fields(kind)}
     known -= _NOT_HERE
@@ -175,16 +181,13 @@ def _like(described: Mapping[str, Any], triggers: Triggers | None) -> dict[str, 
     """The settings that descriptions of a real pool say."""
     if not described:
         return {}
-    if not all(isinstance(each, dict) for each in described.values()):
-        raise ConfigRefused(f"{', '.join(described)} are not all structures")
-    pool = shapes.inside(described.get("UserPool", {}), "UserPool")
-    client = shapes.inside(described.get("UserPoolClient", {}), "UserPoolClient")
-    mfa = shapes.inside(described["MfaConfig"], "") if "MfaConfig" in described else None
     try:
-        settings = {**shapes.pool_settings(pool, mfa), **shapes.client_settings(client)}
-        more = {"triggers": shapes.versioned(triggers, pool)} if triggers else {}
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ConfigRefused(f"the descriptions cannot be read: {error!r}") from None
+        told = Descriptions.read(described)
+        client = shapes.client_settings(told.user_pool_client or {})
+        settings = {**shapes.pool_settings(told), **client}
+        more = {"triggers": shapes.versioned(triggers, told.user_pool)} if triggers else {}
+    except (TypeError, ValueError) as error:
+        raise ConfigRefused(f"the descriptions cannot be read: {error}") from None
     return {**settings, **more}
 
 
