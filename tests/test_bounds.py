@@ -23,7 +23,7 @@ from authfsm.jwks import over_https
 from authfsm.protocol.error_policy import Ruling
 
 SECONDS = 0.4
-SLACK = 1.6  # a busy machine's
+SLACK = 6.0  # a busy machine's; what is bounded here would otherwise last for ever
 
 Peer = Callable[[socket.socket], None]
 
@@ -117,7 +117,7 @@ def test_what_is_too_large_is_refused(said: bytes, error: type[Exception]) -> No
     """At once, without waiting for the end of the time."""
     begun = time.monotonic()
     with peer(lambda talking: talking.sendall(said)) as (url, _), pytest.raises(error) as caught:
-        over_https(f"{url}/jwks.json", seconds=10)
+        over_https(f"{url}/jwks.json", seconds=60)
     assert not isinstance(caught.value, TimeoutError)
     assert time.monotonic() - begun < SLACK
 
