@@ -256,6 +256,8 @@ def _structure(given: Any, path: str) -> Shape:
     """Return a structure without null members and without the metadata of replies."""
     if not isinstance(given, Mapping):
         raise _wrong(path, f"must be a structure, and is of type {type(given).__name__}")
+    if not all(isinstance(name, str) for name in given):
+        raise _wrong(path, "has a member whose name is not text")
     return {n: each for n, each in given.items() if each is not None and n not in _METADATA}
 
 
