@@ -303,6 +303,23 @@ class SealTooNew(SealError, CallerError):
     """A later version of this package sealed it, in a form this one does not know."""
 
 
+class StoreUnavailable(ServiceError):
+    """The store of the sign-ins that wait failed, or did not answer in time: try again a little later.
+
+    What it was asked to do may have been done all the same. A sign-in that was taken and could not be put
+    back is gone once its turn is up; the person then starts again.
+
+    Args:
+        why: the kind of failure, as the store's client names it; nothing of what was stored.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the store of waiting sign-ins is unavailable ({why})", ruling=Ruling.WAIT
+        )
+        self.why = why
+
+
 class Refused(AuthfsmError):
     """Cognito refused the request; the concrete class says whose fault that was.
 

@@ -157,14 +157,16 @@ def test_a_requests_method_is_botos() -> None:
 
 def test_whatever_botocore_repeats_is_known() -> None:
     """Every code and status of its retry modes: none of them may bring a second request."""
+    throttled: Any = standard.ThrottledRetryableChecker
+    transient: Any = standard.TransientRetryableChecker
     legacy = botocore_session().get_data("_retry")["definitions"]
     rows = [each["applies_when"].get("response", {}) for each in legacy.values()]
     codes = {row["service_error_code"] for row in rows if "service_error_code" in row}
-    codes |= set(standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES)
-    codes |= set(standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES)
+    codes |= set(throttled._THROTTLED_ERROR_CODES)
+    codes |= set(transient._TRANSIENT_ERROR_CODES)
     statuses = {
         row["http_status_code"] for row in rows if "service_error_code" not in row and row
-    } | set(standard.TransientRetryableChecker._TRANSIENT_STATUS_CODES)
+    } | set(transient._TRANSIENT_STATUS_CODES)
 
     # The last is EC2's own.
     assert {each for each in codes if not _RETRIED_CODE.search(each)} <= {

@@ -605,6 +605,13 @@ MALFORMED: dict[str, Any] = {
     "tokens of a wrong type": {"AuthenticationResult": "tokens"},
     "no access token": {"AuthenticationResult": {"IdToken": "x"}},
     "expiry of a wrong type": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": "soon"}},
+    "expiry that is no moment": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": 10**13}},
+    "expiry before it begins": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": -1}},
+    "expiry that is no number": {
+        "AuthenticationResult": {"AccessToken": "x", "ExpiresIn": float("nan")}
+    },
+    "expiry in parts": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": 3600.0}},
+    "expiry that is a truth": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": True}},
     "device of a wrong type": {
         "AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": "x"}
     },

@@ -21,6 +21,7 @@ from authfsm.diagrams.places import Arrow, group
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.table import NEW_CHALLENGE, LoopKind
+from authfsm.settings import PoolSettings
 
 Trigger = type[Response]
 
@@ -197,6 +198,7 @@ class Model:
         traffic: how many sign-ins its counts are of; None if it counts none.
         rulings: does it tell what to do after a failure?
         said: what else stands under it.
+        pools: the settings of the pool, or of the two, that it is of.
     """
 
     nodes: tuple[Vertex, ...]
@@ -210,6 +212,7 @@ class Model:
     traffic: int | None = None
     rulings: bool = False
     said: tuple[str, ...] = ()
+    pools: tuple[PoolSettings, ...] = field(default=(), repr=False)
 
     @property
     def lights(self) -> bool:
