@@ -102,7 +102,7 @@ class TestHosts:
     @pytest.mark.parametrize(
         "host",
         ["evil.example", "cognito:9229", "localhost.evil.example", "127.0.0.1.nip.io", "192.168.1.5", "0.0.0.0",  # noqa: S104 - named, not listened at
-        
+
          "localhost@evil.example", "localhost evil.example", "", "127.1", "2130706433", "[::2]", "[::1", "::1",
          "localhost:80:80", "localhost/", "\xe9", "evil-localhost", "notlocalhost"],
     )  # fmt: skip

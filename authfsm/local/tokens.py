@@ -22,6 +22,7 @@ from joserfc.jwk import RSAKey
 
 from authfsm.local import levels, refusals
 from authfsm.local.claims import UNCHANGED, Overrides
+from authfsm.local.clock import SteadyClock
 from authfsm.local.families import Family, composed
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient, PoolConfiguration
@@ -59,6 +60,8 @@ class Mint:
     ) -> None:
         self._configuration = configuration
         self._clock = clock
+        self.elapsed = SteadyClock(clock)
+        """Measures lengths of time, for the whole pool."""
         self._entropy = entropy
         self._key = key
         self._making = threading.Lock()
@@ -124,7 +127,7 @@ class Mint:
         overrides: Overrides = UNCHANGED,
     ) -> dict[str, Any]:
         """The tokens of a sign-in that has succeeded: AuthenticationResult."""
-        now = self._clock()
+        now = self.elapsed()
         self._forget(now)
         expires = now + timedelta(seconds=client.refresh_token_validity)
         family = Family(user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires)
@@ -172,7 +175,7 @@ class Mint:
             raise PoolRefusal(refusals.BAD_REFRESH)
         if not family.alive:
             raise PoolRefusal(refusals.REFRESH_REVOKED)
-        if self._clock() >= family.expires:
+        if self.elapsed() >= family.expires:
             raise PoolRefusal(refusals.REFRESH_EXPIRED)
         _check_there(family.user)
         return family
@@ -204,7 +207,7 @@ class Mint:
         rotation = client.refresh_token_rotation
         if rotation is None:
             return self._access_and_id(family, shaping(family))
-        replaced, now = family.replaced.get(refresh_token), self._clock()
+        replaced, now = family.replaced.get(refresh_token), self.elapsed()
         if family.refresh_tokens[-1] != refresh_token:
             # Measured: a replay within the grace period forks, and only the newest child can be
             # refreshed on; a later one is reuse, but "the newest token still works".
@@ -243,9 +246,14 @@ class Mint:
             PoolRefusal: NotAuthorizedException: it is not ours, has expired, or is revoked.
         """
         try:
-            claims = jwt.decode(access_token, self.key, algorithms=["RS256"]).claims
-        except (JoseError, ValueError):
+            token = jwt.decode(access_token, self.key, algorithms=["RS256"])
+        except (JoseError, ValueError, TypeError, RecursionError):  # whatever the header is made of
             raise PoolRefusal(refusals.BAD_ACCESS) from None
+        # No extension is understood here, and an empty list is none: "Producers MUST NOT use the empty
+        # list" -- RFC 7515, 4.1.11
+        if "crit" in token.header:
+            raise PoolRefusal(refusals.BAD_ACCESS)
+        claims = token.claims
         if claims.get("token_use") != "access" or claims.get("iss") != self._configuration.issuer:
             raise PoolRefusal(refusals.BAD_ACCESS)
         if self._clock().timestamp() >= claims["exp"]:
