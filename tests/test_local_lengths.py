@@ -254,7 +254,9 @@ def test_a_pending_session_ends(signing_key: RSAKey, change: Callable[[World], N
 
 @pytest.mark.parametrize(
     # After a temporary password NEW_PASSWORD_REQUIRED would have come first, whatever the setting.
-    "change", [each for each in CHANGES if each is not temporary_by_administrator], ids=lambda each: each.__name__
+    "change",
+    [each for each in CHANGES if each is not temporary_by_administrator],
+    ids=lambda each: each.__name__,
 )
 def test_or_outlives_it(signing_key: RSAKey, change: Callable[[World], None]) -> None:
     """The setting has it the other way."""

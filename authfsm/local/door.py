@@ -8,7 +8,6 @@ written for boto3 works unchanged. The handler is registered on this one client:
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -18,13 +17,14 @@ import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from authfsm.local.exchange import exchange
+from authfsm.local.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     from authfsm.local.pool import LocalPool
 
 _EVENT: Final = "before-send.cognito-identity-provider"
 _DUMMY: Final = "local"
-_making: Final = threading.Lock()  # Sessions are not thread-safe (boto3's guide); clients are.
+_making: Final = ForkSafeLock()  # Sessions are not thread-safe (boto3's guide); clients are.
 
 
 class _Body:

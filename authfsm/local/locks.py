@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakSet
 
-_BEFORE_FORK: Final = 1.0  # seconds that a fork waits for all locks together
+_PATIENCE: Final = 1.0  # seconds that a fork waits for a lock that is in use
 _locks: Final[WeakSet[ForkSafeLock]] = WeakSet()
-_taken: Final[list[ForkSafeLock]] = []
+_forking: Final = threading.local()
 
 
 class ForkSafeLock:
-    """A re-entrant lock for `with`, which is free in every process that is forked.
+    """A re-entrant lock for `with`, which no other thread holds in a process that was forked.
 
-    A fork waits a moment for the lock, so that the child does not begin with a half-done operation. If the
+    A fork waits a moment for the lock, so that the child does not begin within a half-done operation. If the
     operation takes longer (a trigger function may), the process is forked all the same.
     """
-
-    __slots__ = ("__weakref__", "_lock")
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -36,28 +33,22 @@ class ForkSafeLock:
         """A copy of what the lock is for has a lock of its own."""
         return ForkSafeLock()
 
-    __copy__ = __reduce__ = __deepcopy__
-
 
 def _before() -> None:
-    left = _BEFORE_FORK
-    for each in tuple(_locks):
-        begun = os.times().elapsed
-        if each._lock.acquire(timeout=max(left, 0.0)):  # noqa: SLF001 - the same module
-            _taken.append(each)
-        left -= os.times().elapsed - begun
+    _forking.taken = [each for each in tuple(_locks) if each._lock.acquire(timeout=_PATIENCE)]  # noqa: SLF001 - the same module
 
 
 def _in_parent() -> None:
-    while _taken:
-        with suppress(RuntimeError):
-            _taken.pop()._lock.release()  # noqa: SLF001 - the same module
+    for each in _forking.taken:
+        each._lock.release()  # noqa: SLF001 - the same module
 
 
 def _in_child() -> None:
-    _taken.clear()
     for each in tuple(_locks):
-        each._lock = threading.RLock()  # noqa: SLF001 - the same module
+        if each in _forking.taken:  # also what this very thread was within when it forked
+            each._lock.release()  # noqa: SLF001 - the same module
+        else:
+            each._lock = threading.RLock()  # noqa: SLF001 - the same module
 
 
 if hasattr(os, "register_at_fork"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import secrets
 import string
-import threading
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -18,6 +17,7 @@ from authfsm.local.clock import Clock, utc_now
 from authfsm.local.codes import Entropy, Outbox, drawn
 from authfsm.local.core import Core
 from authfsm.local.furnishing import Furnished
+from authfsm.local.locks import ForkSafeLock
 from authfsm.local.operations import answer
 from authfsm.local.settings import (
     EVERY_FLOW,
@@ -123,7 +123,7 @@ class LocalPool(Furnished, Shown):
         )
         self.clock = clock
         self._entropy = entropy
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
         self.configuration: Final = configuration
         self._mint = Mint(configuration, clock, entropy, key)
         self._core = Core(configuration, self._mint, clock, entropy)
@@ -228,7 +228,7 @@ class LocalPool(Furnished, Shown):
             made = copy.copy(self)
             made._core = copy.deepcopy(self._core, memo)  # noqa: SLF001 - one of us
             made._mint = made._core.mint  # noqa: SLF001 - one of us
-            made._lock = threading.RLock()  # noqa: SLF001 - one of us
+            made._lock = ForkSafeLock()  # noqa: SLF001 - one of us
         return made
 
     def jwks(self) -> dict[str, Any]:

@@ -8,7 +8,6 @@ together.
 from __future__ import annotations
 
 import os
-import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from authfsm.local import levels, refusals
 from authfsm.local.claims import UNCHANGED, Overrides
 from authfsm.local.clock import SteadyClock
 from authfsm.local.families import Family, composed
+from authfsm.local.locks import ForkSafeLock
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient, PoolConfiguration
 from authfsm.local.users import User
@@ -64,16 +64,9 @@ class Mint:
         """Measures lengths of time, for the whole pool."""
         self._entropy = entropy
         self._key = key
-        self._making = threading.Lock()
+        self._making = ForkSafeLock()
         self._families: dict[str, Family] = {}
         self._refresh: dict[str, Family] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A copy of a mint has a lock of its own."""
-        return {name: value for name, value in self.__dict__.items() if name != "_making"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _making=threading.Lock())
 
     def __iter__(self) -> Iterator[Family]:
         return iter(self._families.values())
