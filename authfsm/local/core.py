@@ -75,6 +75,12 @@ class Core:
         for part in (self.users, self.sessions, self.mint, self.outbox):
             part.watch(seen)
 
+    def forget_all(self) -> None:
+        """Forget all records, and tell nobody: they are about to be put back."""
+        dict.clear(self.clients)
+        for part in (self.users, self.sessions, self.mint, self.outbox):
+            part.forget_all()
+
     # ---- lookups ------------------------------------------------------------------------------
 
     def client(self, request: Request) -> AppClient:

@@ -142,6 +142,11 @@ class Sessions:
         """Tell of each leg that is found, opened or forgotten, from now on."""
         self._legs, self._other = Watched(seen, self._legs), Watched(seen, self._other)
 
+    def forget_all(self) -> None:
+        """Forget all, and tell nobody."""
+        dict.clear(self._legs)  # `Watched` would tell of each record
+        dict.clear(self._other)
+
     def restore(self, leg: Leg) -> None:
         """Take in a leg that was open before; the oldest first."""
         self._legs[leg.session] = leg

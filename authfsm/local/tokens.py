@@ -78,6 +78,11 @@ class Mint:
         """Tell of each family that is found, begun or forgotten, from now on."""
         self._families, self._refresh = Watched(seen, self._families), Watched(seen, self._refresh)
 
+    def forget_all(self) -> None:
+        """Forget all, and tell nobody."""
+        dict.clear(self._families)  # `Watched` would tell of each record
+        dict.clear(self._refresh)
+
     def restore(self, family: Family) -> None:
         """Take in what came of an earlier sign-in; the oldest first."""
         self._families[family.origin_jti] = family
