@@ -172,7 +172,7 @@ class Inputs:
             return body[:at] + self._random.randbytes(1) + body[at + self._random.randrange(3) :]
         return body
 
-    def _value(self, name: str, depth: int) -> Any:
+    def _value(self, name: str, depth: int) -> Any:  # noqa: PLR0911 - a kind each
         shape = MODEL["shapes"][name]
         if depth and self._chance(0.02):
             return self._junk(0)
