@@ -338,6 +338,26 @@ class TestTheHttpSurface:
         assert {400, 403, 404, 405} <= set(statuses)
 
     @pytest.mark.parametrize(
+        "operation", ["InitiateAuth", "RespondToAuthChallenge", "AssociateSoftwareToken"]
+    )
+    @pytest.mark.parametrize("value", [[], {}, 7, True, [[]], {"a": []}], ids=repr)
+    def test_members_of_another_type(
+        self, signing_key: RSAKey, operation: str, value: object
+    ) -> None:
+        """One member, or all, of another type: who follows the sign-ins does not stumble either."""
+        log = StringIO()
+        service = fuzzed(signing_key, log)
+        shape = MODEL["shapes"][MODEL["operations"][operation]]
+        right = {name: KNOWN.get(member, ["x"])[0] for name, member in shape["members"].items()}
+        for name in shape["members"]:
+            for request in ({**right, name: value}, {name: value}, dict.fromkeys(right, value)):
+                answer = service.exchange(
+                    TARGET + operation, json.dumps(request).encode(), signed=True
+                )
+                assert answer.status == 400
+        assert '"fault"' not in log.getvalue()
+
+    @pytest.mark.parametrize(
         "path",
         ["/sign-ins/{}.svg", "/outbox?username={}", "/diagram.svg?theme={}", "/{}", "/events?{}"],
     )
