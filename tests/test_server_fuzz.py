@@ -325,7 +325,7 @@ def socket_web() -> Iterator[Here]:
 
 
 class TestTheHttpSurface:
-    """Methods, paths, queries, headers and bodies together; tests/long/fuzz_http.py sends 100,000."""
+    """Methods, paths, queries, headers and bodies together; tests/long/server.py sends 100,000."""
 
     def test_no_fault(self, signing_key: RSAKey) -> None:
         """2,000 requests drawn from a seed: each is answered, and none by a fault of ours."""

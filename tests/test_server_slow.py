@@ -42,7 +42,7 @@ def test_a_byte_now_and_then(web: Here, way: str) -> None:
 
 
 def test_sixty_at_once(web: Here) -> None:
-    """Somebody else signs in meanwhile (tests/long/slow.py has six hundred)."""
+    """Somebody else signs in meanwhile (tests/long/server.py has six hundred)."""
 
     def sign_in() -> None:
         assert web.password("ada")[0] == 200
