@@ -57,6 +57,7 @@ def _respond(pool: Core, request: Request) -> Reply:
     leg = _find(pool, client, challenge, request.get("Session"), responses)
     with pool.sessions.answering(leg):
         _check_user(pool, leg.attempt, username)
+        pool.sessions.check_current(leg)
         handler = _handler_of(leg, challenge)
         attempt = leg.attempt
         if challenge not in _PASSWORDS and not attempt.unproved:

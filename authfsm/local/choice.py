@@ -120,6 +120,7 @@ def _signed_up(pool: Core, attempt: Attempt, session: str) -> Reply:
     leg: Leg = pool.sessions.find(attempt.client, session)
     if leg.challenge != SIGNED_UP or leg.attempt.user is not attempt.user:
         raise PoolRefusal(refusals.SESSION_UNKNOWN)
+    pool.sessions.check_current(leg)
     leg.spent = True
     verified = {
         State.EMAIL_OTP: "email_verified",

@@ -92,6 +92,11 @@ def _setup_leg(pool: Core, request: Request) -> Leg:
     leg = pool.sessions.of(request["Session"])
     if not isinstance(leg.matter, Setup):
         raise PoolRefusal(refusals.SESSION_UNKNOWN)
+    if leg.attempt.known.deleted:
+        raise PoolRefusal(refusals.SESSION_OF_ANOTHER)
+    if not leg.attempt.known.enabled:
+        raise PoolRefusal(refusals.DISABLED)
+    pool.sessions.check_current(leg)
     if State.SOFTWARE_TOKEN_MFA not in leg.matter.offered:
         raise PoolRefusal(refusals.NOT_IN_SETUP)
     return leg

@@ -80,7 +80,8 @@ def _credited(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Fa
     family = pool.mint.bearer(parameters["ACCESS_TOKEN"])
     if family.user is not attempt.user:
         raise PoolRefusal(refusals.TOKEN_OF_ANOTHER)
-    if age is not None and _age(family.auth_time, pool.clock()) > int(age):
+    # An `auth_time` to come is no credit either: the clock was set back, and how old it is is not known.
+    if age is not None and not 0 <= _age(family.auth_time, pool.clock()) <= int(age):
         return None
     # A password that must be changed first is no credit (inferred).
     return family if family.user.status is Status.CONFIRMED else None

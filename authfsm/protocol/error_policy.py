@@ -195,6 +195,7 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
     "IncompleteSignature":                 {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors")},
     "InternalFailure":                     {"": Row(_R.WAIT, _F.SERVICE,  "AWS common errors")},
     "LimitExceededException":              {"": Row(_R.WAIT_OUT, _F.TIME, "AWS common errors")},
+    "MissingAuthenticationTokenException": {"": Row(_R.MEND, _F.OPERATOR, "issues: what AWS's JSON services send for MissingAuthenticationToken")},
     "MissingAuthenticationToken":          {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: Admin* wants credentials")},
     "RequestExpired":                      {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: this machine's clock is wrong")},
     "ServiceUnavailable":                  {"": Row(_R.WAIT, _F.SERVICE,  "AWS common errors")},

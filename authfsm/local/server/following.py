@@ -119,7 +119,10 @@ class Follower:
         legs = [leg for leg in touched if isinstance(leg, Leg) and leg in self._core.sessions]
         known = {leg.session: leg for leg in legs if leg.session in self._by_session}
         new = next((leg for leg in legs if leg.session not in known), None)
-        old = known.get(request.get("Session", "")) or next(iter(known.values()), None)
+        # What was refused for its shape comes here too: its members are of any type.
+        session = request.get("Session")
+        old = known.get(session) if isinstance(session, str) else None
+        old = old or next(iter(known.values()), None)
         followed = self._by_session[old.session] if old else None
         if followed is None:
             if operation not in BEGIN_OPERATIONS:
@@ -154,7 +157,8 @@ class Follower:
 
     def _begin(self, request: Mapping[str, Any], leg: Leg | None) -> Followed:
         self._count += 1
-        typed = str((request.get("AuthParameters") or {}).get("USERNAME", ""))
+        parameters = request.get("AuthParameters")
+        typed = str(parameters.get("USERNAME", "")) if isinstance(parameters, Mapping) else ""
         username = leg.attempt.name if leg else typed
         followed = Followed(
             self._count, username, request["AuthFlow"], str(request.get("ClientId"))

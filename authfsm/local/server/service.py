@@ -18,6 +18,7 @@ from authfsm.local.refusals import PoolRefusal
 from authfsm.local.server.access import Access
 from authfsm.local.server.following import Follower
 from authfsm.local.server.logs import Log
+from authfsm.local.server.state import StateFileRefused
 from authfsm.protocol.states import State
 
 if TYPE_CHECKING:
@@ -90,6 +91,10 @@ class Service:
         try:
             signed = signed or self.access.open
             answered = exchange(answer, target, body, request_id, signed=signed)
+        except StateFileRefused as full:
+            self.log.write("state file", level="error", why=full.why, request_id=request_id)
+            why = f"The state file {full.why}. Nothing was changed."
+            answered = refused(500, "InternalErrorException", why, request_id)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the server
             self.log.fault("fault", error, operation=told.operation, request_id=request_id)
             answered = refused(500, "InternalErrorException", "The pool is at fault.", request_id)
@@ -118,11 +123,24 @@ class Service:
         return outcome
 
     def keep(self) -> None:
-        """Write what was touched since the last time; nothing is acknowledged before."""
-        if self._keeper is not None:
-            self._keeper.keep(self._touched)
-        self._touched.clear()
-        self.version += 1
+        """Write what was touched since the last time; nothing is acknowledged before.
+
+        Raises:
+            StateFileRefused: it cannot be written. The pool is again what the file says.
+        """
+        try:
+            if self._keeper is not None:
+                self._keep(self._keeper)
+        finally:
+            self._touched.clear()
+            self.version += 1
+
+    def _keep(self, keeper: Keeper) -> None:
+        try:
+            keeper.keep(self._touched)
+        except StateFileRefused:
+            keeper.reload()
+            raise
 
     def make_key(self) -> None:
         """Have the signing key made, if it is not."""
