@@ -49,6 +49,25 @@ def _model() -> Any:
     return json.loads(files(__package__).joinpath("descriptions.json").read_bytes())
 
 
+def described_in(whole: Shape) -> dict[str, Any]:
+    """Return what in a mapping belongs to descriptions: replies by name, and GetUserPoolMfaConfig's members.
+
+    Args:
+        whole: a mapping that may hold other things.
+    """
+    names = _PARTS | _model()["MfaConfig"].keys()
+    return {name: each for name, each in whole.items() if name in names}
+
+
+def without_metadata(whole: Shape) -> dict[str, Any]:
+    """Return a mapping without what SDKs add to a reply.
+
+    Args:
+        whole: the mapping.
+    """
+    return {name: each for name, each in whole.items() if name not in _METADATA}
+
+
 @frozen
 class Descriptions:
     """What a pool's descriptions say, checked, without null members and without the metadata of replies.

@@ -33,7 +33,12 @@ from authfsm.local.settings import (
     Triggers,
     WebAuthnConfiguration,
 )
-from authfsm.settings.descriptions import Descriptions, decoded
+from authfsm.settings.descriptions import (
+    Descriptions,
+    decoded,
+    described_in,
+    without_metadata,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -55,12 +60,6 @@ _STRUCTURED: Final[dict[str, type]] = {
     "triggers": Triggers,
     "webauthn": WebAuthnConfiguration,
 }
-_DESCRIPTIONS: Final[tuple[str, ...]] = (
-    "UserPool",
-    "UserPoolClient",
-    "MfaConfig",
-    "UserPoolMfaConfig",
-)
 _USER: Final = {
     "Username": "username",
     "Password": "password",
@@ -159,9 +158,10 @@ def understood(given: Mapping[str, Any]) -> Config:
     Raises:
         ConfigRefused: it says something else.
     """
-    settings = dict(given)
+    settings = without_metadata(given)
     users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
-    described: dict[str, Any] = {n: settings.pop(n) for n in _DESCRIPTIONS if n in settings}
+    described = described_in(settings)
+    settings = {name: each for name, each in settings.items() if name not in described}
     known = set(inspect.signature(LocalPool).parameters)
     known |= {each.name for kind in (PoolConfiguration, AppClient) for each in fields(kind)}
     known -= _NOT_HERE
