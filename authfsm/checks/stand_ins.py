@@ -12,12 +12,11 @@ from typing import Final
 from attrs import field, frozen
 
 from authfsm.checks.proofs import Factor, Proved
-from authfsm.protocol import responses as r
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
 from authfsm.settings import PoolSettings
-from authfsm.settings.rules import verified
+from authfsm.settings.rules import skips_second_factor, verified
 
 _GUIDE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
 _MFA: Final = _GUIDE + "user-pool-settings-mfa.html"
@@ -59,13 +58,9 @@ def _passkey_first(proved: Proved, _: Transition) -> bool:
     return Factor.PASSKEY in proved.factors and not proved.asked
 
 
-_AFTER_A_PASSWORD: Final = frozenset({r.SrpClaim, r.NewPassword})
-
-
 def _nothing_asked(proved: Proved, arrow: Transition) -> bool:
     """Does the password lead straight to the tokens?"""
-    straight = arrow.response.proves_password or arrow.response in _AFTER_A_PASSWORD
-    return straight and Factor.PASSWORD in proved.factors and not proved.asked
+    return skips_second_factor(arrow) and Factor.PASSWORD in proved.factors and not proved.asked
 
 
 FOR_FIRST: Final = (

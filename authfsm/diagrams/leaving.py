@@ -13,6 +13,8 @@ from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.responses import Credential
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ANY, CHOICE, CUSTOM, FIRST, PROTOCOL, UNKNOWN
+from authfsm.settings import PoolSettings
+from authfsm.settings.reach import confidence_of
 
 
 class Reason(str, Enum):
@@ -66,9 +68,14 @@ _REFRESHES: Final = PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED]
 _PUBLISHED: Final = frozenset({Confidence.DOCUMENTED, Confidence.MEASURED})
 
 
-def thin(arrow: Arrow) -> bool:
-    """Is an arrow known only by inference, or contradicted?"""
-    return confidence(arrow.transition).thin
+def thin(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
+    """Return whether an arrow is known only by inference, or contradicted.
+
+    Args:
+        arrow: the arrow.
+        pools: the settings of pools; thin is what is so in all of them.
+    """
+    return confidence_of(arrow.transition, pools).thin
 
 
 def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> Reason | None:

@@ -10,7 +10,7 @@ from authfsm.diagrams.fold import Junction, Node
 from authfsm.diagrams.links import link
 from authfsm.diagrams.mermaid import MARKS
 from authfsm.diagrams.model import Edge, Kind, Model
-from authfsm.protocol.evidence import confidence
+from authfsm.settings.reach import confidence_of
 
 SCHEMA: Final = "authfsm-diagram/1"
 """What the JSON says it is; the number grows when a reader would have to change."""
@@ -127,7 +127,7 @@ def _edge(edge: Edge, model: Model) -> dict[str, Any]:
         **({"ruled_out": [response.trigger for response in edge.faded]} if edge.faded else {}),
     }
     known = {
-        str(confidence(arrow.transition))
+        str(confidence_of(arrow.transition, model.pools))
         for arrow in model.arrows
         if arrow.source == edge.source
         and arrow.response in edge.responses

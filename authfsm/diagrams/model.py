@@ -18,6 +18,7 @@ from authfsm.diagrams.fold import Junction, Node
 from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.places import Arrow, Place
 from authfsm.protocol.responses import Response
+from authfsm.settings import PoolSettings
 
 Trigger = type[Response]
 
@@ -179,6 +180,7 @@ class Model:
         traffic: how many sign-ins its counts are of; None if it counts none.
         rulings: does it tell what to do after a failure?
         said: what else stands under it.
+        pools: the settings of the pool, or of the two, that it is of.
     """
 
     nodes: tuple[Node, ...]
@@ -192,6 +194,7 @@ class Model:
     traffic: int | None = None
     rulings: bool = False
     said: tuple[str, ...] = ()
+    pools: tuple[PoolSettings, ...] = field(default=(), repr=False)
 
     @property
     def lights(self) -> bool:

@@ -21,6 +21,7 @@ from authfsm.journeys.person import Plan
 from authfsm.journeys.planning import STALE_AT, NoPlan, Told, plan
 from authfsm.journeys.pools import Functions, ShiftedClock, obliging, wanted
 from authfsm.journeys.stage import Stage
+from authfsm.local import EVERY_FLOW
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role, Transition
@@ -124,6 +125,10 @@ class Journey:
         if self.like is None:
             made = ObservedPool(**{**obliging(self.settings, self.plan), **common})
         else:
+            if (
+                Descriptions.read(self.like).user_pool_client is None
+            ):  # what is not known is allowed
+                common = {"explicit_auth_flows": EVERY_FLOW, **common}
             liked = ObservedPool.like(self.like, **common)
             made = cast("ObservedPool", liked)  # `like` makes one of its own class
         return Stage(self, made, functions, clock)
