@@ -149,6 +149,42 @@ def test_the_page_rules_out_what_settings_rule_out(shown: Shown) -> None:
                 }
 
 
+def test_the_page_is_as_sure_as_the_settings(shown: Shown) -> None:
+    """For pools of every kind each arrow is as sure on the page as `PoolSettings` says, in its details too."""
+    pools = [random_values(seed) for seed in range(20)] + list(EXAMPLES.values())
+    told = shown.page.evaluate(
+        "pools => pools.map(values => { explorer.set(values); return explorer.confidences(); })",
+        pools,
+    )
+    for values, said in zip(pools, told, strict=True):
+        settings = settings_of(values)
+        assert said == [str(settings.confidence(arrow)) for arrow, _ in ARROWS]
+
+    shown.page.evaluate("values => explorer.set(values)", {})
+    choose(shown.page, "mfa_configuration", "ON")
+    choose(shown.page, "device_configuration", value=False)
+    place(shown.page, "PASSWORD_VERIFIER").click()
+    ways = shown.page.locator(
+        "#details li", has=shown.page.locator("button:text-is('AUTHENTICATED')")
+    )
+    assert "contradictory" in ways.first.inner_text()
+    lines_ = shown.page.evaluate("data.lines.map(line => line.to && line.through)")
+    tokens = [n for n, each in enumerate(PLACES) if each.state is State.AUTHENTICATED]
+    unsure = shown.page.locator("[data-line].unsure").evaluate_all(
+        "nodes => nodes.map(node => Number(node.dataset.line))"
+    )
+    to_tokens = [
+        n
+        for n, to in enumerate(shown.page.evaluate("data.lines.map(line => line.to)"))
+        if to and {*tokens} <= {*to} and lines_[n]
+    ]
+    drawn = diagram()
+    _, edges = dressed(drawn)
+    proved = [n for n in to_tokens if edges[n].source.name == "password proved"]
+    assert proved
+    assert {*proved} <= {*unsure}
+
+
 def test_settings_and_switches_are_one_thing() -> None:
     """Any position of the switches is settings that are that very position; older names of flows are understood."""
     flows = [each.key for each in SWITCHES if each.field == "explicit_auth_flows"]

@@ -60,7 +60,7 @@ ROWS = tuple(
 )
 """Every row of the table, its e-mailed codes told apart by role."""
 
-_THROUGH: Final = {
+THROUGH: Final = {
     (junction, place): tuple(
         arrow
         for arrows in ROWS
@@ -154,7 +154,7 @@ def _goes_through(place: Place, junction: Junction, seen: View) -> bool:
     """Do settings leave a junction this place, by an arrow that is not unsure everywhere?"""
     if seen.place(place).tone in _ABSENT:
         return False
-    return not all(thin(arrow, seen.pools) for arrow in _THROUGH[junction, place])
+    return not all(thin(arrow, seen.pools) for arrow in THROUGH[junction, place])
 
 
 def _why(arrow: Arrow, flow: str | None, state: State | None) -> Reason | None:

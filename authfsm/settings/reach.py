@@ -41,14 +41,28 @@ def _ends(each: InRoles) -> tuple[Node, Node]:
     return (arrow.source, roles.source), (arrow.dest, roles.dest)
 
 
-def _echoed(dest: State) -> bool:
-    return dest in CHALLENGES and dest not in _BY_ITSELF
+def echoes(each: InRoles) -> bool:
+    """Return whether an arrow leads only to what the pool asks for otherwise, and so to nothing by itself.
+
+    Args:
+        each: an arrow in its roles.
+    """
+    return each[0].response in OPEN and each[0].dest not in _BY_ITSELF
+
+
+def is_usual(each: InRoles) -> bool:
+    """Return whether an arrow is one of the protocol's own, and not of a row that may lead anywhere.
+
+    Args:
+        each: an arrow in its roles.
+    """
+    return not PROTOCOL[each[0].source][each[0].response] >= ANY
 
 
 _INTO: Final[defaultdict[Node, list[InRoles]]] = defaultdict(list)
 _OUT_OF: Final[defaultdict[Node, list[InRoles]]] = defaultdict(list)
 for _each in IN_ROLES:
-    if _each[0].response not in OPEN or not _echoed(_each[0].dest):
+    if not echoes(_each):
         _INTO[_ends(_each)[1]].append(_each)
         _OUT_OF[_ends(_each)[0]].append(_each)
 
@@ -71,8 +85,7 @@ def verdicts(told: Description, *, whims: bool) -> Verdicts:
     for each, because in why.items():
         source, dest = _ends(each)
         if because is None:
-            lost = each[0].response in OPEN and _echoed(each[0].dest)
-            why[each] = cut.get(source) or (cut.get(dest) if lost else None)
+            why[each] = cut.get(source) or (cut.get(dest) if echoes(each) else None)
     return Verdicts(MappingProxyType(why), MappingProxyType(cut))
 
 
@@ -134,7 +147,7 @@ def _causes(node: Node, why: Mapping[InRoles, Why], reached: frozenset[Node]) ->
     while front:
         # What a Lambda function may name it may name anywhere: the protocol's own ways tell more.
         into = _INTO[front.pop(0)]
-        usual = [each for each in into if not PROTOCOL[each[0].source][each[0].response] >= ANY]
+        usual = [each for each in into if is_usual(each)]
         for each in usual or into:
             source = _ends(each)[0]
             if source in reached:
