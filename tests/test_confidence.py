@@ -10,8 +10,8 @@ import pytest
 
 from authfsm.checks import Ways
 from authfsm.checks.ways import REFRESHES
-from authfsm.diagrams import diagram
 from authfsm.diagrams.drafting import draft
+from authfsm.diagrams.listing import as_json
 from authfsm.diagrams.pools import POOLS
 from authfsm.notebook.picture import drawn
 from authfsm.protocol import responses as r
@@ -55,7 +55,7 @@ def pool(mfa: str, flow: str, **more: Any) -> PoolSettings:
     return PoolSettings(**{**plain, **more})
 
 
-@pytest.mark.parametrize(("mfa", "flow", "device"), product(("OFF", "OPTIONAL", "ON"), FLOWS, (True, False)))  # fmt: skip
+@pytest.mark.parametrize(("mfa", "flow", "device"), list(product(("OFF", "OPTIONAL", "ON"), FLOWS, (True, False))))  # fmt: skip
 def test_what_is_drawn_as_sure_is_on_a_path(mfa: str, flow: str, device: bool) -> None:  # noqa: FBT001 - a case
     """An arrow to the tokens is sure in a pool only if a way to sign in goes along it there."""
     settings = pool(mfa, flow, device_configuration=device)
@@ -64,11 +64,14 @@ def test_what_is_drawn_as_sure_is_on_a_path(mfa: str, flow: str, device: bool) -
         arrow
         for arrow in INTO_TOKENS
         if settings.ruled_out(arrow) is None and not settings.confidence(arrow).thin
+        # No way comes through a state that only a function of the pool may name.
+        if arrow.source in {each.source for each in gone_along}
     }
+    model = draft(settings=settings, unfolded=True)
     drawn_as_sure = {
         arrow.transition
-        for edge in draft(settings=settings, unfolded=True).edges
-        for arrow in draft(settings=settings, unfolded=True).arrows
+        for edge in model.edges
+        for arrow in model.arrows
         if edge.source == arrow.source
         and edge.dest == arrow.dest
         and arrow.response in edge.responses
@@ -76,8 +79,8 @@ def test_what_is_drawn_as_sure_is_on_a_path(mfa: str, flow: str, device: bool) -
         and arrow.transition in INTO_TOKENS
     }
 
-    assert drawn_as_sure <= sure
-    assert {each for each in sure if each.source is not S.SMS_OTP} - gone_along == set()
+    assert sure - gone_along == set()
+    assert {each for each in drawn_as_sure if each.source in {a.source for a in sure}} <= gone_along
 
 
 def test_without_required_mfa_nothing_changes() -> None:
@@ -123,7 +126,7 @@ ON = {
 }
 
 
-@pytest.mark.parametrize("settings", ON.values(), ids=list(ON))
+@pytest.mark.parametrize("settings", list(ON.values()), ids=list(ON))
 @pytest.mark.parametrize("look", [{}, {"faded": True}, {"unfolded": True}], ids=str)
 def test_no_picture_draws_it_as_sure(settings: PoolSettings, look: dict[str, bool]) -> None:
     """Folded, faded or unfolded, as a picture or as JSON, and in the notebook."""
@@ -137,7 +140,7 @@ def test_no_picture_draws_it_as_sure(settings: PoolSettings, look: dict[str, boo
     for arrow in model.arrows:
         if skips_second_factor(arrow.transition):
             assert (arrow.source, arrow.response, arrow.dest) in marked
-    told = json.loads(diagram(settings=settings, **look).json())
+    told = json.loads(as_json(draft(settings=settings, **look)))
     for edge in told["edges"]:
         password = {r.SrpClaim.trigger, r.UserPasswordAuth.trigger, r.NewPassword.trigger}
         if edge["dest"] == "AUTHENTICATED" and edge["source"] in {"PASSWORD_VERIFIER", "START"}:
