@@ -142,7 +142,7 @@ def _reckoning() -> Data:
 def _line(edge: Edge, model: Model) -> Data:
     """What a line stands for: arrows, response by response, or the places that a junction leads to."""
     if isinstance(edge.source, Junction):
-        places = places_of(edge)
+        places = tuple(places_of(edge))
         through = [a for each in places for a in THROUGH.get((edge.source, each), ())]
         return {
             "to": sorted(ORDER[each] for each in places),
