@@ -21,6 +21,7 @@ from authfsm.protocol.table import TRANSITIONS, Transition
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import confidence_of
 from authfsm.settings.rules import MULTI, skips_second_factor
+from authfsm.signin import History
 
 S = State
 FLOWS = (
@@ -147,4 +148,4 @@ def test_no_picture_draws_it_as_sure(settings: PoolSettings, look: dict[str, boo
             for response in password & {*edge["responses"]}:
                 assert response in edge["thin"]
     if not look:
-        assert drawn("USER_SRP_AUTH", (), settings).model.pools == (settings,)
+        assert drawn("USER_SRP_AUTH", History(), settings).model.pools == (settings,)

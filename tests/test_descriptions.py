@@ -197,6 +197,12 @@ def test_values_that_cannot_be_are_told() -> None:
             LocalPool.like({"SchemaAttributes": [attribute]}, {}, {})
 
 
+def commanded(command: str, file: Path) -> list[str]:
+    """A command that reads a pool's settings, and writes beside them."""
+    written = ["-o", str(file.with_suffix(".dot"))] if command == "draw" else []
+    return [command, "--settings", str(file), *written]
+
+
 # ---- what tools write ---------------------------------------------------------------------------------------
 
 GO: Shape = {
@@ -248,7 +254,7 @@ def test_nulls_are_drawn_checked_listed_and_served_as_absence(
     if one.software_token_mfa is not None:
         assert served.configuration.mfa_methods == ("SOFTWARE_TOKEN_MFA",)
     for command in ("draw", "check", "paths"):
-        ran = CliRunner().invoke(app, [command, "--settings", str(file)])
+        ran = CliRunner().invoke(app, commanded(command, file))
         assert ran.exit_code in {0, 1}, ran.output
         assert ran.exception is None or isinstance(ran.exception, SystemExit)
         assert "cannot be read" not in ran.output
@@ -326,7 +332,7 @@ def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
             said.startswith(f"{name.removeprefix('UserPool.')}:") for said in pool.not_honoured
         )
     for command in ("draw", "check", "paths"):
-        ran = CliRunner().invoke(app, [command, "--settings", str(file)])
+        ran = CliRunner().invoke(app, commanded(command, file))
         for name in names:
             assert name in " ".join(ran.output.split())
 
@@ -336,7 +342,7 @@ def test_a_command_names_a_member_of_the_wrong_type(tmp_path: Path) -> None:
     file = tmp_path / "pool.json"
     file.write_text(json.dumps({"UserPool": {"Policies": {"SignInPolicy": []}}}))
     for command in ("draw", "check", "paths"):
-        ran = CliRunner().invoke(app, [command, "--settings", str(file)])
+        ran = CliRunner().invoke(app, commanded(command, file))
 
         assert ran.exit_code == 1
         assert "UserPool.Policies.SignInPolicy must be a structure" in " ".join(ran.output.split())
@@ -349,6 +355,7 @@ def test_the_clients_secret_is_wrapped() -> None:
 
     assert isinstance(client["ClientSecret"], Secret)
     assert "s3cret" not in repr(read)
+    assert Descriptions.read(read.parts()) == read
     with pytest.raises(BadField) as caught:
         Descriptions.read({}, {"ClientSecret": ["s3cret-of-the-client"]})
     assert "s3cret" not in str(caught.value)

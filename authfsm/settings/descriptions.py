@@ -18,7 +18,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from authfsm.errors import BadField
-from authfsm.secret import Secret
+from authfsm.secret import Secret, secret
 
 Shape = Mapping[str, Any]
 """A structure of the API, as botocore gives it."""
@@ -298,11 +298,11 @@ def _read(model: Any, given: Any, path: str, unknown: list[str]) -> Any:
             at = f"{path}.{name}"
             read[name] = _plain(each, at) if inner is None else _read(inner, each, at, unknown)
         return read
+    if path == "UserPoolClient.ClientSecret" and isinstance(given, (str, Secret)):
+        return secret(given)
     # True is an int to Python, and no integer to the API.
     if not isinstance(given, _PYTHON[model]) or (isinstance(given, bool) and model != "boolean"):
         raise _wrong(path, f"must be of type {model}, and is of type {type(given).__name__}")
-    if path == "UserPoolClient.ClientSecret":
-        return Secret(given)
     return _plain(given, path)
 
 
