@@ -16,7 +16,7 @@ HOUSE = Path(authfsm.__file__).parent
 
 FLOORS = [
     {"secret", "shown", "protocol/__init__", "protocol/states", "protocol/error_policy"},
-    {"srp", "errors", "protocol/vocabulary"},
+    {"srp", "errors", "protocol/links", "protocol/vocabulary"},
     {"fields"},
     {"protocol/responses", "protocol/replies"},
     {"device", "protocol/table"},

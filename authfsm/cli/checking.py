@@ -22,10 +22,10 @@ from authfsm.cli import check_told, describing
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.diagrams import NoEngine
 from authfsm.errors import BadField
+from authfsm.protocol import links
 
 FORMS: Final = ("text", "json", "sarif")
 _NEVER: Final = "never"
-_TABLE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html"
 
 
 @frozen(kw_only=True)
@@ -111,7 +111,13 @@ def _reviewed(told: describing.Descriptions) -> tuple[Finding, ...]:
 def _finding(broken: Broken) -> Finding:
     invariant = broken.invariant
     return Finding(
-        invariant.name, Severity.HIGH, invariant.law, broken.why, broken.path, _TABLE, ()
+        invariant.name,
+        Severity.HIGH,
+        invariant.law,
+        broken.why,
+        broken.path,
+        links.AUTHENTICATION_FLOWS,
+        (),
     )
 
 

@@ -19,8 +19,8 @@ from authfsm.diagrams.mermaid import plain
 from authfsm.diagrams.mistakes import Together, UnknownFlow, UnknownSuffix
 from authfsm.diagrams.places import Place
 from authfsm.diagrams.script import Script
-from authfsm.diagrams.spelling import reply, request
 from authfsm.diagrams.walking import Walked
+from authfsm.facts.shapes import OTHER_SPELLING, carried, shape
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
@@ -37,6 +37,7 @@ GIVES: Final[Mapping[type[Response], str]] = {
     r.SetUpEmail: "an e-mail address",
 }
 """What a person gives; the app gives the rest by itself."""
+_TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")
 SUFFIXES: Final = (".mmd", ".mermaid", ".md")
 
 
@@ -138,8 +139,10 @@ class Writer:
 
     def asked(self, state: State) -> str:
         """Cognito's reply that leads to a state."""
-        told = reply(state)
-        return f"    Cognito-->>App: {_with(self.text(told.what), told.names)}"
+        if state is State.AUTHENTICATED:
+            return f"    Cognito-->>App: {_with(self.text('AuthenticationResult'), _TOKENS)}"
+        names = [each.name for each in carried(state) if each.when != OTHER_SPELLING]
+        return f"    Cognito-->>App: {_with(self.text(str(state)), names)}"
 
     def given(self, state: State, response: type[Response], before: str = "") -> Iterator[str]:
         """What a person gives, and the request that carries it."""
@@ -148,9 +151,10 @@ class Writer:
         elif response in GIVES:
             yield f"    App->>Person: {self.text(state.meaning)}"
             yield f"    Person->>App: {self.text(GIVES[response])}"
-        told = request(state, response, admin=self.admin)
-        under = f" ({told.under})" if told.under else ""
-        yield f"    App->>Cognito: {before}{_with(told.what + under, told.names)}"
+        told = shape(state, response, admin=self.admin)
+        under = told.under or (str(state) if response is r.RawAnswer else "")
+        what = f"{told.operation} ({under})" if under else told.operation
+        yield f"    App->>Cognito: {before}{_with(what, told.always)}"
 
     # ---- a flow ------------------------------------------------------------------------------------------
 

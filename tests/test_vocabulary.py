@@ -1,0 +1,100 @@
+"""Names and links that several parts use are written once, and agree with the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+from joserfc.jwk import RSAKey
+from samples import standing
+
+import authfsm
+from authfsm.local import LocalPool, PoolRefusal
+from authfsm.protocol import responses as r
+from authfsm.protocol.classification import candidates
+from authfsm.protocol.responses import REFRESHES
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import PROTOCOL
+from authfsm.protocol.vocabulary import (
+    ANSWER_OPERATIONS,
+    BEGIN_OPERATIONS,
+    CODE_FIELDS,
+    FLOWS,
+    FLOWS_OF,
+    PASSWORD_FLOWS,
+    RECOVERY_MECHANISMS,
+    REFRESH_FLOWS,
+    SIGN_IN_FLOWS,
+)
+from authfsm.wire.requests import write
+
+ANSWER: Final = "RespondToAuthChallenge"
+HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
+HOUSE: Final = Path(authfsm.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def pool(signing_key: RSAKey) -> LocalPool:
+    """A pool with nobody in it."""
+    return LocalPool(key=signing_key)
+
+
+def test_links_are_written_once() -> None:
+    """AWS's documentation is linked from one module: no other has an address of it."""
+    holding = {
+        path.relative_to(HOUSE).as_posix()
+        for path in HOUSE.rglob("*.py")
+        if "docs.aws.amazon.com" in path.read_text(encoding="utf-8")
+    }
+
+    assert holding == {"protocol/links.py"}
+
+
+class TestTheVocabulary:
+    """The lists of names are those of the table and of its responses."""
+
+    def test_flows(self) -> None:
+        """Every flow begins with some response from START, and every such response names one of them."""
+        begun = {kind.auth_flow for kind in PROTOCOL[State.START]} - {None}
+
+        assert set(FLOWS) == begun
+        assert set(SIGN_IN_FLOWS) | REFRESH_FLOWS == begun
+        assert not set(SIGN_IN_FLOWS) & REFRESH_FLOWS
+        assert set(SIGN_IN_FLOWS) >= PASSWORD_FLOWS
+        assert set(FLOWS_OF) == BEGIN_OPERATIONS
+
+    @pytest.mark.parametrize("operation", sorted(BEGIN_OPERATIONS))
+    @pytest.mark.parametrize("flow", FLOWS)
+    def test_which_operation_begins_which_flow(
+        self, pool: LocalPool, operation: str, flow: str
+    ) -> None:
+        """The pool refuses a flow of the other operation, and no other flow, with that message."""
+        request = {"UserPoolId": pool.pool_id, "AuthFlow": flow}
+        with pytest.raises(PoolRefusal) as caught:
+            pool.answer(operation, {"ClientId": pool.client_id, **request})
+        elsewhere = "Initiate Auth method not supported" in str(caught.value)
+
+        assert (flow not in FLOWS_OF[operation]) == elsewhere
+
+    def test_refreshes(self) -> None:
+        """A refresh is what both somebody without and somebody with tokens may send."""
+        assert PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys() == REFRESHES
+
+    def test_codes(self) -> None:
+        """A challenge whose answer is a code has its field, and the wire writes it there."""
+        states = {state for state in State if r.Code in PROTOCOL[state]}
+
+        assert set(CODE_FIELDS) == states
+        for state, name in CODE_FIELDS.items():
+            request = write(state, r.Code("123456"), standing(state)).reveal()
+            assert request["ChallengeResponses"][name] == "123456"
+
+    def test_every_challenge(self) -> None:
+        """Each challenge is answered by a response that its state accepts, under its own name."""
+        for state in CHALLENGES:
+            kinds = candidates(ANSWER, {"ChallengeName": state.value, "ChallengeResponses": HIDDEN})
+            assert set(kinds) <= set(PROTOCOL[state])
+            assert kinds
+        assert set(RECOVERY_MECHANISMS) <= set(CHALLENGES)
+        assert len(ANSWER_OPERATIONS) == 2
