@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import Attribute
 
 from authfsm.errors import BadField
 from authfsm.secret import Secret
 
+K = TypeVar("K")
+V = TypeVar("V")
 Wrapped: TypeAlias = "Secret[str]"
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -27,8 +29,8 @@ def wrapped_if_given(value: str | Wrapped | None) -> Wrapped | None:
     return None if value is None else wrapped(value)
 
 
-def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
-    """A read-only copy of a mapping."""
+def fixed(value: Mapping[K, V]) -> Mapping[K, V]:
+    """Return a read-only copy of a mapping; what is no mapping is left for the check."""
     return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
 
 

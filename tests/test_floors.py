@@ -15,6 +15,7 @@ import authfsm
 HOUSE = Path(authfsm.__file__).parent
 
 FLOORS = [
+    {"enums"},
     {"secret", "shown", "protocol/__init__", "protocol/states", "protocol/error_policy"},
     {"srp", "errors", "protocol/links", "protocol/vocabulary"},
     {"fields"},

@@ -13,8 +13,10 @@ from attrs import field, frozen
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Row, Ruling
+from authfsm.protocol.responses import REFRESHES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import FIRST, Transition
+from authfsm.protocol.vocabulary import CODE_FIELDS, STALE_DEVICE_STATES
 
 S = State
 
@@ -52,13 +54,9 @@ class Bound:
 
 
 _OVER: Final = frozenset(Ruling) - {Ruling.TRY_AGAIN, Ruling.DROP_DEVICE, Ruling.WAIT}
-_CODES: Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA})
+_CODES: Final = frozenset(CODE_FIELDS)
 _SET_UP: Final = frozenset({S.NEW_PASSWORD_REQUIRED, S.MFA_SETUP})
 _PROVES_ANEW: Final = frozenset({r.Password, r.SrpA, r.Credential})
-_STALE: Final = frozenset(
-    {S.START, S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_VERIFIER, S.SELECT_MFA_TYPE}
-)
-_REFRESHES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.GetTokensFromRefreshToken})
 _SIGNS_OUT: Final = frozenset({r.RevokeToken, r.GlobalSignOut})
 
 
@@ -83,7 +81,7 @@ BOUNDS: Final = (
         "Device does not exist",
         frozenset({Ruling.DROP_DEVICE}),
         "amplify-js retryOnResourceNotFoundException, amplify-swift retryRespondPasswordVerifier",
-        _again(_STALE),
+        _again(STALE_DEVICE_STATES),
     ),
     Bound(
         "DefineAuthChallenge",
@@ -128,7 +126,7 @@ BOUNDS: Final = (
         "Refresh Token has",
         _OVER,
         "AWS API reference, UserPoolClientType",
-        lambda arrow: arrow.response in _REFRESHES,
+        lambda arrow: arrow.response in REFRESHES,
     ),
     Bound(
         "AccessTokenValidity",

@@ -21,6 +21,7 @@ from authfsm.checks.showing import refreshed, refusal, waits, way
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import RECOVERY_MECHANISMS
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import allowed, enabled
 
@@ -143,9 +144,6 @@ def _functions_skip_mfa(told: Posture) -> Iterator[Found]:
         yield why, path, (_without(told, "ALLOW_CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY"),)
 
 
-_CHANNEL: Final = {S.SMS_MFA: "verified_phone_number", S.EMAIL_OTP: "verified_email"}
-
-
 def _recovery_is_factor(told: Posture) -> Iterator[Found]:
     # "A user can't receive MFA and password reset codes at the same email address or phone number" -- AWS
     # developer guide, "Adding MFA to a user pool"
@@ -153,11 +151,11 @@ def _recovery_is_factor(told: Posture) -> Iterator[Found]:
     known = None not in {told.settings.sms_mfa, told.settings.email_mfa}
     asks = told.settings.mfa_configuration in {"ON", "OPTIONAL"}
     primary = (told.account_recovery or ("",))[0]
-    if not known or not asks or len(factors) != 1 or _CHANNEL.get(factors[0]) != primary:
+    if not known or not asks or len(factors) != 1 or RECOVERY_MECHANISMS.get(factors[0]) != primary:
         return
     path = refusal(told.settings, proved=True)
     if path is not None:
-        others = [each for each in _CHANNEL.values() if each != primary]
+        others = [each for each in RECOVERY_MECHANISMS.values() if each != primary]
         recovery = [{"Priority": 1, "Name": name} for name in others]
         yield (
             f"the only second factor is {factors[0]}, and the account is recovered by {primary} first",

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve, field, frozen
 
 from authfsm.checks.bounds import BOUNDS, Bound
 from authfsm.checks.proofs import PROOFS, Factor
 from authfsm.facts.errors import LISTED
+from authfsm.fields import fixed
 from authfsm.protocol.error_policy import RULINGS, Row
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import Ends, roles
@@ -43,10 +44,6 @@ def _deep(rows: Rows) -> Rows:
     return MappingProxyType({each: MappingProxyType(dict(row)) for each, row in rows.items()})
 
 
-def _fixed(mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    return MappingProxyType(dict(mapping))
-
-
 @frozen(eq=False)
 class Table:
     """A protocol, as much of it as can be checked.
@@ -62,10 +59,10 @@ class Table:
     """
 
     rows: Rows = field(converter=_deep)
-    needs: Mapping[tuple[State, Trigger], Need] = field(converter=_fixed)
-    proofs: Mapping[tuple[State, Trigger], Factor] = field(converter=_fixed)
-    rulings: Mapping[str, Mapping[str, Row]] = field(converter=_fixed)
-    errors: Mapping[str, frozenset[str]] = field(converter=_fixed)
+    needs: Mapping[tuple[State, Trigger], Need] = field(converter=fixed)
+    proofs: Mapping[tuple[State, Trigger], Factor] = field(converter=fixed)
+    rulings: Mapping[str, Mapping[str, Row]] = field(converter=fixed)
+    errors: Mapping[str, frozenset[str]] = field(converter=fixed)
     bounds: tuple[Bound, ...] = ()
     doubted: frozenset[Transition] = frozenset()
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from authfsm.cli.failing import Failed
 from authfsm.errors import BadField
 from authfsm.settings import PoolSettings
+from authfsm.settings.described import descriptions
 
 ACTIONS: Final = "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"
 """The IAM actions that describing a pool takes."""
@@ -58,11 +59,7 @@ def fetch(
         client = session.client(
             "cognito-idp", region_name=region or pool_id.partition("_")[0], endpoint_url=url
         )
-        told: Descriptions = {"UserPool": client.describe_user_pool(UserPoolId=pool_id)["UserPool"]}
-        if client_id:
-            described = client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
-            told["UserPoolClient"] = described["UserPoolClient"]
-        told["MfaConfig"] = client.get_user_pool_mfa_config(UserPoolId=pool_id)
+        pool, app, mfa = descriptions(client, pool_id, client_id)
     except (NoCredentialsError, PartialCredentialsError):
         raise Failed(_NO_KEYS) from None
     except ProfileNotFound as error:
@@ -73,7 +70,8 @@ def fetch(
         raise Failed(_refused(error.response["Error"], pool_id, client_id)) from None
     except (BotoCoreError, ValueError) as error:
         raise Failed(f"the pool could not be described: {error}") from None
-    return told
+    told: Descriptions = {"UserPool": pool["UserPool"], "MfaConfig": mfa}
+    return told if app is None else {**told, "UserPoolClient": app["UserPoolClient"]}
 
 
 def _refused(error: Any, pool_id: str, client_id: str | None) -> str:

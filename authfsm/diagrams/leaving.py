@@ -5,30 +5,24 @@ The reasons are computed from the table's sets and from the evidence, never list
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Final
 
 from authfsm.diagrams.places import Arrow, Place
+from authfsm.enums import DescribedName
 from authfsm.protocol.evidence import Confidence, confidence
-from authfsm.protocol.responses import Credential
+from authfsm.protocol.responses import REFRESHES, Credential
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ANY, CHOICE, CUSTOM, FIRST, PROTOCOL, UNKNOWN
 
 
-class Reason(str, Enum):
+class Reason(DescribedName):
     """Why an arrow is not drawn."""
 
     caption: str
     """What the picture says instead."""
 
-    def __new__(cls, name: str, caption: str) -> Reason:
-        """A member that is its own name."""
-        member = str.__new__(cls, name)
-        member._value_ = name
-        member.caption = caption
-        return member
-
-    __str__ = str.__str__
+    def __init__(self, _: str, caption: str) -> None:
+        self.caption = caption
 
     FAILURE = "FAILURE", "Any refusal that no retry mends leads to FAILED."
     UNKNOWN = (
@@ -62,7 +56,6 @@ _AGAIN: Final = {
     if PROTOCOL[state].keys() >= CHOICE.keys()
     for response in CHOICE
 } - {(State.WEB_AUTHN, Credential)}  # that signs with the passkey: no other factor is chosen
-_REFRESHES: Final = PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys()
 _PUBLISHED: Final = frozenset({Confidence.DOCUMENTED, Confidence.MEASURED})
 
 
@@ -85,13 +78,13 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
     if dest is State.FAILED:
         return None if failures else Reason.FAILURE
     asked_for = flow is not None and response.auth_flow == flow
-    if source is State.AUTHENTICATED or (response in _REFRESHES and not asked_for):
+    if source is State.AUTHENTICATED or (response in REFRESHES and not asked_for):
         return Reason.TOKENS
     if (source, response) in _AGAIN:
         return Reason.AGAIN
     named = PROTOCOL[source][response] >= ANY and dest is not source
     if (named or dest in CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
-        return Reason.THIN if response in _REFRESHES else Reason.LAMBDA
+        return Reason.THIN if response in REFRESHES else Reason.LAMBDA
     return None
 
 

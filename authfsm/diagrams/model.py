@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import Enum
-from types import MappingProxyType
 
 from attrs import field, frozen
 
 from authfsm.diagrams.fold import Junction, Node
 from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.places import Arrow, Place
+from authfsm.fields import fixed
 from authfsm.protocol.responses import Response
 
 Trigger = type[Response]
@@ -159,10 +159,6 @@ class LeftOut:
     arrows: frozenset[Arrow]
 
 
-def _fixed(shades: Mapping[Node, Shade]) -> Mapping[Node, Shade]:
-    return MappingProxyType(dict(shades))
-
-
 @frozen
 class Model:
     """A picture before it is drawn.
@@ -187,7 +183,7 @@ class Model:
     flow: str | None = None
     walked: bool = False
     here: Place | None = None
-    shades: Mapping[Node, Shade] = field(factory=dict, converter=_fixed)
+    shades: Mapping[Node, Shade] = field(factory=dict, converter=fixed)
     focus: frozenset[Place] = frozenset()
     traffic: int | None = None
     rulings: bool = False

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm.diagrams.drafting import draft, flows
+from authfsm.diagrams.drafting import draft
 from authfsm.diagrams.lines import START
 from authfsm.diagrams.mermaid import plain
 from authfsm.diagrams.mistakes import Together, UnknownFlow, UnknownSuffix
@@ -21,9 +20,11 @@ from authfsm.diagrams.places import Place
 from authfsm.diagrams.script import Script
 from authfsm.diagrams.walking import Walked
 from authfsm.facts.shapes import OTHER_SPELLING, carried, shape
+from authfsm.fields import fixed
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import FLOWS
 from authfsm.settings import PoolSettings
 
 GIVES: Final[Mapping[type[Response], str]] = {
@@ -39,10 +40,6 @@ GIVES: Final[Mapping[type[Response], str]] = {
 """What a person gives; the app gives the rest by itself."""
 _TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")
 SUFFIXES: Final = (".mmd", ".mermaid", ".md")
-
-
-def _fixed(labels: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType(dict(labels))
 
 
 @frozen
@@ -106,8 +103,8 @@ def sequence(
         if flow is not None:
             raise Together("flow", "history")
         return SequenceDiagram((*writer.begin(), *writer.walked(history)))
-    if flow not in flows():
-        raise UnknownFlow(str(flow), flows())
+    if flow not in FLOWS:
+        raise UnknownFlow(str(flow), FLOWS)
     model = draft(flow=flow, settings=settings)
     return SequenceDiagram((*writer.begin(), *writer.flow(Script(model))))
 
@@ -121,7 +118,7 @@ class Writer:
         admin: is an administrator signing somebody in?
     """
 
-    labels: Mapping[str, str] = field(converter=_fixed)
+    labels: Mapping[str, str] = field(converter=fixed)
     admin: bool = False
 
     def text(self, key: str) -> str:

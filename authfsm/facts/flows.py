@@ -31,11 +31,6 @@ class AboutFlow:
     limits: tuple[str, ...]
 
 
-def flows() -> tuple[str, ...]:
-    """Every `AuthFlow`, in the table's order."""
-    return tuple(dict.fromkeys(each.auth_flow for each in PROTOCOL[State.START] if each.auth_flow))
-
-
 def about_flow(name: str) -> AboutFlow:
     """What is known of a flow.
 

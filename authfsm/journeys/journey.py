@@ -18,12 +18,13 @@ from authfsm.errors import CallerError
 from authfsm.journeys.barred import ADMIN
 from authfsm.journeys.observed import ObservedPool
 from authfsm.journeys.person import Plan
-from authfsm.journeys.planning import STALE_AT, NoPlan, Told, plan
+from authfsm.journeys.planning import NoPlan, Told, plan
 from authfsm.journeys.pools import Functions, ShiftedClock, obliging, wanted
 from authfsm.journeys.stage import Stage
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role, Transition
+from authfsm.protocol.vocabulary import STALE_DEVICE_STATES
 from authfsm.settings import PoolSettings
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Journey:
         Args:
             step: 0 for the first.
         """
-        return self._again(step) and self.path.moves[step].arrow.source in STALE_AT
+        return self._again(step) and self.path.moves[step].arrow.source in STALE_DEVICE_STATES
 
     def _again(self, step: int) -> bool:
         before = self.path.moves[step - 1].to if step else AT_START

@@ -16,6 +16,7 @@ from authfsm.journeys.person import Meanwhile, Person, Plan
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
+from authfsm.protocol.vocabulary import RECOVERY_MECHANISMS, STALE_DEVICE_STATES
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI, enabled
 
@@ -24,10 +25,6 @@ S = State
 _DEVICE: Final = frozenset({S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER})
 _CODES: Final = frozenset({S.SMS_MFA, S.SOFTWARE_TOKEN_MFA})
 _BY_CHOICE: Final = frozenset({r.UserAuthWithPassword, r.UserAuthWithSrp})
-STALE_AT: Final = frozenset(
-    {S.START, S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_VERIFIER, S.SELECT_MFA_TYPE}
-)
-"""Where an answer is refused, and given again, for a device that the pool has forgotten."""
 _LED: Final = frozenset({r.CustomAuth, r.CustomSrpAuth})
 
 
@@ -139,7 +136,11 @@ def _has_password(path: Path) -> bool:
 
 def _forgotten(path: Path, told: Told) -> int | None:
     """After how many steps the device is forgotten, for its key to be refused; None if it never is."""
-    again = (n for n, a in enumerate(path.arrows) if a.source is a.dest and a.source in STALE_AT)
+    again = (
+        n
+        for n, a in enumerate(path.arrows)
+        if a.source is a.dest and a.source in STALE_DEVICE_STATES
+    )
     step = next(again, None)
     if step is None:
         return None
@@ -166,7 +167,7 @@ def _with_second(path: Path, told: Told, made: Plan, *, late: bool) -> Plan:
         return _with_set_up(path, told, made, late=late)
     wanted = enabled(told.settings) if S.SELECT_MFA_TYPE in states else [states[0]]
     factors = tuple(wanted)
-    if len(factors) == 1 and told.recovery == (_RECOVERS.get(factors[0]),):
+    if len(factors) == 1 and told.recovery == (RECOVERY_MECHANISMS.get(factors[0]),):
         raise NoPlan("what alone recovers the account is no second factor")
     if S.SELECT_MFA_TYPE in states and S.SOFTWARE_TOKEN_MFA not in factors and told.recovery:
         raise NoPlan("what recovers the account is no second factor: nothing is left to choose")
@@ -195,15 +196,12 @@ def _without_second(path: Path, told: Told, made: Plan) -> Plan:
     return evolve(made, person=_having(made.person, (factor,), factor))
 
 
-_RECOVERS: Final = {S.SMS_MFA: "verified_phone_number", S.EMAIL_OTP: "verified_email"}
-
-
 def _led(path: Path) -> bool:
     return path.arrows[0].response in _LED and r.SrpClaim not in {a.response for a in path.arrows}
 
 
 def _by_ease(told: Told) -> list[State]:
-    barred = {channel for channel, name in _RECOVERS.items() if told.recovery == (name,)}
+    barred = {channel for channel, name in RECOVERY_MECHANISMS.items() if told.recovery == (name,)}
     return [each for each in enabled(told.settings) if each not in barred]
 
 

@@ -42,9 +42,6 @@ TOKENS: Final = guide("amazon-cognito-user-pools-using-tokens-with-identity-prov
 REFRESH_TOKENS: Final = guide("amazon-cognito-user-pools-using-the-refresh-token")
 TOKEN_REVOCATION: Final = guide("token-revocation")
 USER_EXISTENCE_ERRORS: Final = guide("cognito-user-pool-managing-errors")
-ADAPTIVE_CLI_ADMIN_INITIATE_AUTH: Final = (
-    "https://docs.aws.amazon.com/cli/latest/reference/cognito-idp/admin-initiate-auth.html"
-)
-AUTHENTICATION: Final = guide("cognito-user-pool-settings-adaptive-authentication")
+ADAPTIVE_AUTHENTICATION: Final = guide("cognito-user-pool-settings-adaptive-authentication")
 CUSTOM_CHALLENGES: Final = guide("user-pool-lambda-challenge")
 DEFINE_AUTH_CHALLENGE: Final = guide("user-pool-lambda-define-auth-challenge")

@@ -12,25 +12,27 @@ from typing import Final
 
 from authfsm.protocol.states import State
 
-_BOTH: Final = ("CUSTOM_AUTH", "USER_AUTH", "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN")
+FLOWS: Final = (
+    "USER_SRP_AUTH",
+    "USER_PASSWORD_AUTH",
+    "ADMIN_USER_PASSWORD_AUTH",
+    "ADMIN_NO_SRP_AUTH",
+    "CUSTOM_AUTH",
+    "USER_AUTH",
+    "REFRESH_TOKEN_AUTH",
+    "REFRESH_TOKEN",
+)
+"""Every `AuthFlow` value, in the order of the protocol's table."""
 
 FLOWS_OF: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "InitiateAuth": ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", *_BOTH),
+        "InitiateAuth": tuple(flow for flow in FLOWS if not flow.startswith("ADMIN_")),
         # USER_PASSWORD_AUTH is not described here: ADMIN_USER_PASSWORD_AUTH is its counterpart
         # (AWS API reference, AdminInitiateAuth).
-        "AdminInitiateAuth": (
-            "USER_SRP_AUTH",
-            "ADMIN_USER_PASSWORD_AUTH",
-            "ADMIN_NO_SRP_AUTH",
-            *_BOTH,
-        ),
+        "AdminInitiateAuth": tuple(flow for flow in FLOWS if flow != "USER_PASSWORD_AUTH"),
     }
 )
 """The `AuthFlow` values that each operation accepts."""
-
-FLOWS: Final = tuple(dict.fromkeys(flow for flows in FLOWS_OF.values() for flow in flows))
-"""Every `AuthFlow` value."""
 
 REFRESH_FLOWS: Final = frozenset({"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"})
 """The two names of the flow that exchanges a refresh token for new tokens."""
@@ -65,3 +67,15 @@ RECOVERY_MECHANISMS: Final[Mapping[State, str]] = MappingProxyType(
 )
 """The `AccountRecoverySetting` mechanism that uses the same channel as a second factor. Cognito does not
 offer a channel for MFA that alone recovers the account (AWS developer guide, "Adding MFA")."""
+
+STALE_DEVICE_STATES: Final = frozenset(
+    {
+        State.START,
+        State.SELECT_CHALLENGE,
+        State.PASSWORD,
+        State.PASSWORD_VERIFIER,
+        State.SELECT_MFA_TYPE,
+    }
+)
+"""Where an answer that carries the DEVICE_KEY of a forgotten device is refused, and sent again without it
+(ResourceNotFoundException "Device does not exist.")."""
