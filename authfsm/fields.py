@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 from attrs import Attribute
 
 from authfsm.errors import BadField
 from authfsm.secret import Secret
 
-K = TypeVar("K")
-V = TypeVar("V")
 Wrapped: TypeAlias = "Secret[str]"
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -29,9 +27,15 @@ def wrapped_if_given(value: str | Wrapped | None) -> Wrapped | None:
     return None if value is None else wrapped(value)
 
 
-def fixed(value: Mapping[K, V]) -> Mapping[K, V]:
+def frozen_mapping(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """Return a read-only copy of a mapping; what is no mapping is left for the check."""
+    # Any, for mypy does not solve the type variables of an attrs converter.
     return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
+
+
+def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a read-only copy of a mapping of text to text, as `frozen_mapping` does."""
+    return frozen_mapping(value)
 
 
 def fixed_and_wrapped(value: Mapping[str, str | Wrapped]) -> Mapping[str, Wrapped]:

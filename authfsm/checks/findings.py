@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from authfsm.checks.path import Path
-from authfsm.fields import fixed
+from authfsm.fields import frozen_mapping
 
 if TYPE_CHECKING:
     from authfsm.diagrams import Diagram
@@ -44,7 +44,7 @@ class Mend:
     """
 
     operation: str
-    settings: Mapping[str, Any] = field(converter=fixed)
+    settings: Mapping[str, Any] = field(converter=frozen_mapping)
 
     def __str__(self) -> str:
         fields = (f"{name} = {_shown(value)}" for name, value in self.settings.items())

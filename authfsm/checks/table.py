@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 from authfsm.checks.bounds import BOUNDS, Bound
 from authfsm.checks.proofs import PROOFS, Factor
 from authfsm.facts.errors import LISTED
-from authfsm.fields import fixed
+from authfsm.fields import frozen_mapping
 from authfsm.protocol.error_policy import RULINGS, Row
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import Ends, roles
@@ -59,10 +59,10 @@ class Table:
     """
 
     rows: Rows = field(converter=_deep)
-    needs: Mapping[tuple[State, Trigger], Need] = field(converter=fixed)
-    proofs: Mapping[tuple[State, Trigger], Factor] = field(converter=fixed)
-    rulings: Mapping[str, Mapping[str, Row]] = field(converter=fixed)
-    errors: Mapping[str, frozenset[str]] = field(converter=fixed)
+    needs: Mapping[tuple[State, Trigger], Need] = field(converter=frozen_mapping)
+    proofs: Mapping[tuple[State, Trigger], Factor] = field(converter=frozen_mapping)
+    rulings: Mapping[str, Mapping[str, Row]] = field(converter=frozen_mapping)
+    errors: Mapping[str, frozenset[str]] = field(converter=frozen_mapping)
     bounds: tuple[Bound, ...] = ()
     doubted: frozenset[Transition] = frozenset()
 

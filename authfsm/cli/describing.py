@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+
+from attrs import frozen
 
 from authfsm.cli.failing import Failed
 from authfsm.errors import BadField
@@ -27,6 +30,36 @@ _NO_KEYS: Final = (
 )
 
 Descriptions = dict[str, Any]
+
+
+@frozen(kw_only=True)
+class PoolOptions:
+    """The options that name a pool, as `authfsm.cli.options` has them: the base of what a command is given."""
+
+    settings: Path | None
+    pool: str | None
+    client: str | None
+    profile: str | None
+    region: str | None
+    endpoint_url: str | None
+
+    def conflicts(self) -> Iterator[str]:
+        """What is wrong with them together."""
+        if self.pool and self.settings:
+            yield "--pool and --settings exclude each other"
+        for name in ("client", "profile", "region", "endpoint_url"):
+            if getattr(self, name) and not self.pool:
+                yield f"--{name.replace('_', '-')} goes with --pool"
+
+    def described(self) -> Descriptions | None:
+        """Return the pool's descriptions, from AWS or from a file; None where no pool is named.
+
+        Raises:
+            Failed: they could not be had.
+        """
+        if self.pool:
+            return fetch(self.pool, self.client, self.profile, self.region, self.endpoint_url)
+        return read(self.settings) if self.settings else None
 
 
 def fetch(

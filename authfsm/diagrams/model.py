@@ -16,7 +16,7 @@ from attrs import field, frozen
 from authfsm.diagrams.fold import Junction, Node
 from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.places import Arrow, Place
-from authfsm.fields import fixed
+from authfsm.fields import frozen_mapping
 from authfsm.protocol.responses import Response
 
 Trigger = type[Response]
@@ -183,7 +183,7 @@ class Model:
     flow: str | None = None
     walked: bool = False
     here: Place | None = None
-    shades: Mapping[Node, Shade] = field(factory=dict, converter=fixed)
+    shades: Mapping[Node, Shade] = field(factory=dict, converter=frozen_mapping)
     focus: frozenset[Place] = frozenset()
     traffic: int | None = None
     rulings: bool = False

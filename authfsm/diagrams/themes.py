@@ -13,7 +13,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from authfsm.diagrams.places import Group
-from authfsm.fields import fixed
+from authfsm.fields import frozen_mapping
 
 
 @frozen
@@ -64,7 +64,7 @@ class Theme:
     here: str
     warning: str
     gained: str
-    groups: Mapping[Group, Paint] = field(converter=fixed)
+    groups: Mapping[Group, Paint] = field(converter=frozen_mapping)
     dark: Theme | None = None
 
     def colours(self) -> Iterator[str]:

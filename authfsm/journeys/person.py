@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm.fields import fixed
+from authfsm.fields import frozen_mapping
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
 
@@ -110,5 +110,5 @@ class Plan:
     person: Person = Person()
     device_stands_in: bool | None = None
     script: tuple[State, ...] = ()
-    meanwhile: Mapping[int, Meanwhile] = field(factory=dict, converter=fixed)
+    meanwhile: Mapping[int, Meanwhile] = field(factory=dict, converter=frozen_mapping)
     contradictions: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from authfsm.diagrams.model import Count, Edge, Kind, Model
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.walking import Walker, shared
-from authfsm.fields import fixed
+from authfsm.fields import frozen_mapping
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
@@ -94,7 +94,7 @@ class Funnel:
     steps: int
     repeated: int
     sign_ins: int
-    ends: Mapping[str, int] = field(converter=fixed)
+    ends: Mapping[str, int] = field(converter=frozen_mapping)
     taken: tuple[Taken, ...]
     waits: tuple[Wait, ...]
     illegal: tuple[Traced, ...]
