@@ -16,7 +16,7 @@ from authfsm.protocol.error_policy import Row, Ruling
 from authfsm.protocol.responses import REFRESHES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import FIRST, Transition
-from authfsm.protocol.vocabulary import CODE_FIELDS, STALE_DEVICE_STATES
+from authfsm.protocol.vocabulary import CODE_FIELDS, SET_UP_STATES, STALE_DEVICE_STATES
 
 S = State
 
@@ -55,7 +55,6 @@ class Bound:
 
 _OVER: Final = frozenset(Ruling) - {Ruling.TRY_AGAIN, Ruling.DROP_DEVICE, Ruling.WAIT}
 _CODES: Final = frozenset(CODE_FIELDS)
-_SET_UP: Final = frozenset({S.NEW_PASSWORD_REQUIRED, S.MFA_SETUP})
 _PROVES_ANEW: Final = frozenset({r.Password, r.SrpA, r.Credential})
 _SIGNS_OUT: Final = frozenset({r.RevokeToken, r.GlobalSignOut})
 
@@ -72,7 +71,7 @@ BOUNDS: Final = (
         "session is expired",
         _OVER,
         "measured; AWS API reference, UserPoolClientType",
-        lambda arrow: _again(_CODES | _SET_UP)(arrow) and arrow.response not in _PROVES_ANEW,
+        lambda arrow: _again(_CODES | SET_UP_STATES)(arrow) and arrow.response not in _PROVES_ANEW,
     ),
     Bound(
         "device key",

@@ -15,6 +15,7 @@ from authfsm.protocol.nodes import landings, taken
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import SECOND, Role, Transition
+from authfsm.protocol.vocabulary import DEVICE_STATES, SET_UP_STATES
 
 
 class Group(str, Enum):
@@ -31,8 +32,6 @@ class Group(str, Enum):
     __str__ = str.__str__
 
 
-_SET_UP: Final = frozenset({State.NEW_PASSWORD_REQUIRED, State.MFA_SETUP})
-_DEVICE: Final = frozenset({State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER})
 _OURS: Final = {
     State.START: Group.BEGIN,
     State.AUTHENTICATED: Group.END,
@@ -63,9 +62,9 @@ class Place:
         """What the place is for."""
         if self.state in _OURS:
             return _OURS[self.state]
-        if self.state in _SET_UP:
+        if self.state in SET_UP_STATES:
             return Group.SET_UP
-        if self.state in _DEVICE:
+        if self.state in DEVICE_STATES:
             return Group.DEVICE
         if self.role is Role.SECOND_FACTOR or (self.role is None and self.state in SECOND):
             return Group.SECOND_FACTOR

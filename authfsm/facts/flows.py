@@ -10,7 +10,7 @@ from authfsm.facts.limits import limits_of_response
 from authfsm.facts.responses import AboutResponse, about_response
 from authfsm.protocol.nodes import IN_ROLES
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.states import CHALLENGES, OURS, State
 from authfsm.protocol.table import CUSTOM, PROTOCOL, Role
 
 
@@ -50,7 +50,6 @@ def about_flow(name: str) -> AboutFlow:
     )
 
 
-_BEYOND = frozenset({State.START, State.OTHER_CHALLENGE, State.AUTHENTICATED, State.FAILED})
 """What comes after these is another matter: another sign-in, a challenge that nobody knows, tokens."""
 
 
@@ -65,7 +64,7 @@ def _reached(begins: Iterable[type[Response]], flow: str) -> frozenset[State]:
     }
     while front:
         found |= front
-        onward = {node for node in front if node[0] not in _BEYOND | led}
+        onward = {node for node in front if node[0] not in OURS | led}
         front = {
             (arrow.dest, each.dest)
             for arrow, each in IN_ROLES

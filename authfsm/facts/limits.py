@@ -14,6 +14,7 @@ from typing import Any, Final
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Role
+from authfsm.protocol.vocabulary import FIRST_FACTORS
 from authfsm.settings import PoolSettings
 
 FLOWS: Final = (
@@ -26,9 +27,6 @@ FLOWS: Final = (
 )
 """What ExplicitAuthFlows may hold today."""
 
-FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
-"""What AllowedFirstAuthFactors may hold."""
-
 
 def _one_by_one() -> Iterator[dict[str, Any]]:
     yield {"mfa_configuration": "OFF"}
@@ -37,8 +35,8 @@ def _one_by_one() -> Iterator[dict[str, Any]]:
     yield {"software_token_mfa": False}
     yield {"email_mfa": False}
     yield {"mfa_configuration": "ON", "web_authn_factor": "SINGLE_FACTOR"}
-    for name in FACTORS:
-        yield {"allowed_first_auth_factors": set(FACTORS) - {name}}
+    for name in FIRST_FACTORS:
+        yield {"allowed_first_auth_factors": set(FIRST_FACTORS) - {name}}
     yield {"device_configuration": False}
     yield {"user_pool_tier": "LITE"}
     yield {"email_sending_account": "COGNITO_DEFAULT"}

@@ -22,6 +22,7 @@ from authfsm.protocol import links
 from authfsm.protocol.replies import CHALLENGE_OF, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import DEVICE_STATES
 from authfsm.secret import Secret
 from authfsm.wire import Request, Sender
 from authfsm.wire.replies import READERS, WITHOUT_SESSION
@@ -152,7 +153,6 @@ def _of(name: str, said: Mapping[str, str]) -> str:
 
 
 _MAPS: Final = ("AuthParameters", "ChallengeResponses", "DeviceSecretVerifierConfig")
-_DEVICES: Final = frozenset({State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER})
 _SESSION: Final = Secret("<session>")
 
 
@@ -216,7 +216,10 @@ def shape(state: State, response: type[Response], *, admin: bool = False) -> Sha
     session = None if state in WITHOUT_SESSION else _SESSION
     # Only a remembered device is asked to prove itself.
     known = _Probe(
-        admin=admin, tokens=tokens, session=session, device=_DEVICE if state in _DEVICES else None
+        admin=admin,
+        tokens=tokens,
+        session=session,
+        device=_DEVICE if state in DEVICE_STATES else None,
     )
     plain = _written(state, response, known, whole=False)
     found = dict(_flat(plain, response))

@@ -11,21 +11,24 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from authfsm.checks import Path
-from authfsm.journeys.barred import CONTRADICTIONS, FIRST, never
+from authfsm.journeys.barred import CONTRADICTIONS, never
 from authfsm.journeys.person import Meanwhile, Person, Plan
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-from authfsm.protocol.vocabulary import RECOVERY_MECHANISMS, STALE_DEVICE_STATES
+from authfsm.protocol.vocabulary import (
+    DEVICE_STATES,
+    PASSWORDLESS,
+    RECOVERY_MECHANISMS,
+    STALE_DEVICE_STATES,
+)
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI, enabled
 
 S = State
 
-_DEVICE: Final = frozenset({S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER})
 _CODES: Final = frozenset({S.SMS_MFA, S.SOFTWARE_TOKEN_MFA})
 _BY_CHOICE: Final = frozenset({r.UserAuthWithPassword, r.UserAuthWithSrp})
-_LED: Final = frozenset({r.CustomAuth, r.CustomSrpAuth})
 
 
 class NoPlan(Exception):
@@ -101,7 +104,7 @@ def _known(path: Path, told: Told) -> Plan:
     firsts = {
         move.to.state
         for move in path
-        if move.to.state in FIRST and move.to.role is not Role.SECOND_FACTOR
+        if move.to.state in PASSWORDLESS and move.to.role is not Role.SECOND_FACTOR
     }
     forgotten = _forgotten(path, told)
     passkey = S.WEB_AUTHN in firsts or any(a.response is r.Credential for a in path.arrows)
@@ -112,7 +115,7 @@ def _known(path: Path, told: Told) -> Plan:
         email=S.EMAIL_OTP in firsts,
         phone=S.SMS_OTP in firsts,
         passkey=passkey,
-        remembered=bool(_DEVICE & {*path.states}) or forgotten is not None,
+        remembered=bool(DEVICE_STATES & {*path.states}) or forgotten is not None,
     )
     meanwhile = {} if forgotten is None else {forgotten: Meanwhile(forget_device=True)}
     made = Plan(person, meanwhile=meanwhile)
@@ -146,7 +149,7 @@ def _forgotten(path: Path, told: Told) -> int | None:
         return None
     if told.settings.device_configuration is False:
         raise NoPlan("this pool remembers no devices, and forgets none")
-    if _DEVICE & {*path.states}:
+    if DEVICE_STATES & {*path.states}:
         raise NoPlan("a sign-in bears one device's key")
     if told.device_stands_in and path.arrows[step].source is S.SELECT_MFA_TYPE:
         raise NoPlan("ChallengeRequiredOnNewDevice is true")
@@ -197,7 +200,9 @@ def _without_second(path: Path, told: Told, made: Plan) -> Plan:
 
 
 def _led(path: Path) -> bool:
-    return path.arrows[0].response in _LED and r.SrpClaim not in {a.response for a in path.arrows}
+    return path.arrows[0].response in r.LED_BY_FUNCTIONS and r.SrpClaim not in {
+        a.response for a in path.arrows
+    }
 
 
 def _by_ease(told: Told) -> list[State]:

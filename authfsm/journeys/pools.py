@@ -16,11 +16,11 @@ from authfsm.local import (
     utc_now,
 )
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import FIRST_FACTORS
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import enabled
 
 RELYING_PARTY: Final = "example.com"
-_FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
 
 
 class ShiftedClock:
@@ -90,7 +90,7 @@ def obliging(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
         "mfa_methods": [each.value for each in enabled(settings)],
         "explicit_auth_flows": EVERY_FLOW if flows is None else flows,
         "allowed_first_auth_factors": [
-            each for each in _FACTORS if factors is None or each in factors
+            each for each in FIRST_FACTORS if factors is None or each in factors
         ],
         "webauthn": WebAuthnConfiguration(RELYING_PARTY, "preferred", passkeys),
         "tier": settings.user_pool_tier or "ESSENTIALS",

@@ -14,10 +14,10 @@ from attrs import frozen
 
 from authfsm.local import refusals
 from authfsm.local.refusals import PoolRefusal
-from authfsm.local.settings import MFA_METHODS, PoolConfiguration
+from authfsm.local.settings import PoolConfiguration
 from authfsm.local.users import User
 from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import RECOVERY_MECHANISMS
+from authfsm.protocol.vocabulary import MFA_METHODS, RECOVERY_MECHANISMS
 
 _TOTP: Final = State.SOFTWARE_TOKEN_MFA
 

@@ -62,6 +62,22 @@ CODE_FIELDS: Final[Mapping[State, str]] = MappingProxyType(
 """The member of `ChallengeResponses` that carries the code of each challenge (AWS API reference,
 RespondToAuthChallenge)."""
 
+FIRST_FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
+"""What `AllowedFirstAuthFactors` may hold, in Cognito's order; "SOFTWARE_TOKEN is not currently supported"
+there (AWS API reference, SignInPolicyType). PASSWORD allows PASSWORD_SRP too."""
+
+PASSWORDLESS: Final = frozenset({State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN})
+"""The first factors that are no password. Each may be left for another by SELECT_CHALLENGE."""
+
+MFA_METHODS: Final = (State.SMS_MFA, State.SOFTWARE_TOKEN_MFA, State.EMAIL_OTP)
+"""The second factors, in the order in which Cognito lists them."""
+
+SET_UP_STATES: Final = frozenset({State.NEW_PASSWORD_REQUIRED, State.MFA_SETUP})
+"""Where something must be set before the sign-in can go on."""
+
+DEVICE_STATES: Final = frozenset({State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER})
+"""Where a remembered device proves itself."""
+
 RECOVERY_MECHANISMS: Final[Mapping[State, str]] = MappingProxyType(
     {State.SMS_MFA: "verified_phone_number", State.EMAIL_OTP: "verified_email"}
 )

@@ -20,7 +20,7 @@ from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import CHOICE
-from authfsm.protocol.vocabulary import CODE_FIELDS
+from authfsm.protocol.vocabulary import CODE_FIELDS, PASSWORDLESS
 from authfsm.secret import Secret, revealed
 
 S = State
@@ -393,7 +393,7 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], Writer]] = {
 
     **{(S.SELECT_CHALLENGE, response): Respond("SELECT_CHALLENGE", _chosen, device=True) for response in CHOICE},
     # To leave a first factor for another: "SELECT_CHALLENGE" with the same session, as amplify-js does.
-    **{(state, response): _CHOOSE for state in (S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN) for response in CHOICE},
+    **{(state, response): _CHOOSE for state in sorted(PASSWORDLESS) for response in CHOICE},
     (S.PASSWORD, r.Password):               Respond("PASSWORD", _password, device=True),
     (S.PASSWORD_SRP, r.SrpA):               Respond("PASSWORD_SRP", _srp_a),
     (S.PASSWORD_VERIFIER, r.SrpClaim):      Respond("PASSWORD_VERIFIER", _claim, device=True),
