@@ -10,23 +10,31 @@ from joserfc.jwk import RSAKey
 from samples import standing
 
 import authfsm
+from authfsm.cli.signin import AuthFlow, FirstFactor
 from authfsm.local import LocalPool, PoolRefusal
 from authfsm.protocol import responses as r
 from authfsm.protocol.classification import candidates
-from authfsm.protocol.responses import REFRESHES
+from authfsm.protocol.replies import Tokens, unverified_claims
+from authfsm.protocol.responses import REFRESHES, RESPONSES
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import PROTOCOL
+from authfsm.protocol.table import FIRST, PROTOCOL, SECOND, UNKNOWN
 from authfsm.protocol.vocabulary import (
     ANSWER_OPERATIONS,
     BEGIN_OPERATIONS,
     CODE_FIELDS,
+    FIRST_FACTORS,
     FLOWS,
     FLOWS_OF,
+    MFA_METHODS,
     PASSWORD_FLOWS,
+    PASSWORDLESS,
     RECOVERY_MECHANISMS,
     REFRESH_FLOWS,
+    SET_UP_STATES,
     SIGN_IN_FLOWS,
+    STALE_DEVICE_STATES,
 )
+from authfsm.secret import Secret
 from authfsm.wire.requests import write
 
 ANSWER: Final = "RespondToAuthChallenge"
@@ -98,3 +106,39 @@ class TestTheVocabulary:
             assert kinds
         assert set(RECOVERY_MECHANISMS) <= set(CHALLENGES)
         assert len(ANSWER_OPERATIONS) == 2
+
+    def test_sets_of_states(self) -> None:
+        """The sets of factors are those that the table's own sets hold."""
+        passwords = {State.PASSWORD, State.PASSWORD_SRP}
+
+        assert FIRST - UNKNOWN - passwords == PASSWORDLESS
+        assert {*FIRST_FACTORS} == PASSWORDLESS | {State.PASSWORD}
+        assert {*MFA_METHODS} == SECOND - SET_UP_STATES - {State.SELECT_MFA_TYPE}
+        for state in STALE_DEVICE_STATES:
+            assert any(state in dests for dests in PROTOCOL[state].values())
+
+    def test_sets_of_responses(self) -> None:
+        """What begins CUSTOM_AUTH, or by an administrator's operation alone, names such a flow."""
+        begun = [kind for kind in RESPONSES.values() if kind.auth_flow]
+        by_admin = {*FLOWS_OF["AdminInitiateAuth"]} - {*FLOWS_OF["InitiateAuth"]}
+
+        assert {kind for kind in begun if kind.auth_flow == "CUSTOM_AUTH"} == r.LED_BY_FUNCTIONS
+        assert {kind for kind in begun if kind.auth_flow in by_admin} == r.ADMIN_ONLY
+
+    def test_the_commands_flows(self) -> None:
+        """`authfsm signin --flow` knows every flow with which a user signs in."""
+        assert {each.value for each in AuthFlow} == {*SIGN_IN_FLOWS}
+        assert {each.value for each in FirstFactor} == {*FIRST_FACTORS, "PASSWORD_SRP"}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ["", "e30", "W10", "IngI", "bnVsbA", "!!", "eyJ1c2VybmFtZSI6MX0", "\u00e9", "W" * 100_000],
+)
+def test_claims_that_cannot_be_read(payload: str) -> None:
+    """A token that is no JSON Web Token, or says something else than claims, has no user name."""
+    token = Secret(f"header.{payload}.signature")
+
+    assert Tokens(access_token=token).username is None
+    assert "username" not in unverified_claims(token) or payload.startswith("eyJ1")
+    assert dict(unverified_claims(Secret("no dots"))) == {}
