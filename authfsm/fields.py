@@ -29,9 +29,15 @@ def wrapped_if_given(value: str | Wrapped | None) -> Wrapped | None:
     return None if value is None else wrapped(value)
 
 
-def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
-    """A read-only copy of a mapping."""
+def frozen_mapping(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return a read-only copy of a mapping; what is no mapping is left for the check."""
+    # Any, for mypy does not solve the type variables of an attrs converter.
     return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
+
+
+def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a read-only copy of a mapping of text to text, as `frozen_mapping` does."""
+    return frozen_mapping(value)
 
 
 def fixed_and_wrapped(value: Mapping[str, str | Wrapped]) -> Mapping[str, Wrapped]:

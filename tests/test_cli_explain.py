@@ -13,13 +13,14 @@ from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.cli.explain import explain
-from authfsm.facts import about_state, find, flows, names, nearest, shape
+from authfsm.facts import about_state, find, names, nearest, shape
 from authfsm.facts.errors import LISTED, OPERATIONS
 from authfsm.protocol.error_policy import RULINGS
 from authfsm.protocol.evidence import evidence
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS
+from authfsm.protocol.vocabulary import FLOWS
 from authfsm.wire.replies import READERS
 
 WIDE = 400
@@ -71,7 +72,7 @@ def test_a_response(response: Any) -> None:
     assert [each.name for each in find(response.__name__)] == [response.trigger]
 
 
-@pytest.mark.parametrize("flow", flows())
+@pytest.mark.parametrize("flow", FLOWS)
 def test_a_flow(flow: str) -> None:
     """What begins it, what it reaches, and the ExplicitAuthFlows that it needs."""
     text = told(flow)

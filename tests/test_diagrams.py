@@ -9,7 +9,7 @@ from itertools import combinations, permutations
 import pytest
 
 from authfsm.diagrams import Node, UnknownFlow, diagram
-from authfsm.diagrams.drafting import ROWS, draft, flows
+from authfsm.diagrams.drafting import ROWS, draft
 from authfsm.diagrams.fold import JUNCTIONS, Junction, fold
 from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.model import Kind, Model
@@ -27,14 +27,15 @@ from authfsm.protocol.responses import (
 )
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import CHOICE, TRANSITIONS, Role, Transition
+from authfsm.protocol.vocabulary import FLOWS
 
 EVERY = frozenset(arrow for row in ROWS for arrow in row)
 DRAFTS = {
     "whole": draft(),
     "unfolded": draft(unfolded=True),
     "failures": draft(failures=True),
-    **{flow: draft(flow=flow) for flow in flows()},
-    **{f"{flow}, unfolded": draft(flow=flow, unfolded=True) for flow in flows()},
+    **{flow: draft(flow=flow) for flow in FLOWS},
+    **{f"{flow}, unfolded": draft(flow=flow, unfolded=True) for flow in FLOWS},
     **{state: draft(state=state) for state in State},
     **{f"{state}, unfolded": draft(state=state, unfolded=True) for state in State},
     **{f"pool {name}": draft(settings=told) for name, (told, _) in POOLS.items()},
@@ -174,7 +175,7 @@ def test_a_lambda_leads_in_its_own_flow() -> None:
     """CUSTOM_CHALLENGE is drawn under CUSTOM_AUTH, and in no other flow."""
     custom = Node(State.CUSTOM_CHALLENGE)
 
-    assert {"CUSTOM_AUTH"} == {flow for flow in flows() if custom in draft(flow=flow).nodes}
+    assert {"CUSTOM_AUTH"} == {flow for flow in FLOWS if custom in draft(flow=flow).nodes}
 
 
 def test_failures_on_request() -> None:

@@ -15,6 +15,7 @@ import authfsm
 HOUSE = Path(authfsm.__file__).parent
 
 FLOORS = [
+    {"enums"},
     {
         "secret",
         "shown",
@@ -24,7 +25,7 @@ FLOORS = [
         "protocol/error_policy",
         "protocol/states",
     },
-    {"srp", "errors", "protocol/vocabulary"},
+    {"srp", "errors", "protocol/links", "protocol/vocabulary"},
     {"fields", "settings/descriptions"},
     {"protocol/responses", "protocol/replies"},
     {"device", "protocol/table", "protocol/offers"},

@@ -38,11 +38,6 @@ from authfsm.settings import PoolSettings
 _ABSENT = frozenset({Tone.GONE, Tone.NAMED})
 
 
-def flows() -> tuple[str, ...]:
-    """The names of the flows that begin a sign-in, in the table's order."""
-    return tuple(dict.fromkeys(r.auth_flow for r in PROTOCOL[State.START] if r.auth_flow))
-
-
 def row(place: Node, response: Trigger) -> tuple[Arrow, ...]:
     """Every arrow of a response to a place, FAILED included, in the order of `State`."""
     return tuple(

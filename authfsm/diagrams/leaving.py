@@ -5,13 +5,13 @@ The reasons are computed from the table's sets and from the evidence, never list
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Final
 
 from authfsm.diagrams.places import Arrow
+from authfsm.enums import DescribedName
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import Node
-from authfsm.protocol.responses import Credential
+from authfsm.protocol.responses import REFRESHES, Credential
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
     ANY,
@@ -27,20 +27,14 @@ from authfsm.settings import PoolSettings
 from authfsm.settings.reach import confidence_of
 
 
-class Reason(str, Enum):
+class Reason(DescribedName):
     """Why an arrow is not drawn."""
 
     caption: str
     """What the picture says instead."""
 
-    def __new__(cls, name: str, caption: str) -> Reason:
-        """A member that is its own name."""
-        member = str.__new__(cls, name)
-        member._value_ = name
-        member.caption = caption
-        return member
-
-    __str__ = str.__str__
+    def __init__(self, _: str, caption: str) -> None:
+        self.caption = caption
 
     FAILURE = "FAILURE", "Any refusal that no retry mends leads to FAILED."
     UNKNOWN = (
@@ -78,7 +72,6 @@ _AGAIN: Final = {
     if PROTOCOL[state].keys() >= CHOICE.keys()
     for response in CHOICE
 } - {(State.WEB_AUTHN, Credential)}  # that signs with the passkey: no other factor is chosen
-_REFRESHES: Final = PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys()
 _PUBLISHED: Final = frozenset({Confidence.DOCUMENTED, Confidence.MEASURED})
 
 
@@ -106,7 +99,7 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
     if dest is State.FAILED:
         return None if failures else Reason.FAILURE
     asked_for = flow is not None and response.auth_flow == flow
-    if source is State.AUTHENTICATED or (response in _REFRESHES and not asked_for):
+    if source is State.AUTHENTICATED or (response in REFRESHES and not asked_for):
         return Reason.TOKENS
     if (source, response) in _AGAIN:
         return Reason.AGAIN
@@ -120,7 +113,7 @@ def _covered(arrow: Arrow) -> Reason | None:
         return Reason.RESTART  # there is another loop, which tells more
     named = PROTOCOL[source][response] >= ANY and loop is None
     if (named or dest in CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
-        return Reason.THIN if response in _REFRESHES else Reason.LAMBDA
+        return Reason.THIN if response in REFRESHES else Reason.LAMBDA
     return None
 
 

@@ -5,7 +5,7 @@ classes, ways off the table with their evidence, errors off the rulings, limits 
 """
 
 from authfsm.facts.errors import AboutError, Effect, Met, about_error, operations_of
-from authfsm.facts.flows import AboutFlow, about_flow, flows
+from authfsm.facts.flows import AboutFlow, about_flow
 from authfsm.facts.limits import limits_of_response, limits_of_state
 from authfsm.facts.names import About, find, names, nearest
 from authfsm.facts.plain import plain
@@ -32,7 +32,6 @@ __all__ = [
     "about_state",
     "carried",
     "find",
-    "flows",
     "limits_of_response",
     "limits_of_state",
     "names",

@@ -17,10 +17,10 @@ from authfsm.local.codes import new_totp_secret, spend_totp
 from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Leg
-from authfsm.local.settings import MFA_METHODS
 from authfsm.local.steps import Setup
 from authfsm.local.users import SoftwareToken, User
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import MFA_METHODS
 
 _SETTINGS: Final = {
     "SMSMfaSettings": State.SMS_MFA,

@@ -18,10 +18,11 @@ from authfsm.local.core import Core
 from authfsm.local.mfa import Due
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
-from authfsm.local.settings import MFA_METHODS, PoolConfiguration
+from authfsm.local.settings import PoolConfiguration
 from authfsm.local.tokens import Family
 from authfsm.local.users import Status, User
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import MFA_METHODS
 
 _FIRST: Final = {**levels.METHODS, State.WEB_AUTHN: "passkey"}
 _LONGEST_AGE: Final = 10

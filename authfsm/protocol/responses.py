@@ -495,6 +495,12 @@ class GlobalSignOut(Response):
 REFRESHES: Final = frozenset({RefreshTokenAuth, RefreshToken, GetTokensFromRefreshToken})
 """The responses that exchange a refresh token for new tokens: they sign nobody in."""
 
+LED_BY_FUNCTIONS: Final = frozenset({CustomAuth, CustomSrpAuth})
+"""The responses that begin CUSTOM_AUTH: from there on the pool's Lambda functions lead."""
+
+ADMIN_ONLY: Final = frozenset({AdminUserPasswordAuth, AdminNoSrpAuth})
+"""The responses that only an administrator's operation carries."""
+
 RESPONSES: dict[str, type[Response]] = {
     kind.trigger: kind
     for kind in list(globals().values())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
@@ -16,6 +15,7 @@ from authfsm.diagrams.model import Count, Edge, Kind, Model
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.walking import Walker, shared
+from authfsm.fields import frozen_mapping
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import LoopKind, Role, loop_kind
@@ -71,10 +71,6 @@ class Wait:
     p95: float
 
 
-def _fixed(ends: Mapping[str, int]) -> Mapping[str, int]:
-    return MappingProxyType(dict(ends))
-
-
 @frozen(kw_only=True)
 class Funnel:
     """What a trail comes to.
@@ -98,7 +94,7 @@ class Funnel:
     steps: int
     repeated: int
     sign_ins: int
-    ends: Mapping[str, int] = field(converter=_fixed)
+    ends: Mapping[str, int] = field(converter=frozen_mapping)
     taken: tuple[Taken, ...]
     waits: tuple[Wait, ...]
     illegal: tuple[Traced, ...]

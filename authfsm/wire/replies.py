@@ -33,6 +33,7 @@ from authfsm.protocol.replies import (
 )
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import NAMED, State
+from authfsm.protocol.vocabulary import DEVICE_STATES
 from authfsm.secret import Secret
 
 S = State
@@ -40,9 +41,7 @@ Parameters = Mapping[str, str]
 
 # The reply to USER_SRP_AUTH has no Session (measured), and device challenges are answered without one
 # (clients); anywhere else its absence is the service's fault.
-WITHOUT_SESSION: Final = frozenset(
-    {S.PASSWORD_VERIFIER, S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER}
-)
+WITHOUT_SESSION: Final = frozenset({S.PASSWORD_VERIFIER, *DEVICE_STATES})
 
 LONGEST_LIFE: Final = 10 * 366 * 86_400
 """Seconds. Access and ID tokens live a day at most (AWS API reference, CreateUserPoolClient), and no token of

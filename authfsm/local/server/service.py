@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, define
 
@@ -20,20 +20,10 @@ from authfsm.local.server.following import Follower
 from authfsm.local.server.logs import Log
 from authfsm.local.server.state import StateFileRefused
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import FLOWS
 
 if TYPE_CHECKING:
     from authfsm.local.server.keeper import Keeper
-
-_FLOWS: Final = {
-    "USER_SRP_AUTH",
-    "USER_PASSWORD_AUTH",
-    "ADMIN_USER_PASSWORD_AUTH",
-    "ADMIN_NO_SRP_AUTH",
-    "CUSTOM_AUTH",
-    "USER_AUTH",
-    "REFRESH_TOKEN_AUTH",
-    "REFRESH_TOKEN",
-}
 
 
 @define
@@ -174,7 +164,7 @@ def _tell(
     told: _Told, request: Mapping[str, Any], outcome: Mapping[str, Any] | PoolRefusal
 ) -> None:
     flow, answers = request.get("AuthFlow"), request.get("ChallengeName")
-    told.flow = flow if isinstance(flow, str) and flow in _FLOWS else None
+    told.flow = flow if isinstance(flow, str) and flow in FLOWS else None
     told.answers = answers if isinstance(answers, str) and answers in State.__members__ else None
     if isinstance(outcome, PoolRefusal):
         return
