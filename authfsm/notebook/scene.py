@@ -15,7 +15,7 @@ from authfsm.notebook.outlook import outlook
 from authfsm.notebook.picture import drawn, within
 from authfsm.notebook.tape import Tape
 from authfsm.notebook.wire import Exchange, shown
-from authfsm.protocol.prompts import Prompt
+from authfsm.protocol.forms import Prompt
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 
