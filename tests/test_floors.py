@@ -15,16 +15,10 @@ import authfsm
 HOUSE = Path(authfsm.__file__).parent
 
 FLOORS = [
-    {
-        "secret",
-        "shown",
-        "protocol/__init__",
-        "protocol/states",
-        "protocol/error_policy",
-        "protocol/codes",
-    },
+    {"secret", "shown", "protocol/__init__", "protocol/states", "protocol/error_policy"},
     {"srp", "errors"},
     {"fields"},
+    {"protocol/codes"},
     {"protocol/responses", "protocol/replies"},
     {"device", "protocol/table"},
     {"protocol/evidence", "protocol/forms", "protocol/nodes", "wire"},

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from authfsm.fields import check_code
 from authfsm.protocol import replies
 from authfsm.protocol import responses as r
-from authfsm.protocol.codes import MESSAGE, TOTP, CodeFormat
+from authfsm.protocol.codes import MESSAGE, TOTP, CodeFormat, check_code
 from authfsm.protocol.forms import Field, Form, Kind, Prompt, check_choice
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
