@@ -21,23 +21,21 @@ from authfsm.fields import (
     are_texts,
     fixed,
     fixed_and_wrapped,
-    is_code,
     is_count_if_given,
     is_email,
     is_hex,
     is_name,
     is_text,
     is_text_if_given,
-    is_totp,
     is_typed,
     is_typed_if_given,
     is_yes_or_no,
     listed,
     stripped,
     wrapped,
-    wrapped_code,
     wrapped_if_given,
 )
+from authfsm.protocol.codes import is_code, is_totp, wrapped_code
 
 
 def _hiding_arguments(init: Callable[..., None]) -> Callable[..., None]:

@@ -261,8 +261,8 @@ class SigningIn:
     def _ended(self, error: AuthfsmError) -> Ended:
         code, (reason, aside) = exit_of(error), why(error)
         advice = error.ruling.advice if error.ruling else ""
-        if isinstance(error, ConnectionLost):
-            advice = ""  # it was sent again, more than once
+        if isinstance(error, (ConnectionLost, InvalidInput)):
+            advice = ""  # it was sent again, more than once; or the reason says what is right
         if self._wants_secret(error):
             advice = "This app client has a secret: set AUTHFSM_CLIENT_SECRET."
         return Ended(
