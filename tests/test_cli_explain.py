@@ -112,7 +112,9 @@ def test_each_message_part_is_understood() -> None:
 def test_every_arrow_is_told_with_its_evidence() -> None:
     """States tell every arrow of the table, each with all that is known of it."""
     said = {
-        (state, each.response, way.to): {(k.confidence, k.when, k.source) for k in way.known}
+        (state, each.response, way.to, way.kind): {
+            (k.confidence, k.when, k.source) for k in way.known
+        }
         for state in State
         for each in about_state(state).takes
         for way in each.ways
@@ -121,7 +123,7 @@ def test_every_arrow_is_told_with_its_evidence() -> None:
     assert set(said) == set(map(tuple, TRANSITIONS))
     for arrow in TRANSITIONS:
         known = {(e.confidence, e.when, e.source) for e in evidence(arrow)}
-        assert said[arrow.source, arrow.response, arrow.dest] == known
+        assert said[arrow.source, arrow.response, arrow.dest, arrow.kind] == known
 
 
 def test_what_a_challenge_carries_is_asked_of_its_reader() -> None:

@@ -161,7 +161,7 @@ def test_password_and_exponent_are_gone_once_they_are_proved(pool: LocalPool) ->
     flow.step()
     after = set(form(flow))
 
-    assert before - after == {"password", "a"}
+    assert before - after == {"password", "a", "due"}
     assert PASSWORD not in json.dumps(form(flow))
 
 
