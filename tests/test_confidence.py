@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from authfsm.checks import Ways
-from authfsm.checks.ways import REFRESHES
 from authfsm.diagrams.drafting import draft
 from authfsm.diagrams.listing import as_json
 from authfsm.diagrams.pools import POOLS
 from authfsm.notebook.picture import drawn
 from authfsm.protocol import responses as r
 from authfsm.protocol.evidence import Confidence, confidence
+from authfsm.protocol.responses import REFRESHES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Transition
 from authfsm.settings import PoolSettings

@@ -100,7 +100,10 @@ def served(wire: Wire) -> Iterator[Wire]:
             operation = target.rpartition(".")[2]
             body = self.rfile.read(int(self.headers["Content-Length"]))
             wire.received[operation] += 1
-            answered = exchange(wire.pool.answer, target, body, wire.pool.request_id())
+            signed = "Authorization" in self.headers
+            answered = exchange(
+                wire.pool.answer, target, body, wire.pool.request_id(), signed=signed
+            )
             how = wire.spoil.get(operation)
             if how == "drop":
                 self.close_connection = True
