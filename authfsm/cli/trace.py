@@ -1,7 +1,7 @@
 """`authfsm trace`: the options of the command; what they do is `authfsm.cli.tracing`'s business.
 
-Exit codes: 0, every step is on the table; 1, an illegal step was found, or the trail could not be read;
-2, the command was called in a way it does not know.
+Exit status: 0, everything was read and every step is on the table; 1, an illegal step was found, something
+could not be read, or no event of a sign-in was in it; 2, usage error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typer
 from authfsm.cli.failing import Failed, end
 
 EPILOG: Final = (
-    "Exit codes: 0 all on the table; 1 an illegal step, or not to be read; 2 called wrongly."
+    "Exit status: 0 everything was read and is on the table; 1 an illegal step, or something that could not be read; 2 usage error."
 )
 
 _NEEDED: Final = ("duckdb", "sqlglot")
@@ -27,7 +27,7 @@ def trace(
         list[str] | None,
         typer.Argument(
             metavar="[FILE|DIR|GLOB]...",
-            help="CloudTrail's events as they lie in S3, as JSON lines, as lookup-events or Athena gives them; or steps of a recorder.",
+            help="CloudTrail's events, in any wrapper: from S3, EventBridge, CloudWatch Logs, Logs Insights, lookup-events, Athena; or steps of a recorder.",
             show_default=False,
         ),
     ] = None,
@@ -57,7 +57,7 @@ def trace(
     ] = 15,
     memory: Annotated[
         str, typer.Option(help="What DuckDB may use; the rest goes to disk.")
-    ] = "700MB",
+    ] = "550MB",
 ) -> None:
     """Hold what happened against the table: illegal steps, where sign-ins end, how long they take.
 
