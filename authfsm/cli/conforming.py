@@ -68,7 +68,7 @@ def conform(wanted: Wanted) -> bool:
         Did no rule fail?
 
     Raises:
-        Failed: it was called wrongly, or nobody answers.
+        Failed: it was called wrongly, nobody answers, or no rule could be tried at an endpoint.
     """
     rules = _rules(wanted)
     for path in wanted.outputs:
@@ -81,6 +81,13 @@ def conform(wanted: Wanted) -> bool:
         console = Console(highlight=False)
         for each in rules_seen(results) if wanted.rules else table(results):
             console.print(each, soft_wrap=isinstance(each, Text))
+    for column in results.columns:
+        if column.endpoint.name in results.untried:
+            why = next((each.why for each in column.verdicts.values() if each.why), "no rule was run")
+            raise Failed(
+                f"no rule could be tried at {column.endpoint.name}, so nothing is known about it: is it a"
+                f" Cognito endpoint? The first rule says: {why}"
+            )
     return results.faultless
 
 

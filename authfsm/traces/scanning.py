@@ -18,15 +18,16 @@ from attrs import define
 from authfsm.traces.shapes import DECODER, EVENT, described, find, is_event, nested, row
 from authfsm.traces.sources import LONGEST
 
-_BRACKET: Final = re.compile(r"[\[{]")
+_BRACKET: Final = re.compile(r"""[\[{]|^"(?=\s*[\[{])""", re.MULTILINE)
 _AGAIN: Final = re.compile(rf"{EVENT.pattern}|\n[ \t]*[\[{{]")
 _OPENING: Final = re.compile(r"[\[{\s]*")
 # What stands between values as such: commas and brackets; the frame of `--output table`, the lines that
 # `--output text` has beside the event itself.
 _FRAME: Final = re.compile(r"[\s,\]}|+\-=]*|[|+].*|(?:EVENTS|RESOURCES|NEXTTOKEN)(?:\t.*)?")
 _YAML: Final = re.compile(r"---$|- \w+:(?: |$)|\w+:$")
-_SCALAR: Final = re.compile(r"""(?:^|\n)[ \t-]*\w+:\s*('(?:[^']|'')*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
+_SCALAR: Final = re.compile(r"""(?:^|\n)[ \t-]*\w+:\s*('(?:[^']|'')*'(?!')|"(?:[^"\\]|\\.)*")""", re.DOTALL)
 _OPEN_SCALAR: Final = re.compile(r"""\n[ \t-]*\w+:\s*['"][{\[]""")
+_JOINED: Final = re.compile(r"\\\n[ \t]*(?:\\(?= ))?")
 _FOLD: Final = re.compile(r"[ \t]*\n[ \t]*")
 _NEAR: Final = 16
 _LISTS: Final = frozenset({"Records", "Events", "events", "logEvents", "results"})
@@ -115,7 +116,7 @@ class _Text:
             self.held += piece
 
 
-def values(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:
+def values(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:  # noqa: C901 - one loop over one position
     """Return the JSON values in a text.
 
     Args:
@@ -127,15 +128,14 @@ def values(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:
     gap = _Gap(tally)
     while True:
         begins = _BRACKET.search(text.held, where)
+        gap.add(text.held[where : begins.start() if begins else None], inside=inside)
         if begins is None:
-            gap.add(text.held[where:], inside=inside)
             if text.ended:
-                gap.end()
+                gap.end(inside=inside)
                 return
             text.more(len(text.held))
             where = 0
             continue
-        gap.add(text.held[where : begins.start()], inside=inside)
         where = begins.start()
         if where > LONGEST // 2:
             text.held, where = text.held[where:], 0
@@ -144,32 +144,47 @@ def values(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:
             value, where = DECODER.raw_decode(text.held, begun)
         except RecursionError:
             tally.break_at(gap.number)
-            where = gap.onward(text, _opening(text.held, where), inside=inside)
-            continue
+            where = gap.onward(text, _opening(text.held, begun), inside=inside)
         except ValueError as error:
-            at = error.pos if isinstance(error, json.JSONDecodeError) else where
+            at = error.pos if isinstance(error, json.JSONDecodeError) else begun
             unfinished = at >= len(text.held) - _NEAR or "Unterminated" in str(error)
-            if unfinished and not text.ended and len(text.held) - where <= LONGEST:
-                text.more(where)
+            if unfinished and not text.ended and len(text.held) - begun <= LONGEST:
+                text.more(begun)
                 where = 0
                 continue
-            inner = _BRACKET.search(text.held, where + 1)
-            own = EVENT.match(text.held, where) is not None
-            if not own and inner is not None and inner.start() < at:
-                # What wraps others is not whole, or too large: they are read one by one.
+            inner = _within(text.held, begun, at)
+            where = begun + 1 if inner is None else inner
+            if inner is None:
+                _count_broken(tally, gap, unfinished=unfinished, ended=text.ended)
+                where = gap.onward(text, where, inside=inside)
+            else:
                 tally.cut_short |= unfinished and text.ended
-                where, inside = inner.start(), True
-                continue
-            if unfinished and text.ended:
-                tally.cut_short = True
-            elif unfinished:
+                inside = True
+        else:
+            gap.value(text.held.count("\n", begun, where))
+            if where - begun > LONGEST and EVENT.match(text.held, begun):
                 tally.too_long += 1
             else:
-                tally.break_at(gap.number)
-            where = gap.onward(text, where + 1, inside=inside)
-            continue
-        gap.value(text.held.count("\n", begun, where))
-        yield value
+                yield value
+
+
+def _within(text: str, begun: int, at: int) -> int | None:
+    """Where the first value begins within one that wraps others and is not whole, or too large.
+
+    None if it is an event itself, or is broken before that.
+    """
+    inner = _BRACKET.search(text, begun + 1)
+    own = EVENT.match(text, begun) is not None
+    return None if own or inner is None or inner.start() >= at else inner.start()
+
+
+def _count_broken(tally: Tally, gap: _Gap, *, unfinished: bool, ended: bool) -> None:
+    if unfinished and ended:
+        tally.cut_short = True
+    elif unfinished:
+        tally.too_long += 1
+    else:
+        tally.break_at(gap.number)
 
 
 def _opening(text: str, where: int) -> int:
@@ -314,7 +329,9 @@ def documents(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:
 
 def _scalar(quoted: str) -> str | None:
     """A quoted string of YAML, if it holds JSON."""
-    inner = _FOLD.sub(" ", quoted[1:-1].replace("\\\n", "") if quoted[0] == '"' else quoted[1:-1])
+    # A line may end in a backslash, so that a word goes on in the next; `\ ` begins one with a space.
+    inner = quoted[1:-1] if quoted[0] == "'" else _JOINED.sub("", quoted[1:-1])
+    inner = _FOLD.sub(" ", inner)
     if quoted[0] == "'":
         text = inner.replace("''", "'")
     else:

@@ -105,7 +105,7 @@ def _taken(each: dict[str, Any], found: Found, within: int) -> tuple[Any, ...] |
         found.steps += inner.steps
         return None
     if is_step(each):
-        found.steps.append(_line({name: _leaf(each.get(name)) for name in lines.COLUMNS}))
+        _keep(found, found.steps, {name: _leaf(each.get(name)) for name in lines.COLUMNS})
         return None
     if "." in "".join(each):
         each = nested(each)
@@ -117,7 +117,7 @@ def _taken(each: dict[str, Any], found: Found, within: int) -> tuple[Any, ...] |
         found.events += inner.events
         found.steps += inner.steps
         return None
-    found.events.append(_line(event))
+    _keep(found, found.events, event)
     return None
 
 
@@ -255,11 +255,14 @@ def _all_in(text: str, found: Found) -> Iterator[Any]:
             where += 1
 
 
-def _line(members: Mapping[str, Any]) -> bytes:
-    """An event as a line that every reader of JSON takes."""
+def _keep(found: Found, kept: list[bytes], members: Mapping[str, Any]) -> None:
+    """Keep an event as a line that every reader of JSON takes."""
     text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
-    text = text.replace("\\u0000", "\ufffd")
-    return _SURROGATES.sub("\ufffd", text).encode()
+    line = _SURROGATES.sub("\ufffd", text.replace("\\u0000", "\ufffd")).encode()
+    if len(line) < LONGEST:
+        kept.append(line)
+    else:
+        found.too_long += 1
 
 
 def described(value: Any) -> str:
