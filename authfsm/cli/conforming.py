@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any, Final
 
 import boto3
-from attrs import frozen
+from attrs import asdict, frozen
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -56,7 +56,11 @@ class Wanted:
 
 
 def list_rules(wanted: Wanted) -> bool:
-    """Tell the rules."""
+    """Tell the rules; other options than --rule would do nothing."""
+    for name, given in asdict(wanted, recurse=False).items():
+        if name not in {"rules", "timeout"} and given:
+            option = {"codes": "codes", "outputs": "output"}.get(name, name).replace("_", "-")
+            raise Failed(f"--{option} does nothing with --list: nothing is tried", MISUSED)
     Console(highlight=False).print(rules_told(_rules(wanted)))
     return True
 
