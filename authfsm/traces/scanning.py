@@ -268,6 +268,7 @@ def rows(pieces: Iterator[str], delimiter: str, tally: Tally) -> Iterator[Any]:
     """
     csv.field_size_limit(LONGEST)
     reader = csv.DictReader(_lines(pieces, tally), delimiter=delimiter)
+    none = True
     while True:
         try:
             each = next(reader, None)
@@ -278,7 +279,9 @@ def rows(pieces: Iterator[str], delimiter: str, tally: Tally) -> Iterator[Any]:
                 tally.break_at(reader.line_num)
             continue
         if each is None:
+            tally.empty += none
             return
+        none = False
         yield nested({name: value for name, value in each.items() if name and isinstance(value, str)})
 
 
