@@ -40,7 +40,9 @@ def test_every_option_of_a_picture_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_page_refuses_what_it_does_not_heed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_refuses_what_it_does_not_heed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`draw --html` alone with an option of a picture is a usage error, and writes nothing."""
     monkeypatch.chdir(tmp_path)
     result = run("draw", "--html", "x.html", *VALUES[name])
@@ -60,7 +62,9 @@ def test_a_sequence_refuses_what_it_does_not_heed(name: str) -> None:
 
 @pytest.mark.parametrize("mode", ["--check", "--gallery=g"])
 @pytest.mark.parametrize("name", KEPT)
-def test_the_gallery_refuses_every_other_option(name: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gallery_refuses_every_other_option(
+    name: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The gallery is always the same: `--check` and `--gallery` take no option of another picture."""
     monkeypatch.chdir(tmp_path)
     result = run("draw", mode, *KEPT[name])

@@ -143,7 +143,10 @@ def test_a_file_cut_short(legal: Path, tmp_path: Path) -> None:
     result = run(str(legal), str(path))
 
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[0] == f"{path} ends in the middle: only what was before that was read"
+    assert (
+        result.stdout.splitlines()[0]
+        == f"{path} ends in the middle: only what was before that was read"
+    )
     assert "sign-ins: 1," in result.stdout
 
 

@@ -25,7 +25,9 @@ from authfsm.traces.sources import LONGEST
 Event = dict[str, Any]
 
 ASKED: Final = {"challengeName": "SMS_MFA", "session": "HIDDEN_DUE_TO_SECURITY_REASONS"}
-TOKENS: Final = {"authenticationResult": {"accessToken": "HIDDEN_DUE_TO_SECURITY_REASONS", "expiresIn": 3600}}
+TOKENS: Final = {
+    "authenticationResult": {"accessToken": "HIDDEN_DUE_TO_SECURITY_REASONS", "expiresIn": 3600}
+}
 
 
 def event(number: int, name: str, asked: Any, reply: Any, **more: Any) -> Event:
@@ -37,7 +39,7 @@ def event(number: int, name: str, asked: Any, reply: Any, **more: Any) -> Event:
         "eventSource": "cognito-idp.amazonaws.com",
         "eventName": name,
         "sourceIPAddress": "198.18.0.1",
-        "userAgent": "Boto3/1.43.12 md/Botocore#1.43.12 ua/2.1 os/linux, it's a \"quoted\" agent",
+        "userAgent": 'Boto3/1.43.12 md/Botocore#1.43.12 ua/2.1 os/linux, it\'s a "quoted" agent',
         "requestParameters": {**asked, "clientId": "app"},
         "responseElements": reply,
         "eventID": f"event-{number}",
@@ -110,14 +112,18 @@ def as_yaml(events: tuple[Event, ...]) -> str:
     rows = []
     for each in events:
         text = looked_up(each)["CloudTrailEvent"].replace("'", "''").replace(" md/", "\n      md/")
-        rows.append(f"- AccessKeyId: AKIA\n  CloudTrailEvent: '{text}'\n  EventId: {each['eventID']}\n  Resources:\n  - ResourceName: p\n")
+        rows.append(
+            f"- AccessKeyId: AKIA\n  CloudTrailEvent: '{text}'\n  EventId: {each['eventID']}\n  Resources:\n  - ResourceName: p\n"
+        )
     return "Events:\n" + "".join(rows)
 
 
 def as_yaml_double(events: tuple[Event, ...]) -> str:
     """The same as a double-quoted string, folded with a backslash at the end of a line."""
     folded = [json.dumps(json.dumps(each)).replace(" os/", " \\\n      os/", 1) for each in events]
-    return "- Events:\n" + "".join(f"  - CloudTrailEvent: {text}\n    EventId: x\n" for text in folded)
+    return "- Events:\n" + "".join(
+        f"  - CloudTrailEvent: {text}\n    EventId: x\n" for text in folded
+    )
 
 
 def insights(events: tuple[Event, ...]) -> dict[str, Any]:
@@ -140,13 +146,19 @@ def flattened(each: Event) -> dict[str, str]:
 
 def insights_fields(events: tuple[Event, ...]) -> dict[str, Any]:
     """The same where fields were asked for one by one."""
-    return {"results": [[{"field": k, "value": v} for k, v in flattened(each).items()] for each in events]}
+    return {
+        "results": [
+            [{"field": k, "value": v} for k, v in flattened(each).items()] for each in events
+        ]
+    }
 
 
 def as_csv(rows: list[dict[str, str]], delimiter: str = ",") -> str:
     """A CSV."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), delimiter=delimiter)
+    writer = csv.DictWriter(
+        out, list(dict.fromkeys(name for row in rows for name in row)), delimiter=delimiter
+    )
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
@@ -245,8 +257,13 @@ def test_an_illegal_step_is_found_in_every_wrapper(wrapper: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-@pytest.mark.parametrize("wrapper", ["lines", "EventBridge", "S3, pretty-printed", "Athena's CSV", "lookup-events --output yaml"])
-def test_an_illegal_step_is_found_in_every_package(wrapper: str, package: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "wrapper",
+    ["lines", "EventBridge", "S3, pretty-printed", "Athena's CSV", "lookup-events --output yaml"],
+)
+def test_an_illegal_step_is_found_in_every_package(
+    wrapper: str, package: str, tmp_path: Path
+) -> None:
     """The same in every encoding and compression, which are told by the content and not by the name."""
     path = tmp_path / "trail.log"
     path.write_bytes(PACKAGES[package](WRAPPERS[wrapper](ILLEGAL)))
@@ -262,7 +279,11 @@ def test_wrappers_may_be_mixed(tmp_path: Path) -> None:
     told = json.loads(result.stdout)
 
     assert result.exit_code == 1
-    assert (told["problems"], told["steps"], [each["id"] for each in told["illegal"]]) == ([], 2, ["event-1"])
+    assert (told["problems"], told["steps"], [each["id"] for each in told["illegal"]]) == (
+        [],
+        2,
+        ["event-1"],
+    )
     assert told["repeated"] == 2 * len(WRAPPERS) - 2
 
 
@@ -272,7 +293,12 @@ def test_a_wrapper_larger_than_memory_allows_is_read_event_by_event(tmp_path: Pa
                   additionalEventData={"sub": f"sub-{n}"}) for n in range(4 * LONGEST // 800)]  # fmt: skip
     for name, indent in (("one line", None), ("many lines", 1)):
         path = tmp_path / name
-        path.write_text(json.dumps({"Records": [eventbridge(each) for each in (*many, *ILLEGAL)]}, indent=indent), encoding="utf-8")
+        path.write_text(
+            json.dumps(
+                {"Records": [eventbridge(each) for each in (*many, *ILLEGAL)]}, indent=indent
+            ),
+            encoding="utf-8",
+        )
 
         assert found(path) == (["event-1"], (), len(many) + 2), name
 
@@ -284,7 +310,14 @@ def test_a_wrapper_larger_than_memory_allows_is_read_event_by_event(tmp_path: Pa
 def test_an_empty_error_code_is_none(wrapper: str, tmp_path: Path) -> None:
     """An errorCode of "" is no refusal: the sign-in goes on to the second factor, legally."""
     events = (
-        event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, ASKED, errorCode="", errorMessage=""),
+        event(
+            0,
+            "InitiateAuth",
+            {"authFlow": "USER_PASSWORD_AUTH"},
+            ASKED,
+            errorCode="",
+            errorMessage="",
+        ),
         event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS, errorCode=""),
     )
     path = tmp_path / "trail"
@@ -292,7 +325,10 @@ def test_an_empty_error_code_is_none(wrapper: str, tmp_path: Path) -> None:
     with Trail(path) as trail:
         steps = [(each.source, each.dest, each.error, str(each.verdict)) for each in trail.replay()]
 
-    assert steps == [("START", "SMS_MFA", None, "legal"), ("SMS_MFA", "AUTHENTICATED", None, "legal")]
+    assert steps == [
+        ("START", "SMS_MFA", None, "legal"),
+        ("SMS_MFA", "AUTHENTICATED", None, "legal"),
+    ]
 
 
 @pytest.mark.parametrize("member", ["authFlow", "challengeName", "clientId", "sub", "session"])
@@ -315,9 +351,25 @@ def test_an_empty_member_is_an_absent_one(member: str, tmp_path: Path) -> None:
 
 # ---- what cannot be read --------------------------------------------------------------------------------
 
-LINES: Final = lines([ILLEGAL[0], event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS)])
-MANY: Final = lines(event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, TOKENS, eventID=f"{n * 2654435761 % 2**32:x}") for n in range(2000))
-OTHER: Final = {"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": "1", "eventTime": "2026-03-01T10:00:00Z"}
+LINES: Final = lines(
+    [ILLEGAL[0], event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS)]
+)
+MANY: Final = lines(
+    event(
+        0,
+        "InitiateAuth",
+        {"authFlow": "USER_PASSWORD_AUTH"},
+        TOKENS,
+        eventID=f"{n * 2654435761 % 2**32:x}",
+    )
+    for n in range(2000)
+)
+OTHER: Final = {
+    "eventSource": "s3.amazonaws.com",
+    "eventName": "GetObject",
+    "eventID": "1",
+    "eventTime": "2026-03-01T10:00:00Z",
+}
 UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
     "an empty file": (b"", "is empty"),
     "white space": (b" \n\t\n", "is empty"),
@@ -369,7 +421,16 @@ def test_what_cannot_be_read_is_the_first_line_and_a_failure(what: str, tmp_path
         assert not trail.funnel().legal
 
 
-@pytest.mark.parametrize("what", ["a truncated gzip", "a truncated list", "a broken line", "a truncated CSV", "a truncated YAML"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "a truncated gzip",
+        "a truncated list",
+        "a broken line",
+        "a truncated CSV",
+        "a truncated YAML",
+    ],
+)
 def test_what_stands_before_a_break_is_read(what: str, tmp_path: Path) -> None:
     """The whole events before a break, and after one where that can be, are in the figures."""
     path = tmp_path / "trail"
@@ -381,7 +442,17 @@ def test_what_stands_before_a_break_is_read(what: str, tmp_path: Path) -> None:
 def test_events_of_other_services_are_counted_beside_a_sign_in(tmp_path: Path) -> None:
     """Legal events of others, as a trail of management events has, and JSON that is none, are no failure."""
     path = tmp_path / "trail"
-    path.write_text(LINES + lines([OTHER, {**OTHER, "eventSource": "cognito-idp.amazonaws.com", "eventName": "ListUsers"}, {"a": 1}]), encoding="utf-8")
+    path.write_text(
+        LINES
+        + lines(
+            [
+                OTHER,
+                {**OTHER, "eventSource": "cognito-idp.amazonaws.com", "eventName": "ListUsers"},
+                {"a": 1},
+            ]
+        ),
+        encoding="utf-8",
+    )
     result = run(str(path))
 
     assert result.exit_code == 0, result.output
@@ -403,7 +474,10 @@ def test_a_file_that_must_not_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Path, "open", denied)
     result = run(str(path))
 
-    assert (result.exit_code, result.stderr.strip()) == (1, f"authfsm trace: {path} cannot be read: Permission denied")
+    assert (result.exit_code, result.stderr.strip()) == (
+        1,
+        f"authfsm trace: {path} cannot be read: Permission denied",
+    )
 
 
 def test_an_encrypted_archive(tmp_path: Path) -> None:
@@ -415,7 +489,10 @@ def test_an_encrypted_archive(tmp_path: Path) -> None:
     path.write_bytes(data)
     result = run(str(path))
 
-    assert (result.exit_code, result.stderr.strip()) == (1, f"authfsm trace: {path} cannot be read: 'a.json' in the archive is encrypted")
+    assert (result.exit_code, result.stderr.strip()) == (
+        1,
+        f"authfsm trace: {path} cannot be read: 'a.json' in the archive is encrypted",
+    )
 
 
 def test_a_folder_of_nothing_to_read(tmp_path: Path) -> None:

@@ -87,7 +87,9 @@ def conform(wanted: Wanted) -> bool:
             console.print(each, soft_wrap=isinstance(each, Text))
     for column in results.columns:
         if column.endpoint.name in results.untried:
-            why = next((each.why for each in column.verdicts.values() if each.why), "no rule was run")
+            why = next(
+                (each.why for each in column.verdicts.values() if each.why), "no rule was run"
+            )
             raise Failed(
                 f"no rule could be tried at {column.endpoint.name}, so nothing is known about it: is it a"
                 f" Cognito endpoint? The first rule says: {why}"

@@ -133,7 +133,10 @@ _SEQUENCE: Final = ("flow", "history")
 def _unused(wanted: Wanted) -> Iterator[str]:
     """Options that would change nothing: they are refused, so that nobody takes the result for what was asked."""
     if wanted.html and not wanted.outputs:
-        heeded, what = (), "--html, whose page shows the whole of a pool; a picture is one more -o FILE"
+        heeded, what = (
+            (),
+            "--html, whose page shows the whole of a pool; a picture is one more -o FILE",
+        )
         names = (*_PICTURE, "sequence")
     elif wanted.sequence:
         heeded, what, names = _SEQUENCE, "--sequence, which is text", (*_PICTURE, "engine")

@@ -30,7 +30,9 @@ def keep(wanted: Wanted, written: Path | None, *, check: bool) -> None:
     for name, given in asdict(wanted, recurse=False).items():
         if given and name != "folder":
             option = {"form": "format", "outputs": "output"}.get(name, name).replace("_", "-")
-            raise Failed(f"--{option} does nothing with {mode}: the gallery is always the same", MISUSED)
+            raise Failed(
+                f"--{option} does nothing with {mode}: the gallery is always the same", MISUSED
+            )
     if folder and not check:
         raise Failed(f"{folder} goes with --check; --gallery has its own folder", MISUSED)
     if folder and written:

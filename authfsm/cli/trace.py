@@ -14,15 +14,13 @@ import typer
 
 from authfsm.cli.failing import MISUSED, Failed, end
 
-EPILOG: Final = (
-    "Exit status: 0 everything was read and is on the table; 1 an illegal step, or something that could not be read; 2 usage error."
-)
+EPILOG: Final = "Exit status: 0 everything was read and is on the table; 1 an illegal step, or something that could not be read; 2 usage error."
 
 _NEEDED: Final = ("duckdb", "sqlglot")
 _TABLE, _LIMIT, _MEMORY = "cloudtrail_logs", 20, "550MB"
 
 
-def _unused(  # noqa: PLR0913 - the options, by their names
+def _unused(
     printed: bool,  # noqa: FBT001 - is only the query printed?
     *,
     json: bool,
@@ -38,7 +36,11 @@ def _unused(  # noqa: PLR0913 - the options, by their names
         "json": json, "diagram": diagram is not None, "limit": limit != _LIMIT, "memory": memory != _MEMORY,
     }  # fmt: skip
     name = next((name for name, there in given.items() if there), None)
-    return f"--{name} does nothing with --sql, which prints the query and reads nothing" if name else ""
+    return (
+        f"--{name} does nothing with --sql, which prints the query and reads nothing"
+        if name
+        else ""
+    )
 
 
 def trace(

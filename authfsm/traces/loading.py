@@ -60,7 +60,10 @@ class Read:
     def problems(self) -> tuple[str, ...]:
         """What could not be read, in sentences; none where everything could, and a sign-in was in it."""
         said = [f"{path} is empty" for path in self.empty]
-        said += [f"{path} ends in the middle: only what was before that was read" for path in self.cut_short]
+        said += [
+            f"{path} ends in the middle: only what was before that was read"
+            for path in self.cut_short
+        ]
         if self.broken:
             pieces = "1 piece is" if self.broken == 1 else f"{self.broken:,} pieces are"
             where = f", the first at {self.broken_example}" if self.broken_example else ""
@@ -69,7 +72,11 @@ class Read:
             pieces = "1 piece is" if self.too_long == 1 else f"{self.too_long:,} pieces are"
             said.append(f"{pieces} longer than {LONGEST:,} characters and could not be read")
         if self.files and not self.events:
-            there = f"; there are {self.others:,} of other services or operations" if self.others else ""
+            there = (
+                f"; there are {self.others:,} of other services or operations"
+                if self.others
+                else ""
+            )
             if self.unrecognised:
                 there += f"; {self.not_events}"
             said.append(f"no event of a Cognito sign-in was found{there}")
@@ -80,7 +87,11 @@ class Read:
         """How many JSON values are no events, with an example; empty if there are none."""
         if not self.unrecognised:
             return ""
-        values = "1 JSON value is" if self.unrecognised == 1 else f"{self.unrecognised:,} JSON values are"
+        values = (
+            "1 JSON value is"
+            if self.unrecognised == 1
+            else f"{self.unrecognised:,} JSON values are"
+        )
         return f"{values} no event, for example {self.unrecognised_example}"
 
     @property
@@ -140,7 +151,9 @@ class Loader:
         return tuple(
             kind
             for kind, table in tables.items()
-            if self._connection.execute(f"SELECT 1 FROM {table} WHERE fate = 'read' LIMIT 1").fetchall()  # noqa: S608 - our own words
+            if self._connection.execute(
+                f"SELECT 1 FROM {table} WHERE fate = 'read' LIMIT 1"
+            ).fetchall()
         ) or ("cloudtrail",)
 
     def _add(self, path: Path, source: Source, size: int, batches: dict[str, _Batch]) -> None:

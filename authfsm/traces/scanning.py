@@ -25,7 +25,9 @@ _OPENING: Final = re.compile(r"[\[{\s]*")
 # `--output text` has beside the event itself.
 _FRAME: Final = re.compile(r"[\s,\]}|+\-=]*|[|+].*|(?:EVENTS|RESOURCES|NEXTTOKEN)(?:\t.*)?")
 _YAML: Final = re.compile(r"---$|- \w+:(?: |$)|\w+:$")
-_SCALAR: Final = re.compile(r"""(?:^|\n)[ \t-]*\w+:\s*('(?:[^']|'')*'(?!')|"(?:[^"\\]|\\.)*")""", re.DOTALL)
+_SCALAR: Final = re.compile(
+    r"""(?:^|\n)[ \t-]*\w+:\s*('(?:[^']|'')*'(?!')|"(?:[^"\\]|\\.)*")""", re.DOTALL
+)
 _OPEN_SCALAR: Final = re.compile(r"""\n[ \t-]*\w+:\s*['"][{\[]""")
 _JOINED: Final = re.compile(r"\\\n[ \t]*(?:\\(?= ))?")
 _FOLD: Final = re.compile(r"[ \t]*\n[ \t]*")
@@ -241,7 +243,9 @@ class _Gap:
 
     def end(self, *, inside: bool = False) -> None:
         """The line is over."""
-        if not (inside or self.has_value or self.skipping) and not _FRAME.fullmatch(self.line.strip("\r\ufeff ")):
+        if not (inside or self.has_value or self.skipping) and not _FRAME.fullmatch(
+            self.line.strip("\r\ufeff ")
+        ):
             self._line(self.line)
         self.line, self.has_value, self.skipping = "", False, False
         self.number += 1
@@ -282,7 +286,9 @@ def rows(pieces: Iterator[str], delimiter: str, tally: Tally) -> Iterator[Any]:
             tally.empty += none
             return
         none = False
-        yield nested({name: value for name, value in each.items() if name and isinstance(value, str)})
+        yield nested(
+            {name: value for name, value in each.items() if name and isinstance(value, str)}
+        )
 
 
 def _lines(pieces: Iterable[str], tally: Tally) -> Iterator[str]:
@@ -408,7 +414,12 @@ def _items(value: Any) -> Iterable[Any]:
             if isinstance(value[name], list) and value[name]:
                 rest = {key: each for key, each in value.items() if key != name}
                 return [*value[name], *([rest] if find(rest) else [])]
-    if isinstance(value, list) and value and isinstance(value[0], dict | list) and row(value) is None:
+    if (
+        isinstance(value, list)
+        and value
+        and isinstance(value[0], dict | list)
+        and row(value) is None
+    ):
         return value
     return [value]
 

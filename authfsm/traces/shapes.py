@@ -99,7 +99,11 @@ def find(value: Any, within: int = 0) -> Found:
 def _taken(each: dict[str, Any], found: Found, within: int) -> tuple[Any, ...] | None:
     """Take an object as what it is; return what may hold more, or None where nothing does."""
     look = within < _STRINGS
-    if look and isinstance(each.get("@message"), str) and (inner := find(each["@message"], within + 1)):
+    if (
+        look
+        and isinstance(each.get("@message"), str)
+        and (inner := find(each["@message"], within + 1))
+    ):
         # A row of Logs Insights: its other columns are parts of the same event.
         found.events += inner.events
         found.steps += inner.steps
@@ -189,7 +193,9 @@ def row(each: list[Any]) -> dict[str, Any] | None:
     Args:
         each: a list.
     """
-    if not each or not all(isinstance(one, dict) and {"field", "value"} <= one.keys() for one in each):
+    if not each or not all(
+        isinstance(one, dict) and {"field", "value"} <= one.keys() for one in each
+    ):
         return None  # fmt: skip
     return {str(one["field"]): one["value"] for one in each}
 
