@@ -20,7 +20,7 @@ from attrs import define, field
 from authfsm.errors import CallerError
 
 SUFFIXES: Final = (
-    ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".yaml", ".yml", ".log", ".gz", ".bz2", ".xz", ".zip",
+    ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".log", ".gz", ".bz2", ".xz", ".zip",
 )  # fmt: skip
 """What is read of a folder; a file that is named itself may have any suffix."""
 
