@@ -132,6 +132,8 @@ _SEQUENCE: Final = ("flow", "history")
 
 def _unused(wanted: Wanted) -> Iterator[str]:
     """Options that would change nothing: they are refused, so that nobody takes the result for what was asked."""
+    heeded: tuple[str, ...]
+    names: tuple[str, ...]
     if wanted.html and not wanted.outputs:
         heeded, what = (
             (),

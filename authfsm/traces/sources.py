@@ -133,13 +133,14 @@ class Source:
         for mark, name in _MARKS:
             if self.head.startswith(mark):
                 return name
-        zeros = tuple(byte == 0 for byte in self.head[:4])
-        return {
+        zeros: tuple[bool, ...] = tuple(byte == 0 for byte in self.head[:4])
+        encodings: dict[tuple[bool, ...], str] = {
             (False, True, False, True): "utf-16-le",
             (True, False, True, False): "utf-16-be",
             (False, True, True, True): "utf-32-le",
             (True, True, True, False): "utf-32-be",
-        }.get(zeros, "utf-8")
+        }
+        return encodings.get(zeros, "utf-8")
 
     def text(self) -> Iterator[str]:
         """Return the text, piece by piece; what is no text in this encoding becomes U+FFFD."""
