@@ -47,9 +47,10 @@ ILLEGAL = event(1, "RespondToAuthChallenge", {"challengeName": "SOFTWARE_TOKEN_M
 
 @pytest.fixture
 def legal(tmp_path: Path) -> Path:
-    """A sign-in with a code by SMS, and what is none of it."""
+    """A sign-in with a code by SMS, an event of another service, and what is no event."""
     path = tmp_path / "legal.jsonl"
-    path.write_text(f"{BEGUN}\n{LEGAL}\n{LEGAL}\n{{}}\nnot json\n", encoding="utf-8")
+    other = '{"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": "o"}'
+    path.write_text(f"{BEGUN}\n{LEGAL}\n{LEGAL}\n{other}\n{{}}\n", encoding="utf-8")
     return path
 
 
@@ -73,7 +74,8 @@ def test_a_trail_that_is_legal(legal: Path) -> None:
     assert result.exit_code == 0
     assert lines(result.stdout) == [
         "sign-ins: 1, unfinished: 0, steps: 2, 2026-03-01 10:00:00 to 2026-03-01 10:00:10 UTC",
-        "events: 1 of other services or operations, 1 delivered again, 1 no JSON",
+        "events: 1 of other services or operations, 1 delivered again",
+        f"1 JSON value is no event, for example an object with no members in {legal}",
         "Where sign-ins ended",
         "place sign-ins share",
         "AUTHENTICATED 1 100.0%",
@@ -135,13 +137,17 @@ def test_as_json(illegal: Path) -> None:
 
 
 def test_a_file_cut_short(legal: Path, tmp_path: Path) -> None:
-    """It is named, and what was before is in."""
+    """It is named in the first line, what was before is in, and it is a failure."""
     path = tmp_path / "cut.json"
     path.write_text(f'{{"Records": [{BEGUN}, {LEGAL}, {{"event', encoding="utf-8")
     result = run(str(legal), str(path))
 
-    assert result.exit_code == 0
-    assert "cut.json ends in the middle; what was before is in" in " ".join(lines(result.stdout))
+    assert result.exit_code == 1
+    assert (
+        result.stdout.splitlines()[0]
+        == f"{path} ends in the middle: only what was before that was read"
+    )
+    assert "sign-ins: 1," in result.stdout
 
 
 def test_the_picture(legal: Path, tmp_path: Path) -> None:
@@ -177,6 +183,11 @@ def test_the_query(dialect: str) -> None:
         (("nowhere.json",), 1, "authfsm trace: nowhere.json cannot be read: there is no such file"),
         (("--sql", "oracle"), 2, "authfsm trace: the dialect is one of duckdb, athena, spark, not 'oracle'"),
         (("--sql", "athena", "a.json"), 2, "authfsm trace: --sql prints the query and reads nothing: leave the files out"),
+        (("--sql", "athena", "--json"), 2, "authfsm trace: --json does nothing with --sql, which prints the query and reads nothing"),
+        (("--sql", "athena", "--limit", "3"), 2, "authfsm trace: --limit does nothing with --sql, which prints the query and reads nothing"),
+        (("--sql", "athena", "--memory", "1GB"), 2, "authfsm trace: --memory does nothing with --sql, which prints the query and reads nothing"),
+        (("--sql", "athena", "--diagram", "a.svg"), 2, "authfsm trace: --diagram does nothing with --sql, which prints the query and reads nothing"),
+        (("a.json", "--table", "t"), 2, "authfsm trace: --table goes with --sql: files have no table"),
         (("--sql", "athena", "--table", "t; DROP TABLE t"), 2,
          "authfsm trace: --table is a table's name, as cloudtrail_logs, not 't; DROP TABLE t'"),
     ],

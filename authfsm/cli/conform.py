@@ -1,7 +1,7 @@
 """`authfsm conform`: the options of the command; what they do is `authfsm.cli.conforming`'s business.
 
-Exit codes: 0, no rule failed; 1, one did; 2, the command was called in a way it does not know, or nobody
-answers at the endpoint.
+Exit status: 0, rules were tried and none failed; 1, one failed, or none could be tried at an endpoint;
+2, usage error, or nobody answers at the endpoint.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from authfsm.cli.failing import FAILED, Failed, end
 _WHERE, _WHICH, _TOLD = "Where", "Which rules", "How it is told"
 
 EPILOG: Final = (
-    "Exit codes: 0 no rule failed (what is not offered is no failure); 1 one did;"
-    " 2 called wrongly, or nobody answers."
+    "Exit status: 0 no rule failed (what is not offered is no failure); 1 one did, or none could be tried;"
+    " 2 usage error, or nobody answers."
 )
 
 

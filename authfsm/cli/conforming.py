@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any, Final
 
 import boto3
-from attrs import frozen
+from attrs import asdict, frozen
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -56,7 +56,11 @@ class Wanted:
 
 
 def list_rules(wanted: Wanted) -> bool:
-    """Tell the rules."""
+    """Tell the rules; other options than --rule would do nothing."""
+    for name, given in asdict(wanted, recurse=False).items():
+        if name not in {"rules", "timeout"} and given:
+            option = {"codes": "codes", "outputs": "output"}.get(name, name).replace("_", "-")
+            raise Failed(f"--{option} does nothing with --list: nothing is tried", MISUSED)
     Console(highlight=False).print(rules_told(_rules(wanted)))
     return True
 
@@ -68,7 +72,7 @@ def conform(wanted: Wanted) -> bool:
         Did no rule fail?
 
     Raises:
-        Failed: it was called wrongly, or nobody answers.
+        Failed: it was called wrongly, nobody answers, or no rule could be tried at an endpoint.
     """
     rules = _rules(wanted)
     for path in wanted.outputs:
@@ -81,6 +85,15 @@ def conform(wanted: Wanted) -> bool:
         console = Console(highlight=False)
         for each in rules_seen(results) if wanted.rules else table(results):
             console.print(each, soft_wrap=isinstance(each, Text))
+    for column in results.columns:
+        if column.endpoint.name in results.untried:
+            why = next(
+                (each.why for each in column.verdicts.values() if each.why), "no rule was run"
+            )
+            raise Failed(
+                f"no rule could be tried at {column.endpoint.name}, so nothing is known about it: is it a"
+                f" Cognito endpoint? The first rule says: {why}"
+            )
     return results.faultless
 
 

@@ -144,17 +144,16 @@ def draw(
     from authfsm.cli import drawing, keeping  # noqa: PLC0415 - only who draws waits for them
 
     try:
-        if check or gallery is not None:
-            keeping.keep(folder, gallery, check=check)
-            return
-        drawing.draw(
-            drawing.Wanted(
-                folder=folder, outputs=output or [], form=format_, flow=flow, state=state,
-                failures=failures, rulings=rulings, unfolded=unfolded, history=history,
-                traffic=traffic, sequence=sequence, html=html, pool=pool, client=client,
-                profile=profile, region=region, endpoint_url=endpoint_url, settings=settings,
-                save_settings=save_settings, diff=diff, faded=faded, theme=theme, engine=engine,
-            )
+        wanted = drawing.Wanted(
+            folder=folder, outputs=output or [], form=format_, flow=flow, state=state,
+            failures=failures, rulings=rulings, unfolded=unfolded, history=history,
+            traffic=traffic, sequence=sequence, html=html, pool=pool, client=client,
+            profile=profile, region=region, endpoint_url=endpoint_url, settings=settings,
+            save_settings=save_settings, diff=diff, faded=faded, theme=theme, engine=engine,
         )  # fmt: skip
+        if check or gallery is not None:
+            keeping.keep(wanted, gallery, check=check)
+        else:
+            drawing.draw(wanted)
     except Failed as failed:
         end("draw", failed)

@@ -90,7 +90,7 @@ def draw(wanted: Wanted) -> None:
 
 def _about(wanted: Wanted) -> bool:
     """Is a picture of something asked for, apart from the pool itself?"""
-    return bool(wanted.form or wanted.flow or wanted.state or wanted.faded or wanted.sequence)
+    return any(getattr(wanted, name) for name in (*_PICTURE, "sequence"))
 
 
 def _check(wanted: Wanted) -> None:
@@ -109,12 +109,42 @@ def _wrong(wanted: Wanted) -> Iterator[str]:
     for name, needed in _TOGETHER.items():
         if getattr(wanted, name) and not any(getattr(wanted, each) for each in needed):
             yield f"--{name.replace('_', '-')} goes with {' or '.join(f'--{n}' for n in needed)}"
+    yield from _unused(wanted)
     forms = (*filter(None, FORMATS), *_BINARY)
     for name, given, known in (("format", wanted.form, forms), ("theme", wanted.theme, THEMES)):
         if given and given not in known:
             yield f"--{name} is one of {', '.join(known)}, not {given!r}"
 
 
+_PICTURE: Final = (
+    "form", "flow", "state", "failures", "rulings", "unfolded", "history", "traffic", "diff", "faded", "theme",
+)  # fmt: skip
+"""The options that say what a picture shows, or how it looks."""
+
+_SEQUENCE: Final = ("flow", "history")
+"""Those of them that a sequence diagram heeds."""
+
+
+def _unused(wanted: Wanted) -> Iterator[str]:
+    """Options that would change nothing: they are refused, so that nobody takes the result for what was asked."""
+    heeded: tuple[str, ...]
+    names: tuple[str, ...]
+    if wanted.html and not wanted.outputs:
+        heeded, what = (
+            (),
+            "--html, whose page shows the whole of a pool; a picture is one more -o FILE",
+        )
+        names = (*_PICTURE, "sequence")
+    elif wanted.sequence:
+        heeded, what, names = _SEQUENCE, "--sequence, which is text", (*_PICTURE, "engine")
+    else:
+        return
+    for name in names:
+        if getattr(wanted, name) and name not in heeded:
+            yield f"--{_OPTIONS.get(name, name)} does nothing with {what}"
+
+
+_OPTIONS: Final = {"form": "format"}
 _EXCLUSIVE: Final = (
     ("pool", "diff"),
     ("settings", "diff"),

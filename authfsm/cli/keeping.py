@@ -6,22 +6,37 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from authfsm.cli.drawing import made, say
-from authfsm.cli.failing import Failed
+from attrs import asdict
+
+from authfsm.cli.drawing import Wanted, made, say
+from authfsm.cli.failing import MISUSED, Failed
 from authfsm.diagrams import gallery, markdown
 
 
-def keep(folder: Path | None, written: Path | None, *, check: bool) -> None:
+def keep(wanted: Wanted, written: Path | None, *, check: bool) -> None:
     """Write the gallery and the README's table anew, or tell whether they are as the code draws them.
 
     Args:
-        folder: the gallery to check; ./diagrams, if left out.
+        wanted: the command's other options: the folder of the gallery to check (./diagrams, if left out)
+            and no other, as the gallery is always the same.
         written: the gallery to write.
         check: check it.
 
     Raises:
-        Failed: they are not, or it could not be told.
+        Failed: they are not, it could not be told, or an option was given that would do nothing.
     """
+    folder = wanted.folder
+    mode = "--check" if check else "--gallery"
+    for name, given in asdict(wanted, recurse=False).items():
+        if given and name != "folder":
+            option = {"form": "format", "outputs": "output"}.get(name, name).replace("_", "-")
+            raise Failed(
+                f"--{option} does nothing with {mode}: the gallery is always the same", MISUSED
+            )
+    if folder and not check:
+        raise Failed(f"{folder} goes with --check; --gallery has its own folder", MISUSED)
+    if folder and written:
+        raise Failed(f"--check and --gallery together check {written}: leave {folder} out", MISUSED)
     if written is not None:
         written.mkdir(parents=True, exist_ok=True)
         changed = made(partial(gallery.write, written))
@@ -32,7 +47,7 @@ def keep(folder: Path | None, written: Path | None, *, check: bool) -> None:
             say(f"wrote {each}")
         say(f"{written} is what the code draws")
     if check:
-        there = folder or written or Path("diagrams")
+        there = written or folder or Path("diagrams")
         if not there.is_dir():
             raise Failed(f"{there} is no folder: authfsm draw --gallery {there} writes the gallery")
         if differing := list(_differing(there)):

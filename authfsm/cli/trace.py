@@ -1,7 +1,7 @@
 """`authfsm trace`: the options of the command; what they do is `authfsm.cli.tracing`'s business.
 
-Exit codes: 0, every step is on the table; 1, an illegal step was found, or the trail could not be read;
-2, the command was called in a way it does not know.
+Exit status: 0, everything was read and every step is on the table; 1, an illegal step was found, something
+could not be read, or no event of a sign-in was in it; 2, usage error.
 """
 
 from __future__ import annotations
@@ -12,14 +12,36 @@ from typing import Annotated, Final
 
 import typer
 
-from authfsm.cli.failing import Failed, end
+from authfsm.cli.failing import MISUSED, Failed, end
 from authfsm.cli.options import Json
 
-EPILOG: Final = (
-    "Exit codes: 0 all on the table; 1 an illegal step, or not to be read; 2 called wrongly."
-)
+EPILOG: Final = "Exit status: 0 everything was read and is on the table; 1 an illegal step, or something that could not be read; 2 usage error."
 
 _NEEDED: Final = ("duckdb", "sqlglot")
+_TABLE, _LIMIT, _MEMORY = "cloudtrail_logs", 20, "550MB"
+
+
+def _unused(
+    printed: bool,  # noqa: FBT001 - is only the query printed?
+    *,
+    json: bool,
+    diagram: Path | None,
+    limit: int,
+    memory: str,
+    table: str,
+) -> str:
+    """What is wrong where an option was given that would do nothing."""
+    if not printed:
+        return "--table goes with --sql: files have no table" if table != _TABLE else ""
+    given = {
+        "json": json, "diagram": diagram is not None, "limit": limit != _LIMIT, "memory": memory != _MEMORY,
+    }  # fmt: skip
+    name = next((name for name, there in given.items() if there), None)
+    return (
+        f"--{name} does nothing with --sql, which prints the query and reads nothing"
+        if name
+        else ""
+    )
 
 
 def trace(
@@ -28,7 +50,7 @@ def trace(
         list[str] | None,
         typer.Argument(
             metavar="[FILE|DIR|GLOB]...",
-            help="CloudTrail's events as they lie in S3, as JSON lines, as lookup-events or Athena gives them; or steps of a recorder.",
+            help="CloudTrail's events, in any wrapper: from S3, EventBridge, CloudWatch Logs, Logs Insights, lookup-events, Athena; or steps of a recorder.",
             show_default=False,
         ),
     ] = None,
@@ -49,16 +71,16 @@ def trace(
     ] = None,
     table: Annotated[
         str, typer.Option(help="With --sql: the table of CloudTrail's events.")
-    ] = "cloudtrail_logs",
+    ] = _TABLE,
     limit: Annotated[
         int, typer.Option(min=0, help="How many illegal steps are shown; all are counted.")
-    ] = 20,
+    ] = _LIMIT,
     validity: Annotated[
         int, typer.Option(min=3, max=15, help="AuthSessionValidity of the app clients, minutes.")
     ] = 15,
     memory: Annotated[
         str, typer.Option(help="What DuckDB may use; the rest goes to disk.")
-    ] = "700MB",
+    ] = _MEMORY,
 ) -> None:
     """Hold what happened against the table: illegal steps, where sign-ins end, how long they take.
 
@@ -71,6 +93,10 @@ def trace(
     from authfsm.cli import tracing  # noqa: PLC0415 - only who traces waits for it
 
     try:
+        if unused := _unused(
+            sql is not None, json=json, diagram=diagram, limit=limit, memory=memory, table=table
+        ):
+            raise Failed(unused, MISUSED)
         if sql is not None:
             tracing.show_query(names or [], sql, table, validity)
             return

@@ -72,7 +72,7 @@ def trace(
         console: where to print; the terminal, if left out.
 
     Returns:
-        Is every step on the table?
+        Could everything be read, and is every step on the table?
 
     Raises:
         Failed: it could not be read, or the picture not be drawn.
@@ -155,6 +155,8 @@ def told(funnel: Funnel) -> Iterator[RenderableType]:
     Args:
         funnel: what a trail came to.
     """
+    for problem in funnel.read.problems:
+        yield Text(problem, style="bold red")
     yield from _counted(funnel)
     if funnel.ends:
         yield _ends(funnel)
@@ -164,9 +166,15 @@ def told(funnel: Funnel) -> Iterator[RenderableType]:
         yield _taken(funnel)
     if funnel.illegal:
         yield _illegal(funnel)
-    verdict = "every step is on the table" if funnel.legal else "steps not on the table:"
-    verdict += "" if funnel.legal else f" {funnel.illegals:,}"
-    yield Text(verdict, style="bold green" if funnel.legal else "bold red")
+    if funnel.illegals:
+        yield Text(f"steps not on the table: {funnel.illegals:,}", style="bold red")
+    elif funnel.legal:
+        yield Text("every step is on the table", style="bold green")
+    else:
+        yield Text(
+            "every step that could be read is on the table, but not everything could be read",
+            style="bold red",
+        )
 
 
 def _counted(funnel: Funnel) -> Iterator[RenderableType]:
@@ -179,14 +187,12 @@ def _counted(funnel: Funnel) -> Iterator[RenderableType]:
     beside = {
         "of other services or operations": read.others,
         "delivered again": funnel.repeated,
-        "no JSON": read.broken,
-        "too long": read.too_long,
         **{str(each): funnel.of(each) for each in (Verdict.UNKNOWN, Verdict.AMBIGUOUS)},
     }
     if said := [f"{n:,} {what}" for what, n in beside.items() if n]:
         yield Text(f"events: {', '.join(said)}", style="dim")
-    for path in read.cut_short:
-        yield Text(f"{path} ends in the middle; what was before is in", style="yellow")
+    if read.events and read.unrecognised:
+        yield Text(read.not_events, style="yellow")
 
 
 def _table(title: str, *columns: str) -> Table:

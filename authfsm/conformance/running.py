@@ -84,8 +84,17 @@ class Results:
 
     @property
     def faultless(self) -> bool:
-        """Did no rule fail anywhere?"""
-        return not any(column.count(Outcome.FAILS) for column in self.columns)
+        """Was something tried at every endpoint, and did no rule fail anywhere?"""
+        return not self.untried and not any(column.count(Outcome.FAILS) for column in self.columns)
+
+    @property
+    def untried(self) -> tuple[str, ...]:
+        """The names of the endpoints at which no rule passed or failed: nothing is known about them."""
+        return tuple(
+            column.endpoint.name
+            for column in self.columns
+            if not column.count(Outcome.PASSES) + column.count(Outcome.FAILS)
+        )
 
 
 class Unreachable(Exception):

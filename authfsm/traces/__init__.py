@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from authfsm.traces.replay import NoRoom as NoRoom
     from authfsm.traces.replay import Trail as Trail
     from authfsm.traces.replay import gathered as gathered
-    from authfsm.traces.unpacking import BadTrail as BadTrail
+    from authfsm.traces.sources import BadTrail as BadTrail
     from authfsm.traces.verdicts import Traced as Traced
     from authfsm.traces.verdicts import Verdict as Verdict
 
@@ -40,7 +40,7 @@ _ROOMS: Final = {
     "query": "UnknownDialect sql",
     "recording": "Recording record",
     "replay": "BadMemory NoRoom Trail gathered",
-    "unpacking": "BadTrail",
+    "sources": "BadTrail",
     "verdicts": "Traced Verdict",
 }
 _WHERE: Final = {

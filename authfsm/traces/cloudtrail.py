@@ -11,7 +11,7 @@ operations; any key may be missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from authfsm.protocol.classification import REDACTED
@@ -63,12 +63,81 @@ def _among(values: object) -> str:
     return ", ".join(_text(str(each)) for each in values)  # type: ignore[attr-defined]  # any iterable
 
 
-def _told(column: str, path: str) -> str:
-    """A value in a column of JSON; nothing, where it is redacted."""
-    value = f"JSON_EXTRACT_STRING({column}, '$.{path}')"
-    for literal in REDACTED:
+def _known(value: str) -> str:
+    """Return the SQL of a value that is NULL where it is empty or redacted."""
+    for literal in ("", *REDACTED):
         value = f"NULLIF({value}, {_text(literal)})"
     return value
+
+
+FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    # the column of `noted`: the event's member, by its path
+    "id": ("eventID",),
+    "moment": ("eventTime",),
+    "operation": ("eventName",),
+    "error": ("errorCode",),
+    "message": ("errorMessage",),
+    "address": ("sourceIPAddress",),
+    "agent": ("userAgent",),
+    "flow": ("requestParameters", "authFlow"),
+    "answered": ("requestParameters", "challengeName"),
+    "client": ("requestParameters", "clientId"),
+    "in_session": ("requestParameters", "session"),
+    "with_token": ("requestParameters", "accessToken"),
+    "asked": ("responseElements", "challengeName"),
+    "tokens": ("responseElements", "authenticationResult"),
+    "status": ("responseElements", "status"),
+    "sub": ("additionalEventData", "sub"),
+}
+"""What is used of an event, and where it stands in it."""
+
+_NEVER_REDACTED: Final = frozenset({"id", "operation", "error"})
+_EMPTY_IF_ABSENT: Final = frozenset({"message", "address", "agent"})
+
+
+def noted(value: Callable[[tuple[str, ...]], str]) -> Mapping[str, str]:
+    """Return the SQL of each of an event's values, by its name in `FIELDS`.
+
+    An empty string counts as an absent value everywhere: `errorCode` above all, as some exports write ""
+    where there was no error.
+
+    Args:
+        value: gives the SQL of an event's member, as text, from its path.
+    """
+    found = {name: value(path) for name, path in FIELDS.items()}
+    moment = f"TRY_CAST(REPLACE(REPLACE({found['moment']}, 'T', ' '), 'Z', '') AS TIMESTAMP)"
+    # Of a session and of an access token it matters only whether the request bore one.
+    special = {
+        "moment": moment,
+        "in_session": f"{found['in_session']} IS NOT NULL",
+        "with_token": f"{found['with_token']} IS NOT NULL",
+        "tokens": f"{_known(found['tokens'])} IS NOT NULL",
+    }
+    return special | {
+        name: f"NULLIF({text}, '')" if name in _NEVER_REDACTED
+        else f"COALESCE({text}, '')" if name in _EMPTY_IF_ABSENT
+        else _known(text)
+        for name, text in found.items()
+        if name not in special
+    }  # fmt: skip
+
+
+def is_ours(source: str, operation: str) -> str:
+    """Return the SQL condition that an event is of an operation that a sign-in is made of.
+
+    Args:
+        source: the SQL of its `eventSource`.
+        operation: the SQL of its `eventName`.
+    """
+    return f"COALESCE(NULLIF({source}, ''), '{SOURCE}') = '{SOURCE}' AND {operation} IN ({_among(OPERATIONS)})"
+
+
+def _extracted(path: tuple[str, ...]) -> str:
+    """The SQL of a member in a table with Athena's columns."""
+    column, *rest = path
+    if not rest:
+        return column.lower()
+    return f"JSON_EXTRACT_STRING({column.lower()}, '$.{'.'.join(rest)}')"
 
 
 def _challenge(name: str) -> str:
@@ -135,64 +204,90 @@ def _ranks() -> str:
     )
 
 
-def exchanges(table: str = "events") -> str:
-    """The common table expressions that make exchanges of CloudTrail's events.
+def extraction(table: str) -> str:
+    """Return the common table expression `noted`: the values of the events in a table of Athena's.
 
     Args:
         table: the events, with Athena's columns (`COLUMNS` in lower case); JSON as text.
+    """
+    columns = ", ".join(f"{text} AS {name}" for name, text in noted(_extracted).items())
+    return f"noted AS (SELECT {columns} FROM {table} WHERE {is_ours('eventsource', 'eventname')})"  # noqa: S608 - our own words
+
+
+# An event that was delivered several times counts once. To enrol an app with a token is no step of a sign-in.
+_ONCE: Final = """
+once AS (
+    SELECT {names}, COUNT(*) AS copies FROM noted WHERE NOT ({beside}) GROUP BY {names}
+)"""
+
+# The same with `noted` as a table, which can be read several times: few events are delivered twice.
+_ONCE_STORED: Final = """
+repeated AS (
+    SELECT DISTINCT id FROM (SELECT id FROM noted WHERE id IS NOT NULL GROUP BY id HAVING COUNT(*) > 1) AS twice
+), once AS (
+    SELECT {names}, CAST(1 AS BIGINT) AS copies FROM noted
+    WHERE NOT ({beside}) AND id IS NOT NULL AND id NOT IN (SELECT id FROM repeated)
+    UNION ALL
+    SELECT {names}, COUNT(*) AS copies FROM noted
+    WHERE NOT ({beside}) AND (id IS NULL OR id IN (SELECT id FROM repeated)) GROUP BY {names}
+)"""
+
+# What bears no app client is of the one whose sign-in it goes on.
+_FILLED: Final = """
+filled AS (
+    SELECT *, COALESCE(client, LAST_VALUE(client IGNORE NULLS) OVER (
+            PARTITION BY sub, address, agent ORDER BY moment, CASE WHEN client IS NULL THEN 1 ELSE 0 END ROWS UNBOUNDED PRECEDING), '') AS app,
+        MAX(CASE WHEN orphan THEN 1 ELSE 0 END) OVER (PARTITION BY address, agent) = 1 AS unattributed
+    FROM worded
+)"""
+
+# The same with `worded` as a table: only the users of whom something bears no app client are put in order.
+_FILLED_STORED: Final = """
+lacking AS (SELECT DISTINCT sub, address, agent FROM worded WHERE client IS NULL AND sub IS NOT NULL),
+orphans AS (SELECT DISTINCT address, agent, TRUE AS orphaned FROM worded WHERE orphan),
+clients AS (
+    SELECT *, COALESCE(client, '') AS app FROM worded
+    WHERE sub IS NULL OR NOT EXISTS (
+        SELECT 1 FROM lacking WHERE lacking.sub = worded.sub AND lacking.address = worded.address AND lacking.agent = worded.agent)
+    UNION ALL
+    SELECT *, COALESCE(client, LAST_VALUE(client IGNORE NULLS) OVER (
+            PARTITION BY sub, address, agent ORDER BY moment, CASE WHEN client IS NULL THEN 1 ELSE 0 END ROWS UNBOUNDED PRECEDING), '') AS app
+    FROM worded WHERE sub IS NOT NULL AND EXISTS (
+        SELECT 1 FROM lacking WHERE lacking.sub = worded.sub AND lacking.address = worded.address AND lacking.agent = worded.agent)
+), filled AS (
+    SELECT clients.*, COALESCE(orphaned, FALSE) AS unattributed
+    FROM clients LEFT JOIN orphans ON orphans.address = clients.address AND orphans.agent = clients.agent
+)"""
+
+
+def exchanges(*, stored: bool = False) -> str:
+    """Return the common table expressions that make exchanges of the relation `noted`.
+
+    Args:
+        stored: is `noted` a table? An engine that reads its events from elsewhere must read them once only;
+            a table is read several times in less time than it takes to put all of it in order.
     """
     begin, answer = _among(_BEGIN), _among(_ANSWER)
     associate, verify = (operation(each) for each in _SET_UP)
     renew = operation(GetTokensFromRefreshToken)
     flows = sorted({kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow})
-    moment = "TRY_CAST(REPLACE(REPLACE(eventtime, 'T', ' '), 'Z', '') AS TIMESTAMP)"
-    tokens = ", ".join(
-        _told("responseelements", f"authenticationResult{part}")
-        for part in (".tokenType", ".expiresIn", ".accessToken", "")
-    )
-    return f"""
-noted AS (
-    SELECT eventid AS id, {moment} AS moment, eventname AS operation,
-        errorcode AS error, COALESCE(errormessage, '') AS message,
-        COALESCE(sourceipaddress, '') AS address, COALESCE(useragent, '') AS agent,
-        {_told("requestparameters", "authFlow")} AS flow,
-        {_told("requestparameters", "challengeName")} AS answered,
-        {_told("requestparameters", "clientId")} AS client,
-        JSON_EXTRACT_STRING(requestparameters, '$.session') AS session,
-        JSON_EXTRACT_STRING(requestparameters, '$.accessToken') AS bearer,
-        {_told("responseelements", "challengeName")} AS asked,
-        COALESCE({tokens}, CASE WHEN JSON_EXTRACT_STRING(responseelements, '$.authenticationResult.accessToken') IS NULL THEN NULL ELSE '' END) AS tokens,
-        {_told("responseelements", "status")} AS status,
-        {_told("additionaleventdata", "sub")} AS sub
-    FROM {table}
-    WHERE COALESCE(eventsource, '{SOURCE}') = '{SOURCE}' AND eventname IN ({_among(OPERATIONS)})
-), once AS (
-    -- CloudTrail delivers at least once. To enrol an app with a token is no step of a sign-in.
-    SELECT id, moment, operation, error, message, address, agent, flow, answered, client, session, asked,
-        tokens, status, sub, COUNT(*) AS copies
-    FROM noted
-    WHERE NOT (operation IN ('{associate}', '{verify}') AND bearer IS NOT NULL AND session IS NULL)
-    GROUP BY id, moment, operation, error, message, address, agent, flow, answered, client, session, asked,
-        tokens, status, sub
-), worded AS (
-    SELECT id, moment, message, address, agent, client, session, sub, operation, copies, tokens, asked, flow,
+    names = ", ".join(name for name in FIELDS if name != "with_token")
+    beside = f"operation IN ('{associate}', '{verify}') AND with_token AND NOT in_session"
+    leads = _leads(associate, verify)
+    return f"""{(_ONCE_STORED if stored else _ONCE).format(names=names, beside=beside).strip()}, worded AS {"MATERIALIZED " if stored else ""}(
+    SELECT id, moment, message, address, agent, client, in_session, sub, operation, copies, tokens, asked, flow,
         CASE WHEN operation = '{verify}' AND status = 'ERROR' THEN 'EnableSoftwareTokenMFAException' ELSE error END AS error,
         operation IN ({begin}, '{renew}') AS opens,
         operation IN ({_among(operation(each) for each in _BESIDE)}) AS beside,
-        operation IN ('{associate}', '{verify}') AND (sub IS NULL OR session IS NULL) AS orphan,
+        operation IN ('{associate}', '{verify}') AND (sub IS NULL OR NOT in_session) AS orphan,
         CASE
             WHEN operation IN ({begin}) THEN CASE WHEN flow IN ({_among(flows)}) THEN flow ELSE '{UNKNOWN}' END
             WHEN operation IN ({answer}) THEN CASE WHEN answered IS NULL THEN '{UNKNOWN}' ELSE {_challenge("answered")} END
             ELSE operation END AS word
     FROM once
-), filled AS (
-    -- What bears no app client is of the one whose sign-in it goes on.
-    SELECT *, COALESCE(client, LAST_VALUE(client IGNORE NULLS) OVER (
-            PARTITION BY sub, address, agent ORDER BY moment, CASE WHEN client IS NULL THEN 1 ELSE 0 END ROWS UNBOUNDED PRECEDING), '') AS app,
-        MAX(CASE WHEN orphan THEN 1 ELSE 0 END) OVER (PARTITION BY address, agent) = 1 AS unattributed,
-        sub IS NULL OR moment IS NULL OR orphan AS alone,
-        {_ranks()} AS ranked, {_survives()} AS survives
-    FROM worded
+), {(_FILLED_STORED if stored else _FILLED).strip()}, ranked_events AS (
+    SELECT *, sub IS NULL OR moment IS NULL OR orphan AS alone, {_ranks()} AS ranked, {_survives()} AS survives
+    FROM filled
 ), from_cloudtrail AS (
     SELECT id, moment, ranked, word, error, opens, beside, alone, unattributed, copies, FALSE AS exact,
         CASE WHEN alone THEN 'alone ' || COALESCE(id, '') ELSE sub || ' ' || app || ' ' || address || ' ' || agent END AS whose,
@@ -200,11 +295,11 @@ noted AS (
         CASE
             WHEN beside THEN NULL
             WHEN error IS NOT NULL THEN CASE WHEN NOT survives THEN 'FAILED' WHEN opens THEN 'START' END
-            ELSE {(leads := _leads(associate, verify))} END AS moves,
+            ELSE {leads} END AS moves,
         CASE
             WHEN error IS NOT NULL THEN CASE WHEN NOT survives AND NOT beside THEN 'FAILED' END
             ELSE {leads} END AS leads
-    FROM filled
+    FROM ranked_events
 )"""  # noqa: S608 - our own words
 
 
@@ -215,5 +310,5 @@ def _leads(associate: str, verify: str) -> str:
         f"CASE WHEN operation = '{associate}' THEN '{ASSOCIATED}' WHEN operation = '{verify}' THEN '{VERIFIED}'"
         + "".join(f" WHEN operation = '{name}' THEN '{dest}'" for name, dest in plain.items())
         + f" WHEN asked IS NOT NULL THEN {_asked()}"
-        + f" WHEN tokens IS NOT NULL THEN '{State.AUTHENTICATED}' ELSE '{UNKNOWN}' END"
+        + f" WHEN tokens THEN '{State.AUTHENTICATED}' ELSE '{UNKNOWN}' END"
     )

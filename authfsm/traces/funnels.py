@@ -104,8 +104,8 @@ class Funnel:
 
     @property
     def legal(self) -> bool:
-        """Is there no illegal step?"""
-        return not self.illegals
+        """Could everything be read, and is no step illegal?"""
+        return not self.illegals and self.read.whole
 
     @property
     def unfinished(self) -> int:
@@ -119,13 +119,18 @@ class Funnel:
     def plain(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
         return {
+            "problems": list(self.read.problems),
             "read": {
                 "files": self.read.files,
                 "events": self.read.events,
                 "others": self.read.others,
+                "unrecognised": self.read.unrecognised,
+                "unrecognised_example": self.read.unrecognised_example,
                 "broken": self.read.broken,
+                "broken_example": self.read.broken_example,
                 "too_long": self.read.too_long,
                 "cut_short": [str(path) for path in self.read.cut_short],
+                "empty": [str(path) for path in self.read.empty],
             },
             "since": self.since and self.since.isoformat(),
             "until": self.until and self.until.isoformat(),

@@ -132,38 +132,110 @@ def relation(arrows: Iterable[Seen]) -> str:
     return f"arrows AS (SELECT * FROM (VALUES\n    {rows}\n) AS table_of_the_protocol(source, word, dest))"  # noqa: S608 - our own words
 
 
-@cache
-def query(
-    kinds: tuple[str, ...] = ("cloudtrail",),
-    *,
-    table: str = "events",
-    validity: int = VALIDITY,
-    funnel: bool = True,
-) -> str:
-    """The query, in DuckDB's SQL.
+# Many people sign in alike. DuckDB puts each one's exchanges in order once, and replays each course of
+# exchanges once, by one person who took it: what decides a verdict (all that `_WALK` reads but ids and
+# moments, and of moments which are the same and which are too far apart) is part of the course.
+_IN_ORDER: Final = """
+CREATE TABLE in_order AS
+WITH {common}, exchanges AS ({every})
+SELECT *, ROW_NUMBER() OVER sign_ins AS number, LAG(moment) OVER sign_ins AS earlier
+FROM (SELECT *, MD5_NUMBER(whose) AS person FROM exchanges)
+WINDOW sign_ins AS (PARTITION BY person ORDER BY moment, ranked, id)
+"""
+_PEOPLE: Final = """
+CREATE TABLE people AS
+WITH each_one AS (
+SELECT person, MD5_NUMBER(STRING_AGG(CONCAT_WS(CHR(31),
+        word, COALESCE(moves, CHR(29)), COALESCE(leads, CHR(29)), COALESCE(claimed, CHR(29)),
+        CASE WHEN exact THEN CONCAT_WS(' ', LENGTH(word), LENGTH(moves), LENGTH(leads), LENGTH(claimed)) END,
+        (CASE WHEN error IS NULL THEN 1 ELSE 0 END) + (CASE WHEN opens THEN 2 ELSE 0 END)
+        + (CASE WHEN beside THEN 4 ELSE 0 END) + (CASE WHEN alone THEN 8 ELSE 0 END)
+        + (CASE WHEN unattributed THEN 16 ELSE 0 END) + (CASE WHEN exact THEN 32 ELSE 0 END)
+        + (CASE WHEN moment = earlier THEN 64 WHEN earlier IS NULL THEN 128 WHEN moment IS NULL THEN 192 ELSE 0 END)
+        + (CASE WHEN DATE_DIFF('second', earlier, moment) > {seconds} THEN 256 ELSE 0 END)
+    ), CHR(30) ORDER BY number)) AS signature
+FROM in_order GROUP BY person
+), numbered AS (
+    SELECT signature, MIN(person) AS example, ROW_NUMBER() OVER (ORDER BY signature) AS course FROM each_one GROUP BY signature
+)
+SELECT person, course, person = example AS is_example FROM each_one JOIN numbered USING (signature)
+"""
+_COURSES: Final = """
+CREATE TABLE courses AS
+WITH {arrows}, exchanges AS (
+    SELECT LPAD(CAST(number AS VARCHAR), 19, '0') AS id, moment, ranked, word, error, opens, beside, alone,
+        unattributed, copies, exact, CAST(course AS VARCHAR) AS whose, claimed, moves, leads
+    FROM in_order JOIN people USING (person) WHERE is_example
+), {walk}
+SELECT CAST(whose AS BIGINT) AS course, CAST(id AS BIGINT) AS number, attempt, source, word, dest, verdict, opens,
+    tenths, ended
+FROM told
+"""
+_TOLD: Final = """
+WITH told AS (
+    SELECT id, whose, attempt, moment, ranked, source, courses.word, dest, error, copies, courses.opens, verdict,
+        CASE WHEN tenths IS NOT NULL THEN FLOOR(DATE_DIFF('millisecond', earlier, moment) / 100.0) END AS tenths,
+        ended
+    FROM in_order JOIN people USING (person)
+    JOIN courses ON courses.course = people.course AND courses.number = in_order.number
+)
+"""
 
-    Args:
-        kinds: what there is to read, of `KINDS`.
-        table: CloudTrail's events, with Athena's columns; steps are read from `steps`.
-        validity: AuthSessionValidity, minutes: who answers later goes on with nothing.
-        funnel: the funnel with every illegal step; False gives each step with its verdict.
-    """
-    arrows: dict[Seen, None] = {}
-    parts: list[str] = []
-    if "cloudtrail" in kinds:
-        arrows |= dict.fromkeys(by_names())
-        parts.append(cloudtrail.exchanges(table))
+
+def _arrows(kinds: tuple[str, ...]) -> dict[Seen, None]:
+    arrows = dict.fromkeys(by_names()) if "cloudtrail" in kinds else {}
     if "steps" in kinds:
         # A recorder writes a name where a request bore one that the table has not there.
         arrows |= dict.fromkeys((*by_responses(), *by_names()))
-        parts.append(lines.exchanges())
+    return arrows
+
+
+def _every(kinds: tuple[str, ...]) -> str:
     of = {"cloudtrail": "from_cloudtrail", "steps": "from_steps"}
-    every = " UNION ALL ".join(f"SELECT {_COLUMNS} FROM {of[kind]}" for kind in kinds)  # noqa: S608 - our own words
+    return " UNION ALL ".join(f"SELECT {_COLUMNS} FROM {of[kind]}" for kind in kinds)  # noqa: S608 - our own words
+
+
+@cache
+def query(*, table: str = "events", validity: int = VALIDITY, funnel: bool = True) -> str:
+    """Return the query over CloudTrail's events, in DuckDB's SQL, as one statement.
+
+    Args:
+        table: CloudTrail's events, with Athena's columns.
+        validity: AuthSessionValidity, minutes: who answers later goes on with nothing.
+        funnel: the funnel with every illegal step; False gives each step with its verdict.
+    """
+    kinds = ("cloudtrail",)
     walk = _WALK.format(seconds=validity * 60, unknown=UNKNOWN)
-    common = ", ".join(
-        part.strip() for part in (relation(arrows), *parts, f"exchanges AS ({every})", walk)
-    )
+    parts = (relation(_arrows(kinds)), cloudtrail.extraction(table), cloudtrail.exchanges())
+    common = ", ".join(part.strip() for part in (*parts, f"exchanges AS ({_every(kinds)})", walk))
     return f"WITH {common}\n{(_FUNNEL if funnel else _STEPS).strip()}\n"
+
+
+@cache
+def statements(kinds: tuple[str, ...], validity: int = VALIDITY) -> tuple[str, ...]:
+    """Return what prepares the query over DuckDB's own tables `noted` and `steps`, to be run once, in order.
+
+    Args:
+        kinds: what there is to read, of `KINDS`.
+        validity: AuthSessionValidity, minutes.
+    """
+    parts = {"cloudtrail": cloudtrail.exchanges(stored=True), "steps": lines.exchanges()}
+    common = ", ".join(parts[kind].strip() for kind in kinds)
+    walk = _WALK.format(seconds=validity * 60, unknown=UNKNOWN).strip()
+    return (
+        _IN_ORDER.format(common=common, every=_every(kinds)),
+        _PEOPLE.format(seconds=validity * 60),
+        _COURSES.format(arrows=relation(_arrows(kinds)), walk=walk),
+    )
+
+
+def prepared(*, funnel: bool) -> str:
+    """Return the query over what `statements` prepared.
+
+    Args:
+        funnel: the funnel with every illegal step; False gives each step with its verdict.
+    """
+    return _TOLD.strip() + "\n" + (_FUNNEL if funnel else _STEPS).strip()
 
 
 def sql(

@@ -18,12 +18,13 @@ import duckdb
 
 from authfsm.errors import CallerError, OperatorError
 from authfsm.traces.funnels import Funnel, Taken, Wait
-from authfsm.traces.loading import Loader, Read, files
-from authfsm.traces.query import VALIDITY, query
+from authfsm.traces.loading import Loader, Read
+from authfsm.traces.query import VALIDITY, prepared, statements
+from authfsm.traces.sources import files
 from authfsm.traces.verdicts import OVER, Traced, Verdict
 from authfsm.traces.words import UNKNOWN, order
 
-MEMORY: Final = "700MB"
+MEMORY: Final = "550MB"
 """What DuckDB may use; the rest goes to disk."""
 
 _ROWS: Final = 10_000
@@ -90,6 +91,7 @@ class Trail:
         """Bytes of all the files."""
         self._validity = validity
         self._read: Read | None = None
+        self._prepared = False
         self._folder = tempfile.TemporaryDirectory(prefix="authfsm-", dir=folder)
         room = Path(self._folder.name)
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -99,7 +101,7 @@ class Trail:
             **({} if threads is None else {"threads": str(threads)}),
         }
         try:
-            self._connection = duckdb.connect(str(room / "trail.db"), config=config)
+            self._connection = duckdb.connect(":memory:", config=config)
         except duckdb.Error:
             self._folder.cleanup()
             raise BadMemory(memory) from None
@@ -117,6 +119,16 @@ class Trail:
             with _room():
                 self._read = self._loader.load(self.paths)
         return self._read
+
+    def _prepare(self) -> Read:
+        """Read the files and put what is in them in order; once."""
+        read = self.load()
+        if not self._prepared:
+            with _room():
+                for statement in statements(self._loader.kinds, self._validity):
+                    self._connection.execute(statement)
+            self._prepared = True
+        return read
 
     @property
     def read(self) -> Read:
@@ -142,8 +154,8 @@ class Trail:
         Raises:
             BadTrail, NoRoom: as for `load`.
         """
-        self.load()
-        written = query(self._loader.kinds, validity=self._validity, funnel=False)
+        self._prepare()
+        written = prepared(funnel=False)
         only = ", ".join(f"'{each}'" for each in verdicts or Verdict)
         # A cursor of its own: whoever reads slowly does not stand in another's way.
         cursor = self._running = _hushed(self._connection.cursor())
@@ -167,10 +179,10 @@ class Trail:
         Raises:
             BadTrail, NoRoom: as for `load`.
         """
-        read = self.load()
+        read = self._prepare()
         cursor = self._running = _hushed(self._connection.cursor())
         with _room():
-            cursor.execute(query(self._loader.kinds, validity=self._validity))
+            cursor.execute(prepared(funnel=True))
             return gathered(_named(cursor), read, limit)
 
     def stop(self) -> None:

@@ -1,0 +1,98 @@
+"""Structure-aware inputs for the readers of trails and histories: whole ones in any wrapper, then damaged."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+from typing import Any
+
+from test_traces_wrappers import ILLEGAL, WRAPPERS
+
+from authfsm.errors import AuthfsmError
+from authfsm.histories import histories_from_json, history_from_json
+from authfsm.traces.scanning import Tally, read
+
+ODD: tuple[Any, ...] = (
+    None, True, 0, -1, 10**13, 10**30, 1e308, "", "\x00", "\ud800", "{", '{"eventName": "', "H4sIAAAA", "eyJhIjox",
+    [], {}, [[]], {"": None}, "HIDDEN_DUE_TO_SECURITY_REASONS", "x" * 5000, "2026-03-01T10:00:00Z", "\n", "'", '"',
+)  # fmt: skip
+STEP = {"sign_in": "a", "step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VERIFIER",
+        "at": "2026-11-23T01:02:03.456789+00:00", "role": "second factor", "error": "CodeMismatchException",
+        "ruling": "TRY_AGAIN", "seconds": 0.1}  # fmt: skip
+
+
+def damaged(value: Any, chance: random.Random) -> Any:
+    """A value with some member of it, at any depth, left out, repeated or replaced."""
+    if isinstance(value, dict) and value and chance.random() < 0.8:
+        name = chance.choice(list(value))
+        if chance.random() < 0.2:
+            return {key: each for key, each in value.items() if key != name}
+        return {**value, name: damaged(value[name], chance)}
+    if isinstance(value, list | tuple) and value and chance.random() < 0.8:
+        n = chance.randrange(len(value))
+        return [*value[:n], damaged(value[n], chance), *value[n + chance.randrange(2) :]]
+    if chance.random() < 0.1:
+        return wrapped(value, chance)
+    return chance.choice(ODD)
+
+
+def wrapped(value: Any, chance: random.Random) -> Any:
+    """A value within something else."""
+    text = json.dumps(value)
+    packed = base64.b64encode(gzip.compress(text.encode(), 1)).decode()
+    depth = chance.randrange(1, 1500)
+    return chance.choice(
+        [text, json.dumps(text), packed, [value], {"detail": value}, {"@message": text}, {"eventSource": "aws:x", "eventName": "y", "a": value},
+         "[" * depth, '{"a":' * depth + "1" + "}" * depth, {"a." * depth: value}]
+    )  # fmt: skip
+
+
+def cut(text: str, chance: random.Random) -> str:
+    """A text with a piece left out, doubled, or replaced."""
+    for _ in range(chance.randrange(3)):
+        a, b = sorted((chance.randrange(len(text) + 1), chance.randrange(len(text) + 1)))
+        middle = chance.choice(
+            ["", text[a:b] * 2, "\n", "{", "}", '"', "'", "\x00", "9" * 5000, "\ud800", "\ufeff"]
+        )
+        text = text[:a] + middle + text[chance.choice([a, b]) :]
+    return text
+
+
+def trail(chance: random.Random) -> str:
+    """The text of a trail, more or less."""
+    events = tuple(damaged(each, chance) if chance.random() < 0.7 else each for each in ILLEGAL)
+    try:
+        text = chance.choice(list(WRAPPERS.values()))(events)
+    except (AttributeError, TypeError, KeyError, ValueError):
+        text = json.dumps([wrapped(each, chance) for each in events])
+    return cut(text, chance)
+
+
+def history(chance: random.Random) -> str:
+    """The text of a history, more or less."""
+    count = chance.randrange(1, 4)
+    steps = [{**STEP, "step": n + 1} for n in range(count)]
+    steps = [damaged(each, chance) if chance.random() < 0.5 else each for each in steps]
+    return cut("".join(f"{json.dumps(each)}\n" for each in steps), chance)
+
+
+def try_one(seed: int) -> None:
+    """Read a trail and a history made from a seed; whatever is raised that has no type of ours goes on to the caller.
+
+    Args:
+        seed: what they are made from.
+    """
+    chance = random.Random(seed)  # noqa: S311 - the same inputs for the same seed
+    text, tally = trail(chance), Tally()
+    pieces = [text[n : n + 700] for n in range(0, len(text), 700)] if seed % 2 else [text]
+    for _, line in read(iter(pieces), tally):
+        json.loads(line)
+    if text.strip("\ufeff \t\r\n") and tally == Tally():
+        raise AssertionError("a text passed unread")
+    for understand in (history_from_json, histories_from_json):
+        try:
+            understand(history(chance))
+        except AuthfsmError:
+            continue

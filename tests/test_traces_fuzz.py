@@ -1,0 +1,13 @@
+"""Damaged trails and histories; `tests/long/fuzz_traces.py` tries 100,000 of them."""
+
+from __future__ import annotations
+
+import pytest
+from fuzzing_traces import try_one
+
+
+@pytest.mark.parametrize("first", range(0, 1000, 250))
+def test_damaged_trails_and_histories_are_read_or_counted(first: int) -> None:
+    """No untyped exception, and no text of which nothing is counted."""
+    for seed in range(first, first + 250):
+        try_one(seed)

@@ -1,0 +1,504 @@
+"""`authfsm trace` finds an illegal step in whatever wraps it, and fails with a sentence where nothing could be read."""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from typer.testing import CliRunner
+
+from authfsm.cli import app
+from authfsm.traces import Trail
+from authfsm.traces.sources import LONGEST
+
+Event = dict[str, Any]
+
+ASKED: Final = {"challengeName": "SMS_MFA", "session": "HIDDEN_DUE_TO_SECURITY_REASONS"}
+TOKENS: Final = {
+    "authenticationResult": {"accessToken": "HIDDEN_DUE_TO_SECURITY_REASONS", "expiresIn": 3600}
+}
+
+
+def event(number: int, name: str, asked: Any, reply: Any, **more: Any) -> Event:
+    """An event of CloudTrail's."""
+    return {
+        "eventVersion": "1.10",
+        "userIdentity": {"type": "Unknown", "principalId": "Anonymous"},
+        "eventTime": f"2026-03-01T10:00:{number * 10:02d}Z",
+        "eventSource": "cognito-idp.amazonaws.com",
+        "eventName": name,
+        "sourceIPAddress": "198.18.0.1",
+        "userAgent": 'Boto3/1.43.12 md/Botocore#1.43.12 ua/2.1 os/linux, it\'s a "quoted" agent',
+        "requestParameters": {**asked, "clientId": "app"},
+        "responseElements": reply,
+        "eventID": f"event-{number}",
+        "additionalEventData": {"sub": "5a1f0c9e"},
+        **more,
+    }
+
+
+ILLEGAL: Final = (
+    event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, ASKED),
+    event(1, "RespondToAuthChallenge", {"challengeName": "SOFTWARE_TOKEN_MFA"}, TOKENS),
+)
+"""SMS_MFA was asked for, SOFTWARE_TOKEN_MFA is answered: event-1 is illegal."""
+
+
+def run(*args: str) -> Any:
+    """The command, in a wide terminal."""
+    return CliRunner().invoke(app, ["trace", *args], env={"COLUMNS": "300", "NO_COLOR": "1"})
+
+
+# ---- what wraps events ----------------------------------------------------------------------------------
+
+
+def eventbridge(each: Event) -> Event:
+    """As EventBridge delivers it."""
+    return {"version": "0", "id": each["eventID"], "detail-type": "AWS API Call via CloudTrail",
+            "source": "aws.cognito-idp", "resources": [], "detail": each}  # fmt: skip
+
+
+def logged(events: tuple[Event, ...]) -> dict[str, Any]:
+    """As CloudWatch Logs hands events to a subscription."""
+    return {"messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "trail", "logStream": "1",
+            "logEvents": [{"id": str(n), "timestamp": n, "message": json.dumps(each)} for n, each in enumerate(events)]}  # fmt: skip
+
+
+def packed(value: Any) -> str:
+    """Base64 of gzip."""
+    return base64.b64encode(gzip.compress(json.dumps(value).encode())).decode()
+
+
+def looked_up(each: Event) -> dict[str, Any]:
+    """As `lookup-events` has it."""
+    return {"EventId": each["eventID"], "EventName": each["eventName"], "ReadOnly": "false",
+            "EventTime": "2026-03-01T10:00:00+00:00", "EventSource": each["eventSource"],
+            "Resources": [{"ResourceType": "AWS::Cognito::UserPool", "ResourceName": "p"}],
+            "CloudTrailEvent": json.dumps(each, separators=(",", ":"))}  # fmt: skip
+
+
+def as_text(events: tuple[Event, ...]) -> str:
+    """`lookup-events --output text`."""
+    return "".join(
+        f"EVENTS\tAKIA\t{looked_up(each)['CloudTrailEvent']}\t{each['eventID']}\t{each['eventName']}\n"
+        "RESOURCES\tp\tAWS::Cognito::UserPool\n"
+        for each in events
+    )
+
+
+def as_table(events: tuple[Event, ...]) -> str:
+    """`lookup-events --output table`, where the rows are too wide for columns."""
+    frame = "-" * 60
+    body = "".join(
+        f"||  CloudTrailEvent |  {looked_up(each)['CloudTrailEvent']}  ||\n||  EventName       |  {each['eventName']}  ||\n|+-----+----+|\n"
+        for each in events
+    )
+    return f"{frame}\n|  LookupEvents  |\n+-----+\n||  Events  ||\n{body}"
+
+
+def as_yaml(events: tuple[Event, ...]) -> str:
+    """`lookup-events --output yaml`: a single-quoted string, folded at its spaces."""
+    rows = []
+    for each in events:
+        text = looked_up(each)["CloudTrailEvent"].replace("'", "''").replace(" md/", "\n      md/")
+        rows.append(
+            f"- AccessKeyId: AKIA\n  CloudTrailEvent: '{text}'\n  EventId: {each['eventID']}\n  Resources:\n  - ResourceName: p\n"
+        )
+    return "Events:\n" + "".join(rows)
+
+
+def as_yaml_double(events: tuple[Event, ...]) -> str:
+    """The same as a double-quoted string, folded with a backslash at the end of a line."""
+    folded = [json.dumps(json.dumps(each)).replace(" os/", " \\\n      os/", 1) for each in events]
+    return "- Events:\n" + "".join(
+        f"  - CloudTrailEvent: {text}\n    EventId: x\n" for text in folded
+    )
+
+
+def insights(events: tuple[Event, ...]) -> dict[str, Any]:
+    """Logs Insights' `get-query-results`."""
+    return {"results": [[{"field": "@timestamp", "value": "2026-03-01 10:00:00.000"},
+                         {"field": "@message", "value": json.dumps(each)}, {"field": "@ptr", "value": "Cm"}] for each in events],
+            "statistics": {"recordsMatched": 2.0}, "status": "Complete"}  # fmt: skip
+
+
+def flattened(each: Event) -> dict[str, str]:
+    """The fields of an event by their paths, as Logs Insights names them."""
+    row: dict[str, str] = {}
+    for name, value in each.items():
+        if isinstance(value, dict):
+            row |= {f"{name}.{key}": inner for key, inner in flattened(value).items()}
+        else:
+            row[name] = str(value)
+    return row
+
+
+def insights_fields(events: tuple[Event, ...]) -> dict[str, Any]:
+    """The same where fields were asked for one by one."""
+    return {
+        "results": [
+            [{"field": k, "value": v} for k, v in flattened(each).items()] for each in events
+        ]
+    }
+
+
+def as_csv(rows: list[dict[str, str]], delimiter: str = ",") -> str:
+    """A CSV."""
+    out = io.StringIO()
+    writer = csv.DictWriter(
+        out, list(dict.fromkeys(name for row in rows for name in row)), delimiter=delimiter
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def lines(values: Any) -> str:
+    """One JSON text a line."""
+    return "".join(f"{json.dumps(each)}\n" for each in values)
+
+
+def lowered(each: Event) -> dict[str, str]:
+    """As Athena has it: names in lower case, JSON as text."""
+    return {k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}
+
+
+WRAPPERS: Final[dict[str, Callable[[tuple[Event, ...]], str]]] = {
+    "lines": lines,
+    "lines with blank ones and CRLF": lambda events: "\r\n \t\r\n".join(json.dumps(each) for each in events),
+    "on one line": lambda events: "".join(json.dumps(each) for each in events),
+    "pretty-printed": lambda events: "\n".join(json.dumps(each, indent=4) for each in events),
+    "pretty-printed, a list": lambda events: json.dumps(events, indent=2),
+    "S3": lambda events: json.dumps({"Records": events}),
+    "S3, pretty-printed": lambda events: json.dumps({"Records": events}, indent=2),
+    "S3 files, one after the other": lambda events: "".join(json.dumps({"Records": [each]}) for each in events),
+    "EventBridge": lambda events: lines(map(eventbridge, events)),
+    "EventBridge, a list": lambda events: json.dumps([eventbridge(each) for each in events], indent=1),
+    "EventBridge as JSON in strings": lambda events: lines(json.dumps(eventbridge(each)) for each in events),
+    "SQS": lambda events: json.dumps({"Records": [{"messageId": "1", "body": json.dumps(eventbridge(e)), "eventSource": "aws:sqs"} for e in events]}),
+    "SNS": lambda events: json.dumps({"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {"Message": json.dumps(eventbridge(e))}} for e in events]}),
+    "Kinesis": lambda events: json.dumps({"Records": [{"eventSource": "aws:kinesis", "eventName": "aws:kinesis:record", "eventID": "1", "kinesis": {"data": packed(logged((e,)))}} for e in events]}),
+    "Kinesis, not compressed": lambda events: json.dumps({"Records": [{"eventSource": "aws:kinesis", "eventName": "aws:kinesis:record", "eventID": "1", "kinesis": {"data": base64.b64encode(json.dumps(e).encode()).decode()}} for e in events]}),
+    "a subscription": lambda events: json.dumps({"awslogs": {"data": packed(logged(events))}}),
+    "a subscription, unpacked": lambda events: lines([logged(events)]),
+    "CloudWatch Logs, filter-log-events": lambda events: json.dumps({"events": logged(events)["logEvents"], "searchedLogStreams": []}, indent=4),
+    "CloudWatch Logs, exported to S3": lambda events: "".join(f"2026-03-01T10:00:00.000Z {json.dumps(each)}\n" for each in events),
+    "CloudWatch Logs, the console's CSV": lambda events: as_csv([{"timestamp": "1", "message": json.dumps(each)} for each in events]),
+    "Logs Insights": lambda events: json.dumps(insights(events), indent=4),
+    "Logs Insights, fields": lambda events: json.dumps(insights_fields(events)),
+    "Logs Insights, fields and message": lambda events: json.dumps({"results": [a + b for a, b in zip(insights(events)["results"], insights_fields(events)["results"], strict=True)]}),
+    "Logs Insights, CSV": lambda events: as_csv([{"@timestamp": "2026-03-01 10:00:00.000", "@message": json.dumps(each)} for each in events]),
+    "Logs Insights, CSV of fields": lambda events: as_csv([flattened(each) for each in events]),
+    "Athena's CSV": lambda events: as_csv([lowered(each) for each in events]),
+    "CSV with semicolons": lambda events: as_csv([lowered(each) for each in events], ";"),
+    "CSV with tabs": lambda events: as_csv([lowered(each) for each in events], "\t"),
+    "Athena's UNLOAD": lambda events: lines(map(lowered, events)),
+    "lookup-events": lambda events: json.dumps({"Events": [looked_up(each) for each in events], "NextToken": "x"}, indent=4),
+    "lookup-events, lines": lambda events: lines(map(looked_up, events)),
+    "lookup-events --output text": as_text,
+    "lookup-events --output table": as_table,
+    "lookup-events --output yaml": as_yaml,
+    "lookup-events --output yaml-stream": as_yaml_double,
+    "somebody's own wrapper": lambda events: json.dumps({"a": [{"b": {"c": list(events)}}]}),
+}  # fmt: skip
+
+PACKAGES: Final[dict[str, Callable[[str], bytes]]] = {
+    "as it is": str.encode,
+    "gzip": lambda text: gzip.compress(text.encode()),
+    "gzip, several members": lambda text: b"".join(gzip.compress(text.encode()[n : n + 500]) for n in range(0, len(text.encode()), 500)),
+    "gzip of gzip": lambda text: gzip.compress(gzip.compress(text.encode())),
+    "bzip2": lambda text: bz2.compress(text.encode()),
+    "xz": lambda text: lzma.compress(text.encode()),
+    "ZIP": lambda text: zipped({"a/one.json": text.encode(), "a/": b""}),
+    "ZIP of gzip": lambda text: zipped({"one.gz": gzip.compress(text.encode())}),
+    "UTF-8 with a mark": lambda text: text.encode("utf-8-sig"),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "UTF-16 without a mark": lambda text: text.encode("utf-16-le"),
+    "UTF-16, big end first": lambda text: text.encode("utf-16-be"),
+    "UTF-32": lambda text: text.encode("utf-32"),
+    "gzip of UTF-16": lambda text: gzip.compress(text.encode("utf-16")),
+}  # fmt: skip
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    """A ZIP archive."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def found(path: Path) -> tuple[list[str], tuple[str, ...], int]:
+    """The illegal events' ids, what could not be read, and how many events were found."""
+    with Trail(path) as trail:
+        funnel = trail.funnel()
+    return [each.id for each in funnel.illegal], funnel.read.problems, funnel.read.events
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_an_illegal_step_is_found_in_every_wrapper(wrapper: str, tmp_path: Path) -> None:
+    """The step is found whatever wraps it, both events are counted once, and nothing is said not to be read."""
+    path = tmp_path / "trail"
+    path.write_text(WRAPPERS[wrapper](ILLEGAL), encoding="utf-8", newline="")
+
+    assert found(path) == (["event-1"], (), 2)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize(
+    "wrapper",
+    ["lines", "EventBridge", "S3, pretty-printed", "Athena's CSV", "lookup-events --output yaml"],
+)
+def test_an_illegal_step_is_found_in_every_package(
+    wrapper: str, package: str, tmp_path: Path
+) -> None:
+    """The same in every encoding and compression, which are told by the content and not by the name."""
+    path = tmp_path / "trail.log"
+    path.write_bytes(PACKAGES[package](WRAPPERS[wrapper](ILLEGAL)))
+
+    assert found(path) == (["event-1"], (), 2)
+
+
+def test_wrappers_may_be_mixed(tmp_path: Path) -> None:
+    """A folder with a file of each kind, the same two events in all of them: two steps, one of them illegal."""
+    for number, wrapper in enumerate(WRAPPERS.values()):
+        (tmp_path / f"{number}.json").write_text(wrapper(ILLEGAL), encoding="utf-8", newline="")
+    result = run(str(tmp_path), "--json")
+    told = json.loads(result.stdout)
+
+    assert result.exit_code == 1
+    assert (told["problems"], told["steps"], [each["id"] for each in told["illegal"]]) == (
+        [],
+        2,
+        ["event-1"],
+    )
+    assert told["repeated"] == 2 * len(WRAPPERS) - 2
+
+
+def test_a_wrapper_larger_than_memory_allows_is_read_event_by_event(tmp_path: Path) -> None:
+    """Lists far larger than the longest event, in one line or many, with the illegal step at the end."""
+    many = [event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, TOKENS, eventID=f"legal-{n}",
+                  additionalEventData={"sub": f"sub-{n}"}) for n in range(4 * LONGEST // 800)]  # fmt: skip
+    for name, indent in (("one line", None), ("many lines", 1)):
+        path = tmp_path / name
+        path.write_text(
+            json.dumps(
+                {"Records": [eventbridge(each) for each in (*many, *ILLEGAL)]}, indent=indent
+            ),
+            encoding="utf-8",
+        )
+
+        assert found(path) == (["event-1"], (), len(many) + 2), name
+
+
+# ---- empty members --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrapper", ["lines", "EventBridge", "Athena's CSV"])
+def test_an_empty_error_code_is_none(wrapper: str, tmp_path: Path) -> None:
+    """An errorCode of "" is no refusal: the sign-in goes on to the second factor, legally."""
+    events = (
+        event(
+            0,
+            "InitiateAuth",
+            {"authFlow": "USER_PASSWORD_AUTH"},
+            ASKED,
+            errorCode="",
+            errorMessage="",
+        ),
+        event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS, errorCode=""),
+    )
+    path = tmp_path / "trail"
+    path.write_text(WRAPPERS[wrapper](events), encoding="utf-8", newline="")
+    with Trail(path) as trail:
+        steps = [(each.source, each.dest, each.error, str(each.verdict)) for each in trail.replay()]
+
+    assert steps == [
+        ("START", "SMS_MFA", None, "legal"),
+        ("SMS_MFA", "AUTHENTICATED", None, "legal"),
+    ]
+
+
+@pytest.mark.parametrize("member", ["authFlow", "challengeName", "clientId", "sub", "session"])
+def test_an_empty_member_is_an_absent_one(member: str, tmp_path: Path) -> None:
+    """An empty string anywhere in an event comes to what the event without it comes to."""
+    steps = []
+    for value in ({member: ""}, {}):
+        events = json.loads(json.dumps(ILLEGAL))
+        for each in events:
+            for part in ("requestParameters", "responseElements", "additionalEventData"):
+                if each[part].pop(member, None) is not None:
+                    each[part] |= value
+        path = tmp_path / "trail"
+        path.write_text(lines(events), encoding="utf-8")
+        with Trail(path) as trail:
+            steps.append([(s.source, s.given, s.dest, str(s.verdict)) for s in trail.replay()])
+
+    assert steps[0] == steps[1]
+
+
+# ---- what cannot be read --------------------------------------------------------------------------------
+
+LINES: Final = lines(
+    [ILLEGAL[0], event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS)]
+)
+MANY: Final = lines(
+    event(
+        0,
+        "InitiateAuth",
+        {"authFlow": "USER_PASSWORD_AUTH"},
+        TOKENS,
+        eventID=f"{n * 2654435761 % 2**32:x}",
+    )
+    for n in range(2000)
+)
+OTHER: Final = {
+    "eventSource": "s3.amazonaws.com",
+    "eventName": "GetObject",
+    "eventID": "1",
+    "eventTime": "2026-03-01T10:00:00Z",
+}
+UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
+    "an empty file": (b"", "is empty"),
+    "white space": (b" \n\t\n", "is empty"),
+    "an empty gzip": (gzip.compress(b""), "is empty"),
+    "a text file": (b"Dear Sir,\n\nplease find enclosed\n", "2 pieces are no JSON and could not be read, the first at "),
+    "a binary file": (bytes(range(256)) * 20, "no JSON and could not be read"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + os.urandom(2000), "no JSON and could not be read"),
+    "a truncated gzip": (gzip.compress(MANY.encode())[:-2000], "ends in the middle"),
+    "a gzip that ends within its header": (gzip.compress(LINES.encode())[:8], "ends in the middle"),
+    "a damaged gzip": (b"\x1f\x8b\x08\x00" + b"\x00" * 40, "ends in the middle"),
+    "a truncated bzip2": (bz2.compress(MANY.encode())[:-200], "ends in the middle"),
+    "a truncated xz": (lzma.compress(MANY.encode())[:-200], "ends in the middle"),
+    "a truncated ZIP": (zipped({"a.json": LINES.encode()})[:-30], "ends in the middle"),
+    "a gzip with garbage after it": (gzip.compress(LINES.encode()) + b"garbage", "ends in the middle"),
+    "a truncated list": (json.dumps({"Records": ILLEGAL})[:-40].encode(), "ends in the middle"),
+    "a truncated line": (LINES.encode() + b'{"eventVersion": "1.10", "eventNa', "ends in the middle"),
+    "a truncated CSV": (WRAPPERS["Logs Insights, CSV"](ILLEGAL)[:-40].encode(), "ends in the middle"),
+    "a truncated YAML": (as_yaml(ILLEGAL)[:-90].encode(), "ends in the middle"),
+    "a broken line": (LINES.encode() + b'{"eventVersion": "1.10", oops}\n' + LINES.encode(), "1 piece is no JSON and could not be read, the first at "),
+    "a line of text among events": (LINES.encode() + b"Killed\n" + LINES.encode(), "1 piece is no JSON and could not be read, the first at "),
+    "a broken event in a string": (LINES.encode() + json.dumps({"CloudTrailEvent": '{"eventVersion": "1.1'}).encode(), "1 piece is no JSON"),
+    "a line that is too long": (LINES.encode() + b'{"eventName": "' + b"x" * (LONGEST + 10) + b'"}\n', "longer than 2,097,152 characters"),
+    "text that is too long": (LINES.encode() + b"x" * (LONGEST + 10) + b"\n", "longer than 2,097,152 characters"),
+    "a bomb in base64": (json.dumps({"data": base64.b64encode(gzip.compress(b" " * (LONGEST + 10))).decode()}).encode(), "longer than 2,097,152 characters"),
+    "deep JSON": (b"[" * 100_000 + b"]" * 100_000, "1 piece is no JSON and could not be read"),
+    "deep objects": (b'{"a":' * 100_000, "no JSON and could not be read"),
+    "an absurd number": (LINES.encode() + b'{"eventVersion": ' + b"9" * 10_000 + b"}\n", "no JSON and could not be read"),
+    "JSON of something else": (b'{"digestS3Object": "x", "logFiles": [1]}', "1 JSON value is no event, for example an object with 'digestS3Object', 'logFiles'"),
+    "YAML of something else": (b"Parameters:\n  a: 'b'\n", "no event of a Cognito sign-in was found"),
+    "a list of no events": (b'{"Records": []}', "no event of a Cognito sign-in was found"),
+    "events of other services alone": (lines([OTHER, OTHER]).encode(), "no event of a Cognito sign-in was found; there are 2 of other services"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_what_cannot_be_read_is_the_first_line_and_a_failure(what: str, tmp_path: Path) -> None:
+    """The first line of the output says what could not be read; the exit status is 1; the JSON says the same."""
+    data, said = UNREADABLE[what]
+    path = tmp_path / "trail"
+    path.write_bytes(data)
+    result, as_json = run(str(path)), run(str(path), "--json")
+
+    assert result.exit_code == 1, result.output
+    assert said in result.stdout.splitlines()[0]
+    assert "every step is on the table" not in result.stdout
+    assert as_json.exit_code == 1
+    assert any(said in each for each in json.loads(as_json.stdout)["problems"])
+    with Trail(path) as trail:
+        assert not trail.funnel().legal
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "a truncated gzip",
+        "a truncated list",
+        "a broken line",
+        "a truncated CSV",
+        "a truncated YAML",
+    ],
+)
+def test_what_stands_before_a_break_is_read(what: str, tmp_path: Path) -> None:
+    """The whole events before a break, and after one where that can be, are in the figures."""
+    path = tmp_path / "trail"
+    path.write_bytes(UNREADABLE[what][0])
+
+    assert found(path)[2] >= 1
+
+
+def test_events_of_other_services_are_counted_beside_a_sign_in(tmp_path: Path) -> None:
+    """Legal events of others, as a trail of management events has, and JSON that is none, are no failure."""
+    path = tmp_path / "trail"
+    path.write_text(
+        LINES
+        + lines(
+            [
+                OTHER,
+                {**OTHER, "eventSource": "cognito-idp.amazonaws.com", "eventName": "ListUsers"},
+                {"a": 1},
+            ]
+        ),
+        encoding="utf-8",
+    )
+    result = run(str(path))
+
+    assert result.exit_code == 0, result.output
+    assert "2 of other services or operations" in result.stdout
+    assert "1 JSON value is no event, for example an object with 'a' in " in result.stdout
+
+
+def test_a_file_that_must_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file without permission is named, with the system's reason, and the exit status is 1."""
+    path = tmp_path / "trail.json"
+    path.write_text(LINES, encoding="utf-8")
+    ordinary = Path.open
+
+    def denied(self: Path, *args: Any, **more: Any) -> Any:
+        if self == path:
+            raise PermissionError(13, "Permission denied")
+        return ordinary(self, *args, **more)
+
+    monkeypatch.setattr(Path, "open", denied)
+    result = run(str(path))
+
+    assert (result.exit_code, result.stderr.strip()) == (
+        1,
+        f"authfsm trace: {path} cannot be read: Permission denied",
+    )
+
+
+def test_an_encrypted_archive(tmp_path: Path) -> None:
+    """It is named, and the exit status is 1."""
+    data = bytearray(zipped({"a.json": LINES.encode()}))
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path = tmp_path / "trail.zip"
+    path.write_bytes(data)
+    result = run(str(path))
+
+    assert (result.exit_code, result.stderr.strip()) == (
+        1,
+        f"authfsm trace: {path} cannot be read: 'a.json' in the archive is encrypted",
+    )
+
+
+def test_a_folder_of_nothing_to_read(tmp_path: Path) -> None:
+    """A folder in which no file has a suffix of a trail says which they are."""
+    (tmp_path / "notes.md").write_text("x", encoding="utf-8")
+    result = run(str(tmp_path))
+
+    assert result.exit_code == 1
+    assert "the folder has no file that ends in one of .json" in result.stderr
