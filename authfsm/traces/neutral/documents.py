@@ -1,0 +1,309 @@
+"""Whole texts: JSON, objects as Python and JavaScript print them, HTTP messages and logs.
+
+A text is rewritten in place: order, white space, the way numbers are written and doubled keys stay, so that
+the neutral text has the shape of the original. Whatever is between the values is replaced word by word.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from contextlib import suppress
+from typing import Any, Final
+
+from attrs import define
+
+from authfsm.errors import CallerError
+from authfsm.traces.neutral import vocabulary as v
+from authfsm.traces.neutral.values import Neutraliser
+
+_TOKEN: Final = re.compile(
+    r"""(?P<space>\s+)
+    |(?P<date>datetime\.datetime\([^()]*(?:\([^()]*\))?[^()]*\))
+    |(?P<text>[bBuUrR]{0,2}(?P<quote>["'`])(?P<inner>(?:\\.|(?!(?P=quote)).)*)(?P=quote))
+    |(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.@:/+-]))
+    |(?P<mark>[{}\[\]():,=<>;])
+    |(?P<word>(?:[^\s{}\[\]()<>,:;="'`]|:(?=[^\s"'`{\[]))+)
+    |(?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_OPEN: Final = {"{": "}", "[": "]", "(": ")"}
+_REQUEST: Final = re.compile(r"([<>] )?([A-Z]+) (\S+)( HTTP/[\d.]+)?\r?")
+_STATUS: Final = re.compile(r"([<>] )?(HTTP/[\d.]+) (\d{3})(?: (.*?))?\r?")
+_HEADER: Final = re.compile(r"([<>*] )?(:?[A-Za-z][A-Za-z0-9-]*):([ \t]*)(.*?)(\r?)")
+_DATE_CALL: Final = re.compile(r"datetime\.datetime\(([\d, ]+)(.*)\)", re.DOTALL)
+_QUOTED: Final = re.compile(r"""[bu]?(["'])(?:\\.|(?!\1)[^\n\\])*\1(?=\s|$)""")
+_LITERALS: Final = frozenset({"None", "True", "False", "null", "true", "false", "undefined"})
+
+
+class Unreadable(CallerError, ValueError):
+    """A capture cannot be read, so nothing of it is given.
+
+    Args:
+        why: what is wrong with it, and what to do.
+    """
+
+
+@define
+class _Frame:
+    """Where in a document a value stands.
+
+    Args:
+        mark: the bracket that opened it.
+        key: the key that the next value is of.
+        above: the key of the whole.
+        name: the value of its key Name, which says what its Value is.
+    """
+
+    mark: str
+    key: str
+    above: str = ""
+    name: str = ""
+
+    def of(self) -> str:
+        """The key that the next value is of."""
+        if self.key.lower() == "value" and self.name:
+            return self.name
+        return self.key if self.mark == "{" or self.key else self.above
+
+
+def rewrite_json(text: str, neutral: Neutraliser) -> str:
+    """A text of JSON, rewritten."""
+    return _rewrite(text, neutral, strict=True)
+
+
+def rewrite_literal(text: str, neutral: Neutraliser) -> str:
+    """An object as Python or JavaScript prints it, rewritten."""
+    return _rewrite(text, neutral, strict=False)
+
+
+def _rewrite(text: str, neutral: Neutraliser, *, strict: bool) -> str:
+    tokens = list(_TOKEN.finditer(text))
+    frames = [_Frame("", "")]
+    out = []
+    for n, token in enumerate(tokens):
+        frame, kind, said = frames[-1], token.lastgroup, token.group()
+        if kind in {"quote", "inner"}:
+            kind = "text"
+        if kind == "mark":
+            _step(frames, said)
+            out.append(said)
+        elif kind in {"space", "other"}:
+            out.append(said if kind == "space" or said.isascii() and not said.isalnum() else "x")
+        elif _is_key(tokens, n, frame):
+            name = _decoded(token, strict=strict) if kind == "text" else said
+            frame.key = name
+            made = neutral.key(name)
+            out.append(_encoded(token, made, strict=strict) if kind == "text" else made)
+        elif kind == "text":
+            value = _decoded(token, strict=strict)
+            if frame.key.lower() == "name":
+                frame.name = value
+            out.append(_encoded(token, neutral.value(frame.of(), value), strict=strict))
+        elif kind == "number":
+            out.append(neutral.number(frame.of(), said))
+        elif kind == "date":
+            out.append(_moved(said, neutral))
+        elif said in _LITERALS:
+            out.append(said)
+        elif frame.of() and not strict:
+            out.append(neutral.value(frame.of(), said) if said not in v.LOG else said)
+        else:
+            out.append(neutral.prose(said, v.LOG))
+    return "".join(out)
+
+
+def _step(frames: list[_Frame], mark: str) -> None:
+    frame = frames[-1]
+    if mark in _OPEN:
+        inherited = frame.of() if mark == "[" or frame.mark == "[" else ""
+        # An object in a list has keys of its own; a list has its key's values.
+        frames.append(_Frame(mark, "", inherited if mark == "[" else ""))
+    elif mark in _OPEN.values() and len(frames) > 1:
+        frames.pop()
+    elif mark == "," and frame.mark:
+        frame.key = ""
+
+
+def _is_key(tokens: list[re.Match[str]], n: int, frame: _Frame) -> bool:
+    if frame.key or tokens[n].lastgroup == "date":
+        return False
+    following = next((each for each in tokens[n + 1 :][:2] if each.lastgroup != "space"), None)
+    return following is not None and following.group() in {":", "="} and frame.mark != "["
+
+
+def _decoded(token: re.Match[str], *, strict: bool) -> str:
+    if strict:
+        with suppress(ValueError):
+            return str(json.loads(token.group(), strict=False))
+    with suppress(ValueError, SyntaxError, MemoryError):
+        found = ast.literal_eval(token.group())
+        if isinstance(found, bytes):
+            return found.decode("utf-8", "surrogateescape")
+        if isinstance(found, str):
+            return found
+    return token.group("inner")
+
+
+def _encoded(token: re.Match[str], made: str, *, strict: bool) -> str:
+    if strict:
+        return json.dumps(made)
+    quote = token.group("quote")
+    prefix = token.group("text").partition(quote)[0]
+    if "r" in prefix.lower():
+        return f"{prefix}{quote}{made}{quote}"
+    escaped = made.encode("ascii", "backslashreplace").decode() if not made.isascii() else made
+    for each, by in (("\\", "\\\\"), (quote, f"\\{quote}"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        if made.isascii() or each != "\\":
+            escaped = escaped.replace(each, by)
+    return f"{prefix}{quote}{escaped}{quote}"
+
+
+def _moved(said: str, neutral: Neutraliser) -> str:
+    """Python's `datetime.datetime(...)`, moved."""
+    found = _DATE_CALL.fullmatch(said)
+    numbers = [int(each) for each in found.group(1).replace(" ", "").split(",") if each] if found else []
+    if found is None or not 3 <= len(numbers) <= 7:  # noqa: PLR2004 - year, month, day to microseconds
+        return "datetime.datetime(2020, 1, 1)"
+    year, month, day, hour, minute, second, micro = [*numbers, 0, 0, 0, 0][:7]
+    iso = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.{micro:06d}"
+    at = neutral.placeholders.time(iso) or "2020-01-01T00:00:00.000000"
+    parts = [str(int(each)) for each in re.findall(r"\d+", at)][: len(numbers)]
+    zone = found.group(2).strip()
+    known = zone if re.fullmatch(r"(?:tzinfo=)?(?:tzutc\(\)|tzlocal\(\)|datetime\.timezone\.utc)?", zone) else ""
+    return f"datetime.datetime({', '.join(parts)}{', ' if known else ''}{known})"
+
+
+# ---- which kind of text ---------------------------------------------------------------------------------
+
+
+def rewrite(text: str, neutral: Neutraliser) -> str:
+    """A whole text, rewritten.
+
+    Args:
+        text: JSON, one value or several; an object printed by Python or JavaScript; HTTP messages; a log.
+        neutral: what replaces.
+
+    Raises:
+        Unreadable: the text is empty, ends in the middle, or has nothing of Cognito's in it.
+    """
+    if not text.strip():
+        raise Unreadable("it is empty")
+    begins = text.lstrip()[0]
+    if begins in '{["':
+        values = _values(text)
+        if isinstance(values, str):
+            return rewrite_json(values, neutral)
+        end = _balanced(text, text.index(begins))
+        if end is None or begins == '"':
+            raise Unreadable(
+                f"it begins like JSON but {values.args[0]}: give the whole of it, or cut it where a value ends"
+            )
+    made = _lines(text, neutral)
+    if not neutral.recognized:
+        raise Unreadable(
+            "nothing in it is known as Cognito's: give JSON, JSON lines, HTTP messages with their headers, a HAR"
+            " file, a log of botocore's, or an object as Python or JavaScript prints it"
+        )
+    return made
+
+
+def _values(text: str) -> str | Unreadable:
+    """The text, if it is JSON values one after the other; otherwise what is wrong."""
+    decoder, at = json.JSONDecoder(strict=False), 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        try:
+            found, at = decoder.raw_decode(text, at)
+        except RecursionError:
+            return Unreadable("is nested too deeply")
+        except ValueError as error:
+            line = text.count("\n", 0, getattr(error, "pos", 0)) + 1
+            return Unreadable(f"is none from line {line} on")
+        if not isinstance(found, (dict, list, str)):
+            return Unreadable(f"has a bare {type(found).__name__} among its values")
+    return text
+
+
+def _balanced(text: str, start: int) -> int | None:
+    """Where the brackets that open here are closed; None if they are not."""
+    open_: list[str] = []
+    for token in _TOKEN.finditer(text, start):
+        said = token.group()
+        if token.lastgroup != "mark":
+            continue
+        if said in _OPEN:
+            open_.append(_OPEN[said])
+        elif said in _OPEN.values():
+            if not open_ or open_.pop() != said:
+                return None
+            if not open_:
+                return token.end()
+    return None
+
+
+def _lines(text: str, neutral: Neutraliser) -> str:
+    """HTTP messages, logs, and objects among words."""
+    out, at = [], 0
+    while at < len(text):
+        begins = at == 0 or text[at - 1] == "\n"
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        if begins and (made := _http(text[at:end], neutral)) is not None:
+            out.append(made[0])
+            at += made[1]
+            continue
+        if text[at] in "{[":
+            found = _object(text, at, neutral)
+            if found is not None:
+                out.append(found[0])
+                at = found[1]
+                continue
+            if begins and text[at] == "{":
+                line = text.count("\n", 0, at) + 1
+                raise Unreadable(f"what begins in line {line} ends in the middle: give the whole of it")
+            out.append(text[at])
+            at += 1
+            continue
+        if begins and (quoted := _QUOTED.match(text, at)) is not None:
+            out.append(rewrite_literal(quoted.group(), neutral))
+            at = quoted.end()
+            continue
+        stop = min((n for n in (text.find(each, at) for each in "{[") if n >= 0), default=end)
+        stop = max(min(stop, end + 1), at + 1)
+        out.append(neutral.prose(text[at:stop], v.LOG))
+        at = min(stop, len(text))
+    return "".join(out)
+
+
+def _object(text: str, at: int, neutral: Neutraliser) -> tuple[str, int] | None:
+    with suppress(ValueError, RecursionError):
+        found: Any
+        found, end = json.JSONDecoder(strict=False).raw_decode(text, at)
+        return rewrite_json(text[at:end], neutral), end
+    end = _balanced(text, at) or 0
+    return (rewrite_literal(text[at:end], neutral), end) if end else None
+
+
+def _http(line: str, neutral: Neutraliser) -> tuple[str, int] | None:
+    """A line of an HTTP message, and how much of it was read; a body in a header's line is left."""
+    if found := _REQUEST.fullmatch(line):
+        mark, method, target, version = found.groups()
+        if method in v.WORDS["method"]:
+            made = neutral.path(target) if target.startswith("/") else neutral.replace(target)
+            ending = line[found.end(4) if version else found.end(3) :]
+            return f"{mark or ''}{method} {made}{version or ''}{ending}", len(line)
+    if found := _STATUS.fullmatch(line):
+        mark, version, code, reason = found.groups()
+        said = "" if reason is None else " " + (reason if reason in v.REASONS else neutral.prose(reason))
+        return f"{mark or ''}{version} {code}{said}{chr(13) if line.endswith(chr(13)) else ''}", len(line)
+    if found := _HEADER.fullmatch(line):
+        mark, name, space, value, ending = found.groups()
+        made = f"{mark or ''}{neutral.key(name)}:{space}"
+        if value[:1] in {"{", "["}:
+            return made, found.start(4)
+        return made + neutral.value(name, value) + ending, len(line)
+    return None
