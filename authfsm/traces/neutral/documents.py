@@ -68,19 +68,25 @@ class _Frame:
         return self.key if self.mark == "{" or self.key else self.above
 
 
-def rewrite_json(text: str, neutral: Neutraliser) -> str:
-    """A text of JSON, rewritten."""
-    return _rewrite(text, neutral, strict=True)
+def rewrite_json(text: str, neutral: Neutraliser, key: str = "") -> str:
+    """A text of JSON, rewritten.
+
+    Args:
+        text: the JSON.
+        neutral: what replaces.
+        key: the key whose value the text is.
+    """
+    return _rewrite(text, neutral, key, strict=True)
 
 
 def rewrite_literal(text: str, neutral: Neutraliser) -> str:
     """An object as Python or JavaScript prints it, rewritten."""
-    return _rewrite(text, neutral, strict=False)
+    return _rewrite(text, neutral, "", strict=False)
 
 
-def _rewrite(text: str, neutral: Neutraliser, *, strict: bool) -> str:
+def _rewrite(text: str, neutral: Neutraliser, key: str, *, strict: bool) -> str:
     tokens = list(_TOKEN.finditer(text))
-    frames = [_Frame("", "")]
+    frames = [_Frame("", key)]
     out = []
     for n, token in enumerate(tokens):
         frame, kind, said = frames[-1], token.lastgroup, token.group()
@@ -274,7 +280,7 @@ def _lines(text: str, neutral: Neutraliser) -> str:
             continue
         stop = min((n for n in (text.find(each, at) for each in "{[") if n >= 0), default=end)
         stop = max(min(stop, end + 1), at + 1)
-        out.append(neutral.prose(text[at:stop], v.LOG))
+        out.append(neutral.log(text[at:stop]))
         at = min(stop, len(text))
     return "".join(out)
 

@@ -25,7 +25,7 @@ from authfsm.traces.neutral.placeholders import Placeholders
 _DEEPEST: Final = 12
 _BETWEEN: Final = re.compile(r"([\s,;()\[\]{}<>\"'`|]+)")
 _ENDING: Final = re.compile(r"(.*?)([.:!?]*)", re.DOTALL)
-_PAIR: Final = re.compile(r"([\w.$:-]+)=(.+)", re.DOTALL)
+_PAIR: Final = re.compile(r"([\w.$:-]+)=(.*)", re.DOTALL)
 _FORM: Final = re.compile(r"[\w.%+~:-]+=[^&\s=]*(?:&[\w.%+~:-]+=[^&\s]*)*")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _REGIONAL: Final = re.compile(rf"({v.REGION.pattern})([_:])(.+)", re.DOTALL)
@@ -56,7 +56,7 @@ _PATHS: Final = frozenset("""
 """.split())  # fmt: skip
 _SESSION: Final = "AYABe"
 _MODEL_NAMESPACE: Final = re.compile(r"com\.amazon(?:aws)?\.[a-z.]+")
-_ERROR_PAGE: Final = re.compile(r"(\w+)(:http://internal\.amazon\.com/coral/[a-z.]+/)?")
+_ERROR_PAGE: Final = re.compile(r"(\w+)(:(?:http://internal\.amazon\.com/coral/[a-z.]+/)?)?")
 
 _CLIENT_ERROR: Final = re.compile(
     r"An error occurred \((\w+)\) when calling the (\w+) operation(?: \(reached max retries: \d+\))?: (.*)",
@@ -116,14 +116,14 @@ class Neutraliser:
     """Replaces values, and counts what it did.
 
     Args:
-        rewrite: rewrites a text of JSON with a neutraliser (`documents.rewrite_json`).
+        rewrite: rewrites a text of JSON with a neutraliser and the text's key (`documents.rewrite_json`).
         keep: words that stay wherever they stand, for what is newer than this vocabulary.
         avoid: texts that no placeholder may be, in lower case.
     """
 
     def __init__(
         self,
-        rewrite: Callable[[str, Neutraliser], str],
+        rewrite: Callable[[str, Neutraliser, str], str],
         keep: frozenset[str] = frozenset(),
         avoid: frozenset[str] = frozenset(),
     ) -> None:
@@ -161,7 +161,13 @@ class Neutraliser:
         if text in self._keep or v.stays(folded, text):
             self.kept[folded] += 1
             return text
-        if self.placeholders.known(text) is None and folded in v.SECRET and not _is_json(text):
+        if _is_json(text) and self._depth < _DEEPEST:
+            self._depth += 1
+            try:
+                return self._rewrite(text, self, key)
+            finally:
+                self._depth -= 1
+        if self.placeholders.known(text) is None and folded in v.SECRET:
             return self.placeholders.make("secrets", text, [p.LOWER] * len(text))
         if folded in v.MESSAGES:
             return self.message(text)
@@ -239,7 +245,7 @@ class Neutraliser:
         return self.placeholders.make(kind, text, template)
 
     def _json(self, text: str) -> str | None:
-        return self._rewrite(text, self) if _is_json(text) else None
+        return self._rewrite(text, self, "") if _is_json(text) else None
 
     def _jwt(self, text: str) -> str | None:
         if not _JWT.fullmatch(text):
@@ -264,7 +270,7 @@ class Neutraliser:
             return None
         if not _is_json(text):
             return None
-        made = base64.b64encode(self._rewrite(text, self).encode())
+        made = base64.b64encode(self._rewrite(text, self, "").encode())
         encoded = made.decode("ascii").rstrip("=")
         if "+" not in part and "/" not in part:
             encoded = encoded.translate(_URL_SAFE)
@@ -454,6 +460,8 @@ class Neutraliser:
     def _word(self, text: str, words: frozenset[str]) -> str:
         if not text or text in words or text in self._keep:
             return text
+        if "." in text and all(each in words for each in text.split(".")):
+            return text
         if words is v.AGENT and v.PRODUCT.fullmatch(text):
             return text
         found = _ENDING.fullmatch(text)
@@ -469,6 +477,13 @@ class Neutraliser:
         if v.is_name(text) and "_" in text:
             return text
         return self.replace(text)
+
+    def log(self, text: str) -> str:
+        """A piece of a log's line."""
+        if (found := _CLIENT_ERROR.search(text)) is None:
+            return self.prose(text, v.LOG)
+        text, ending = text.rstrip(), text[len(text.rstrip()) :]
+        return self.prose(text[: found.start()], v.LOG) + self.message(text[found.start() :]) + ending
 
     def message(self, text: str) -> str:
         """An error's text: the known ones stay but for their variable parts."""
