@@ -38,11 +38,20 @@ _LITERALS: Final = frozenset({"None", "True", "False", "null", "true", "false", 
 
 
 class Unreadable(CallerError, ValueError):
-    """A capture cannot be read, so nothing of it is given.
+    """A capture cannot be read, so nothing of it is given; the message says what is wrong and what to do."""
+
+
+@define
+class _NotJson:
+    """Why a text is not JSON.
 
     Args:
-        why: what is wrong with it, and what to do.
+        why: the rest of a sentence.
+        surely: can it be nothing else either?
     """
+
+    why: str
+    surely: bool = False
 
 
 @define
@@ -202,9 +211,9 @@ def rewrite(text: str, neutral: Neutraliser) -> str:
         if isinstance(values, str):
             return rewrite_json(values, neutral)
         end = _balanced(text, text.index(begins))
-        if end is None or begins == '"':
+        if end is None or begins == '"' or values.surely:
             raise Unreadable(
-                f"it begins like JSON but {values.args[0]}: give the whole of it, or cut it where a value ends"
+                f"it begins like JSON but {values.why}: give the whole of it, or cut it where a value ends"
             )
     made = _lines(text, neutral)
     if not neutral.recognized:
@@ -215,7 +224,7 @@ def rewrite(text: str, neutral: Neutraliser) -> str:
     return made
 
 
-def _values(text: str) -> str | Unreadable:
+def _values(text: str) -> str | _NotJson:
     """The text, if it is JSON values one after the other; otherwise what is wrong."""
     decoder, at = json.JSONDecoder(strict=False), 0
     while at < len(text):
@@ -225,12 +234,15 @@ def _values(text: str) -> str | Unreadable:
         try:
             found, at = decoder.raw_decode(text, at)
         except RecursionError:
-            return Unreadable("is nested too deeply")
+            return _NotJson("is nested too deeply", surely=True)
         except ValueError as error:
-            line = text.count("\n", 0, getattr(error, "pos", 0)) + 1
-            return Unreadable(f"is none from line {line} on")
+            where = getattr(error, "pos", 0)
+            line, column = text.count("\n", 0, where) + 1, where - text.rfind("\n", 0, where)
+            why = f"is none from line {line}, column {column} on"
+            # A broken line among good ones is no object of another language's.
+            return _NotJson(why, surely=at > 0 and text.startswith('{"', at))
         if not isinstance(found, (dict, list, str)):
-            return Unreadable(f"has a bare {type(found).__name__} among its values")
+            return _NotJson(f"has a bare {type(found).__name__} among its values")
     return text
 
 

@@ -23,6 +23,8 @@ from authfsm.traces.neutral import vocabulary as v
 from authfsm.traces.neutral.placeholders import Placeholders
 
 _DEEPEST: Final = 12
+_LONGEST_HOST: Final = 253  # RFC 1035, 2.3.4
+_WORD_OF_THE_API: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:[A-Z][a-z]+)+Exception")
 _BETWEEN: Final = re.compile(r"([\s,;()\[\]{}<>\"'`|]+)")
 _ENDING: Final = re.compile(r"(.*?)([.:!?]*)", re.DOTALL)
 _PAIR: Final = re.compile(r"([\w.$:-]+)=(.*)", re.DOTALL)
@@ -46,7 +48,8 @@ _HOST: Final = re.compile(r"(?:[a-zA-Z0-9-]+\.)+[a-zA-Z]{2,}")
 _AWS_HOST: Final = re.compile(
     rf"(?:cognito-idp|cognito-identity|cognito-idp-fips|auth)\.{v.REGION.pattern}\.(?:amazonaws\.com|amazoncognito\.com)"
 )
-_JWT: Final = re.compile(r"[\w-]{10,}(?:\.[\w-]*){2}(?:(?:\.[\w-]*){2})?", re.ASCII)
+# Signed and encrypted tokens (RFC 7515, RFC 7516); one that was cut has fewer parts.
+_JWT: Final = re.compile(r"[\w-]{10,}(?:\.[\w-]*){1,4}", re.ASCII)
 _SCHEMES: Final = frozenset({"http", "https", "otpauth"})
 _SERVICES: Final = frozenset({"cognito-idp", "cognito-identity", "iam", "sts", "lambda", "ses", "sns", "kms", "logs", "wafv2"})  # fmt: skip
 _RESOURCES: Final = frozenset({"userpool", "role", "function", "user", "key", "assumed-role", "identity", "log-group"})  # fmt: skip
@@ -83,7 +86,7 @@ _MESSAGES: Final = (
 )  # fmt: skip
 # The parts of a message that say what is wrong with a value.
 _PHRASES: Final = (
-    "Password not long enough", "Password must have uppercase characters",
+    "Member must satisfy regular expression pattern: ^[0-9a-fA-F]+$", "Password not long enough", "Password must have uppercase characters",
     "Password must have lowercase characters", "Password must have numeric characters",
     "Password must have symbol characters", "Password did not conform with policy",
     "Password does not conform to policy", "Member must not be null", "Member must satisfy regular expression pattern:",
@@ -185,7 +188,7 @@ class Neutraliser:
             return self.path(text)
         if folded in v.TIMES and (moved := self.placeholders.epoch(text)) is not None:
             return self.placeholders.keep("times", text, moved)
-        if folded in v.WORDS and folded not in {"type", "name", "role", "from", "to", "id", "source"}:
+        if folded in v.WORDS and _WORD_OF_THE_API.fullmatch(text):
             self.unknown[key] += 1
         return self.replace(text)
 
@@ -196,7 +199,8 @@ class Neutraliser:
             not namespace or _MODEL_NAMESPACE.fullmatch(namespace)
         ):
             return f"{namespace}{hash_}{code}"
-        self.unknown[key] += 1
+        if _WORD_OF_THE_API.fullmatch(text):
+            self.unknown[key] += 1
         return self.replace(text)
 
     def number(self, key: str, text: str) -> str:
@@ -427,7 +431,7 @@ class Neutraliser:
     def _host(self, text: str) -> str | None:
         if _AWS_HOST.fullmatch(text):
             return text
-        if not _HOST.fullmatch(text):
+        if len(text) > _LONGEST_HOST or not _HOST.fullmatch(text):
             return None
         pool, dot, rest = text.partition(".")
         if _AWS_HOST.fullmatch(rest):
