@@ -24,7 +24,7 @@ from authfsm.cli import app
 from authfsm.traces.neutral import Neutral, Unreadable, neutralise
 from authfsm.traces.neutral import vocabulary as v
 
-SEEDS = range(10)
+SEEDS = range(20)
 LETTERS = string.ascii_letters
 ALNUM = LETTERS + string.digits
 

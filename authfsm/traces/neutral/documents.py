@@ -21,7 +21,7 @@ from authfsm.traces.neutral.values import Neutraliser
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
     |(?P<date>datetime\.datetime\([^()]*(?:\([^()]*\))?[^()]*\))
-    |(?P<text>[bBuUrR]{0,2}(?P<quote>["'`])(?P<inner>(?:\\.|(?!(?P=quote)).)*)(?P=quote))
+    |(?P<text>[bBuUrR]{0,2}(?:"(?:[^"\\]+|\\.)*"|'(?:[^'\\]+|\\.)*'|`(?:[^`\\]+|\\.)*`))
     |(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.@:/+-]))
     |(?P<mark>[{}\[\]():,=<>;])
     |(?P<word>(?:[^\s{}\[\]()<>,:;="'`]|:(?=[^\s"'`{\[]))+)
@@ -99,8 +99,6 @@ def _rewrite(text: str, neutral: Neutraliser, key: str, *, strict: bool) -> str:
     out = []
     for n, token in enumerate(tokens):
         frame, kind, said = frames[-1], token.lastgroup, token.group()
-        if kind in {"quote", "inner"}:
-            kind = "text"
         if kind == "mark":
             _step(frames, said)
             out.append(said)
@@ -144,7 +142,7 @@ def _step(frames: list[_Frame], mark: str) -> None:
 def _is_key(tokens: list[re.Match[str]], n: int, frame: _Frame) -> bool:
     if frame.key or tokens[n].lastgroup == "date":
         return False
-    following = next((each for each in tokens[n + 1 :][:2] if each.lastgroup != "space"), None)
+    following = next((each for each in tokens[n + 1 : n + 3] if each.lastgroup != "space"), None)
     return following is not None and following.group() in {":", "="} and frame.mark != "["
 
 
@@ -158,14 +156,19 @@ def _decoded(token: re.Match[str], *, strict: bool) -> str:
             return found.decode("utf-8", "surrogateescape")
         if isinstance(found, str):
             return found
-    return token.group("inner")
+    return token.group()[_prefix(token) + 1 : -1]
+
+
+def _prefix(token: re.Match[str]) -> int:
+    """How many letters stand before a text's quote."""
+    return next(n for n, each in enumerate(token.group()) if each in "\"'`")
 
 
 def _encoded(token: re.Match[str], made: str, *, strict: bool) -> str:
     if strict:
         return json.dumps(made)
-    quote = token.group("quote")
-    prefix = token.group("text").partition(quote)[0]
+    where = _prefix(token)
+    prefix, quote = token.group()[:where], token.group()[where]
     if "r" in prefix.lower():
         return f"{prefix}{quote}{made}{quote}"
     escaped = made.encode("ascii", "backslashreplace").decode() if not made.isascii() else made
