@@ -76,7 +76,11 @@ class Plants:
         return self._plant(self.text(26, string.ascii_lowercase + string.digits))
 
     def password(self) -> str:
-        return self._plant(self.text(5) + self.random.choice(["-", "!", "€", " ", "\\", '"', "'", "é", "="]) + self.text(7))
+        return self._plant(
+            self.text(5)
+            + self.random.choice(["-", "!", "€", " ", "\\", '"', "'", "é", "="])
+            + self.text(7)
+        )
 
     def code(self) -> str:
         return self._plant(self.text(6, "3456789"))
@@ -88,7 +92,9 @@ class Plants:
         return self._plant(self.text(self.random.choice([31, 32, 767, 768]), "0123456789abcdef"))
 
     def base64(self) -> str:
-        return self._plant(base64.b64encode(self.random.randbytes(self.random.choice([33, 64, 100]))).decode())
+        return self._plant(
+            base64.b64encode(self.random.randbytes(self.random.choice([33, 64, 100]))).decode()
+        )
 
     def session(self) -> str:
         return self._plant("AYABe" + self.text(200, ALNUM + "-_"))
@@ -106,7 +112,9 @@ class Plants:
         return f"arn:aws:iam::{self.account()}:role/{self.name()}"
 
     def birthdate(self) -> str:
-        return self._plant(f"19{self.random.randint(10, 99)}-{self.random.randint(1, 12):02d}-{self.random.randint(1, 28):02d}")
+        return self._plant(
+            f"19{self.random.randint(10, 99)}-{self.random.randint(1, 12):02d}-{self.random.randint(1, 28):02d}"
+        )
 
     def masked(self) -> str:
         return self._plant("+*******" + self.text(4, "3456789"))
@@ -121,12 +129,21 @@ class Plants:
             "exp": 1700000000, "cognito:username": self.name(), "identities": [{"userId": self.account()}],
         }  # fmt: skip
         header = {"kid": self.base64(), "alg": "RS256"}
-        parts = [base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in (header, claims)]
+        parts = [
+            base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=")
+            for each in (header, claims)
+        ]
         return ".".join([*parts, self._plant(self.text(342))])
 
     def jwe(self) -> str:
-        header = base64.urlsafe_b64encode(b'{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}').decode().rstrip("=")
-        return ".".join([header, *(self._plant(self.text(length)) for length in (342, 16, 400, 22))])
+        header = (
+            base64.urlsafe_b64encode(b'{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}')
+            .decode()
+            .rstrip("=")
+        )
+        return ".".join(
+            [header, *(self._plant(self.text(length)) for length in (342, 16, 400, 22))]
+        )
 
     def url(self) -> str:
         return (
@@ -136,10 +153,18 @@ class Plants:
 
     def inner(self) -> str:
         """JSON in a string, in a string."""
-        return json.dumps({self.key(): json.dumps({self.key(): self.names(), "list": [self.email(), self.code()]})})
+        return json.dumps(
+            {
+                self.key(): json.dumps(
+                    {self.key(): self.names(), "list": [self.email(), self.code()]}
+                )
+            }
+        )
 
     def encoded(self) -> str:
-        return base64.b64encode(json.dumps({"payload": {self.key(): self.names(), "ip": self.ip()}}).encode()).decode()
+        return base64.b64encode(
+            json.dumps({"payload": {self.key(): self.names(), "ip": self.ip()}}).encode()
+        ).decode()
 
     def number(self) -> int:
         return int(self._plant(self.text(9, "3456789")))
@@ -165,7 +190,11 @@ def reply(p: Plants) -> str:
         {
             "ChallengeName": "CUSTOM_CHALLENGE",
             "Session": p.session(),
-            "ChallengeParameters": {"USERNAME": p.name(), "CODE_DELIVERY_DESTINATION": p.masked(), **p.some()},
+            "ChallengeParameters": {
+                "USERNAME": p.name(),
+                "CODE_DELIVERY_DESTINATION": p.masked(),
+                **p.some(),
+            },
             "AvailableChallenges": ["PASSWORD"],
         }
     )
@@ -173,8 +202,17 @@ def reply(p: Plants) -> str:
 
 def tokens(p: Plants) -> str:
     """A reply with tokens."""
-    result = {"AccessToken": p.jwt(), "IdToken": p.jwt(), "RefreshToken": p.jwe(), "TokenType": "Bearer", "ExpiresIn": 3600}
-    return json.dumps({"AuthenticationResult": {**result, "NewDeviceMetadata": {"DeviceKey": p.device()}}}, indent=1)
+    result = {
+        "AccessToken": p.jwt(),
+        "IdToken": p.jwt(),
+        "RefreshToken": p.jwe(),
+        "TokenType": "Bearer",
+        "ExpiresIn": 3600,
+    }
+    return json.dumps(
+        {"AuthenticationResult": {**result, "NewDeviceMetadata": {"DeviceKey": p.device()}}},
+        indent=1,
+    )
 
 
 def request(p: Plants) -> str:
@@ -183,7 +221,12 @@ def request(p: Plants) -> str:
         {
             "AuthFlow": "USER_SRP_AUTH",
             "ClientId": p.client(),
-            "AuthParameters": {"USERNAME": p.email(), "PASSWORD": p.password(), "SRP_A": p.hex(), "SECRET_HASH": p.base64()},
+            "AuthParameters": {
+                "USERNAME": p.email(),
+                "PASSWORD": p.password(),
+                "SRP_A": p.hex(),
+                "SECRET_HASH": p.base64(),
+            },
             "ClientMetadata": p.some(),
             "UserContextData": {"EncodedData": p.encoded(), "IpAddress": p.ip()},
         }
@@ -196,7 +239,10 @@ def error(p: Plants) -> str:
         {
             "__type": "UserLambdaValidationException",
             "message": f"PreSignUp failed with error {p.names()} <{p.email()}> at {p.url()} has {p.password()} ({p.phone()}).",
-            "Error": {"Code": "NotAuthorizedException", "Message": f"Client {p.client()} is {p.name()}"},
+            "Error": {
+                "Code": "NotAuthorizedException",
+                "Message": f"Client {p.client()} is {p.name()}",
+            },
         }
     )
 
@@ -209,12 +255,20 @@ def events(p: Plants) -> str:
         "additionalEventData": {"sub": p.uuid()}, "eventID": p.uuid(), "recipientAccountId": p.account(),
         "userIdentity": {"type": "IAMUser", "arn": p.arn(), "accessKeyId": p.access_key(), "userName": p.name()},
     }  # fmt: skip
-    return json.dumps({"Records": [one, {"CloudTrailEvent": json.dumps({**one, p.key(): p.any()})}]})
+    return json.dumps(
+        {"Records": [one, {"CloudTrailEvent": json.dumps({**one, p.key(): p.any()})}]}
+    )
 
 
 def http(p: Plants) -> str:
     """A conversation as curl prints it."""
-    body = json.dumps({"AuthFlow": "USER_AUTH", "AuthParameters": {"USERNAME": p.name(), "PASSWORD": p.password()}, **p.some()})
+    body = json.dumps(
+        {
+            "AuthFlow": "USER_AUTH",
+            "AuthParameters": {"USERNAME": p.name(), "PASSWORD": p.password()},
+            **p.some(),
+        }
+    )
     return (
         f"> POST /?{p.key()}={quote(p.names())} HTTP/1.1\r\n> Host: {p.name().lower()}.corp.io\r\n"
         f"> Authorization: Bearer {p.jwt()}\r\n> X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth\r\n"
@@ -225,8 +279,17 @@ def http(p: Plants) -> str:
 
 def log(p: Plants) -> str:
     """A log of botocore's."""
-    body = json.dumps({"ClientId": p.client(), "AuthParameters": {"USERNAME": p.email(), "PASSWORD": p.password()}})
-    params = {"body": body.encode(), "headers": {"User-Agent": p.name()}, "url": f"https://{p.name().lower()}.test.io/"}
+    body = json.dumps(
+        {
+            "ClientId": p.client(),
+            "AuthParameters": {"USERNAME": p.email(), "PASSWORD": p.password()},
+        }
+    )
+    params = {
+        "body": body.encode(),
+        "headers": {"User-Agent": p.name()},
+        "url": f"https://{p.name().lower()}.test.io/",
+    }
     return (
         f"2024-01-02 03:04:05,678 botocore.endpoint [DEBUG] Making request for OperationModel(name=InitiateAuth) with params: {params!r}\n"
         f"{p.names()} said {p.any()} and {p.key()}={p.any()}\nbotocore.parsers [DEBUG] Response body:\n{tokens(p).encode()!r}\n"
@@ -250,14 +313,36 @@ def description(p: Plants) -> str:
     pool = {"Id": p.pool(), "Name": p.names(), "Arn": p.arn(), "LambdaConfig": {"PreSignUp": p.arn()}, "UserPoolTags": p.some(),
             "SchemaAttributes": [{"Name": p.key(), "AttributeDataType": "String"}], "EmailConfiguration": {"From": p.email()},
             "EmailVerificationMessage": f"Dear {p.names()}, {{####}} from {p.email()}", "EstimatedNumberOfUsers": p.number()}  # fmt: skip
-    client = {"ClientName": p.name(), "ClientId": p.client(), "ClientSecret": p.client() + p.client(), "CallbackURLs": [p.url()], "ReadAttributes": [p.key(), "email"]}
-    user = {"Username": p.uuid(), "UserAttributes": [{"Name": "birthdate", "Value": p.birthdate()}, {"Name": p.key(), "Value": p.any()}]}
-    return "\n".join(json.dumps(each) for each in ({"UserPool": pool}, {"UserPoolClient": client}, user))
+    client = {
+        "ClientName": p.name(),
+        "ClientId": p.client(),
+        "ClientSecret": p.client() + p.client(),
+        "CallbackURLs": [p.url()],
+        "ReadAttributes": [p.key(), "email"],
+    }
+    user = {
+        "Username": p.uuid(),
+        "UserAttributes": [
+            {"Name": "birthdate", "Value": p.birthdate()},
+            {"Name": p.key(), "Value": p.any()},
+        ],
+    }
+    return "\n".join(
+        json.dumps(each) for each in ({"UserPool": pool}, {"UserPoolClient": client}, user)
+    )
 
 
 def steps(p: Plants) -> str:
     """A recorder's lines."""
-    line = {"sign_in": p.hex(), "step": 1, "from": "START", "given": "user_auth", "to": "SELECT_CHALLENGE", "seconds": 0.1, p.key(): p.any()}
+    line = {
+        "sign_in": p.hex(),
+        "step": 1,
+        "from": "START",
+        "given": "user_auth",
+        "to": "SELECT_CHALLENGE",
+        "seconds": 0.1,
+        p.key(): p.any(),
+    }
     return f"{json.dumps(line)}\n{json.dumps({**line, 'step': 2, 'error': p.name()})}\n"
 
 
@@ -293,7 +378,9 @@ def opened(text: str, depth: int = 4) -> list[str]:
     if depth:
         for each in re.findall(r"[A-Za-z0-9+/_-]{8,}", text):
             try:
-                data = base64.urlsafe_b64decode(each.translate(str.maketrans("+/", "-_")) + "=" * (-len(each) % 4))
+                data = base64.urlsafe_b64decode(
+                    each.translate(str.maketrans("+/", "-_")) + "=" * (-len(each) % 4)
+                )
                 found += opened(data.decode("utf-8"), depth - 1) if data.isascii() else []
             except ValueError:
                 continue
@@ -306,7 +393,9 @@ def left(secrets: list[str], text: str) -> set[str]:
     found = set()
     for secret in secrets:
         for each in spellings(secret):
-            pattern = rf"(?<!\w){each}(?!\w)" if each.isdigit() and len(each) < 8 else re.escape(each)
+            pattern = (
+                rf"(?<!\w){each}(?!\w)" if each.isdigit() and len(each) < 8 else re.escape(each)
+            )
             if re.search(pattern, haystack):
                 found.add(secret)
     return found
@@ -334,7 +423,11 @@ def test_a_thousand_in_one() -> None:
     plants = Plants(7)
     lines = []
     while len(plants.planted) < 1000:
-        lines.append(json.dumps(json.loads(plants.random.choice([reply, tokens, error, events, har])(plants))))
+        lines.append(
+            json.dumps(
+                json.loads(plants.random.choice([reply, tokens, error, events, har])(plants))
+            )
+        )
     lines += lines[:5]
     made = neutralise("\n".join(lines)).text
     assert left(plants.planted, made) == set()
@@ -343,9 +436,11 @@ def test_a_thousand_in_one() -> None:
 
 
 secrets = st.text(min_size=6, max_size=30).filter(
-    lambda each: sum(c.isalnum() for c in each) >= 5
-    and not v.is_name(each.strip())
-    and not re.search(r"\w*(?:true|false|amazon)\w*", each.lower())
+    lambda each: (
+        sum(c.isalnum() for c in each) >= 5
+        and not v.is_name(each.strip())
+        and not re.search(r"\w*(?:true|false|amazon)\w*", each.lower())
+    )
 )
 trees = st.recursive(
     st.none() | st.booleans() | secrets | st.integers(10**6, 10**9),
@@ -357,7 +452,11 @@ trees = st.recursive(
 def texts_of(tree: Any) -> list[str]:
     """All texts and numbers of a tree, keys too."""
     if isinstance(tree, dict):
-        return [each for key, value in tree.items() for each in ([] if v.is_name(key) else [key]) + texts_of(value)]
+        return [
+            each
+            for key, value in tree.items()
+            for each in ([] if v.is_name(key) else [key]) + texts_of(value)
+        ]
     if isinstance(tree, list):
         return [each for value in tree for each in texts_of(value)]
     return [str(tree)] if tree is not None and not isinstance(tree, bool) else []
@@ -373,14 +472,22 @@ def shape_of(tree: Any) -> Any:
 
 
 @settings(max_examples=150, deadline=None)
-@given(tree=trees.filter(lambda each: isinstance(each, (dict, list))), indent=st.sampled_from([None, 1]), ascii_=st.booleans())
+@given(
+    tree=trees.filter(lambda each: isinstance(each, (dict, list))),
+    indent=st.sampled_from([None, 1]),
+    ascii_=st.booleans(),
+)
 def test_any_json(tree: Any, indent: int | None, ascii_: bool) -> None:
     """Whatever is in a tree of JSON is replaced, and its structure stays."""
     made = neutralise(json.dumps(tree, indent=indent, ensure_ascii=ascii_))
     folded_text = json.dumps(json.loads(made.text), ensure_ascii=False).casefold()
     for each in texts_of(tree):
         words = [word for word in re.findall(r"\w+", each) if len(word) >= 6]
-        assert not any(re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", folded_text) for word in words if word.lower() not in v.NAMES)
+        assert not any(
+            re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", folded_text)
+            for word in words
+            if word.lower() not in v.NAMES
+        )
     assert shape_of(json.loads(made.text)) == shape_of(tree)
 
 
@@ -428,15 +535,31 @@ def test_a_value_keeps_its_type(value: str, pattern: str) -> None:
 
 def test_tokens_keep_their_parts() -> None:
     """A token has its header's algorithm, its neutral claims and its length; times keep their distance."""
-    claims = {"sub": "5f0c9a7e-7425-40de-944b-e07fc1f90ae7", "token_use": "access", "iat": 1700000000, "exp": 1700003600, "username": "ada", "custom:a": 7}
-    parts = [base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in ({"kid": "Zm9vYmFy=", "alg": "RS256"}, claims)]
+    claims = {
+        "sub": "5f0c9a7e-7425-40de-944b-e07fc1f90ae7",
+        "token_use": "access",
+        "iat": 1700000000,
+        "exp": 1700003600,
+        "username": "ada",
+        "custom:a": 7,
+    }
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=")
+        for each in ({"kid": "Zm9vYmFy=", "alg": "RS256"}, claims)
+    ]
     token = ".".join([*parts, "c2ln" * 20])
     made = neutral({"AccessToken": token, "USERNAME": "ada", "Session": "AYABe" + "b1C" * 20})
     head, body, signature = made["AccessToken"].split(".")
     header, found = (json.loads(base64.urlsafe_b64decode(each + "==")) for each in (head, body))
 
-    assert [len(each) for each in (head, body, signature)] == [len(each) for each in token.split(".")]
-    assert (header["alg"], found["token_use"], found["exp"] - found["iat"]) == ("RS256", "access", 3600)
+    assert [len(each) for each in (head, body, signature)] == [
+        len(each) for each in token.split(".")
+    ]
+    assert (header["alg"], found["token_use"], found["exp"] - found["iat"]) == (
+        "RS256",
+        "access",
+        3600,
+    )
     assert found["username"] == made["USERNAME"] != "ada"
     assert found["iat"] == 1577836800
     assert made["Session"].startswith("AYABe")
@@ -464,7 +587,12 @@ def test_the_words_of_the_api_stay(tree: dict[str, Any]) -> None:
 
 def test_the_parts_of_a_message_that_vary_go() -> None:
     """Of a known message the variable parts are replaced; of an unknown one all words."""
-    made = neutral({"message": "User pool client 4k2jd92kd02kd02kd0 does not exist.", "errorMessage": "Ada may not"})
+    made = neutral(
+        {
+            "message": "User pool client 4k2jd92kd02kd02kd0 does not exist.",
+            "errorMessage": "Ada may not",
+        }
+    )
     assert re.fullmatch(r"User pool client [0-9a-z]{18} does not exist\.", made["message"])
     assert made["errorMessage"] != "Ada may not"
     assert len(made["errorMessage"]) == 11
@@ -472,7 +600,9 @@ def test_the_parts_of_a_message_that_vary_go() -> None:
 
 def test_a_user_who_is_called_like_a_word() -> None:
     """Where Cognito has no list of values, no value stays: not even one that is Cognito's elsewhere."""
-    made = neutral({"AuthParameters": {"USERNAME": "SMS_MFA", "PASSWORD": "PASSWORD"}, "ClientName": "ENABLED"})
+    made = neutral(
+        {"AuthParameters": {"USERNAME": "SMS_MFA", "PASSWORD": "PASSWORD"}, "ClientName": "ENABLED"}
+    )
     assert set(made["AuthParameters"].values()) | {made["ClientName"]} & {"SMS_MFA", "PASSWORD", "ENABLED"} == {
         made["AuthParameters"]["USERNAME"], made["AuthParameters"]["PASSWORD"]
     }  # fmt: skip
@@ -482,13 +612,18 @@ def test_a_user_who_is_called_like_a_word() -> None:
 def test_white_space_and_order_stay() -> None:
     """Only values change: the text between them is the original's."""
     text = '{ "Session" :\t"abc",\n\n"ExpiresIn":3600 , "Session":"abc"}\n'
-    assert neutralise(text).text == text.replace("abc", json.loads(neutralise(text).text)["Session"])
+    assert neutralise(text).text == text.replace(
+        "abc", json.loads(neutralise(text).text)["Session"]
+    )
 
 
 def test_what_is_new_is_told_and_can_be_kept() -> None:
     """A challenge that is not known is replaced, and said by its key; `keep` keeps it."""
     text = '{"ChallengeName": "RETINA_SCAN"}'
-    assert (neutralise(text).text, dict(neutralise(text).unknown)) == ('{"ChallengeName": "XXXXXX_XXXX"}', {"ChallengeName": 1})
+    assert (neutralise(text).text, dict(neutralise(text).unknown)) == (
+        '{"ChallengeName": "XXXXXX_XXXX"}',
+        {"ChallengeName": 1},
+    )
     assert neutralise(text, keep=["RETINA_SCAN"]).text == text
 
 
@@ -557,7 +692,11 @@ def test_the_command(tmp_path: Path) -> None:
 def test_compressed_and_in_utf_16(tmp_path: Path) -> None:
     """CloudTrail's gzip and PowerShell's UTF-16 are read."""
     text = '{"Session": "AYABeSecretSecret"}'
-    for data in (gzip.compress(text.encode()), text.encode("utf-16"), b"\xef\xbb\xbf" + text.encode()):
+    for data in (
+        gzip.compress(text.encode()),
+        text.encode("utf-16"),
+        b"\xef\xbb\xbf" + text.encode(),
+    ):
         (tmp_path / "file").write_bytes(data)
         assert run(str(tmp_path / "file")).stdout == neutralise(text).text
 
@@ -570,8 +709,11 @@ def test_compressed_and_in_utf_16(tmp_path: Path) -> None:
         (b'{"Session": "Secret', "begins like JSON"),
         (gzip.compress(b"{}" * 100)[:9] + b"x" * 30, "gzip is broken"),
     ],
+    ids=["binary", "encoding", "cut", "gzip"],
 )
-def test_the_command_writes_nothing_where_it_cannot_read(tmp_path: Path, data: bytes, why: str) -> None:
+def test_the_command_writes_nothing_where_it_cannot_read(
+    tmp_path: Path, data: bytes, why: str
+) -> None:
     """Exit code 1, one line that says why, no file."""
     file, out = tmp_path / "file", tmp_path / "out"
     file.write_bytes(data)

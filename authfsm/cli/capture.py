@@ -35,11 +35,15 @@ def capture(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", dir_okay=False, help="Write to this file, not standard output."),
+        typer.Option(
+            "--output", "-o", dir_okay=False, help="Write to this file, not standard output."
+        ),
     ] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option(help="A word that stays as it is, such as the name of a new challenge; repeatable."),
+        typer.Option(
+            help="A word that stays as it is, such as the name of a new challenge; repeatable."
+        ),
     ] = None,
 ) -> None:
     """Make a capture of Cognito neutral: the same shape and lengths, and nobody's data.
@@ -61,7 +65,9 @@ def capture(
     except Unreadable as error:
         end("capture", Failed(f"{name} cannot be read: {error}"))
     except OSError as error:
-        end("capture", Failed(f"{error.filename or name}: {error.strerror or type(error).__name__}"))
+        end(
+            "capture", Failed(f"{error.filename or name}: {error.strerror or type(error).__name__}")
+        )
     except Failed as failed:
         end("capture", failed)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(made.replaced.items()))

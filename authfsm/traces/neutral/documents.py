@@ -172,7 +172,13 @@ def _encoded(token: re.Match[str], made: str, *, strict: bool) -> str:
     if "r" in prefix.lower():
         return f"{prefix}{quote}{made}{quote}"
     escaped = made.encode("ascii", "backslashreplace").decode() if not made.isascii() else made
-    for each, by in (("\\", "\\\\"), (quote, f"\\{quote}"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+    for each, by in (
+        ("\\", "\\\\"),
+        (quote, f"\\{quote}"),
+        ("\n", "\\n"),
+        ("\r", "\\r"),
+        ("\t", "\\t"),
+    ):
         if made.isascii() or each != "\\":
             escaped = escaped.replace(each, by)
     return f"{prefix}{quote}{escaped}{quote}"
@@ -181,7 +187,9 @@ def _encoded(token: re.Match[str], made: str, *, strict: bool) -> str:
 def _moved(said: str, neutral: Neutraliser) -> str:
     """Python's `datetime.datetime(...)`, moved."""
     found = _DATE_CALL.fullmatch(said)
-    numbers = [int(each) for each in found.group(1).replace(" ", "").split(",") if each] if found else []
+    numbers = (
+        [int(each) for each in found.group(1).replace(" ", "").split(",") if each] if found else []
+    )
     if found is None or not 3 <= len(numbers) <= 7:  # noqa: PLR2004 - year, month, day to microseconds
         return "datetime.datetime(2020, 1, 1)"
     year, month, day, hour, minute, second, micro = [*numbers, 0, 0, 0, 0][:7]
@@ -189,7 +197,11 @@ def _moved(said: str, neutral: Neutraliser) -> str:
     at = neutral.placeholders.time(iso) or "2020-01-01T00:00:00.000000"
     parts = [str(int(each)) for each in re.findall(r"\d+", at)][: len(numbers)]
     zone = found.group(2).strip()
-    known = zone if re.fullmatch(r"(?:tzinfo=)?(?:tzutc\(\)|tzlocal\(\)|datetime\.timezone\.utc)?", zone) else ""
+    known = (
+        zone
+        if re.fullmatch(r"(?:tzinfo=)?(?:tzutc\(\)|tzlocal\(\)|datetime\.timezone\.utc)?", zone)
+        else ""
+    )
     return f"datetime.datetime({', '.join(parts)}{', ' if known else ''}{known})"
 
 
@@ -285,7 +297,9 @@ def _lines(text: str, neutral: Neutraliser) -> str:
                 continue
             if begins and text[at] == "{":
                 line = text.count("\n", 0, at) + 1
-                raise Unreadable(f"what begins in line {line} ends in the middle: give the whole of it")
+                raise Unreadable(
+                    f"what begins in line {line} ends in the middle: give the whole of it"
+                )
             out.append(text[at])
             at += 1
             continue
@@ -319,8 +333,15 @@ def _http(line: str, neutral: Neutraliser) -> tuple[str, int] | None:
             return f"{mark or ''}{method} {made}{version or ''}{ending}", len(line)
     if found := _STATUS.fullmatch(line):
         mark, version, code, reason = found.groups()
-        said = "" if reason is None else " " + (reason if reason in v.REASONS else neutral.prose(reason))
-        return f"{mark or ''}{version} {code}{said}{chr(13) if line.endswith(chr(13)) else ''}", len(line)
+        said = (
+            ""
+            if reason is None
+            else " " + (reason if reason in v.REASONS else neutral.prose(reason))
+        )
+        return (
+            f"{mark or ''}{version} {code}{said}{chr(13) if line.endswith(chr(13)) else ''}",
+            len(line),
+        )
     if found := _HEADER.fullmatch(line):
         mark, name, space, value, ending = found.groups()
         made = f"{mark or ''}{neutral.key(name)}:{space}"

@@ -20,7 +20,20 @@ FIRST_TIME: Final = datetime(2020, 1, 1, tzinfo=timezone.utc)
 """What the first time that is met becomes; all others keep their distance to it."""
 
 _TRIES: Final = 2000
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS: Final = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _ISO: Final = re.compile(
     r"(\d{4})(-?)(\d\d)\2(\d\d)([T ])(\d\d)(:?)(\d\d)\7(\d\d)(?:([.,])(\d{1,9}))?(Z|[+-]\d\d:?\d\d|)"
@@ -87,7 +100,11 @@ class Placeholders:
         else:
             # Too short for one of its own; the value itself it must not be.
             made = next(
-                (each for n in range(room) if (each := _fill(template, n)).lower() != value.lower()),
+                (
+                    each
+                    for n in range(room)
+                    if (each := _fill(template, n)).lower() != value.lower()
+                ),
                 "x" * len(value) if value.lower() != "x" * len(value) else "y" * len(value),
             )
         return self.keep(kind, value, made)
@@ -129,9 +146,7 @@ class Placeholders:
             if found := _JAVA.fullmatch(text):
                 _, month, day, *clock, zone, year = found.groups()
                 at = self._moved(_moment(year, _MONTHS.index(month) + 1, day, *clock))
-                return (
-                    f"{_DAYS[at.weekday()]} {_MONTHS[at.month - 1]} {at.day} {at:%H:%M:%S} {zone} {at:%Y}"
-                )
+                return f"{_DAYS[at.weekday()]} {_MONTHS[at.month - 1]} {at.day} {at:%H:%M:%S} {zone} {at:%Y}"
         except (ValueError, OverflowError):
             return None
         return None
@@ -147,7 +162,9 @@ class Placeholders:
             offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
             offset = -offset if zone[0] == "-" else offset
         at = self._moved(moment - offset) + offset
-        made = f"{at.year:04d}{dash}{at:%m}{dash}{at:%d}{between}{at:%H}{colon}{at:%M}{colon}{at:%S}"
+        made = (
+            f"{at.year:04d}{dash}{at:%m}{dash}{at:%d}{between}{at:%H}{colon}{at:%M}{colon}{at:%S}"
+        )
         if point:
             made += point + f"{at.microsecond:06d}000"[: len(fraction)]
         return made + zone

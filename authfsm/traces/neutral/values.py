@@ -29,12 +29,16 @@ _BETWEEN: Final = re.compile(r"([\s,;()\[\]{}<>\"'`|]+)")
 _ENDING: Final = re.compile(r"(.*?)([.:!?]*)", re.DOTALL)
 _PAIR: Final = re.compile(r"([\w.$:-]+)=(.*)", re.DOTALL)
 _FORM: Final = re.compile(r"[\w.%+~:-]+=[^&\s=]*(?:&[\w.%+~:-]+=[^&\s]*)*")
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_UUID: Final = re.compile(
+    r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+)
 _REGIONAL: Final = re.compile(rf"({v.REGION.pattern})([_:])(.+)", re.DOTALL)
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _PHONE: Final = re.compile(r"\+\d{7,15}", re.ASCII)
 _MASKED: Final = re.compile(r"[+\w@.-]*\*[+\w@.*-]*")
-_ARN: Final = re.compile(r"arn:(aws|aws-cn|aws-us-gov):([a-z0-9-]+):([a-z0-9-]*):(\d*):(.+)", re.DOTALL)
+_ARN: Final = re.compile(
+    r"arn:(aws|aws-cn|aws-us-gov):([a-z0-9-]+):([a-z0-9-]*):(\d*):(.+)", re.DOTALL
+)
 _IPV4: Final = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}", re.ASCII)
 _IPV6: Final = re.compile(
     r"(?:(?=.*::)[0-9a-fA-F:]{3,39}|[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){7})(?:\.\d{1,3}){0,3}(?:%\w+)?"
@@ -43,7 +47,9 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HEX: Final = re.compile(r"(?:[0-9a-f]{16,}|[0-9A-F]{16,})")
 _BASE32: Final = re.compile(r"(?=.*\d)[A-Z2-7]{16,}=*")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_URL: Final = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#\s]*)([^?#\s]*)(\?[^#\s]*)?(#\S*)?", re.IGNORECASE)
+_URL: Final = re.compile(
+    r"([a-z][a-z0-9+.-]*)://([^/?#\s]*)([^?#\s]*)(\?[^#\s]*)?(#\S*)?", re.IGNORECASE
+)
 _HOST: Final = re.compile(r"(?:[a-zA-Z0-9-]+\.)+[a-zA-Z]{2,}")
 _AWS_HOST: Final = re.compile(
     rf"(?:cognito-idp|cognito-identity|cognito-idp-fips|auth)\.{v.REGION.pattern}\.(?:amazonaws\.com|amazoncognito\.com)"
@@ -179,7 +185,9 @@ class Neutraliser:
         if folded in {"error", "code", "__type", "errorcode", "x-amzn-errortype"}:
             return self._error_code(folded, text)
         if folded in {"scope", "scopes"}:
-            return " ".join(each if each in v.SCOPES else self.replace(each) for each in text.split(" "))
+            return " ".join(
+                each if each in v.SCOPES else self.replace(each) for each in text.split(" ")
+            )
         if folded in {"useragent", "user-agent", "x-amz-user-agent"}:
             return self.prose(text, v.AGENT)
         if folded in {"authorization", "set-cookie", "cookie"}:
@@ -195,8 +203,10 @@ class Neutraliser:
     def _error_code(self, key: str, text: str) -> str:
         namespace, hash_, code = text.rpartition("#")
         found = _ERROR_PAGE.fullmatch(code)
-        if found is not None and found.group(1) in v.ERRORS and (
-            not namespace or _MODEL_NAMESPACE.fullmatch(namespace)
+        if (
+            found is not None
+            and found.group(1) in v.ERRORS
+            and (not namespace or _MODEL_NAMESPACE.fullmatch(namespace))
         ):
             return f"{namespace}{hash_}{code}"
         if _WORD_OF_THE_API.fullmatch(text):
@@ -260,7 +270,10 @@ class Neutraliser:
             return None
         if len(rest) == 2:  # noqa: PLR2004 - header, payload, signature
             payload = self._json_part(rest[0])
-            rest = [payload if payload is not None else self._base64(rest[0]), self._base64(rest[1])]
+            rest = [
+                payload if payload is not None else self._base64(rest[0]),
+                self._base64(rest[1]),
+            ]
         else:
             rest = [self._base64(each) for each in rest]
         return self.placeholders.keep("tokens", text, ".".join([made, *rest]))
@@ -268,7 +281,10 @@ class Neutraliser:
     def _json_part(self, part: str) -> str | None:
         """A part in base64 that is JSON, its padding and alphabet kept."""
         try:
-            clear = base64.b64decode(part.rstrip("=").translate(_STANDARD) + "=" * (-len(part.rstrip("=")) % 4), validate=True)
+            clear = base64.b64decode(
+                part.rstrip("=").translate(_STANDARD) + "=" * (-len(part.rstrip("=")) % 4),
+                validate=True,
+            )
             text = clear.decode("utf-8")
         except (binascii.Error, ValueError):
             return None
@@ -336,7 +352,11 @@ class Neutraliser:
         return self._pairs(text)
 
     def _encoded(self, text: str) -> str | None:
-        if not re.search(r"%[0-9A-Fa-f]{2}", text) or (clear := unquote(text)) == text or "=" in text:
+        if (
+            not re.search(r"%[0-9A-Fa-f]{2}", text)
+            or (clear := unquote(text)) == text
+            or "=" in text
+        ):
             return None
         return quote(self.replace(clear), safe="")
 
@@ -348,7 +368,9 @@ class Neutraliser:
         service = service if service in _SERVICES else self.replace(service)
         region = region if not region or v.REGION.fullmatch(region) else self.replace(region)
         parts = re.split(r"([/:])", resource)
-        made = "".join(each if each in _RESOURCES or each in "/:" else self.replace(each) for each in parts)
+        made = "".join(
+            each if each in _RESOURCES or each in "/:" else self.replace(each) for each in parts
+        )
         return f"arn:{partition}:{service}:{region}:{self.replace(account)}:{made}"
 
     def _email(self, text: str) -> str | None:
@@ -380,7 +402,9 @@ class Neutraliser:
     def _address(self, text: str) -> str | None:
         if _IPV4.fullmatch(text) and all(int(each) < 256 for each in text.split(".")):  # noqa: PLR2004 - a byte
             networks = ("192.0.2", "198.51.100", "203.0.113")
-            return self._address_of("IP addresses", text, lambda n: f"{networks[n // 254 % 3]}.{n % 254 + 1}")
+            return self._address_of(
+                "IP addresses", text, lambda n: f"{networks[n // 254 % 3]}.{n % 254 + 1}"
+            )
         if _IPV6.fullmatch(text) and not _HEX.fullmatch(text):
             return self._address_of("IP addresses", text, lambda n: f"2001:db8::{n + 1:x}")
         return None
@@ -406,7 +430,9 @@ class Neutraliser:
     def _masked(self, text: str) -> str | None:
         if not _MASKED.fullmatch(text):
             return None
-        template = [each if each in "*+@.-" else p.DIGITS if each.isdigit() else p.LOWER for each in text]
+        template = [
+            each if each in "*+@.-" else p.DIGITS if each.isdigit() else p.LOWER for each in text
+        ]
         return self._make("masked destinations", text, template)
 
     def _hex_or_base(self, text: str) -> str | None:
@@ -487,7 +513,9 @@ class Neutraliser:
         if (found := _CLIENT_ERROR.search(text)) is None:
             return self.prose(text, v.LOG)
         text, ending = text.rstrip(), text[len(text.rstrip()) :]
-        return self.prose(text[: found.start()], v.LOG) + self.message(text[found.start() :]) + ending
+        return (
+            self.prose(text[: found.start()], v.LOG) + self.message(text[found.start() :]) + ending
+        )
 
     def message(self, text: str) -> str:
         """An error's text: the known ones stay but for their variable parts."""

@@ -156,7 +156,9 @@ NUMERALS: Final = frozenset("""
 """.split())  # fmt: skip
 """The keys whose texts stay if they are a short number."""
 
-_CHALLENGES: Final = frozenset(CHALLENGES) | frozenset(_MODEL["values"]["ChallengeName"]) | {"SRP_A"}
+_CHALLENGES: Final = (
+    frozenset(CHALLENGES) | frozenset(_MODEL["values"]["ChallengeName"]) | {"SRP_A"}
+)
 _METHODS: Final = frozenset("GET POST PUT DELETE OPTIONS HEAD PATCH CONNECT".split())
 _MIME: Final = frozenset({
     "application/x-amz-json-1.1", "application/x-amz-json-1.0", "application/json", "text/plain", "text/html",
@@ -271,7 +273,9 @@ REGION: Final = re.compile(
 )
 _NUMERAL: Final = re.compile(r"(?:HTTP/)?\d{1,4}(?:\.\d{1,3}){0,2}", re.ASCII)
 _BLOTTED: Final = re.compile(r"[*.…•█]+")
-_REGIONS: Final = frozenset({"awsregion", "region", "regionname", "client_region", "snsregion", "secondaryregion"})
+_REGIONS: Final = frozenset(
+    {"awsregion", "region", "regionname", "client_region", "snsregion", "secondaryregion"}
+)
 
 
 @cache
