@@ -44,38 +44,49 @@ class Plants:
         return secrets[0]
 
     def text(self, length: int, alphabet: str = ALNUM) -> str:
+        """A text of random characters."""
         return "".join(self.random.choice(alphabet) for _ in range(length))
 
     def name(self) -> str:
+        """A name."""
         return self._plant(self.text(9, string.ascii_lowercase).title())
 
     def names(self) -> str:
+        """A first and a last name."""
         first, last = self.name(), self.name()
         return f"{first} {last}"
 
     def key(self) -> str:
+        """A key of nobody's but the customer's."""
         return self._plant(self.random.choice(["", "custom:"]) + self.text(10)).strip()
 
     def email(self) -> str:
+        """An e-mail address."""
         local, host = self.text(8, string.ascii_lowercase), self.text(9, string.ascii_lowercase)
         return self._plant(f"{local}@{host}.io", local, f"{host}.io")
 
     def phone(self) -> str:
+        """A phone number."""
         return self._plant("+44" + self.text(9, "23456789"))
 
     def uuid(self) -> str:
+        """A UUID."""
         return self._plant(str(uuid.UUID(int=self.random.getrandbits(128), version=4)))
 
     def device(self) -> str:
+        """A device key."""
         return f"eu-west-1_{self.uuid()}"
 
     def pool(self) -> str:
+        """A pool id."""
         return f"eu-west-1_{self._plant(self.text(9))}"
 
     def client(self) -> str:
+        """An app client id."""
         return self._plant(self.text(26, string.ascii_lowercase + string.digits))
 
     def password(self) -> str:
+        """A password."""
         return self._plant(
             self.text(5)
             + self.random.choice(["-", "!", "€", " ", "\\", '"', "'", "é", "="])
@@ -83,46 +94,59 @@ class Plants:
         )
 
     def code(self) -> str:
+        """A one-time code."""
         return self._plant(self.text(6, "3456789"))
 
     def totp(self) -> str:
+        """An authenticator's secret."""
         return self._plant(self.text(52, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"))
 
     def hex(self) -> str:
+        """A value of SRP."""
         return self._plant(self.text(self.random.choice([31, 32, 767, 768]), "0123456789abcdef"))
 
     def base64(self) -> str:
+        """A value in base64."""
         return self._plant(
             base64.b64encode(self.random.randbytes(self.random.choice([33, 64, 100]))).decode()
         )
 
     def session(self) -> str:
+        """A Session."""
         return self._plant("AYABe" + self.text(200, ALNUM + "-_"))
 
     def ip(self) -> str:
+        """An IPv4 address."""
         return self._plant(".".join(str(self.random.randint(11, 99)) for _ in range(4)))
 
     def ip6(self) -> str:
+        """An IPv6 address."""
         return self._plant(":".join(self.text(4, "123456789abcdef") for _ in range(8)))
 
     def account(self) -> str:
+        """An AWS account."""
         return self._plant(self.text(12, "23456789"))
 
     def arn(self) -> str:
+        """An ARN."""
         return f"arn:aws:iam::{self.account()}:role/{self.name()}"
 
     def birthdate(self) -> str:
+        """A day of birth."""
         return self._plant(
             f"19{self.random.randint(10, 99)}-{self.random.randint(1, 12):02d}-{self.random.randint(1, 28):02d}"
         )
 
     def masked(self) -> str:
+        """A masked phone number."""
         return self._plant("+*******" + self.text(4, "3456789"))
 
     def access_key(self) -> str:
+        """An access key's id."""
         return self._plant("AKIA" + self.text(16, string.ascii_uppercase + "234567"))
 
     def jwt(self) -> str:
+        """A signed token."""
         claims = {
             "sub": self.uuid(), "cognito:groups": [self.name()], self.key(): self.name(), "email": self.email(),
             "iss": f"https://cognito-idp.eu-west-1.amazonaws.com/{self.pool()}", "token_use": "id", "aud": self.client(),
@@ -136,6 +160,7 @@ class Plants:
         return ".".join([*parts, self._plant(self.text(342))])
 
     def jwe(self) -> str:
+        """An encrypted token."""
         header = (
             base64.urlsafe_b64encode(b'{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}')
             .decode()
@@ -146,6 +171,7 @@ class Plants:
         )
 
     def url(self) -> str:
+        """A URL with secrets in each part."""
         return (
             f"https://{self.name().lower()}.{self.name().lower()}.org/cb/{self.name()}?code={self.uuid()}"
             f"&{self.key()}={quote(self.password())}#access_token={self.jwt()}"
@@ -162,11 +188,13 @@ class Plants:
         )
 
     def encoded(self) -> str:
+        """JSON in base64."""
         return base64.b64encode(
             json.dumps({"payload": {self.key(): self.names(), "ip": self.ip()}}).encode()
         ).decode()
 
     def number(self) -> int:
+        """A number."""
         return int(self._plant(self.text(9, "3456789")))
 
     def any(self) -> Any:
@@ -477,7 +505,7 @@ def shape_of(tree: Any) -> Any:
     indent=st.sampled_from([None, 1]),
     ascii_=st.booleans(),
 )
-def test_any_json(tree: Any, indent: int | None, ascii_: bool) -> None:
+def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
     """Whatever is in a tree of JSON is replaced, and its structure stays."""
     made = neutralise(json.dumps(tree, indent=indent, ensure_ascii=ascii_))
     folded_text = json.dumps(json.loads(made.text), ensure_ascii=False).casefold()
@@ -607,6 +635,34 @@ def test_a_user_who_is_called_like_a_word() -> None:
         made["AuthParameters"]["USERNAME"], made["AuthParameters"]["PASSWORD"]
     }  # fmt: skip
     assert not {"SMS_MFA", "PASSWORD"} & set(made["AuthParameters"].values())
+
+
+def test_a_map_of_the_customers_own_keeps_nothing() -> None:
+    """Under ClientMetadata, tags and unknown parameters even Cognito's words and small numbers are replaced."""
+    own = {
+        "Status": "CONFIRMED",
+        "version": 834217,
+        "ChallengeName": "SMS_MFA",
+        "size": "1234",
+        "iat": 1700000000,
+    }
+    for name in ("ClientMetadata", "UserPoolTags", "ValidationData"):
+        made = neutral({name: {**own, "deeper": [own]}})
+        kept = [each for each in leaves(made) if each in own.values()]
+        assert kept == []
+    assert neutral({"ChallengeParameters": {"size": "1234", "Status": "CONFIRMED"}})[
+        "ChallengeParameters"
+    ].keys() == {"size", "Status"}
+    assert "1234" not in neutralise(json.dumps({"ChallengeParameters": {"size": "1234"}})).text
+
+
+def leaves(tree: Any) -> list[Any]:
+    """All values of a tree."""
+    if isinstance(tree, dict):
+        return [each for value in tree.values() for each in leaves(value)]
+    if isinstance(tree, list):
+        return [each for value in tree for each in leaves(value)]
+    return [tree]
 
 
 def test_white_space_and_order_stay() -> None:

@@ -28,7 +28,7 @@ def folded() -> dict[str, Any]:
     values: dict[str, set[str]] = {}
     errors = set()
     for name in model.shape_names:
-        shape = model.shape_for(name)
+        shape: Any = model.shape_for(name)
         if shape.type_name != "structure":
             continue
         if shape.metadata.get("exception"):

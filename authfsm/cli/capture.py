@@ -54,8 +54,7 @@ def capture(
     from authfsm.traces.neutral import Unreadable, neutralise  # noqa: PLC0415 - only this command needs it
 
     try:
-        if output is not None and name != "-" and output.exists() and output.samefile(name):
-            raise Failed(f"{output} is the capture itself: name another file", MISUSED)
+        _check_other(name, output)
         made = neutralise(_read(name), keep=keep or ())
         if output is None:
             sys.stdout.buffer.write(made.text.encode())
@@ -78,6 +77,12 @@ def capture(
             err=True,
         )
     typer.echo("Read the result before you publish it.", err=True)
+
+
+def _check_other(name: str, output: Path | None) -> None:
+    """The capture is evidence: it is not overwritten."""
+    if output is not None and name != "-" and output.exists() and output.samefile(name):
+        raise Failed(f"{output} is the capture itself: name another file", MISUSED)
 
 
 def _read(name: str) -> str:

@@ -10,7 +10,7 @@ import ast
 import json
 import re
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from attrs import define
 
@@ -63,18 +63,24 @@ class _Frame:
         key: the key that the next value is of.
         above: the key of the whole.
         name: the value of its key Name, which says what its Value is.
+        foreign: is it within a map of the customer's own?
     """
 
     mark: str
     key: str
     above: str = ""
     name: str = ""
+    foreign: bool = False
 
     def of(self) -> str:
-        """The key that the next value is of."""
+        """The key that the next value is of; none where keys mean nothing."""
+        if self.foreign:
+            return ""
+        if self.mark == "{" and self.above.lower() in v.MAPS and self.key not in v.PARAMETERS:
+            return ""
         if self.key.lower() == "value" and self.name:
             return self.name
-        return self.key if self.mark == "{" or self.key else self.above
+        return self.key if self.mark in {"{", "("} or self.key else self.above
 
 
 def rewrite_json(text: str, neutral: Neutraliser, key: str = "") -> str:
@@ -98,41 +104,48 @@ def _rewrite(text: str, neutral: Neutraliser, key: str, *, strict: bool) -> str:
     frames = [_Frame("", key)]
     out = []
     for n, token in enumerate(tokens):
-        frame, kind, said = frames[-1], token.lastgroup, token.group()
-        if kind == "mark":
+        frame, said = frames[-1], token.group()
+        if token.lastgroup == "mark":
             _step(frames, said)
             out.append(said)
-        elif kind in {"space", "other"}:
-            out.append(said if kind == "space" or said.isascii() and not said.isalnum() else "x")
-        elif _is_key(tokens, n, frame):
-            name = _decoded(token, strict=strict) if kind == "text" else said
-            frame.key = name
-            made = neutral.key(name)
-            out.append(_encoded(token, made, strict=strict) if kind == "text" else made)
-        elif kind == "text":
-            value = _decoded(token, strict=strict)
-            if frame.key.lower() == "name":
-                frame.name = value
-            out.append(_encoded(token, neutral.value(frame.of(), value), strict=strict))
-        elif kind == "number":
-            out.append(neutral.number(frame.of(), said))
-        elif kind == "date":
-            out.append(_moved(said, neutral))
-        elif said in _LITERALS:
+        elif token.lastgroup == "space":
             out.append(said)
-        elif frame.of() and not strict:
-            out.append(neutral.value(frame.of(), said) if said not in v.LOG else said)
+        elif token.lastgroup == "other":
+            out.append(said if said.isascii() and not said.isalnum() else "x")
+        elif _is_key(tokens, n, frame):
+            quoted = token.lastgroup == "text"
+            frame.key = _decoded(token, strict=strict) if quoted else said
+            made = neutral.key(frame.key)
+            out.append(_encoded(token, made, strict=strict) if quoted else made)
         else:
-            out.append(neutral.prose(said, v.LOG))
+            out.append(_value(token, frame, neutral, strict=strict))
     return "".join(out)
+
+
+def _value(token: re.Match[str], frame: _Frame, neutral: Neutraliser, *, strict: bool) -> str:
+    """What becomes of a value."""
+    kind, said = token.lastgroup, token.group()
+    if kind == "text":
+        value = _decoded(token, strict=strict)
+        if frame.key.lower() == "name":
+            frame.name = value
+        return _encoded(token, neutral.value(frame.of(), value), strict=strict)
+    if kind == "number":
+        return neutral.number(frame.of(), said)
+    if kind == "date":
+        return _moved(said, neutral)
+    if said in _LITERALS:
+        return said
+    return neutral.value(frame.of(), said) if frame.of() else neutral.prose(said, v.LOG)
 
 
 def _step(frames: list[_Frame], mark: str) -> None:
     frame = frames[-1]
     if mark in _OPEN:
-        inherited = frame.of() if mark == "[" or frame.mark == "[" else ""
-        # An object in a list has keys of its own; a list has its key's values.
-        frames.append(_Frame(mark, "", inherited if mark == "[" else ""))
+        above = frame.of()
+        foreign = frame.foreign or above.lower() in v.FOREIGN
+        # A list has its key's values; of an object the key only says whose keys it has.
+        frames.append(_Frame(mark, "", above, foreign=foreign))
     elif mark in _OPEN.values() and len(frames) > 1:
         frames.pop()
     elif mark == "," and frame.mark:
@@ -316,8 +329,7 @@ def _lines(text: str, neutral: Neutraliser) -> str:
 
 def _object(text: str, at: int, neutral: Neutraliser) -> tuple[str, int] | None:
     with suppress(ValueError, RecursionError):
-        found: Any
-        found, end = json.JSONDecoder(strict=False).raw_decode(text, at)
+        _, end = json.JSONDecoder(strict=False).raw_decode(text, at)
         return rewrite_json(text[at:end], neutral), end
     end = _balanced(text, at) or 0
     return (rewrite_literal(text[at:end], neutral), end) if end else None

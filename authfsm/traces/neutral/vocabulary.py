@@ -18,6 +18,11 @@ from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import Role
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 _MODEL: Final[dict[str, dict[str, list[str]]]] = json.loads(
     files(__package__).joinpath("vocabulary.json").read_bytes()
 )
@@ -31,30 +36,30 @@ ERRORS: Final = frozenset(_MODEL["errors"]) | frozenset(RULINGS) | {
 STATES: Final = frozenset(each.value for each in State)
 
 # The keys of Cognito's maps: AuthParameters, ChallengeParameters, ChallengeResponses.
-PARAMETERS: Final = frozenset("""
+PARAMETERS: Final = _set("""
     USERNAME PASSWORD NEW_PASSWORD SRP_A SRP_B SALT SECRET_BLOCK SECRET_HASH USER_ID_FOR_SRP DEVICE_KEY
     DEVICE_GROUP_KEY REFRESH_TOKEN CHALLENGE_NAME PREFERRED_CHALLENGE ANSWER SMS_MFA_CODE SMS_OTP_CODE
     EMAIL_OTP_CODE SOFTWARE_TOKEN_MFA_CODE PASSWORD_CLAIM_SECRET_BLOCK PASSWORD_CLAIM_SIGNATURE TIMESTAMP
     CREDENTIAL CREDENTIAL_REQUEST_OPTIONS CODE_DELIVERY_DELIVERY_MEDIUM CODE_DELIVERY_DESTINATION
     FRIENDLY_DEVICE_NAME MFAS_CAN_SETUP MFAS_CAN_CHOOSE MFAS_CAN_SELECT SESSION EMAIL PHONE_NUMBER
     requiredAttributes userAttributes ACCESS_TOKEN TARGET_ACR_VALUES MAX_AGE AUTH_FLOW
-""".split())  # fmt: skip
+""")  # fmt: skip
 
 # The standard attributes (OpenID Connect Core 1.0, 5.1), and the claims of Cognito's tokens.
-ATTRIBUTES: Final = frozenset("""
+ATTRIBUTES: Final = _set("""
     address birthdate email email_verified family_name gender given_name locale middle_name name nickname
     phone_number phone_number_verified picture preferred_username profile sub updated_at website zoneinfo
     identities cognito:user_status cognito:mfa_enabled cognito:username cognito:groups cognito:roles
     cognito:preferred_role cognito:phone_number_alias cognito:email_alias cognito:deviceName
-""".split())  # fmt: skip
-CLAIMS: Final = frozenset("""
+""")  # fmt: skip
+CLAIMS: Final = _set("""
     iss aud exp iat nbf auth_time jti origin_jti event_id token_use scope client_id username device_key version
     at_hash nonce kid alg typ cty enc zip acr amr azp kty use n e keys userId providerName providerType issuer
     primary dateCreated
-""".split())  # fmt: skip
+""")  # fmt: skip
 
 # CloudTrail's record (AWS, "CloudTrail record contents") and what EventBridge and lookup-events put round it.
-EVENTS: Final = frozenset("""
+EVENTS: Final = _set("""
     Records eventVersion userIdentity type principalId eventTime eventSource eventName awsRegion sourceIPAddress
     userAgent requestParameters responseElements additionalEventData requestID eventID readOnly eventType
     managementEvent eventCategory recipientAccountId errorCode errorMessage apiVersion tlsDetails tlsVersion
@@ -62,17 +67,17 @@ EVENTS: Final = frozenset("""
     sessionIssuer webIdFederationData attributes creationDate mfaAuthenticated sharedEventID resources arn
     accountId id detail-type source account time region detail Events EventName EventTime CloudTrailEvent
     serviceEventDetails credential_id
-""".split())  # fmt: skip
+""")  # fmt: skip
 
 # WebAuthn Level 3, 5.4 to 5.8, in JSON.
-PASSKEYS: Final = frozenset("""
+PASSKEYS: Final = _set("""
     challenge timeout rpId rp allowCredentials excludeCredentials userVerification hints extensions transports
     pubKeyCredParams attestation authenticatorSelection residentKey requireResidentKey authenticatorAttachment
     user displayName rawId response clientDataJSON authenticatorData signature userHandle attestationObject
     clientExtensionResults origin crossOrigin publicKey publicKeyAlgorithm
-""".split())  # fmt: skip
+""")  # fmt: skip
 
-HEADERS: Final = frozenset("""
+HEADERS: Final = _set("""
     accept accept-encoding accept-language access-control-allow-headers access-control-allow-methods
     access-control-allow-origin access-control-expose-headers access-control-max-age amz-sdk-invocation-id
     amz-sdk-request authorization cache-control connection content-encoding content-length content-type cookie
@@ -82,10 +87,10 @@ HEADERS: Final = frozenset("""
     x-amz-date x-amz-security-token x-amz-target x-amz-user-agent x-amzn-errormessage x-amzn-errortype
     x-amzn-requestid x-amzn-trace-id x-cache x-content-type-options x-frame-options x-xss-protection
     :authority :method :path :scheme :status
-""".split())  # fmt: skip
+""")  # fmt: skip
 
 # HAR 1.2, botocore's logs and replies, the SDKs' objects, and this package's own recorders and histories.
-TOOLS: Final = frozenset("""
+TOOLS: Final = _set("""
     log version creator browser pages entries comment startedDateTime time request response method url
     httpVersion cookies headers queryString postData headersSize bodySize mimeType params text status statusText
     content redirectURL size compression encoding cache timings blocked dns connect send wait receive ssl
@@ -105,7 +110,7 @@ TOOLS: Final = frozenset("""
     grant_type redirect_uri response_type state code_challenge code_challenge_method code_verifier access_token
     id_token refresh_token expires_in token_type client_secret identity_provider idp_identifier error_description
     logout_uri secret algorithm digits period
-""".split())  # fmt: skip
+""")  # fmt: skip
 
 _TYPES: Final = {name.lower(): frozenset(kinds) for name, kinds in _MODEL["types"].items()}
 COGNITO: Final = frozenset(_TYPES) | {each.lower() for each in PARAMETERS | OPERATIONS}
@@ -119,17 +124,32 @@ NAMES: Final = COGNITO | {
 PREFIXES: Final = ("custom:", "dev:custom:", "userAttributes.", "cognito:")
 """What stays before a name that does not."""
 
-NAMED: Final = frozenset("""
+NAMED: Final = _set("""
     attributename name aliasattributes readattributes writeattributes userattributenames attributestoget
     requiredattributes usernameattributes autoverifiedattributes attributesrequireverificationbeforeupdate
-""".split())  # fmt: skip
+""")  # fmt: skip
 """The keys whose values are names of attributes or headers."""
 
-SECRET: Final = frozenset("""
+SECRET: Final = _set("""
     password new_password previouspassword proposedpassword temporarypassword clientsecret client_secret
     clientsecretvalue answer challengeanswer secret
-""".split())  # fmt: skip
+""")  # fmt: skip
 """The keys whose values keep nothing but their length."""
+
+ERROR_CODES: Final = frozenset({"error", "code", "__type", "errorcode", "x-amzn-errortype"})
+"""The keys whose values are an error's code."""
+
+AGENTS: Final = frozenset({"useragent", "user-agent", "x-amz-user-agent"})
+"""The keys whose values are a user agent."""
+
+MAPS: Final = frozenset({"authparameters", "challengeparameters", "challengeresponses"})
+"""The keys whose values are Cognito's maps: only the keys of `PARAMETERS` mean something there."""
+
+FOREIGN: Final = _set("""
+    clientmetadata userpooltags tags privatechallengeparameters publicchallengeparameters validationdata
+    providerdetails
+""")
+"""The keys whose values are maps of the customer's own: no value stays there, whatever its key."""
 
 MESSAGES: Final = frozenset({"message", "errormessage", "x-amzn-errormessage", "error_description"})
 """The keys whose values are an error's text."""
@@ -150,16 +170,16 @@ NUMBERS: Final = frozenset(
 }  # fmt: skip
 """The keys whose numbers stay."""
 
-NUMERALS: Final = frozenset("""
+NUMERALS: Final = _set("""
     minlength maxlength minvalue maxvalue content-length retry-after eventversion expiresin httpversion max_age
     access-control-max-age version apiversion :status
-""".split())  # fmt: skip
+""")  # fmt: skip
 """The keys whose texts stay if they are a short number."""
 
 _CHALLENGES: Final = (
     frozenset(CHALLENGES) | frozenset(_MODEL["values"]["ChallengeName"]) | {"SRP_A"}
 )
-_METHODS: Final = frozenset("GET POST PUT DELETE OPTIONS HEAD PATCH CONNECT".split())
+_METHODS: Final = frozenset(["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "CONNECT"])
 _MIME: Final = frozenset({
     "application/x-amz-json-1.1", "application/x-amz-json-1.0", "application/json", "text/plain", "text/html",
     "application/json; charset=utf-8", "application/json;charset=UTF-8", "application/x-www-form-urlencoded",
@@ -218,7 +238,7 @@ _BY_HAND: Final[dict[str, frozenset[str]]] = {
 WORDS: Final[dict[str, frozenset[str]]] = {
     name: frozenset(_MODEL["values"].get(member, ())) | _BY_HAND.get(name, frozenset())
     for name, member in {
-        **{each: "" for each in _BY_HAND},
+        **dict.fromkeys(_BY_HAND, ""),
         **{each.lower(): each for each in _MODEL["values"]},
     }.items()
 }
@@ -236,7 +256,7 @@ CODES: Final = (
 )  # fmt: skip
 """The words that stay in running text too: nobody is called so."""
 
-LOG: Final = CODES | frozenset("""
+LOG: Final = CODES | _set("""
     DEBUG INFO WARNING WARN ERROR TRACE botocore botocore.endpoint botocore.hooks botocore.parsers
     botocore.httpsession botocore.regions botocore.auth botocore.retryhandler botocore.retries boto3 urllib3
     urllib3.connectionpool botocore.client botocore.loaders botocore.utils botocore.credentials aiobotocore
@@ -248,13 +268,13 @@ LOG: Final = CODES | frozenset("""
     InitiateAuthResponse RespondToAuthChallengeResult RespondToAuthChallengeResponse exception exceptions
     Traceback errorfactory botocore.errorfactory botocore.exceptions.ClientError Connected to OK Bad Connection
     POST GET curl
-""".split())  # fmt: skip
+""")  # fmt: skip
 """The words that stay in a log's lines besides."""
 
-AGENT: Final = frozenset("""
+AGENT: Final = _set("""
     Mozilla/5.0 AppleWebKit/537.36 Safari/537.36 (KHTML like Gecko Windows NT 10.0 Win64 x64 Macintosh Intel Mac OS
     X Linux x86_64 iPhone Android Mobile KHTML CPU aws-sdk aws-cli amplify
-""".split())  # fmt: skip
+""")  # fmt: skip
 """The words that stay in a user agent: what a browser says that millions have."""
 
 PRODUCT: Final = re.compile(
