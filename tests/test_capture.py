@@ -421,15 +421,10 @@ def left(secrets: list[str], text: str) -> set[str]:
     found = set()
     for secret in secrets:
         for each in spellings(secret):
-            pattern = (
-                rf"(?<!\w){each}(?!\w)" if each.isdigit() and len(each) < 8 else re.escape(each)
-            )
-            if re.search(pattern, haystack):
+            short = each.isdigit() and len(each) < 8
+            if each in haystack and (not short or re.search(rf"(?<!\w){each}(?!\w)", haystack)):
                 found.add(secret)
     return found
-
-
-COUNTED: dict[str, int] = {}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: each.__name__)
