@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import random
 import re
 import string
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -703,6 +705,47 @@ def test_what_cannot_be_read(text: str, why: str) -> None:
     with pytest.raises(Unreadable, match=why) as caught:
         neutralise(text)
     assert "Ada" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '"',
+        "'",
+        "`",
+        '\\"',
+        "{",
+        "[",
+        "(",
+        "a=",
+        "a.",
+        "...",
+        "a@",
+        "%41",
+        "1:",
+        "::",
+        "*",
+        "AYABe",
+        "datetime.datetime(",
+        "{'a': \"b",
+        "x: ",
+        "\n> ",
+        "eyJ",
+        "failed with error ",
+        "https://a?",
+    ],
+)
+def test_the_time_it_takes_is_bounded(piece: str) -> None:
+    """Whatever is said 3,000 times over, quotes and brackets that never end too, takes less than five seconds."""
+    begun = time.process_time()
+    for text in (
+        f"ChallengeName: {piece * 3000}x",
+        f'{{"Session": "abc"}} {piece * 3000}x',
+        json.dumps({"message": piece * 3000 + "x"}),
+    ):
+        with contextlib.suppress(Unreadable):
+            neutralise(text)
+    assert time.process_time() - begun < 5
 
 
 def test_the_vocabulary_has_what_botocore_has() -> None:

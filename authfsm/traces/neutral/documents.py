@@ -21,7 +21,7 @@ from authfsm.traces.neutral.values import Neutraliser
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
     |(?P<date>datetime\.datetime\([^()]*(?:\([^()]*\))?[^()]*\))
-    |(?P<text>[bBuUrR]{0,2}(?:"(?:[^"\\]+|\\.)*"|'(?:[^'\\]+|\\.)*'|`(?:[^`\\]+|\\.)*`))
+    |(?P<text>[bBuUrR]{0,2}(?:"[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*'|`[^`\\]*(?:\\.[^`\\]*)*`))
     |(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.@:/+-]))
     |(?P<mark>[{}\[\]():,=<>;])
     |(?P<word>(?:[^\s{}\[\]()<>,:;="'`]|:(?=[^\s"'`{\[]))+)
@@ -34,6 +34,8 @@ _STATUS: Final = re.compile(r"([<>] )?(HTTP/[\d.]+) (\d{3})(?: (.*?))?\r?")
 _HEADER: Final = re.compile(r"([<>*] )?(:?[A-Za-z][A-Za-z0-9-]*):([ \t]*)(.*?)(\r?)")
 _DATE_CALL: Final = re.compile(r"datetime\.datetime\(([\d, ]+)(.*)\)", re.DOTALL)
 _QUOTED: Final = re.compile(r"""[bu]?(["'])(?:\\.|(?!\1)[^\n\\])*\1(?=\s|$)""")
+# So many brackets that nothing closes are tried; all others are words. Each costs a look at the whole text.
+_MOST_FAILURES: Final = 50
 _LITERALS: Final = frozenset({"None", "True", "False", "null", "true", "false", "undefined"})
 
 
@@ -293,7 +295,7 @@ def _balanced(text: str, start: int) -> int | None:
 
 def _lines(text: str, neutral: Neutraliser) -> str:
     """HTTP messages, logs, and objects among words."""
-    out, at = [], 0
+    out, at, failed = [], 0, 0
     while at < len(text):
         begins = at == 0 or text[at - 1] == "\n"
         end = text.find("\n", at)
@@ -303,7 +305,8 @@ def _lines(text: str, neutral: Neutraliser) -> str:
             at += made[1]
             continue
         if text[at] in "{[":
-            found = _object(text, at, neutral)
+            found = _object(text, at, neutral) if failed < _MOST_FAILURES else None
+            failed += found is None
             if found is not None:
                 out.append(found[0])
                 at = found[1]

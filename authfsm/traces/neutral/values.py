@@ -14,7 +14,6 @@ from authfsm.traces.neutral.shapes import BETWEEN, DEEPEST, Shapes, is_json, is_
 
 _LONGEST_NUMBER: Final = 9
 _WORD_OF_THE_API: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:[A-Z][a-z]+)+Exception")
-_ENDING: Final = re.compile(r"(.*?)([.:!?]*)", re.DOTALL)
 _PAIR: Final = re.compile(r"([\w.$:-]+)=(.*)", re.DOTALL)
 _MODEL_NAMESPACE: Final = re.compile(r"com\.amazon(?:aws)?\.[a-z.]+")
 _ERROR_PAGE: Final = re.compile(r"(\w+)(:(?:http://internal\.amazon\.com/coral/[a-z.]+/)?)?")
@@ -150,8 +149,8 @@ class Neutraliser(Shapes):
     def _word(self, text: str, words: frozenset[str]) -> str:
         if not text or text in self._keep or _stays(text, words):
             return text
-        found = _ENDING.fullmatch(text)
-        core, ending = found.groups() if found else (text, "")
+        core = text.rstrip(".:!?")
+        ending = text[len(core) :]
         if ending and core:
             return self._word(core, words) + ending
         pair = _PAIR.fullmatch(text)
