@@ -28,7 +28,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault, Ruling
 from authfsm.protocol.replies import Done, Refusal
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import ON_THE_TABLE, Role, destination
+from authfsm.protocol.table import ON_THE_TABLE, LoopKind, Role, destination
 from authfsm.secret import Secret
 from authfsm.settings import PoolSettings
 from authfsm.traces import record
@@ -237,6 +237,22 @@ def test_an_error_as_it_is_on_the_wire(row: dict[str, Any]) -> None:
     ]
     first, *others = (read(each, kind) for each in shapes)
     assert others == [first, first]
+
+
+def test_a_malformed_code_of_an_authenticator_may_be_tried_again() -> None:
+    """amplify-swift's suite: after InvalidParameterException the right code completes the set-up."""
+    text = (
+        "1 validation error detected: Value '12' at 'userCode' failed to satisfy constraint: "
+        "Member must satisfy regular expression pattern: [0-9]+"
+    )
+    raw = {"__type": "InvalidParameterException", "message": text}
+    refusal = read(raw, r.VerifySoftwareToken)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.ruling, refusal.fault) == (Ruling.TRY_AGAIN, Fault.USER)
+    arrow = destination(State.MFA_SETUP, r.VerifySoftwareToken, refusal)
+    assert arrow is not None
+    assert (arrow.dest, arrow.kind) == (State.MFA_SETUP, LoopKind.RETRY)
+    assert arrow in ON_THE_TABLE
 
 
 # ---- requests ---------------------------------------------------------------------------------------

@@ -104,8 +104,10 @@ class Shapes(ABC):
 
     def replace(self, text: str) -> str:
         """The placeholder of a value, by its shape."""
-        if not text or (made := self.placeholders.known(text)) is not None:
-            return text if not text else made or ""
+        if not text:
+            return text
+        if (made := self.placeholders.known(text)) is not None:
+            return made
         if self._depth >= DEEPEST:
             return self.placeholders.make("other texts", text, p.of_classes(text))
         self._depth += 1
