@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import csv
 import gzip
+import io
 import json
 import random
 import re
@@ -376,6 +378,22 @@ def steps(p: Plants) -> str:
     return f"{json.dumps(line)}\n{json.dumps({**line, 'step': 2, 'error': p.name()})}\n"
 
 
+def athena(p: Plants) -> str:
+    """The CSV of an Athena query."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(
+        ["eventtime", "eventname", "requestparameters", "useridentity", "sourceipaddress", "more"]
+    )
+    for _ in range(3):
+        asked = json.dumps(
+            {"authFlow": "CUSTOM_AUTH", "clientId": p.client(), "clientMetadata": p.some()}
+        )
+        who = f"{{type=Unknown, principalid=Anonymous, arn=null, username={p.name()}}}"
+        writer.writerow(["2024-04-04T03:28:29Z", "InitiateAuth", asked, who, p.ip(), p.any()])
+    return out.getvalue()
+
+
 def javascript(p: Plants) -> str:
     """An object as Node prints it."""
     return (
@@ -384,7 +402,20 @@ def javascript(p: Plants) -> str:
     )
 
 
-DOCUMENTS = [reply, tokens, request, error, events, http, log, har, description, steps, javascript]
+DOCUMENTS = [
+    reply,
+    tokens,
+    request,
+    error,
+    events,
+    http,
+    log,
+    har,
+    description,
+    steps,
+    athena,
+    javascript,
+]
 
 
 # ---- looking ----------------------------------------------------------------------------------------
@@ -678,6 +709,21 @@ def test_what_is_new_is_told_and_can_be_kept() -> None:
         {"ChallengeName": 1},
     )
     assert neutralise(text, keep=["RETINA_SCAN"]).text == text
+
+
+def test_a_table_of_athena_keeps_its_columns() -> None:
+    """The columns, the flow and the identity's type stay; a row of other columns is refused."""
+    made = list(csv.DictReader(io.StringIO(neutralise(athena(Plants(1))).text)))
+    assert len(made) == 3
+    assert made[0]["eventname"] == "InitiateAuth"
+    assert json.loads(made[0]["requestparameters"])["authFlow"] == "CUSTOM_AUTH"
+    assert made[0]["useridentity"].startswith(
+        "{type=Unknown, principalid=Anonymous, arn=null, username=X"
+    )
+    with pytest.raises(Unreadable, match="columns"):
+        neutralise("eventtime,eventname\na,b,c\n")
+    with pytest.raises(Unreadable, match="CSV"):
+        neutralise('eventtime,eventname\n"a,b\n')
 
 
 def test_again() -> None:

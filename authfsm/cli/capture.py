@@ -28,7 +28,7 @@ def capture(
         str,
         typer.Argument(
             metavar="FILE",
-            help="JSON, JSON lines, HTTP messages with their headers, a HAR file, a log of botocore's, or an"
+            help="JSON, JSON lines, HTTP messages with their headers, a HAR file, Athena's CSV, a log of botocore's, or an"
             " object as Python or JavaScript prints it; - for standard input.",
             show_default=False,
         ),

@@ -7,6 +7,8 @@ the neutral text has the shape of the original. Whatever is between the values i
 from __future__ import annotations
 
 import ast
+import csv
+import io
 import json
 import re
 from contextlib import suppress
@@ -16,6 +18,7 @@ from attrs import define
 
 from authfsm.errors import CallerError
 from authfsm.traces.neutral import vocabulary as v
+from authfsm.traces.neutral.shapes import is_json
 from authfsm.traces.neutral.values import Neutraliser
 
 _TOKEN: Final = re.compile(
@@ -33,6 +36,7 @@ _REQUEST: Final = re.compile(r"([<>] )?([A-Z]+) (\S+)( HTTP/[\d.]+)?\r?")
 _STATUS: Final = re.compile(r"([<>] )?(HTTP/[\d.]+) (\d{3})(?: (.*?))?\r?")
 _HEADER: Final = re.compile(r"([<>*] )?(:?[A-Za-z][A-Za-z0-9-]*):([ \t]*)(.*?)(\r?)")
 _DATE_CALL: Final = re.compile(r"datetime\.datetime\(([\d, ]+)(.*)\)", re.DOTALL)
+_COLUMNS: Final = re.compile(r'(?=[^\n]*\beventname\b)"?\w+"?(?:,"?\w+"?)+\r?\n', re.IGNORECASE)
 _QUOTED: Final = re.compile(r"""[bu]?(["'])(?:\\.|(?!\1)[^\n\\])*\1(?=\s|$)""")
 # So many brackets that nothing closes are tried; all others are words. Each costs a look at the whole text.
 _MOST_FAILURES: Final = 50
@@ -235,6 +239,8 @@ def rewrite(text: str, neutral: Neutraliser) -> str:
     """
     if not text.strip():
         raise Unreadable("it is empty")
+    if _COLUMNS.match(text):
+        return _rewrite_csv(text, neutral)
     begins = text.lstrip()[0]
     if begins in '{["':
         values = _values(text)
@@ -252,6 +258,35 @@ def rewrite(text: str, neutral: Neutraliser) -> str:
             " file, a log of botocore's, or an object as Python or JavaScript prints it"
         )
     return made
+
+
+def _rewrite_csv(text: str, neutral: Neutraliser) -> str:
+    """The table of an Athena query over CloudTrail's events, rewritten cell by cell; each cell is quoted."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    columns: list[str] | None = None
+    csv.field_size_limit(max(len(text), 1))
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), strict=True):
+            if columns is None:
+                columns = row
+                writer.writerow([neutral.key(each) for each in row])
+                continue
+            if len(row) != len(columns):
+                raise Unreadable("its rows have not the columns that its first line names")
+            writer.writerow(
+                [_cell(name, each, neutral) for name, each in zip(columns, row, strict=True)]
+            )
+    except csv.Error:
+        raise Unreadable("it begins like CSV but is none: give the whole of it") from None
+    return out.getvalue()
+
+
+def _cell(column: str, text: str, neutral: Neutraliser) -> str:
+    # Athena prints what is structured as {type=Unknown, principalId=Anonymous}.
+    if text[:1] == "{" and not is_json(text) and _balanced(text, 0) == len(text):
+        return rewrite_literal(text, neutral)
+    return neutral.value(column, text)
 
 
 def _values(text: str) -> str | _NotJson:
