@@ -8,6 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
+from authfsm.cli.capture import EPILOG as CAPTURE_EPILOG
+from authfsm.cli.capture import capture
 from authfsm.cli.check import EPILOG as CHECK_EPILOG
 from authfsm.cli.check import check
 from authfsm.cli.conform import EPILOG as CONFORM_EPILOG
@@ -129,6 +131,7 @@ app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=PATHS_EPILOG)(paths)
 app.command("signin", epilog=SIGNIN_EPILOG)(signin_command)
 app.command(epilog=TRACE_EPILOG)(trace)
+app.command(epilog=CAPTURE_EPILOG)(capture)
 
 
 @app.command(epilog="Exit codes: 0 told; 1 nothing is known of that name; 2 called wrongly.")

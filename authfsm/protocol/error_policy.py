@@ -126,6 +126,7 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
         "":                                Row(_R.TRY_AGAIN,   _F.USER,     "inferred: another address can be given"),
     },
     "UserNotFoundException": {
+        "Exception migrating user":        Row(_R.START_AGAIN, _F.SERVICE,  "measured: UserMigration returned a user without the alias that signs in"),
         "":                                Row(_R.START_AGAIN, _F.USER,     "measured: PreventUserExistenceErrors is LEGACY"),
     },
     "UserNotConfirmedException": {
@@ -154,6 +155,7 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
         "Invalid attributes given":        Row(_R.TRY_AGAIN,   _F.USER,     "issues (the message); inferred: the session survives"),
         "Invalid email address":           Row(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives"),
         "Invalid phone number":            Row(_R.TRY_AGAIN,   _F.USER,     "inferred, the message too: the session survives"),
+        "'userCode' failed to satisfy":    Row(_R.TRY_AGAIN,   _F.USER,     "asserted, VerifySoftwareToken: a code that is not six digits; the right one completes then"),
         "Missing required parameter":      Row(_R.TRY_AGAIN,   _F.CALLER,   "issues: nothing was consumed"),
         "TIMESTAMP format":                Row(_R.START_AGAIN, _F.CALLER,   "measured"),
         "'userCode' failed to satisfy constraint": Row(_R.TRY_AGAIN, _F.USER, "asserted (amplify-swift), VerifySoftwareToken: the code was not six digits; the Session stays good"),
@@ -190,7 +192,10 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
     "ExpiredTokenException":               {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM credentials have expired")},
     "IncompleteSignature":                 {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors")},
     "InternalFailure":                     {"": Row(_R.WAIT, _F.SERVICE,  "AWS common errors")},
-    "LimitExceededException":              {"": Row(_R.WAIT_OUT, _F.TIME, "AWS common errors")},
+    "LimitExceededException": {
+        "Exceeded daily email limit":      Row(_R.MEND,     _F.OPERATOR, "issues: COGNITO_DEFAULT sends few e-mails a day; a configuration of Amazon SES lifts the limit"),
+        "":                                Row(_R.WAIT_OUT, _F.TIME,     "AWS common errors"),
+    },
     "MissingAuthenticationTokenException": {"": Row(_R.MEND, _F.OPERATOR, "issues: what AWS's JSON services send for MissingAuthenticationToken")},
     "MissingAuthenticationToken":          {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: Admin* wants credentials")},
     "RequestExpired":                      {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: this machine's clock is wrong")},

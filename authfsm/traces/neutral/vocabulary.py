@@ -1,0 +1,324 @@
+"""What may stay in a capture: the words of the API, of its tokens and of the tools that record it.
+
+Everything here is published by AWS or by a standard. What is not here is replaced. Names are compared in
+lower case, as CloudTrail spells the members with a small letter and Athena in small letters throughout.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from authfsm.protocol.error_policy import RULINGS, Ruling
+from authfsm.protocol.replies import CHALLENGE_OF
+from authfsm.protocol.responses import RESPONSES
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import Role
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_MODEL: Final[dict[str, dict[str, list[str]]]] = json.loads(
+    files(__package__).joinpath("vocabulary.json").read_bytes()
+)
+
+OPERATIONS: Final = frozenset(_MODEL["operations"])
+ERRORS: Final = frozenset(_MODEL["errors"]) | frozenset(RULINGS) | {
+    "SerializationException", "UnknownOperationException", "SignatureDoesNotMatch", "InvalidSignatureException",
+    "ConnectTimeoutError", "ReadTimeoutError", "EndpointConnectionError", "ConnectionClosedError",
+    "ProxyConnectionError", "SSLError", "ClientError", "TimeoutError", "ConnectionLost",
+}  # fmt: skip
+STATES: Final = frozenset(each.value for each in State)
+
+# The keys of Cognito's maps: AuthParameters, ChallengeParameters, ChallengeResponses.
+PARAMETERS: Final = _set("""
+    USERNAME PASSWORD NEW_PASSWORD SRP_A SRP_B SALT SECRET_BLOCK SECRET_HASH USER_ID_FOR_SRP DEVICE_KEY
+    DEVICE_GROUP_KEY REFRESH_TOKEN CHALLENGE_NAME PREFERRED_CHALLENGE ANSWER SMS_MFA_CODE SMS_OTP_CODE
+    EMAIL_OTP_CODE SOFTWARE_TOKEN_MFA_CODE PASSWORD_CLAIM_SECRET_BLOCK PASSWORD_CLAIM_SIGNATURE TIMESTAMP
+    CREDENTIAL CREDENTIAL_REQUEST_OPTIONS CODE_DELIVERY_DELIVERY_MEDIUM CODE_DELIVERY_DESTINATION
+    FRIENDLY_DEVICE_NAME MFAS_CAN_SETUP MFAS_CAN_CHOOSE MFAS_CAN_SELECT SESSION EMAIL PHONE_NUMBER
+    requiredAttributes userAttributes ACCESS_TOKEN TARGET_ACR_VALUES MAX_AGE AUTH_FLOW
+""")  # fmt: skip
+
+# The standard attributes (OpenID Connect Core 1.0, 5.1), and the claims of Cognito's tokens.
+ATTRIBUTES: Final = _set("""
+    address birthdate email email_verified family_name gender given_name locale middle_name name nickname
+    phone_number phone_number_verified picture preferred_username profile sub updated_at website zoneinfo
+    identities cognito:user_status cognito:mfa_enabled cognito:username cognito:groups cognito:roles
+    cognito:preferred_role cognito:phone_number_alias cognito:email_alias cognito:deviceName
+""")  # fmt: skip
+CLAIMS: Final = _set("""
+    iss aud exp iat nbf auth_time jti origin_jti event_id token_use scope client_id username device_key version
+    at_hash nonce kid alg typ cty enc zip acr amr azp kty use n e keys userId providerName providerType issuer
+    primary dateCreated
+""")  # fmt: skip
+
+# CloudTrail's record (AWS, "CloudTrail record contents") and what EventBridge and lookup-events put round it.
+EVENTS: Final = _set("""
+    Records eventVersion userIdentity type principalId eventTime eventSource eventName awsRegion sourceIPAddress
+    userAgent requestParameters responseElements additionalEventData requestID eventID readOnly eventType
+    managementEvent eventCategory recipientAccountId errorCode errorMessage apiVersion tlsDetails tlsVersion
+    cipherSuite clientProvidedHostHeader sessionCredentialFromConsole invokedBy accessKeyId sessionContext
+    sessionIssuer webIdFederationData attributes creationDate mfaAuthenticated sharedEventID resources arn
+    accountId id detail-type source account time region detail Events EventName EventTime CloudTrailEvent
+    serviceEventDetails credential_id
+""")  # fmt: skip
+
+# WebAuthn Level 3, 5.4 to 5.8, in JSON.
+PASSKEYS: Final = _set("""
+    challenge timeout rpId rp allowCredentials excludeCredentials userVerification hints extensions transports
+    pubKeyCredParams attestation authenticatorSelection residentKey requireResidentKey authenticatorAttachment
+    user displayName rawId response clientDataJSON authenticatorData signature userHandle attestationObject
+    clientExtensionResults origin crossOrigin publicKey publicKeyAlgorithm
+""")  # fmt: skip
+
+HEADERS: Final = _set("""
+    accept accept-encoding accept-language access-control-allow-headers access-control-allow-methods
+    access-control-allow-origin access-control-expose-headers access-control-max-age amz-sdk-invocation-id
+    amz-sdk-request authorization cache-control connection content-encoding content-length content-type cookie
+    date etag expect host location origin pragma referer retry-after sec-ch-ua sec-ch-ua-mobile
+    sec-ch-ua-platform sec-fetch-dest sec-fetch-mode sec-fetch-site server set-cookie strict-transport-security
+    te transfer-encoding user-agent vary via x-amz-apigw-id x-amz-cf-id x-amz-cf-pop x-amz-content-sha256
+    x-amz-date x-amz-security-token x-amz-target x-amz-user-agent x-amzn-errormessage x-amzn-errortype
+    x-amzn-requestid x-amzn-trace-id x-cache x-content-type-options x-frame-options x-xss-protection
+    :authority :method :path :scheme :status
+""")  # fmt: skip
+
+# HAR 1.2, botocore's logs and replies, the SDKs' objects, and this package's own recorders and histories.
+TOOLS: Final = _set("""
+    log version creator browser pages entries comment startedDateTime time request response method url
+    httpVersion cookies headers queryString postData headersSize bodySize mimeType params text status statusText
+    content redirectURL size compression encoding cache timings blocked dns connect send wait receive ssl
+    serverIPAddress pageref path domain expires httpOnly secure sameSite value name title id pageTimings
+    onContentLoad onLoad _initiator _priority _resourceType _fromCache _transferSize
+    ResponseMetadata RequestId HTTPStatusCode HTTPHeaders RetryAttempts MaxAttemptsReached Error Code Message
+    __type message code url_path query_string body context client_region client_config has_streaming_input
+    auth_type operation_name service $metadata httpStatusCode requestId extendedRequestId cfId attempts
+    totalRetryDelay $fault $service $response statusCode stack
+    sign_in step from given under to role error ruling lost at seconds session
+    pool client users dryRun
+    UserPool UserPoolClient MfaConfig payload operation kind reply
+    privateChallengeParameters publicChallengeParameters challengeMetadata challengeAnswer challengeResult
+    answerCorrect issueTokens failAuthentication userNotFound clientMetadata validationData triggerSource
+    callerContext awsSdkVersion userName userPoolId autoConfirmUser autoVerifyEmail autoVerifyPhone
+    finalUserStatus messageAction desiredDeliveryMediums forceAliasCreation claimsOverrideDetails
+    grant_type redirect_uri response_type state code_challenge code_challenge_method code_verifier access_token
+    id_token refresh_token expires_in token_type client_secret identity_provider idp_identifier error_description
+    logout_uri secret algorithm digits period
+""")  # fmt: skip
+
+_TYPES: Final = {name.lower(): frozenset(kinds) for name, kinds in _MODEL["types"].items()}
+COGNITO: Final = frozenset(_TYPES) | {each.lower() for each in PARAMETERS | OPERATIONS}
+"""Names that only a capture of Cognito's has, in lower case."""
+
+NAMES: Final = COGNITO | {
+    each.lower() for each in ATTRIBUTES | CLAIMS | EVENTS | PASSKEYS | HEADERS | TOOLS
+}
+"""All the keys that stay, in lower case."""
+
+PREFIXES: Final = ("custom:", "dev:custom:", "userAttributes.", "cognito:")
+"""What stays before a name that does not."""
+
+NAMED: Final = _set("""
+    attributename name aliasattributes readattributes writeattributes userattributenames attributestoget
+    requiredattributes usernameattributes autoverifiedattributes attributesrequireverificationbeforeupdate
+""")  # fmt: skip
+"""The keys whose values are names of attributes or headers."""
+
+SECRET: Final = _set("""
+    password new_password previouspassword proposedpassword temporarypassword clientsecret client_secret
+    clientsecretvalue answer challengeanswer secret
+""")  # fmt: skip
+"""The keys whose values keep nothing but their length."""
+
+ERROR_CODES: Final = frozenset({"error", "code", "__type", "errorcode", "x-amzn-errortype"})
+"""The keys whose values are an error's code."""
+
+AGENTS: Final = frozenset({"useragent", "user-agent", "x-amz-user-agent"})
+"""The keys whose values are a user agent."""
+
+MAPS: Final = frozenset({"authparameters", "challengeparameters", "challengeresponses"})
+"""The keys whose values are Cognito's maps: only the keys of `PARAMETERS` mean something there."""
+
+FOREIGN: Final = _set("""
+    clientmetadata userpooltags tags privatechallengeparameters publicchallengeparameters validationdata
+    providerdetails
+""")
+"""The keys whose values are maps of the customer's own: no value stays there, whatever its key."""
+
+MESSAGES: Final = frozenset({"message", "errormessage", "x-amzn-errormessage", "error_description"})
+"""The keys whose values are an error's text."""
+
+TIMES: Final = frozenset(name for name, kinds in _TYPES.items() if "timestamp" in kinds) | {
+    "exp", "iat", "nbf", "auth_time", "updated_at", "eventtime", "datecreated", "x-amz-date", "time",
+}  # fmt: skip
+"""The keys whose numbers are times."""
+
+_INTEGERS: Final = frozenset({"integer", "long"})
+NUMBERS: Final = frozenset(
+    name for name, kinds in _TYPES.items() if kinds & _INTEGERS
+) - {"estimatednumberofusers", "importedusers", "skippedusers", "failedusers"} | {
+    "httpstatuscode", "statuscode", "status", "retryattempts", "attempts", "totalretrydelay", "timeout", "alg",
+    "headerssize", "bodysize", "size", "compression", "blocked", "dns", "connect", "send", "wait", "receive",
+    "ssl", "oncontentload", "onload", "expires_in", "version", "step", "seconds", "max_age", ":status", "digits",
+    "period", "publickeyalgorithm",
+}  # fmt: skip
+"""The keys whose numbers stay."""
+
+NUMERALS: Final = _set("""
+    minlength maxlength minvalue maxvalue content-length retry-after eventversion expiresin httpversion max_age
+    access-control-max-age version apiversion :status
+""")  # fmt: skip
+"""The keys whose texts stay if they are a short number."""
+
+_CHALLENGES: Final = (
+    frozenset(CHALLENGES) | frozenset(_MODEL["values"]["ChallengeName"]) | {"SRP_A"}
+)
+_METHODS: Final = frozenset(["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "CONNECT"])
+_MIME: Final = frozenset({
+    "application/x-amz-json-1.1", "application/x-amz-json-1.0", "application/json", "text/plain", "text/html",
+    "application/json; charset=utf-8", "application/json;charset=UTF-8", "application/x-www-form-urlencoded",
+    "application/x-amz-json-1.1; charset=utf-8",
+})  # fmt: skip
+_TARGET: Final = "AWSCognitoIdentityProviderService"
+_MEDIA: Final = frozenset({"SMS", "EMAIL"})
+_TRANSPORTS: Final = frozenset({"usb", "nfc", "ble", "smart-card", "hybrid", "internal"})
+SCOPES: Final = frozenset({
+    "aws.cognito.signin.user.admin", "openid", "email", "phone", "profile", "offline_access",
+})  # fmt: skip
+
+_BY_HAND: Final[dict[str, frozenset[str]]] = {
+    "challengename": _CHALLENGES, "challenge_name": _CHALLENGES, "preferred_challenge": _CHALLENGES,
+    "availablechallenges": _CHALLENGES, "answer": _CHALLENGES, "mfas_can_setup": _CHALLENGES,
+    "mfas_can_choose": _CHALLENGES, "mfas_can_select": _CHALLENGES, "usermfasettinglist": _CHALLENGES,
+    "preferredmfasetting": _CHALLENGES, "auth_flow": frozenset(_MODEL["values"]["AuthFlow"]),
+    "code_delivery_delivery_medium": _MEDIA, "deliverymedium": _MEDIA,
+    "error": ERRORS, "code": ERRORS, "__type": ERRORS, "errorcode": ERRORS, "lost": ERRORS, "name": ERRORS,
+    "x-amzn-errortype": ERRORS,
+    "eventname": OPERATIONS, "operation_name": OPERATIONS, "operation": OPERATIONS,
+    "x-amz-target": frozenset(f"{_TARGET}.{each}" for each in OPERATIONS),
+    "eventsource": frozenset({"cognito-idp.amazonaws.com"}), "source": frozenset({"aws.cognito-idp"}),
+    "detail-type": frozenset({"AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"}),
+    "eventtype": frozenset({"AwsApiCall", "AwsServiceEvent", "AwsConsoleSignIn"}),
+    "eventcategory": frozenset({"Management", "Data"}),
+    "type": frozenset({
+        "Unknown", "IAMUser", "AssumedRole", "Root", "AWSService", "AWSAccount", "FederatedUser", "Role",
+        "public-key", "webauthn.get", "webauthn.create", "SMS", "EMAIL", "TOTP",
+    }),
+    "principalid": frozenset({"Anonymous"}),
+    "from": STATES, "to": STATES, "given": frozenset(RESPONSES), "under": STATES | frozenset(RESPONSES),
+    "role": frozenset(each.value for each in Role), "ruling": frozenset(each.value for each in Ruling),
+    "tokentype": frozenset({"Bearer"}), "token_type": frozenset({"Bearer"}),
+    "token_use": frozenset({"access", "id", "refresh"}),
+    "alg": frozenset({"RS256", "RS512", "ES256", "HS256", "RSA-OAEP", "RSA-OAEP-256"}),
+    "enc": frozenset({"A256GCM", "A128GCM"}), "typ": frozenset({"JWT", "at+jwt"}), "cty": frozenset({"JWT"}),
+    "kty": frozenset({"RSA", "EC"}), "use": frozenset({"sig", "enc"}), "zip": frozenset({"DEF"}),
+    "method": _METHODS, ":method": _METHODS, ":scheme": frozenset({"https", "http"}),
+    "mimetype": _MIME, "content-type": _MIME, "accept": _MIME | {"*/*"}, "encoding": frozenset({"base64"}),
+    "httpversion": frozenset({"HTTP/1.1", "HTTP/2", "HTTP/2.0", "HTTP/3", "h2", "h3"}),
+    "connection": frozenset({"keep-alive", "close", "Keep-Alive"}), "transfer-encoding": frozenset({"chunked"}),
+    "accept-encoding": frozenset({"identity", "gzip", "gzip, deflate", "gzip, deflate, br"}),
+    "content-encoding": frozenset({"gzip", "br"}),
+    "transports": _TRANSPORTS, "userverification": frozenset({"required", "preferred", "discouraged"}),
+    "grant_type": frozenset({"authorization_code", "refresh_token", "client_credentials", "password"}),
+    "response_type": frozenset({"code", "token"}), "code_challenge_method": frozenset({"S256", "plain"}),
+    "allowedoauthscopes": SCOPES, "identityprovider": frozenset({"COGNITO"}),
+    "supportedidentityproviders": frozenset({"COGNITO", "Facebook", "Google", "LoginWithAmazon", "SignInWithApple"}),
+    "cognito:user_status": frozenset(_MODEL["values"]["UserStatus"]),
+    "service": frozenset({"cognito-idp"}), "auth_type": frozenset({"none", "v4"}),
+    "tlsversion": frozenset({"TLSv1.2", "TLSv1.3"}),
+    "lambdaversion": frozenset({"V1_0", "V2_0", "V3_0"}),
+    "algorithm": frozenset({"SHA1"}), "$fault": frozenset({"client", "server"}),
+}  # fmt: skip
+WORDS: Final[dict[str, frozenset[str]]] = {
+    name: frozenset(_MODEL["values"].get(member, ())) | _BY_HAND.get(name, frozenset())
+    for name, member in {
+        **dict.fromkeys(_BY_HAND, ""),
+        **{each.lower(): each for each in _MODEL["values"]},
+    }.items()
+}
+"""By key, in lower case: the values that stay."""
+
+CODES: Final = (
+    OPERATIONS | ERRORS | frozenset(each for each in _CHALLENGES | PARAMETERS if "_" in each)
+    | frozenset(_MODEL["values"]["AuthFlow"]) | frozenset(_MODEL["values"]["ExplicitAuthFlows"])
+    | frozenset(each for each in ATTRIBUTES if "_" in each)
+    | frozenset(kind.__name__ for kind in CHALLENGE_OF.values())
+    | {"PreSignUp", "PreAuthentication", "PreTokenGeneration", "UserMigration", "CustomMessage",
+       "PostAuthentication", "PostConfirmation", "DefineAuthChallenge", "CreateAuthChallenge",
+       "VerifyAuthChallengeResponse", "AuthParameters", "ChallengeName", "ChallengeResponses", "AccessToken",
+       "Lambda", "Cognito"}
+)  # fmt: skip
+"""The words that stay in running text too: nobody is called so."""
+
+LOG: Final = CODES | _set("""
+    DEBUG INFO WARNING WARN ERROR TRACE botocore botocore.endpoint botocore.hooks botocore.parsers
+    botocore.httpsession botocore.regions botocore.auth botocore.retryhandler botocore.retries boto3 urllib3
+    urllib3.connectionpool botocore.client botocore.loaders botocore.utils botocore.credentials aiobotocore
+    Making Sending request Request for OperationModel with params http Response response headers body Event
+    calling handler function parsed Retry needed No action of at and Calling endpoint provider parameters name
+    None True False null true undefined datetime.datetime tzutc tzlocal AWSPreparedRequest AWSRequest
+    stream_output method url HTTP/1.1 HTTP/2 HTTP/1.0 Host SignedHeaders Credential Signature AWS4-HMAC-SHA256
+    Bearer Basic aws4_request cognito-idp cognito-identity-provider Object Promise InitiateAuthResult
+    InitiateAuthResponse RespondToAuthChallengeResult RespondToAuthChallengeResponse exception exceptions
+    Traceback errorfactory botocore.errorfactory botocore.exceptions.ClientError Connected to OK Bad Connection
+    POST GET curl
+""")  # fmt: skip
+"""The words that stay in a log's lines besides."""
+
+AGENT: Final = _set("""
+    Mozilla/5.0 AppleWebKit/537.36 Safari/537.36 (KHTML like Gecko Windows NT 10.0 Win64 x64 Macintosh Intel Mac OS
+    X Linux x86_64 iPhone Android Mobile KHTML CPU aws-sdk aws-cli amplify
+""")  # fmt: skip
+"""The words that stay in a user agent: what a browser says that millions have."""
+
+PRODUCT: Final = re.compile(
+    r"(?:Boto3|Botocore|aiobotocore|aws-cli|aws-sdk-[a-z]+|amplify-[a-z]+|Chrome|Firefox|Safari|Gecko|Version|curl)"
+    r"/\d{1,3}(?:\.\d{1,4}){0,3}",
+    re.ASCII,
+)
+"""A product and its version in a user agent."""
+
+REASONS: Final = frozenset({"OK", "Bad Request", "Forbidden", "Not Found", "Too Many Requests",
+                            "Internal Server Error", "Bad Gateway", "Service Unavailable", "No Content"})  # fmt: skip
+
+HIDDEN: Final = frozenset({"HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS"})
+REGION: Final = re.compile(
+    r"(?:af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov)-(?:central|north|south|east|west|northeast|northwest|southeast|southwest)-[1-9]"
+)
+_NUMERAL: Final = re.compile(r"(?:HTTP/)?\d{1,4}(?:\.\d{1,3}){0,2}", re.ASCII)
+_BLOTTED: Final = re.compile(r"[*.…•█]+")
+_REGIONS: Final = frozenset(
+    {"awsregion", "region", "regionname", "client_region", "snsregion", "secondaryregion"}
+)
+
+
+@cache
+def is_name(name: str) -> bool:
+    """Is a key one of those that stay?"""
+    return name.lower() in NAMES
+
+
+def stays(key: str, value: str) -> bool:
+    """May a value stay under a key?
+
+    Args:
+        key: the key, in lower case.
+        value: its value.
+    """
+    if _BLOTTED.fullmatch(value) or value in HIDDEN:
+        return True
+    if value in WORDS.get(key, ()):
+        return True
+    if key in SECRET:
+        return False
+    if value.lower() in {"true", "false"}:
+        return True
+    if key in NUMERALS or key in NUMBERS:
+        return _NUMERAL.fullmatch(value) is not None
+    return key in _REGIONS and REGION.fullmatch(value) is not None

@@ -1,0 +1,873 @@
+"""`authfsm capture`: nothing planted is left in any encoding, and the shape stays."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import csv
+import gzip
+import io
+import json
+import random
+import re
+import string
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+from vocabulary_of_botocore import folded
+
+from authfsm.cli import app
+from authfsm.traces.neutral import Neutral, Unreadable, neutralise
+from authfsm.traces.neutral import vocabulary as v
+
+SEEDS = range(20)
+LETTERS = string.ascii_letters
+ALNUM = LETTERS + string.digits
+
+
+# ---- planting ---------------------------------------------------------------------------------------
+
+
+class Plants:
+    """Makes secrets and remembers them."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)  # noqa: S311 - test data
+        self.planted: list[str] = []
+
+    def _plant(self, *secrets: str) -> str:
+        self.planted += secrets
+        return secrets[0]
+
+    def text(self, length: int, alphabet: str = ALNUM) -> str:
+        """A text of random characters."""
+        return "".join(self.random.choice(alphabet) for _ in range(length))
+
+    def name(self) -> str:
+        """A name."""
+        return self._plant(self.text(9, string.ascii_lowercase).title())
+
+    def names(self) -> str:
+        """A first and a last name."""
+        first, last = self.name(), self.name()
+        return f"{first} {last}"
+
+    def key(self) -> str:
+        """A key of nobody's but the customer's."""
+        return self._plant(self.random.choice(["", "custom:"]) + self.text(10)).strip()
+
+    def email(self) -> str:
+        """An e-mail address."""
+        local, host = self.text(8, string.ascii_lowercase), self.text(9, string.ascii_lowercase)
+        return self._plant(f"{local}@{host}.io", local, f"{host}.io")
+
+    def phone(self) -> str:
+        """A phone number."""
+        return self._plant("+44" + self.text(9, "23456789"))
+
+    def uuid(self) -> str:
+        """A UUID."""
+        return self._plant(str(uuid.UUID(int=self.random.getrandbits(128), version=4)))
+
+    def device(self) -> str:
+        """A device key."""
+        return f"eu-west-1_{self.uuid()}"
+
+    def pool(self) -> str:
+        """A pool id."""
+        return f"eu-west-1_{self._plant(self.text(9))}"
+
+    def client(self) -> str:
+        """An app client id."""
+        return self._plant(self.text(26, string.ascii_lowercase + string.digits))
+
+    def password(self) -> str:
+        """A password."""
+        return self._plant(
+            self.text(5)
+            + self.random.choice(["-", "!", "€", " ", "\\", '"', "'", "é", "="])
+            + self.text(7)
+        )
+
+    def code(self) -> str:
+        """A one-time code."""
+        return self._plant(self.text(6, "3456789"))
+
+    def totp(self) -> str:
+        """An authenticator's secret."""
+        return self._plant(self.text(52, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"))
+
+    def hex(self) -> str:
+        """A value of SRP."""
+        return self._plant(self.text(self.random.choice([31, 32, 767, 768]), "0123456789abcdef"))
+
+    def base64(self) -> str:
+        """A value in base64."""
+        return self._plant(
+            base64.b64encode(self.random.randbytes(self.random.choice([33, 64, 100]))).decode()
+        )
+
+    def session(self) -> str:
+        """A Session."""
+        return self._plant("AYABe" + self.text(200, ALNUM + "-_"))
+
+    def ip(self) -> str:
+        """An IPv4 address."""
+        return self._plant(".".join(str(self.random.randint(11, 99)) for _ in range(4)))
+
+    def ip6(self) -> str:
+        """An IPv6 address."""
+        return self._plant(":".join(self.text(4, "123456789abcdef") for _ in range(8)))
+
+    def account(self) -> str:
+        """An AWS account."""
+        return self._plant(self.text(12, "23456789"))
+
+    def arn(self) -> str:
+        """An ARN."""
+        return f"arn:aws:iam::{self.account()}:role/{self.name()}"
+
+    def birthdate(self) -> str:
+        """A day of birth."""
+        return self._plant(
+            f"19{self.random.randint(10, 99)}-{self.random.randint(1, 12):02d}-{self.random.randint(1, 28):02d}"
+        )
+
+    def masked(self) -> str:
+        """A masked phone number."""
+        return self._plant("+*******" + self.text(4, "3456789"))
+
+    def access_key(self) -> str:
+        """An access key's id."""
+        return self._plant("AKIA" + self.text(16, string.ascii_uppercase + "234567"))
+
+    def jwt(self) -> str:
+        """A signed token."""
+        claims = {
+            "sub": self.uuid(), "cognito:groups": [self.name()], self.key(): self.name(), "email": self.email(),
+            "iss": f"https://cognito-idp.eu-west-1.amazonaws.com/{self.pool()}", "token_use": "id", "aud": self.client(),
+            "exp": 1700000000, "cognito:username": self.name(), "identities": [{"userId": self.account()}],
+        }  # fmt: skip
+        header = {"kid": self.base64(), "alg": "RS256"}
+        parts = [
+            base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=")
+            for each in (header, claims)
+        ]
+        return ".".join([*parts, self._plant(self.text(342))])
+
+    def jwe(self) -> str:
+        """An encrypted token."""
+        header = (
+            base64.urlsafe_b64encode(b'{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}')
+            .decode()
+            .rstrip("=")
+        )
+        return ".".join(
+            [header, *(self._plant(self.text(length)) for length in (342, 16, 400, 22))]
+        )
+
+    def url(self) -> str:
+        """A URL with secrets in each part."""
+        return (
+            f"https://{self.name().lower()}.{self.name().lower()}.org/cb/{self.name()}?code={self.uuid()}"
+            f"&{self.key()}={quote(self.password())}#access_token={self.jwt()}"
+        )
+
+    def inner(self) -> str:
+        """JSON in a string, in a string."""
+        return json.dumps(
+            {
+                self.key(): json.dumps(
+                    {self.key(): self.names(), "list": [self.email(), self.code()]}
+                )
+            }
+        )
+
+    def encoded(self) -> str:
+        """JSON in base64."""
+        return base64.b64encode(
+            json.dumps({"payload": {self.key(): self.names(), "ip": self.ip()}}).encode()
+        ).decode()
+
+    def number(self) -> int:
+        """A number."""
+        return int(self._plant(self.text(9, "3456789")))
+
+    def any(self) -> Any:
+        """A value of a kind at random."""
+        kinds: list[Callable[[], Any]] = [
+            self.name, self.names, self.email, self.phone, self.uuid, self.device, self.pool, self.client,
+            self.password, self.code, self.totp, self.hex, self.base64, self.session, self.ip, self.ip6, self.arn,
+            self.birthdate, self.masked, self.access_key, self.jwt, self.jwe, self.url, self.inner, self.encoded,
+            self.number,
+        ]  # fmt: skip
+        return self.random.choice(kinds)()
+
+    def some(self) -> dict[str, Any]:
+        """A map whose keys and values are nobody's business."""
+        return {self.key(): self.any() for _ in range(4)} | {self.email(): self.any()}
+
+
+def reply(p: Plants) -> str:
+    """A reply with a challenge."""
+    return json.dumps(
+        {
+            "ChallengeName": "CUSTOM_CHALLENGE",
+            "Session": p.session(),
+            "ChallengeParameters": {
+                "USERNAME": p.name(),
+                "CODE_DELIVERY_DESTINATION": p.masked(),
+                **p.some(),
+            },
+            "AvailableChallenges": ["PASSWORD"],
+        }
+    )
+
+
+def tokens(p: Plants) -> str:
+    """A reply with tokens."""
+    result = {
+        "AccessToken": p.jwt(),
+        "IdToken": p.jwt(),
+        "RefreshToken": p.jwe(),
+        "TokenType": "Bearer",
+        "ExpiresIn": 3600,
+    }
+    return json.dumps(
+        {"AuthenticationResult": {**result, "NewDeviceMetadata": {"DeviceKey": p.device()}}},
+        indent=1,
+    )
+
+
+def request(p: Plants) -> str:
+    """A request, as Python prints it."""
+    return repr(
+        {
+            "AuthFlow": "USER_SRP_AUTH",
+            "ClientId": p.client(),
+            "AuthParameters": {
+                "USERNAME": p.email(),
+                "PASSWORD": p.password(),
+                "SRP_A": p.hex(),
+                "SECRET_HASH": p.base64(),
+            },
+            "ClientMetadata": p.some(),
+            "UserContextData": {"EncodedData": p.encoded(), "IpAddress": p.ip()},
+        }
+    )
+
+
+def error(p: Plants) -> str:
+    """An error whose texts are a trigger's."""
+    return json.dumps(
+        {
+            "__type": "UserLambdaValidationException",
+            "message": f"PreSignUp failed with error {p.names()} <{p.email()}> at {p.url()} has {p.password()} ({p.phone()}).",
+            "Error": {
+                "Code": "NotAuthorizedException",
+                "Message": f"Client {p.client()} is {p.name()}",
+            },
+        }
+    )
+
+
+def events(p: Plants) -> str:
+    """Two events of CloudTrail."""
+    one = {
+        "eventName": "InitiateAuth", "eventTime": "2024-04-04T03:28:29Z", "sourceIPAddress": p.ip(), "userAgent": f"Boto3/1.2 {p.name()}",
+        "requestParameters": {"clientId": p.client(), "clientMetadata": p.some(), "authFlow": "CUSTOM_AUTH"},
+        "additionalEventData": {"sub": p.uuid()}, "eventID": p.uuid(), "recipientAccountId": p.account(),
+        "userIdentity": {"type": "IAMUser", "arn": p.arn(), "accessKeyId": p.access_key(), "userName": p.name()},
+    }  # fmt: skip
+    return json.dumps(
+        {"Records": [one, {"CloudTrailEvent": json.dumps({**one, p.key(): p.any()})}]}
+    )
+
+
+def http(p: Plants) -> str:
+    """A conversation as curl prints it."""
+    body = json.dumps(
+        {
+            "AuthFlow": "USER_AUTH",
+            "AuthParameters": {"USERNAME": p.name(), "PASSWORD": p.password()},
+            **p.some(),
+        }
+    )
+    return (
+        f"> POST /?{p.key()}={quote(p.names())} HTTP/1.1\r\n> Host: {p.name().lower()}.corp.io\r\n"
+        f"> Authorization: Bearer {p.jwt()}\r\n> X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth\r\n"
+        f"> Cookie: sid={p.base64()}; {p.key()}={p.client()}\r\n> X-{p.name()}: {p.names()}\r\n>\r\n{body}\n"
+        f"< HTTP/1.1 400 Bad Request\n< x-amzn-requestid: {p.uuid()}\n< x-amzn-errormessage: {p.names()} may not\n\n{error(p)}\n"
+    )
+
+
+def log(p: Plants) -> str:
+    """A log of botocore's."""
+    body = json.dumps(
+        {
+            "ClientId": p.client(),
+            "AuthParameters": {"USERNAME": p.email(), "PASSWORD": p.password()},
+        }
+    )
+    params = {
+        "body": body.encode(),
+        "headers": {"User-Agent": p.name()},
+        "url": f"https://{p.name().lower()}.test.io/",
+    }
+    return (
+        f"2024-01-02 03:04:05,678 botocore.endpoint [DEBUG] Making request for OperationModel(name=InitiateAuth) with params: {params!r}\n"
+        f"{p.names()} said {p.any()} and {p.key()}={p.any()}\nbotocore.parsers [DEBUG] Response body:\n{tokens(p).encode()!r}\n"
+        f"Traceback: An error occurred (NotAuthorizedException) when calling the InitiateAuth operation: {p.names()} {p.email()}\n"
+    )
+
+
+def har(p: Plants) -> str:
+    """A HAR file."""
+    call = {
+        "request": {"method": "POST", "url": p.url(), "headers": [{"name": "authorization", "value": p.jwt()}, {"name": p.key(), "value": p.names()}],
+                    "cookies": [{"value": p.base64(), "name": p.key()}], "postData": {"mimeType": "application/x-amz-json-1.1", "text": reply(p)}},
+        "response": {"status": 200, "content": {"size": 3, "encoding": "base64", "text": base64.b64encode(tokens(p).encode()).decode()}},
+        "serverIPAddress": p.ip6(), "startedDateTime": "2024-01-02T03:04:05.678Z",
+    }  # fmt: skip
+    return json.dumps({"log": {"version": "1.2", "creator": {"name": p.name()}, "entries": [call]}})
+
+
+def description(p: Plants) -> str:
+    """Descriptions of a pool, its client and a user."""
+    pool = {"Id": p.pool(), "Name": p.names(), "Arn": p.arn(), "LambdaConfig": {"PreSignUp": p.arn()}, "UserPoolTags": p.some(),
+            "SchemaAttributes": [{"Name": p.key(), "AttributeDataType": "String"}], "EmailConfiguration": {"From": p.email()},
+            "EmailVerificationMessage": f"Dear {p.names()}, {{####}} from {p.email()}", "EstimatedNumberOfUsers": p.number()}  # fmt: skip
+    client = {
+        "ClientName": p.name(),
+        "ClientId": p.client(),
+        "ClientSecret": p.client() + p.client(),
+        "CallbackURLs": [p.url()],
+        "ReadAttributes": [p.key(), "email"],
+    }
+    user = {
+        "Username": p.uuid(),
+        "UserAttributes": [
+            {"Name": "birthdate", "Value": p.birthdate()},
+            {"Name": p.key(), "Value": p.any()},
+        ],
+    }
+    return "\n".join(
+        json.dumps(each) for each in ({"UserPool": pool}, {"UserPoolClient": client}, user)
+    )
+
+
+def steps(p: Plants) -> str:
+    """A recorder's lines."""
+    line = {
+        "sign_in": p.hex(),
+        "step": 1,
+        "from": "START",
+        "given": "user_auth",
+        "to": "SELECT_CHALLENGE",
+        "seconds": 0.1,
+        p.key(): p.any(),
+    }
+    return f"{json.dumps(line)}\n{json.dumps({**line, 'step': 2, 'error': p.name()})}\n"
+
+
+def athena(p: Plants) -> str:
+    """The CSV of an Athena query."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(
+        ["eventtime", "eventname", "requestparameters", "useridentity", "sourceipaddress", "more"]
+    )
+    for _ in range(3):
+        asked = json.dumps(
+            {"authFlow": "CUSTOM_AUTH", "clientId": p.client(), "clientMetadata": p.some()}
+        )
+        who = f"{{type=Unknown, principalid=Anonymous, arn=null, username={p.name()}}}"
+        writer.writerow(["2024-04-04T03:28:29Z", "InitiateAuth", asked, who, p.ip(), p.any()])
+    return out.getvalue()
+
+
+def javascript(p: Plants) -> str:
+    """An object as Node prints it."""
+    return (
+        f"{{\n  '$metadata': {{ httpStatusCode: 200, requestId: '{p.uuid()}' }},\n  ChallengeName: 'SMS_MFA',\n"
+        f"  {p.name()}: {p.name()},\n  Session: '{p.session()}',\n  ChallengeParameters: {{ USERNAME: \"{p.email()}\", x: `{p.names()}` }}\n}}\n"
+    )
+
+
+DOCUMENTS = [
+    reply,
+    tokens,
+    request,
+    error,
+    events,
+    http,
+    log,
+    har,
+    description,
+    steps,
+    athena,
+    javascript,
+]
+
+
+# ---- looking ----------------------------------------------------------------------------------------
+
+
+def spellings(secret: str) -> set[str]:
+    """A secret as it could still be read: plain, escaped, in percents, in hexadecimal, in base64."""
+    data = secret.encode()
+    found = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), data.hex()}
+    for before in range(3):
+        # What is left of it wherever in a text in base64 it stands.
+        whole = base64.b64encode(b"\0" * before + data).decode()
+        part = whole[[0, 2, 3][before] : len(whole) - (4 if whole.endswith("=") else 0)]
+        found |= {part, part.translate(str.maketrans("+/", "-_"))}
+    return {each.casefold() for each in found if len(each) >= 5}
+
+
+def opened(text: str, depth: int = 4) -> list[str]:
+    """A text and all that is in it: JSON's texts, base64, percents."""
+    found = [text]
+    if depth:
+        for each in re.findall(r"[A-Za-z0-9+/_-]{8,}", text):
+            try:
+                data = base64.urlsafe_b64decode(
+                    each.translate(str.maketrans("+/", "-_")) + "=" * (-len(each) % 4)
+                )
+                found += opened(data.decode("utf-8"), depth - 1) if data.isascii() else []
+            except ValueError:
+                continue
+    return [*found, unquote(text), text.replace("\\", "")]
+
+
+def left(secrets: list[str], text: str) -> set[str]:
+    """The secrets that a text still has in it."""
+    haystack = "\n".join(opened(text)).casefold()
+    found = set()
+    for secret in secrets:
+        for each in spellings(secret):
+            short = each.isdigit() and len(each) < 8
+            if each in haystack and (not short or re.search(rf"(?<!\w){each}(?!\w)", haystack)):
+                found.add(secret)
+    return found
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: each.__name__)
+def test_nothing_planted_is_left(document: Callable[[Plants], str]) -> None:
+    """Of at least 100 secrets in each kind of capture none can be read, plain or encoded, in any case of letters."""
+    planted = 0
+    for seed in SEEDS:
+        plants = Plants(seed)
+        text = document(plants)
+        assert left(plants.planted, text), "the search finds what is there"
+        made = neutralise(text)
+        assert left(plants.planted, made.text) == set()
+        planted += len(plants.planted)
+    assert planted >= 100
+
+
+def test_a_thousand_in_one() -> None:
+    """A thousand secrets in one file of lines: none is left, and equal values stay equal."""
+    plants = Plants(7)
+    lines = []
+    while len(plants.planted) < 1000:
+        lines.append(
+            json.dumps(
+                json.loads(plants.random.choice([reply, tokens, error, events, har])(plants))
+            )
+        )
+    lines += lines[:5]
+    made = neutralise("\n".join(lines)).text
+    assert left(plants.planted, made) == set()
+    rows = made.split("\n")
+    assert rows[-5:] == rows[:5]
+
+
+secrets = st.text(min_size=6, max_size=30).filter(
+    lambda each: (
+        sum(c.isalnum() for c in each) >= 5
+        and not v.is_name(each.strip())
+        and not re.search(r"\w*(?:true|false|amazon)\w*", each.lower())
+    )
+)
+trees = st.recursive(
+    st.none() | st.booleans() | secrets | st.integers(10**6, 10**9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(secrets | st.sampled_from(["Session", "USERNAME", "message", "Value", "Name", "exp"]), inner, max_size=4),
+    max_leaves=20,
+)  # fmt: skip
+
+
+def texts_of(tree: Any) -> list[str]:
+    """All texts and numbers of a tree, keys too."""
+    if isinstance(tree, dict):
+        return [
+            each
+            for key, value in tree.items()
+            for each in ([] if v.is_name(key) else [key]) + texts_of(value)
+        ]
+    if isinstance(tree, list):
+        return [each for value in tree for each in texts_of(value)]
+    return [str(tree)] if tree is not None and not isinstance(tree, bool) else []
+
+
+def shape_of(tree: Any) -> Any:
+    """A tree's structure: types, and how many members."""
+    if isinstance(tree, dict):
+        return [shape_of(each) for each in tree.values()]
+    if isinstance(tree, list):
+        return [shape_of(each) for each in tree]
+    return type(tree)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    tree=trees.filter(lambda each: isinstance(each, (dict, list))),
+    indent=st.sampled_from([None, 1]),
+    ascii_=st.booleans(),
+)
+def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
+    """Whatever is in a tree of JSON is replaced, and its structure stays."""
+    made = neutralise(json.dumps(tree, indent=indent, ensure_ascii=ascii_))
+    folded_text = json.dumps(json.loads(made.text), ensure_ascii=False).casefold()
+    for each in texts_of(tree):
+        words = [word for word in re.findall(r"\w+", each) if len(word) >= 6]
+        assert not any(
+            re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", folded_text)
+            for word in words
+            if word.lower() not in v.NAMES
+        )
+    assert shape_of(json.loads(made.text)) == shape_of(tree)
+
+
+# ---- the shape stays ------------------------------------------------------------------------------------
+
+
+def neutral(tree: Any) -> Any:
+    """A tree of JSON, made neutral."""
+    return json.loads(neutralise(json.dumps(tree)).text)
+
+
+@pytest.mark.parametrize(
+    ("value", "pattern"),
+    [
+        ("0b5e7a52-1c2d-4e3f-9a8b-7c6d5e4f3a2b", r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"),
+        ("eu-central-1_0b5e7a52-1c2d-4e3f-9a8b-7c6d5e4f3a2b", r"eu-central-1_aaaaaaaa-[0-9a-f-]{27}"),
+        ("eu-west-1_Ab3dEfGhI", r"eu-west-1_[A-Z]{9}"),
+        ("1" * 5 + "af" * 13, r"[0-9a-f]{31}"),
+        ("ada.lovelace@corp.io", r"[a-z]{8}@example\.com"),
+        ("+447911123456", r"\+1555\d{8}"),
+        ("a***@c***", r"[a-z]\*\*\*@[a-z]\*\*\*"),
+        ("+*******6543", r"\+\*{7}\d{4}"),
+        ("arn:aws:iam::123456789012:role/deploy", r"arn:aws:iam::\d{12}:role/[a-z]{6}"),
+        ("81.2.69.142", r"192\.0\.2\.\d+"),
+        ("2a02:8108::17", r"2001:db8::[0-9a-f]+"),
+        ("2023-05-14T10:22:31.114+02:00", r"2020-01-01T02:00:00\.000\+02:00"),
+        ("Wed, 17 May 2023 10:22:31 GMT", r"Wed, 01 Jan 2020 00:00:00 GMT"),
+        ("Wed May 17 10:22:31 UTC 2023", r"Wed Jan 1 00:00:00 UTC 2020"),
+        ("QUJDREVGR0hJSktMTU5PUFFSU1RVVg==", r"[A-Za-z0-9]{30}=="),
+        ("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", r"[A-Z2-7]{32}"),
+        ("834217", r"\d{6}"),
+        ("1815-12-10", r"2000-\d\d-\d\d"),
+        ("auth.corporation.io", r"[a-z]{7}\.example\.com"),
+        ("https://shop.corporation.io/cb/x?code=81734", r"https://[a-z]{7}\.example\.com/[a-z]{2}/[a-z]\?code=\d{5}"),
+        ("Zürich 8001", r"[A-Z][a-z]{5} \d{4}"),
+    ],
+)  # fmt: skip
+def test_a_value_keeps_its_type(value: str, pattern: str) -> None:
+    """A UUID stays a UUID, an e-mail address one, a time a time: only it is another."""
+    made = neutral({"ClientMetadata": {"one": value, "two": [value]}})
+    first, second = (each for each in made["ClientMetadata"].values())
+    assert re.fullmatch(pattern, first)
+    assert second == [first] != [value]
+
+
+def test_tokens_keep_their_parts() -> None:
+    """A token has its header's algorithm, its neutral claims and its length; times keep their distance."""
+    claims = {
+        "sub": "5f0c9a7e-7425-40de-944b-e07fc1f90ae7",
+        "token_use": "access",
+        "iat": 1700000000,
+        "exp": 1700003600,
+        "username": "ada",
+        "custom:a": 7,
+    }
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=")
+        for each in ({"kid": "Zm9vYmFy=", "alg": "RS256"}, claims)
+    ]
+    token = ".".join([*parts, "c2ln" * 20])
+    made = neutral({"AccessToken": token, "USERNAME": "ada", "Session": "AYABe" + "b1C" * 20})
+    head, body, signature = made["AccessToken"].split(".")
+    header, found = (json.loads(base64.urlsafe_b64decode(each + "==")) for each in (head, body))
+
+    assert [len(each) for each in (head, body, signature)] == [
+        len(each) for each in token.split(".")
+    ]
+    assert (header["alg"], found["token_use"], found["exp"] - found["iat"]) == (
+        "RS256",
+        "access",
+        3600,
+    )
+    assert found["username"] == made["USERNAME"] != "ada"
+    assert found["iat"] == 1577836800
+    assert made["Session"].startswith("AYABe")
+
+
+KEPT = [
+    {"ChallengeName": "SELECT_CHALLENGE", "AvailableChallenges": ["PASSWORD_SRP", "WEB_AUTHN"], "ChallengeParameters": {}},
+    {"ChallengeParameters": {"MFAS_CAN_SETUP": '["SMS_MFA", "SOFTWARE_TOKEN_MFA"]', "CODE_DELIVERY_DELIVERY_MEDIUM": "SMS"}},
+    {"__type": "CodeMismatchException", "message": "Invalid code or auth state for the user."},
+    {"Error": {"Code": "NotAuthorizedException", "Message": "Refresh Token has been revoked"}, "ResponseMetadata": {"HTTPStatusCode": 400}},
+    {"AuthFlow": "USER_SRP_AUTH", "ClientMetadata": None},
+    {"MfaConfiguration": "ON", "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True}, "AccessTokenValidity": 60},
+    {"eventName": "InitiateAuth", "responseElements": {"challengeName": "SMS_MFA", "session": "HIDDEN_DUE_TO_SECURITY_REASONS"}},
+    {"sign_in": "", "step": 2, "from": "SMS_MFA", "given": "code", "to": "FAILED", "ruling": "GIVE_UP", "seconds": 0.183},
+    {"ChallengeParameters": {"requiredAttributes": '["userAttributes.name"]', "userAttributes": '{"email_verified":"true"}'}},
+    {"message": "Password does not conform to policy: Password not long enough"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tree", KEPT, ids=lambda each: next(iter(each)))
+def test_the_words_of_the_api_stay(tree: dict[str, Any]) -> None:
+    """Challenges, flows, operations, error codes, known messages, settings and members stay as they are."""
+    assert neutral(tree) == tree
+
+
+def test_the_parts_of_a_message_that_vary_go() -> None:
+    """Of a known message the variable parts are replaced; of an unknown one all words."""
+    made = neutral(
+        {
+            "message": "User pool client 4k2jd92kd02kd02kd0 does not exist.",
+            "errorMessage": "Ada may not",
+        }
+    )
+    assert re.fullmatch(r"User pool client [0-9a-z]{18} does not exist\.", made["message"])
+    assert made["errorMessage"] != "Ada may not"
+    assert len(made["errorMessage"]) == 11
+
+
+def test_a_user_who_is_called_like_a_word() -> None:
+    """Where Cognito has no list of values, no value stays: not even one that is Cognito's elsewhere."""
+    made = neutral(
+        {"AuthParameters": {"USERNAME": "SMS_MFA", "PASSWORD": "PASSWORD"}, "ClientName": "ENABLED"}
+    )
+    assert set(made["AuthParameters"].values()) | {made["ClientName"]} & {"SMS_MFA", "PASSWORD", "ENABLED"} == {
+        made["AuthParameters"]["USERNAME"], made["AuthParameters"]["PASSWORD"]
+    }  # fmt: skip
+    assert not {"SMS_MFA", "PASSWORD"} & set(made["AuthParameters"].values())
+
+
+def test_a_map_of_the_customers_own_keeps_nothing() -> None:
+    """Under ClientMetadata, tags and unknown parameters even Cognito's words and small numbers are replaced."""
+    own = {
+        "Status": "CONFIRMED",
+        "version": 834217,
+        "ChallengeName": "SMS_MFA",
+        "size": "1234",
+        "iat": 1700000000,
+    }
+    for name in ("ClientMetadata", "UserPoolTags", "ValidationData"):
+        made = neutral({name: {**own, "deeper": [own]}})
+        kept = [each for each in leaves(made) if each in own.values()]
+        assert kept == []
+    assert neutral({"ChallengeParameters": {"size": "1234", "Status": "CONFIRMED"}})[
+        "ChallengeParameters"
+    ].keys() == {"size", "Status"}
+    assert "1234" not in neutralise(json.dumps({"ChallengeParameters": {"size": "1234"}})).text
+
+
+def leaves(tree: Any) -> list[Any]:
+    """All values of a tree."""
+    if isinstance(tree, dict):
+        return [each for value in tree.values() for each in leaves(value)]
+    if isinstance(tree, list):
+        return [each for value in tree for each in leaves(value)]
+    return [tree]
+
+
+def test_white_space_and_order_stay() -> None:
+    """Only values change: the text between them is the original's."""
+    text = '{ "Session" :\t"abc",\n\n"ExpiresIn":3600 , "Session":"abc"}\n'
+    assert neutralise(text).text == text.replace(
+        "abc", json.loads(neutralise(text).text)["Session"]
+    )
+
+
+def test_what_is_new_is_told_and_can_be_kept() -> None:
+    """A challenge that is not known is replaced, and said by its key; `keep` keeps it."""
+    text = '{"ChallengeName": "RETINA_SCAN"}'
+    assert (neutralise(text).text, dict(neutralise(text).unknown)) == (
+        '{"ChallengeName": "XXXXXX_XXXX"}',
+        {"ChallengeName": 1},
+    )
+    assert neutralise(text, keep=["RETINA_SCAN"]).text == text
+
+
+def test_a_table_of_athena_keeps_its_columns() -> None:
+    """The columns, the flow and the identity's type stay; a row of other columns is refused."""
+    made = list(csv.DictReader(io.StringIO(neutralise(athena(Plants(1))).text)))
+    assert len(made) == 3
+    assert made[0]["eventname"] == "InitiateAuth"
+    assert json.loads(made[0]["requestparameters"])["authFlow"] == "CUSTOM_AUTH"
+    assert made[0]["useridentity"].startswith(
+        "{type=Unknown, principalid=Anonymous, arn=null, username=X"
+    )
+    with pytest.raises(Unreadable, match="columns"):
+        neutralise("eventtime,eventname\na,b,c\n")
+    with pytest.raises(Unreadable, match="CSV"):
+        neutralise('eventtime,eventname\n"a,b\n')
+
+
+def test_again() -> None:
+    """What is neutral can be made neutral again, and keeps its shape."""
+    once = neutralise(reply(Plants(1)))
+    assert isinstance(once, Neutral)
+    assert len(neutralise(once.text).text) == len(once.text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "empty"),
+        (" \n", "empty"),
+        ("Dear Sir, Ada writes.", "nothing in it is known as Cognito's"),
+        ('{"Session": "abc', "line 1, column 13"),
+        ('{"a": 1}\n{"a": }\n', "line 2, column 7"),
+        ("[" * 100_000, "begins like JSON"),
+        ("17 18", "nothing in it is known as Cognito's"),
+        ("POST / HTTP/1.1\n\n{'ChallengeName': 'SMS_MFA'", "line 3 ends in the middle"),
+    ],
+)
+def test_what_cannot_be_read(text: str, why: str) -> None:
+    """A sentence says what is wrong and where, and quotes nothing of the text."""
+    with pytest.raises(Unreadable, match=why) as caught:
+        neutralise(text)
+    assert "Ada" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '"',
+        "'",
+        "`",
+        '\\"',
+        "{",
+        "[",
+        "(",
+        "a=",
+        "a.",
+        "...",
+        "a@",
+        "%41",
+        "1:",
+        "::",
+        "*",
+        "AYABe",
+        "datetime.datetime(",
+        "{'a': \"b",
+        "x: ",
+        "\n> ",
+        "eyJ",
+        "failed with error ",
+        "https://a?",
+    ],
+)
+def test_the_time_it_takes_is_bounded(piece: str) -> None:
+    """Whatever is said 3,000 times over, quotes and brackets that never end too, takes less than five seconds."""
+    begun = time.process_time()
+    for text in (
+        f"ChallengeName: {piece * 3000}x",
+        f'{{"Session": "abc"}} {piece * 3000}x',
+        json.dumps({"message": piece * 3000 + "x"}),
+    ):
+        with contextlib.suppress(Unreadable):
+            neutralise(text)
+    assert time.process_time() - begun < 5
+
+
+def test_the_vocabulary_has_what_botocore_has() -> None:
+    """Every operation, error, member and value of the installed botocore's model is in the vocabulary."""
+    theirs = folded()
+    ours = json.loads((Path(v.__file__).parent / "vocabulary.json").read_bytes())
+    assert set(theirs["operations"]) <= set(ours["operations"])
+    assert set(theirs["errors"]) <= set(ours["errors"])
+    assert [name for name in theirs["types"] if not v.is_name(name)] == []
+    for member, words in theirs["values"].items():
+        assert [word for word in words if not v.stays(member.lower(), word)] == []
+
+
+# ---- the command ----------------------------------------------------------------------------------------
+
+
+def run(*args: str, text: str | bytes | None = None) -> Any:
+    """The command."""
+    return CliRunner().invoke(app, ["capture", *args], input=text)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    """The neutral text goes to standard output, or to a file; what was replaced to standard error."""
+    text = '{"Session": "AYABeSecretSecret", "ChallengeName": "SMS_MFA"}\n'
+    file, out = tmp_path / "reply.json", tmp_path / "neutral.json"
+    file.write_text(text, encoding="utf-8")
+
+    shown, written, piped = run(str(file)), run(str(file), "-o", str(out)), run("-", text=text)
+
+    assert (shown.exit_code, written.exit_code, piped.exit_code) == (0, 0, 0)
+    assert shown.stdout == piped.stdout == out.read_text(encoding="utf-8") == neutralise(text).text
+    assert written.stdout == ""
+    assert "Secret" not in shown.output
+    assert "Replaced (different values): 1 sessions." in written.stderr
+    assert "Read the result before you publish it." in written.stderr
+
+
+def test_compressed_and_in_utf_16(tmp_path: Path) -> None:
+    """CloudTrail's gzip and PowerShell's UTF-16 are read."""
+    text = '{"Session": "AYABeSecretSecret"}'
+    for data in (
+        gzip.compress(text.encode()),
+        text.encode("utf-16"),
+        b"\xef\xbb\xbf" + text.encode(),
+    ):
+        (tmp_path / "file").write_bytes(data)
+        assert run(str(tmp_path / "file")).stdout == neutralise(text).text
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"\x00\x01", "is binary"),
+        (b"\xff\x00\xfe", "no text in UTF-8"),
+        (b'{"Session": "Secret', "begins like JSON"),
+        (gzip.compress(b"{}" * 100)[:9] + b"x" * 30, "gzip is broken"),
+    ],
+    ids=["binary", "encoding", "cut", "gzip"],
+)
+def test_the_command_writes_nothing_where_it_cannot_read(
+    tmp_path: Path, data: bytes, why: str
+) -> None:
+    """Exit code 1, one line that says why, no file."""
+    file, out = tmp_path / "file", tmp_path / "out"
+    file.write_bytes(data)
+    result = run(str(file), "-o", str(out))
+    assert (result.exit_code, result.stdout, out.exists()) == (1, "", False)
+    assert why in result.stderr
+    assert "Secret" not in result.stderr
+
+
+def test_the_capture_itself_is_not_overwritten(tmp_path: Path) -> None:
+    """The original is evidence: -o names another file."""
+    file = tmp_path / "file"
+    file.write_text('{"Session": "abc"}', encoding="utf-8")
+    result = run(str(file), "-o", str(file))
+    assert result.exit_code == 2
+    assert file.read_text(encoding="utf-8") == '{"Session": "abc"}'
+    assert run(str(tmp_path / "none")).exit_code == 1

@@ -1,0 +1,426 @@
+"""What others have captured of the real Cognito is read, lands on the table and loses nothing.
+
+`tests/data/captured.jsonl` has a capture a line: names, ids, tokens and secrets are neutral ones of the same
+shape. `genuine` says how sure it is that Cognito sent it: yes, likely, or mock, which was made by hand and
+is evidence of nothing. Where `made` is true, only keys and types are known, and the values are ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import boto3
+import pytest
+from botocore.stub import Stubber
+from joserfc.jwk import RSAKey
+from samples import RESPONSES as SAMPLES
+from samples import standing
+from typer.testing import CliRunner
+
+from authfsm.cli import app
+from authfsm.local import LocalPool
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Fault, Ruling
+from authfsm.protocol.replies import Done, Refusal
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import ON_THE_TABLE, LoopKind, Role, destination
+from authfsm.secret import Secret
+from authfsm.settings import PoolSettings
+from authfsm.traces import record
+from authfsm.traces.neutral import neutralise
+from authfsm.wire import read
+
+ROWS: Final[list[dict[str, Any]]] = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "data" / "captured.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
+]
+
+
+def of(kind: str) -> list[Any]:
+    """The captures of a kind, as parameters of a test."""
+    return [
+        pytest.param(row, id=f"{number}-{row['operation']}")
+        for number, row in enumerate(ROWS)
+        if row["kind"] == kind and "payload" in row
+    ]
+
+
+def response_of(row: Mapping[str, Any]) -> type[r.Response]:
+    """The class of the response that a capture answers."""
+    kind: type[r.Response] = getattr(r, row["given"])
+    return kind
+
+
+def test_what_there_is() -> None:
+    """All 116 captures; those made by hand have no payload, and speak for no arrow."""
+    assert Counter(row["kind"] for row in ROWS) == {
+        "reply": 71, "error": 30, "request": 4, "description": 7, "event": 4,
+    }  # fmt: skip
+    assert Counter(row["genuine"] for row in ROWS) == {"yes": 71, "likely": 35, "mock": 10}
+    for row in ROWS:
+        assert ("payload" in row) == (row["genuine"] != "mock"), row["source"]
+        assert row["genuine"] != "mock" or "from" not in row
+
+
+# ---- replies ----------------------------------------------------------------------------------------
+
+OFF_THE_TABLE: Final[dict[str, str]] = {}
+"""By source: why a capture's arrow is not on the table."""
+
+
+@pytest.mark.parametrize("row", of("reply"))
+def test_a_reply_lands_where_the_capture_says(row: dict[str, Any]) -> None:
+    """A sign-in in the state that the reply belongs to moves where the capture says, along the table."""
+    source, kind = state_of(row["from"]), response_of(row)
+    reply = read(row["payload"], kind, state=source)
+
+    arrow = destination(source, kind, reply)
+
+    assert arrow is not None
+    assert arrow.dest == state_of(row["to"])
+    assert (arrow in ON_THE_TABLE) == (row["source"] not in OFF_THE_TABLE), row["source"]
+    assert leads(row) is arrow.dest
+
+
+def state_of(name: str) -> State:
+    """The state of this name."""
+    return next(each for each in State if each.value == name)
+
+
+def leads(row: Mapping[str, Any]) -> State:
+    """Where a whole sign-in comes to that gives the response and receives the reply."""
+    source = state_of(row["from"])
+    signin = standing(source, Role.SECOND_FACTOR if source is State.EMAIL_OTP else None)
+    signin.flow = None if source is State.START else "USER_SRP_AUTH"
+    signin.send(SAMPLES[response_of(row)])
+    return signin.receive(row["payload"])
+
+
+# Transport, not the reply: the status is 200, and the request's id is that of a refusal alone.
+_TRANSPORT: Final = {"ResponseMetadata"}
+
+
+@pytest.mark.parametrize("row", of("reply"))
+def test_a_reply_loses_nothing(row: dict[str, Any]) -> None:
+    """Every key of a reply, at any depth and in JSON within text, is found again with its value."""
+    reply = read(row["payload"], response_of(row))
+    parts = list(held(reply))
+    payload = {key: value for key, value in row["payload"].items() if key not in _TRANSPORT}
+
+    if isinstance(reply, Done):
+        assert dict(reply.facts) == payload
+    for path, value in leaves(payload):
+        assert value in parts, path
+    for path in keys(payload):
+        # Parameters keep their keys; members have a field each, named alike.
+        name = path.rpartition(".")[2]
+        assert name in FIELDS or name in parts, path
+
+
+FIELDS: Final = {
+    "ChallengeName": "name", "Session": "session", "ChallengeParameters": "parameters", "AvailableChallenges": "available",
+    "AuthenticationResult": "Tokens", "AccessToken": "access_token", "IdToken": "id_token", "RefreshToken": "refresh_token",
+    "ExpiresIn": "expires_in", "TokenType": "token_type", "NewDeviceMetadata": "new_device", "DeviceKey": "device_key",
+    "DeviceGroupKey": "device_group_key",
+}  # fmt: skip
+
+
+def held(value: Any) -> Iterator[Any]:
+    """All that a parsed reply holds: keys and values."""
+    if isinstance(value, Secret):
+        yield value.reveal()
+    elif attrs.has(type(value)):
+        for each in attrs.fields(type(value)):
+            yield from held(getattr(value, each.name))
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield key
+            yield from held(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from held(each)
+    else:
+        yield value
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value of a payload that is no map and no list, with its path."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from leaves(each, f"{path}.{key}")
+    elif isinstance(value, list):
+        for each in value:
+            yield from leaves(each, path)
+    else:
+        yield path, value
+
+
+def keys(value: Any, path: str = "") -> Iterator[str]:
+    """The path of each key of a payload."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield f"{path}.{key}"
+            yield from keys(each, f"{path}.{key}")
+
+
+@pytest.mark.parametrize("row", of("reply"))
+def test_what_is_json_within_text_is_parsed(row: dict[str, Any]) -> None:
+    """Attributes, offered methods and a passkey's options are there as values too, none left out."""
+    reply = read(row["payload"], response_of(row))
+    parameters = row["payload"].get("ChallengeParameters") or {}
+    for name, field in {
+        "requiredAttributes": "required_attributes", "userAttributes": "user_attributes",
+        "MFAS_CAN_SETUP": "choices", "CREDENTIAL_REQUEST_OPTIONS": "request_options",
+    }.items():  # fmt: skip
+        if name not in parameters:
+            continue
+        found, said = getattr(reply, field), json.loads(parameters[name])
+        if isinstance(said, dict):
+            assert dict(found) == said
+        else:
+            assert list(found) == [each.removeprefix("userAttributes.") for each in said]
+
+
+# ---- errors -----------------------------------------------------------------------------------------
+
+FAULTS: Final = {
+    "Exception migrating user": Fault.SERVICE,
+    "Exceeded daily email limit": Fault.OPERATOR,
+    "Missing required parameter": Fault.CALLER,
+}
+"""Whose fault it was, where the text says so."""
+
+
+@pytest.mark.parametrize("row", of("error"))
+def test_an_error_gets_its_recovery_action(row: dict[str, Any]) -> None:
+    """What to do next is what the capture shows, and the attempt survives where it did."""
+    source, kind = state_of(row["from"]), response_of(row)
+    refusal = read(row["payload"], kind, state=source)
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.ruling is Ruling[row["ruling"]]
+    said = row["payload"].get("Error") or {
+        "Code": row["payload"]["__type"], "Message": row["payload"]["message"]
+    }  # fmt: skip
+    assert (refusal.code, refusal.message) == (said["Code"], said["Message"])
+    for text, fault in FAULTS.items():
+        assert text not in refusal.message or refusal.fault is fault
+    arrow = destination(source, kind, refusal)
+    assert arrow is None or arrow in ON_THE_TABLE
+    if "to" in row:
+        assert arrow is not None
+        assert arrow.dest is state_of(row["to"])
+
+
+@pytest.mark.parametrize("row", of("error"))
+def test_an_error_as_it_is_on_the_wire(row: dict[str, Any]) -> None:
+    """boto3's shape and that of HTTP, with a namespace and without, come to the same."""
+    said = row["payload"].get("Error")
+    code, text = (
+        (said["Code"], said["Message"])
+        if said
+        else (row["payload"]["__type"], row["payload"]["message"])
+    )
+    kind = response_of(row)
+    namespace = "com.amazonaws.cognito.identity.idp.model#"
+    shapes = [
+        {"Error": {"Code": code, "Message": text}},
+        {"__type": code, "message": text},
+        {"__type": f"{namespace}{code}", "message": text},
+    ]
+    first, *others = (read(each, kind) for each in shapes)
+    assert others == [first, first]
+
+
+def test_a_malformed_code_of_an_authenticator_may_be_tried_again() -> None:
+    """amplify-swift's suite: after InvalidParameterException the right code completes the set-up."""
+    text = (
+        "1 validation error detected: Value '12' at 'userCode' failed to satisfy constraint: "
+        "Member must satisfy regular expression pattern: [0-9]+"
+    )
+    raw = {"__type": "InvalidParameterException", "message": text}
+    refusal = read(raw, r.VerifySoftwareToken)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.ruling, refusal.fault) == (Ruling.TRY_AGAIN, Fault.USER)
+    arrow = destination(State.MFA_SETUP, r.VerifySoftwareToken, refusal)
+    assert arrow is not None
+    assert (arrow.dest, arrow.kind) == (State.MFA_SETUP, LoopKind.RETRY)
+    assert arrow in ON_THE_TABLE
+
+
+# ---- requests ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", of("request"))
+def test_a_request_is_recognized(row: dict[str, Any], tmp_path: Path) -> None:
+    """A recorder tells which response a captured request carries."""
+    given = {
+        "DEVICE_SRP_AUTH": "srp_a", "SOFTWARE_TOKEN_MFA": "code", "USER_SRP_AUTH": "user_srp_auth",
+        "REFRESH_TOKEN_AUTH": "refresh_token_auth",
+    }  # fmt: skip
+    client = boto3.client(
+        "cognito-idp", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    operation = row["operation"]
+    request = {"ClientId": "1example23456789abcdefghij", **row["payload"]}
+    method = {
+        "InitiateAuth": "initiate_auth",
+        "RespondToAuthChallenge": "respond_to_auth_challenge",
+    }[operation]
+    file = tmp_path / "steps.jsonl"
+    with Stubber(client) as stub, record(client, file):
+        stub.add_response(method, {})
+        getattr(client, method)(**request)
+
+    (line,) = [json.loads(each) for each in file.read_text(encoding="utf-8").splitlines()]
+    word = row["payload"].get("AuthFlow") or row["payload"]["ChallengeName"]
+    assert line["given"] == given[word]
+
+
+# ---- descriptions -----------------------------------------------------------------------------------
+
+
+def described(operation: str) -> list[dict[str, Any]]:
+    """The captured descriptions of an operation, without what is boto3's."""
+    return [
+        {key: value for key, value in row["payload"].items() if key != "ResponseMetadata"}
+        for row in ROWS
+        if row["kind"] == "description" and row["operation"] == operation
+    ]
+
+
+POOLS, CLIENTS, MFA = (
+    described(each)
+    for each in ("DescribeUserPool", "DescribeUserPoolClient", "GetUserPoolMfaConfig")
+)
+
+
+def client_of(pool: dict[str, Any]) -> dict[str, Any]:
+    """The first captured app client; of no pool, where the pool's description was cut."""
+    client = CLIENTS[0]["UserPoolClient"]
+    of_no_pool = {key: value for key, value in client.items() if key != "UserPoolId"}
+    return {"UserPoolClient": client if "Id" in pool["UserPool"] else of_no_pool}
+
+
+DESCRIPTIONS = [
+    *((pool, client_of(pool), None) for pool in POOLS),
+    *((POOLS[0], client, None) for client in CLIENTS),
+    *((POOLS[0], CLIENTS[0], mfa) for mfa in MFA),
+]
+
+
+@pytest.mark.parametrize("three", DESCRIPTIONS, ids=range(len(DESCRIPTIONS)))
+def test_a_description_goes_through_settings_and_pool(
+    three: tuple[Any, Any, Any], signing_key: RSAKey
+) -> None:
+    """It is read, a pool like it opens, and that pool describes itself as the captured one was described."""
+    pool, client, mfa = three
+    settings = PoolSettings.from_descriptions(pool, client, mfa)
+    like = LocalPool.like(pool, client, mfa, key=signing_key)
+    boto = like.client()
+    ids = {"UserPoolId": like.pool_id}
+
+    assert settings.mfa_configuration == pool["UserPool"]["MfaConfiguration"]
+    if "ExplicitAuthFlows" in client["UserPoolClient"]:
+        assert settings.explicit_auth_flows == frozenset(
+            client["UserPoolClient"]["ExplicitAuthFlows"]
+        )
+    open_ = {arrow for arrow in ON_THE_TABLE if settings.ruled_out(arrow) is None}
+    mfa_asked = {arrow for arrow in open_ if arrow.dest is State.SMS_MFA}
+    assert bool(mfa_asked) == (settings.mfa_configuration != "OFF")
+    for operation, key, captured, request in (
+        (boto.describe_user_pool, "UserPool", pool, ids),
+        (
+            boto.describe_user_pool_client,
+            "UserPoolClient",
+            client,
+            {**ids, "ClientId": like.client_id},
+        ),
+        (boto.get_user_pool_mfa_config, None, mfa or {}, ids),
+    ):
+        spoken = operation(**request)
+        for name, value in (captured[key] if key else captured).items():
+            given = (spoken[key] if key else spoken).get(name)
+            if name not in NOT_GIVEN_BACK:
+                assert covers(given, value), name
+
+
+NOT_GIVEN_BACK: Final = {
+    "EstimatedNumberOfUsers": "the pool counts its own users",
+    "CreationDate": "a time, which boto3 gives as a datetime",
+    "LastModifiedDate": "the same",
+}
+"""Members of a description that are others in a pool like it, and why."""
+
+
+def covers(given: Any, captured: Any) -> bool:
+    """Is all that was captured in what is given?"""
+    if isinstance(captured, dict):
+        return all(covers((given or {}).get(key), value) for key, value in captured.items())
+    if isinstance(captured, list):
+        return all(any(covers(each, value) for each in given or ()) for value in captured)
+    return bool(given == captured)
+
+
+# ---- CloudTrail -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", of("event"))
+def test_an_event_is_traced(row: dict[str, Any], tmp_path: Path) -> None:
+    """`authfsm trace` reads it, tells the step that it shows, and finds none that is off the table."""
+    event = row["payload"].get("detail", row["payload"])
+    file = tmp_path / "trail.jsonl"
+    file.write_text(json.dumps(event) + "\n", encoding="utf-8")
+
+    result = CliRunner().invoke(app, ["trace", str(file), "--json"])
+
+    assert result.exit_code == 0, result.output
+    traced = json.loads(result.stdout)
+    assert (traced["read"]["events"], traced["read"]["others"], traced["read"]["broken"]) == (
+        1,
+        0,
+        0,
+    )
+    assert (traced["steps"], traced["verdicts"]["illegal"]) == (1, 0)
+    (step,) = traced["taken"]
+    asked = event["requestParameters"]
+    assert step["given"] == (asked.get("authFlow") or asked["challengeName"])
+    assert step["refused"] == ("errorCode" in event)
+    if "errorCode" not in event:
+        assert step["to"] == event["responseElements"]["challengeName"]
+
+
+# ---- captures can be given on -----------------------------------------------------------------------
+
+
+def test_captures_stay_captures_when_they_are_made_neutral() -> None:
+    """`authfsm capture` leaves each capture's keys, challenges, error codes and known texts as they are."""
+    for row in ROWS:
+        if "payload" not in row:
+            continue
+        made = json.loads(neutralise(json.dumps(row["payload"])).text)
+        assert list(keys(made))[:1] == list(keys(row["payload"]))[:1]
+        for path in ("ChallengeName", "__type", "AvailableChallenges"):
+            assert made.get(path) == row["payload"].get(path)
+        if "from" in row and row["kind"] == "reply":
+            assert leads({**row, "payload": made}) is leads(row)
+        if row["kind"] == "error":
+            refusal = read(made, response_of(row))
+            assert isinstance(refusal, Refusal)
+            assert refusal.ruling is Ruling[row["ruling"]]
+
+
+def test_the_challenges_that_were_captured() -> None:
+    """Which challenges somebody has captured, of all that there are: the rest rests on other evidence."""
+    seen = {row["to"] for row in ROWS if row["kind"] in {"reply", "event"} and "to" in row}
+    assert set(CHALLENGES) - {state_of(each) for each in seen} == {
+        State.PASSWORD, State.PASSWORD_SRP, State.ADMIN_NO_SRP_AUTH, State.SMS_OTP, State.SELECT_MFA_TYPE,
+        State.DEVICE_PASSWORD_VERIFIER,
+    }  # fmt: skip
