@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from authfsm.errors import BadField as BadField
     from authfsm.errors import CallerError as CallerError
     from authfsm.errors import ConnectionLost as ConnectionLost
+    from authfsm.errors import InvalidInput as InvalidInput
     from authfsm.errors import MalformedReply as MalformedReply
     from authfsm.errors import NotSent as NotSent
     from authfsm.errors import OffTheTable as OffTheTable
     from authfsm.errors import OperatorError as OperatorError
     from authfsm.errors import OutOfTurn as OutOfTurn
+    from authfsm.errors import ProofRefused as ProofRefused
     from authfsm.errors import Refused as Refused
     from authfsm.errors import SealBroken as SealBroken
     from authfsm.errors import SealError as SealError
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from authfsm.errors import SealTooNew as SealTooNew
     from authfsm.errors import ServiceError as ServiceError
     from authfsm.errors import TimeError as TimeError
+    from authfsm.errors import TooManySteps as TooManySteps
     from authfsm.errors import UserError as UserError
     from authfsm.errors import WrongResponse as WrongResponse
     from authfsm.histories import histories_from_json as histories_from_json
@@ -107,6 +110,7 @@ if TYPE_CHECKING:
     from authfsm.protocol.states import State as State
     from authfsm.protocol.table import PROTOCOL as PROTOCOL
     from authfsm.protocol.table import TRANSITIONS as TRANSITIONS
+    from authfsm.protocol.table import LoopKind as LoopKind
     from authfsm.protocol.table import Role as Role
     from authfsm.protocol.table import Transition as Transition
     from authfsm.sealing import new_key as new_key
@@ -127,15 +131,15 @@ _ROOMS = {
     "drivers.boto": "Cognito Flow",
     "enrolment": "Enrolment",
     "errors": (
-        "AuthfsmError BadField CallerError ConnectionLost MalformedReply NotSent OffTheTable OperatorError "
-        "OutOfTurn Refused SealBroken SealError SealExpired SealForeign SealGone SealTooNew ServiceError TimeError "
-        "UserError WrongResponse"
+        "AuthfsmError BadField CallerError ConnectionLost InvalidInput MalformedReply NotSent OffTheTable "
+        "OperatorError OutOfTurn ProofRefused Refused SealBroken SealError SealExpired SealForeign SealGone "
+        "SealTooNew ServiceError TimeError TooManySteps UserError WrongResponse"
     ),
     "histories": "histories_from_json history_from_json history_to_json",
     "jwks": "Claims KeysUnreachable TokenRefused Verifier",
     "machine": "build",
     "observers": "Observation Observer",
-    "protocol.table": "PROTOCOL TRANSITIONS Role Transition",
+    "protocol.table": "PROTOCOL TRANSITIONS LoopKind Role Transition",
     "protocol.replies": (
         "AdminPasswordAsked AnyChallenge Challenge CustomChallenge DevicePasswordVerifier "
         "DeviceSrpAuth EmailOtp MfaSetup NewPasswordRequired OtherChallenge PasswordAsked "

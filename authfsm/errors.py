@@ -1,7 +1,8 @@
 """What can go wrong, sorted by whose fault it is; facts hang on the exception, not in a string.
 
 * `CallerError`: ours. The program gave what this state does not take, or out of turn.
-* `UserError`: the person's. A wrong code or password; `ruling` says whether to try again.
+* `UserError`: the person's. A wrong code or password; `ruling` says whether to try again. `InvalidInput`
+  is one: what was typed cannot be an answer (no digits, nothing at all), and was not sent.
 * `TimeError`: nobody's. Too late (start again) or too often (wait).
 * `ServiceError`: Cognito's, a trigger's, or the network's. A reply off the table, a lost connection.
 * `OperatorError`: the configuration's. Pool, app client or IAM must be mended.
@@ -117,6 +118,40 @@ class BadField(CallerError, ValueError):
         self.why = why
 
 
+class InvalidInput(UserError, BadField):
+    """What a person typed or chose cannot be an answer; nothing was sent, and the sign-in stands.
+
+    It is a BadField as well, so that one class covers every field that cannot be. Its fault is the
+    person's: ask again (`ruling` is TRY_AGAIN, and `survives` is true).
+
+    Args:
+        response: the response's class.
+        field: the field's name.
+        why: what is wrong with it; never its value.
+        advice: what is right, in a sentence for the person.
+        state: where the sign-in stands, where that is known.
+    """
+
+    def __init__(
+        self,
+        response: type,
+        field: str,
+        why: str,
+        advice: str | None = None,
+        *,
+        state: State | None = None,
+    ) -> None:
+        super().__init__(response, field, why)
+        self.advice = advice or f"The {field.replace('_', ' ')} {why}."
+        self.state = state
+        self.ruling = Ruling.TRY_AGAIN
+
+    @property
+    def survives(self) -> bool:
+        """Can the sign-in still be answered? It can: nothing was sent."""
+        return self.state is not State.FAILED
+
+
 class WrongResponse(CallerError):
     """The state does not take this response; nothing was sent and nothing changed.
 
@@ -160,6 +195,42 @@ class OffTheTable(ServiceError):
         )
         self.response = response
         self.leads_to = leads_to
+
+
+class ProofRefused(ServiceError):
+    """The service asks for a proof by SRP, and its challenge does not answer an SRP_A of this sign-in's.
+
+    Whoever chooses B, salt and secret block for an SRP_A that has served before can test a password with
+    each proof. No proof is made; nothing was sent and nothing changed. Start again.
+
+    Args:
+        state: where the sign-in stands.
+    """
+
+    def __init__(self, state: State) -> None:
+        super().__init__(
+            f"{state} came without an SRP_A that it answers: a proof for it would let the service"
+            " test a password; start again",
+            state=state,
+            ruling=Ruling.START_AGAIN,
+        )
+
+
+class TooManySteps(ServiceError):
+    """The service asked for more steps in a row than a sign-in takes without its user: start again.
+
+    Args:
+        state: where the sign-in stands.
+        limit: how many steps were taken.
+    """
+
+    def __init__(self, state: State, limit: int) -> None:
+        super().__init__(
+            f"{limit} steps were taken in a row without new input, and {state} asks for another; start again",
+            state=state,
+            ruling=Ruling.START_AGAIN,
+        )
+        self.limit = limit
 
 
 class MalformedReply(ServiceError):

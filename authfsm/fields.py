@@ -9,7 +9,9 @@ from typing import Any, Final, TypeAlias
 
 from attrs import Attribute
 
-from authfsm.errors import BadField
+from authfsm.errors import BadField, InvalidInput
+from authfsm.protocol.codes import MESSAGE, TOTP, CodeFormat, normalized
+from authfsm.protocol.states import State
 from authfsm.secret import Secret
 
 Wrapped: TypeAlias = "Secret[str]"
@@ -48,16 +50,115 @@ def listed(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(value) if isinstance(value, Iterable) else value
 
 
+def wrapped_code(value: str | Wrapped) -> Wrapped:
+    """Wrap a one-time code, normalized; what is no text is left for the check."""
+    code = wrapped(value)
+    return Secret(normalized(code.reveal())) if isinstance(code.reveal(), str) else code
+
+
+def stripped(value: str) -> str:
+    """A text without the whitespace around it; what is no text is left for the check."""
+    return value.strip() if isinstance(value, str) else value
+
+
+def _not_text(value: object) -> str | None:
+    """Why a value is no text at all; None where it is. No frame that raises holds the value in clear."""
+    plain = value.reveal() if isinstance(value, Secret) else value
+    return None if isinstance(plain, str) else f"must be text, not {type(plain).__name__}"
+
+
+def _unsendable(value: object) -> str | None:
+    """Why a text cannot be sent; None where it can."""
+    plain: Any = value.reveal() if isinstance(value, Secret) else value
+    if not plain:
+        return "must not be empty"
+    # Found without encoding it: a UnicodeEncodeError would carry the whole text, which may be a password.
+    return "must be text that UTF-8 can write" if _LONE_SURROGATE.search(plain) else None
+
+
 def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
     """A field must be text that is not empty and that UTF-8 can write."""
-    plain = value.reveal() if isinstance(value, Secret) else value
-    if not isinstance(plain, str):
-        raise BadField(type(response), attribute.name, f"must be text, not {type(plain).__name__}")
-    if not plain:
-        raise BadField(type(response), attribute.name, "must not be empty")
-    # Found without encoding it: a UnicodeEncodeError would carry the whole text, which may be a password.
-    if _LONE_SURROGATE.search(plain):
-        raise BadField(type(response), attribute.name, "must be text that UTF-8 can write")
+    if why := _not_text(value) or _unsendable(value):
+        raise BadField(type(response), attribute.name, why)
+
+
+def is_typed(response: Any, attribute: Attribute[Any], value: object) -> None:
+    """The same for what a person types: empty or unwritable text is the person's error, not the program's."""
+    check_typed(type(response), attribute.name, value)
+
+
+def is_typed_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
+    """The same, unless it is left out."""
+    if value is not None:
+        check_typed(type(response), attribute.name, value)
+
+
+def check_typed(response: type, name: str, value: object) -> None:
+    """Check what a person types.
+
+    Args:
+        response: the class of the response that it is for.
+        name: the field's name.
+        value: what was typed.
+
+    Raises:
+        BadField: it is no text: the program's error.
+        InvalidInput: it is empty, or UTF-8 cannot write it.
+    """
+    if why := _not_text(value):
+        raise BadField(response, name, why)
+    if why := _unsendable(value):
+        raise InvalidInput(response, name, why)
+
+
+def is_name(response: Any, attribute: Attribute[Any], value: str) -> None:
+    """A user name must be typed text, and more than spaces."""
+    is_typed(response, attribute, stripped(value))
+
+
+def is_code(response: Any, attribute: Attribute[Any], value: Wrapped) -> None:
+    """A one-time code must be digits; how many, the challenge says."""
+    check_code(type(response), attribute.name, value, MESSAGE)
+
+
+def is_totp(response: Any, attribute: Attribute[Any], value: Wrapped) -> None:
+    """The code of an authenticator app must be six digits."""
+    check_code(type(response), attribute.name, value, TOTP)
+
+
+def check_code(
+    response: type, name: str, code: Wrapped, rule: CodeFormat, state: State | None = None
+) -> None:
+    """Check a normalized code.
+
+    Args:
+        response: the class of the response that it is for.
+        name: the field's name.
+        code: the code.
+        rule: the form that codes of its kind have.
+        state: where the sign-in stands, where that is known.
+
+    Raises:
+        BadField: it is no text: the program's error.
+        InvalidInput: it has another form.
+    """
+    if why := _not_text(code):
+        raise BadField(response, name, why)
+    if not rule.fits(code.reveal()):
+        why = rule.requirement if code else "must not be empty"
+        raise InvalidInput(response, name, why, rule.advice, state=state)
+
+
+def is_email(response: Any, attribute: Attribute[Any], value: str) -> None:
+    """An e-mail address has something on both sides of an "@", and no spaces. The rest Cognito judges."""
+    is_typed(response, attribute, value)
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+        raise InvalidInput(
+            type(response),
+            attribute.name,
+            "must be an e-mail address",
+            "An e-mail address looks like name@example.com.",
+        )
 
 
 def is_text_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:

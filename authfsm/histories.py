@@ -119,8 +119,10 @@ def _step(number: int, line: str) -> Step:
         raise BadHistory(number, f"has no {lacking.args[0]}, or one that is not known") from None
     except (TypeError, ValueError):
         raise BadHistory(number, "has a step, a role, a ruling or a time that cannot be") from None
-    arrow = Transition(step.source, step.response, step.dest)
-    if step.dest is not step.source and arrow not in ON_THE_TABLE:
+    arrow = Transition(step.source, step.response, step.dest, step.kind)
+    # A refusal that moves nothing (throttled, or with tokens in hand) stays where it is, whatever the table has.
+    moves = step.dest is not step.source or step.ruling is None
+    if moves and arrow not in ON_THE_TABLE:
         raise BadHistory(
             number,
             f"leads where the table does not: {step.source}, {step.response.trigger}, {step.dest}",

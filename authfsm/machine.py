@@ -4,7 +4,11 @@ Two doors. `advance` moves a sign-in along the table by one shared machine, buil
 drives any number of weightless objects (flyweight). `build` hands out an ordinary `transitions` machine
 over the same table to people who want their own callbacks, states and triggers.
 
-In both the guard of an arrow is its destination: "this reply leads there".
+In both the guard of an arrow is "this reply goes along it". A new challenge of the same name is a reflexive
+external transition: `transitions` leaves the state and enters it again, `on_exit_...` and `on_enter_...`
+included. The other self-loops (a retry, an acknowledgement, a restart without the device key) are internal
+transitions: the state is not left, and only the machine's own callbacks (`before_state_change`,
+`after_state_change`) are called.
 """
 
 from __future__ import annotations
@@ -18,15 +22,23 @@ from attrs import frozen
 from transitions import Machine
 
 from authfsm.errors import AuthfsmError, OffTheTable, Refused, refused
-from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.replies import Refusal, Reply
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, TRANSITIONS, Transition, destination
+from authfsm.protocol.table import (
+    NEW_CHALLENGE,
+    ON_THE_TABLE,
+    PROTOCOL,
+    TRANSITIONS,
+    LoopKind,
+    Transition,
+    destination,
+    loop_kinds,
+)
 from authfsm.wire import read
 
-Outcome: TypeAlias = "State | Reply | Mapping[str, Any]"
-"""Where a reply leads: as a state, as a parsed reply, or as the very response of a boto3 call."""
+Outcome: TypeAlias = "State | LoopKind | Reply | Mapping[str, Any]"
+"""Where a reply leads: as a state, a kind of self-loop, a parsed reply, or the very response of a boto3 call."""
 
 
 class Driver(Protocol):
@@ -46,31 +58,32 @@ class Stateful(Protocol):
 
 @frozen
 class LeadsTo:
-    """The guard of an arrow: this reply leads to its destination.
+    """The guard of an arrow: this reply goes along it.
 
     Args:
-        dest: the arrow's destination.
+        arrow: the arrow.
     """
 
-    dest: State
+    arrow: Transition
 
     @property
     def __name__(self) -> str:
         """What diagrams print."""
-        return f"leads_to_{self.dest}"
+        return f"leads_to_{self.arrow.dest}"
 
     def __call__(self, event: Any) -> bool:
         """Does the reply of this event lead here? When merely asked (`may_...`) with no reply: it may."""
-        return getattr(event, "leads_to", self.dest) is self.dest
+        return bool(getattr(event, "leads_to", self.arrow) == self.arrow)
 
 
-def _arrows(guard: Callable[[State], Any]) -> list[dict[str, Any]]:
+def _arrows(guard: Callable[[Transition], Any]) -> list[dict[str, Any]]:
+    # A transition without a destination is what `transitions` calls internal.
     return [
         {
             "trigger": arrow.response.trigger,
             "source": arrow.source,
-            "dest": arrow.dest,
-            "conditions": guard(arrow.dest),
+            "dest": arrow.dest if arrow.kind in {None, NEW_CHALLENGE} else None,
+            "conditions": guard(arrow),
         }
         for arrow in TRANSITIONS
     ]
@@ -95,30 +108,29 @@ def _shared() -> Machine:
 
 @frozen
 class _Kept:
-    """The shared machine's guard: the destination comes as the event's only argument."""
+    """The shared machine's guard: the arrow comes as the event's only argument."""
 
-    dest: State
+    arrow: Transition
 
     def __call__(self, event: Any) -> bool:
-        return event.args[0] is self.dest
+        given: Transition = event.args[0]
+        return given.dest is self.arrow.dest and given.kind is self.arrow.kind
 
 
-def advance(model: Stateful, response: type[Response], dest: State) -> None:
-    """Move an object along the table.
+def advance(model: Stateful, arrow: Transition) -> None:
+    """Move an object along an arrow of the table.
 
     Args:
-        model: an object whose `_state` says where it stands.
-        response: the class of the response that was sent.
-        dest: where its reply leads.
+        model: an object whose `_state` says where it stands: the arrow's source.
+        arrow: the arrow that its reply goes along.
 
     Raises:
         OffTheTable: the table has no such arrow; the object stands where it stood.
     """
-    source = model._state  # noqa: SLF001 - the machine's model attribute
     # transitions itself would return False in silence where no guard passes.
-    if Transition(source, response, dest) not in ON_THE_TABLE:
-        raise OffTheTable(source, response, dest)
-    _shared().events[response.trigger].trigger(model, dest)
+    if arrow not in ON_THE_TABLE:
+        raise OffTheTable(arrow.source, arrow.response, arrow.dest)
+    _shared().events[arrow.response.trigger].trigger(model, arrow)
 
 
 # ---- a machine of your own ---------------------------------------------------------------------------
@@ -174,29 +186,36 @@ class _Hear:
             leads_to = destination(source, response, outcome)
             if leads_to is None and isinstance(outcome, Refusal):
                 raise refused(outcome, state=source)
+        elif isinstance(outcome, LoopKind):
+            leads_to = Transition(source, response, source, outcome)
         elif isinstance(outcome, State):
-            leads_to = outcome
+            leads_to = Transition(source, response, outcome, _usual(source, response, outcome))
         else:
             raise TypeError(
-                f"{event.event.name}() takes its reply: a State, a Reply, or a boto3 response, not {type(outcome).__name__}"
+                f"{event.event.name}() takes its reply: a State, a LoopKind, a Reply, or a boto3 response,"
+                f" not {type(outcome).__name__}"
             )
-        if leads_to is None or Transition(source, response, leads_to) not in ON_THE_TABLE:
-            raise OffTheTable(source, response, leads_to or source)
+        if leads_to not in ON_THE_TABLE:
+            raise OffTheTable(source, response, leads_to.dest if leads_to else source)
         event.leads_to = leads_to
 
     @staticmethod
     def _note_error(event: Any, response: type[Response], error: AuthfsmError) -> None:
         """A refusal moves the machine as it moved the driver's sign-in, and is raised after the move."""
         source = event.state.value
-        moved = isinstance(error, Refused) and error.ruling is not Ruling.WAIT
-        if (
-            not moved
-            or error.state is None
-            or Transition(source, response, error.state) not in ON_THE_TABLE
-        ):
+        arrow = destination(source, response, error.refusal) if isinstance(error, Refused) else None
+        if arrow is None or arrow.dest is not error.state or arrow not in ON_THE_TABLE:
             raise error
-        event.leads_to = error.state
+        event.leads_to = arrow
         event.refused = error
+
+
+def _usual(source: State, response: type[Response], dest: State) -> LoopKind | None:
+    """The kind of a self-loop of which only the state is given: a new challenge, where one may come."""
+    if dest is not source:
+        return None
+    kinds = loop_kinds(source, PROTOCOL[source][response])
+    return NEW_CHALLENGE if NEW_CHALLENGE in kinds else next(iter(kinds), None)
 
 
 def _raise_refusal(event: Any) -> None:
@@ -221,7 +240,9 @@ def build(
         model: the object (or list of objects) that gets the triggers; left out, the machine itself.
         driver: what carries the conversation; `model.code("123456")` then sends the code, hears the reply
             and moves. `Flow.carry` is one; with AsyncMachine it may return an awaitable. Left out, a
-            trigger takes its reply, or the state it leads to: `model.code(State.AUTHENTICATED)`.
+            trigger takes its reply, or the state it leads to: `model.code(State.AUTHENTICATED)`. The state
+            it stands in means a new challenge, where one may come; `model.code(LoopKind.RETRY)` names the
+            kind of self-loop.
         machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
         **options: whatever else `transitions.Machine` takes; `prepare_event`, `after_state_change` and
             `transitions` are added to.

@@ -7,19 +7,22 @@ they came, the newest always. No clock and no randomness: they come in as argume
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import attrs
 from attrs import frozen
 
 from authfsm import srp
 from authfsm.device import Device
-from authfsm.errors import OutOfTurn, WrongResponse
+from authfsm.errors import BadField, OutOfTurn, ProofRefused, WrongResponse
 from authfsm.fields import wrapped, wrapped_if_given
 from authfsm.machine import advance
 from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.nodes import proves_password, role_asked
+from authfsm.protocol.prompts import check_answer
 from authfsm.protocol.replies import (
     AnyChallenge,
     Challenge,
@@ -28,17 +31,12 @@ from authfsm.protocol.replies import (
     PasswordVerifier,
     Refusal,
     Reply,
+    SrpChallenge,
     Tokens,
 )
-from authfsm.protocol.responses import (
-    Code,
-    Response,
-    SetUpEmail,
-    SrpClaim,
-    StepUp,
-)
+from authfsm.protocol.responses import Response, SrpClaim, StepUp
 from authfsm.protocol.states import State
-from authfsm.protocol.table import NEEDS, PROTOCOL, Need, Role, destination
+from authfsm.protocol.table import NEEDS, PROTOCOL, LoopKind, Need, Role, destination, loop_kind
 from authfsm.secret import MASK, Secret
 from authfsm.shown import Shown
 from authfsm.wire import Request, Sender, read, write
@@ -68,19 +66,12 @@ class Step:
     error: str | None = None
     at: datetime | None = None
 
-
-_ROLES: Final[Mapping[State, Role]] = {
-    State.SELECT_CHALLENGE: Role.FIRST_FACTOR,
-    State.PASSWORD: Role.FIRST_FACTOR,
-    State.PASSWORD_SRP: Role.FIRST_FACTOR,
-    State.PASSWORD_VERIFIER: Role.FIRST_FACTOR,
-    State.ADMIN_NO_SRP_AUTH: Role.FIRST_FACTOR,
-    State.SMS_OTP: Role.FIRST_FACTOR,
-    State.WEB_AUTHN: Role.FIRST_FACTOR,
-    State.SELECT_MFA_TYPE: Role.SECOND_FACTOR,
-    State.SMS_MFA: Role.SECOND_FACTOR,
-    State.SOFTWARE_TOKEN_MFA: Role.SECOND_FACTOR,
-}
+    @property
+    def kind(self) -> LoopKind | None:
+        """What a step that stayed in its state was; None where it left it, or moved nothing."""
+        return (
+            loop_kind(self.source, self.response, self.ruling) if self.dest is self.source else None
+        )
 
 
 class History(Shown, tuple[Step, ...]):
@@ -103,6 +94,8 @@ class SignIn(Sender, Shown):
     __slots__ = (
         "_admin",
         "_awaiting",
+        "_srp_answered",
+        "_srp_due",
         "_state",
         "_steps",
         "asked_at",
@@ -151,6 +144,9 @@ class SignIn(Sender, Shown):
         self._state = State.START
         self._awaiting: Response | None = None
         self._steps: list[Step] = []
+        # The SRP_As that a challenge has answered, as fingerprints; does the present one answer the last?
+        self._srp_answered: tuple[str, ...] = ()
+        self._srp_due = False
         self.username: str | None = None
         self.asked_at = None
         self.challenge = None
@@ -215,7 +211,8 @@ class SignIn(Sender, Shown):
         Raises:
             WrongResponse: this state does not take it; the error names what it does take.
             OutOfTurn: the reply to another response is still awaited.
-            BadField: something that this request needs is missing.
+            InvalidInput: the person's answer cannot be one to this challenge.
+            BadField: something that this request needs is missing, or its SRP_A has served already.
         """
         if self._awaiting is not None:
             raise OutOfTurn(
@@ -223,6 +220,14 @@ class SignIn(Sender, Shown):
                 state=self._state,
             )
         self.check(type(response))
+        check_answer(self.challenge, response)
+        srp_a: str | None = getattr(response, "srp_a", None)
+        if srp_a is not None and _fingerprint(int(srp_a, 16)) in self._srp_answered:
+            raise BadField(
+                type(response),
+                "srp_a",
+                "was sent before, and a challenge answered it: draw a new ephemeral for each challenge",
+            )
         request = write(self._state, response, self)
         self._awaiting = response
         return request
@@ -258,6 +263,8 @@ class SignIn(Sender, Shown):
         role: Role | None,
         password_proved: bool,
         asked_at: datetime | None,
+        srp_answered: tuple[str, ...] = (),
+        srp_due: bool = False,
     ) -> None:
         """Stand where another attempt stood, in another process say; `authfsm.snapshot` carries it over.
 
@@ -272,6 +279,8 @@ class SignIn(Sender, Shown):
             role: which factor that state asks for.
             password_proved: had a password been proved?
             asked_at: when the newest Session came.
+            srp_answered: the fingerprints of the SRP_As that a challenge has answered.
+            srp_due: does the present challenge answer the last of them?
 
         Raises:
             OutOfTurn: this attempt has begun already.
@@ -281,6 +290,17 @@ class SignIn(Sender, Shown):
         self._state, self.challenge, self._steps = state, challenge, list(steps)
         self.device, self._admin, self.flow, self.username = device, admin, flow, username
         self.role, self.password_proved, self.asked_at = role, password_proved, asked_at
+        self._srp_answered, self._srp_due = srp_answered, srp_due
+
+    @property
+    def srp_answered(self) -> tuple[str, ...]:
+        """The fingerprints of the SRP_As that a challenge has answered, the latest last: none serves again."""
+        return self._srp_answered
+
+    @property
+    def srp_due(self) -> bool:
+        """Is a proof asked for by a challenge that answers the last SRP_A?"""
+        return self._srp_due
 
     def abandon(self) -> None:
         """Give the attempt up, here and for good: FAILED, with nothing left that could be answered.
@@ -320,9 +340,9 @@ class SignIn(Sender, Shown):
             if isinstance(reply, Reply)
             else read(reply, kind, state=source, asked=self.challenge)
         )
-        dest = destination(source, kind, heard)
-        if dest is not None:
-            advance(self, kind, dest)
+        arrow = destination(source, kind, heard)
+        if arrow is not None:
+            advance(self, arrow)
         if isinstance(heard, Refusal):
             heard = attrs.evolve(heard, message=self._blot(heard.message, given))
             self._refused(heard, at)
@@ -347,15 +367,21 @@ class SignIn(Sender, Shown):
     def prove(
         self, ephemeral: srp.Ephemeral, now: datetime, password: str | Secret[str] | None = None
     ) -> SrpClaim:
-        """The answer to PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER.
+        """The answer to PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER. Nothing moves.
+
+        One ephemeral serves one challenge, so that one sign-in is one guess for whoever plays the
+        service: the proof for a challenge may be made again (throttled, or its reply was lost), and
+        another B, salt or secret block gets none.
 
         Args:
-            ephemeral: the key pair whose SRP_A was sent.
+            ephemeral: the key pair whose SRP_A this challenge answers.
             now: the present time, with a time zone.
             password: the user's password; the device has its own.
 
         Raises:
             WrongResponse: no proof by SRP is asked for.
+            ProofRefused: the service asks for a proof without an SRP_A that its challenge answers.
+            BadField: the ephemeral is another one.
             ValueError: something that the proof needs is missing.
             SrpRefused: the service's values are not what SRP can work with.
         """
@@ -376,6 +402,10 @@ class SignIn(Sender, Shown):
                 realm, name, known = self.device.group_key, self.device.key, self.device.password
             case _:
                 raise WrongResponse(self._state, SrpClaim, self.accepts)
+        if not self._srp_due:
+            raise ProofRefused(self._state)
+        if _fingerprint(ephemeral.A) != self._srp_answered[-1]:
+            raise BadField(SrpClaim, "signature", "needs the ephemeral whose SRP_A was sent last")
         timestamp = srp.timestamp(now)
         signature = srp.claim(
             ephemeral,
@@ -410,20 +440,26 @@ class SignIn(Sender, Shown):
         if source is State.START:
             self.username = getattr(given, "username", None) or self.username
             self.flow = given.auth_flow
-        if given.proves_password or (
-            isinstance(given, SrpClaim) and source is State.PASSWORD_VERIFIER
-        ):
-            # A preferred password that is not available is answered with a choice, an administrator's
-            # that was left out with ADMIN_NO_SRP_AUTH: neither has proved anything.
-            # Nor has a proof that is asked for once more.
-            asks_first = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.PASSWORD_VERIFIER}
-            self.password_proved = self.password_proved or self._state not in asks_first
+        proved = proves_password(source, type(given), self._state)
+        self.password_proved = self.password_proved or proved
+        self._srp_due = False
         if isinstance(heard, Challenge):
+            srp_a: str | None = getattr(given, "srp_a", None)
+            if srp_a is not None and isinstance(heard, SrpChallenge):
+                self._srp_due = True
+                self._srp_answered = (*self._srp_answered, _fingerprint(int(srp_a, 16)))
             self.challenge = cast("AnyChallenge", heard)  # the union of all its classes
             # "USER_ID_FOR_SRP ... the user's actual username, not an alias" goes into every later
             # request -- AWS API reference, AdminInitiateAuth, ChallengeParameters
             self.username = heard.username or self.username
-            self.role = self._role(source, given)
+            self.role = role_asked(
+                source,
+                type(given),
+                self._state,
+                flow=self.flow,
+                password_proved=self.password_proved,
+                credited=isinstance(given, StepUp) and given.access_token is not None,
+            )
             return
         self.challenge = self.role = None
         if isinstance(heard, Tokens):
@@ -446,22 +482,6 @@ class SignIn(Sender, Shown):
             self.challenge = attrs.evolve(self.challenge, session=refusal.session)
             self.asked_at = at
 
-    def _role(self, source: State, given: Response) -> Role | None:
-        if self._state is not State.EMAIL_OTP:
-            return _ROLES.get(self._state)
-        if source is State.EMAIL_OTP and isinstance(given, Code):  # asked for once more
-            return self.role
-        # "How a client tells the two apart: by the path only. USER_AUTH with no password step so far
-        # is the first factor; after a password, SELECT_MFA_TYPE or MFA_SETUP it is the second."
-        second = (
-            self.flow != "USER_AUTH"
-            or self.password_proved
-            or isinstance(given, (Code, SetUpEmail))
-            or (isinstance(given, StepUp) and given.access_token is not None)
-            or source is State.SELECT_MFA_TYPE
-        )
-        return Role.SECOND_FACTOR if second else Role.FIRST_FACTOR
-
     def _blot(self, message: str, given: Response) -> str:
         """A service's message, without any secret of the request it answers."""
         known = [
@@ -475,6 +495,11 @@ class SignIn(Sender, Shown):
                 if isinstance(each, Secret) and (plain := each.reveal()):
                     message = message.replace(plain, MASK)
         return message
+
+
+def _fingerprint(public: int) -> str:
+    """Return 128 bits of SHA-256 over SRP's public value A, in hexadecimal."""
+    return hashlib.sha256(srp.padded(public)).hexdigest()[:32]
 
 
 def _renewed(old: Tokens, new: Tokens) -> Tokens:

@@ -20,7 +20,7 @@ from attrs import frozen
 from authfsm.device import Device
 from authfsm.errors import AuthfsmError, OutOfTurn, SealBroken, SealForeign, SealTooNew
 from authfsm.protocol.error_policy import Ruling
-from authfsm.protocol.replies import MfaSetup
+from authfsm.protocol.replies import MfaSetup, SrpChallenge
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
@@ -34,10 +34,12 @@ VERSION: Final = 1
 _SHAPES: Final = {
     "id": str, "admin": bool, "flow": str, "username": str, "proved": bool, "at": str, "password": str,
     "a": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
+    "srp": list, "due": bool,
 }  # fmt: skip
 """What the parts of a form are, where nothing that reads them would say so."""
 
 _EXPONENT: Final = re.compile("[0-9a-f]{1,64}")
+_FINGERPRINT: Final = re.compile("[0-9a-f]{32}")
 
 
 @frozen
@@ -100,6 +102,8 @@ def to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "device": signin.device and attrs.asdict(signin.device),
         "password": snapshot.password,
         "a": None if snapshot.exponent is None else Secret(f"{snapshot.exponent.reveal():x}"),
+        "srp": list(signin.srp_answered),
+        "due": signin.srp_due or None,
         "preferred": snapshot.preferred_challenge,
         "metadata": dict(snapshot.client_metadata),
         "walk": snapshot.walk,
@@ -165,6 +169,9 @@ def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:
         raise TypeError
     if exponent is not None and (not _EXPONENT.fullmatch(exponent) or int(exponent, 16) == 0):
         raise ValueError
+    answered, due = _answered(told), told.get("due", False)
+    if due and not (answered and isinstance(kept, SrpChallenge)):
+        raise ValueError
     username, flow = told.get("begun") or (None, None)
     if not (username is flow is None or (isinstance(username, str) and isinstance(flow, str))):
         raise TypeError
@@ -192,8 +199,18 @@ def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:
         role=Role(told["role"]) if "role" in told else None,
         password_proved=told["proved"],
         asked_at=at,
+        srp_answered=answered,
+        srp_due=due,
     )
     return snapshot
+
+
+def _answered(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fingerprints of the SRP_As that a challenge has answered."""
+    answered = tuple(told.get("srp", ()))
+    if not all(isinstance(each, str) and _FINGERPRINT.fullmatch(each) for each in answered):
+        raise TypeError
+    return answered
 
 
 def _asked(signin: SignIn) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
-"""What botocore's model of the API says of requests, folded for the embedded pool.
+"""What botocore's model of the API says of requests, folded for the local pool, and of descriptions.
 
-`python tests/members_of_botocore.py` writes authfsm/local/members.json anew.
+`python tests/members_of_botocore.py` writes authfsm/local/members.json and authfsm/settings/descriptions.json anew.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import botocore.loaders
 import botocore.model
 
 import authfsm.local
+import authfsm.settings
 
 FILE = Path(authfsm.local.__file__).parent / "members.json"
+DESCRIPTIONS = Path(authfsm.settings.__file__).parent / "descriptions.json"
 
 
 def folded() -> dict[str, Any]:
@@ -56,6 +58,45 @@ def _fold(shape: Any, shapes: dict[str, Any]) -> None:
         _fold(each, shapes)
 
 
+def described() -> dict[str, Any]:
+    """What a pool's descriptions may have in them, and of which type: what is described, and what is created."""
+    read = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
+    model = botocore.model.ServiceModel(read)
+    shapes = {
+        "UserPool": ("UserPoolType", "CreateUserPoolRequest"),
+        "UserPoolClient": ("UserPoolClientType", "CreateUserPoolClientRequest"),
+        "MfaConfig": ("GetUserPoolMfaConfigResponse",),
+    }
+    return {
+        name: {n: each for of in every for n, each in _nested(model.shape_for(of)).items()}
+        for name, every in shapes.items()
+    }
+
+
+def merged(known: Any, new: Any) -> Any:
+    """Both; an older botocore takes nothing away that a newer one knew."""
+    if not isinstance(known, dict) or not isinstance(new, dict):
+        return new
+    names = dict.fromkeys((*known, *new))
+    return {n: merged(known.get(n, new.get(n)), new.get(n, known.get(n))) for n in names}
+
+
+def _nested(shape: Any) -> Any:
+    match shape.type_name:
+        case "structure":
+            return {name: _nested(each) for name, each in shape.members.items()}
+        case "list":
+            return [_nested(shape.member)]
+        case "map":
+            return {"*": _nested(shape.value)}
+        case kind:
+            return {"long": "integer"}.get(kind, kind)
+
+
 if __name__ == "__main__":
+    known = json.loads(DESCRIPTIONS.read_text(encoding="utf-8"))
+    DESCRIPTIONS.write_text(
+        json.dumps(merged(known, described()), indent=1) + "\n", encoding="utf-8"
+    )
     text = json.dumps(folded(), separators=(",", ":"))
     FILE.write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")

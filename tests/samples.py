@@ -32,7 +32,7 @@ PARAMETERS: dict[State, dict[str, str]] = {
     State.WEB_AUTHN: {"CREDENTIAL_REQUEST_OPTIONS": '{"challenge": "Zm9v", "rpId": "example.com"}'},
     State.SOFTWARE_TOKEN_MFA: {"FRIENDLY_DEVICE_NAME": "phone", "USER_ID_FOR_SRP": "ada"},
     State.SELECT_MFA_TYPE: {
-        "MFAS_CAN_CHOOSE": '["SMS_MFA","SOFTWARE_TOKEN_MFA"]',
+        "MFAS_CAN_CHOOSE": '["SMS_MFA","SOFTWARE_TOKEN_MFA","EMAIL_OTP"]',
         "USER_ID_FOR_SRP": "ada",
     },
     State.MFA_SETUP: {

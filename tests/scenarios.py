@@ -136,7 +136,7 @@ def mfa_setup() -> Iterator[Scenario]:
     yield Scenario("E-mail set up", (_SIGNS_IN, emails), S.EMAIL_OTP, TOTP_OR_EMAIL)
     yield Scenario(
         "E-mail set up, no address",
-        (_SIGNS_IN, refused(gives(r.SetUpEmail, "nowhere"))),
+        (_SIGNS_IN, refused(gives(r.SetUpEmail, "ada@nowhere"))),
         S.MFA_SETUP,
         TOTP_OR_EMAIL,
     )

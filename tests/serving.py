@@ -28,6 +28,8 @@ from authfsm.local.server.sockets import listen, url_of
 
 PASSWORD = "Correct-Horse-1"
 TARGET = "AWSCognitoIdentityProviderService."
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local, SignedHeaders=host, Signature=0"}
+"""Any credentials, as the operations for administrators need them."""
 PATIENCE = 30.0
 Answer = tuple[int, Mapping[str, str], Any]
 
@@ -70,9 +72,11 @@ class Web:
             connection.close()
 
     def call(self, operation: str, **request: Any) -> Answer:
-        """One operation."""
+        """One operation, with credentials."""
         body = json.dumps(request).encode()
-        status, headers, answered = self.ask("POST", "/", body, X_Amz_Target=TARGET + operation)
+        status, headers, answered = self.ask(
+            "POST", "/", body, X_Amz_Target=TARGET + operation, **SIGNED
+        )
         return status, headers, json.loads(answered)
 
     def code_for(self, username: str) -> str:

@@ -52,9 +52,10 @@ class Stage(Service):
 
     playing: LocalPool
 
-    def exchange(self, target: str, body: bytes) -> Answered:
+    def exchange(self, target: str, body: bytes, signed: bool = False) -> Answered:  # noqa: FBT001, FBT002 - as it is there
         """Answer a request."""
-        return exchange(self.playing.answer, target, body, self.playing.request_id())
+        request_id = self.playing.request_id()
+        return exchange(self.playing.answer, target, body, request_id, signed=signed)
 
 
 @contextmanager

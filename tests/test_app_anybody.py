@@ -79,7 +79,7 @@ def test_anybody_can_use_it(visit_of: VisitOf) -> None:
     page.goto("/sign-in")
     begin_without(page, "eve")
     look()
-    press(page, "Your passkey")
+    press(page, "A passkey")
     look()
     page.goto("/sign-in")
     page.get_by_label("User name").fill("eve")

@@ -77,7 +77,7 @@ def test_an_authenticator_app_by_qr_code(visit_of: VisitOf) -> None:
     give(page, "Code", "0")
     assert here(page) == (
         "Add your authenticator app",
-        "That cannot be right. Please check what you typed.",
+        "A code of the authenticator app is six digits.",
     )
     give(page, "Code", app.at(v.clock() + timedelta(hours=1)))
     assert here(page) == (
@@ -87,7 +87,7 @@ def test_an_authenticator_app_by_qr_code(visit_of: VisitOf) -> None:
     give(page, "Code", app.at(v.clock()))
     assert here(page) == ("Welcome, zoe", None)
     assert v.path() == [
-        "PASSWORD_VERIFIER", "MFA_SETUP", *["MFA_SETUP"] * 4, "AUTHENTICATED",
+        "PASSWORD_VERIFIER", "MFA_SETUP", *["MFA_SETUP"] * 3, "AUTHENTICATED",
     ]  # fmt: skip
 
     press(page, "Sign out")
@@ -118,13 +118,13 @@ def test_a_new_password_and_a_name(visit_of: VisitOf) -> None:
     begin(page, "nia")
     assert here(page) == ("Choose a new password", None)
 
-    page.get_by_label("Full name").fill("Nia Onyango")
+    page.get_by_label("Name").fill("Nia Onyango")
     give(page, "New password", "short")
     assert here(page) == (
         "Choose a new password",
         "Password does not conform to policy: Password not long enough",
     )
-    page.get_by_label("Full name").fill("Nia Onyango")
+    page.get_by_label("Name").fill("Nia Onyango")
     give(page, "New password", f"{PASSWORD}-new")
     assert here(page) == ("Welcome, nia", None)
     assert v.pool.user("nia").attributes["name"] == "Nia Onyango"
@@ -164,7 +164,7 @@ def test_a_choice_of_second_factors(visit_of: VisitOf) -> None:
     page = v.person()
     begin(page, "sol")
     assert here(page) == ("Choose how to sign in", None)
-    press(page, "Your authenticator app")
+    press(page, "A code of your authenticator app")
     give(page, "Code", pyotp.TOTP(TOTP).at(v.clock()))
 
     assert here(page) == ("Welcome, sol", None)
@@ -207,7 +207,7 @@ def test_a_passkey(visit_of: VisitOf) -> None:
     v.path()
 
     begin_without(page, "eve")
-    press(page, "Your passkey")
+    press(page, "A passkey")
     assert here(page) == ("Use your passkey", None)
     press(page, "Use the passkey")
     assert here(page) == ("Welcome, eve", None)
@@ -226,7 +226,7 @@ def test_a_passkey_that_is_not_at_hand(visit_of: VisitOf) -> None:
     elsewhere = v.person()
     authenticator(elsewhere)
     begin_without(elsewhere, "eve")
-    press(elsewhere, "Your passkey")
+    press(elsewhere, "A passkey")
     elsewhere.get_by_role("button", name="Use the passkey").click()
     elsewhere.get_by_role("alert").wait_for()
     assert notice(elsewhere) == (
@@ -313,7 +313,7 @@ def test_without_javascript(visit_of: VisitOf, username: str) -> None:
     else:
         begin(page, username)
     if username == "nia":
-        page.get_by_label("Full name").fill("Nia Onyango")
+        page.get_by_label("Name").fill("Nia Onyango")
         give(page, "New password", f"{PASSWORD}-new")
     else:
         give(page, "Code", v.code(username))

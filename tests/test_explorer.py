@@ -20,6 +20,7 @@ from authfsm.diagrams.explorer.switches import EXAMPLES, SWITCHES, Value
 from authfsm.diagrams.picture import diagram
 from authfsm.diagrams.places import PLACES
 from authfsm.diagrams.pools import POOLS
+from authfsm.protocol.auth_flows import DEFAULT_VALUES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import verdicts
@@ -125,7 +126,8 @@ def random_values(seed: int) -> dict[str, Value]:
 
 def test_the_page_rules_out_what_settings_rule_out(shown: Shown) -> None:
     """For some hundred pools the page's verdict on every arrow and place is `PoolSettings`' own, word for word."""
-    pools = [random_values(seed) for seed in range(150)] + list(EXAMPLES.values())
+    nothing = {each.key: False for each in SWITCHES if each.field == "explicit_auth_flows"}
+    pools = [random_values(seed) for seed in range(150)] + [nothing, *EXAMPLES.values()]
     told = shown.page.evaluate(
         "pools => pools.map(values => { explorer.set(values); return explorer.verdicts(); })", pools
     )
@@ -149,8 +151,11 @@ def test_the_page_rules_out_what_settings_rule_out(shown: Shown) -> None:
 
 def test_settings_and_switches_are_one_thing() -> None:
     """Any position of the switches is settings that are that very position; older names of flows are understood."""
+    flows = [each.key for each in SWITCHES if each.field == "explicit_auth_flows"]
     for seed in range(50):
         values = random_values(seed)
+        if not any(values[key] for key in flows):  # an empty list means the default
+            values |= {key: key.partition(":")[2] in DEFAULT_VALUES for key in flows}
         assert values_of(settings_of(values)) == values
     assert values_of(PoolSettings()) == {each.key: each.values[0] for each in SWITCHES}
     old = values_of(PoolSettings(explicit_auth_flows=("ADMIN_NO_SRP_AUTH",)))

@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import uvicorn
@@ -95,16 +95,8 @@ class Browser:
 
     def gives(self, cue: Cue) -> None:
         """Fill in the page of what is asked."""
-        value = cue.value.reveal() if cue.value is not None else ""
-        fields: dict[Any, dict[str, str]] = {
-            r.Select: {"choice": value},
-            r.NewPassword: {"password": value},
-            r.SrpA: {"password": value},
-            r.Credential: {"credential": value},
-            r.SetUpEmail: {"email": value},
-            r.AssociateSoftwareToken: {},
-        }
-        self._sends("/challenge", **fields.get(cue.response, {"code": value}))
+        value = {} if cue.value is None else {str(cue.field): cue.value.reveal()}
+        self._sends("/challenge", response=cue.response.trigger, **value)
 
     def _sends(self, path: str, **fields: str) -> None:
         hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', self.page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -50,7 +51,7 @@ LONG = "1 validation error detected: Value at '{}' failed to satisfy constraint:
         ("InitiateAuth", {"ClientId": 7, "AuthFlow": "f"}, "SerializationException", "clientId is not"),
         ("InitiateAuth", {"ClientId": "c" * 129, "AuthFlow": "f"}, "InvalidParameterException", LONG.format("clientId")),
         ("InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "AuthParameters": []}, "SerializationException", "authParameters is not"),
-        ("InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "AuthParameters": {"USERNAME": None}}, "SerializationException", "authParameters is not"),
+        ("InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "AuthParameters": {"USERNAME": 7}}, "SerializationException", "authParameters is not"),
         ("InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "AuthParameters": {"USERNAME": "a" * 129}}, "InvalidParameterException", LONG.format("authParameters.USERNAME")),
         ("AdminCreateUser", {"UserPoolId": "p", "Username": "u", "UserAttributes": [{"Value": "v"}]}, "InvalidParameterException", NULL.format("userAttributes.1.member.name")),
         ("AdminCreateUser", {"UserPoolId": "p", "Username": "u", "UserAttributes": ["name"]}, "SerializationException", "userAttributes.1.member is not"),
@@ -79,3 +80,54 @@ def test_what_the_api_does_not_know_is_ignored() -> None:
     )
 
     assert read == {"ClientId": "c", "AuthFlow": "f"}
+
+
+SAMPLES: dict[str, Any] = {
+    "string": "s", "blob": "Yg==", "integer": 1, "long": 1, "boolean": True, "timestamp": 1.5, "document": {},
+}  # fmt: skip
+
+
+def _sample(shape: str, above: frozenset[str] = frozenset()) -> Any:
+    """A value of a shape with every member that it may have."""
+    known = OURS["shapes"][shape]
+    match known["type"]:
+        case "structure":
+            if shape in above:
+                return {}
+            return {name: _sample(each, above | {shape}) for name, each in known["members"].items()}
+        case "list":
+            return [_sample(known["member"], above)]
+        case "map":
+            return {"key": _sample(known["value"], above), "other": _sample(known["value"], above)}
+        case kind:
+            return max(SAMPLES[kind], known["min"]) if "min" in known else SAMPLES[kind]
+
+
+def _nulled(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Pairs of copies of a value: one member null, at any depth, and the same member absent."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield {**value, name: None}, {n: e for n, e in value.items() if n != name}
+            for null, absent in _nulled(each):
+                yield {**value, name: null}, {**value, name: absent}
+    elif isinstance(value, list):
+        for null, absent in _nulled(value[0]):
+            yield [null], [absent]
+
+
+def _outcome(operation: str, request: dict[str, Any]) -> Any:
+    try:
+        return members.read(operation, request)
+    except PoolRefusal as refused:
+        return refused.code, refused.message
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_null_is_absent_in_every_member_of_every_request(operation: str) -> None:
+    """One member null at any depth, maps included, is read, or refused, as if it were not there."""
+    full = _sample(OURS["operations"][operation])
+
+    assert members.read(operation, full) == full
+    for null, absent in _nulled(full):
+        assert _outcome(operation, null) == _outcome(operation, absent)
+    assert _outcome(operation, dict.fromkeys(full)) == _outcome(operation, {})

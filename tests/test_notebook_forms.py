@@ -9,9 +9,9 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from authfsm import Credential, RawAnswer, SetUpEmail, State
-from authfsm.errors import BadField
+from authfsm.errors import InvalidInput
 from authfsm.local import LocalPool, ManualClock, Triggers
-from authfsm.notebook.forms import forms
+from authfsm.notebook.forms import forms, sample
 from authfsm.notebook.scene import scene
 from authfsm.notebook.tape import Tape
 from authfsm.notebook.wire import MASK, secrets_of, shown
@@ -59,22 +59,22 @@ def test_a_passkey(tape: Tape) -> None:
     made = {form.trigger: form for form in forms(tape.flow)}
 
     assert list(made) == ["select", "password", "credential"]
-    assert "another" in made["credential"].says
-    with pytest.raises(BadField, match="must be JSON") as caught:
-        made["credential"].response({"credential": "{not"})
+    assert "made for" in made["credential"].explanation
+    with pytest.raises(InvalidInput, match="must be JSON") as caught:
+        made["credential"].answer({"credential": "{not"})
     assert caught.value.__context__ is None
     signed = json.dumps({"id": "x"})
-    assert made["credential"].response({"credential": signed}) == Credential(signed)
-    assert made["credential"].like is None
+    assert made["credential"].answer({"credential": signed}) == Credential(signed)
+    assert sample(made["credential"]) is None
 
 
 def test_a_challenge_of_another_name(tape: Tape) -> None:
     """NAME=value, one a line; each value is a secret wherever it comes back."""
     standing(tape, OtherChallenge(name="RIDDLE", session=Secret("s")))
     [form] = forms(tape.flow)
-    assert "RIDDLE" in form.says
+    assert "RIDDLE" in form.explanation
 
-    made = form.response({"fields": "RIDDLE_ANSWER=a=b\n\n HINT=no\n"})
+    made = form.answer({"fields": "RIDDLE_ANSWER=a=b\n\n HINT=no\n"})
 
     assert made == RawAnswer({"RIDDLE_ANSWER": "a=b", "HINT": "no"})
     assert tape.request_of(made).request["ChallengeResponses"] == {
@@ -83,8 +83,8 @@ def test_a_challenge_of_another_name(tape: Tape) -> None:
         "USERNAME": "ada",
     }
     for junk in ("", "RIDDLE_ANSWER", "=x"):
-        with pytest.raises(BadField, match="NAME=value"):
-            form.response({"fields": junk})
+        with pytest.raises(InvalidInput):
+            form.answer({"fields": junk})
 
 
 def test_an_address_as_second_factor(tape: Tape) -> None:
@@ -97,7 +97,7 @@ def test_an_address_as_second_factor(tape: Tape) -> None:
     )
     app, email = forms(tape.flow)
     assert (app.trigger, email.trigger) == ("associate_software_token", "set_up_email")
-    assert email.response({"email": "ada@example.com"}) == SetUpEmail("ada@example.com")
+    assert email.answer({"email": "ada@example.com"}) == SetUpEmail("ada@example.com")
 
     standing(tape, MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA",)))
     assert [form.trigger for form in forms(tape.flow)] == ["associate_software_token"]
@@ -166,7 +166,7 @@ def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> N
     tape = Tape(pool, "ada", flow="CUSTOM_AUTH")
     tape.run()
     [form] = forms(tape.flow)
-    tape.offer(form.response({"answer": "a-balloon"}))
+    tape.offer(form.answer({"answer": "a-balloon"}))
 
     frame = tape.step()
 
@@ -174,6 +174,6 @@ def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> N
     assert frame.exchanges[0].request["ChallengeResponses"]["ANSWER"] == MASK
     assert frame.exchanges[0].reply["ChallengeParameters"]["not"] == MASK
     assert scene(tape, None)["facts"] == [["not", MASK]]
-    tape.offer(form.response({"answer": "a-mast"}))
+    tape.offer(form.answer({"answer": "a-mast"}))
     tape.step()
     assert "a-balloon" not in json.dumps(scene(tape, None))

@@ -134,7 +134,7 @@ def test_a_log_line_for_each_step(pool: LocalPool, caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.INFO, "authfsm"):
         flow = cognito.sign_in("ada", PASSWORD)
         with pytest.raises(RefusedUser):
-            flow.answer(r.Code("wr0ng code"))
+            flow.answer(r.Code("40932177"))
 
     lines = [record.message.partition(": ")[2].rpartition(" in ")[0] for record in caplog.records]
     assert lines == [
@@ -184,7 +184,7 @@ def test_no_secret_reaches_an_observer(
             )
             flow = cognito.sign_in("ada", PASSWORD)
             with pytest.raises(RefusedUser):
-                flow.answer(r.Code("wr0ng code"))
+                flow.answer(r.Code("40932177"))
             flow.answer(r.Code(pool.outbox.code_for("ada")))
             flow.refresh()
         else:
@@ -202,6 +202,6 @@ async def converses(pool: LocalPool, client: Any, observers: list[Any]) -> None:
     """The same conversation, awaited."""
     flow = await on(pool, client, observers=observers).sign_in("ada", PASSWORD)
     with pytest.raises(RefusedUser):
-        await flow.answer(r.Code("wr0ng code"))
+        await flow.answer(r.Code("40932177"))
     await flow.answer(r.Code(pool.outbox.code_for("ada")))
     await flow.refresh()

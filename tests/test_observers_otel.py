@@ -65,7 +65,7 @@ def converse(pool: LocalPool, provider: TracerProvider, tracer: Tracer) -> str:
         flow = cognito.sign_in("ada", PASSWORD)
     with tracer.start_as_current_span("POST /code"):
         with pytest.raises(RefusedUser):
-            flow.answer(r.Code("wr0ng code"))
+            flow.answer(r.Code("40932177"))
         flow.answer(r.Code(pool.outbox.code_for("ada")))
     return flow.sign_in_id
 
@@ -83,7 +83,7 @@ async def converse_awaited(pool: LocalPool, provider: TracerProvider, tracer: Tr
             flow = await cognito.sign_in("ada", PASSWORD)
         with tracer.start_as_current_span("POST /code"):
             with pytest.raises(RefusedUser):
-                await flow.answer(r.Code("wr0ng code"))
+                await flow.answer(r.Code("40932177"))
             await flow.answer(r.Code(pool.outbox.code_for("ada")))
         return flow.sign_in_id
 

@@ -319,6 +319,23 @@ class TestAmazonCognitoIdentityJs:
         assert ["RespondToAuthChallenge", "DEVICE_PASSWORD_VERIFIER"] in came["requests"]
         assert came["username"] == "js-plain"
 
+    def test_a_forgotten_device(self, web: Process) -> None:
+        """Where the server has forgotten its device, it sends a null device key and is signed in."""
+        came = self.sign_in(web, "plain", times=2, forget=True)
+
+        assert came.get("error") is None
+        assert ["RespondToAuthChallenge", "DEVICE_KEY"] in came["nulls"]
+        assert came["username"] == "js-plain"
+
+    def test_a_refresh_without_a_device(self, tmp_path: Path) -> None:
+        """Where the storage has no device, it refreshes with a null device key."""
+        with process(tmp_path, {"users": USERS}) as served:
+            came = self.sign_in(served, "plain")
+
+        assert came.get("error") is None
+        assert came["nulls"] == [["InitiateAuth", "DEVICE_KEY"]]
+        assert came["username"] == "js-plain"
+
     def test_a_wrong_password(self, web: Process) -> None:
         """The error's code and message are Cognito's."""
         came = self.sign_in(web, "plain", password="wrong")

@@ -175,7 +175,7 @@ def requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 def answered(pool: LocalPool, target: str, body: bytes) -> Answered:
     """One exchange, in less time than a person notices."""
     begun = time.monotonic()
-    answer = exchange(pool.answer, target, body, "0" * 36)
+    answer = exchange(pool.answer, target, body, "0" * 36, signed=True)
     assert time.monotonic() - begun < 2
     return answer
 

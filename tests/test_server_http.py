@@ -94,52 +94,11 @@ class TestTheProtocol:
         assert statuses == [400, 200]
 
 
-class TestCors:
-    ASKED = "x-amz-target,content-type,x-amz-user-agent,amz-sdk-request,amz-sdk-invocation-id"
-
-    def test_preflight(self, web: Here) -> None:
-        """A browser app of any origin may send what its SDK sends."""
-        status, headers, _ = web.ask(
-            "OPTIONS",
-            "/",
-            Origin="http://localhost:3000",
-            Access_Control_Request_Method="POST",
-            Access_Control_Request_Headers=self.ASKED,
-        )
-
-        assert status == 200
-        assert headers["access-control-allow-origin"] == "*"
-        assert "POST" in headers["access-control-allow-methods"]
-        assert set(headers["access-control-allow-headers"].split(",")) >= set(self.ASKED.split(","))
-
-    @pytest.mark.parametrize("body", [b"{}", b"garbage"])
-    def test_errors_can_be_read(self, web: Here, body: bytes) -> None:
-        """Refusals carry the headers too, and the error's type is among those exposed."""
-        _, headers, _ = web.ask(
-            "POST", "/", body, Origin="http://localhost:3000", X_Amz_Target=f"{TARGET}InitiateAuth"
-        )
-
-        assert headers["access-control-allow-origin"] == "*"
-        assert "x-amzn-errortype" in headers["access-control-expose-headers"].lower()
-
-    @pytest.mark.parametrize("path", ["/outbox", "/events", "/diagram.svg"])
-    def test_codes_are_not_for_other_origins(self, web: Here, path: str) -> None:
-        """Another origin's page cannot read the outbox or the news."""
-        connection = http.client.HTTPConnection(web.address, timeout=10)
-        connection.request("GET", path, headers={"Origin": "http://elsewhere.example"})
-        reply = connection.getresponse()
-        allowed = reply.getheader("access-control-allow-origin")
-        reply.close()
-        connection.close()
-
-        assert (reply.status, allowed) == (200, None)
-
-
 class TestLimits:
     def test_ten_megabytes(self, web: Here) -> None:
         """A body too large is refused by its declared length, before it is read."""
         sock = socket.create_connection(("127.0.0.1", int(web.address.split(":")[1])), timeout=10)
-        sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n{")
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10485760\r\n\r\n{")
         reply = sock.recv(65536)
         sock.close()
 
@@ -150,7 +109,7 @@ class TestLimits:
     def test_ten_megabytes_undeclared(self, web: Here) -> None:
         """A body that does not say how long it is, is read up to the limit."""
         sock = socket.create_connection(("127.0.0.1", int(web.address.split(":")[1])), timeout=10)
-        sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         piece = b"10000\r\n" + b" " * 65536 + b"\r\n"
         sent = 0
         try:

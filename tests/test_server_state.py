@@ -65,7 +65,9 @@ class Kept:
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
         """One operation."""
-        answered = self.service.exchange(TARGET + operation, json.dumps(request).encode())
+        answered = self.service.exchange(
+            TARGET + operation, json.dumps(request).encode(), signed=True
+        )
         reply: dict[str, Any] = json.loads(answered.body)
         return reply
 

@@ -316,7 +316,11 @@ def test_challenges_are_parsed_and_keep_what_is_unknown() -> None:
             NewPasswordRequired,
             {"required_attributes": ("name",), "user_attributes": {"email": "ada@example.com"}},
         ),
-        (State.SELECT_MFA_TYPE, SelectMfaType, {"choices": ("SMS_MFA", "SOFTWARE_TOKEN_MFA")}),
+        (
+            State.SELECT_MFA_TYPE,
+            SelectMfaType,
+            {"choices": ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP")},
+        ),
         (State.SOFTWARE_TOKEN_MFA, SoftwareTokenMfa, {"friendly_device_name": "phone"}),
         (
             State.WEB_AUTHN,
@@ -541,14 +545,10 @@ def test_throttling_moves_nothing(state: State, code: str) -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        lambda: r.Code(""),
         lambda: r.Code(123456),  # type: ignore[arg-type]
         lambda: r.Code(None),  # type: ignore[arg-type]
-        lambda: r.Code("\ud800"),
-        lambda: r.UserSrpAuth("", "beef"),
         lambda: r.UserSrpAuth("ada", "not hex"),
         lambda: r.UserSrpAuth("ada", b"beef"),  # type: ignore[arg-type]
-        lambda: r.UserPasswordAuth("ada", ""),
         lambda: r.NewPassword("new", {"name": 1}),  # type: ignore[dict-item]
         lambda: r.NewPassword("new", [("name", "Ada")]),  # type: ignore[arg-type]
         lambda: r.RawAnswer({"ANSWER": None}),  # type: ignore[dict-item]
@@ -564,7 +564,7 @@ def test_throttling_moves_nothing(state: State, code: str) -> None:
     ],
 )
 def test_a_bad_field_is_named(bad: Any) -> None:
-    """An empty or non-text field is a BadField that names response and field, and is a ValueError."""
+    """A field of the wrong type is a BadField that names response and field, and is a ValueError."""
     with pytest.raises(BadField) as caught:
         bad()
 

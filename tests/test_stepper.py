@@ -152,7 +152,7 @@ def test_nothing_secret_is_ever_saved(pools: Any) -> None:
     stepper = Stepper(pool, "ada", PASSWORD)
     page = Page(stepper)
     page.press("run")
-    page.give("new_password", password="Analytical-Engine-1843", **{"of name": "Ada"})
+    page.give("new_password", password="Analytical-Engine-1843", name="Ada")
     assert page.scene["state"] == "MFA_SETUP"
     page.give("associate_software_token")
     told = page.aside()
@@ -195,17 +195,15 @@ def test_the_temporary_password_and_the_attributes(pools: Any) -> None:
     [form] = page.scene["forms"]
     assert [(each["name"], each["kind"]) for each in form["fields"]] == [
         ("password", "secret"),
-        ("of name", "text"),
-        ("of email", "text"),
+        ("name", "text"),
+        ("email", "text"),
     ]
-    told = page.give("new_password", password="", **{"of name": "Ada", "of email": "a@example.com"})
+    told = page.give("new_password", password="", name="Ada", email="a@example.com")
     assert told["wrong"] == "NewPassword.password must not be empty"
     assert page.scene["steps"] == 2
-    page.give("new_password", password="short", **{"of name": "Ada", "of email": "ada@example.com"})
+    page.give("new_password", password="short", name="Ada", email="ada@example.com")
     assert page.scene["refused"]["code"] == "InvalidPasswordException"
-    page.give(
-        "new_password", password="Engine-1843-x", **{"of name": "Ada", "of email": "a@example.com"}
-    )
+    page.give("new_password", password="Engine-1843-x", name="Ada", email="a@example.com")
     assert page.scene["state"] == "AUTHENTICATED"
 
 

@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from authfsm.histories import history_to_json
 from authfsm.local import LocalPool
 from authfsm.local.server.config import CLIENT_ID
 from authfsm.traces import Trail, Verdict, record, recorder
-from authfsm.traces.requests import answering, beginning
 
 WITH_TOKENS = (
     "ConfirmDevice, UpdateDeviceStatus, GetTokensFromRefreshToken, REFRESH_TOKEN_AUTH, REFRESH_TOKEN, "
@@ -370,31 +368,3 @@ def test_other_calls_are_let_alone(signing_key: RSAKey) -> None:
         client.verify_software_token(AccessToken=token, UserCode=pyotp.TOTP(secret).now())
 
     assert out.getvalue() == ""
-
-
-@pytest.mark.parametrize(
-    ("read", "expected"),
-    [
-        (lambda: beginning("USER_AUTH", {"TARGET_ACR_VALUES": "x"}, session=False), "step_up"),
-        (lambda: beginning("USER_AUTH", {}, session=True), "signed_up"),
-        (
-            lambda: beginning("USER_AUTH", {"PREFERRED_CHALLENGE": "PASSWORD"}, session=False),
-            "user_auth",
-        ),
-        (lambda: beginning("CUSTOM_AUTH", {"SRP_A": "a"}, session=False), "custom_srp_auth"),
-        (lambda: beginning("TELEPATHY", {}, session=False), None),
-        (
-            lambda: answering("SELECT_CHALLENGE", {"ANSWER": "PASSWORD", "PASSWORD": "x"}),
-            "password",
-        ),
-        (lambda: answering("SELECT_CHALLENGE", {"ANSWER": "SMS_OTP"}), "select"),
-        (lambda: answering("MFA_SETUP", {"email": "x"}), "set_up_email"),
-        (lambda: answering("MOTHERS_MAIDEN_NAME", {}), "raw_answer"),
-        (lambda: answering("EMAIL_OTP", {"EMAIL_OTP_CODE": "1"}), "code"),
-        (lambda: answering("WEB_AUTHN", {"CREDENTIAL": "1"}), "credential"),
-        (lambda: answering("DEVICE_PASSWORD_VERIFIER", {}), "srp_claim"),
-    ],
-)
-def test_requests_are_told_apart(read: Callable[[], str | None], expected: str | None) -> None:
-    """A request's flow or challenge, and what it bears, tell the response."""
-    assert read() == expected

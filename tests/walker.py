@@ -7,7 +7,6 @@ client, and reads codes where people would.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,51 +17,13 @@ from truth import CHOICES, NOTHING, Person, Reply, Standing, Words, judged
 from worlds import PASSWORDS, STALE_KEY, Choose
 
 from authfsm.protocol import responses as r
+from authfsm.protocol.classification import classify
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import NAMED, State
+from authfsm.protocol.vocabulary import SIGN_IN_FLOWS
 
-FLOWS: Final = (
-    "USER_SRP_AUTH",
-    "USER_PASSWORD_AUTH",
-    "ADMIN_USER_PASSWORD_AUTH",
-    "ADMIN_NO_SRP_AUTH",
-    "CUSTOM_AUTH",
-    "USER_AUTH",
-)
 LEVELS: Final = {"urn:cognito:loa:1": 1, "urn:cognito:loa:2": 2, "urn:cognito:loa:3": 3, "urn:cognito:loa:4": 4}  # fmt: skip
 _LONGEST: Final = 9
-
-_BEGINNINGS: Final[Mapping[str, type[Response]]] = {
-    "USER_SRP_AUTH": r.UserSrpAuth,
-    "USER_PASSWORD_AUTH": r.UserPasswordAuth,
-    "ADMIN_USER_PASSWORD_AUTH": r.AdminUserPasswordAuth,
-    "ADMIN_NO_SRP_AUTH": r.AdminNoSrpAuth,
-    "CUSTOM_AUTH": r.CustomAuth,
-    "USER_AUTH": r.UserAuth,
-}
-_ANSWERS: Final[Mapping[str, type[Response]]] = {
-    "PASSWORD_VERIFIER": r.SrpClaim,
-    "DEVICE_PASSWORD_VERIFIER": r.SrpClaim,
-    "DEVICE_SRP_AUTH": r.SrpA,
-    "PASSWORD_SRP": r.SrpA,
-    "PASSWORD": r.Password,
-    "ADMIN_NO_SRP_AUTH": r.Password,
-    "SMS_MFA": r.Code,
-    "SMS_OTP": r.Code,
-    "EMAIL_OTP": r.Code,
-    "SOFTWARE_TOKEN_MFA": r.Code,
-    "SELECT_CHALLENGE": r.Select,
-    "SELECT_MFA_TYPE": r.Select,
-    "WEB_AUTHN": r.Credential,
-    "NEW_PASSWORD_REQUIRED": r.NewPassword,
-    "CUSTOM_CHALLENGE": r.Answer,
-    "MFA_SETUP": r.CompleteMfaSetup,
-}
-_IN_ONE_STEP: Final[Mapping[str, tuple[str, type[Response]]]] = {
-    "PASSWORD": ("PASSWORD", r.Password),
-    "PASSWORD_SRP": ("SRP_A", r.SrpA),
-    "WEB_AUTHN": ("CREDENTIAL", r.Credential),
-}
 
 
 class Walker(Holding):
@@ -75,11 +36,13 @@ class Walker(Holding):
         typed = choose(
             [*(name for each in self.people[:4] for name in each.typed), *self._newest(), "nobody"]
         )
-        person, client, flow = self._whose(typed), choose(self.clients), choose(FLOWS)
+        person, client, flow = self._whose(typed), choose(self.clients), choose(SIGN_IN_FLOWS)
         admin = flow.startswith("ADMIN") or (flow != "USER_PASSWORD_AUTH" and choose([False, True]))
         mine = self._ephemeral()
         start = Standing(person, client, flow, typed, "START", {}, self.clock(), ephemeral=mine)
-        kind, given, more = self._opening(choose, start)
+        given, more = self._opening(choose, start)
+        begun = {"AuthFlow": flow, "AuthParameters": given, **more}
+        kind = classify("InitiateAuth", begun) or Response
         if key := self._some_key(choose, person):
             given["DEVICE_KEY"], start.keyed = key, True
         outbox = len(self.pool.outbox)
@@ -107,31 +70,28 @@ class Walker(Holding):
 
     def _opening(
         self, choose: Choose[Any], start: Standing
-    ) -> tuple[type[Response], dict[str, str], dict[str, Any]]:
-        """What a flow begins with: the response, AuthParameters, and what else the request has."""
-        flow, kind = start.flow, _BEGINNINGS[start.flow]
+    ) -> tuple[dict[str, str], dict[str, Any]]:
+        """What a flow begins with: AuthParameters, and what else the request has."""
+        flow = start.flow
         right = self._password(start.person)
         password = {"PASSWORD": choose([right, right, right, choose(PASSWORDS)])}
         srp_a = {"SRP_A": start.ephemeral.SRP_A} if start.ephemeral else {}
         if flow == "USER_AUTH":
-            kind, given, more = self._chooses(choose, start)
-            asks = {r.UserAuthWithPassword: password, r.UserAuthWithSrp: srp_a}
-            return kind, {**given, **asks.get(kind, {})}, more
+            return self._chooses(choose, start, password, srp_a)
         if flow == "USER_SRP_AUTH":
-            return kind, srp_a, {}
+            return srp_a, {}
         if flow == "CUSTOM_AUTH":
-            with_srp = choose([True, False])
-            return (
-                (r.CustomSrpAuth, {"CHALLENGE_NAME": "SRP_A", **srp_a}, {})
-                if with_srp
-                else (kind, {}, {})
-            )
+            return {"CHALLENGE_NAME": "SRP_A", **srp_a} if choose([True, False]) else {}, {}
         left_out = flow == "ADMIN_NO_SRP_AUTH" and choose([True, False])
-        return kind, {} if left_out else password, {}
+        return {} if left_out else password, {}
 
     def _chooses(
-        self, choose: Choose[Any], start: Standing
-    ) -> tuple[type[Response], dict[str, str], dict[str, Any]]:
+        self,
+        choose: Choose[Any],
+        start: Standing,
+        password: dict[str, str],
+        srp_a: dict[str, str],
+    ) -> tuple[dict[str, str], dict[str, Any]]:
         """USER_AUTH: what is preferred, a session of ConfirmSignUp, a step-up."""
         person = start.person
         if person is not None and person.sign_up is not None and choose([True, False]):
@@ -140,18 +100,18 @@ class Walker(Holding):
             if of is start.client and self.clock() < began + life:
                 start.proved = frozenset({"first", "email_otp"})
             person.sign_up = None
-            return r.SignedUp, {}, {"Session": session}
+            return {}, {"Session": session}
         passkey = ["WEB_AUTHN"] * 3 if person and person.name in self.passkeys else []
         codes = ["EMAIL_OTP", "SMS_OTP"]
         preferred = choose([None, "PASSWORD", "PASSWORD_SRP", *codes, *codes, *passkey])
         given = {} if preferred is None else {"PREFERRED_CHALLENGE": preferred}
         if preferred == "PASSWORD" and choose([True, False]):
-            return r.UserAuthWithPassword, given, {}
+            return {**given, **password}, {}
         if preferred == "PASSWORD_SRP" and choose([True, False]):
-            return r.UserAuthWithSrp, given, {}
+            return {**given, **srp_a}, {}
         if choose([False, False, False, True]):
-            return r.StepUp, {**given, **self._steps_up(choose, start)}, {}
-        return r.UserAuth, given, {}
+            return {**given, **self._steps_up(choose, start)}, {}
+        return given, {}
 
     def _steps_up(self, choose: Choose[Any], start: Standing) -> dict[str, str]:
         levels = choose([[level] for level in LEVELS] + [["nowhere", *reversed(LEVELS)]])
@@ -306,10 +266,6 @@ class Walker(Holding):
         for fault, found in faults.items():
             if found:
                 raise self._never(fault)
-        if sent.operation == "associate_software_token":
-            return r.AssociateSoftwareToken
-        if sent.operation == "verify_software_token":
-            return r.VerifySoftwareToken
         return self._kind(sent)
 
     def _is(self, hit: Standing, username: str) -> bool:
@@ -318,13 +274,9 @@ class Walker(Holding):
         return self._whose(username) is hit.person
 
     def _kind(self, sent: Sent) -> type[Response]:
-        given = sent.responses
-        if sent.challenge == "MFA_SETUP" and (given.get("EMAIL") or given.get("email")):
-            return r.SetUpEmail
-        if sent.challenge == "SELECT_CHALLENGE":
-            secret, kind = _IN_ONE_STEP.get(given.get("ANSWER", ""), ("", r.Select))
-            return kind if given.get(secret) else r.Select
-        return _ANSWERS.get(sent.challenge, r.RawAnswer)
+        operation = "".join(word.title() for word in sent.operation.split("_"))
+        answer = {"ChallengeName": sent.challenge, "ChallengeResponses": sent.responses}
+        return classify(operation, {**answer, "Session": sent.session}) or Response
 
     def _proves(self, hit: Standing, sent: Sent, now: datetime) -> Words | None:
         """What an answer truly proves; None if it is not right."""

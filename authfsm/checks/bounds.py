@@ -14,7 +14,7 @@ from attrs import field, frozen
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Row, Ruling
 from authfsm.protocol.states import State
-from authfsm.protocol.table import FIRST, Transition
+from authfsm.protocol.table import ACKNOWLEDGEMENT, FIRST, RESTART, RETRY, Transition
 
 S = State
 
@@ -52,18 +52,8 @@ class Bound:
 
 
 _OVER: Final = frozenset(Ruling) - {Ruling.TRY_AGAIN, Ruling.DROP_DEVICE, Ruling.WAIT}
-_CODES: Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA})
-_SET_UP: Final = frozenset({S.NEW_PASSWORD_REQUIRED, S.MFA_SETUP})
-_PROVES_ANEW: Final = frozenset({r.Password, r.SrpA, r.Credential})
-_STALE: Final = frozenset(
-    {S.START, S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_VERIFIER, S.SELECT_MFA_TYPE}
-)
 _REFRESHES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.GetTokensFromRefreshToken})
 _SIGNS_OUT: Final = frozenset({r.RevokeToken, r.GlobalSignOut})
-
-
-def _again(states: frozenset[State]) -> Callable[[Transition], bool]:
-    return lambda arrow: arrow.source is arrow.dest and arrow.source in states
 
 
 BOUNDS: Final = (
@@ -74,7 +64,9 @@ BOUNDS: Final = (
         "session is expired",
         _OVER,
         "measured; AWS API reference, UserPoolClientType",
-        lambda arrow: _again(_CODES | _SET_UP)(arrow) and arrow.response not in _PROVES_ANEW,
+        lambda arrow: (
+            arrow.kind is RETRY or (arrow.kind is ACKNOWLEDGEMENT and arrow.source is S.MFA_SETUP)
+        ),
     ),
     Bound(
         "device key",
@@ -83,7 +75,7 @@ BOUNDS: Final = (
         "Device does not exist",
         frozenset({Ruling.DROP_DEVICE}),
         "amplify-js retryOnResourceNotFoundException, amplify-swift retryRespondPasswordVerifier",
-        _again(_STALE),
+        lambda arrow: arrow.kind is RESTART,
     ),
     Bound(
         "DefineAuthChallenge",

@@ -11,16 +11,16 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.checks.loops import loops
+from authfsm.checks.loops import loops, unattended
 from authfsm.checks.model import Explored, explore
 from authfsm.checks.path import AT_START, Move, Path, Position
 from authfsm.checks.proofs import FIRST_FACTORS, Factor
 from authfsm.checks.stand_ins import FOR_FIRST, FOR_SECOND, excused
 from authfsm.checks.table import Table
 from authfsm.facts.shapes import shape
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import OURS, State
-from authfsm.protocol.table import Role
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import OPEN
 from authfsm.wire import WRITERS
@@ -66,13 +66,13 @@ def _reachable(found: Explored) -> Iterator[Fault]:
         come_to |= set(front)
     # All that anything may lead to is what nobody knows: it is come to as it comes.
     come_to |= {each for each in found.before if each.state is S.OTHER_CHALLENGE}
-    states, places = {each.state for each in come_to}, {each.place for each in come_to}
+    states, nodes = {each.state for each in come_to}, {each.node for each in come_to}
     for state in table.states:
         if state not in states:
             yield f"no path leads to {state}", Path()
-    for place in dict.fromkeys(_in_roles(table)):
-        if place[0] in states and place not in places:
-            yield f"no path leads to {Position(*place).name}", Path()
+    for node in dict.fromkeys(_in_roles(table)):
+        if node.state in states and node not in nodes:
+            yield f"no path leads to {node.name}", Path()
     given = {(move.arrow.source, move.arrow.response) for _, move in found.along()}
     for state in table.states:
         for response in table.rows.get(state, {}):
@@ -81,11 +81,11 @@ def _reachable(found: Explored) -> Iterator[Fault]:
                 yield f"{state} can never be given {response.trigger}", found.path(nearest)
 
 
-def _in_roles(table: Table) -> Iterator[tuple[State, Role | None]]:
+def _in_roles(table: Table) -> Iterator[Node]:
     """The codes that the table speaks of, in their roles."""
     for state in table.states:
         for arrow in table.arrows(state):
-            yield from ((arrow.dest, each.dest) for each in table.ends(arrow, None) if each.dest)
+            yield from (Node(arrow.dest, e.dest) for e in table.ends(arrow, None) if e.dest)
 
 
 def _ends(found: Explored) -> Iterator[Fault]:
@@ -231,6 +231,11 @@ INVARIANTS: Final = (
         _second_factor,
     ),
     Invariant("bounded", "Every loop has a bound that a ruling or a lifetime gives.", loops),
+    Invariant(
+        "unattended",
+        "No loop is taken without new input from the caller.",
+        unattended,
+    ),
     Invariant("answerable", "Every challenge takes a response that leads on.", _answerable),
     Invariant("ruled", "Every error has a ruling.", _rulings, of_table=True),
     Invariant("device", "A device is asked for only where there is one.", _device),

@@ -1,4 +1,4 @@
-"""Every loop has a bound: without the arrows that a bound speaks of, nothing goes round."""
+"""Loops: each has a bound, and none is a driver's own: without bounded arrows, nothing goes round."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from authfsm.checks.model import Explored
 from authfsm.checks.path import Move, Path, Position
+from authfsm.protocol.table import RESTART, automatic
 
 
 def loops(found: Explored) -> Iterator[tuple[str, Path]]:
@@ -20,6 +21,28 @@ def loops(found: Explored) -> Iterator[tuple[str, Path]]:
         here: [move for move in moves if not any(each.speaks_of(move.arrow) for each in bounds)]
         for here, moves in found.moves.items()
     }
+    yield from _rounds(found, free, "comes round again, and nothing ends it")
+
+
+def unattended(found: Explored) -> Iterator[tuple[str, Path]]:
+    """The loops that a driver takes without new input from its caller, each with a path into it and once round.
+
+    A server that answers as it likes goes round such a loop for ever: no lifetime and no lock-out ends it. A
+    restart without the device key is no such loop: the key is dropped, and not sent again.
+
+    Args:
+        found: what was explored.
+    """
+    free = {
+        here: [m for m in moves if automatic(m.arrow) and m.arrow.kind is not RESTART]
+        for here, moves in found.moves.items()
+    }
+    yield from _rounds(found, free, "comes round again without new input from the caller")
+
+
+def _rounds(
+    found: Explored, free: dict[Position, list[Move]], what: str
+) -> Iterator[tuple[str, Path]]:
     told = set[frozenset[str]]()
     for here in found.before:
         if not _comes_back(here, free):
@@ -29,7 +52,7 @@ def loops(found: Explored) -> Iterator[tuple[str, Path]]:
         if not any(known <= names for known in told):
             told.add(names)
             way = found.path(here)
-            yield f"{here.name} comes round again, and nothing ends it", Path(way.moves + round_)
+            yield f"{here.name} {what}", Path(way.moves + round_)
 
 
 def _comes_back(here: Position, free: dict[Position, list[Move]]) -> bool:

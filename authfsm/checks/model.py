@@ -17,9 +17,18 @@ from authfsm.checks.path import AT_START, Move, Path, Position
 from authfsm.checks.proofs import LED, LED_BY_FUNCTIONS, NOTHING, Factor, Proved, asks_second, shown
 from authfsm.checks.table import TABLE, Table
 from authfsm.protocol import responses as r
-from authfsm.protocol.nodes import Ends
+from authfsm.protocol.nodes import Ends, Node
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, Need, Role, Transition
+from authfsm.protocol.table import (
+    ACKNOWLEDGEMENT,
+    ON_THE_TABLE,
+    PROTOCOL,
+    RESTART,
+    RETRY,
+    Need,
+    Role,
+    Transition,
+)
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import verdicts
 from authfsm.settings.rules import DESTS, OPEN, RESPONSES, forbidden
@@ -70,7 +79,7 @@ class Model:
                     continue
                 if self.named or not named:
                     for proved in self._after(arrow, ends, here.proved, named=named):
-                        yield Move(arrow, Position(arrow.dest, ends.dest, proved))
+                        yield Move(arrow, Position(Node(arrow.dest, ends.dest), proved))
 
     # ---- what happened before ---------------------------------------------------------------------------
 
@@ -87,7 +96,7 @@ class Model:
             case Need.VERIFIED if not proved.verified:
                 return False
         if proved.named:  # a dead end
-            return dest in {State.FAILED, arrow.source}
+            return dest is State.FAILED or arrow.kind is not None
         if dest is State.CUSTOM_CHALLENGE and arrow.source is not State.START:
             # "Custom challenges ... in CUSTOM_AUTH"; after an administrator's password: contradicted.
             return proved.led or arrow.response in OPEN
@@ -99,12 +108,13 @@ class Model:
     def _after(
         self, arrow: Transition, ends: Ends, before: Proved, *, named: bool
     ) -> Iterator[Proved]:
-        """What has been shown, the arrow taken; two possibilities where a code may be right or wrong."""
-        source, response, dest = arrow
+        """What has been shown, the arrow taken."""
+        source, response, dest, kind = arrow
         if dest in {State.START, State.FAILED}:
             yield NOTHING
             return
-        if source is State.AUTHENTICATED and dest is source:
+        # Refused: nothing was shown. With tokens in hand an acknowledgement shows nothing new.
+        if kind in {RETRY, RESTART} or (source is State.AUTHENTICATED and kind is ACKNOWLEDGEMENT):
             yield before
             return
         if before.named or named:
@@ -120,13 +130,10 @@ class Model:
             led=before.led or response in LED or (self.doubted and response in _ADMIN),
             asked=before.asked or asks_second(dest, ends.dest),
         )
-        if source is dest is State.MFA_SETUP:
-            if response is r.AssociateSoftwareToken:
-                yield evolve(after, associated=True, verified=False)
-                return
-            if response is r.VerifySoftwareToken:
-                yield evolve(after, verified=before.associated)
-            yield after
+        if kind is ACKNOWLEDGEMENT:
+            verified = response is r.VerifySoftwareToken and before.associated
+            associated = before.associated or response is r.AssociateSoftwareToken
+            yield evolve(after, associated=associated, verified=verified)
             return
         yield evolve(after, associated=False, verified=False)
 
@@ -144,7 +151,7 @@ class Model:
 
 def _named(arrow: Transition) -> bool:
     """Is this a challenge that a function names of its own accord?"""
-    if arrow.response not in LED_BY_FUNCTIONS or arrow.dest is arrow.source:
+    if arrow.response not in LED_BY_FUNCTIONS or arrow.kind is not None:
         return False
     if arrow.response is r.CustomSrpAuth and arrow.dest is State.PASSWORD_VERIFIER:
         return False
@@ -154,13 +161,13 @@ def _named(arrow: Transition) -> bool:
 
 
 def _left(settings: PoolSettings, arrow: Transition, ends: Ends) -> Left:
-    source, response, dest = arrow
+    source, response, dest, _ = arrow
     if response in OPEN and arrow in ON_THE_TABLE:  # to whatever this pool asks for otherwise
         why = verdicts(settings, whims=True).arrows.get((arrow, ends))
         return Left.NOT if why else Left.KEPT
     if response not in PROTOCOL.get(source, {}):
         # A row of one's own: its response and its destination may be ruled out, as anywhere.
-        rules = (*RESPONSES.get(response, ()), *DESTS.get((dest, ends.dest), ()))
+        rules = (*RESPONSES.get(response, ()), *DESTS.get(Node(dest, ends.dest), ()))
         return Left.NOT if any(rule(settings) for rule in rules) else Left.KEPT
     if forbidden(settings, arrow, ends, whims=True):
         return Left.NOT

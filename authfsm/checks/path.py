@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from authfsm.checks.proofs import NOTHING, Proved
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role, Transition
+from authfsm.protocol.table import RESTART, RETRY, Role, Transition
 from authfsm.signin import Step
 
 if TYPE_CHECKING:
@@ -21,27 +23,32 @@ class Position:
     """Where a path stands.
 
     Args:
-        state: the state.
-        role: which factor the code is, for EMAIL_OTP; else None.
+        node: the state, with its role.
         proved: what has been shown on the way.
     """
 
-    state: State
-    role: Role | None = None
+    node: Node
     proved: Proved = NOTHING
 
     @property
-    def place(self) -> tuple[State, Role | None]:
-        """The state, in its role."""
-        return self.state, self.role
+    def state(self) -> State:
+        """The state."""
+        return self.node.state
+
+    @property
+    def role(self) -> Role | None:
+        """Which factor the code is, for EMAIL_OTP; else None."""
+        return self.node.role
 
     @property
     def name(self) -> str:
         """The state's name; of EMAIL_OTP, the role too."""
-        return f"{self.state} ({self.role})" if self.role else str(self.state)
+        return self.node.name
 
 
-AT_START: Final = Position(State.START)
+AT_START: Final = Position(Node(State.START))
+
+_RULINGS: Final = {RETRY: Ruling.TRY_AGAIN, RESTART: Ruling.DROP_DEVICE}
 
 
 @frozen
@@ -115,6 +122,7 @@ class Path:
                 move.arrow.response,
                 move.arrow.dest,
                 role=move.to.role,
+                ruling=_RULINGS.get(move.arrow.kind) if move.arrow.kind else None,
             )
             for number, move in enumerate(self.moves, 1)
         )

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from attrs import field, frozen
 
 from authfsm.settings import PoolSettings
 from authfsm.settings.described import descriptions
-
-_DAYS: Final = 30
-_MINUTES: Final = 3
+from authfsm.settings.descriptions import Descriptions
 
 Told = TypeVar("Told", bound="Posture")
 
@@ -49,16 +47,35 @@ class Posture:
         """What descriptions say that were fetched, or saved, before.
 
         Args:
-            user_pool: the reply of DescribeUserPool, or the UserPool in it.
+            user_pool: the reply of DescribeUserPool, or the UserPool in it; it may hold the other two as well.
             user_pool_client: the reply of DescribeUserPoolClient, or the UserPoolClient in it.
             mfa_config: the reply of GetUserPoolMfaConfig.
 
         Raises:
             BadField: a field is what AWS never says.
         """
-        settings = PoolSettings.from_descriptions(user_pool, user_pool_client, mfa_config)
-        told = {} if user_pool_client is None else _of_client(user_pool_client)
-        return cls(settings=settings, account_recovery=_recovery(user_pool), **told)
+        return cls.from_read(Descriptions.read(user_pool, user_pool_client, mfa_config))
+
+    @classmethod
+    def from_read(cls: type[Told], told: Descriptions) -> Told:  # noqa: PYI019 - the same
+        """What descriptions say that have been read.
+
+        Args:
+            told: the descriptions.
+
+        Raises:
+            BadField: a field is what AWS never says.
+        """
+        settings = PoolSettings.from_read(told)
+        if told.user_pool_client is None:
+            return cls(settings=settings, account_recovery=told.recovery)
+        return cls(
+            settings=settings,
+            account_recovery=told.recovery,
+            prevent_user_existence_errors=told.user_existence_errors,
+            auth_session_validity=told.auth_session_validity,
+            refresh_token_validity=told.validity("RefreshTokenValidity"),
+        )
 
     @classmethod
     def describe(  # noqa: PYI019 - the same
@@ -75,24 +92,3 @@ class Posture:
             BadField: a field is what AWS never says.
         """
         return cls.from_descriptions(*descriptions(client, pool_id, client_id))
-
-
-def _recovery(user_pool: Mapping[str, Any]) -> tuple[str, ...]:
-    pool = user_pool.get("UserPool", user_pool)
-    mechanisms = pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", ())
-    return tuple(each["Name"] for each in sorted(mechanisms, key=lambda each: each["Priority"]))
-
-
-def _of_client(user_pool_client: Mapping[str, Any]) -> dict[str, Any]:
-    client = user_pool_client.get("UserPoolClient", user_pool_client)
-    # "The default time unit for RefreshTokenValidity in an API request is days. You can't set
-    # RefreshTokenValidity to 0. If you do, Amazon Cognito overrides the value with the default value of 30
-    # days." -- AWS API reference, UserPoolClientType
-    unit = client.get("TokenValidityUnits", {}).get("RefreshToken", "days")
-    given = client.get("RefreshTokenValidity")
-    return {
-        # "LEGACY: the API's default" -- AWS API reference, CreateUserPoolClient
-        "prevent_user_existence_errors": client.get("PreventUserExistenceErrors", "LEGACY"),
-        "auth_session_validity": timedelta(minutes=client.get("AuthSessionValidity") or _MINUTES),
-        "refresh_token_validity": timedelta(**({unit: given} if given else {"days": _DAYS})),
-    }

@@ -17,7 +17,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import Ends
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role, Transition
+from authfsm.protocol.table import RESTART, RETRY, Role, Transition
 
 S = State
 Trigger = type[Response]
@@ -135,14 +135,12 @@ def shown(
         arrow: the arrow.
         ends: which factor the codes are that it leaves and leads to.
     """
-    source, response, dest = arrow
+    source, response, dest, kind = arrow
     factor = proofs.get((source, response))
     if response is r.StepUp and asks_second(dest, ends.dest):
         # "credit for the factors in its amr": a second factor is asked for where the first is credited.
         factor = Factor.ACCESS_TOKEN
-    # What is asked again has shown nothing, but for a custom challenge: it may be the next one.
-    again = dest is source and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
-    if factor is None or dest in _NOT_LOOKED_AT or again:
+    if factor is None or dest in _NOT_LOOKED_AT or kind in {RETRY, RESTART}:
         return frozenset()
     if response is r.CompleteMfaSetup and not before.verified:
         return frozenset()

@@ -19,9 +19,10 @@ from authfsm.checks.posture import Posture
 from authfsm.checks.proofs import Factor
 from authfsm.checks.showing import refreshed, refusal, waits, way
 from authfsm.protocol import responses as r
+from authfsm.protocol.auth_flows import REQUIRED_VALUE, allows, current_values
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
-from authfsm.settings.rules import allowed, enabled
+from authfsm.settings.rules import enabled
 
 S = State
 Found = tuple[str, Path, tuple[Mend, ...]]
@@ -51,22 +52,38 @@ class Rule:
     look: Callable[[Posture], Iterator[Found]] = field(repr=False)
 
 
-def _without(told: Posture, *flows: str) -> Mend:
-    left = sorted((told.settings.explicit_auth_flows or frozenset()) - {*flows})
-    return Mend("UpdateUserPoolClient", {"ExplicitAuthFlows": left})
+def _without(told: Posture, auth_flow: str) -> Mend:
+    """Return the change after which the app client no longer allows a flow.
+
+    The values are current ones, as an older one allows more than it names; and there is one at least, as an empty
+    list means the default.
+    """
+    values = current_values(told.settings.explicit_auth_flows or ())
+    left = values - {REQUIRED_VALUE[auth_flow]} or {REQUIRED_VALUE["REFRESH_TOKEN_AUTH"]}
+    return Mend("UpdateUserPoolClient", {"ExplicitAuthFlows": sorted(left)})
 
 
 # ---- what there is to look for ------------------------------------------------------------------------------
 
 
 def _clear_beside_srp(told: Posture) -> Iterator[Found]:
-    flows = told.settings.explicit_auth_flows or frozenset()
-    clear = flows & {"ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"}
-    if not clear or allowed("ALLOW_USER_SRP_AUTH")(told.settings):
+    values = told.settings.explicit_auth_flows
+    if values is None or not all(
+        allows(values, each) for each in ("USER_PASSWORD_AUTH", "USER_SRP_AUTH")
+    ):
         return
+    clear = [
+        each
+        for each in values
+        if each in {"USER_PASSWORD_AUTH", REQUIRED_VALUE["USER_PASSWORD_AUTH"]}
+    ]
     path = way(told.settings, lambda way: way.arrows[0].response is r.UserPasswordAuth)
     if path is not None:
-        yield f"ExplicitAuthFlows has {', '.join(sorted(clear))}", path, (_without(told, *clear),)
+        yield (
+            f"ExplicitAuthFlows has {', '.join(sorted(clear))}",
+            path,
+            (_without(told, "USER_PASSWORD_AUTH"),),
+        )
 
 
 def _password_alone(way: Path) -> bool:
@@ -139,9 +156,9 @@ def _functions_skip_mfa(told: Posture) -> Iterator[Found]:
     if path is not None:
         why = (
             f"MfaConfiguration is {told.settings.mfa_configuration}, LambdaConfig has DefineAuthChallenge,"
-            " and ExplicitAuthFlows has ALLOW_CUSTOM_AUTH"
+            " and ExplicitAuthFlows allows CUSTOM_AUTH"
         )
-        yield why, path, (_without(told, "ALLOW_CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY"),)
+        yield why, path, (_without(told, "CUSTOM_AUTH"),)
 
 
 _CHANNEL: Final = {S.SMS_MFA: "verified_phone_number", S.EMAIL_OTP: "verified_email"}
@@ -300,15 +317,9 @@ def review(pool: Posture | Mapping[str, Any]) -> tuple[Finding, ...]:
     Raises:
         BadField: a field is what AWS never says.
     """
-    told = pool if isinstance(pool, Posture) else _posture(pool)
+    told = pool if isinstance(pool, Posture) else Posture.from_descriptions(pool)
     return worst_first(
         Finding(rule.id, rule.severity, rule.title, why, path, rule.source, mends)
         for rule in RULES
         for why, path, mends in rule.look(told)
-    )
-
-
-def _posture(told: Mapping[str, Any]) -> Posture:
-    return Posture.from_descriptions(
-        told["UserPool"], told.get("UserPoolClient"), told.get("MfaConfig")
     )

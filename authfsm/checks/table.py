@@ -17,26 +17,13 @@ from authfsm.checks.proofs import PROOFS, Factor
 from authfsm.facts.errors import LISTED
 from authfsm.protocol.error_policy import RULINGS, Row
 from authfsm.protocol.evidence import Confidence, confidence
-from authfsm.protocol.nodes import Ends, roles
+from authfsm.protocol.nodes import Ends, target_roles
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import (
-    FIRST,
-    NEEDS,
-    PROTOCOL,
-    SECOND,
-    UNKNOWN,
-    Need,
-    Role,
-    Transition,
-    may_fail,
-)
+from authfsm.protocol.table import NEEDS, PROTOCOL, Dest, Need, Role, Transition, unfolded
 
 Trigger = type[Response]
-Rows = Mapping[State, Mapping[Trigger, frozenset[State]]]
-
-_ALL_FIRST: Final = FIRST - UNKNOWN
-_ALL_SECOND: Final = SECOND - {State.MFA_SETUP}
+Rows = Mapping[State, Mapping[Trigger, frozenset[Dest]]]
 
 
 def _deep(rows: Rows) -> Rows:
@@ -52,7 +39,7 @@ class Table:
     """A protocol, as much of it as can be checked.
 
     Args:
-        rows: where we are: what is given: where the reply may lead. FAILED need not be named.
+        rows: where we are: what is given: where the reply may lead, as in `PROTOCOL`. FAILED need not be named.
         needs: the responses that a state takes only after something else.
         proofs: what a response proves, once it has led on.
         rulings: what is done about each error: by its code, and by a part of its message.
@@ -75,35 +62,25 @@ class Table:
         named = {dest for row in self.rows.values() for dests in row.values() for dest in dests}
         return tuple(state for state in State if state in named or state in self.rows)
 
-    def dests(self, source: State, response: Trigger) -> frozenset[State]:
-        """Where a reply may lead; FAILED is among them wherever an attempt may fail."""
-        led = self.rows.get(source, {}).get(response, frozenset())
-        return led | {State.FAILED} if may_fail(source) else led
-
     def arrows(self, source: State) -> Iterator[Transition]:
-        """The arrows that leave a state."""
-        for response in self.rows.get(source, {}):
-            dests = self.dests(source, response)
-            yield from (Transition(source, response, dest) for dest in State if dest in dests)
+        """The arrows that leave a state, or stay in it; that to FAILED wherever an attempt may fail."""
+        for response, dests in self.rows.get(source, {}).items():
+            yield from unfolded(source, response, dests)
 
     def ends(self, arrow: Transition, source: Role | None) -> Iterator[Ends]:
         """The roles of an arrow's ends, its source standing in this role."""
-        if arrow.dest is not State.EMAIL_OTP:
-            yield Ends(source, None)
-            return
         dests = self.rows[arrow.source][arrow.response]
-        again = arrow.dest is arrow.source and not (dests >= _ALL_FIRST or dests >= _ALL_SECOND)
-        yield from (Ends(source, role) for role in ((source,) if again else roles(dests)))
+        yield from (Ends(source, role) for role in target_roles(arrow, source, dests))
 
     # ---- a table a little different ---------------------------------------------------------------------
 
-    def with_arrow(self, source: State, response: Trigger, *dests: State) -> Table:
-        """The same table, with these destinations too."""
+    def with_arrow(self, source: State, response: Trigger, *dests: Dest) -> Table:
+        """The same table, with these destinations too; a state to itself is a new challenge."""
         row = dict(self.rows.get(source, {}))
         row[response] = row.get(response, frozenset()) | frozenset(dests)
         return evolve(self, rows={**self.rows, source: row})
 
-    def without_arrow(self, source: State, response: Trigger, *dests: State) -> Table:
+    def without_arrow(self, source: State, response: Trigger, *dests: Dest) -> Table:
         """The same table, without these destinations; without the response, if it leads nowhere then."""
         row = dict(self.rows[source])
         row[response] -= frozenset(dests)
@@ -138,11 +115,11 @@ def _doubted() -> Iterator[Transition]:
     for source, row in PROTOCOL.items():
         for response, dests in row.items():
             known = {
-                dest: confidence(Transition(source, response, dest)) is Confidence.CONTRADICTORY
-                for dest in dests
-                if dest in CHALLENGES
+                arrow: confidence(arrow) is Confidence.CONTRADICTORY
+                for arrow in unfolded(source, response, dests)
+                if arrow.dest in CHALLENGES
             }
-            yield from (Transition(source, response, dest) for dest in known if known[dest])
+            yield from (arrow for arrow in known if known[arrow])
             if known and all(known.values()) and State.OTHER_CHALLENGE in dests:
                 yield Transition(source, response, State.OTHER_CHALLENGE)
 

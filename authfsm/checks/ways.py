@@ -21,8 +21,8 @@ from authfsm.checks.proofs import Factor
 from authfsm.checks.stand_ins import FOR_SECOND, excused
 from authfsm.checks.table import TABLE, Table
 from authfsm.protocol import responses as r
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role
 from authfsm.settings import PoolSettings
 
 REFRESHES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.GetTokensFromRefreshToken})
@@ -30,8 +30,8 @@ REFRESHES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.GetTokensFro
 
 _NO_WAY: Final = frozenset({State.FAILED, State.OTHER_CHALLENGE, State.START})
 
-Place = tuple[State, Role | None, bool, bool]
-"""A state, its role, and whether an authenticator app has been associated and verified there."""
+Place = tuple[Node, bool, bool]
+"""A node, and whether an authenticator app has been associated and verified there."""
 
 Counts = tuple[int, ...]
 """How many there are of each number of steps."""
@@ -40,7 +40,7 @@ Counts = tuple[int, ...]
 def place(position: Position) -> Place:
     """Where a position is, whatever has been shown on the way."""
     proved = position.proved
-    return position.state, position.role, proved.associated, proved.verified
+    return position.node, proved.associated, proved.verified
 
 
 def walks(found: Explored, *, longest: int) -> Iterator[Path]:

@@ -57,6 +57,7 @@ def demo(
 
 @app.command()
 def serve(
+    *,
     host: Annotated[str, typer.Option(help="Where to listen; this machine alone by default.")] = (
         "127.0.0.1"
     ),
@@ -73,10 +74,34 @@ def serve(
         str | None,
         typer.Option(help="The tokens' issuer; the server's URL and the pool's id by default."),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A host that requests may name, beside loopback and --host: a Compose service, say. Repeatable.",
+        ),
+    ] = None,
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="An origin whose pages may call what needs no AWS credentials, as https://app.example;"
+            " '*' for any. Instead of loopback origins. Repeatable.",
+        ),
+    ] = None,
+    is_open: Annotated[
+        bool,
+        typer.Option(
+            "--open",
+            help="Take every host, pages of every origin, and requests without credentials: any web page"
+            " that you visit can then manage the pool's users.",
+        ),
+    ] = False,
 ) -> None:
     """Serve a user pool in Cognito's own HTTP protocol, with a page that shows what goes on in it.
 
-    Any Cognito client can use it, in any language: name its URL as the endpoint.
+    Any Cognito client can use it, in any language: name its URL as the endpoint. Operations for
+    administrators need an Authorization header, as at AWS; any credentials will do.
     """
     if lacking := [name for name in _SERVER if find_spec(name) is None]:
         typer.echo(
@@ -85,7 +110,16 @@ def serve(
         raise typer.Exit(1)
     from authfsm.cli.serve import serve as run  # noqa: PLC0415 - only who runs it waits for it
 
-    run(host, port, state=state, config=config, issuer=issuer)
+    run(
+        host,
+        port,
+        state=state,
+        config=config,
+        issuer=issuer,
+        allow_host=allow_host or (),
+        cors=cors or (),
+        is_open=is_open,
+    )
 
 
 app.command(epilog=EPILOG)(draw)

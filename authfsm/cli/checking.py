@@ -15,7 +15,7 @@ from attrs import frozen
 from rich.console import Console, RenderableType
 
 from authfsm import checks
-from authfsm.checks import INVARIANTS, Broken, Posture, explore, review
+from authfsm.checks import INVARIANTS, Broken, explore, review
 from authfsm.checks.findings import Finding, Severity
 from authfsm.checks.sarif import Origin, as_json, sarif
 from authfsm.cli import check_told, describing
@@ -101,10 +101,9 @@ def described(
 
 
 def _reviewed(told: describing.Descriptions) -> tuple[Finding, ...]:
-    mfa = told.get("MfaConfig", told.get("UserPoolMfaConfig"))
     try:
-        return review(Posture.from_descriptions(told["UserPool"], told.get("UserPoolClient"), mfa))
-    except (BadField, AttributeError, KeyError, TypeError) as error:
+        return review(told)
+    except BadField as error:
         raise Failed(f"the pool's description cannot be read: {error}") from None
 
 

@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+import typer
+
 from authfsm.cli.failing import Failed
 from authfsm.errors import BadField
 from authfsm.settings import PoolSettings
+from authfsm.settings import descriptions as reader
+from authfsm.settings.descriptions import decoded
 
 ACTIONS: Final = "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"
 """The IAM actions that describing a pool takes."""
@@ -26,6 +30,9 @@ _NO_KEYS: Final = (
 )
 
 Descriptions = dict[str, Any]
+
+# A file holds replies by name, or the UserPool itself.
+_OF_A_POOL: Final = frozenset({"UserPool", "Id", "MfaConfiguration"})
 
 
 def fetch(
@@ -73,7 +80,7 @@ def fetch(
         raise Failed(_refused(error.response["Error"], pool_id, client_id)) from None
     except (BotoCoreError, ValueError) as error:
         raise Failed(f"the pool could not be described: {error}") from None
-    return told
+    return _checked(told, pool_id)
 
 
 def _refused(error: Any, pool_id: str, client_id: str | None) -> str:
@@ -89,25 +96,36 @@ def _refused(error: Any, pool_id: str, client_id: str | None) -> str:
 
 
 def read(path: Path) -> Descriptions:
-    """Descriptions from a file: what `save` wrote, or the reply of a Describe* operation.
+    """Read descriptions from a file: what `save` wrote, the reply of a Describe* operation, or several merged.
+
+    Members that are not known are named on the standard error.
 
     Raises:
         Failed: the file can't be read, or holds no description.
     """
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = json.loads(decoded(path.read_bytes()))
     except OSError as error:
         raise Failed(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:
         raise Failed(f"{path} is not JSON") from None
-    if isinstance(told, dict) and "MfaConfiguration" in told and "Id" in told:
-        told = {"UserPool": told}  # a bare pool, as an infrastructure tool has it
-    if not isinstance(told, dict) or not isinstance(told.get("UserPool"), dict):
+    if not isinstance(told, dict) or _OF_A_POOL.isdisjoint(told):
         raise Failed(
             f'{path} describes no pool: it is to hold {{"UserPool": ..., "UserPoolClient": ..., "MfaConfig": ...}},'
             " as --save-settings writes it, or a reply of aws cognito-idp describe-user-pool"
         )
-    return told
+    return _checked(told, str(path))
+
+
+def _checked(told: Descriptions, where: str) -> Descriptions:
+    try:
+        found = reader.Descriptions.read(told)
+    except BadField as error:
+        raise Failed(f"{where}: the pool's description cannot be read: {error}") from None
+    if found.unknown:
+        names = ", ".join(found.unknown)
+        typer.echo(f"{where}: these members are not known here, and not read: {names}", err=True)
+    return dict(found.parts())
 
 
 def save(path: Path, told: Descriptions) -> None:
@@ -133,8 +151,7 @@ def settings(told: Descriptions) -> PoolSettings:
     Raises:
         Failed: they say what AWS never says.
     """
-    mfa = told.get("MfaConfig", told.get("UserPoolMfaConfig"))
     try:
-        return PoolSettings.from_descriptions(told["UserPool"], told.get("UserPoolClient"), mfa)
-    except (BadField, AttributeError, TypeError) as error:
+        return PoolSettings.from_descriptions(told)
+    except BadField as error:
         raise Failed(f"the pool's description cannot be read: {error}") from None

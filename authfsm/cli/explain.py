@@ -13,10 +13,10 @@ from rich.text import Text
 
 from authfsm.diagrams.links import link
 from authfsm.diagrams.markdown import MARKS
-from authfsm.diagrams.places import PLACES
 from authfsm.facts import About, find, nearest, plain
 from authfsm.facts.shapes import page
 from authfsm.protocol.evidence import Confidence
+from authfsm.protocol.nodes import NODES
 
 Facts = dict[str, Any]
 
@@ -45,7 +45,7 @@ def facts(about: About) -> Facts:
 
 def _page(told: Facts) -> str:
     if told["kind"] == "state":
-        return next(link(each) for each in PLACES if told["name"] in {each.name, each.state})
+        return next(link(each) for each in NODES if told["name"] in {each.name, each.state})
     if told["kind"] == "error":
         common = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/CommonErrors.html"
         main = ("RespondToAuthChallenge", *told["operations"])
@@ -188,7 +188,8 @@ def _ways(every: Iterable[Facts]) -> Table:
         sure = Text(way["confidence"], style=_COLOURS[way["confidence"]])
         more = f" (and {len(way['evidence']) - 1} more)" if len(way["evidence"]) > 1 else ""
         why = " - ".join(filter(None, [known["when"], known["source"]]))
-        table.add_row(way["state"] + _mark(way["confidence"]), sure, why + more)
+        kind = f" ({way['kind']})" if "kind" in way else ""
+        table.add_row(way["state"] + kind + _mark(way["confidence"]), sure, why + more)
     return table
 
 

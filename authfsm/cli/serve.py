@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from attrs import evolve
+
 from authfsm.local.pool import LocalPool
-from authfsm.local.server.config import Config, ConfigRefused, read
+from authfsm.local.server.access import ANY_ORIGIN, Access, is_loopback_name
+from authfsm.local.server.config import Config, ConfigRefused, access_of, read
 from authfsm.local.server.logs import Log
 from authfsm.local.server.opening import opened
 from authfsm.local.server.sockets import NoSocket, is_loopback, listen, url_of
@@ -15,7 +19,15 @@ from authfsm.local.server.state import StateFile, StateFileRefused
 
 
 def serve(
-    host: str, port: int, *, state: Path | None, config: Path | None, issuer: str | None
+    host: str,
+    port: int,
+    *,
+    state: Path | None,
+    config: Path | None,
+    issuer: str | None,
+    allow_host: Sequence[str] = (),
+    cors: Sequence[str] = (),
+    is_open: bool = False,
 ) -> None:
     """Serve until told to stop.
 
@@ -25,11 +37,16 @@ def serve(
         state: the state file.
         config: the configuration.
         issuer: the tokens' issuer; the server's own URL, if left out.
+        allow_host: hosts that requests may name, beside those of loopback and `host`.
+        cors: origins whose pages may call the operations without credentials, instead of loopback ones.
+        is_open: take every host, every origin, and requests without credentials.
     """
     log = Log(sys.stderr)
     file = None
     try:
         wanted = read(config) if config else Config()
+        access = _access(wanted.access, host, allow_host, cors, is_open=is_open)
+        wanted = evolve(wanted, access=access)
         sock = listen(host, port)
         file = StateFile(state) if state else None
         url = url_of(host, sock)
@@ -41,7 +58,7 @@ def serve(
     from authfsm.local.server.running import run  # noqa: PLC0415 - while a key is being made
 
     try:
-        run(service, sock, lambda: _announce(service.pool, url, state))
+        run(service, sock, lambda: _announce(service.pool, url, state, access))
     finally:
         if file is not None:
             file.close()
@@ -53,7 +70,37 @@ def fail(why: str) -> NoReturn:
     raise SystemExit(1)
 
 
-def _announce(pool: LocalPool, url: str, state: Path | None) -> None:
+def _access(
+    configured: Access, host: str, allow_host: Sequence[str], cors: Sequence[str], *, is_open: bool
+) -> Access:
+    """Who may use the server: what the configuration allows, and what the options add to it.
+
+    Raises:
+        ConfigRefused: a host or an origin is not written as one.
+    """
+    own = () if host in {"", "0.0.0.0", "::"} or is_loopback_name(host) else (host,)  # noqa: S104 - compared only
+    hosts = (*own, *configured.hosts, *allow_host)
+    return access_of(hosts, cors or configured.origins, is_open=is_open or configured.open)
+
+
+def _access_lines(access: Access) -> list[str]:
+    if access.open:
+        return [
+            "  OPEN        every host, pages of every origin, and requests without credentials (--open):",
+            "              any web page that you visit can manage this pool's users",
+        ]
+    names = ", ".join(("localhost", "127.0.0.1", "[::1]", *access.hosts))
+    origins = "loopback origins" if access.origins is None else ", ".join(access.origins)
+    if access.origins is not None and ANY_ORIGIN in access.origins:
+        origins = "any origin"
+    return [
+        f"  hosts       {names} (more by --allow-host)",
+        f"  pages of    {origins} may call what needs no AWS credentials (others by --cors)",
+        "  signed      operations for administrators need credentials, as at AWS; any will do",
+    ]
+
+
+def _announce(pool: LocalPool, url: str, state: Path | None, access: Access) -> None:
     keys = 'aws_access_key_id="local", aws_secret_access_key="local"'
     boto3 = f'"cognito-idp", endpoint_url="{url}", region_name="{pool.region}", {keys}'
     lines = [
@@ -62,6 +109,7 @@ def _announce(pool: LocalPool, url: str, state: Path | None) -> None:
         f"  issuer      {pool.issuer}",
         f"  state       {state or 'in memory, gone when the server ends'}",
         f"  to watch    {url}/",
+        *_access_lines(access),
         f"  boto3       boto3.client({boto3})",
     ]
     sys.stdout.write("\n".join(lines) + "\n")

@@ -9,14 +9,9 @@ from typing import Final, Literal
 
 from attrs import field, frozen
 
-EVERY_FLOW: Final = (
-    "ALLOW_USER_SRP_AUTH",
-    "ALLOW_USER_PASSWORD_AUTH",
-    "ALLOW_ADMIN_USER_PASSWORD_AUTH",
-    "ALLOW_CUSTOM_AUTH",
-    "ALLOW_USER_AUTH",
-    "ALLOW_REFRESH_TOKEN_AUTH",
-)
+from authfsm.protocol.auth_flows import CURRENT_VALUES
+
+EVERY_FLOW: Final = CURRENT_VALUES
 WITHOUT_CHOICE: Final = tuple(each for each in EVERY_FLOW if each != "ALLOW_USER_AUTH")
 PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - people made for a rule, and gone with it
 TEMPORARY: Final = "Temporary-Horse-1"

@@ -13,11 +13,12 @@ from authfsm.diagrams.mistakes import (
 )
 from authfsm.diagrams.model import Edge, Kind, LeftOut, Mark, Model, Shade, Tone
 from authfsm.diagrams.picture import FORMATS, SUFFIXES, Diagram, diagram
-from authfsm.diagrams.places import Group, Place
+from authfsm.diagrams.places import Group
 from authfsm.diagrams.render import NoEngine, NoPdf
 from authfsm.diagrams.sequence import SequenceDiagram, sequence
 from authfsm.diagrams.themes import AUTO, DARK, LIGHT, PRINT, THEMES, Paint, Theme
 from authfsm.diagrams.walking import Walked
+from authfsm.protocol.nodes import Node
 
 __all__ = [
     "AUTO",
@@ -36,8 +37,8 @@ __all__ = [
     "Model",
     "NoEngine",
     "NoPdf",
+    "Node",
     "Paint",
-    "Place",
     "SequenceDiagram",
     "Shade",
     "Theme",

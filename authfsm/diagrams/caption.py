@@ -9,8 +9,9 @@ from typing import Final
 
 from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.model import Kind, Model
-from authfsm.diagrams.places import Group, Place
+from authfsm.diagrams.places import Group, group
 from authfsm.diagrams.themes import Theme
+from authfsm.protocol.nodes import Node
 
 FEW: Final = 3
 """As many notes stand in one column; more stand in two."""
@@ -22,6 +23,15 @@ BREAK: Final = '<br align="left"/>'
 LEGEND: Final = (Group.FIRST_FACTOR, Group.SET_UP, Group.SECOND_FACTOR, Group.DEVICE)
 
 
+LOOPS: Final = {
+    Kind.RETRY: "A small loop: the answer was refused, and another may be given.",
+    Kind.RESTART: "A small loop with an empty head: sent again without a device key that is not known.",
+    Kind.NEW_CHALLENGE: "A loop (new challenge): another challenge of the same name.",
+    Kind.ACKNOWLEDGEMENT: "Written in a state alone: a step that is accepted there.",
+}
+"""What is said of each kind of self-loop that a picture has."""
+
+
 def notes(model: Model) -> Iterator[str]:
     """What a picture says in words."""
     yield from model.said
@@ -29,8 +39,8 @@ def notes(model: Model) -> Iterator[str]:
         yield "Numbered: the steps that were taken. Filled and framed: where it stands."
     if model.traffic is not None:
         yield f"Width and numbers: how often, in {model.traffic:,} sign-ins."
-    if any(edge.kind is Kind.RETRY for edge in model.edges):
-        yield "A small loop: the answer was refused, and can be given again."
+    kinds = {edge.kind for edge in model.edges}
+    yield from (told for kind, told in LOOPS.items() if kind in kinds)
     if any(edge.thin for edge in model.edges):
         yield "† and dashed: known only by inference, or contradicted by another source."
     for each in model.left_out:
@@ -40,7 +50,7 @@ def notes(model: Model) -> Iterator[str]:
 
 def caption(model: Model, theme: Theme, labels: Mapping[str, str]) -> str:
     """The text under a picture, as one of Graphviz's HTML-like labels."""
-    groups = {node.group for node in model.nodes if isinstance(node, Place)}
+    groups = {group(node) for node in model.nodes if isinstance(node, Node)}
     legend: dict[Group, str] = {g: labels.get(g, g) for g in LEGEND if g in groups}
     told = list(notes(model))
     if len({theme.groups[each].fill for each in LEGEND}) == 1:

@@ -54,7 +54,7 @@ def lines(model: Model) -> Iterator[tuple[Edge, Attributes]]:
     for edge in model.edges:
         back = between.get((edge.dest, edge.source))
         joined = back is not None and back.shade.tone is edge.shade.tone
-        if edge.kind is Kind.LOOP or (joined and back and back.kind is Kind.FOLD):
+        if edge.kind is Kind.ACKNOWLEDGEMENT or (joined and back and back.kind is Kind.FOLD):
             continue
         if edge.kind is Kind.FOLD and back and joined:
             both = dict.fromkeys(edge.marks + back.marks)

@@ -26,10 +26,12 @@ from authfsm.diagrams.lines import (
     spare,
 )
 from authfsm.diagrams.model import LeftOut, Model, Tone, Trigger
-from authfsm.diagrams.places import PLACES, Arrow, Place, landing, takes
+from authfsm.diagrams.places import Arrow
 from authfsm.diagrams.shading import View, view
+from authfsm.protocol.nodes import NODES, Node, taken, target_roles
 from authfsm.protocol.states import State
-from authfsm.protocol.table import PROTOCOL, may_fail
+from authfsm.protocol.table import PROTOCOL
+from authfsm.protocol.table import unfolded as unfolded_row
 from authfsm.settings import PoolSettings
 
 _ABSENT = frozenset({Tone.GONE, Tone.NAMED})
@@ -40,22 +42,20 @@ def flows() -> tuple[str, ...]:
     return tuple(dict.fromkeys(r.auth_flow for r in PROTOCOL[State.START] if r.auth_flow))
 
 
-def row(place: Place, response: Trigger) -> tuple[Arrow, ...]:
+def row(place: Node, response: Trigger) -> tuple[Arrow, ...]:
     """Every arrow of a response to a place, FAILED included, in the order of `State`."""
-    dests = PROTOCOL[place.state][response]
     return tuple(
-        Arrow(place, response, each)
-        for dest in State
-        if dest in dests or (dest is State.FAILED and may_fail(place.state))
-        for each in landing(place, response, dest)
+        Arrow(place, response, Node(each.dest, role), each.kind)
+        for each in unfolded_row(place.state, response, PROTOCOL[place.state][response])
+        for role in target_roles(each, place.role)
     )
 
 
 ROWS = tuple(
     row(place, response)
-    for place in PLACES
+    for place in NODES
     for response in PROTOCOL[place.state]
-    if takes(place, response)
+    if taken(place.state, place.role, response)
 )
 """Every row of the table, its e-mailed codes told apart by role."""
 
@@ -120,7 +120,7 @@ def draft(
         left_out=tuple(LeftOut(each, frozenset(left[each])) for each in Reason if left[each]),
         flow=flow,
         shades=shades(nodes, seen),
-        focus=frozenset(each for each in PLACES if each.state is state),
+        focus=frozenset(each for each in NODES if each.state is state),
         rulings=rulings and FAILED in nodes,
         said=tuple(seen.said()),
     )

@@ -11,7 +11,8 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm.diagrams.places import Members, Place, in_order
+from authfsm.diagrams.places import Members, in_order
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 from authfsm.protocol.table import FIRST, PASSED, PROVED, SECOND, UNKNOWN, Role
 
@@ -29,11 +30,11 @@ class Junction:
     members: Members
 
 
-Node = Place | Junction
+Vertex = Node | Junction
 
 
 def _members(states: Iterable[State], role: Role) -> Members:
-    return frozenset(Place(s, role if s is State.EMAIL_OTP else None) for s in states)
+    return frozenset(Node(s, role if s is State.EMAIL_OTP else None) for s in states)
 
 
 JUNCTIONS: Final = (
@@ -46,8 +47,8 @@ JUNCTIONS: Final = (
 
 
 def fold(
-    dests: Iterable[Place], junctions: Iterable[Junction], below: Junction | None = None
-) -> tuple[Node, ...]:
+    dests: Iterable[Node], junctions: Iterable[Junction], below: Junction | None = None
+) -> tuple[Vertex, ...]:
     """The junctions and places that together are exactly these destinations.
 
     Args:
@@ -57,7 +58,7 @@ def fold(
     """
     whole = frozenset(dests)
     rest = whole
-    through: list[Node] = []
+    through: list[Vertex] = []
     for junction in junctions:
         smaller = below is None or junction.members < below.members
         if smaller and junction.members <= whole and len(junction.members & rest) > 1:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from authfsm.diagrams.places import Arrow, Place
+from authfsm.diagrams.places import Arrow
 from authfsm.protocol.evidence import Confidence, confidence
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Credential
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ANY, CHOICE, CUSTOM, FIRST, PROTOCOL, UNKNOWN
@@ -79,7 +80,7 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
         flow: the flow that the picture is of.
         failures: does it draw where an attempt ends?
     """
-    source, response, dest = arrow.transition
+    source, response, dest, loop = arrow.transition
     if State.OTHER_CHALLENGE in {source, dest}:
         return Reason.UNKNOWN
     if dest is State.FAILED:
@@ -89,13 +90,13 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
         return Reason.TOKENS
     if (source, response) in _AGAIN:
         return Reason.AGAIN
-    named = PROTOCOL[source][response] >= ANY and dest is not source
+    named = PROTOCOL[source][response] >= ANY and loop is None
     if (named or dest in CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
         return Reason.THIN if response in _REFRESHES else Reason.LAMBDA
     return None
 
 
-def foreign(place: Place, flow: str | None) -> bool:
+def foreign(place: Node, flow: str | None) -> bool:
     """Is a place out of this flow's reach, whatever the table allows?
 
     Under CUSTOM_AUTH the pool's Lambda functions lead, and in this flow alone.

@@ -7,15 +7,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve, frozen
 
-from authfsm.diagrams.fold import Junction, Node, fold
+from authfsm.diagrams.fold import Junction, Vertex, fold
 from authfsm.diagrams.leaving import thin
 from authfsm.diagrams.model import KEPT, Edge, Kind, Shade, Tone, Trigger
-from authfsm.diagrams.places import Arrow, Place, in_order
+from authfsm.diagrams.places import Arrow, in_order
 from authfsm.diagrams.shading import View
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
+from authfsm.protocol.table import NEW_CHALLENGE
 
-START = Place(State.START)
-FAILED = Place(State.FAILED)
+START = Node(State.START)
+FAILED = Node(State.FAILED)
 
 
 @frozen
@@ -26,7 +28,7 @@ class Line:
     arrows: frozenset[Arrow]
 
     @property
-    def row(self) -> tuple[Node, Trigger]:
+    def row(self) -> tuple[Vertex, Trigger]:
         """The row of the table it comes from."""
         return self.edge.source, self.edge.responses[0]
 
@@ -37,14 +39,12 @@ def parted(drawn: Iterable[Line], drop: Collection[Line]) -> tuple[list[Line], f
     return [line for line in drawn if line not in drop], gone
 
 
-def kind(arrow: Arrow, arrows: Iterable[Arrow]) -> Kind:
-    """What an arrow is among the arrows of its row."""
+def kind(arrow: Arrow) -> Kind:
+    """What kind of line an arrow is."""
     if arrow.dest == FAILED:
         return Kind.FAILURE
-    if arrow.dest != arrow.source:
-        return Kind.ANSWER
-    elsewhere = {each.dest for each in arrows} - {arrow.source, FAILED}
-    return Kind.RETRY if elsewhere else Kind.LOOP
+    stays = arrow.kind is not None and arrow.dest == arrow.source
+    return Kind(str(arrow.kind)) if stays else Kind.ANSWER
 
 
 def lines(arrows: Sequence[Arrow], junctions: Iterable[Junction], seen: View) -> Iterator[Line]:
@@ -52,8 +52,10 @@ def lines(arrows: Sequence[Arrow], junctions: Iterable[Junction], seen: View) ->
 
     They go together where settings leave them alike, or each as they leave the place it leads to.
     """
-    shades = {arrow.dest: seen.arrow(arrow) for arrow in arrows}
-    by_dest = {arrow.dest: arrow for arrow in arrows}
+    # What stays in its challenge goes together with nothing: it leads through no junction.
+    within = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
+    shades = {arrow.dest: seen.arrow(arrow) for arrow in arrows if arrow not in within}
+    by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in within}
     inner = {dest: arrow for dest, arrow in by_dest.items() if dest != FAILED}
     alike = len({shades[dest].tone for dest in inner}) <= 1
     together = [d for d in inner if alike or shades[d].tone is seen.place(d).tone]
@@ -62,10 +64,16 @@ def lines(arrows: Sequence[Arrow], junctions: Iterable[Junction], seen: View) ->
         members = node.members if isinstance(node, Junction) else {node}
         held = frozenset(by_dest[each] for each in members)
         one = next(iter(held))
-        what = Kind.ANSWER if isinstance(node, Junction) else kind(one, inner.values())
+        what = Kind.ANSWER if isinstance(node, Junction) else kind(one)
         doubtful = (one.response,) if all(map(thin, held)) else ()
         shade = common(shades[each] for each in in_order(members))
         yield Line(Edge(one.source, node, what, (one.response,), doubtful, shade=shade), held)
+    for one in within:
+        doubtful = (one.response,) if thin(one) else ()
+        edge = Edge(
+            one.source, one.dest, kind(one), (one.response,), doubtful, shade=seen.arrow(one)
+        )
+        yield Line(edge, frozenset({one}))
 
 
 def common(shades: Iterable[Shade]) -> Shade:
@@ -90,12 +98,12 @@ def spare(drawn: Iterable[Line]) -> Iterator[Line]:
             yield line
 
 
-def reach(drawn: Iterable[Line]) -> frozenset[Place]:
+def reach(drawn: Iterable[Line]) -> frozenset[Node]:
     """The places that lines lead to, from START on."""
-    steps: dict[Node, set[Place]] = defaultdict(set)
+    steps: dict[Vertex, set[Node]] = defaultdict(set)
     for line in drawn:
         steps[line.edge.source] |= {arrow.dest for arrow in line.arrows}
-    found, front = set[Place](), {START}
+    found, front = set[Node](), {START}
     while front:
         found |= front
         front = {dest for place in front for dest in steps[place]} - found
@@ -127,7 +135,7 @@ def _joined(one: Edge, other: Edge) -> Edge:
 
 def onward(edges: Iterable[Edge], junctions: Sequence[Junction], seen: View) -> tuple[Edge, ...]:
     """How the junctions that these edges lead to lead on."""
-    front: set[Node] = {edge.dest for edge in edges}
+    front: set[Vertex] = {edge.dest for edge in edges}
     found: dict[Junction, tuple[Edge, ...]] = {}
     while front:
         junction = front.pop()
@@ -140,19 +148,19 @@ def onward(edges: Iterable[Edge], junctions: Sequence[Junction], seen: View) -> 
     return tuple(edge for each in junctions for edge in found.get(each, ()))
 
 
-def of_node(node: Node, seen: View) -> Shade:
+def of_node(node: Vertex, seen: View) -> Shade:
     """How far settings leave a place, or all the places of a junction."""
     members = node.members if isinstance(node, Junction) else (node,)
     return common(seen.place(each) for each in in_order(members))
 
 
-def in_sequence(edges: Iterable[Edge], junctions: Iterable[Junction]) -> tuple[Node, ...]:
+def in_sequence(edges: Iterable[Edge], junctions: Iterable[Junction]) -> tuple[Vertex, ...]:
     """The nodes that edges touch: places in the order of a sign-in, then junctions."""
     ends = {end for edge in edges for end in (edge.source, edge.dest)}
-    places = in_order(end for end in ends if isinstance(end, Place))
+    places = in_order(end for end in ends if isinstance(end, Node))
     return (*places, *(each for each in junctions if each in ends))
 
 
-def shades(nodes: Iterable[Node], seen: View) -> Mapping[Node, Shade]:
+def shades(nodes: Iterable[Vertex], seen: View) -> Mapping[Vertex, Shade]:
     """The nodes that settings do not simply leave as they are."""
     return {node: shade for node in nodes if (shade := of_node(node, seen)) != KEPT}

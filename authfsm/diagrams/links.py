@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm.diagrams.places import Group, Place
+from authfsm.diagrams.places import Group, group
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 
 _GUIDE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
@@ -27,6 +28,6 @@ _OWN: Final = {
 }
 
 
-def link(place: Place) -> str:
+def link(place: Node) -> str:
     """The page of AWS's that tells most about a place."""
-    return _OWN.get(place.state, _PAGES[place.group])
+    return _OWN.get(place.state, _PAGES[group(place)])

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from authfsm.diagrams.fold import Junction, Node
+from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.links import link
 from authfsm.diagrams.mermaid import MARKS
-from authfsm.diagrams.model import Edge, Kind, Model
+from authfsm.diagrams.model import Edge, Model
 from authfsm.protocol.evidence import confidence
 
 SCHEMA: Final = "authfsm-diagram/1"
@@ -40,7 +40,7 @@ def _table(model: Model, labels: Mapping[str, str]) -> Iterator[str]:
         yield f"{labels.get(said, said)}  "
 
 
-def _named(node: Node, labels: Mapping[str, str]) -> str:
+def _named(node: Vertex, labels: Mapping[str, str]) -> str:
     if isinstance(node, Junction):
         return f"*{labels.get(node.name, node.name)}*"
     role = f" ({node.role})" if node.role else ""
@@ -56,7 +56,7 @@ def _given(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
         doubt = "\u2020" if response in edge.thin else ""
         often = f" \u00d7{times[response]}" if response in times else ""
         step = f" (step {', '.join(steps[response])})" if response in steps else ""
-        again = " again" if edge.kind is Kind.RETRY else ""
+        again = f" ({edge.kind})" if edge.kind.loop else ""
         sign = MARKS.get(edge.tone(response), "")
         yield f"{sign}`{labels.get(response.trigger, response.trigger)}`{again}{doubt}{often}{step}"
 
@@ -100,7 +100,7 @@ def _shaded(thing: Any) -> dict[str, str]:
     return told if thing.why or str(thing.tone) != "kept" else {}
 
 
-def _node(node: Node, model: Model) -> dict[str, Any]:
+def _node(node: Vertex, model: Model) -> dict[str, Any]:
     shade = _shaded(model.shade(node))
     if isinstance(node, Junction):
         members = sorted(each.name for each in node.members)
@@ -128,10 +128,8 @@ def _edge(edge: Edge, model: Model) -> dict[str, Any]:
     }
     known = {
         str(confidence(arrow.transition))
-        for arrow in model.arrows
-        if arrow.source == edge.source
-        and arrow.response in edge.responses
-        and arrow.dest == edge.dest
+        for arrow in model.followed(edge)
+        if arrow.dest == edge.dest
     }
     if len(known) == 1:
         told["confidence"] = known.pop()

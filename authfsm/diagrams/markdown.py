@@ -18,7 +18,18 @@ from authfsm.errors import CallerError
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ANY, FIRST, PASSED, PROTOCOL, PROVED, SECOND, UNKNOWN, Transition
+from authfsm.protocol.table import (
+    ANY,
+    FIRST,
+    PASSED,
+    PROTOCOL,
+    PROVED,
+    SECOND,
+    UNKNOWN,
+    LoopKind,
+    Transition,
+    loop_kinds,
+)
 
 BEGIN: Final = "<!-- table -->"
 END: Final = "<!-- /table -->"
@@ -69,24 +80,26 @@ class Row:
         response: the response's class.
         sets: the sets of destinations that it leads to.
         dests: the destinations besides.
+        loops: the kinds in which the state is not left.
     """
 
     source: State
     response: type[Response]
     sets: tuple[Named, ...]
     dests: tuple[State, ...]
+    loops: tuple[LoopKind, ...]
 
-    def mark(self, dest: State) -> str:
+    def mark(self, dest: State, loop: LoopKind | None = None) -> str:
         """What is to be said of an arrow's evidence."""
-        return MARKS.get(confidence(Transition(self.source, self.response, dest)), "")
+        if dest is self.source and loop is None:
+            loop = LoopKind.NEW_CHALLENGE
+        return MARKS.get(confidence(Transition(self.source, self.response, dest, loop)), "")
 
     def __str__(self) -> str:
         cells = [self._named(each) for each in self.sets]
-        cells += [self._state(each) for each in self.dests]
+        cells += [_code(each) + self.mark(each) for each in self.dests]
+        cells += [f"*{each}*{self.mark(self.source, each)}" for each in self.loops]
         return f"| {_code(self.source)} | {_code(self.response.trigger)} | {', '.join(cells)} |"
-
-    def _state(self, dest: State) -> str:
-        return ("itself" if dest is self.source else _code(dest)) + self.mark(dest)
 
     def _named(self, named: Named) -> str:
         marks = {dest: self.mark(dest) for dest in State if dest in named.members}
@@ -106,13 +119,17 @@ def rows() -> Iterator[Row]:
     """The table's rows, in its own order."""
     for source, answers in PROTOCOL.items():
         for response, dests in answers.items():
-            whole = dests - UNKNOWN
+            loops = loop_kinds(source, dests)
+            whole = frozenset(each for each in State if each in dests - UNKNOWN)
             rest, sets = whole, []
             for each in SETS:
                 if each.members <= whole and len(each.members & rest) > 1:
                     sets.append(each)
                     rest -= each.members
-            yield Row(source, response, tuple(sets), tuple(d for d in State if d in rest))
+            held = any(source in each.members for each in sets)
+            told = tuple(k for k in loops if not (held and k is LoopKind.NEW_CHALLENGE))
+            others = tuple(d for d in State if d in rest - {source})
+            yield Row(source, response, tuple(sets), others, told)
 
 
 def readme_table() -> str:
@@ -127,6 +144,11 @@ def _lines() -> Iterator[str]:
     yield ""
     yield from (f"*{each.name}*: {_listed(each.members)}.  " for each in SETS[1:])
     yield "*any challenge*: any of Cognito's sixteen.  "
+    yield (
+        "The state is not left: "
+        + " ".join(f"*{each}*: {each.meaning}" for each in LoopKind)
+        + "  "
+    )
     open_rows = sum(bool(UNKNOWN & d) for answers in PROTOCOL.values() for d in answers.values())
     yield f"Not shown: `FAILED`, where a refusal ends the attempt, and `OTHER_CHALLENGE`, to which {open_rows} of these rows may lead.  "
     yield "† known only by inference; ‡ contradicted by another source (`authfsm.protocol.evidence` has them all)."

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from authfsm.diagrams.fold import Junction, Node
+from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.model import Edge, Kind, Model, Tone
-from authfsm.diagrams.places import Group, Place
+from authfsm.diagrams.places import Group, group
 from authfsm.diagrams.themes import Theme
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 
 _ENDS = frozenset({State.AUTHENTICATED, State.FAILED})
@@ -43,9 +44,9 @@ def plain(text: str) -> str:
 
 
 def _lines(model: Model, theme: Theme, labels: Mapping[str, str]) -> Iterator[str]:
-    steps: dict[Node, list[Edge]] = {}
+    steps: dict[Vertex, list[Edge]] = {}
     for edge in model.edges:
-        if edge.kind is Kind.LOOP:
+        if edge.kind is Kind.ACKNOWLEDGEMENT:
             steps.setdefault(edge.source, []).append(edge)
     yield "stateDiagram-v2"
     yield "    direction TB"
@@ -55,13 +56,13 @@ def _lines(model: Model, theme: Theme, labels: Mapping[str, str]) -> Iterator[st
         yield "    [*] --> START"
     for node in model.nodes:
         if not _begins(node) or node in shown:
-            key = node.state if isinstance(node, Place) else node.name
+            key = node.state if isinstance(node, Node) else node.name
             text = MARKS.get(model.shade(node).tone, "") + labels.get(key, key)
             within = (row for edge in steps.get(node, ()) for row in _rows(edge, labels))
             written = "<br/>".join((plain(text), *within))
             yield f'    state "{written}" as {identifier(node.name)}'
     for edge in model.edges:
-        if edge.kind is Kind.LOOP:
+        if edge.kind is Kind.ACKNOWLEDGEMENT:
             continue  # a step within a place is written in the place
         rows = list(_rows(edge, labels))
         label = f" : {'<br/>'.join(rows)}" if rows else ""
@@ -70,13 +71,13 @@ def _lines(model: Model, theme: Theme, labels: Mapping[str, str]) -> Iterator[st
         yield f"    {source} --> {identifier(edge.dest.name)}{label}"
     left = {edge.source for edge in model.edges}
     for node in model.nodes:
-        if isinstance(node, Place) and node.state in _ENDS and node not in left:
+        if isinstance(node, Node) and node.state in _ENDS and node not in left:
             yield f"    {identifier(node.name)} --> [*]"
     yield from _classes(model, theme)
 
 
-def _begins(node: Node) -> bool:
-    return isinstance(node, Place) and node.group is Group.BEGIN
+def _begins(node: Vertex) -> bool:
+    return isinstance(node, Node) and group(node) is Group.BEGIN
 
 
 def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
@@ -93,7 +94,11 @@ def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
         if response not in walked:
             doubt = " \u2020" if response in edge.thin else ""
             often = f" \u00d7{times[response]}" if response in times else ""
-            again = " (again)" if edge.kind is Kind.RETRY else ""
+            again = (
+                f" ({edge.kind})"
+                if edge.kind.loop and edge.kind is not Kind.ACKNOWLEDGEMENT
+                else ""
+            )
             yield plain(
                 f"{MARKS.get(edge.tone(response), '')}{labels.get(response.trigger, response.trigger)}{again}{doubt}{often}"
             )
@@ -120,9 +125,9 @@ def _classes(model: Model, theme: Theme) -> Iterator[str]:
         yield f"    class {','.join(nodes)} {name}"
 
 
-def _class(node: Node, model: Model) -> str:
+def _class(node: Vertex, model: Model) -> str:
     if node == model.here:
         return "here"
     if model.shade(node).tone is Tone.FADED or (model.lights and node not in model.lit):
         return "faded"
-    return "junction" if isinstance(node, Junction) else identifier(node.group)
+    return "junction" if isinstance(node, Junction) else identifier(group(node))

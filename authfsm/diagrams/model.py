@@ -11,13 +11,16 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import Enum
 from types import MappingProxyType
+from typing import Final
 
 from attrs import field, frozen
 
-from authfsm.diagrams.fold import Junction, Node
+from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.leaving import Reason
-from authfsm.diagrams.places import Arrow, Place
+from authfsm.diagrams.places import Arrow, group
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
+from authfsm.protocol.table import NEW_CHALLENGE, LoopKind
 
 Trigger = type[Response]
 
@@ -27,11 +30,26 @@ class Kind(str, Enum):
 
     ANSWER = "answer"  #: A response leads on.
     FOLD = "fold"  #: A junction leads on.
-    LOOP = "loop"  #: A response leads nowhere else: a step within the place.
-    RETRY = "retry"  #: The answer was refused, and can be given again.
+    RETRY = "retry"  #: The answer was refused, and another may be given.
+    NEW_CHALLENGE = "new challenge"  #: Another challenge of the same name came.
+    ACKNOWLEDGEMENT = "acknowledgement"  #: A step within the state was accepted.
+    RESTART = "restart"  #: The same answer is sent again without the device key.
     FAILURE = "failure"  #: The attempt ends.
 
     __str__ = str.__str__
+
+    @property
+    def loop(self) -> LoopKind | None:
+        """The table's kind of self-loop that the line is; None for all other lines."""
+        return _LOOPS.get(self)
+
+    @property
+    def refused(self) -> bool:
+        """Does the line stay where it is because of a refusal?"""
+        return self in {Kind.RETRY, Kind.RESTART}
+
+
+_LOOPS: Final = {Kind(str(each)): each for each in LoopKind}
 
 
 class Tone(str, Enum):
@@ -115,8 +133,8 @@ class Edge:
         counts: how often it was taken, response by response.
     """
 
-    source: Node
-    dest: Node
+    source: Vertex
+    dest: Vertex
     kind: Kind
     responses: tuple[Trigger, ...] = ()
     thin: tuple[Trigger, ...] = ()
@@ -159,7 +177,7 @@ class LeftOut:
     arrows: frozenset[Arrow]
 
 
-def _fixed(shades: Mapping[Node, Shade]) -> Mapping[Node, Shade]:
+def _fixed(shades: Mapping[Vertex, Shade]) -> Mapping[Vertex, Shade]:
     return MappingProxyType(dict(shades))
 
 
@@ -181,14 +199,14 @@ class Model:
         said: what else stands under it.
     """
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[Vertex, ...]
     edges: tuple[Edge, ...]
     left_out: tuple[LeftOut, ...] = ()
     flow: str | None = None
     walked: bool = False
-    here: Place | None = None
-    shades: Mapping[Node, Shade] = field(factory=dict, converter=_fixed)
-    focus: frozenset[Place] = frozenset()
+    here: Node | None = None
+    shades: Mapping[Vertex, Shade] = field(factory=dict, converter=_fixed)
+    focus: frozenset[Node] = frozenset()
     traffic: int | None = None
     rulings: bool = False
     said: tuple[str, ...] = ()
@@ -198,36 +216,36 @@ class Model:
         """Are some of its lines lit, and the others not?"""
         return self.walked or self.traffic is not None
 
-    def shade(self, node: Node) -> Shade:
+    def shade(self, node: Vertex) -> Shade:
         """How far settings leave a node."""
         return self.shades.get(node, KEPT)
 
     @property
-    def lit(self) -> frozenset[Node]:
+    def lit(self) -> frozenset[Vertex]:
         """The nodes that the walk touched."""
         taken = (edge for edge in self.edges if edge.marks or edge.counts)
         ends = {end for edge in taken for end in (edge.source, edge.dest)}
         return frozenset(ends | ({self.here} if self.here else set()))
 
-    def abreast(self) -> Iterator[tuple[Place, ...]]:
+    def abreast(self) -> Iterator[tuple[Node, ...]]:
         """Places of one group that one junction leads to: they stand side by side."""
-        on: dict[Node, list[Place]] = {}
+        on: dict[Vertex, list[Node]] = {}
         for edge in self.edges:
-            if edge.kind is Kind.FOLD and isinstance(edge.dest, Place):
+            if edge.kind is Kind.FOLD and isinstance(edge.dest, Node):
                 on.setdefault(edge.source, []).append(edge.dest)
         for places in on.values():
-            if len({each.group for each in places}) == 1:
+            if len({group(each) for each in places}) == 1:
                 yield tuple(places)
 
-    def within(self) -> dict[Node, tuple[Edge, ...]]:
+    def within(self) -> dict[Vertex, tuple[Edge, ...]]:
         """The lines that lead from a place back to it, by place."""
-        found: dict[Node, tuple[Edge, ...]] = {}
+        found: dict[Vertex, tuple[Edge, ...]] = {}
         for edge in self.edges:
             if edge.source == edge.dest:
                 found[edge.source] = (*found.get(edge.source, ()), edge)
         return found
 
-    def onward(self, node: Node) -> Iterator[Node]:
+    def onward(self, node: Vertex) -> Iterator[Vertex]:
         """Where a junction leads on; a place leads to itself."""
         if isinstance(node, Junction):
             for edge in self.edges:
@@ -239,11 +257,15 @@ class Model:
     @property
     def arrows(self) -> frozenset[Arrow]:
         """What the picture says: every arrow that can be followed in it, through junctions or not."""
-        return frozenset(
-            Arrow(edge.source, response, dest)
-            for edge in self.edges
-            if isinstance(edge.source, Place)
-            for response in edge.responses
-            for dest in self.onward(edge.dest)
-            if isinstance(dest, Place)
-        )
+        return frozenset(arrow for edge in self.edges for arrow in self.followed(edge))
+
+    def followed(self, edge: Edge) -> Iterator[Arrow]:
+        """The arrows that can be followed along an edge from a node, through junctions or not."""
+        if not isinstance(edge.source, Node):
+            return
+        for dest in self.onward(edge.dest):
+            if isinstance(dest, Node):
+                # Between the two nodes of one state, and through a junction, a challenge is a new one.
+                again = NEW_CHALLENGE if dest.state is edge.source.state else None
+                for response in edge.responses:
+                    yield Arrow(edge.source, response, dest, edge.kind.loop or again)

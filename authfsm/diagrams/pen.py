@@ -11,11 +11,12 @@ from attrs import field, frozen
 
 from authfsm.diagrams.advice import advice
 from authfsm.diagrams.caption import caption
-from authfsm.diagrams.fold import Junction, Node
+from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.links import link
 from authfsm.diagrams.model import Edge, Kind, Mark, Model, Shade, Tone
-from authfsm.diagrams.places import Group, Place
+from authfsm.diagrams.places import Group, group
 from authfsm.diagrams.themes import Paint, Theme
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 
 Labels = Mapping[str, str]
@@ -57,15 +58,15 @@ class Pen:
     model: Model
     theme: Theme
     labels: Labels
-    lit: frozenset[Node] = field(init=False)
-    within: Mapping[Node, tuple[Edge, ...]] = field(init=False)
+    lit: frozenset[Vertex] = field(init=False)
+    within: Mapping[Vertex, tuple[Edge, ...]] = field(init=False)
 
     @lit.default
-    def _lit(self) -> frozenset[Node]:
+    def _lit(self) -> frozenset[Vertex]:
         return self.model.lit
 
     @within.default
-    def _within(self) -> Mapping[Node, tuple[Edge, ...]]:
+    def _within(self) -> Mapping[Vertex, tuple[Edge, ...]]:
         return self.model.within()
 
     def defaults(self) -> tuple[Attributes, Attributes, Attributes]:
@@ -93,7 +94,7 @@ class Pen:
         """A text as it is to be read."""
         return self.labels.get(key, key)
 
-    def pale(self, node: Node) -> bool:
+    def pale(self, node: Vertex) -> bool:
         """Is a node to be faded: passed by, or ruled out?"""
         passed_by = self.model.lights and node not in self.lit
         return passed_by or self.model.shade(node).tone is Tone.FADED
@@ -106,9 +107,9 @@ class Pen:
             return {"color": self.theme.warning, "penwidth": "1.6"}
         return {}
 
-    def place(self, place: Place) -> Attributes:
+    def place(self, place: Node) -> Attributes:
         """How a place is drawn."""
-        theme, paint = self.theme, self.theme.groups[place.group]
+        theme, paint = self.theme, self.theme.groups[group(place)]
         shade = self.model.shade(place)
         why = f" ({shade.why})" if shade.why else ""
         look = {
@@ -121,10 +122,10 @@ class Pen:
             "fontcolor": theme.ink,
             "tooltip": f"{place.name}: {place.state.meaning}{why}",
             "URL": link(place),
-            "class": place.group.replace(" ", "-"),
+            "class": group(place).replace(" ", "-"),
             **self.toned(shade),
         }
-        if place.group is Group.BEGIN:
+        if group(place) is Group.BEGIN:
             look |= {"label": "", "width": "0.2", "height": "0.2", "fixedsize": "true"}
         if self.pale(place):
             look |= {"fillcolor": theme.paper, "color": theme.faded, "fontcolor": theme.quiet}
@@ -135,7 +136,7 @@ class Pen:
             look |= {"color": theme.lit, "penwidth": "3.6", "fillcolor": theme.here}
         return look
 
-    def name(self, place: Place) -> str:
+    def name(self, place: Node) -> str:
         """What is written in a place: its name, the steps within it, the answers refused there."""
         name = SIGNS.get(self.model.shade(place).tone, "") + escape(self.text(place.state))
         small = [row for edge in self.within.get(place, ()) for row in self.rows(edge)]
@@ -173,12 +174,14 @@ class Pen:
 
     def edge(self, edge: Edge) -> Attributes:
         """How a line is drawn."""
-        look = {**self.line(edge), "class": str(edge.kind)}
-        at_start = isinstance(edge.source, Place) and edge.source.group is Group.BEGIN
+        look = {**self.line(edge), "class": edge.kind.replace(" ", "-")}
+        at_start = isinstance(edge.source, Node) and group(edge.source) is Group.BEGIN
         if edge.doubtful:
             look["style"] = "dashed"
-        if edge.kind is Kind.RETRY:
+        if edge.kind.refused:
             look["arrowsize"] = "0.5"
+            if edge.kind is Kind.RESTART:
+                look["arrowhead"] = "empty"
             if at_start:
                 look |= {"tailport": "n", "headport": "n"}
         elif edge.kind is Kind.FAILURE and not (edge.marks or edge.counts):
@@ -210,7 +213,7 @@ class Pen:
         if model.traffic is not None:
             share = edge.taken / (model.traffic or 1)
             width = THIN + (WIDE - THIN) * min(share, 1)
-            failed = edge.kind in {Kind.FAILURE, Kind.RETRY}
+            failed = edge.kind is Kind.FAILURE or edge.kind.refused
             colour = theme.warning if failed else theme.lit
             look = {"color": colour if edge.taken else theme.faded, "penwidth": f"{width:.1f}"}
             look |= {"arrowsize": f"{0.65 - share * 0.2:.2f}"}  # it grows with the line's width
@@ -230,17 +233,18 @@ class Pen:
             if mark.error or mark.response in edge.responses:
                 yield bold(indent + self.step(mark), theme.warning if mark.error else theme.lit)
         counts = {count.response: count for count in edge.counts}
-        if edge.counts and (edge.kind in {Kind.RETRY, Kind.FAILURE} or not edge.responses):
-            refused = edge.kind in {Kind.RETRY, Kind.FAILURE}
+        refused = edge.kind is Kind.FAILURE or edge.kind.refused
+        if edge.counts and (refused or not edge.responses):
             yield bold(f"{indent}{edge.altogether}", theme.warning if refused else theme.lit)
-        if edge.kind not in {Kind.RETRY, Kind.FAILURE}:
+        if not refused:
+            again = f" ({edge.kind})" if edge.kind is Kind.NEW_CHALLENGE else ""
             sign = SIGNS.get(edge.shade.tone, "")
             walked = {mark.response for mark in edge.marks if not mark.error}
             for response in edge.responses:
                 if response in walked:
                     continue
                 doubt = " \u2020" if response in edge.thin else ""
-                text = f"{indent}{sign}{self.text(response.trigger)}{doubt}"
+                text = f"{indent}{sign}{self.text(response.trigger)}{again}{doubt}"
                 if often := counts.get(response):
                     yield bold(f"{text} {often}", theme.lit)
                 elif response in edge.faded:

@@ -1,4 +1,4 @@
-"""Where things stand on the paper: a place is a state, and for EMAIL_OTP the role it plays there.
+"""What stands on the paper: the protocol's nodes in groups, and the arrows between them.
 
 Everything here is computed from the sets of `authfsm.protocol.table`; nothing about layout or colour.
 """
@@ -11,10 +11,10 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm.protocol.nodes import landings, taken
+from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import SECOND, Role, Transition
+from authfsm.protocol.table import SECOND, LoopKind, Role, Transition
 
 
 class Group(str, Enum):
@@ -41,67 +41,26 @@ _OURS: Final = {
 }
 
 
-@frozen
-class Place:
-    """A state where it is drawn.
-
-    Args:
-        state: the state.
-        role: which factor it is there, for EMAIL_OTP alone, which is drawn twice.
-    """
-
-    state: State
-    role: Role | None = None
-
-    @property
-    def name(self) -> str:
-        """A name that no other place has."""
-        return f"{self.state} ({self.role})" if self.role else str(self.state)
-
-    @property
-    def group(self) -> Group:
-        """What the place is for."""
-        if self.state in _OURS:
-            return _OURS[self.state]
-        if self.state in _SET_UP:
-            return Group.SET_UP
-        if self.state in _DEVICE:
-            return Group.DEVICE
-        if self.role is Role.SECOND_FACTOR or (self.role is None and self.state in SECOND):
-            return Group.SECOND_FACTOR
-        return Group.FIRST_FACTOR
+def group(node: Node) -> Group:
+    """Return what a node is for."""
+    if node.state in _OURS:
+        return _OURS[node.state]
+    if node.state in _SET_UP:
+        return Group.SET_UP
+    if node.state in _DEVICE:
+        return Group.DEVICE
+    if node.role is Role.SECOND_FACTOR or (node.role is None and node.state in SECOND):
+        return Group.SECOND_FACTOR
+    return Group.FIRST_FACTOR
 
 
-_ROLES: Final = {State.EMAIL_OTP: tuple(Role)}
+ORDER: Final = {node: number for number, node in enumerate(NODES)}
+"""The number of each node in the order of a sign-in."""
 
-PLACES: Final = tuple(Place(state, role) for state in State for role in _ROLES.get(state, (None,)))
-"""Every place, in the order of a sign-in."""
-
-ORDER: Final = {place: number for number, place in enumerate(PLACES)}
-"""The number of each place in that order."""
-
-Members = frozenset[Place]
+Members = frozenset[Node]
 
 
-def takes(place: Place, response: type[Response]) -> bool:
-    """Does a state take this response in the role it plays here?"""
-    return taken(place.state, place.role, response)
-
-
-def landing(place: Place, response: type[Response], dest: State) -> tuple[Place, ...]:
-    """The places that an arrow from this place leads to: two, where an e-mailed code may be either factor."""
-    arrow = Transition(place.state, response, dest)
-    return tuple(Place(dest, role) for role in landings(arrow, place.role))
-
-
-def place_of(state: State, role: Role | None) -> Place:
-    """The place of a state; without a role an e-mailed code is a second factor."""
-    if state not in _ROLES:
-        return Place(state)
-    return Place(state, role or Role.SECOND_FACTOR)
-
-
-def in_order(places: Iterable[Place]) -> tuple[Place, ...]:
+def in_order(places: Iterable[Node]) -> tuple[Node, ...]:
     """Places in the order of a sign-in."""
     return tuple(sorted(places, key=ORDER.__getitem__))
 
@@ -114,13 +73,15 @@ class Arrow:
         source: where it leaves.
         response: the class of the response that is given.
         dest: where it leads.
+        kind: what it is, where it stays in its state; None where it leaves it.
     """
 
-    source: Place
+    source: Node
     response: type[Response]
-    dest: Place
+    dest: Node
+    kind: LoopKind | None = None
 
     @property
     def transition(self) -> Transition:
         """The arrow of the table that this is."""
-        return Transition(self.source.state, self.response, self.dest.state)
+        return Transition(self.source.state, self.response, self.dest.state, self.kind)

@@ -8,10 +8,11 @@ from typing import Final
 
 from authfsm.diagrams.lines import FAILED, START
 from authfsm.diagrams.model import Model, Trigger
-from authfsm.diagrams.places import ORDER, Group, Place
+from authfsm.diagrams.places import ORDER, Group, group
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 
-END: Final = Place(State.AUTHENTICATED)
+END: Final = Node(State.AUTHENTICATED)
 _GROUPS: Final = tuple(Group)
 
 
@@ -24,34 +25,34 @@ class Script:
 
     def __init__(self, model: Model) -> None:
         arrows = [each for each in model.arrows if FAILED != each.dest != each.source]
-        self.onward: dict[Place, set[Place]] = {}
-        self.takes: dict[Place, dict[Trigger, None]] = {}
+        self.onward: dict[Node, set[Node]] = {}
+        self.takes: dict[Node, dict[Trigger, None]] = {}
         for arrow in arrows:
             self.onward.setdefault(arrow.source, set()).add(arrow.dest)
         for edge in model.edges:
-            if isinstance(edge.source, Place):
+            if isinstance(edge.source, Node):
                 self.takes.setdefault(edge.source, {}).update(dict.fromkeys(edge.responses))
         met = self.onward.keys() | {dest for dests in self.onward.values() for dest in dests}
         places = [place for place in met if place not in {START, END}]
         self.places = sorted(places, key=self.rank)
 
-    def rank(self, place: Place) -> tuple[int, bool, int]:
+    def rank(self, place: Node) -> tuple[int, bool, int]:
         """Where a place comes: group by group, in each the choice before what is chosen."""
-        chosen = [d for d in self.onward.get(place, ()) if d.group is place.group]
-        return _GROUPS.index(place.group), len(chosen) <= 1, ORDER[place]
+        chosen = [d for d in self.onward.get(place, ()) if group(d) is group(place)]
+        return _GROUPS.index(group(place)), len(chosen) <= 1, ORDER[place]
 
-    def needed(self, without: Iterable[Place]) -> bool:
+    def needed(self, without: Iterable[Node]) -> bool:
         """Does nobody get through without these places?"""
         barred = set(without)
-        found, front = set[Place](), {START}
+        found, front = set[Node](), {START}
         while front:
             found |= front
             front = {d for place in front for d in self.onward.get(place, ())} - found - barred
         return END not in found
 
-    def strands(self) -> Iterator[tuple[Place, ...]]:
+    def strands(self) -> Iterator[tuple[Node, ...]]:
         """Places of which each leads to the next, and nowhere else."""
-        strand: tuple[Place, ...] = ()
+        strand: tuple[Node, ...] = ()
         for place in self.places:
             if strand and self.onward.get(strand[-1]) != {place}:
                 yield strand
@@ -60,10 +61,10 @@ class Script:
         if strand:
             yield strand
 
-    def choices(self) -> Iterator[list[tuple[Place, ...]]]:
+    def choices(self) -> Iterator[list[tuple[Node, ...]]]:
         """Strands of one group between which no arrow leads: one of them is met, or none."""
-        for _, of_group in groupby(self.strands(), key=lambda strand: strand[0].group):
-            together: list[tuple[Place, ...]] = []
+        for _, of_group in groupby(self.strands(), key=lambda strand: group(strand[0])):
+            together: list[tuple[Node, ...]] = []
             for strand in of_group:
                 if any(self.joined(strand, other) for other in together):
                     yield together
@@ -71,12 +72,12 @@ class Script:
                 together.append(strand)
             yield together
 
-    def joined(self, one: Sequence[Place], other: Sequence[Place]) -> bool:
+    def joined(self, one: Sequence[Node], other: Sequence[Node]) -> bool:
         """Does an arrow lead between two strands?"""
         ahead = any(dest in other for place in one for dest in self.onward.get(place, ()))
         return ahead or any(dest in one for place in other for dest in self.onward.get(place, ()))
 
-    def skipped(self, strand: Sequence[Place], place: Place) -> bool:
+    def skipped(self, strand: Sequence[Node], place: Node) -> bool:
         """May a place of a strand be missing, because others lead to what comes after it?"""
         after = strand[strand.index(place) + 1 :]
         outside = (p for p in (START, *self.places) if p not in strand)

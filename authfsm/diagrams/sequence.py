@@ -17,11 +17,12 @@ from authfsm.diagrams.drafting import draft, flows
 from authfsm.diagrams.lines import START
 from authfsm.diagrams.mermaid import plain
 from authfsm.diagrams.mistakes import Together, UnknownFlow, UnknownSuffix
-from authfsm.diagrams.places import Place
+from authfsm.diagrams.places import group
 from authfsm.diagrams.script import Script
 from authfsm.diagrams.spelling import reply, request
 from authfsm.diagrams.walking import Walked
 from authfsm.protocol import responses as r
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
@@ -163,7 +164,7 @@ class Writer:
             several = len(strands) > 1
             first = strands[0][0]
             if not everyone:
-                told = first.group if several else first.state.meaning
+                told = group(first) if several else first.state.meaning
                 yield f"    opt {self.text(told)}"
             for number, strand in enumerate(strands):
                 if several:
@@ -175,7 +176,7 @@ class Writer:
             yield self.asked(State.AUTHENTICATED)
             yield f"    App-->>Person: {self.text('signed in')}"
 
-    def strand(self, script: Script, strand: Sequence[Place]) -> Iterator[str]:
+    def strand(self, script: Script, strand: Sequence[Node]) -> Iterator[str]:
         """Places that follow on each other."""
         for place in strand:
             skipped = script.skipped(strand, place)
@@ -186,7 +187,7 @@ class Writer:
             if skipped:
                 yield "    end"
 
-    def answers(self, script: Script, place: Place) -> Iterator[str]:
+    def answers(self, script: Script, place: Node) -> Iterator[str]:
         """What may be answered; steps within the place come one after the other."""
         every = list(script.takes.get(place, ()))
         if place.state is State.MFA_SETUP:

@@ -12,11 +12,11 @@ from typing import Protocol
 from attrs import frozen
 
 from authfsm.diagrams.model import KEPT, Shade, Tone
-from authfsm.diagrams.places import PLACES, Arrow, Place
-from authfsm.protocol.nodes import Ends
+from authfsm.diagrams.places import Arrow
+from authfsm.protocol.nodes import NODES, Ends, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import PROTOCOL, Transition
+from authfsm.protocol.table import PROTOCOL, unfolded
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import verdicts
 
@@ -27,7 +27,7 @@ class View(Protocol):
     def arrow(self, arrow: Arrow) -> Shade:
         """How far they leave an arrow."""
 
-    def place(self, place: Place) -> Shade:
+    def place(self, place: Node) -> Shade:
         """How far they leave a place."""
 
     def said(self) -> Iterator[str]:
@@ -42,7 +42,7 @@ class Everything:
         """It is kept."""
         return KEPT
 
-    def place(self, _: Place) -> Shade:
+    def place(self, _: Node) -> Shade:
         """It is kept."""
         return KEPT
 
@@ -68,16 +68,17 @@ class Verdict:
         ends = Ends(arrow.source.role, arrow.dest.role)
         return verdicts(self.told, whims=self.whims).arrows[arrow.transition, ends]
 
-    def place(self, place: Place) -> str | None:
+    def place(self, place: Node) -> str | None:
         """Why a place is not reached."""
-        return verdicts(self.told, whims=self.whims).nodes.get((place.state, place.role))
+        return verdicts(self.told, whims=self.whims).nodes.get(place)
 
     def response(self, response: type[Response]) -> str | None:
         """Why nothing can begin so."""
-        dests = PROTOCOL[State.START][response]
-        others = (each for each in State if each in dests - {State.START})
-        arrows = (Transition(State.START, response, each) for each in others)
-        told = [self.told.ruled_out(each) for each in arrows]
+        arrows = unfolded(State.START, response, PROTOCOL[State.START][response])
+        onward = (
+            arrow for arrow in arrows if arrow.kind is None and arrow.dest is not State.FAILED
+        )
+        told = [self.told.ruled_out(each) for each in onward]
         return None if None in told else told[0]
 
     def reasons(self) -> Iterator[tuple[str, str]]:
@@ -85,7 +86,7 @@ class Verdict:
         for response in PROTOCOL[State.START]:
             if why := self.response(response):
                 yield why, response.trigger
-        for place in PLACES:
+        for place in NODES:
             if why := self.place(place):
                 yield why, place.name
 
@@ -133,7 +134,7 @@ class OfPool:
         full = Verdict(self.told, whims=True).arrow(arrow)
         return self._shade(Verdict(self.told, self.whims).arrow(arrow), full)
 
-    def place(self, place: Place) -> Shade:
+    def place(self, place: Node) -> Shade:
         """How far the pool leaves it."""
         full = Verdict(self.told, whims=True).place(place)
         return self._shade(Verdict(self.told, self.whims).place(place), full)
@@ -177,7 +178,7 @@ class OfDifference:
             return Shade(Tone.NAMED, shade.why)
         return shade
 
-    def place(self, place: Place) -> Shade:
+    def place(self, place: Node) -> Shade:
         """Whether it turns on or off."""
         old, new = Verdict(self.before, self.whims), Verdict(self.after, self.whims)
         return self._shade(old.place(place), new.place(place))

@@ -15,7 +15,14 @@ from attrs import NOTHING, fields, frozen
 from authfsm.device import Device
 from authfsm.errors import MalformedReply
 from authfsm.protocol.replies import NewDevice, Tokens
-from authfsm.protocol.responses import RawAnswer, Response, StepUp
+from authfsm.protocol.responses import (
+    Code,
+    RawAnswer,
+    Response,
+    SetUpEmail,
+    StepUp,
+    VerifySoftwareToken,
+)
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
 from authfsm.wire.replies import READERS
@@ -25,6 +32,9 @@ TEXT: Final = "0abc"  # text, hexadecimal and base64 at once
 _OTHERS: Final[Mapping[type[Response], Mapping[str, Any]]] = {
     StepUp: {"target_acr_values": (TEXT,)},
     RawAnswer: {"fields": {}},
+    Code: {"code": "000000"},
+    VerifySoftwareToken: {"code": "000000"},
+    SetUpEmail: {"email": "0@abc"},
 }
 _DEVICES: Final = frozenset({State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER})
 

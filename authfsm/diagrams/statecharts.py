@@ -1,7 +1,8 @@
 """A picture as a statechart that others' engines run: SCXML (W3C), XState v5.
 
 An event is a response's trigger; where it leads is the reply's, so each arrow has a guard: the event
-tells where the reply led (`to`, and for an e-mailed code which factor it is, `role`). Junctions are
+tells where the reply led (`to`, for an e-mailed code which factor it is, `role`, and for a self-loop its
+`kind`). Only a new challenge enters its state again; the other kinds stay in it. Junctions are
 unfolded: a statechart has the arrows themselves.
 """
 
@@ -14,26 +15,28 @@ from xml.sax.saxutils import quoteattr
 
 from authfsm.diagrams.mermaid import identifier
 from authfsm.diagrams.model import Model, Tone
-from authfsm.diagrams.places import ORDER, Arrow, Place, in_order
+from authfsm.diagrams.places import ORDER, Arrow, in_order
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
+from authfsm.protocol.table import NEW_CHALLENGE
 
 NAMESPACE: Final = "http://www.w3.org/2005/07/scxml"
 _TABLE: Final = {response: number for number, response in enumerate(RESPONSES.values())}
 _ABSENT: Final = frozenset({Tone.FADED, Tone.LOST})
 
 
-def arrows(model: Model) -> dict[Place, list[Arrow]]:
+def arrows(model: Model) -> dict[Node, list[Arrow]]:
     """The arrows of a picture by the place they leave, but for those that settings rule out."""
-    held: dict[Place, list[Arrow]] = {}
-    places = {node for node in model.nodes if isinstance(node, Place)}
+    held: dict[Node, list[Arrow]] = {}
+    places = {node for node in model.nodes if isinstance(node, Node)}
     drawn = _followed(model)
     places |= {end for arrow in drawn for end in (arrow.source, arrow.dest)}
     for place in in_order(places):
         if model.shade(place).tone not in _ABSENT:
             held[place] = sorted(
                 (arrow for arrow in drawn if arrow.source == place),
-                key=lambda arrow: (_TABLE[arrow.response], ORDER[arrow.dest]),
+                key=lambda arrow: (_TABLE[arrow.response], ORDER[arrow.dest], arrow.kind or ""),
             )
     return held
 
@@ -41,13 +44,10 @@ def arrows(model: Model) -> dict[Place, list[Arrow]]:
 def _followed(model: Model) -> frozenset[Arrow]:
     """What can be followed along lines that settings leave."""
     lost = {
-        Arrow(edge.source, response, dest)
+        arrow
         for edge in model.edges
-        if isinstance(edge.source, Place)
-        for response in edge.responses
-        if edge.tone(response) in _ABSENT
-        for dest in model.onward(edge.dest)
-        if isinstance(dest, Place)
+        for arrow in model.followed(edge)
+        if edge.tone(arrow.response) in _ABSENT
     }
     gone = {node for node in model.nodes if model.shade(node).tone in _ABSENT}
     return frozenset(
@@ -57,7 +57,7 @@ def _followed(model: Model) -> frozenset[Arrow]:
     )
 
 
-def _ends(leaving: list[Arrow], place: Place) -> bool:
+def _ends(leaving: list[Arrow], place: Node) -> bool:
     return not leaving and place.state in {State.AUTHENTICATED, State.FAILED}
 
 
@@ -65,7 +65,8 @@ def xstate(model: Model) -> str:
     """The configuration of `createMachine`, as JSON.
 
     Its one guard is `leadsTo`, with the destination as its parameters:
-    `setup({guards: {leadsTo: ({event}, to) => event.to === to.state && (!to.role || event.role === to.role)}})`.
+    `setup({guards: {leadsTo: ({event}, to) => event.to === to.state && (!to.role || event.role === to.role)
+    && (!to.kind || event.kind === to.kind)}})`. `kind` is the kind of a self-loop.
 
     Args:
         model: the picture.
@@ -77,10 +78,12 @@ def xstate(model: Model) -> str:
             to = {"state": str(arrow.dest.state)}
             if arrow.dest.role:
                 to["role"] = str(arrow.dest.role)
+            if arrow.kind:
+                to["kind"] = str(arrow.kind)
             step = {
                 "target": identifier(arrow.dest.name),
                 "guard": {"type": "leadsTo", "params": to},
-                "reenter": True,
+                "reenter": arrow.kind in {None, NEW_CHALLENGE},
             }
             on.setdefault(arrow.response.trigger, []).append(step)
         states[identifier(place.name)] = {
@@ -122,10 +125,14 @@ def _scxml(model: Model) -> Iterator[str]:
             cond = f"_event.data.to == '{arrow.dest.state}'"
             if arrow.dest.role:
                 cond += f" && _event.data.role == '{arrow.dest.role}'"
+            within = ""
+            if arrow.kind:
+                cond += f" && _event.data.kind == '{arrow.kind}'"
+                within = "" if arrow.kind is NEW_CHALLENGE else ' type="internal"'
             event, target = (
                 quoteattr(arrow.response.trigger),
                 quoteattr(identifier(arrow.dest.name)),
             )
-            yield f"    <transition event={event} cond={quoteattr(cond)} target={target}/>"
+            yield f"    <transition event={event} cond={quoteattr(cond)} target={target}{within}/>"
         yield f"  </{tag}>"
     yield "</scxml>"

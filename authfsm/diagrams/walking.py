@@ -12,13 +12,15 @@ from typing import Any, Protocol
 
 from attrs import evolve, frozen
 
-from authfsm.diagrams.fold import Junction, Node
+from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.lines import START
 from authfsm.diagrams.model import Count, Edge, Kind, Mark, Model, Trigger
-from authfsm.diagrams.places import Place, in_order, landing, place_of, takes
+from authfsm.diagrams.places import in_order
+from authfsm.protocol.error_policy import Ruling, rule
+from authfsm.protocol.nodes import Node, node, taken, target_roles
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role, leads
+from authfsm.protocol.table import LoopKind, Role, Transition, leads, loop_kind
 
 
 class Walked(Protocol):
@@ -49,6 +51,10 @@ class Walked(Protocol):
         """Cognito's error code, where the reply was a refusal."""
 
     @property
+    def ruling(self) -> Ruling | None:
+        """What to do next, where the reply was a refusal, if that is known."""
+
+    @property
     def at(self) -> datetime | None:
         """When the reply came, if that is known."""
 
@@ -65,8 +71,8 @@ class Leg:
     """
 
     step: Walked
-    source: Place
-    dest: Place
+    source: Node
+    dest: Node
     path: tuple[int, ...]
 
 
@@ -87,23 +93,23 @@ class Walker:
         for step in steps:
             source = here if here.state is step.source else _begins(step)
             here = _ends(source, step)
-            key = (source, step.response, here, step.error is not None and here == source)
+            key = (source, step.response, here, _loop(step), step.error is not None)
             if key not in self._known:
                 self._known[key] = self._way(source, step, here)
             yield Leg(step, source, here, self._known[key])
 
-    def _way(self, source: Place, step: Walked, dest: Place) -> tuple[int, ...]:
-        refused = step.error is not None and dest == source
-        path = _path(self.edges, source, step.response, dest, within=refused)
+    def _way(self, source: Node, step: Walked, dest: Node) -> tuple[int, ...]:
+        loop = _loop(step)
+        path = _path(self.edges, source, step.response, dest, loop)
         if not path:
             path = [len(self.edges)]
-            self.edges.append(Edge(source, dest, _kind(source, dest, step.error), (step.response,)))
+            self.edges.append(Edge(source, dest, _kind(source, dest, loop), (step.response,)))
         return tuple(path)
 
-    def nodes(self, model: Model, *others: Place) -> tuple[Node, ...]:
+    def nodes(self, model: Model, *others: Node) -> tuple[Vertex, ...]:
         """The nodes of the picture, and those that steps have added."""
         ends = {end for edge in self.edges for end in (edge.source, edge.dest)} | {*others}
-        places = in_order(end for end in ends if isinstance(end, Place))
+        places = in_order(end for end in ends if isinstance(end, Node))
         return (*places, *(node for node in model.nodes if isinstance(node, Junction)))
 
 
@@ -156,7 +162,7 @@ def shared(edges: Iterable[Edge]) -> tuple[Edge, ...]:
     Args:
         edges: every line of a picture.
     """
-    every, left = _failures_joined(edges), Counter[Node]()
+    every, left = _failures_joined(edges), Counter[Vertex]()
     for edge in every:
         left[edge.source] += edge.taken
     return tuple(
@@ -192,39 +198,56 @@ def _counted(edge: Edge, counts: list[Count]) -> tuple[Count, ...]:
     )
 
 
-def _begins(step: Walked) -> Place:
+def _begins(step: Walked) -> Node:
     """Where a step left that follows on none."""
-    place = place_of(step.source, None)
-    return place if takes(place, step.response) else place_of(step.source, Role.FIRST_FACTOR)
+    place = node(step.source, None)
+    fits = taken(place.state, place.role, step.response)
+    return place if fits else node(step.source, Role.FIRST_FACTOR)
 
 
-def _ends(source: Place, step: Walked) -> Place:
+def _ends(source: Node, step: Walked) -> Node:
     """Where a step led."""
     if step.role is None and step.dest in leads(source.state, step.response):
-        return landing(source, step.response, step.dest)[-1]
-    return place_of(step.dest, step.role)
+        arrow = Transition(source.state, step.response, step.dest, _loop(step))
+        return Node(step.dest, target_roles(arrow, source.role)[-1])
+    return node(step.dest, step.role)
 
 
-def _kind(source: Place, dest: Place, error: str | None) -> Kind:
+def _loop(step: Walked) -> LoopKind | None:
+    """What kind of self-loop a step was; a step that throttling kept in its state is drawn as a retry."""
+    if step.dest is not step.source or step.source is State.FAILED:
+        return None
+    ruling = step.ruling or (rule(step.error).ruling if step.error else None)
+    kind = loop_kind(step.source, step.response, ruling)
+    return kind or (LoopKind.RETRY if step.error else None)
+
+
+def _kind(source: Node, dest: Node, loop: LoopKind | None) -> Kind:
     """What a line is that the picture did not have."""
     if dest.state is State.FAILED:
         return Kind.FAILURE
     if dest != source:
         return Kind.ANSWER
-    return Kind.RETRY if error or dest.state is State.START else Kind.LOOP
+    return Kind(str(loop or LoopKind.NEW_CHALLENGE))
 
 
 def _path(
-    edges: Sequence[Edge], source: Place, response: type[Response], dest: Place, *, within: bool
+    edges: Sequence[Edge],
+    source: Node,
+    response: type[Response],
+    dest: Node,
+    loop: LoopKind | None,
 ) -> list[int]:
     """The numbers of the lines from one place to another by a response; none if there is no way.
 
-    The way leads through junctions, unless it is to stay `within` the place.
+    The way leads through junctions, unless it is a self-loop that stays in its challenge.
     """
+    within = loop not in {None, LoopKind.NEW_CHALLENGE}
     front = [
         [number]
         for number, edge in enumerate(edges)
         if edge.source == source and response in edge.responses
+        if edge.kind.loop is (loop if edge.dest == source == dest else None)
         if edge.dest == dest or not within
     ]
     while front:

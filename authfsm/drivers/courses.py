@@ -19,14 +19,22 @@ from attrs import field, frozen
 from authfsm import srp
 from authfsm.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.drivers.app_client import AppClient
-from authfsm.drivers.openings import BY_SRP, check_provable, opening_of
+from authfsm.drivers.openings import BY_SRP, opening_of
 from authfsm.drivers.walk import Walk, paired
-from authfsm.errors import AuthfsmError, MalformedReply, OutOfTurn, Refused, refused
-from authfsm.fields import wrapped, wrapped_if_given
+from authfsm.errors import (
+    AuthfsmError,
+    MalformedReply,
+    OutOfTurn,
+    Refused,
+    TooManySteps,
+    refused,
+)
+from authfsm.fields import check_typed, wrapped, wrapped_if_given
 from authfsm.protocol import responses as r
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+from authfsm.protocol.table import AUTOMATIC
 from authfsm.secret import Secret
 from authfsm.signin import SignIn
 from authfsm.wire import Request
@@ -36,6 +44,10 @@ T = TypeVar("T")
 A_MINUTE: Final = timedelta(minutes=1)
 """How long tokens must last to be called fresh, if nothing else is said."""
 
+MAX_AUTOMATIC_STEPS: Final = 8
+"""How many steps in a row a flow takes without new input from its caller; the table has ways of four."""
+
+_DEVICE_PROOFS: Final = frozenset({State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER})
 _SRP_OPENINGS: Final = frozenset(BY_SRP.values())
 
 
@@ -123,8 +135,12 @@ class Courses(Walk):
     def _answering(self, response: Response) -> Course[State]:
         """A response, and all that follows without a person."""
         yield from self._exchange(response)
+        taken = 0
         while self.walk and (following := (yield from self._following())) is not None:
+            if taken == MAX_AUTOMATIC_STEPS:
+                raise TooManySteps(self.state, taken)
             yield from self._exchange(following)
+            taken += 1
         return self.state
 
     def _beginning(self, flow: str, username: str, preferred: str | None) -> Course[State]:
@@ -204,18 +220,13 @@ class Courses(Walk):
 
     def _following(self) -> Course[Response | None]:
         """What needs no person in the present state; None where one is needed."""
-        proof_due = self._exponent is not None
-        match self.state:
-            case State.PASSWORD_VERIFIER if self._password is not None and proof_due:
-                return (yield from self._claim())
-            case State.PASSWORD_SRP if self._password is not None:
-                return (yield from self._srp_a())
-            case State.DEVICE_SRP_AUTH if self.device is not None:
-                return (yield from self._srp_a())
-            case State.DEVICE_PASSWORD_VERIFIER if self.device is not None and proof_due:
-                return (yield from self._claim())
-            case _:
-                return None
+        response = AUTOMATIC.get(self.state)
+        proves = self.device if self.state in _DEVICE_PROOFS else self._password
+        if response is None or proves is None:
+            return None
+        if response is r.SrpA:
+            return (yield from self._srp_a())
+        return (yield from self._claim()) if self._exponent is not None else None
 
     def _opening(self, flow: str, username: str, preferred: str | None) -> Course[Response]:
         """The response that begins a flow, filled in with what this sign-in holds."""
@@ -240,7 +251,7 @@ class Courses(Walk):
         if response in _SRP_OPENINGS and "srp_a" not in kwargs:
             return (yield from self._srp_opening(response, *args, **kwargs))
         if response in {r.SrpA, r.SrpClaim} and "password" in kwargs:
-            check_provable(response, password := wrapped(kwargs.pop("password")))
+            check_typed(response, "password", password := wrapped(kwargs.pop("password")))
             self._password = password
         if response is r.SrpClaim and not args and not kwargs:
             return (yield from self._claim())
@@ -252,7 +263,7 @@ class Courses(Walk):
         self, kind: Any, username: str, password: str | Secret[str] | None = None, **more: Any
     ) -> Course[Response]:
         if (password := wrapped_if_given(password)) is not None:
-            check_provable(kind, password)
+            check_typed(kind, "password", password)
             self._password = password
         made: Response = kind(username, (yield from self._fresh()), **more)
         return made

@@ -6,26 +6,32 @@ No message of botocore's is passed on where it may quote a parameter's value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from attrs import define
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 from botocore.exceptions import ConnectionError as EndpointError
 from botocore.parsers import ResponseParserError
 
+from authfsm.concurrency import OutOfTime
+from authfsm.drivers.retries import once
 from authfsm.errors import AuthfsmError, ConnectionLost, MalformedReply, NotSent
 from authfsm.protocol.states import State
 from authfsm.wire import Request
 
 
 def translated(error: BaseException, state: State | None) -> AuthfsmError | None:
-    """A failure to send, to be answered or to be parsed; None for anything else.
+    """Return a failure to send, to be answered or to be parsed as one of ours; None for anything else.
 
     Args:
         error: what the client library raised.
         state: where the sign-in stands.
     """
     match error:
+        case OutOfTime():
+            return ConnectionLost(str(error), state=state)
         case HTTPClientError() | EndpointError() | OSError():
             return ConnectionLost(type(error).__name__, state=state)
         case ParamValidationError():
@@ -35,14 +41,64 @@ def translated(error: BaseException, state: State | None) -> AuthfsmError | None
         case BotoCoreError():
             return NotSent(f"{type(error).__name__}: {error}", state=state)
         case ResponseParserError() | UnicodeDecodeError() | AttributeError():
-            # botocore's parser trips over a body that is JSON but no object, or no UTF-8.
+            # botocore trips over a body that is JSON but no object, or no UTF-8.
+            return MalformedReply(f"botocore cannot parse it ({type(error).__name__})", state=state)
+        case Exception() if _in_parser(error):
+            # The same, of a body that is too deep, or has another shape further in.
             return MalformedReply(f"botocore cannot parse it ({type(error).__name__})", state=state)
         case _:
             return None
 
 
+def _in_parser(error: BaseException) -> bool:
+    """Did botocore's parser raise this, or something that it called?"""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") in {"botocore.parsers", "aiobotocore.parsers"}:
+            return True
+        trace = trace.tb_next
+    return False
+
+
+@define
+class _Outcome:
+    """What came of one call.
+
+    Args:
+        reply: what was answered, a refusal included.
+        failed: what went wrong instead.
+    """
+
+    reply: Mapping[str, Any]
+    failed: AuthfsmError | None = None
+
+    def heard(self) -> Mapping[str, Any]:
+        """Return the reply, or raise. Called outside every handler: the library's error, its frames and the
+        request in them, is let go.
+        """
+        if self.failed is not None:
+            raise self.failed
+        return self.reply
+
+
+@contextmanager
+def _calling(
+    call: Callable[..., Any], operation: str, state: State | None, *, repeatable: bool
+) -> Iterator[_Outcome]:
+    outcome = _Outcome({})
+    try:
+        with nullcontext() if repeatable else once(getattr(call, "__self__", None), operation):
+            yield outcome
+    except ClientError as error:
+        outcome.reply = error.response
+    except BaseException as error:
+        outcome.failed = translated(error, state)
+        if outcome.failed is None:
+            raise
+
+
 def carried(call: Callable[..., Any], request: Request, state: State | None) -> Mapping[str, Any]:
-    """What came back on a request, a refusal included.
+    """Return what came back on a request, a refusal included.
 
     Args:
         call: the client's method.
@@ -52,26 +108,15 @@ def carried(call: Callable[..., Any], request: Request, state: State | None) -> 
     Raises:
         AuthfsmError: as `translated` has it.
     """
-    heard: Mapping[str, Any] = {}
-    failed: AuthfsmError | None = None
-    try:
-        heard = call(**request.reveal())
-    except ClientError as error:
-        heard = error.response
-    except BaseException as error:
-        failed = translated(error, state)
-        if failed is None:
-            raise
-    if failed is not None:
-        # Outside the handler: the library's error, its frames and the request in them, is let go.
-        raise failed
-    return heard
+    with _calling(call, request.operation, state, repeatable=request.repeatable) as outcome:
+        outcome.reply = call(**request.reveal())
+    return outcome.heard()
 
 
 async def awaited(
     call: Callable[..., Any], request: Request, state: State | None
 ) -> Mapping[str, Any]:
-    """The same, of a client whose methods are awaited.
+    """Do the same with a client whose methods are awaited.
 
     Args:
         call: the client's method.
@@ -81,16 +126,6 @@ async def awaited(
     Raises:
         AuthfsmError: as `translated` has it.
     """
-    heard: Mapping[str, Any] = {}
-    failed: AuthfsmError | None = None
-    try:
-        heard = await call(**request.reveal())
-    except ClientError as error:
-        heard = error.response
-    except BaseException as error:
-        failed = translated(error, state)
-        if failed is None:
-            raise
-    if failed is not None:
-        raise failed  # outside the handler, as above
-    return heard
+    with _calling(call, request.operation, state, repeatable=request.repeatable) as outcome:
+        outcome.reply = await call(**request.reveal())
+    return outcome.heard()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Final
 
-from authfsm.errors import BadField
+from authfsm.fields import check_typed
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import Response
 from authfsm.secret import Secret
@@ -41,7 +40,7 @@ def opening_of(
 
     Raises:
         ValueError: no flow with a user name has this name, or it lacks its password or the pool's id.
-        BadField: such a password cannot be proved.
+        InvalidInput, BadField: such a password cannot be proved.
     """
     if password is None and flow in _PASSWORD_NEEDED:
         raise ValueError(f"{flow} needs the password")
@@ -51,29 +50,8 @@ def opening_of(
         return r.UserAuthWithPassword
     by_srp = flow != "USER_AUTH" or preferred in {None, "PASSWORD_SRP"}
     if password is not None and by_srp and (kind := BY_SRP.get(flow)) is not None:
-        check_provable(kind, password)
+        check_typed(kind, "password", password)
         return kind
     if flow not in _OTHERS:
         raise ValueError(f"no flow with a user name is named {flow!r}")
     return _OTHERS[flow]
-
-
-def check_provable(kind: type[Response], password: Secret[str]) -> None:
-    """Can this password be proved by SRP? One that is sent in clear is a field, and checked as such.
-
-    Args:
-        kind: the class of the response that it goes with.
-        password: the password.
-
-    Raises:
-        BadField: it is empty, no text, or none that UTF-8 can write.
-    """
-    plain, writable = password.reveal(), False
-    if not isinstance(plain, str):
-        raise BadField(kind, "password", f"must be text, not {type(plain).__name__}")
-    if not plain:
-        raise BadField(kind, "password", "must not be empty")
-    with suppress(UnicodeEncodeError):  # it is told outside: that error holds the password
-        writable = bool(plain.encode())
-    if not writable:
-        raise BadField(kind, "password", "must be text that UTF-8 can write")

@@ -15,22 +15,22 @@ Therefore `associate` looks first, and refuses to replace an app that is in use 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from botocore.exceptions import ClientError
 
 from authfsm.drivers.app_client import is_async
-from authfsm.drivers.failures import translated
+from authfsm.drivers.failures import carried
 from authfsm.enrolment import Enrolment
-from authfsm.errors import AuthfsmError, CallerError, MalformedReply, refused
+from authfsm.errors import CallerError, MalformedReply, refused
 from authfsm.fields import wrapped
 from authfsm.protocol import responses as r
+from authfsm.protocol.repetition import OF_OPERATION
 from authfsm.protocol.replies import Done, Refusal
 from authfsm.protocol.states import State
-from authfsm.secret import MASK, Secret, revealed
-from authfsm.wire import read
+from authfsm.secret import MASK, Secret
+from authfsm.wire import Request, read
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -84,7 +84,7 @@ def associate(
     token = access_token = wrapped(access_token)
     # The names are checked first: afterwards the old secret may be gone.
     enrolment = Enrolment("A" * 32, issuer, account or "account")
-    user = _heard(client.get_user, {"AccessToken": token})
+    user = _heard(client, "GetUser", {"AccessToken": token})
     username = _text(user, "Username")
     if not replace and State.SOFTWARE_TOKEN_MFA.value in user.get("UserMFASettingList", ()):
         raise AlreadyEnrolled(username)
@@ -92,7 +92,7 @@ def associate(
     enrolment = attrs.evolve(enrolment, account=account or known.get("email") or username)
     # Not by a name of its own: a traceback's frames must not show it.
     secret_code = Secret(
-        _text(_heard(client.associate_software_token, {"AccessToken": token}), "SecretCode")
+        _text(_heard(client, "AssociateSoftwareToken", {"AccessToken": token}), "SecretCode")
     )
     return attrs.evolve(enrolment, secret_code=secret_code)
 
@@ -130,7 +130,7 @@ def verify(
     parameters: dict[str, Any] = {"AccessToken": token, "UserCode": given.code}
     if given.friendly_device_name is not None:
         parameters["FriendlyDeviceName"] = given.friendly_device_name
-    facts = _heard(client.verify_software_token, parameters)
+    facts = _heard(client, "VerifySoftwareToken", parameters)
     if facts.get("Status") != "SUCCESS":
         # Read as it is on the way in, where the status ERROR is a refusal of its own kind.
         raise refused(read(facts, r.VerifySoftwareToken, state=_HERE), state=_HERE)
@@ -161,7 +161,8 @@ def switch_on(
     # gives way by itself is inferred, and is what the embedded pool does.
     settings = {"Enabled": True, "PreferredMfa": preferred}
     _heard(
-        client.set_user_mfa_preference,
+        client,
+        "SetUserMFAPreference",
         {"AccessToken": token, "SoftwareTokenMfaSettings": settings},
     )
 
@@ -174,29 +175,18 @@ def _check_waited_for(client: Any) -> None:
         raise TypeError("this client's methods are awaited: give a plain boto3 client, in a thread")
 
 
-def _heard(call: Callable[..., Any], parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What one request is answered, if it is not refused."""
-    reply = _answered(call, parameters)
+def _heard(client: Any, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what one request is answered, if it is not refused."""
+    reply = _answered(client, operation, parameters)
     if isinstance(reply, Refusal):
         reply = _blotted(reply, parameters)
         raise refused(reply, state=_HERE)
     return reply.facts
 
 
-def _answered(call: Callable[..., Any], parameters: Mapping[str, Any]) -> Refusal | Done:
-    heard: Any = {}
-    failed: AuthfsmError | None = None
-    try:
-        heard = call(**revealed(dict(parameters)))
-    except ClientError as error:
-        heard = error.response
-    except BaseException as error:
-        failed = translated(error, _HERE)
-        if failed is None:
-            raise
-    if failed is not None:
-        # Outside the handler: the library's error, its frames and the request in them, is let go.
-        raise failed
+def _answered(client: Any, operation: str, parameters: Mapping[str, Any]) -> Refusal | Done:
+    request = Request(operation, parameters, OF_OPERATION[operation].harmless)
+    heard = carried(getattr(client, request.method), request, _HERE)
     # A refusal reads the same after any operation; else these replies are plain maps, as that one's is.
     reply = read(heard, r.GlobalSignOut, state=_HERE)
     assert isinstance(reply, (Refusal, Done))  # noqa: S101 - GlobalSignOut is answered by nothing else

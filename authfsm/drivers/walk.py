@@ -22,6 +22,7 @@ from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.replies import AnyChallenge, Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+from authfsm.protocol.table import RESTART
 from authfsm.sealing import Key, seal
 from authfsm.secret import Secret
 from authfsm.shown import Shown
@@ -213,8 +214,7 @@ class Walk(Shown):
 
     def _device_dropped(self) -> bool:
         """Is the same answer to be sent again, without the device that Cognito has forgotten?"""
-        refusal = self.refusal
-        return refusal is not None and refusal.ruling is Ruling.DROP_DEVICE and not self.done
+        return self.refusal is not None and self.history[-1].kind is RESTART
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -8,10 +8,10 @@ from attrs import frozen
 
 from authfsm.facts.limits import limits_of_response
 from authfsm.facts.responses import AboutResponse, about_response
-from authfsm.protocol.nodes import IN_ROLES
+from authfsm.protocol.nodes import IN_ROLES, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import CUSTOM, PROTOCOL, Role
+from authfsm.protocol.table import CUSTOM, PROTOCOL
 
 
 @frozen
@@ -62,18 +62,18 @@ _BEYOND = frozenset({State.START, State.OTHER_CHALLENGE, State.AUTHENTICATED, St
 def _reached(begins: Iterable[type[Response]], flow: str) -> frozenset[State]:
     # Lambda functions lead under CUSTOM_AUTH, and in this flow alone.
     led = frozenset() if flow == "CUSTOM_AUTH" else CUSTOM
-    found: set[tuple[State, Role | None]] = set()
+    found: set[Node] = set()
     front = {
-        (a.dest, each.dest)
+        Node(a.dest, each.dest)
         for a, each in IN_ROLES
         if a.source is State.START and a.response in begins
     }
     while front:
         found |= front
-        onward = {node for node in front if node[0] not in _BEYOND | led}
+        onward = {node for node in front if node.state not in _BEYOND | led}
         front = {
-            (arrow.dest, each.dest)
+            Node(arrow.dest, each.dest)
             for arrow, each in IN_ROLES
-            if (arrow.source, each.source) in onward and arrow.dest not in led
+            if Node(arrow.source, each.source) in onward and arrow.dest not in led
         } - found
-    return frozenset(state for state, _ in found) - led
+    return frozenset(node.state for node in found) - led

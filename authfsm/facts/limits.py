@@ -11,20 +11,11 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Final
 
+from authfsm.protocol.auth_flows import CURRENT_VALUES
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Role
 from authfsm.settings import PoolSettings
-
-FLOWS: Final = (
-    "ALLOW_USER_SRP_AUTH",
-    "ALLOW_USER_PASSWORD_AUTH",
-    "ALLOW_ADMIN_USER_PASSWORD_AUTH",
-    "ALLOW_CUSTOM_AUTH",
-    "ALLOW_USER_AUTH",
-    "ALLOW_REFRESH_TOKEN_AUTH",
-)
-"""What ExplicitAuthFlows may hold today."""
 
 FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
 """What AllowedFirstAuthFactors may hold."""
@@ -42,8 +33,8 @@ def _one_by_one() -> Iterator[dict[str, Any]]:
     yield {"device_configuration": False}
     yield {"user_pool_tier": "LITE"}
     yield {"email_sending_account": "COGNITO_DEFAULT"}
-    for name in FLOWS:
-        yield {"explicit_auth_flows": set(FLOWS) - {name}}
+    for name in CURRENT_VALUES:
+        yield {"explicit_auth_flows": set(CURRENT_VALUES) - {name}}
     yield {"enable_token_revocation": False}
     yield {"refresh_token_rotation": "ENABLED"}
 

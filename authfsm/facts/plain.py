@@ -122,7 +122,8 @@ def _way(way: Way) -> dict[str, Any]:
         {"confidence": str(each.confidence), "when": each.when, "source": each.source}
         for each in way.known
     ]
-    return {"state": way.name, "confidence": str(way.confidence), "evidence": known}
+    kind = {"kind": str(way.kind)} if way.kind else {}
+    return {"state": way.name, **kind, "confidence": str(way.confidence), "evidence": known}
 
 
 def _met(each: Met) -> dict[str, str]:

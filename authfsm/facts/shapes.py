@@ -27,6 +27,7 @@ from authfsm.wire.replies import READERS, WITHOUT_SESSION
 from authfsm.wire.requests import WRITERS
 
 _BOTH: Final = "abcd"  # hexadecimal and base64 alike
+_ODD: Final = {"code": "000000", "email": "<e-mail@address>"}
 
 
 @frozen
@@ -212,8 +213,8 @@ def _given(response: type[Response], optional: list[str]) -> Response:
     }
     try:
         return response(**values)
-    except BadField as odd:  # hexadecimal is asked for
-        return response(**{**values, odd.field: _BOTH})
+    except BadField as odd:  # digits, an address or hexadecimal is asked for
+        return response(**{**values, odd.field: _ODD.get(odd.field, _BOTH)})
 
 
 def _placeholder(attribute: Attribute[Any]) -> Any:
@@ -240,7 +241,8 @@ def _flat(
 
 
 def _parameter(name: str, within: str, when: str, value: Any, said: Mapping[str, str]) -> Parameter:
-    known = value if isinstance(value, str) and "<" not in value and value != _BOTH else ""
+    placeholder = value in {_BOTH, *_ODD.values()} if isinstance(value, str) else True
+    known = "" if placeholder or "<" in value else value
     if name in {"SECRET_HASH", "MAX_AGE", "DeviceRememberedStatus"}:
         known = ""
     name = "userAttributes.<name>" if name.startswith("userAttributes.") else name

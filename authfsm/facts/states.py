@@ -11,16 +11,11 @@ from authfsm.facts.errors import Met, met
 from authfsm.facts.limits import limits_of_state
 from authfsm.facts.shapes import Parameter, Shape, carried, shape
 from authfsm.protocol.evidence import Confidence, confidence, evidence
-from authfsm.protocol.nodes import IN_ROLES, taken
+from authfsm.protocol.nodes import IN_ROLES, Node, taken
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import NEEDS, PROTOCOL, Role, Transition
+from authfsm.protocol.table import NEEDS, PROTOCOL, LoopKind, Role, Transition
 from authfsm.wire.replies import WITHOUT_SESSION
-
-
-def label(state: State, role: Role | None) -> str:
-    """A state's name, with the role where it plays one."""
-    return f"{state} ({role})" if role else str(state)
 
 
 class Known(NamedTuple):
@@ -44,19 +39,21 @@ class Way:
     Args:
         to: the state.
         role: which factor the code is there, for EMAIL_OTP.
+        kind: what it is, where it stays in its state; None where it leaves it.
         confidence: how surely.
         known: what is known of it.
     """
 
     to: State
     role: Role | None
+    kind: LoopKind | None
     confidence: Confidence
     known: tuple[Known, ...]
 
     @property
     def name(self) -> str:
         """The state's name, with its role."""
-        return label(self.to, self.role)
+        return Node(self.to, self.role).name
 
 
 @frozen
@@ -94,7 +91,7 @@ class Source(NamedTuple):
     @property
     def name(self) -> str:
         """The state's name, with its role."""
-        return label(self.state, self.role)
+        return Node(self.state, self.role).name
 
 
 @frozen
@@ -124,7 +121,7 @@ class AboutState:
     @property
     def name(self) -> str:
         """Its name, with its role."""
-        return label(self.state, self.role)
+        return Node(self.state, self.role).name
 
 
 def about_state(state: State, role: Role | None = None) -> AboutState:
@@ -174,13 +171,13 @@ def ways(state: State, response: type[Response], role: Role | None = None) -> It
         response: the response's class.
         role: which factor it is, for EMAIL_OTP; None is either.
     """
-    met: dict[tuple[State, Role | None], Transition] = {}
+    met: dict[tuple[State, Role | None, LoopKind | None], Transition] = {}
     for arrow, ends in IN_ROLES:
         if (arrow.source, arrow.response) == (state, response) and role in {None, ends.source}:
-            met.setdefault((arrow.dest, ends.dest), arrow)
-    for (dest, factor), arrow in met.items():
+            met.setdefault((arrow.dest, ends.dest, arrow.kind), arrow)
+    for (dest, factor, kind), arrow in met.items():
         known = tuple(Known(each.confidence, each.when, each.source) for each in evidence(arrow))
-        yield Way(dest, factor, confidence(arrow), known)
+        yield Way(dest, factor, kind, confidence(arrow), known)
 
 
 def _sources(state: State, role: Role | None) -> Iterator[Source]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import pyotp
-from attrs import frozen
+from attrs import NOTHING, fields, frozen
 
 from authfsm.journeys.person import (
     EMAIL,
@@ -19,6 +19,7 @@ from authfsm.journeys.person import (
     WRONG_ANSWER,
 )
 from authfsm.protocol import responses as r
+from authfsm.protocol.prompts import BY_PROOF
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
@@ -50,9 +51,17 @@ class Cue:
     leads_to: State
 
     @property
+    def field(self) -> str | None:
+        """The name of the form's field that takes the value; None where nothing is asked for."""
+        if self.response in BY_PROOF:
+            return "password"
+        needed = (each.name for each in fields(self.response) if each.default is NOTHING)
+        return next(needed, None)
+
+    @property
     def by_itself(self) -> bool:
         """Does this need no person: a step of a proof by SRP?"""
-        return self.response in {r.SrpA, r.SrpClaim}
+        return self.response in BY_PROOF
 
 
 def value(

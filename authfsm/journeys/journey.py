@@ -18,13 +18,14 @@ from authfsm.errors import CallerError
 from authfsm.journeys.barred import ADMIN
 from authfsm.journeys.observed import ObservedPool
 from authfsm.journeys.person import Plan
-from authfsm.journeys.planning import STALE_AT, NoPlan, Told, plan
+from authfsm.journeys.planning import NoPlan, Told, plan
 from authfsm.journeys.pools import Functions, ShiftedClock, obliging, wanted
 from authfsm.journeys.stage import Stage
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role, Transition
+from authfsm.protocol.table import ACKNOWLEDGEMENT, NEW_CHALLENGE, RESTART, RETRY, Role, Transition
 from authfsm.settings import PoolSettings
+from authfsm.settings.descriptions import Descriptions
 
 if TYPE_CHECKING:
     from authfsm.drivers.boto import Flow
@@ -96,7 +97,9 @@ class Journey:
         Args:
             step: 0 for the first.
         """
-        return self._again(step) and not self.stale(step)
+        arrow = self.path.moves[step].arrow
+        # A wrong answer to a custom challenge is no refusal: it is asked anew.
+        return arrow.kind is RETRY or (arrow.kind is NEW_CHALLENGE and arrow.response is r.Answer)
 
     def stale(self, step: int) -> bool:
         """Is the answer of a step refused for a device that the pool has forgotten?
@@ -104,12 +107,7 @@ class Journey:
         Args:
             step: 0 for the first.
         """
-        return self._again(step) and self.path.moves[step].arrow.source in STALE_AT
-
-    def _again(self, step: int) -> bool:
-        before = self.path.moves[step - 1].to if step else AT_START
-        associates = self.path.moves[step].arrow.response is r.AssociateSoftwareToken
-        return self.path.moves[step].to == before and not associates
+        return self.path.moves[step].arrow.kind is RESTART
 
     def begin(self, **pool: Any) -> Stage:
         """Make an embedded pool like these settings, and the user whom this takes.
@@ -123,9 +121,7 @@ class Journey:
         if self.like is None:
             made = ObservedPool(**{**obliging(self.settings, self.plan), **common})
         else:
-            told = self.like
-            mfa = told.get("MfaConfig")
-            liked = ObservedPool.like(told["UserPool"], told["UserPoolClient"], mfa, **common)
+            liked = ObservedPool.like(self.like, **common)
             made = cast("ObservedPool", liked)  # `like` makes one of its own class
         return Stage(self, made, functions, clock)
 
@@ -246,19 +242,17 @@ def _marks(way: Path) -> set[object]:
 def _told(settings: PoolSettings | Mapping[str, Any]) -> tuple[Told, PoolSettings]:
     if isinstance(settings, PoolSettings):
         return Told(settings), settings
-    pool = settings["UserPool"]
-    posture = Posture.from_descriptions(
-        pool, settings.get("UserPoolClient"), settings.get("MfaConfig")
-    )
+    read = Descriptions.read(settings)
+    pool, mfa = read.user_pool, read.mfa_config or {}
+    posture = Posture.from_read(read)
     devices = pool.get("DeviceConfiguration")
-    passkeys = (settings.get("MfaConfig") or {}).get("WebAuthnConfiguration", {})
     by_admin = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
     told = Told(
         posture.settings,
         device_stands_in=None if devices is None else bool(devices.get(_STANDS_IN)),
-        recovery=posture.account_recovery or (),
+        recovery=read.recovery,
         addressed=bool(pool.get("UsernameAttributes")),
-        relying_party="RelyingPartyId" in passkeys,
+        relying_party="RelyingPartyId" in mfa.get("WebAuthnConfiguration", {}),
         signs_up="email" in pool.get("AutoVerifiedAttributes", ()) and not by_admin,
     )
     return told, posture.settings
@@ -293,5 +287,5 @@ def _loops(model: Model, here: Position, move: Move) -> Iterator[Move]:
     """The steps by which the answer that is to be given is refused first."""
     for each in model.moves(here):
         same = each.arrow.response is move.arrow.response
-        if same and each.to == here and each.arrow.response is not r.AssociateSoftwareToken:
+        if same and each.to == here and each.arrow.kind is not ACKNOWLEDGEMENT:
             yield each

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from authfsm.local import LocalPool, PoolRefusal
-from authfsm.local.gate import response_class
+from authfsm.protocol.classification import AFTER_SIGN_IN
 from authfsm.protocol.error_policy import rule
 from authfsm.protocol.replies import Refusal
 from authfsm.protocol.states import NAMED, State
-from authfsm.protocol.table import Transition, destination
-
-_BEGINS: Final = frozenset({"InitiateAuth", "AdminInitiateAuth"})
+from authfsm.protocol.table import Transition, destination, move
+from authfsm.protocol.vocabulary import BEGIN_OPERATIONS
 
 Told = Callable[[Transition, Mapping[str, Any]], None]
 """Is told of an arrow that was gone along, and of the reply; of an empty one, where it was a refusal."""
@@ -46,36 +45,36 @@ class ObservedPool(LocalPool):
             try:
                 reply = super().answer(operation, request)
             except PoolRefusal as refusal:
-                self._refused(operation, request, refusal)
+                self._refused(operation, refusal)
                 raise
-            self._led(operation, request, reply)
+            self._led(operation, reply)
             return reply
 
-    def _led(self, operation: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
+    def _led(self, operation: str, reply: Mapping[str, Any]) -> None:
+        response = self._core.response
+        if response is None or response in AFTER_SIGN_IN:
+            return
+        source = State.START if operation in BEGIN_OPERATIONS else self._stands
         if "AuthenticationResult" in reply:
             dest = State.AUTHENTICATED
         elif "ChallengeName" in reply:
             dest = NAMED.get(reply["ChallengeName"], State.OTHER_CHALLENGE)
         else:
-            dest = self._stands  # a step within MFA_SETUP
-        self._tell(operation, request, dest, reply)
+            dest = source  # a step within MFA_SETUP
+        self._tell(move(source, response, dest), reply)
 
-    def _refused(self, operation: str, request: Mapping[str, Any], refusal: PoolRefusal) -> None:
-        response, row = response_class(operation, request), rule(refusal.code, refusal.message)
-        if response is None:
+    def _refused(self, operation: str, refusal: PoolRefusal) -> None:
+        response, row = self._core.response, rule(refusal.code, refusal.message)
+        if response is None or response in AFTER_SIGN_IN:
             return
-        source = State.START if operation in _BEGINS else self._stands
+        source = State.START if operation in BEGIN_OPERATIONS else self._stands
         said = Refusal(refusal.code, refusal.message, ruling=row.ruling, fault=row.fault)
-        dest = destination(source, response, said)
-        if dest is not None:
-            self._tell(operation, request, dest, {})
+        arrow = destination(source, response, said)
+        if arrow is not None:
+            self._tell(arrow, {})
 
-    def _tell(
-        self, operation: str, request: Mapping[str, Any], dest: State, reply: Mapping[str, Any]
-    ) -> None:
-        response = response_class(operation, request)
-        source = State.START if operation in _BEGINS else self._stands
-        if self._told is None or response is None or source is State.AUTHENTICATED:
+    def _tell(self, arrow: Transition, reply: Mapping[str, Any]) -> None:
+        if self._told is None or arrow.source is State.AUTHENTICATED:
             return
-        self._stands = State.START if dest is State.FAILED else dest
-        self._told(Transition(source, response, dest), reply)
+        self._stands = State.START if arrow.dest is State.FAILED else arrow.dest
+        self._told(arrow, reply)

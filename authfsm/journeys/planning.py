@@ -15,7 +15,7 @@ from authfsm.journeys.barred import CONTRADICTIONS, FIRST, never
 from authfsm.journeys.person import Meanwhile, Person, Plan
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role
+from authfsm.protocol.table import NEW_CHALLENGE, RESTART, Role
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI, enabled
 
@@ -24,10 +24,6 @@ S = State
 _DEVICE: Final = frozenset({S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER})
 _CODES: Final = frozenset({S.SMS_MFA, S.SOFTWARE_TOKEN_MFA})
 _BY_CHOICE: Final = frozenset({r.UserAuthWithPassword, r.UserAuthWithSrp})
-STALE_AT: Final = frozenset(
-    {S.START, S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_VERIFIER, S.SELECT_MFA_TYPE}
-)
-"""Where an answer is refused, and given again, for a device that the pool has forgotten."""
 _LED: Final = frozenset({r.CustomAuth, r.CustomSrpAuth})
 
 
@@ -76,7 +72,7 @@ def second(path: Path) -> tuple[tuple[int, State], ...]:
         for step, move in enumerate(path, start=1)
         if move.to.state in {S.SELECT_MFA_TYPE, S.MFA_SETUP, *_CODES}
         or move.to.role is Role.SECOND_FACTOR
-        if move.arrow.source is not move.to.state or move.arrow.response is r.Password
+        if move.arrow.kind in {None, NEW_CHALLENGE}
     )
 
 
@@ -128,7 +124,7 @@ def _has_password(path: Path) -> bool:
     """Has the user a password? One that is preferred, and not available, is none."""
     if not any(a.response in _BY_CHOICE and a.dest is S.SELECT_CHALLENGE for a in path.arrows):
         return True
-    if path.arrows[0].dest is S.START:
+    if path.arrows[0].kind is RESTART:
         raise NoPlan("nothing is told of devices before a first factor is proved")
     if any(each.response in {r.Password, r.SrpA} for each in path.arrows[1:]):
         raise NoPlan("a password that was not available is not proved afterwards")
@@ -139,8 +135,7 @@ def _has_password(path: Path) -> bool:
 
 def _forgotten(path: Path, told: Told) -> int | None:
     """After how many steps the device is forgotten, for its key to be refused; None if it never is."""
-    again = (n for n, a in enumerate(path.arrows) if a.source is a.dest and a.source in STALE_AT)
-    step = next(again, None)
+    step = next((n for n, a in enumerate(path.arrows) if a.kind is RESTART), None)
     if step is None:
         return None
     if told.settings.device_configuration is False:

@@ -15,6 +15,7 @@ from authfsm.local import (
     WebAuthnConfiguration,
     utc_now,
 )
+from authfsm.protocol.auth_flows import current_values
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import enabled
@@ -88,7 +89,8 @@ def obliging(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
     return {
         "mfa": settings.mfa_configuration or ("OPTIONAL" if wants_mfa else "OFF"),
         "mfa_methods": [each.value for each in enabled(settings)],
-        "explicit_auth_flows": EVERY_FLOW if flows is None else flows,
+        "explicit_auth_flows": EVERY_FLOW
+        & (EVERY_FLOW if flows is None else current_values(flows)),
         "allowed_first_auth_factors": [
             each for each in _FACTORS if factors is None or each in factors
         ],

@@ -144,7 +144,7 @@ class Stage:
             raise Strayed(self.journey.id, arrows, self.walked)
         if step == len(arrows):
             return None
-        source, response, dest = arrows[step]
+        source, response, dest, _ = arrows[step]
         wrong = self.journey.refused(step)
         if step not in self._values:
             again = arrows[min(step + self.journey.stale(step), len(arrows) - 1)].dest

@@ -19,12 +19,15 @@ from typing import Any, Final
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from authfsm.concurrency import after_fork_in_child, call_within
 from authfsm.jwks.refusals import BadSignature, KeysUnreachable
 
 Fetch = Callable[[str], bytes]
 """Brings the document at a URL, or raises."""
 
 _LEAST_BITS: Final = 2048
+_LONGEST: Final = 30.0
+"""Seconds after which a fetch that an application has given is taken for lost."""
 
 
 class Keys:
@@ -58,6 +61,7 @@ class Keys:
         self._asked: float | None = None
         self._heard: float | None = None
         self._failure: str | None = None
+        after_fork_in_child(self)
 
     @classmethod
     def pinned(cls, key_set: Mapping[str, Any]) -> Keys:
@@ -105,6 +109,12 @@ class Keys:
             raise KeysUnreachable(self.url, failure)
         raise BadSignature(known=False)
 
+    def reset_after_fork(self) -> None:
+        """Fetch for oneself: the thread that a fetch runs in is the parent's, and nobody here would hear of it."""
+        self._lock = threading.Lock()
+        if self._underway is not None:
+            self._underway = self._asked = None
+
     # ---- inside --------------------------------------------------------------------------------------
 
     def _due(self, *, known: bool) -> bool:
@@ -119,7 +129,7 @@ class Keys:
         keys: Mapping[str, RSAKey] | None = None
         failure: str | None = "it was broken off"
         try:
-            keys, failure = _usable(json.loads(self._fetch(self.url))), None
+            keys, failure = _usable(json.loads(call_within(_LONGEST, self._fetch, self.url))), None
         except Exception as error:  # noqa: BLE001 - whatever an injected fetch raises: no keys came
             failure = f"{type(error).__name__}: {error}"
         finally:

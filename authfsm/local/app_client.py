@@ -8,40 +8,23 @@ from typing import Any, Final, Literal
 from attrs import Attribute, field, frozen
 from attrs.converters import optional
 
+from authfsm.protocol.auth_flows import (
+    CURRENT_VALUES,
+    DEFAULT_VALUES,
+    OLDER_VALUES,
+    allows,
+    conflict,
+)
 from authfsm.secret import Secret
 
-COGNITO_DEFAULT_FLOWS: Final = frozenset(
-    {"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"}
-)
+COGNITO_DEFAULT_FLOWS: Final = DEFAULT_VALUES
 """What an app client may do whose ExplicitAuthFlows is not set (AWS API reference)."""
 
-EVERY_FLOW: Final = COGNITO_DEFAULT_FLOWS | {
-    "ALLOW_USER_PASSWORD_AUTH",
-    "ALLOW_ADMIN_USER_PASSWORD_AUTH",
-    "ALLOW_USER_AUTH",
-}
+EVERY_FLOW: Final = frozenset(CURRENT_VALUES)
 """Every flow this pool serves."""
 
-_LEGACY_FLOWS: Final = frozenset(
-    {"ADMIN_NO_SRP_AUTH", "CUSTOM_AUTH_FLOW_ONLY", "USER_PASSWORD_AUTH"}
-)
-
-KNOWN_FLOWS: Final = EVERY_FLOW | _LEGACY_FLOWS
+KNOWN_FLOWS: Final = EVERY_FLOW | frozenset(OLDER_VALUES)
 """What ExplicitAuthFlows may hold here."""
-
-_ENABLED_BY: Final[dict[str, frozenset[str]]] = {
-    "USER_SRP_AUTH": frozenset({"ALLOW_USER_SRP_AUTH"}),
-    "USER_PASSWORD_AUTH": frozenset({"ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"}),
-    # Two names of one flow: ALLOW_ADMIN_USER_PASSWORD_AUTH "replaces the ADMIN_NO_SRP_AUTH setting"
-    # (AWS API reference, ExplicitAuthFlows), and pycognito still asks for the old one.
-    "ADMIN_USER_PASSWORD_AUTH": frozenset({"ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"}),
-    "ADMIN_NO_SRP_AUTH": frozenset({"ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"}),
-    "CUSTOM_AUTH": frozenset({"ALLOW_CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY"}),
-    # "ALLOW_USER_AUTH alone" lets PASSWORD and PASSWORD_SRP in by choice (developer guide).
-    "USER_AUTH": frozenset({"ALLOW_USER_AUTH"}),
-    "REFRESH_TOKEN_AUTH": frozenset({"ALLOW_REFRESH_TOKEN_AUTH"}),
-    "REFRESH_TOKEN": frozenset({"ALLOW_REFRESH_TOKEN_AUTH"}),
-}
 
 
 @frozen
@@ -99,13 +82,12 @@ class AppClient:
 
     @explicit_auth_flows.validator
     def _known_flows(self, _: Attribute[Any], value: frozenset[str]) -> None:
-        unknown = value - KNOWN_FLOWS
+        # A real app client may allow what is not served here: that is kept, and allows nothing.
+        unknown = value - KNOWN_FLOWS - {*self.client_described.get("ExplicitAuthFlows", ())}
         if unknown:
             raise ValueError(f"not among ExplicitAuthFlows: {', '.join(sorted(unknown))}")
-        # "You can't assign these values ... at the same time as values ... that start with ALLOW_"
-        # -- AWS API reference, CreateUserPoolClient
-        if value & _LEGACY_FLOWS and value - _LEGACY_FLOWS:
-            raise ValueError("the older values of ExplicitAuthFlows cannot stand with ALLOW_*")
+        if wrong := conflict(value):
+            raise ValueError(f"explicit_auth_flows {wrong}")
 
     @auth_session_validity.validator
     def _three_to_fifteen(self, _: Attribute[int], value: int) -> None:
@@ -117,6 +99,10 @@ class AppClient:
         if value not in {"ENABLED", "LEGACY"}:
             raise ValueError("prevent_user_existence_errors is ENABLED or LEGACY")
 
-    def allows(self, flow: str) -> bool:
-        """Is an AuthFlow among this client's ExplicitAuthFlows?"""
-        return bool(_ENABLED_BY.get(flow, frozenset()) & self.explicit_auth_flows)
+    def allows(self, auth_flow: str) -> bool:
+        """Return whether an AuthFlow is among what this client's ExplicitAuthFlows allow.
+
+        Args:
+            auth_flow: the AuthFlow.
+        """
+        return allows(self.explicit_auth_flows, auth_flow)

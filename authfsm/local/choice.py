@@ -68,7 +68,7 @@ def begin(
     if user is not None and not set(offered) & PASSWORDLESS:
         # Inferred: UNCONFIRMED and RESET_REQUIRED are told at once where only a password is left.
         user.check_in(imported_is_unknown=_hides(attempt.client))
-    if "ACCESS_TOKEN" in parameters or "TARGET_ACR_VALUES" in parameters:
+    if parameters.get("ACCESS_TOKEN") or parameters.get("TARGET_ACR_VALUES"):
         attempt = step_up.aim(pool, attempt, parameters)
         if not attempt.offered:
             return onward(pool, attempt)
@@ -76,7 +76,7 @@ def begin(
 
 
 def _first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Reply:
-    preferred = parameters.get("PREFERRED_CHALLENGE")
+    preferred = parameters.get("PREFERRED_CHALLENGE") or None
     if preferred in PASSWORDLESS and pool.configuration.tier == "LITE":
         raise PoolRefusal(refusals.NOT_IN_TIER, feature=preferred)
     attempt = devices.if_known(pool, attempt, parameters.get("DEVICE_KEY"))

@@ -22,6 +22,7 @@ from authfsm.local.settings import AppClient, PoolConfiguration
 from authfsm.local.tokens import Mint
 from authfsm.local.users import Credential, User
 from authfsm.local.watching import Seen, Watched
+from authfsm.protocol.responses import Response
 from authfsm.secret import Secret
 
 Request = Mapping[str, Any]
@@ -61,6 +62,8 @@ class Core:
         )
         self.sessions = Sessions(clock, entropy)
         self.outbox = Outbox()
+        self.response: type[Response] | None = None
+        """The response that the last request carried; None if it was malformed or no step of a sign-in."""
         self.seed = Secret(entropy(32))
         self._nobodys_verifier: Secret[int] | None = None
 

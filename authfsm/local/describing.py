@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authfsm.local.app_client import KNOWN_FLOWS
 from authfsm.local.schema import SchemaAttribute
 from authfsm.local.settings import AppClient, PoolConfiguration
-from authfsm.local.shapes import SCHEMA_FIELDS, VALIDITIES, validity
+from authfsm.local.shapes import SCHEMA_FIELDS, VALIDITY_FIELDS
 from authfsm.protocol.states import State
+from authfsm.settings.descriptions import VALIDITIES, validity
 
 _ACCOUNT: Final = "000000000000"
 _ROLE: Final = f"arn:aws:iam::{_ACCOUNT}:role/local"
@@ -136,7 +136,6 @@ def user_pool_client(configuration: PoolConfiguration, client: AppClient) -> dic
     """UserPoolClient."""
     before = client.client_described
     rotation, secret = client.refresh_token_rotation, client.client_secret
-    unserved = [f for f in before.get("ExplicitAuthFlows", ()) if f not in KNOWN_FLOWS]
     ours: dict[str, Any] = {
         "UserPoolId": configuration.pool_id,
         "ClientName": client.client_name,
@@ -144,7 +143,7 @@ def user_pool_client(configuration: PoolConfiguration, client: AppClient) -> dic
         "ClientSecret": secret.reveal() if secret is not None else None,
         "ReadAttributes": _sorted(client.read_attributes),
         "WriteAttributes": _sorted(client.write_attributes),
-        "ExplicitAuthFlows": sorted([*client.explicit_auth_flows, *unserved]),
+        "ExplicitAuthFlows": sorted(client.explicit_auth_flows),
         "PreventUserExistenceErrors": client.prevent_user_existence_errors,
         "EnableTokenRevocation": client.enable_token_revocation,
         "AuthSessionValidity": client.auth_session_validity,
@@ -168,9 +167,9 @@ def _sorted(names: frozenset[str] | None) -> list[str] | None:
 
 def _validities(client: AppClient, before: Mapping[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {"TokenValidityUnits": {}}
-    for name, (ours, member, default_unit, _) in VALIDITIES.items():
-        seconds = getattr(client, ours)
-        if name in before and validity(before, name) == seconds:
+    for name, (member, default_unit, _) in VALIDITIES.items():
+        seconds = getattr(client, VALIDITY_FIELDS[name])
+        if name in before and validity(before, name).total_seconds() == seconds:
             number = before[name]
             unit = before.get("TokenValidityUnits", {}).get(member, default_unit)
         else:

@@ -8,7 +8,6 @@ written for boto3 works unchanged. The handler is registered on this one client:
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,7 @@ import boto3.session
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
+from authfsm.concurrency import ForkSafeLock
 from authfsm.local.exchange import exchange
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _EVENT: Final = "before-send.cognito-identity-provider"
 _DUMMY: Final = "local"
-_making: Final = threading.Lock()  # Sessions are not thread-safe (boto3's guide); clients are.
+_making: Final = ForkSafeLock()  # Sessions are not thread-safe (boto3's guide); clients are.
 
 
 class _Body:
@@ -38,14 +38,18 @@ class _Body:
         yield self._body
 
 
-def client(pool: LocalPool) -> Any:
+def client(pool: LocalPool, config: Any = None) -> Any:
     """A boto3 cognito-idp client that talks to the pool.
 
     Its credentials are dummies and its region is the pool's: neither the environment nor a configuration
     file is asked.
+
+    Args:
+        pool: the pool.
+        config: a `botocore.config.Config`.
     """
     with _making:
-        made = _session(pool.region).client("cognito-idp")
+        made = _session(pool.region).client("cognito-idp", config=config)
     events: Any = made.meta.events  # its types know no handler that answers
     events.register(_EVENT, _handler(pool))
     return made
@@ -77,7 +81,8 @@ def _handler(pool: LocalPool) -> Callable[..., AWSResponse]:
             target = target.decode()
         if not isinstance(body, bytes):
             raise TypeError("botocore serialises AWS JSON as bytes")
-        answered = exchange(pool.answer, target, body, pool.request_id())
+        signed = bool(request.headers.get("Authorization"))
+        answered = exchange(pool.answer, target, body, pool.request_id(), signed=signed)
         headers: Any = dict(answered.headers)  # what AWSResponse reads them into is its own affair
         return AWSResponse(request.url, answered.status, headers, _Body(answered.body))
 

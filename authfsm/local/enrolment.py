@@ -6,6 +6,7 @@ leg (by Session) or beside the user's present one (by AccessToken), which it doe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -44,6 +45,9 @@ def associate(pool: Core, request: Request) -> Reply:
 
 def verify(pool: Core, request: Request) -> Reply:
     """VerifySoftwareToken: the code it accepts is spent, for sign-in too (issues)."""
+    # UserCode: length 6, pattern [0-9]+ (botocore's model), refused before anything is looked at.
+    if not re.fullmatch("[0-9]{6}", request["UserCode"]):
+        raise PoolRefusal(refusals.NO_USER_CODE)
     if "Session" in request:
         leg = _setup_leg(pool, request)
         setup: Setup = leg.matter

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 from attrs import field, frozen
 
 from authfsm.local import refusals
+from authfsm.local.operations import check_signed
 from authfsm.local.refusals import PoolRefusal
 
 TARGET: Final = "AWSCognitoIdentityProviderService."
@@ -40,6 +41,8 @@ def exchange(
     target: str,
     body: bytes,
     request_id: str,
+    *,
+    signed: bool,
 ) -> Answered:
     """Answer one HTTP request.
 
@@ -48,10 +51,14 @@ def exchange(
         target: the X-Amz-Target header.
         body: the request's body.
         request_id: a UUID for this exchange.
+        signed: whether the request has an Authorization header, which operations for administrators
+            need (`operations.check_signed`).
     """
     headers = {"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": request_id}
     try:
-        reply = answer(_operation(target), _read(body))
+        operation = _operation(target)
+        check_signed(operation, signed=signed)
+        reply = answer(operation, _read(body))
     except PoolRefusal as refusal:
         headers["x-amzn-ErrorType"] = f"{refusal.code}:"
         # A header is one line of ASCII; the body has the message in full.

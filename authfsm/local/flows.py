@@ -74,7 +74,7 @@ def _opening(client: AppClient, request: Request) -> Opening:
         client,
         request["AuthFlow"],
         parameters,
-        request.get("Session"),
+        request.get("Session") or None,
         request.get("ClientMetadata"),
     )
 

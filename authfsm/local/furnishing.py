@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import string
-import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from authfsm.concurrency import ForkSafeLock
 from authfsm.local import admin, enrolment, passwords
 from authfsm.local.codes import Entropy, drawn, usable
 from authfsm.local.core import Core
@@ -21,7 +21,7 @@ class Furnished:
     """A pool that can be furnished. `LocalPool` is the one."""
 
     _core: Core
-    _lock: threading.RLock
+    _lock: ForkSafeLock
     _entropy: Entropy
 
     def add_client(

@@ -10,51 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from authfsm.protocol import responses as r
-from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import ON_THE_TABLE, Transition
+from authfsm.protocol.classification import AFTER_SIGN_IN
+from authfsm.protocol.states import NAMED, State
+from authfsm.protocol.table import ON_THE_TABLE, Transition, move
 
-_BEGIN: Final[dict[str, type[r.Response]]] = {
-    "USER_SRP_AUTH": r.UserSrpAuth,
-    "USER_PASSWORD_AUTH": r.UserPasswordAuth,
-    "ADMIN_USER_PASSWORD_AUTH": r.AdminUserPasswordAuth,
-    "ADMIN_NO_SRP_AUTH": r.AdminNoSrpAuth,
-    "CUSTOM_AUTH": r.CustomAuth,
-    "USER_AUTH": r.UserAuth,
-    "REFRESH_TOKEN_AUTH": r.RefreshTokenAuth,
-    "REFRESH_TOKEN": r.RefreshToken,
-}
-
-_ANSWER: Final[dict[str, type[r.Response]]] = {
-    State.PASSWORD_VERIFIER: r.SrpClaim,
-    State.DEVICE_PASSWORD_VERIFIER: r.SrpClaim,
-    State.DEVICE_SRP_AUTH: r.SrpA,
-    State.PASSWORD_SRP: r.SrpA,
-    State.PASSWORD: r.Password,
-    State.ADMIN_NO_SRP_AUTH: r.Password,
-    State.SMS_MFA: r.Code,
-    State.SMS_OTP: r.Code,
-    State.EMAIL_OTP: r.Code,
-    State.SOFTWARE_TOKEN_MFA: r.Code,
-    State.SELECT_CHALLENGE: r.Select,
-    State.SELECT_MFA_TYPE: r.Select,
-    State.WEB_AUTHN: r.Credential,
-    State.NEW_PASSWORD_REQUIRED: r.NewPassword,
-    State.CUSTOM_CHALLENGE: r.Answer,
-    State.MFA_SETUP: r.CompleteMfaSetup,
-}
-
-_SETUP: Final[dict[str, type[r.Response]]] = {
-    "AssociateSoftwareToken": r.AssociateSoftwareToken,
-    "VerifySoftwareToken": r.VerifySoftwareToken,
-}
-
-_IN_ONE_STEP: Final[dict[str, tuple[str, type[r.Response]]]] = {
-    State.PASSWORD: ("PASSWORD", r.Password),
-    State.PASSWORD_SRP: ("SRP_A", r.SrpA),
-    State.WEB_AUTHN: ("CREDENTIAL", r.Credential),
-}
-
-_CHALLENGES: Final[dict[str, State]] = {state.value: state for state in CHALLENGES}
+_SETUP: Final = frozenset({r.AssociateSoftwareToken, r.VerifySoftwareToken})
 
 
 class OffTheTable(AssertionError):
@@ -73,85 +33,37 @@ class OffTheTable(AssertionError):
 
 
 def arrow(
-    operation: str, request: Mapping[str, Any], reply: Mapping[str, Any], stood: str | None
+    response: type[r.Response] | None, reply: Mapping[str, Any], stood: str | None
 ) -> Transition | None:
-    """The arrow that a reply goes along; None for an operation that moves no sign-in.
+    """Return the arrow that a reply goes along; None for an operation that moves no sign-in.
 
     Args:
-        operation: as `InitiateAuth`.
-        request: what was asked.
+        response: the response that the request carries (`authfsm.protocol.classification`).
         reply: what the pool is about to answer.
         stood: the challenge that was answered, by the name it was asked by; None at the beginning.
     """
-    response = response_class(operation, request)
-    if response is None:
+    if response is None or response in AFTER_SIGN_IN:
         return None
     source = State.START if stood is None else _state(stood)
     if source is State.OTHER_CHALLENGE:
         response = r.RawAnswer
     if "AuthenticationResult" in reply:
-        return Transition(source, response, State.AUTHENTICATED)
-    if operation in _SETUP:
-        return Transition(source, response, source)
-    return Transition(source, response, _state(reply.get("ChallengeName", "")))
+        return move(source, response, State.AUTHENTICATED)
+    if response in _SETUP:
+        return move(source, response, source)
+    return move(source, response, _state(reply.get("ChallengeName", "")))
 
 
-def check(
-    operation: str, request: Mapping[str, Any], reply: Mapping[str, Any], stood: str | None
-) -> None:
+def check(response: type[r.Response] | None, reply: Mapping[str, Any], stood: str | None) -> None:
     """Let a reply pass.
 
     Raises:
         OffTheTable: it goes along no arrow of the table.
     """
-    gone = arrow(operation, request, reply, stood)
+    gone = arrow(response, reply, stood)
     if gone is not None and gone not in ON_THE_TABLE:
         raise OffTheTable(gone)
 
 
-def response_class(operation: str, request: Mapping[str, Any]) -> type[r.Response] | None:
-    """The protocol's response that a request is; None for one that moves no sign-in."""
-    if operation in {"InitiateAuth", "AdminInitiateAuth"}:
-        parameters = request.get("AuthParameters") or {}
-        return _beginning(request["AuthFlow"], parameters, with_session="Session" in request)
-    if operation in {"RespondToAuthChallenge", "AdminRespondToAuthChallenge"}:
-        return _answering(request["ChallengeName"], request.get("ChallengeResponses") or {})
-    if operation in _SETUP and "Session" in request:
-        return _SETUP[operation]
-    if operation == "GetTokensFromRefreshToken":
-        return r.GetTokensFromRefreshToken
-    return None
-
-
-def _beginning(flow: str, parameters: Mapping[str, str], *, with_session: bool) -> type[r.Response]:
-    if flow == "CUSTOM_AUTH" and parameters.get("CHALLENGE_NAME") == "SRP_A":
-        return r.CustomSrpAuth
-    if flow == "USER_AUTH":
-        return _choosing(parameters, with_session=with_session)
-    return _BEGIN[flow]
-
-
-def _choosing(parameters: Mapping[str, str], *, with_session: bool) -> type[r.Response]:
-    if with_session:  # "ignores the AuthParameters when you pass a valid session code"
-        return r.SignedUp
-    preferred = parameters.get("PREFERRED_CHALLENGE")
-    if preferred == State.PASSWORD and parameters.get("PASSWORD"):
-        return r.UserAuthWithPassword
-    if "TARGET_ACR_VALUES" in parameters:
-        return r.StepUp
-    srp = preferred == State.PASSWORD_SRP and parameters.get("SRP_A")
-    return r.UserAuthWithSrp if srp else r.UserAuth
-
-
-def _answering(challenge: str, responses: Mapping[str, str]) -> type[r.Response]:
-    if challenge == State.MFA_SETUP and ("EMAIL" in responses or "email" in responses):
-        return r.SetUpEmail
-    if challenge == State.SELECT_CHALLENGE:
-        # A secret of another choice than the one that is made is ignored.
-        secret, kind = _IN_ONE_STEP.get(responses.get("ANSWER", ""), ("", r.Select))
-        return kind if responses.get(secret) else r.Select
-    return _ANSWER.get(challenge, r.RawAnswer)
-
-
 def _state(challenge: str) -> State:
-    return _CHALLENGES.get(challenge, State.OTHER_CHALLENGE)
+    return NAMED.get(challenge, State.OTHER_CHALLENGE)

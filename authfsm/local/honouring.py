@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from authfsm.local.app_client import KNOWN_FLOWS
 from authfsm.local.functions import Triggers
-from authfsm.local.shapes import Shape
+from authfsm.settings.descriptions import Shape
 
 _TEXTS: Final = "messages have no text here: the outbox has the codes"
 _SENDING: Final = "nothing is sent: messages lie in the outbox"

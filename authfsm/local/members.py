@@ -43,7 +43,7 @@ def is_known(operation: str) -> bool:
 
 
 def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """A request as the operation will see it: what the API does not know, and what is null, left out.
+    """Return a request without the members that the API does not know, and without what is null at any depth.
 
     Raises:
         PoolRefusal: a member is missing or too long (InvalidParameterException), or is of another type
@@ -68,11 +68,19 @@ def _read(shape: str, given: object, path: str) -> Any:
         item: str = known["member"]
         return [_read(item, each, f"{path}.{n}.member") for n, each in enumerate(value, 1)]
     if kind == "map":
-        for key, each in value.items():
-            _read(known["key"], key, path)
-            _read(known["value"], each, path)
-            _check_length(each, _LONGEST.get(key), f"{path}.{key}")
+        return _read_map(known, value, path)
     return value
+
+
+def _read_map(known: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
+    # Public clients read tokens after sending null in AuthParameters and ChallengeResponses:
+    # amazon-cognito-identity-js sends "DEVICE_KEY": null with each refresh from a browser without a device.
+    present = {key: each for key, each in value.items() if each is not None}
+    for key, each in present.items():
+        _read(known["key"], key, path)
+        _read(known["value"], each, path)
+        _check_length(each, _LONGEST.get(key), f"{path}.{key}")
+    return present
 
 
 def _read_structure(known: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:

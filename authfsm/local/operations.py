@@ -1,7 +1,7 @@
 """The operations the pool serves: one table, one way in.
 
 `answer` looks an operation up, sees that the request has the members and types the API gives it, has it
-answered, and lets the answer out through the gate.
+answered, and lets the answer out through the gate. What response the request carries is asked once.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from authfsm.local import (
 )
 from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
+from authfsm.protocol.classification import classify
 
 
 @frozen
@@ -38,48 +39,51 @@ class Operation:
     Args:
         serve: answers a request.
         required: the members a request must have.
+        public: needs no AWS credentials, so that a browser may call it: Cognito's API model marks it
+            `smithy.api#noAuth` (botocore: `authtype: none`). All others are signed with SigV4.
     """
 
     serve: Callable[[Core, Request], Reply]
     required: tuple[str, ...]
+    public: bool = False
 
 
 # fmt: off
 OPERATIONS: Final[dict[str, Operation]] = {
     # Signing in.
-    "InitiateAuth":                Operation(flows.initiate, ("AuthFlow", "ClientId")),
+    "InitiateAuth":                Operation(flows.initiate, ("AuthFlow", "ClientId"), public=True),
     "AdminInitiateAuth":           Operation(flows.initiate_as_admin, ("UserPoolId", "AuthFlow", "ClientId")),
-    "RespondToAuthChallenge":      Operation(answers.respond, ("ClientId", "ChallengeName")),
+    "RespondToAuthChallenge":      Operation(answers.respond, ("ClientId", "ChallengeName"), public=True),
     "AdminRespondToAuthChallenge": Operation(answers.respond_as_admin, ("UserPoolId", "ClientId", "ChallengeName")),
-    "AssociateSoftwareToken":      Operation(enrolment.associate, ()),
-    "VerifySoftwareToken":         Operation(enrolment.verify, ("UserCode",)),
-    "GetTokensFromRefreshToken":   Operation(flows.get_tokens_from_refresh_token, ("RefreshToken", "ClientId")),
+    "AssociateSoftwareToken":      Operation(enrolment.associate, (), public=True),
+    "VerifySoftwareToken":         Operation(enrolment.verify, ("UserCode",), public=True),
+    "GetTokensFromRefreshToken":   Operation(flows.get_tokens_from_refresh_token, ("RefreshToken", "ClientId"), public=True),
     # Having an account.
-    "SignUp":                      Operation(accounts.sign_up, ("ClientId", "Username")),
-    "ConfirmSignUp":               Operation(accounts.confirm_sign_up, ("ClientId", "Username", "ConfirmationCode")),
-    "ResendConfirmationCode":      Operation(accounts.resend_confirmation_code, ("ClientId", "Username")),
-    "ForgotPassword":              Operation(recovery.forgot_password, ("ClientId", "Username")),
-    "ConfirmForgotPassword":       Operation(recovery.confirm_forgot_password, ("ClientId", "Username", "ConfirmationCode", "Password")),
+    "SignUp":                      Operation(accounts.sign_up, ("ClientId", "Username"), public=True),
+    "ConfirmSignUp":               Operation(accounts.confirm_sign_up, ("ClientId", "Username", "ConfirmationCode"), public=True),
+    "ResendConfirmationCode":      Operation(accounts.resend_confirmation_code, ("ClientId", "Username"), public=True),
+    "ForgotPassword":              Operation(recovery.forgot_password, ("ClientId", "Username"), public=True),
+    "ConfirmForgotPassword":       Operation(recovery.confirm_forgot_password, ("ClientId", "Username", "ConfirmationCode", "Password"), public=True),
     # With tokens in hand.
-    "ConfirmDevice":               Operation(devices.confirm, ("AccessToken", "DeviceKey")),
-    "UpdateDeviceStatus":          Operation(devices.update_status, ("AccessToken", "DeviceKey")),
-    "ForgetDevice":                Operation(devices.forget, ("DeviceKey",)),
-    "GetDevice":                   Operation(devices.get, ("DeviceKey",)),
-    "ListDevices":                 Operation(devices.list_all, ("AccessToken",)),
-    "GetUser":                     Operation(accounts.get_user, ("AccessToken",)),
-    "UpdateUserAttributes":        Operation(profile.update, ("UserAttributes", "AccessToken")),
-    "GetUserAttributeVerificationCode": Operation(profile.send_verification_code, ("AccessToken", "AttributeName")),
-    "VerifyUserAttribute":         Operation(profile.verify, ("AccessToken", "AttributeName", "Code")),
-    "ChangePassword":              Operation(recovery.change_password, ("ProposedPassword", "AccessToken")),
-    "DeleteUser":                  Operation(accounts.delete_user, ("AccessToken",)),
-    "SetUserMFAPreference":        Operation(enrolment.set_preference, ("AccessToken",)),
-    "GetUserAuthFactors":          Operation(passkey_enrolment.get_user_auth_factors, ("AccessToken",)),
-    "StartWebAuthnRegistration":   Operation(passkey_enrolment.start, ("AccessToken",)),
-    "CompleteWebAuthnRegistration": Operation(passkey_enrolment.complete, ("AccessToken", "Credential")),
-    "ListWebAuthnCredentials":     Operation(passkey_enrolment.list_all, ("AccessToken",)),
-    "DeleteWebAuthnCredential":    Operation(passkey_enrolment.delete, ("AccessToken", "CredentialId")),
-    "RevokeToken":                 Operation(admin.revoke_token, ("Token", "ClientId")),
-    "GlobalSignOut":               Operation(admin.global_sign_out, ("AccessToken",)),
+    "ConfirmDevice":               Operation(devices.confirm, ("AccessToken", "DeviceKey"), public=True),
+    "UpdateDeviceStatus":          Operation(devices.update_status, ("AccessToken", "DeviceKey"), public=True),
+    "ForgetDevice":                Operation(devices.forget, ("DeviceKey",), public=True),
+    "GetDevice":                   Operation(devices.get, ("DeviceKey",), public=True),
+    "ListDevices":                 Operation(devices.list_all, ("AccessToken",), public=True),
+    "GetUser":                     Operation(accounts.get_user, ("AccessToken",), public=True),
+    "UpdateUserAttributes":        Operation(profile.update, ("UserAttributes", "AccessToken"), public=True),
+    "GetUserAttributeVerificationCode": Operation(profile.send_verification_code, ("AccessToken", "AttributeName"), public=True),
+    "VerifyUserAttribute":         Operation(profile.verify, ("AccessToken", "AttributeName", "Code"), public=True),
+    "ChangePassword":              Operation(recovery.change_password, ("ProposedPassword", "AccessToken"), public=True),
+    "DeleteUser":                  Operation(accounts.delete_user, ("AccessToken",), public=True),
+    "SetUserMFAPreference":        Operation(enrolment.set_preference, ("AccessToken",), public=True),
+    "GetUserAuthFactors":          Operation(passkey_enrolment.get_user_auth_factors, ("AccessToken",), public=True),
+    "StartWebAuthnRegistration":   Operation(passkey_enrolment.start, ("AccessToken",), public=True),
+    "CompleteWebAuthnRegistration": Operation(passkey_enrolment.complete, ("AccessToken", "Credential"), public=True),
+    "ListWebAuthnCredentials":     Operation(passkey_enrolment.list_all, ("AccessToken",), public=True),
+    "DeleteWebAuthnCredential":    Operation(passkey_enrolment.delete, ("AccessToken", "CredentialId"), public=True),
+    "RevokeToken":                 Operation(admin.revoke_token, ("Token", "ClientId"), public=True),
+    "GlobalSignOut":               Operation(admin.global_sign_out, ("AccessToken",), public=True),
     # As an administrator.
     "AdminCreateUser":             Operation(admin.create_user, ("UserPoolId", "Username")),
     "AdminGetUser":                Operation(admin_users.get, ("UserPoolId", "Username")),
@@ -111,6 +115,24 @@ OPERATIONS: Final[dict[str, Operation]] = {
 # fmt: on
 
 
+def check_signed(operation: str, *, signed: bool) -> None:
+    """Refuse an operation that needs AWS credentials when the request brings none, as Cognito does.
+
+    Which credentials they are is not checked: the pool is local, and knows no IAM. An operation that
+    the pool does not serve is refused later, by its name.
+
+    Args:
+        operation: as `ListUsers`.
+        signed: whether the request has an Authorization header.
+
+    Raises:
+        PoolRefusal: MissingAuthenticationTokenException.
+    """
+    known = OPERATIONS.get(operation)
+    if known is not None and not known.public and not signed:
+        raise PoolRefusal(refusals.UNSIGNED)
+
+
 def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
     """Answer a request.
 
@@ -118,6 +140,7 @@ def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
         PoolRefusal: what Cognito would say.
         OffTheTable: the pool is at fault.
     """
+    pool.response = None
     known = OPERATIONS.get(operation)
     if known is None:
         raise PoolRefusal(refusals.NOT_SERVED, operation=operation)
@@ -125,12 +148,14 @@ def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
     for name in known.required:
         if name not in given:
             raise PoolRefusal(refusals.NULL, name=f"{name[0].lower()}{name[1:]}")
+    response = classify(operation, given)
     # A trigger may sign somebody in while it runs: what was answered out there is kept for then.
     outer, pool.sessions.answered = pool.sessions.answered, None
     try:
         reply = known.serve(pool, given)
         stood = pool.sessions.answered
-        gate.check(operation, given, reply, stood.challenge if stood else None)
+        gate.check(response, reply, stood.challenge if stood else None)
     finally:
         pool.sessions.answered = outer
+        pool.response = response
     return reply

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import secrets
 import string
-import threading
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from attrs import fields
 from joserfc.jwk import RSAKey
 
+from authfsm.concurrency import ForkSafeLock
 from authfsm.local import honouring, shapes
 from authfsm.local.clock import Clock, utc_now
 from authfsm.local.codes import Entropy, Outbox, drawn
@@ -32,6 +32,7 @@ from authfsm.local.settings import (
 )
 from authfsm.local.tokens import Mint
 from authfsm.secret import Secret
+from authfsm.settings.descriptions import Descriptions
 from authfsm.shown import Shown
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class LocalPool(Furnished, Shown):
         )
         self.clock = clock
         self._entropy = entropy
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
         self.configuration: Final = configuration
         self._mint = Mint(configuration, clock, entropy, key)
         self._core = Core(configuration, self._mint, clock, entropy)
@@ -141,7 +142,7 @@ class LocalPool(Furnished, Shown):
     def like(
         cls,
         user_pool: Mapping[str, Any],
-        user_pool_client: Mapping[str, Any],
+        user_pool_client: Mapping[str, Any] | None = None,
         mfa_config: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> LocalPool:
@@ -149,19 +150,21 @@ class LocalPool(Furnished, Shown):
 
         Args:
             user_pool: what DescribeUserPool returns, or its UserPool; CreateUserPool's request will do.
-            user_pool_client: what DescribeUserPoolClient returns, or its UserPoolClient.
+                It may hold the other two as well, as UserPoolClient and MfaConfig.
+            user_pool_client: what DescribeUserPoolClient returns, or its UserPoolClient; the API's defaults hold
+                where there is none.
             mfa_config: what GetUserPoolMfaConfig returns; without it, every second factor is enabled.
             more: what descriptions do not say (`triggers`, `clock`), or what shall be otherwise.
 
         Raises:
+            BadField: a member is of another type than the API's; the message names it.
             ValueError: the descriptions contradict themselves.
         """
-        pool = shapes.inside(user_pool, "UserPool")
-        client = shapes.inside(user_pool_client, "UserPoolClient")
-        mfa = None if mfa_config is None else shapes.inside(mfa_config, "")
+        told = Descriptions.read(user_pool, user_pool_client, mfa_config)
         if isinstance(triggers := more.get("triggers"), Triggers):
-            more["triggers"] = shapes.versioned(triggers, pool)
-        return cls(**{**shapes.pool_settings(pool, mfa), **shapes.client_settings(client), **more})
+            more["triggers"] = shapes.versioned(triggers, told.user_pool)
+        client = shapes.client_settings(told.user_pool_client or {})
+        return cls(**{**shapes.pool_settings(told), **client, **more})
 
     @property
     def not_honoured(self) -> tuple[str, ...]:
@@ -228,7 +231,7 @@ class LocalPool(Furnished, Shown):
             made = copy.copy(self)
             made._core = copy.deepcopy(self._core, memo)  # noqa: SLF001 - one of us
             made._mint = made._core.mint  # noqa: SLF001 - one of us
-            made._lock = threading.RLock()  # noqa: SLF001 - one of us
+            made._lock = ForkSafeLock()  # noqa: SLF001 - one of us
         return made
 
     def jwks(self) -> dict[str, Any]:
@@ -252,11 +255,17 @@ class LocalPool(Furnished, Shown):
         with self._lock:
             return answer(self._core, operation, request)
 
-    def client(self) -> Any:
-        """A real boto3 cognito-idp client, whose requests are answered by this pool and never leave."""
+    def client(self, config: Any = None) -> Any:
+        """A real boto3 cognito-idp client, whose requests are answered by this pool and never leave.
+
+        Args:
+            config: a `botocore.config.Config`. The client has dummy credentials;
+                `Config(signature_version=botocore.UNSIGNED)` makes one without, which the operations for
+                administrators refuse as Cognito does (MissingAuthenticationTokenException).
+        """
         from authfsm.local import door  # noqa: PLC0415 - boto3 takes 0.3 s: only who wants one waits
 
-        return door.client(self)
+        return door.client(self, config)
 
     def cognito(self, **settings: Any) -> Cognito:
         """This package's own driver, on this pool.

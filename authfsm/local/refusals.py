@@ -165,6 +165,8 @@ FLOW_ELSEWHERE = Saying(_PARAMETER, "Initiate Auth method not supported.")  # AD
 NO_TRIGGERS = Saying(_PARAMETER, "Custom auth lambda trigger is not configured for the user pool.")
 NULL = Saying(_PARAMETER, "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null", survives=True)
 TOO_LONG = Saying(_PARAMETER, "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to {limit}", survives=True)
+# AWS's suite (amplify-swift) has the class, and that the session stays good; the members' form is botocore's.
+NO_USER_CODE = Saying(_PARAMETER, "1 validation error detected: Value at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]{6}", survives=True)
 OUT_OF_BOUNDS = Saying(_PARAMETER, "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must have value {beyond} than or equal to {limit}", survives=True)
 ILL_TYPED = Saying("SerializationException", "{name} is not of the type that the API gives it.", survives=True)
 ABSENT = Saying(_PARAMETER, "Missing required parameter {name}", survives=True)
@@ -172,6 +174,7 @@ NO_SUCH_CHALLENGE = Saying(_PARAMETER, "{name} is not a challenge that this oper
 MALFORMED = Saying(_PARAMETER, "{why}")
 USER_EXISTS = Saying("UsernameExistsException", "User account already exists")
 UNKNOWN_OPERATION = Saying("UnknownOperationException", "The request names no operation.", survives=True)  # text ours
+UNSIGNED = Saying("MissingAuthenticationTokenException", "Missing Authentication Token", survives=True)
 NOT_SERVED = Saying("UnsupportedOperationException", "The local user pool does not serve {operation}.", survives=True)
 
 # ---- accounts: no session is presented here, so that none is burnt ------------------------------

@@ -7,13 +7,11 @@ back, and said in `not_honoured`. `describing` writes the same shapes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from attrs import evolve
 
-from authfsm.local.app_client import KNOWN_FLOWS
+from authfsm.errors import BadField
 from authfsm.local.functions import Triggers
 from authfsm.local.schema import SchemaAttribute
 from authfsm.local.settings import (
@@ -23,10 +21,7 @@ from authfsm.local.settings import (
     RefreshTokenRotation,
     WebAuthnConfiguration,
 )
-from authfsm.protocol.states import State
-
-Shape = Mapping[str, Any]
-"""A structure of the API, as botocore gives it."""
+from authfsm.settings.descriptions import Descriptions, Shape, validity
 
 SCHEMA_FIELDS: Final = {
     "shortest": ("StringAttributeConstraints", "MinLength"),
@@ -37,58 +32,42 @@ SCHEMA_FIELDS: Final = {
 
 _SECRET: Final = {"ClientSecret", "GenerateSecret"}
 
-VALIDITIES: Final = {
-    # member of UserPoolClient: (our field, member of TokenValidityUnits, its unit if left out, default)
-    "AccessTokenValidity": ("access_token_validity", "AccessToken", "hours", 1),
-    "IdTokenValidity": ("id_token_validity", "IdToken", "hours", 1),
-    "RefreshTokenValidity": ("refresh_token_validity", "RefreshToken", "days", 30),
+VALIDITY_FIELDS: Final = {
+    "AccessTokenValidity": "access_token_validity",
+    "IdTokenValidity": "id_token_validity",
+    "RefreshTokenValidity": "refresh_token_validity",
 }
-
-
-def inside(shape: Shape, member: str) -> dict[str, Any]:
-    """A structure, whether it comes bare or in the response that brought it; moments become numbers."""
-    found = shape.get(member, shape)
-    return {name: _plain(each) for name, each in found.items() if name != "ResponseMetadata"}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.timestamp()
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value
 
 
 # ---- the pool -----------------------------------------------------------------------------------
 
 
-def pool_settings(pool: Shape, mfa: Shape | None) -> dict[str, Any]:
+def pool_settings(told: Descriptions) -> dict[str, Any]:
     """The fields of `PoolConfiguration` that descriptions say.
 
     Args:
-        pool: UserPool, bare.
-        mfa: GetUserPoolMfaConfig's response; None where nobody asked.
+        told: the descriptions.
+
+    Raises:
+        BadField: a member is what the API never says.
     """
+    pool, mfa = told.user_pool, told.mfa_config
     policies, admin = pool.get("Policies", {}), pool.get("AdminCreateUserConfig", {})
     updates = pool.get("UserAttributeUpdateSettings", {})
-    recovery = pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", ())
     settings = {
         "name": pool.get("Name", pool.get("PoolName", "local")),
-        "mfa": (mfa or pool).get("MfaConfiguration", "OFF"),
-        "mfa_methods": tuple(_methods(mfa)),
+        "mfa": told.mfa,
+        # Where nobody asked which are enabled: all that the pool could have. `not_honoured` says so.
+        "mfa_methods": MFA_METHODS if told.second_factors is None else told.second_factors,
         "device": _device(pool.get("DeviceConfiguration")),
         "aliases": pool.get("AliasAttributes", ()),
         "username_attributes": pool.get("UsernameAttributes", ()),
         # "Absent field: case-sensitive" (measured).
         "case_sensitive": pool.get("UsernameConfiguration", {}).get("CaseSensitive", True),
         "schema": [_attribute(e) for e in pool.get("SchemaAttributes", pool.get("Schema", ()))],
-        "account_recovery": [e["Name"] for e in sorted(recovery, key=lambda e: e["Priority"])],
+        "account_recovery": told.recovery,
         "password_policy": _policy(policies.get("PasswordPolicy"), admin),
-        "allowed_first_auth_factors": policies.get("SignInPolicy", {}).get(
-            "AllowedFirstAuthFactors", ()
-        ),
+        "allowed_first_auth_factors": told.first_factors,
         "tier": pool.get("UserPoolTier", "ESSENTIALS"),
         "webauthn": _webauthn((mfa or {}).get("WebAuthnConfiguration")),
         "acr_values": pool.get("AcrConfiguration", {}),
@@ -105,19 +84,6 @@ def versioned(triggers: Triggers, pool: Shape) -> Triggers:
     config = pool.get("LambdaConfig", {}).get("PreTokenGenerationConfig", {})
     version = triggers.pre_token_generation_version or config.get("LambdaVersion")
     return evolve(triggers, pre_token_generation_version=version)
-
-
-def _methods(mfa: Shape | None) -> Iterator[State]:
-    if mfa is None:
-        # Nobody asked which are enabled: all that the pool could have. `not_honoured` says so.
-        yield from MFA_METHODS
-        return
-    if mfa.get("SmsMfaConfiguration") is not None:
-        yield State.SMS_MFA
-    if mfa.get("SoftwareTokenMfaConfiguration", {}).get("Enabled"):
-        yield State.SOFTWARE_TOKEN_MFA
-    if mfa.get("EmailMfaConfiguration") is not None:
-        yield State.EMAIL_OTP
 
 
 def _device(shape: Shape | None) -> DeviceConfiguration | None:
@@ -148,8 +114,10 @@ def _policy(shape: Shape | None, admin: Shape) -> PasswordPolicy:
 
 
 def _attribute(shape: Shape) -> SchemaAttribute:
+    if "Name" not in shape:
+        raise BadField(Descriptions, "UserPool.SchemaAttributes", "has an attribute without Name")
     limits = {
-        field: int(found)
+        field: _number(found, f"{group}.{member}")
         for field, (group, member) in SCHEMA_FIELDS.items()
         if (found := shape.get(group, {}).get(member)) is not None
     }
@@ -161,6 +129,14 @@ def _attribute(shape: Shape) -> SchemaAttribute:
         developer_only=shape.get("DeveloperOnlyAttribute", False),
         **limits,
     )
+
+
+def _number(found: str, path: str) -> int:
+    try:
+        return int(found)
+    except ValueError:
+        whole = f"UserPool.SchemaAttributes.{path}"
+        raise BadField(Descriptions, whole, "must be the digits of a number") from None
 
 
 def _webauthn(shape: Shape | None) -> WebAuthnConfiguration | None:
@@ -177,12 +153,19 @@ def _webauthn(shape: Shape | None) -> WebAuthnConfiguration | None:
 
 
 def client_settings(client: Shape) -> dict[str, Any]:
-    """The fields of `AppClient` that a UserPoolClient says."""
+    """The fields of `AppClient` that a UserPoolClient says.
+
+    Args:
+        client: UserPoolClient without null members, as `Descriptions` and requests have it.
+
+    Raises:
+        BadField: a member is what the API never says.
+    """
     rotation = client.get("RefreshTokenRotation", {})
     settings = {
         "client_secret": client.get("ClientSecret", False),
         "client_name": client.get("ClientName", "local"),
-        "explicit_auth_flows": [f for f in client.get("ExplicitAuthFlows", ()) if f in KNOWN_FLOWS],
+        "explicit_auth_flows": client.get("ExplicitAuthFlows", ()),
         "auth_session_validity": client.get("AuthSessionValidity", 3),
         "prevent_user_existence_errors": client.get("PreventUserExistenceErrors", "LEGACY"),
         "refresh_token_rotation": (
@@ -193,22 +176,10 @@ def client_settings(client: Shape) -> dict[str, Any]:
         "read_attributes": client.get("ReadAttributes"),
         "write_attributes": client.get("WriteAttributes"),
         "enable_token_revocation": client.get("EnableTokenRevocation", True),
-        **{ours: validity(client, name) for name, (ours, *_) in VALIDITIES.items()},
+        **{
+            ours: int(validity(client, name).total_seconds())
+            for name, ours in VALIDITY_FIELDS.items()
+        },
         "client_described": {name: each for name, each in client.items() if name not in _SECRET},
     }
     return {**settings, "client_id": client["ClientId"]} if "ClientId" in client else settings
-
-
-def validity(client: Shape, name: str) -> int:
-    """How long a token lives, in seconds.
-
-    "The default time unit for RefreshTokenValidity in an API request is days. You can't set
-    RefreshTokenValidity to 0. If you do, Amazon Cognito overrides the value with the default value of 30
-    days." -- AWS API reference; the others' unit is hours, their default one hour.
-    """
-    _, member, unit, default = VALIDITIES[name]
-    given = client.get(name)
-    if not given:
-        return int(timedelta(**{unit: default}).total_seconds())
-    unit = client.get("TokenValidityUnits", {}).get(member, unit)
-    return int(timedelta(**{unit: given}).total_seconds())

@@ -81,7 +81,7 @@ def acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
             can't contain spaces, double quotation marks, or backslashes" (developer guide).
     """
     if isinstance(names, Mapping):
-        given = {key: value["AcrValue"] for key, value in names.items()}
+        given = {key: value["AcrValue"] for key, value in names.items() if "AcrValue" in value}
         if unknown := set(given) - {f"Level{number}" for number in (1, 2, 3, 4)}:
             raise ValueError(f"not levels: {', '.join(sorted(unknown))}")
         named = tuple(given.get(f"Level{n}", default) for n, default in enumerate(ACR_VALUES, 1))

@@ -40,7 +40,7 @@ def aim(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
     Raises:
         PoolRefusal: the parameters do not fit each other; the level is met already, or out of reach.
     """
-    if "TARGET_ACR_VALUES" not in parameters:
+    if not parameters.get("TARGET_ACR_VALUES"):
         raise PoolRefusal(refusals.TOKEN_WITHOUT_TARGET)
     if pool.configuration.tier == "LITE":
         raise PoolRefusal(refusals.NOT_IN_TIER, feature="TARGET_ACR_VALUES")
@@ -75,7 +75,7 @@ def _credited(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Fa
     age = parameters.get("MAX_AGE")
     if age is not None and not (age.isascii() and age.isdigit() and len(age) <= _LONGEST_AGE):
         raise PoolRefusal(refusals.BAD_MAX_AGE)
-    if "ACCESS_TOKEN" not in parameters:
+    if not parameters.get("ACCESS_TOKEN"):
         return None
     family = pool.mint.bearer(parameters["ACCESS_TOKEN"])
     if family.user is not attempt.user:

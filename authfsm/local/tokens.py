@@ -20,6 +20,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from authfsm.concurrency import after_fork_in_child
 from authfsm.local import levels, refusals
 from authfsm.local.claims import UNCHANGED, Overrides
 from authfsm.local.families import Family, composed
@@ -61,7 +62,8 @@ class Mint:
         self._clock = clock
         self._entropy = entropy
         self._key = key
-        self._making = threading.Lock()
+        self.reset_after_fork()
+        after_fork_in_child(self)
         self._families: dict[str, Family] = {}
         self._refresh: dict[str, Family] = {}
 
@@ -70,7 +72,13 @@ class Mint:
         return {name: value for name, value in self.__dict__.items() if name != "_making"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _making=threading.Lock())
+        self.__dict__.update(state)
+        self.reset_after_fork()
+        after_fork_in_child(self)
+
+    def reset_after_fork(self) -> None:
+        """Take a lock of this process's own: the key may be in the making in a thread of the parent's."""
+        self._making = threading.Lock()
 
     def __iter__(self) -> Iterator[Family]:
         return iter(self._families.values())

@@ -62,7 +62,8 @@ def _role(signin: SignIn) -> Role | None:
 def _outlook(
     way: Way, signin: SignIn, response: type[Response], settings: PoolSettings | None
 ) -> Outlook:
-    arrow, role = Transition(signin.state, response, way.to), way.role or _role(signin)
+    arrow = Transition(signin.state, response, way.to, way.kind)
+    role = way.role or _role(signin)
     return Outlook(
         response,
         way.to,

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, Final
 
-from authfsm.diagrams.places import Place
 from authfsm.facts import about_state
 from authfsm.notebook.arithmetic import Value
 from authfsm.notebook.outlook import Outlook
 from authfsm.notebook.tape import Frame, Tape
 from authfsm.notebook.wire import Exchange
+from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 from authfsm.signin import History
 
@@ -153,7 +153,7 @@ def srp(known: Iterable[Value]) -> str:
     return _table(("name", "value", "how it comes about"), rows)
 
 
-def about(place: Place) -> str:
+def about(place: Node) -> str:
     """What is known of a state.
 
     Args:

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from authfsm.diagrams import AUTO, Diagram, NoEngine, UnknownFlow, diagram
 from authfsm.diagrams.explorer.dressing import dressed
-from authfsm.diagrams.places import PLACES, Place
+from authfsm.protocol.nodes import NODES, Node
 from authfsm.settings import PoolSettings
 from authfsm.signin import History
 
@@ -57,10 +57,10 @@ def _cropped(found: re.Match[str]) -> str:
     return f'viewBox="{_MARGIN} {_MARGIN} {width:.2f} {height:.2f}"'
 
 
-def place(number: int) -> Place | None:
+def place(number: int) -> Node | None:
     """The place that has this number in the picture; None where there is none.
 
     Args:
         number: its `data-place`.
     """
-    return PLACES[number] if 0 <= number < len(PLACES) else None
+    return NODES[number] if 0 <= number < len(NODES) else None

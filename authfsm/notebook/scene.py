@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authfsm.diagrams.places import Place
+from authfsm.diagrams.places import group
 from authfsm.errors import AuthfsmError
 from authfsm.facts.docs import doc
 from authfsm.notebook import panels
 from authfsm.notebook.asides import NOTHING, aside
-from authfsm.notebook.form import Form
-from authfsm.notebook.forms import forms
+from authfsm.notebook.forms import forms, sample
 from authfsm.notebook.outlook import outlook
 from authfsm.notebook.picture import drawn, within
 from authfsm.notebook.tape import Tape
 from authfsm.notebook.wire import Exchange, shown
-from authfsm.protocol.states import State
+from authfsm.protocol.nodes import node
+from authfsm.protocol.prompts import Prompt
 from authfsm.settings import PoolSettings
 
 
@@ -34,9 +34,7 @@ def scene(tape: Tape, settings: PoolSettings | None) -> dict[str, Any]:
         "who": tape.username,
         "flow": tape.auth_flow,
         "state": flow.state.value,
-        "group": Place(
-            flow.state, flow.signin.role if flow.state is State.EMAIL_OTP else None
-        ).group.value,
+        "group": group(node(flow.state, flow.signin.role)).value,
         "meaning": flow.state.meaning,
         "steps": len(flow.history),
         "refused": _refused(tape),
@@ -65,32 +63,47 @@ def _next(tape: Tape) -> dict[str, str] | None:
     return {"trigger": pending.trigger, "operation": preview.operation, "about": about}
 
 
-def _due(tape: Tape, asked: tuple[Form, ...]) -> tuple[Exchange | None, str]:
+def _due(tape: Tape, asked: tuple[Prompt, ...]) -> tuple[Exchange | None, str]:
     """The request about to be sent, and when."""
     if tape.preview is not None:
         return tape.preview, "about to be sent"
     try:
-        like = asked[0].like if asked else None
+        like = sample(asked[0]) if asked else None
         return (None if like is None else tape.request_of(like)), "sent with your answer"
     except AuthfsmError:
         return None, ""
 
 
-def _form(form: Form) -> dict[str, Any]:
+_WIDGETS: Final = {
+    "code": "code",
+    "choice": "choice",
+    "password": "secret",
+    "lines": "lines",
+    "credential": "lines",
+}
+"""What `stepper.js` makes of a kind of field; a line of text of any other."""
+
+
+def _form(prompt: Prompt) -> dict[str, Any]:
     fields = [
         {
             "name": each.name,
             "label": each.label,
-            "kind": each.kind,
+            "kind": _WIDGETS.get(each.kind, "text"),
             "choices": [list(choice) for choice in each.choices],
-            "needed": each.needed,
+            "needed": each.required,
         }
-        for each in form.fields
+        for each in prompt.fields
     ]
-    return {"says": form.says, "button": form.button, "trigger": form.trigger, "fields": fields}
+    return {
+        "says": prompt.explanation,
+        "button": prompt.label,
+        "trigger": prompt.trigger,
+        "fields": fields,
+    }
 
 
-def _buttons(tape: Tape, asked: tuple[Form, ...]) -> dict[str, dict[str, Any]]:
+def _buttons(tape: Tape, asked: tuple[Prompt, ...]) -> dict[str, dict[str, Any]]:
     """Each button: can it be pressed, and what it would do, or why not."""
     flow, pending = tape.flow, tape.pending
     if pending is not None:

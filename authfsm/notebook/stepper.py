@@ -15,7 +15,7 @@ from authfsm.local import LocalPool
 from authfsm.notebook import panels
 from authfsm.notebook.arithmetic import values
 from authfsm.notebook.asides import aside
-from authfsm.notebook.forms import forms
+from authfsm.notebook.forms import forms, response
 from authfsm.notebook.moment import Moment
 from authfsm.notebook.outlook import settings_of
 from authfsm.notebook.picture import place
@@ -173,7 +173,7 @@ class Stepper:
                 chosen = [each for each in forms(self.tape.flow) if each.trigger == trigger]
                 if not chosen:
                     raise OutOfTurn(f"{self.state} does not ask for {trigger}", state=self.state)
-                self.answer(chosen[0].response(given))
+                self.answer(response(self.tape.flow, chosen[0], given))
             case {"do": "aside"}:
                 return {"aside": aside(self.tape, "authfsm").told()}
             case {"do": "srp"}:

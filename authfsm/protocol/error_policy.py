@@ -160,6 +160,7 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
         "Invalid phone number":            Row(_R.TRY_AGAIN,   _F.USER,     "inferred, the message too: the session survives"),
         "Missing required parameter":      Row(_R.TRY_AGAIN,   _F.CALLER,   "issues: nothing was consumed"),
         "TIMESTAMP format":                Row(_R.START_AGAIN, _F.CALLER,   "measured"),
+        "'userCode' failed to satisfy constraint": Row(_R.TRY_AGAIN, _F.USER, "asserted (amplify-swift), VerifySoftwareToken: the code was not six digits; the Session stays good"),
         "":                                Row(_R.GIVE_UP,     _F.CALLER),
     },
     "MFAMethodNotFoundException":          {"": Row(_R.GIVE_UP, _F.OPERATOR)},
@@ -210,12 +211,13 @@ UNKNOWN: Final = Row(
 )
 
 
-def rule(code: str, message: str = "") -> Row:
+def rule(code: str, message: str = "", operation: str = "") -> Row:
     """What to do about an error, and whose fault it was.
 
     Args:
         code: the error's code, as `NotAuthorizedException`.
         message: its message, as it came.
+        operation: the operation that was refused, where that is known.
 
     Returns:
         The row of the longest message part that fits; `UNKNOWN` for a code that is not in the table.
@@ -224,4 +226,7 @@ def rule(code: str, message: str = "") -> Row:
     if rows is None:
         return UNKNOWN
     folded = message.lower()
+    if operation == "VerifySoftwareToken":
+        # Whatever member the message names: UserCode is the one that a person fills in.
+        folded = folded.replace("failed to satisfy", "'usercode' failed to satisfy")
     return rows[max((part for part in rows if part.lower() in folded), key=len)]

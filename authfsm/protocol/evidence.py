@@ -1,7 +1,8 @@
 """What is known of each arrow, how surely, and from where.
 
-A second table beside the protocol's, keyed by the same triples and complete by test: `evidence.csv`.
-One arrow has several rows where it has several causes. `*` stands for every state or every response.
+A second table beside the protocol's, keyed by the same (state, response, destination, kind) and complete by
+test: `evidence.csv`. One arrow has several rows where it has several causes. `*` stands for every state or
+every response.
 """
 
 from __future__ import annotations
@@ -51,22 +52,30 @@ class Evidence:
     source: str
 
 
-def _rows() -> Iterator[tuple[tuple[str, str, str], Evidence]]:
+_Key = tuple[str, str, str, str]
+
+
+def rows() -> Iterator[tuple[_Key, Evidence]]:
+    """Yield every row of `evidence.csv`: its state, response, destination and kind, and what it says."""
     text = resources.files("authfsm.protocol").joinpath("evidence.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
         evidence = Evidence(Confidence(row["confidence"]), row["when"], row["source"])
-        yield (row["state"], row["response"], row["leads_to"]), evidence
+        yield (row["state"], row["response"], row["leads_to"], row["kind"]), evidence
+
+
+def key(arrow: Transition) -> _Key:
+    """Return the key of an arrow's rows in `evidence.csv`."""
+    return arrow.source.name, arrow.response.__name__, arrow.dest.name, arrow.kind or ""
 
 
 @cache
 def _table() -> dict[Transition, tuple[Evidence, ...]]:
-    named: dict[tuple[str, str, str], list[Evidence]] = {}
-    for key, evidence in _rows():
-        named.setdefault(key, []).append(evidence)
+    named: dict[_Key, list[Evidence]] = {}
+    for row, evidence in rows():
+        named.setdefault(row, []).append(evidence)
     table = {}
     for arrow in TRANSITIONS:
-        exact = (arrow.source.name, arrow.response.__name__, arrow.dest.name)
-        found = named.get(exact) or named.get(("*", "*", arrow.dest.name), [])
+        found = named.get(key(arrow)) or named.get(("*", "*", arrow.dest.name, ""), [])
         table[arrow] = tuple(
             sorted(found, key=lambda each: list(Confidence).index(each.confidence))
         )

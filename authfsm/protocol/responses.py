@@ -8,26 +8,56 @@ that is the table's business (`authfsm.protocol.table`). Field names are Cognito
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
 
+from authfsm.errors import BadField
 from authfsm.fields import (
     Wrapped,
     are_names,
     are_texts,
     fixed,
     fixed_and_wrapped,
+    is_code,
     is_count_if_given,
+    is_email,
     is_hex,
+    is_name,
     is_text,
     is_text_if_given,
+    is_totp,
+    is_typed,
+    is_typed_if_given,
     is_yes_or_no,
     listed,
+    stripped,
     wrapped,
+    wrapped_code,
     wrapped_if_given,
 )
+
+
+def _hiding_arguments(init: Callable[..., None]) -> Callable[..., None]:
+    """Wrap an `__init__` so that no frame of an error's traceback holds its arguments in clear."""
+
+    @wraps(init)
+    def hiding(self: Any, *args: Any, **kwargs: Any) -> None:
+        wrong: BadField | None = None
+        try:
+            init(self, *args, **kwargs)
+        except BadField as error:
+            wrong = error
+        if wrong is not None:  # outside the handler: the frames of `init` are let go
+            del args, kwargs
+            try:
+                raise wrong.with_traceback(None)
+            finally:
+                del wrong  # or frame and error would hold each other
+
+    return hiding
 
 
 @frozen
@@ -52,6 +82,8 @@ class Response:
     def __init_subclass__(cls) -> None:
         """Name the trigger after the class: `UserSrpAuth` is `user_srp_auth`."""
         super().__init_subclass__()
+        if "__init__" in vars(cls):  # the class as attrs has completed it
+            cls.__init__ = _hiding_arguments(cls.__init__)  # type: ignore[method-assign]
         cls.trigger = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
@@ -68,7 +100,7 @@ class UserSrpAuth(Response):
     """
 
     auth_flow: ClassVar[str | None] = "USER_SRP_AUTH"
-    username: str = field(validator=is_text)
+    username: str = field(validator=is_name)
     srp_a: str = field(validator=is_hex)
 
 
@@ -83,8 +115,8 @@ class UserPasswordAuth(Response):
 
     auth_flow: ClassVar[str | None] = "USER_PASSWORD_AUTH"
     proves_password: ClassVar[bool] = True
-    username: str = field(validator=is_text)
-    password: Wrapped = field(converter=wrapped, validator=is_text)
+    username: str = field(validator=is_name)
+    password: Wrapped = field(converter=wrapped, validator=is_typed)
 
 
 @frozen
@@ -98,8 +130,8 @@ class AdminUserPasswordAuth(Response):
 
     auth_flow: ClassVar[str | None] = "ADMIN_USER_PASSWORD_AUTH"
     proves_password: ClassVar[bool] = True
-    username: str = field(validator=is_text)
-    password: Wrapped = field(converter=wrapped, validator=is_text)
+    username: str = field(validator=is_name)
+    password: Wrapped = field(converter=wrapped, validator=is_typed)
 
 
 @frozen
@@ -113,9 +145,9 @@ class AdminNoSrpAuth(Response):
 
     auth_flow: ClassVar[str | None] = "ADMIN_NO_SRP_AUTH"
     proves_password: ClassVar[bool] = True
-    username: str = field(validator=is_text)
+    username: str = field(validator=is_name)
     password: Wrapped | None = field(
-        default=None, converter=wrapped_if_given, validator=is_text_if_given
+        default=None, converter=wrapped_if_given, validator=is_typed_if_given
     )
 
 
@@ -128,7 +160,7 @@ class CustomAuth(Response):
     """
 
     auth_flow: ClassVar[str | None] = "CUSTOM_AUTH"
-    username: str = field(validator=is_text)
+    username: str = field(validator=is_name)
 
 
 @frozen
@@ -141,7 +173,7 @@ class CustomSrpAuth(Response):
     """
 
     auth_flow: ClassVar[str | None] = "CUSTOM_AUTH"
-    username: str = field(validator=is_text)
+    username: str = field(validator=is_name)
     srp_a: str = field(validator=is_hex)
 
 
@@ -155,7 +187,7 @@ class UserAuth(Response):
     """
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
-    username: str = field(validator=is_text)
+    username: str = field(validator=is_name)
     preferred_challenge: str | None = field(default=None, validator=is_text_if_given)
 
 
@@ -170,8 +202,8 @@ class UserAuthWithPassword(Response):
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
     proves_password: ClassVar[bool] = True
-    username: str = field(validator=is_text)
-    password: Wrapped = field(converter=wrapped, validator=is_text)
+    username: str = field(validator=is_name)
+    password: Wrapped = field(converter=wrapped, validator=is_typed)
 
 
 @frozen
@@ -184,7 +216,7 @@ class UserAuthWithSrp(Response):
     """
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
-    username: str = field(validator=is_text)
+    username: str = field(validator=is_name)
     srp_a: str = field(validator=is_hex)
 
 
@@ -200,7 +232,7 @@ class StepUp(Response):
     """
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
-    username: str = field(validator=is_text)
+    username: str = field(validator=is_name)
     target_acr_values: tuple[str, ...] = field(converter=listed, validator=are_names)
     access_token: Wrapped | None = field(
         default=None, converter=wrapped_if_given, validator=is_text_if_given
@@ -218,7 +250,7 @@ class SignedUp(Response):
     """
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
-    username: str = field(validator=is_text)
+    username: str = field(validator=is_name)
     session: Wrapped = field(converter=wrapped, validator=is_text)
 
 
@@ -274,7 +306,7 @@ class Select(Response):
         answer: the chosen challenge's name.
     """
 
-    answer: str = field(validator=is_text)
+    answer: str = field(validator=is_typed)
 
 
 @frozen
@@ -288,7 +320,7 @@ class Password(Response):
     """
 
     proves_password: ClassVar[bool] = True
-    password: Wrapped = field(converter=wrapped, validator=is_text)
+    password: Wrapped = field(converter=wrapped, validator=is_typed)
     direct: bool = field(default=False, kw_only=True, validator=is_yes_or_no)
 
 
@@ -325,11 +357,14 @@ class SrpClaim(Response):
 class Code(Response):
     """Give the code of an SMS, an e-mail or an authenticator app.
 
+    Spaces, hyphens and the like are removed (`authfsm.protocol.codes`). SOFTWARE_TOKEN_MFA takes six digits,
+    any other challenge as many as the message had.
+
     Args:
         code: its digits.
     """
 
-    code: Wrapped = field(converter=wrapped, validator=is_text)
+    code: Wrapped = field(converter=wrapped_code, validator=is_code)
 
 
 @frozen
@@ -340,7 +375,7 @@ class Credential(Response):
         credential: AuthenticationResponseJSON (W3C Web Authentication), as JSON text.
     """
 
-    credential: Wrapped = field(converter=wrapped, validator=is_text)
+    credential: Wrapped = field(converter=wrapped, validator=is_typed)
 
 
 @frozen
@@ -351,7 +386,7 @@ class Answer(Response):
         answer: what VerifyAuthChallengeResponse will be given.
     """
 
-    answer: Wrapped = field(converter=wrapped, validator=is_text)
+    answer: Wrapped = field(converter=wrapped, validator=is_typed)
 
 
 @frozen
@@ -374,7 +409,7 @@ class NewPassword(Response):
         attributes: the required attributes, by their names (`name`, `custom:team`).
     """
 
-    password: Wrapped = field(converter=wrapped, validator=is_text)
+    password: Wrapped = field(converter=wrapped, validator=is_typed)
     attributes: Mapping[str, str] = field(
         factory=dict, converter=fixed, validator=are_texts, repr=False
     )
@@ -390,12 +425,12 @@ class VerifySoftwareToken(Response):
     """Prove that the authenticator app has the secret.
 
     Args:
-        code: the app's six digits.
+        code: the app's six digits; spaces, hyphens and the like are removed.
         friendly_device_name: a name for the app.
     """
 
-    code: Wrapped = field(converter=wrapped, validator=is_text)
-    friendly_device_name: str | None = field(default=None, validator=is_text_if_given)
+    code: Wrapped = field(converter=wrapped_code, validator=is_totp)
+    friendly_device_name: str | None = field(default=None, validator=is_typed_if_given)
 
 
 @frozen
@@ -411,7 +446,7 @@ class SetUpEmail(Response):
         email: the address.
     """
 
-    email: str = field(validator=is_text, repr=False)
+    email: str = field(converter=stripped, validator=is_email, repr=False)
 
 
 # ---- what can be done with tokens in hand -----------------------------------------------------------
@@ -456,6 +491,9 @@ class RevokeToken(Response):
 class GlobalSignOut(Response):
     """Sign out everywhere: revoke all of the user's tokens."""
 
+
+REFRESHES: Final = frozenset({RefreshTokenAuth, RefreshToken, GetTokensFromRefreshToken})
+"""The responses that exchange a refresh token for new tokens: they sign nobody in."""
 
 RESPONSES: dict[str, type[Response]] = {
     kind.trigger: kind

@@ -4,15 +4,16 @@ Rule 1: every arrow of the protocol is in `PROTOCOL`, and there is no arrow anyw
 the diagrams, the README, the embedded pool's gate, the checks and the tests are derived from it.
 Rule 2: one response, one request, one reply, one move. The reply picks the destination; a set below
 says which destinations it may pick.
+Rule 3: a move that stays in its state has a kind (`LoopKind`), and `destination` alone decides which.
 
-How sure each arrow is, and from where, stands in `authfsm.protocol.evidence`, keyed by the same triples. The
-comments below mark the rows that rest on thin evidence ("inferred") or on sources that contradict
+How sure each arrow is, and from where, stands in `authfsm.protocol.evidence`, keyed by the same
+(state, response, destination, kind). The comments below mark the rows that rest on thin evidence ("inferred") or on sources that contradict
 each other ("contradicted"): where AWS's own pages disagree, the client takes both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -56,8 +57,34 @@ from authfsm.protocol.responses import (
 )  # fmt: skip
 from authfsm.protocol.states import CHALLENGES, State
 
+
+class LoopKind(str, Enum):
+    """What a move that stays in its state is."""
+
+    meaning: str
+    """One sentence: what the caller knows after it."""
+
+    def __new__(cls, name: str, meaning: str) -> LoopKind:
+        """A member that is its own name."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.meaning = meaning
+        return member
+
+    __str__ = str.__str__
+
+    # fmt: off
+    RETRY = "retry", "The answer was refused, and another may be given to the same challenge."
+    NEW_CHALLENGE = "new challenge", "Another challenge of the same name came: the old one is spent."
+    ACKNOWLEDGEMENT = "acknowledgement", "The step was accepted, and asks for no other state."
+    RESTART = "restart", "The device key is not known: the same answer is sent again without it, once."
+    # fmt: on
+
+
 S = State
-Table = Mapping[State, Mapping[type[Response], frozenset[State]]]
+RETRY, NEW_CHALLENGE, ACKNOWLEDGEMENT, RESTART = LoopKind
+Dest = State | LoopKind
+Table = Mapping[State, Mapping[type[Response], frozenset[Dest]]]
 
 # fmt: off
 
@@ -90,17 +117,18 @@ CHOICE: Final[Mapping[type[Response], frozenset[State]]] = {
 
 PROTOCOL: Final[Table] = {
     # where we are: {what the caller gives: where the reply may lead}
-    # A state among its own destinations: the answer was refused, and can be given again.
+    # A state among its own destinations is a new challenge of the same name; the other kinds of
+    # staying there are named: RETRY, ACKNOWLEDGEMENT, RESTART.
 
     S.START: {
         UserSrpAuth:               PROOF,
-        UserPasswordAuth:          PASSED | {S.START},                       # START: a stale device key
-        AdminUserPasswordAuth:     PASSED | {S.START} | CUSTOM,              # devices, CUSTOM: contradicted
-        AdminNoSrpAuth:            PASSED | {S.START} | CUSTOM | {S.ADMIN_NO_SRP_AUTH},    # the same
-        CustomAuth:                ANY | TOKENS | {S.START},
-        CustomSrpAuth:             ANY | TOKENS | {S.START},                 # all but PROOF: inferred
+        UserPasswordAuth:          PASSED | {RESTART},
+        AdminUserPasswordAuth:     PASSED | {RESTART} | CUSTOM,                # devices, CUSTOM: contradicted
+        AdminNoSrpAuth:            PASSED | {RESTART, S.ADMIN_NO_SRP_AUTH} | CUSTOM,   # the same
+        CustomAuth:                ANY | TOKENS | {RESTART},
+        CustomSrpAuth:             ANY | TOKENS | {RESTART},                 # all but PROOF: inferred
         UserAuth:                  FIRST | PROOF | {S.SELECT_CHALLENGE},     # PROOF: simulated, for an unknown user
-        UserAuthWithPassword:      PASSED | {S.SELECT_CHALLENGE, S.START},   # DEVICE_SRP_AUTH: contradicted
+        UserAuthWithPassword:      PASSED | {S.SELECT_CHALLENGE, RESTART},   # DEVICE_SRP_AUTH: contradicted
         UserAuthWithSrp:           PROOF | {S.SELECT_CHALLENGE},
         StepUp:                    FIRST | SECOND - {S.MFA_SETUP} | PROOF | {S.SELECT_CHALLENGE},     # inferred
         SignedUp:                  TOKENS | {S.SELECT_CHALLENGE} | UNKNOWN,
@@ -110,33 +138,33 @@ PROTOCOL: Final[Table] = {
     },
 
     # ---- first factors ---------------------------------------------------------------------------
-    S.SELECT_CHALLENGE:  {each: dests | {S.SELECT_CHALLENGE} for each, dests in CHOICE.items()},  # a stale device key
-    S.PASSWORD:          {Password: PASSED | {S.PASSWORD}},                  # DEVICE_SRP_AUTH: contradicted
+    S.SELECT_CHALLENGE:  {each: dests | {RESTART} for each, dests in CHOICE.items()},
+    S.PASSWORD:          {Password: PASSED | {RESTART}},                     # DEVICE_SRP_AUTH: contradicted
     S.PASSWORD_SRP:      {SrpA: PROOF},
-    S.PASSWORD_VERIFIER: {SrpClaim: PASSED | CUSTOM | {S.PASSWORD_VERIFIER}},
+    S.PASSWORD_VERIFIER: {SrpClaim: PASSED | CUSTOM | {RESTART}},            # never a second proof by the same SRP_A
     S.ADMIN_NO_SRP_AUTH: {Password: PASSED},                                 # the whole state: contradicted
-    S.EMAIL_OTP:         {Code: PROVED | CUSTOM | {S.EMAIL_OTP, S.SMS_MFA}, **CHOICE},     # SMS_MFA: contradicted
-    S.SMS_OTP:           {Code: PROVED | {S.SMS_OTP, S.EMAIL_OTP}, **CHOICE},              # EMAIL_OTP: contradicted
+    S.EMAIL_OTP:         {Code: PROVED | CUSTOM | {RETRY, RESTART, S.SMS_MFA}, **CHOICE},   # SMS_MFA: contradicted
+    S.SMS_OTP:           {Code: PROVED | {RETRY, RESTART, S.EMAIL_OTP}, **CHOICE},          # EMAIL_OTP: contradicted
     S.WEB_AUTHN:         CHOICE,                                             # Credential signs with the passkey
-    S.CUSTOM_CHALLENGE:  {Answer: ANY | TOKENS},
+    S.CUSTOM_CHALLENGE:  {Answer: ANY | TOKENS | {RESTART}},
 
     # ---- set-up ----------------------------------------------------------------------------------
     S.NEW_PASSWORD_REQUIRED: {
-        NewPassword: SECOND | PROVED | CUSTOM | {S.NEW_PASSWORD_REQUIRED},   # MFA: inferred; CUSTOM: contradicted
+        NewPassword: SECOND | PROVED | CUSTOM | {RETRY, RESTART},         # MFA: inferred; CUSTOM: contradicted
     },
     S.MFA_SETUP: {
-        AssociateSoftwareToken: frozenset({S.MFA_SETUP}),
-        VerifySoftwareToken:    frozenset({S.MFA_SETUP}),
+        AssociateSoftwareToken: frozenset({ACKNOWLEDGEMENT}),
+        VerifySoftwareToken:    frozenset({ACKNOWLEDGEMENT, RETRY}),
         CompleteMfaSetup:       PROVED | CUSTOM | {S.SOFTWARE_TOKEN_MFA},    # DEVICE_*, CUSTOM: inferred; MFA: contradicted
-        SetUpEmail:             UNKNOWN | {S.EMAIL_OTP, S.SELECT_MFA_TYPE, S.MFA_SETUP},   # SELECT: contradicted
+        SetUpEmail:             UNKNOWN | {S.EMAIL_OTP, S.SELECT_MFA_TYPE, RETRY, RESTART},  # SELECT: contradicted; RETRY: inferred
     },
 
     # ---- second factors --------------------------------------------------------------------------
     S.SELECT_MFA_TYPE: {
-        Select: UNKNOWN | {S.SMS_MFA, S.SOFTWARE_TOKEN_MFA, S.EMAIL_OTP, S.SELECT_MFA_TYPE},
+        Select: UNKNOWN | {S.SMS_MFA, S.SOFTWARE_TOKEN_MFA, S.EMAIL_OTP, RESTART},
     },
-    S.SMS_MFA:            {Code: PROVED | CUSTOM | {S.SMS_MFA}},
-    S.SOFTWARE_TOKEN_MFA: {Code: PROVED | CUSTOM | {S.SOFTWARE_TOKEN_MFA}},
+    S.SMS_MFA:            {Code: PROVED | CUSTOM | {RETRY, RESTART}},
+    S.SOFTWARE_TOKEN_MFA: {Code: PROVED | CUSTOM | {RETRY, RESTART}},
 
     # ---- the device ------------------------------------------------------------------------------
     S.DEVICE_SRP_AUTH: {SrpA: UNKNOWN | {S.DEVICE_PASSWORD_VERIFIER}},
@@ -144,15 +172,15 @@ PROTOCOL: Final[Table] = {
         SrpClaim: TOKENS | UNKNOWN | CUSTOM | SECOND - {S.MFA_SETUP},
     },
 
-    S.OTHER_CHALLENGE: {RawAnswer: ANY | TOKENS},                            # inferred: who knows
+    S.OTHER_CHALLENGE: {RawAnswer: ANY | TOKENS | {RETRY, RESTART}},         # inferred: who knows
 
     # ---- tokens in hand --------------------------------------------------------------------------
     S.AUTHENTICATED: {
-        ConfirmDevice:             TOKENS,
-        UpdateDeviceStatus:        TOKENS,
-        GetTokensFromRefreshToken: TOKENS,
-        RefreshTokenAuth:          ANY | TOKENS,                             # a challenge: contradicted
-        RefreshToken:              ANY | TOKENS,                             # the same
+        ConfirmDevice:             frozenset({ACKNOWLEDGEMENT}),
+        UpdateDeviceStatus:        frozenset({ACKNOWLEDGEMENT}),
+        GetTokensFromRefreshToken: frozenset({ACKNOWLEDGEMENT}),
+        RefreshTokenAuth:          ANY | {ACKNOWLEDGEMENT},                  # a challenge: contradicted
+        RefreshToken:              ANY | {ACKNOWLEDGEMENT},                  # the same
         RevokeToken:               frozenset({S.START}),
         GlobalSignOut:             frozenset({S.START}),
     },
@@ -168,11 +196,13 @@ class Transition(NamedTuple):
         source: the state it leaves.
         response: the class of the response that is given.
         dest: the state that the reply leads to.
+        kind: what it is, where it stays in its state; None where it leaves it.
     """
 
     source: State
     response: type[Response]
     dest: State
+    kind: LoopKind | None = None
 
 
 def may_fail(source: State) -> bool:
@@ -184,17 +214,52 @@ def may_fail(source: State) -> bool:
     return source not in {State.AUTHENTICATED, State.FAILED}
 
 
+def loop_kinds(source: State, dests: frozenset[Dest]) -> tuple[LoopKind, ...]:
+    """The kinds of self-loop among the destinations of one row, in the order of `LoopKind`.
+
+    Args:
+        source: the row's state.
+        dests: the row's destinations, as `PROTOCOL` writes them.
+    """
+    again = NEW_CHALLENGE if source in dests else None
+    return tuple(kind for kind in LoopKind if kind is again or kind in dests)
+
+
+def unfolded(
+    source: State, response: type[Response], dests: frozenset[Dest]
+) -> Iterator[Transition]:
+    """Every arrow of one row, that to FAILED included, in the order of `State` and `LoopKind`.
+
+    Args:
+        source: the row's state.
+        response: the class of the response that is given.
+        dests: the row's destinations, as `PROTOCOL` writes them.
+    """
+    for dest in State:
+        if dest is source:
+            yield from (Transition(source, response, source, k) for k in loop_kinds(source, dests))
+        elif dest in dests or (dest is State.FAILED and may_fail(source)):
+            yield Transition(source, response, dest)
+
+
 TRANSITIONS: Final = tuple(
-    Transition(source, response, dest)
+    arrow
     for source, answers in PROTOCOL.items()
     for response, dests in answers.items()
-    for dest in State
-    if dest in dests or (dest is State.FAILED and may_fail(source))
+    for arrow in unfolded(source, response, dests)
 )
 """The table unfolded: every arrow, those to FAILED included, in the order of `State`."""
 
 ON_THE_TABLE: Final = frozenset(TRANSITIONS)
 """The same as a set: the gate that every answer of the embedded pool passes."""
+
+_LEADS: Final = {
+    (source, response): frozenset(
+        arrow.dest for arrow in unfolded(source, response, dests) if arrow.dest is not State.FAILED
+    )
+    for source, answers in PROTOCOL.items()
+    for response, dests in answers.items()
+}
 
 
 class Role(str, Enum):
@@ -229,13 +294,72 @@ NEEDS: Final[Mapping[tuple[State, type[Response]], Need]] = MappingProxyType(
 """The few responses that a state takes only after something else."""
 
 
+AUTOMATIC: Final[Mapping[State, type[Response]]] = MappingProxyType(
+    {
+        State.PASSWORD_SRP: SrpA,
+        State.PASSWORD_VERIFIER: SrpClaim,
+        State.DEVICE_SRP_AUTH: SrpA,
+        State.DEVICE_PASSWORD_VERIFIER: SrpClaim,
+    }
+)
+"""What a driver gives by itself, without new input from its caller: the steps of a proof by SRP.
+
+A RESTART is taken by itself too, in every state: once, since it sends no device key."""
+
+
+def automatic(arrow: Transition) -> bool:
+    """Does a driver go along this arrow without new input from its caller?"""
+    return arrow.kind is RESTART or AUTOMATIC.get(arrow.source) is arrow.response
+
+
 def leads(source: State, response: type[Response]) -> frozenset[State]:
-    """Where a reply to this response may lead from this state; empty if the state does not take it."""
-    return PROTOCOL[source].get(response, frozenset())
+    """The states a reply to this response may lead to; empty if the state does not take it.
+
+    The state itself is among them where a self-loop of whatever kind may come; FAILED is not.
+    """
+    return _LEADS.get((source, response), frozenset())
 
 
-def destination(source: State, response: type[Response], reply: Reply) -> State | None:
-    """Where a reply leads: the guard of every arrow is "this reply leads there".
+_STAYS: Final[Mapping[Ruling, LoopKind]] = {Ruling.TRY_AGAIN: RETRY, Ruling.DROP_DEVICE: RESTART}
+
+
+def loop_kind(
+    source: State, response: type[Response], ruling: Ruling | None = None
+) -> LoopKind | None:
+    """The kind of a self-loop: the one place that tells a retry, a challenge and an acknowledgement apart.
+
+    Args:
+        source: the state that is not left.
+        response: the class of the response that was given.
+        ruling: what the refusal asks for; None where the reply was no refusal.
+
+    Returns:
+        The kind; None where the table has no such self-loop, or the reply moved nothing (WAIT).
+    """
+    kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
+    if ruling is not None:
+        kind = _STAYS.get(ruling)
+        return kind if kind in kinds else None
+    return next((kind for kind in (NEW_CHALLENGE, ACKNOWLEDGEMENT) if kind in kinds), None)
+
+
+def move(
+    source: State, response: type[Response], dest: State, ruling: Ruling | None = None
+) -> Transition:
+    """The arrow between two states, its kind filled in where they are one; it need not be on the table.
+
+    Args:
+        source: the state it leaves.
+        response: the class of the response that was given.
+        dest: the state that the reply led to.
+        ruling: what the refusal asked for; None where the reply was no refusal.
+    """
+    kind = loop_kind(source, response, ruling) if dest is source else None
+    return Transition(source, response, dest, kind)
+
+
+def destination(source: State, response: type[Response], reply: Reply) -> Transition | None:
+    """The arrow a reply goes along: the guard of every arrow is "this reply leads there".
 
     Args:
         source: where the sign-in stands.
@@ -243,11 +367,11 @@ def destination(source: State, response: type[Response], reply: Reply) -> State 
         reply: what came back.
 
     Returns:
-        The destination, which need not be on the table; None where the reply moves nothing:
-        throttled before evaluation, or refused with tokens in hand.
+        The arrow, its kind included, which need not be on the table; None where the reply moves
+        nothing: throttled before evaluation, or refused with tokens in hand.
 
     Raises:
-        OffTheTable: a plain yes to a response that leads to more than one place.
+        OffTheTable: an acknowledgement of a response that leads to more than one place.
     """
     match reply:
         case Refusal(ruling=Ruling.WAIT):
@@ -255,16 +379,17 @@ def destination(source: State, response: type[Response], reply: Reply) -> State 
         case Refusal(ruling=ruling):
             if not may_fail(source):
                 return None
-            stays = ruling.survives and source in leads(source, response)
-            return source if stays else State.FAILED
+            kind = loop_kind(source, response, ruling)
+            return Transition(source, response, source if kind else State.FAILED, kind)
         case Challenge() | Tokens():
-            return reply.state
+            dest = reply.state
         case _:
-            # A plain yes: confirmed, remembered, signed out. Such responses have one destination.
+            # An acknowledgement: confirmed, remembered, signed out. Such responses have one destination.
             dests = leads(source, response)
             if len(dests) != 1:
                 raise OffTheTable(source, response, source)
-            return next(iter(dests))
+            dest = next(iter(dests))
+    return move(source, response, dest)
 
 
 def reachable(source: State, response: type[Response] | None = None) -> frozenset[State]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from authfsm.protocol.nodes import ends
+from authfsm.protocol.nodes import Node, ends
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Role, Transition
 from authfsm.settings.described import Description
@@ -65,7 +65,7 @@ class PoolSettings(Description, Shown):
         """
         cut = verdicts(self, whims=True).nodes
         roles = ((role,) if role else tuple(Role)) if state is State.EMAIL_OTP else (None,)
-        told = [cut.get((state, each)) for each in roles]
+        told = [cut.get(Node(state, each)) for each in roles]
         return None if None in told else "; ".join(dict.fromkeys(why for why in told if why))
 
     def possible(self) -> frozenset[Transition]:

@@ -8,26 +8,25 @@ value that AWS gives it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from attrs import Attribute, field, frozen
 
 from authfsm.errors import BadField
+from authfsm.protocol.auth_flows import DEFAULT_VALUES, allows, conflict
+from authfsm.settings.descriptions import Descriptions
 
 Described = TypeVar("Described", bound="Description")
 Names = frozenset[str] | None
 
-DEFAULT_FLOWS: Final = frozenset(
-    {"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"}
-)
-"""What an app client may do whose ExplicitAuthFlows is not set (AWS API reference)."""
-
-DEFAULT_FACTORS: Final = frozenset({"PASSWORD"})
-"""AllowedFirstAuthFactors, where nobody set it (measured)."""
-
 
 def _names(names: Iterable[str] | None) -> Names:
     return None if names is None else frozenset(names)
+
+
+def _auth_flows(names: Iterable[str] | None) -> Names:
+    """Return ExplicitAuthFlows; an app client with an empty list has the default of one without any."""
+    return None if names is None else frozenset(names) or DEFAULT_VALUES
 
 
 def _sorted(names: Names) -> str:
@@ -61,6 +60,7 @@ class Description:
         explicit_auth_flows: the app client's ExplicitAuthFlows.
         enable_token_revocation: the app client's EnableTokenRevocation.
         refresh_token_rotation: the app client's RefreshTokenRotation.Feature.
+        unknown_members: the members of the descriptions that the API is not known to have, and that were not read.
 
     Raises:
         BadField: a field is what AWS never says.
@@ -77,9 +77,24 @@ class Description:
     user_pool_tier: str | None = None
     advanced_security_mode: str | None = None
     email_sending_account: str | None = None
-    explicit_auth_flows: Names = field(default=None, converter=_names, repr=_sorted)
+    explicit_auth_flows: Names = field(default=None, converter=_auth_flows, repr=_sorted)
     enable_token_revocation: bool | None = None
     refresh_token_rotation: str | None = None
+    unknown_members: tuple[str, ...] = field(default=(), eq=False, repr=False)
+
+    @explicit_auth_flows.validator
+    def _one_kind_of_values(self, _: Attribute[Names], value: Names) -> None:
+        if value is not None and (wrong := conflict(value)):
+            raise BadField(type(self), "explicit_auth_flows", wrong)
+
+    def allows(self, auth_flow: str) -> bool:
+        """Return whether the app client allows an AuthFlow; what is not known is allowed.
+
+        Args:
+            auth_flow: the AuthFlow.
+        """
+        values = self.explicit_auth_flows
+        return values is None or allows(values, auth_flow)
 
     @classmethod
     def from_descriptions(  # noqa: PYI019 -- typing has no Self in Python 3.10
@@ -91,20 +106,50 @@ class Description:
         """What descriptions say that were fetched, or saved, before.
 
         Args:
-            user_pool: the reply of DescribeUserPool, or the UserPool in it.
+            user_pool: the reply of DescribeUserPool, or the UserPool in it; it may hold the other two as well
+                (`authfsm.settings.descriptions`).
             user_pool_client: the reply of DescribeUserPoolClient, or the UserPoolClient in it; None
                 leaves open what the app client may do.
             mfa_config: the reply of GetUserPoolMfaConfig; None leaves open which second factors are on.
 
         Raises:
+            BadField: a member is of another type than AWS's, or says what AWS never says.
+        """
+        return cls.from_read(Descriptions.read(user_pool, user_pool_client, mfa_config))
+
+    @classmethod
+    def from_read(cls: type[Described], told: Descriptions) -> Described:  # noqa: PYI019 -- the same
+        """What descriptions say that have been read.
+
+        Args:
+            told: the descriptions.
+
+        Raises:
             BadField: a field is what AWS never says.
         """
-        told = _of_pool(user_pool.get("UserPool", user_pool))
-        if user_pool_client is not None:
-            told |= _of_client(user_pool_client.get("UserPoolClient", user_pool_client))
-        if mfa_config is not None:
-            told |= _of_mfa(mfa_config)
-        return cls(**told)
+        pool, client, mfa = told.user_pool, told.user_pool_client, told.mfa_config
+        said: dict[str, Any] = {
+            "mfa_configuration": told.mfa,
+            "allowed_first_auth_factors": told.first_factors,
+            "device_configuration": "DeviceConfiguration" in pool,
+            "lambda_config": [name for name, each in pool.get("LambdaConfig", {}).items() if each],
+            "user_pool_tier": pool.get("UserPoolTier"),
+            "advanced_security_mode": pool.get("UserPoolAddOns", {}).get("AdvancedSecurityMode"),
+            "email_sending_account": pool.get("EmailConfiguration", {}).get("EmailSendingAccount"),
+            "unknown_members": told.unknown,
+        }
+        if client is not None:
+            said["explicit_auth_flows"] = client.get("ExplicitAuthFlows", ())
+            said["enable_token_revocation"] = client.get("EnableTokenRevocation")
+            rotation = client.get("RefreshTokenRotation", {})
+            said["refresh_token_rotation"] = rotation.get("Feature", "DISABLED")
+        if mfa is not None and told.second_factors is not None:
+            passkeys = mfa.get("WebAuthnConfiguration", {})
+            said["sms_mfa"] = "SMS_MFA" in told.second_factors
+            said["software_token_mfa"] = "SOFTWARE_TOKEN_MFA" in told.second_factors
+            said["email_mfa"] = "EMAIL_OTP" in told.second_factors
+            said["web_authn_factor"] = passkeys.get("FactorConfiguration", "SINGLE_FACTOR")
+        return cls(**said)
 
     @classmethod
     def describe(  # noqa: PYI019 -- the same
@@ -138,37 +183,3 @@ def descriptions(
     pool = client.describe_user_pool(UserPoolId=pool_id)
     app = client_id and client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
     return pool, app or None, client.get_user_pool_mfa_config(UserPoolId=pool_id)
-
-
-def _of_pool(pool: Mapping[str, Any]) -> dict[str, Any]:
-    policy = pool.get("Policies", {}).get("SignInPolicy", {})
-    return {
-        "mfa_configuration": pool.get("MfaConfiguration", "OFF"),
-        "allowed_first_auth_factors": policy.get("AllowedFirstAuthFactors") or DEFAULT_FACTORS,
-        "device_configuration": pool.get("DeviceConfiguration") is not None,
-        "lambda_config": [name for name, value in pool.get("LambdaConfig", {}).items() if value],
-        "user_pool_tier": pool.get("UserPoolTier"),
-        "advanced_security_mode": pool.get("UserPoolAddOns", {}).get("AdvancedSecurityMode"),
-        "email_sending_account": pool.get("EmailConfiguration", {}).get("EmailSendingAccount"),
-    }
-
-
-def _of_client(client: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "explicit_auth_flows": client.get("ExplicitAuthFlows") or DEFAULT_FLOWS,
-        "enable_token_revocation": client.get("EnableTokenRevocation"),
-        "refresh_token_rotation": client.get("RefreshTokenRotation", {}).get("Feature", "DISABLED"),
-    }
-
-
-def _of_mfa(mfa: Mapping[str, Any]) -> dict[str, Any]:
-    mode = mfa.get("MfaConfiguration")
-    return {
-        **({"mfa_configuration": mode} if mode else {}),
-        "sms_mfa": "SmsMfaConfiguration" in mfa,
-        "software_token_mfa": bool(mfa.get("SoftwareTokenMfaConfiguration", {}).get("Enabled")),
-        "email_mfa": "EmailMfaConfiguration" in mfa,
-        "web_authn_factor": mfa.get("WebAuthnConfiguration", {}).get(
-            "FactorConfiguration", "SINGLE_FACTOR"
-        ),
-    }

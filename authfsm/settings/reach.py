@@ -8,16 +8,15 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from authfsm.protocol.nodes import IN_ROLES, Ends
+from authfsm.protocol.nodes import IN_ROLES, Ends, Node
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import ANY, PROTOCOL, Role, Transition
+from authfsm.protocol.table import ANY, PROTOCOL, Transition
 from authfsm.settings.described import Description
 from authfsm.settings.rules import DESTS, OPEN, Why, forbidden
 
-Node = tuple[State, Role | None]
 InRoles = tuple[Transition, Ends]
 
-START: Final[Node] = (State.START, None)
+START: Final = Node(State.START)
 
 # What an open row leads to by itself. A page of AWS's names the device among what a refresh may ask for.
 _BY_ITSELF: Final = frozenset(State) - frozenset(CHALLENGES) | {State.DEVICE_SRP_AUTH}
@@ -37,7 +36,7 @@ class Verdicts(NamedTuple):
 
 def _ends(each: InRoles) -> tuple[Node, Node]:
     arrow, roles = each
-    return (arrow.source, roles.source), (arrow.dest, roles.dest)
+    return Node(arrow.source, roles.source), Node(arrow.dest, roles.dest)
 
 
 def _echoed(dest: State) -> bool:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from authfsm.protocol.nodes import Ends
+from authfsm.protocol.auth_flows import REQUIRED_VALUE
+from authfsm.protocol.nodes import Ends, Node
 from authfsm.protocol.responses import (
     AdminNoSrpAuth,
     AdminUserPasswordAuth,
@@ -41,7 +42,7 @@ from authfsm.protocol.responses import (
     VerifySoftwareToken,
 )  # fmt: skip
 from authfsm.protocol.states import State
-from authfsm.protocol.table import CUSTOM, FIRST, PROTOCOL, UNKNOWN, Role, Transition
+from authfsm.protocol.table import CUSTOM, FIRST, PROTOCOL, RESTART, UNKNOWN, Role, Transition
 from authfsm.settings.described import Description
 
 Why = str | None
@@ -55,30 +56,18 @@ _LITE: Final = "UserPoolTier is LITE"
 
 # ---- what the app client may do -----------------------------------------------------------------------
 
-# The older values stand beside what was then always on: SRP, CUSTOM_AUTH and refreshing; but for
-# CUSTOM_AUTH_FLOW_ONLY (AWS API reference, CreateUserPoolClient).
-_OLDER: Final = frozenset({"ADMIN_NO_SRP_AUTH", "CUSTOM_AUTH_FLOW_ONLY", "USER_PASSWORD_AUTH"})
-_ONCE_ALWAYS: Final = frozenset(
-    {"ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
-)
 
-
-def allowed(flow: str, older: str | None = None) -> Rule:
-    """Is a flow among ExplicitAuthFlows?
+def allowed(auth_flow: str) -> Rule:
+    """Return the rule that ExplicitAuthFlows must allow a flow.
 
     Args:
-        flow: its ALLOW_ name.
-        older: the value that allowed it before.
+        auth_flow: the AuthFlow.
     """
 
     def rule(told: Description) -> Why:
-        names = told.explicit_auth_flows
-        if names is None or flow in names or older in names:
+        if told.allows(auth_flow):
             return None
-        always = names & _OLDER and flow in _ONCE_ALWAYS
-        if always and not (flow == "ALLOW_USER_SRP_AUTH" and "CUSTOM_AUTH_FLOW_ONLY" in names):
-            return None
-        return f"{flow} is not in ExplicitAuthFlows"
+        return f"{REQUIRED_VALUE[auth_flow]} is not in ExplicitAuthFlows"
 
     return rule
 
@@ -195,10 +184,10 @@ def devices(told: Description) -> Why:
 
 # ---- the two tables of rules --------------------------------------------------------------------------
 
-_CHOICE: Final = allowed("ALLOW_USER_AUTH")
-_ADMIN: Final = allowed("ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH")
-_LAMBDA: Final = allowed("ALLOW_CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY")
-_REFRESH: Final = (allowed("ALLOW_REFRESH_TOKEN_AUTH"), unrotated)
+_CHOICE: Final = allowed("USER_AUTH")
+_ADMIN: Final = allowed("ADMIN_USER_PASSWORD_AUTH")
+_LAMBDA: Final = allowed("CUSTOM_AUTH")
+_REFRESH: Final = (allowed("REFRESH_TOKEN_AUTH"), unrotated)
 
 
 def acceptable(told: Description) -> Why:
@@ -209,8 +198,8 @@ def acceptable(told: Description) -> Why:
 
 # fmt: off
 RESPONSES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
-    UserSrpAuth:            (allowed("ALLOW_USER_SRP_AUTH"),),
-    UserPasswordAuth:       (allowed("ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"),),
+    UserSrpAuth:            (allowed("USER_SRP_AUTH"),),
+    UserPasswordAuth:       (allowed("USER_PASSWORD_AUTH"),),
     AdminUserPasswordAuth:  (_ADMIN,),
     AdminNoSrpAuth:         (_ADMIN,),
     CustomAuth:             (_LAMBDA, triggered),
@@ -241,20 +230,20 @@ PREFERRED: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
 }
 """What a first factor needs that is chosen along with its proof; without it the choice comes back."""
 
-DESTS: Final[Mapping[tuple[State, Role | None], tuple[Rule, ...]]] = {
-    (State.PASSWORD, None):           (factor("PASSWORD"),),
-    (State.PASSWORD_SRP, None):       (factor("PASSWORD"),),
-    (State.EMAIL_OTP, Role.FIRST_FACTOR): (factor("EMAIL_OTP"), single),
-    (State.SMS_OTP, None):            (factor("SMS_OTP"), single),
-    (State.WEB_AUTHN, None):          (factor("WEB_AUTHN"), verified),
-    (State.CUSTOM_CHALLENGE, None):   (triggered, _LAMBDA),
-    (State.MFA_SETUP, None):          (mfa, some),
-    (State.SELECT_MFA_TYPE, None):    (mfa, several),
-    (State.SMS_MFA, None):            (mfa, sms),
-    (State.EMAIL_OTP, Role.SECOND_FACTOR): (mfa, email),
-    (State.SOFTWARE_TOKEN_MFA, None): (mfa, totp),
-    (State.DEVICE_SRP_AUTH, None):    (devices,),
-    (State.DEVICE_PASSWORD_VERIFIER, None): (devices,),
+DESTS: Final[Mapping[Node, tuple[Rule, ...]]] = {
+    Node(State.PASSWORD):           (factor("PASSWORD"),),
+    Node(State.PASSWORD_SRP):       (factor("PASSWORD"),),
+    Node(State.EMAIL_OTP, Role.FIRST_FACTOR): (factor("EMAIL_OTP"), single),
+    Node(State.SMS_OTP):            (factor("SMS_OTP"), single),
+    Node(State.WEB_AUTHN):          (factor("WEB_AUTHN"), verified),
+    Node(State.CUSTOM_CHALLENGE):   (triggered, _LAMBDA),
+    Node(State.MFA_SETUP):          (mfa, some),
+    Node(State.SELECT_MFA_TYPE):    (mfa, several),
+    Node(State.SMS_MFA):            (mfa, sms),
+    Node(State.EMAIL_OTP, Role.SECOND_FACTOR): (mfa, email),
+    Node(State.SOFTWARE_TOKEN_MFA): (mfa, totp),
+    Node(State.DEVICE_SRP_AUTH):    (devices,),
+    Node(State.DEVICE_PASSWORD_VERIFIER): (devices,),
 }
 """What a challenge needs, whatever led to it."""
 # fmt: on
@@ -284,14 +273,14 @@ def forbidden(told: Description, arrow: Transition, ends: Ends, *, whims: bool) 
         ends: the roles of its ends.
         whims: count what a Lambda function may name as possible.
     """
-    source, response, dest = arrow
+    source, response, dest, kind = arrow
     if dest is State.FAILED:
         return None
     rules = RESPONSES.get(response, ())
-    if source in CHOSEN_FROM and dest not in {State.SELECT_CHALLENGE, source}:
+    if source in CHOSEN_FROM and dest is not State.SELECT_CHALLENGE and kind is not RESTART:
         rules += PREFERRED.get(response, ())
     if response is SignedUp and dest is State.AUTHENTICATED:
         rules += (single, acceptable)
     if not (whims and led(told, arrow)):
-        rules += DESTS.get((dest, ends.dest), ())
+        rules += DESTS.get(Node(dest, ends.dest), ())
     return next((why for rule in rules if (why := rule(told))), None)

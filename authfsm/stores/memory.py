@@ -9,8 +9,8 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
-from threading import Lock
 
+from authfsm.concurrency import ForkSafeLock
 from authfsm.stores.store import TAKEN
 
 
@@ -29,7 +29,7 @@ class MemoryStore:
             raise ValueError("a store keeps at least one text")
         self.capacity = capacity
         self._clock = clock
-        self._lock = Lock()
+        self._lock = ForkSafeLock()
         self._kept: dict[str, tuple[str, float]] = {}
         # (when, name), the first to expire on top. Entries of names that have changed since stay until
         # they come up or are too many: nothing is searched for.

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from authfsm.protocol.classification import REDACTED
 from authfsm.protocol.error_policy import RULINGS, Row
 from authfsm.protocol.responses import (
     AssociateSoftwareToken,
@@ -27,13 +28,12 @@ from authfsm.protocol.responses import (
 )
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import PROTOCOL
+from authfsm.protocol.table import leads as leads_to
+from authfsm.protocol.vocabulary import ANSWER_OPERATIONS, BEGIN_OPERATIONS
 from authfsm.traces.words import ASSOCIATED, FIRST, SECOND, UNKNOWN, VERIFIED, by_names, operation
 
 SOURCE: Final = "cognito-idp.amazonaws.com"
 """The `eventSource` of Cognito's user pools."""
-
-REDACTED: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS")
-"""What stands for what is not logged: today's literal, and that of an older page of AWS's."""
 
 COLUMNS: Final = (
     "eventID", "eventTime", "eventSource", "eventName", "errorCode", "errorMessage", "sourceIPAddress",
@@ -46,8 +46,8 @@ _SET_UP: Final[Mapping[type[Response], str]] = {
     VerifySoftwareToken: VERIFIED,
 }
 _BESIDE: Final = (ConfirmDevice, UpdateDeviceStatus, RevokeToken, GlobalSignOut)
-_BEGIN: Final = ("InitiateAuth", "AdminInitiateAuth")
-_ANSWER: Final = ("RespondToAuthChallenge", "AdminRespondToAuthChallenge")
+_BEGIN: Final = tuple(sorted(BEGIN_OPERATIONS))
+_ANSWER: Final = tuple(sorted(ANSWER_OPERATIONS))
 OPERATIONS: Final = (
     *_BEGIN, *_ANSWER,
     *(operation(each) for each in (*_SET_UP, GetTokensFromRefreshToken, *_BESIDE)),
@@ -210,7 +210,7 @@ noted AS (
 
 def _leads(associate: str, verify: str) -> str:
     """Where a reply that is no refusal leads."""
-    plain = {operation(each): next(iter(PROTOCOL[State.AUTHENTICATED][each])) for each in _BESIDE}
+    plain = {operation(each): next(iter(leads_to(State.AUTHENTICATED, each))) for each in _BESIDE}
     return (
         f"CASE WHEN operation = '{associate}' THEN '{ASSOCIATED}' WHEN operation = '{verify}' THEN '{VERIFIED}'"
         + "".join(f" WHEN operation = '{name}' THEN '{dest}'" for name, dest in plain.items())

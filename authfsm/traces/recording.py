@@ -25,23 +25,20 @@ from typing import Any, Final, TextIO
 
 from attrs import define, evolve, field, frozen
 
-from authfsm.protocol.error_policy import Ruling, rule
-from authfsm.protocol.nodes import landings
-from authfsm.protocol.responses import RESPONSES, Response
-from authfsm.protocol.states import NAMED, State
-from authfsm.protocol.table import Role, Transition, leads
-from authfsm.traces.lines import Recorder
-from authfsm.traces.requests import (
-    ANSWER,
-    BEGIN,
-    BESIDE,
-    WATCHED,
-    answering,
-    beginning,
-    fits,
-    word,
+from authfsm.protocol.classification import (
+    OTHER_OPERATIONS,
+    SETUP_OPERATIONS,
+    SIGN_IN_OPERATIONS,
+    classify,
+    names_for,
 )
-from authfsm.traces.words import operation
+from authfsm.protocol.error_policy import Ruling, rule
+from authfsm.protocol.nodes import code_role, proves_password, target_roles
+from authfsm.protocol.responses import GetTokensFromRefreshToken, Response, RevokeToken
+from authfsm.protocol.states import NAMED, State
+from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, Role, leads, loop_kind, move
+from authfsm.protocol.vocabulary import ANSWER_OPERATIONS, BEGIN_OPERATIONS
+from authfsm.traces.lines import Recorder
 
 LOGGER: Final = logging.getLogger("authfsm")
 
@@ -61,12 +58,18 @@ class _Stand:
         number: how many steps it has taken.
         state: the state; None if that is not known.
         role: which factor is asked for, if it is EMAIL_OTP.
+        flow: the AuthFlow that began it; None if that is not known.
+        proved: has a password been proved?
+        credited: does the request that begins it bear an access token?
     """
 
     sign_in: str
     number: int = 0
     state: State | None = None
     role: Role | None = None
+    flow: str | None = None
+    proved: bool = False
+    credited: bool = False
 
 
 @define
@@ -76,7 +79,7 @@ class _Pending:
     Args:
         stand: the sign-in before it.
         operation: as `InitiateAuth`.
-        given: the response's trigger, if it is one.
+        given: the response it carries, if it is one.
         under: the ChallengeName it bears, where the table has another.
         sent: the monotonic clock's seconds.
         handed: the hashes of what it hands back.
@@ -85,7 +88,7 @@ class _Pending:
 
     stand: _Stand
     operation: str
-    given: str | None
+    given: type[Response] | None
     under: str | None
     sent: float
     handed: tuple[str, ...] = field(factory=tuple, repr=False)
@@ -133,7 +136,7 @@ class Recording:
 
     def _sends(self, params: Any, model: Any, context: Any, **_: Any) -> None:
         with _HARMLESS:
-            if model.name in WATCHED and isinstance(params, Mapping):
+            if model.name in SIGN_IN_OPERATIONS and isinstance(params, Mapping):
                 pending = self._read(model.name, params)
                 if pending is not None:
                     context[_PENDING] = pending
@@ -144,6 +147,10 @@ class Recording:
                 self._heard(pending, parsed)
 
     def _loses(self, exception: BaseException, context: Any, **_: Any) -> None:
+        if isinstance(refusal := getattr(exception, "response", None), Mapping):
+            # A ClientError: a refusal that botocore would have retried, had the driver let it. It was heard.
+            self._hears(refusal, context)
+            return
         with _HARMLESS:
             if (pending := _taken(context)) is not None:
                 self._write(pending, pending.stand, lost=type(exception).__name__)
@@ -152,46 +159,47 @@ class Recording:
 
     def _read(self, name: str, params: Mapping[str, Any]) -> _Pending | None:
         sent = time.monotonic()
-        if name in BEGIN:
+        given = classify(name, params)
+        if name in BEGIN_OPERATIONS:
             fields = _map(params, "AuthParameters")
-            flow = str(params.get("AuthFlow"))
-            given = beginning(flow, fields, session="Session" in params)
-            user = self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
-            return _Pending(self._new(), name, given, None, sent, user=user)
-        if name in ANSWER:
+            stand = evolve(
+                self._new(), flow=str(params.get("AuthFlow")), credited="ACCESS_TOKEN" in fields
+            )
+            return _Pending(stand, name, given, None, sent, user=self._user(params, fields))
+        if name in ANSWER_OPERATIONS:
             fields, under = _map(params, "ChallengeResponses"), str(params.get("ChallengeName"))
             handed = self._hashes(params.get("Session"), fields.get("PASSWORD_CLAIM_SECRET_BLOCK"))
             # Device answers may leave the Session out: the user's own last sign-in it is, then.
-            user = self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
+            user = self._user(params, fields)
             handed = handed or user
             stand = self._stand(handed)
-            given = answering(under, fields)
-            odd = stand.state is not None and not fits(stand.state, RESPONSES[given], under)
-            return _Pending(stand, name, given, word(under) if odd else None, sent, handed, user)
-        kind = BESIDE[name]
-        if name == operation(RESPONSES["get_tokens_from_refresh_token"]):
-            return _Pending(self._new(), name, kind.trigger, None, sent)
-        bears = (
-            "Session"
-            if name in {"AssociateSoftwareToken", "VerifySoftwareToken"}
-            else "AccessToken"
-        )
-        handed = self._hashes(params.get("Token" if name == "RevokeToken" else bears))
+            odd = stand.state is not None and not _accepts(stand.state, given, under)
+            word = str(NAMED.get(under, State.OTHER_CHALLENGE)) if odd else None
+            return _Pending(stand, name, given, word, sent, handed, user)
+        if given is GetTokensFromRefreshToken:
+            return _Pending(self._new(), name, given, None, sent)
+        bears = "Session" if name in SETUP_OPERATIONS else "AccessToken"
+        handed = self._hashes(params.get("Token" if given is RevokeToken else bears))
         if not handed:
             return None  # to enrol an app with a token is no step of a sign-in
-        return _Pending(self._stand(handed), name, kind.trigger, None, sent, handed)
+        return _Pending(self._stand(handed), name, given, None, sent, handed)
 
     def _heard(self, pending: _Pending, parsed: Mapping[str, Any]) -> None:
         before = pending.stand
         error, ruling = _refused(parsed)
         state, role = before.state, before.role
-        kind = RESPONSES.get(pending.given or "")
+        kind = pending.given
+        proved = before.proved
         if error is None:
             state = self._leads(pending, parsed)
-            role = _role(before, kind, state)
+            if kind is not None and before.state is not None and state is not None:
+                proved = proved or proves_password(before.state, kind, state)
+            role = _role(evolve(before, proved=proved), kind, state)
         elif not _stays(before.state, kind, ruling):
             state, role = State.FAILED, None
-        stand = evolve(before, number=before.number + 1, state=state, role=role)
+        stand = evolve(
+            before, number=before.number + 1, state=state, role=role, proved=proved, credited=False
+        )
         self._write(pending, stand, error=error, ruling=None if ruling is None else str(ruling))
         self._keep(pending, stand, parsed)
 
@@ -202,12 +210,10 @@ class Recording:
             return NAMED.get(name, State.OTHER_CHALLENGE)
         if parsed.get("AuthenticationResult"):
             return State.AUTHENTICATED
-        kind = BESIDE.get(pending.operation)
+        kind = OTHER_OPERATIONS.get(pending.operation)
         if kind is None:
             return None
-        home = (
-            State.MFA_SETUP if pending.operation.endswith("SoftwareToken") else State.AUTHENTICATED
-        )
+        home = State.MFA_SETUP if pending.operation in SETUP_OPERATIONS else State.AUTHENTICATED
         return next(iter(leads(home, kind)))
 
     def _keep(self, pending: _Pending, stand: _Stand, parsed: Mapping[str, Any]) -> None:
@@ -234,7 +240,7 @@ class Recording:
                 "sign_in": before.sign_in,
                 "step": before.number + 1,
                 "from": before.state and str(before.state),
-                "given": pending.given,
+                "given": pending.given and pending.given.trigger,
                 "under": pending.under,
                 "to": stand.state and str(stand.state),
                 "role": stand.role and str(stand.role),
@@ -254,12 +260,22 @@ class Recording:
             known = next((self._stands[each] for each in handed if each in self._stands), None)
         return known or _Stand(secrets.token_hex(8))
 
+    def _user(self, params: Mapping[str, Any], fields: Mapping[str, Any]) -> tuple[str, ...]:
+        return self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
+
     def _hashes(self, *values: object) -> tuple[str, ...]:
         return tuple(
             hmac.new(self._salt, each.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
             for each in values
             if isinstance(each, str) and each
         )
+
+
+def _accepts(state: State, given: type[Response] | None, under: str) -> bool:
+    """Does a state accept a response under that ChallengeName?"""
+    if given is None or given not in PROTOCOL[state]:
+        return False
+    return state is State.OTHER_CHALLENGE or under in names_for(state, given)
 
 
 class _Harmless:
@@ -302,18 +318,27 @@ def _stays(state: State | None, kind: type[Response] | None, ruling: Ruling | No
     """Does a refusal leave a sign-in where it stands? As `authfsm.protocol.table.destination` has it."""
     if state is State.AUTHENTICATED or ruling is Ruling.WAIT:
         return True
-    if ruling is None or not ruling.survives:
-        return False
-    return state is None or kind is None or state in leads(state, kind)
+    if state is None or kind is None:
+        return ruling is not None and ruling.survives
+    return loop_kind(state, kind, ruling) is not None
 
 
 def _role(before: _Stand, kind: type[Response] | None, state: State | None) -> Role | None:
     """Which factor an e-mailed code is, where the table tells."""
     if state is not State.EMAIL_OTP or kind is None or before.state is None:
         return None
-    if state not in leads(before.state, kind):
+    if move(before.state, kind, state) not in ON_THE_TABLE:
         return None
-    roles = landings(Transition(before.state, kind, state), before.role)
+    if before.flow is not None:
+        return code_role(
+            before.state,
+            kind,
+            flow=before.flow,
+            password_proved=before.proved,
+            credited=before.credited,
+        )
+    # The recording began later than the sign-in: what is told by the table alone.
+    roles = target_roles(move(before.state, kind, state), before.role)
     return roles[0] if len(roles) == 1 else None
 
 

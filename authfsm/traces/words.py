@@ -14,20 +14,18 @@ from itertools import product
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from authfsm.diagrams.spelling import request
+from authfsm.protocol.classification import names_for
 from authfsm.protocol.nodes import ends
 from authfsm.protocol.responses import (
     AssociateSoftwareToken,
-    Password,
     Response,
-    SrpA,
-    VerifySoftwareToken,
 )
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
-    CHOICE,
+    ACKNOWLEDGEMENT,
     NEEDS,
-    PROTOCOL,
+    RESTART,
+    RETRY,
     TRANSITIONS,
     Need,
     Role,
@@ -58,12 +56,6 @@ _SET_UP: Final[Mapping[Need | None, tuple[str, ...]]] = {
     None: (State.MFA_SETUP.value, ASSOCIATED, VERIFIED),
     Need.ASSOCIATED: (ASSOCIATED, VERIFIED),
     Need.VERIFIED: (VERIFIED,),
-}
-_DIRECT: Final[Mapping[type[Response], str]] = {
-    # "you can respond with the challenge name PASSWORD or PASSWORD_SRP directly"
-    # -- AWS developer guide, "Authentication flows"
-    Password: State.PASSWORD.value,
-    SrpA: State.PASSWORD_SRP.value,
 }
 
 
@@ -97,36 +89,9 @@ def order(place: str) -> tuple[int, str]:
     return (len(State) if state is None else list(State).index(state)), place
 
 
-def names(state: State, response: type[Response]) -> tuple[str, ...]:
-    """What a request may bear that carries this response from this state.
-
-    Args:
-        state: a state of the table.
-        response: a response it takes.
-    """
-    return _names()[state, response]
-
-
-@cache
-def _names() -> Mapping[tuple[State, type[Response]], tuple[str, ...]]:
-    return {
-        (state, response): _spelled(state, response)
-        for state, answers in PROTOCOL.items()
-        for response in answers
-    }
-
-
-def _spelled(state: State, response: type[Response]) -> tuple[str, ...]:
-    spelled = request(state, response)
-    name = spelled.under or spelled.what.removeprefix("Admin")
-    direct = _DIRECT.get(response) if PROTOCOL[state].keys() >= CHOICE.keys() else None
-    return (name,) if direct in {None, name} else (name, str(direct))
-
-
 def operation(response: type[Response]) -> str:
-    """The operation that carries a response, as `InitiateAuth`; the administrators' go by the same name."""
-    state = next(state for state, answers in PROTOCOL.items() if response in answers)
-    return request(state, response).what.removeprefix("Admin")
+    """Return the operation of a response that has one of its own, as `AssociateSoftwareToken`."""
+    return response.__name__
 
 
 def _sources(arrow: Transition, role: Role | None) -> tuple[str, ...]:
@@ -140,18 +105,14 @@ def _sources(arrow: Transition, role: Role | None) -> tuple[str, ...]:
 
 
 def _dests(arrow: Transition, role: Role | None) -> tuple[str, ...]:
-    match arrow.dest, arrow.response:
-        case State.MFA_SETUP, kind if kind is AssociateSoftwareToken:
-            return (ASSOCIATED,)
-        case State.MFA_SETUP, kind if kind is VerifySoftwareToken:
-            return (VERIFIED,)
-        case State.EMAIL_OTP, _:
-            return _ROLES[role]
-        case state, _:
-            return (state.value,)
+    if arrow.kind is ACKNOWLEDGEMENT and arrow.source is State.MFA_SETUP:
+        return (ASSOCIATED if arrow.response is AssociateSoftwareToken else VERIFIED,)
+    return _ROLES[role] if arrow.dest is State.EMAIL_OTP else (arrow.dest.value,)
 
 
 def _between(arrow: Transition, words: Iterable[str]) -> Iterator[Seen]:
+    if arrow.kind is RETRY or (arrow.kind is RESTART and arrow.source is not State.START):
+        return  # a log has the refusal, and no move
     for each in ends(arrow):
         for source, word, dest in product(
             _sources(arrow, each.source), words, _dests(arrow, each.dest)
@@ -164,7 +125,7 @@ def by_names() -> Mapping[Seen, tuple[type[Response], ...]]:
     """Every arrow as CloudTrail sees it, with the responses that it may be of."""
     found: dict[Seen, tuple[type[Response], ...]] = {}
     for arrow in TRANSITIONS:
-        for seen in _between(arrow, names(arrow.source, arrow.response)):
+        for seen in _between(arrow, names_for(arrow.source, arrow.response)):
             if arrow.response not in found.get(seen, ()):
                 found[seen] = (*found.get(seen, ()), arrow.response)
     return MappingProxyType(found)

@@ -291,15 +291,18 @@ _BESIDE: Final[Mapping[type[Response], Callable[[Mapping[str, Any], Challenge | 
 }
 
 
-def refusal(code: str, message: str = "", request_id: str | None = None) -> Refusal:
+def refusal(
+    code: str, message: str = "", request_id: str | None = None, operation: str = ""
+) -> Refusal:
     """A refusal, with its ruling from the table.
 
     Args:
         code: the error's code.
         message: its message.
         request_id: `x-amzn-RequestId`.
+        operation: the operation that was refused, where its name is the response's own.
     """
-    row = rule(code, message)
+    row = rule(code, message, operation)
     return Refusal(code, message, ruling=row.ruling, fault=row.fault, request_id=request_id)
 
 
@@ -307,7 +310,7 @@ def refusal(code: str, message: str = "", request_id: str | None = None) -> Refu
 _WEATHER: Final = frozenset({429, *range(500, 600)})
 
 
-def _error(raw: Mapping[str, Any]) -> Refusal | None:
+def _error(raw: Mapping[str, Any], response: type[Response]) -> Refusal | None:
     """An error, as boto3 has it (`{"Error": {"Code", "Message"}}`) or as the wire has it (`__type`)."""
     metadata = raw.get("ResponseMetadata")
     request_id = metadata.get("RequestId") if isinstance(metadata, Mapping) else None
@@ -320,9 +323,8 @@ def _error(raw: Mapping[str, Any]) -> Refusal | None:
         return None
     if not isinstance(code, str) or not code:
         raise MalformedReply("the error has no code")
-    heard = refusal(
-        code.rpartition("#")[2], message if isinstance(message, str) else "", request_id
-    )
+    text = message if isinstance(message, str) else ""
+    heard = refusal(code.rpartition("#")[2], text, request_id, response.__name__)
     status = metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None
     heard = attrs.evolve(heard, retry_after=_retry_after(metadata))
     if heard.code not in RULINGS and isinstance(status, int) and status in _WEATHER:
@@ -370,7 +372,7 @@ def read(
 def _read(raw: Any, response: type[Response], asked: Challenge | None) -> Reply:
     if not isinstance(raw, Mapping):
         raise MalformedReply(f"it is {type(raw).__name__}, not a map")
-    if (error := _error(raw)) is not None:
+    if (error := _error(raw, response)) is not None:
         return error
     if (reader := _BESIDE.get(response)) is not None:
         return reader(raw, asked)

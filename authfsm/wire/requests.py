@@ -16,6 +16,7 @@ from authfsm import srp
 from authfsm.device import Device
 from authfsm.errors import BadField
 from authfsm.protocol import responses as r
+from authfsm.protocol.repetition import OF_RESPONSE
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
@@ -33,15 +34,17 @@ class Request:
     Args:
         operation: as `InitiateAuth`.
         parameters: its parameters in Cognito's spelling, every secret wrapped.
+        repeatable: may a client library send it again when no reply came (`authfsm.protocol.repetition`)?
     """
 
     operation: str
     parameters: Mapping[str, Any]
+    repeatable: bool = False
 
     @property
     def method(self) -> str:
         """The method of a boto3 client, as `initiate_auth`."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.operation).lower()
+        return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.operation).lower()
 
     def reveal(self) -> dict[str, Any]:
         """The parameters in clear: call it where they leave, and keep no copy."""
@@ -444,4 +447,5 @@ def write(state: S, given: Response, sender: Sender) -> Request:
     request = WRITERS[state, type(given)](given, sender)
     if given.client_metadata and "ClientMetadata" not in request.parameters:
         raise BadField(type(given), "client_metadata", f"is not taken by {request.operation}")
-    return request
+    repeatable = OF_RESPONSE[type(given)].harmless
+    return Request(request.operation, request.parameters, repeatable)

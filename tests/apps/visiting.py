@@ -77,7 +77,9 @@ class Wire:
         target: Any = request.headers["X-Amz-Target"]
         body: Any = request.body
         hears = self._refuse if fault == "busy" else self._hear
-        answered = exchange(hears, target.decode(), body, self.pool.request_id())
+        signed = bool(request.headers.get("Authorization"))
+        request_id = self.pool.request_id()
+        answered = exchange(hears, target.decode(), body, request_id, signed=signed)
         if fault == "unheard":
             raise ReadTimeoutError(endpoint_url=request.url)
         more = {"Retry-After": "7"} if fault == "busy" else {}

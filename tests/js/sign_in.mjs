@@ -1,16 +1,22 @@
 // Signs in with amazon-cognito-identity-js. Standard input: what to do, as JSON; standard output: what came of it.
 //
-// {url, pool, client, username, password, newPassword?, totp?, times}: sign in so often with one storage, and
-// answer whatever is asked: SMS codes from the server's outbox, TOTP from `totp`, a new password from `newPassword`.
+// {url, pool, client, username, password, newPassword?, totp?, times, forget?}: sign in so often with one storage,
+// and answer whatever is asked: SMS codes from the server's outbox, TOTP from `totp`, a new password from
+// `newPassword`. With `forget` the server forgets the device between two sign-ins, and the storage does not.
 
 import { readFileSync } from "node:fs";
 
 const given = JSON.parse(readFileSync(0, "utf8"));
-const requests = [];
+const requests = [], nulls = [];
 const plain = globalThis.fetch;
 globalThis.fetch = (url, options = {}) => {
   const target = options.headers?.["X-Amz-Target"];
-  if (target) requests.push([target.split(".")[1], JSON.parse(options.body).ChallengeName ?? null]);
+  if (target) {
+    const body = JSON.parse(options.body), operation = target.split(".")[1];
+    requests.push([operation, body.ChallengeName ?? null]);
+    for (const [name, value] of Object.entries({ ...body.AuthParameters, ...body.ChallengeResponses }))
+      if (value === null) nulls.push([operation, name]);
+  }
   if (!String(url).startsWith(given.url)) throw new Error(`asked ${url}`);
   return plain(url, options);
 };
@@ -49,16 +55,29 @@ function signIn() {
   });
 }
 
+async function forgetDevice({ user, session }) {
+  const answer = await plain(given.url, {
+    method: "POST",
+    headers: { "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AWSCognitoIdentityProviderService.ForgetDevice" },
+    body: JSON.stringify({ AccessToken: session.getAccessToken().getJwtToken(), DeviceKey: user.deviceKey }),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+}
+
 const refreshed = ({ user, session }) => new Promise((resolve, reject) =>
   user.refreshSession(session.getRefreshToken(), (error, renewed) => error ? reject(error) : resolve(renewed)));
 
 try {
   const asked = [];
   let last;
-  for (let n = 0; n < (given.times ?? 1); n += 1) { last = await signIn(); asked.push(last.asked); }
+  for (let n = 0; n < (given.times ?? 1); n += 1) {
+    if (n && given.forget) await forgetDevice(last);
+    last = await signIn();
+    asked.push(last.asked);
+  }
   const renewed = await refreshed(last);
   process.stdout.write(JSON.stringify({
-    asked, requests,
+    asked, requests, nulls,
     username: renewed.getIdToken().payload["cognito:username"],
     access: renewed.getAccessToken().getJwtToken(),
   }));

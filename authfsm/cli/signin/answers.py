@@ -1,7 +1,8 @@
-"""Each challenge has its prompt: what is asked is put in plain words, what is typed becomes a response.
+"""What a person answers: the prompts of each challenge, asked at a terminal, become a response.
 
-Nothing is sent here, and nothing is shown of what was typed hidden. One secret must be shown to the
-person: that of an authenticator app, which is the very thing they are to carry over.
+What is asked is in `authfsm.protocol.prompts`; how a terminal asks it is here. Nothing is sent, and nothing
+is shown of what was typed hidden. One secret must be shown to the person: that of an authenticator app,
+which is the very thing they are to carry over.
 """
 
 from __future__ import annotations
@@ -12,32 +13,23 @@ from typing import Final
 from authfsm.cli.signin.exits import Ended, Exit
 from authfsm.cli.signin.person import Person, chosen
 from authfsm.cli.signin.screen import Screen, shown
-from authfsm.cli.signin.words import WIRE, WORDS, of_attribute, sent
 from authfsm.drivers.boto import Flow
 from authfsm.enrolment import Enrolment, NoQrCode
-from authfsm.errors import BadField
+from authfsm.errors import BadField, InvalidInput
 from authfsm.protocol import responses as r
-from authfsm.protocol.replies import (
-    AdminPasswordAsked,
-    CodeChallenge,
-    CustomChallenge,
-    MfaSetup,
-    NewPasswordRequired,
-    OtherChallenge,
-    PasswordAsked,
-    PasswordSrpAsked,
-    PasswordVerifier,
-    SelectChallenge,
-    SelectMfaType,
-    SoftwareTokenMfa,
-    WebAuthn,
-)
+from authfsm.protocol.prompts import FACTORS, Field, Prompt, check_answer, form
+from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
 
 _AGAIN, _LEAVE, _HERE = "again", "leave", "here"
-_FIRST: Final = (State.PASSWORD_SRP, State.PASSWORD, State.EMAIL_OTP, State.SMS_OTP)
+_SECOND: Final = {State.SELECT_MFA_TYPE, State.MFA_SETUP}
+_NOTES: Final = {
+    State.WEB_AUTHN: "A passkey is asked for, and a terminal has none: a browser has.",
+    State.NEW_PASSWORD_REQUIRED: "The password is a temporary one: choose your own.",
+    State.MFA_SETUP: "A second factor must be set up: the pool requires one.",
+}
 
 
 class StartAgain(Exception):
@@ -70,74 +62,121 @@ class Answers:
         self.password: Secret[str] | None = None
         """A password known beforehand; good for one answer."""
 
-    def to(self, flow: Flow) -> Response:  # noqa: C901, PLR0911, PLR0912 - one line a challenge
+    def to(self, flow: Flow) -> Response:
         """The response to what is asked.
 
         Args:
             flow: the sign-in; nothing is sent.
 
         Raises:
-            StartAgain: the person wants that instead.
+            StartAgain: the person wants that instead, or must.
             Ended: the person gives up, or a terminal cannot give what is asked for.
         """
-        match flow.challenge:
-            case CodeChallenge() as asked:
-                return r.Code(self._code(sent(asked), flow))
-            case SoftwareTokenMfa(friendly_device_name=name):
-                return r.Code(
-                    self._code(f"Code of the authenticator app {name or ''}".strip(), flow)
-                )
-            case SelectChallenge() as asked:
-                return self._first_factor(flow, asked.available or _FIRST)
-            case PasswordAsked() | AdminPasswordAsked():
-                return r.Password(self.secret("Password"))
-            case PasswordSrpAsked():
-                return flow.filled(r.SrpA, password=self.secret("Password"))
-            case PasswordVerifier():
-                # The pool asks for a proof that was not begun: with a preferred PASSWORD_SRP it is.
-                raise StartAgain(State.PASSWORD_SRP)
-            case WebAuthn() as asked:
-                self._screen.note("A passkey is asked for, and a terminal has none: a browser has.")
-                others = [each for each in asked.available if each != State.WEB_AUTHN]
-                return self._first_factor(flow, others)
-            case SelectMfaType() as asked:
-                return r.Select(self._choice("Second factor", asked.choices))
-            case MfaSetup() as asked:
-                return self._set_up(asked, flow)
-            case NewPasswordRequired() as asked:
-                return self._new_password(asked)
-            case CustomChallenge() as asked:
-                self._public(asked.parameters)
-                return r.Answer(self._free("Answer"))
-            case OtherChallenge() as asked:
-                return self._raw(asked)
-            case _:
-                # DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, where no device was named.
-                raise Ended(
-                    Exit.NOT_HERE, f"{flow.state} is asked for, and this machine is no such device."
-                )
+        asked, prompts = flow.challenge, self._prompts(flow)
+        if asked is None or not prompts:
+            # DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, where no device was named; a factor of no kind we know.
+            raise Ended(Exit.NOT_HERE, f"{flow.state} is asked for, and a terminal cannot give it.")
+        first = prompts[0]
+        if first.response is r.SrpClaim:
+            # The pool asks for a proof that was not begun: with a preferred PASSWORD_SRP it is.
+            raise StartAgain(State.PASSWORD_SRP)
+        self._introduce(flow, first)
+        if first.response is r.RawAnswer:
+            return self._raw()
+        several = len(prompts) > 1 and first.response is not r.Code
+        if several or any(each.kind == "choice" for each in first.fields) or not first.by_person:
+            return self._one_of(flow, prompts)
+        return self._filled(flow, first, {})
+
+    def elsewhere(self, flow: Flow) -> Response:
+        """Another first factor than the one that is asked for now."""
+        return self._one_of(flow, self._prompts(flow)[1:])
 
     def secret(self, question: str) -> Secret[str]:
         """A password: the one known beforehand, if there is one; it is asked for otherwise."""
         known, self.password = self.password, None
         return known or self._person.hidden(question)
 
-    # ---- codes ---------------------------------------------------------------------------------------
+    # ---- what is asked -------------------------------------------------------------------------------
+
+    def _prompts(self, flow: Flow) -> list[Prompt]:
+        if flow.challenge is None:
+            return []
+        every = form(flow.challenge, flow.signin.role).prompts
+        return [each for each in every if each.response in flow.accepts]
+
+    def _introduce(self, flow: Flow, first: Prompt) -> None:
+        asked = flow.challenge
+        if first.response is r.RawAnswer:
+            self._screen.note(first.explanation)
+        elif isinstance(asked, MfaSetup) and asked.secret_code is not None:
+            if not asked.verified and self._shown != asked.secret_code:
+                self._carry_over(asked, flow.signin.username or "")
+                self._shown = asked.secret_code
+        elif flow.state in _NOTES:
+            self._screen.note(_NOTES[flow.state])
+        if asked is not None and (facts := form(asked).facts):
+            self._screen.facts(facts)
+
+    def _one_of(self, flow: Flow, prompts: Sequence[Prompt]) -> Response:
+        """One of several ways to answer: by what it is called, then by its fields."""
+        ways: dict[str, tuple[Prompt, dict[str, str]]] = {}
+        for prompt in prompts:
+            for each in prompt.fields:
+                ways |= {name: (prompt, {each.name: name}) for name, _ in each.choices}
+            if prompt.factor is not None:  # it takes the place of a bare choice of the same name
+                ways[prompt.factor] = prompt, {}
+        here = [each for each in ways if each != State.WEB_AUTHN]
+        if not here:
+            raise Ended(Exit.NOT_HERE, "There is no other way to sign in here: use a browser.")
+        if len(here) < len(ways) and flow.state is not State.WEB_AUTHN:
+            self._screen.plain("A passkey would do too, in a browser.")
+        question = "Second factor" if flow.state in _SECOND else "How to sign in"
+        return self._filled(flow, *ways[self._choice(question, here)])
+
+    def _choice(self, question: str, names: Sequence[str]) -> str:
+        words = [(FACTORS.get(each, each), str(each)) for each in names]
+        if len(names) == 1:
+            self._screen.plain(f"{words[0][0]}: the only choice.")
+            return names[0]
+        return chosen(self._person, self._screen, question, words)
+
+    def _filled(self, flow: Flow, prompt: Prompt, known: Mapping[str, str]) -> Response:
+        """What the fields of a prompt make; what cannot be an answer is asked for again."""
+        while True:
+            values: dict[str, str | Secret[str]] = dict(known)
+            for each in prompt.fields:
+                if each.required and each.name not in values:
+                    values[each.name] = self._ask(each, prompt, flow)
+            try:
+                given = flow.filled(prompt.response, **prompt.arguments(values))
+                check_answer(flow.challenge, given)
+            except InvalidInput as error:
+                self._screen.bad(error.advice)
+            else:
+                return given
+
+    def _ask(self, asked: Field, prompt: Prompt, flow: Flow) -> str | Secret[str]:
+        question = asked.question or asked.label
+        if asked.kind == "code":
+            return self._code(question, flow)
+        if asked.secret:
+            new = prompt.response is r.NewPassword
+            return self._new_password(question) if new else self.secret(question)
+        if prompt.response is r.Answer:
+            return self._free(question)
+        typed = self._given[asked.name] = self._asked(question, self._given.get(asked.name, ""))
+        return typed
 
     def _code(self, question: str, flow: Flow) -> str:
         aside = "Enter: other ways" if self._person.present else ""
         while True:
             typed = self._person.line(question, aside=aside)
-            # Messages and apps show codes in groups.
-            digits = typed.replace(" ", "").replace("-", "")
-            if digits.isascii() and digits.isdigit():
-                return digits
             if typed or not self._person.present:
-                self._screen.bad("A code is digits alone.")
-            else:
-                other = self._other_way(flow)
-                if other is not None:
-                    raise other
+                return typed
+            other = self._other_way(flow)
+            if other is not None:
+                raise other
 
     def _other_way(self, flow: Flow) -> Exception | None:
         """What to do instead of typing a code."""
@@ -155,58 +194,35 @@ class Answers:
             case _:
                 return None
 
-    # ---- choices -------------------------------------------------------------------------------------
+    def _new_password(self, question: str) -> Secret[str]:
+        while True:
+            password = self._person.hidden(question)
+            if not self._person.present or password == self._person.hidden("The same again"):
+                return password
+            self._screen.bad("They are not the same.")
 
-    def _choice(self, question: str, names: Sequence[str]) -> str:
-        if len(names) == 1:
-            self._screen.plain(f"{WORDS.get(names[0], names[0])}: the only choice.")
-            return names[0]
-        return chosen(
-            self._person, self._screen, question, [(WORDS.get(each, each), each) for each in names]
-        )
+    def _free(self, question: str) -> Secret[str]:
+        if not self._person.present:
+            return self._person.hidden(question)
+        typed = self._person.line(question, aside="Enter: type it hidden")
+        return Secret(typed) if typed else self._person.hidden(f"{question}, hidden")
 
-    def elsewhere(self, flow: Flow) -> Response:
-        """Another first factor than the one that is asked for now."""
-        available = () if flow.challenge is None else flow.challenge.available
-        return self._first_factor(
-            flow, [each for each in available if each != flow.state] or _FIRST
-        )
+    def _raw(self) -> Response:
+        fields: dict[str, Secret[str]] = {}
+        name = self._person.line("Field of the answer", default="ANSWER")
+        while name:
+            fields[name] = self._free(name)
+            if not self._person.present:
+                break
+            name = self._person.line("Another field", aside="Enter: send")
+        return r.RawAnswer(fields)
 
-    def _first_factor(self, flow: Flow, names: Sequence[str]) -> Response:
-        here = [each for each in names if each != State.WEB_AUTHN]
-        if not here:
-            raise Ended(Exit.NOT_HERE, "There is no other way to sign in here: use a browser.")
-        if len(here) < len(names):
-            self._screen.plain("A passkey would do too, in a browser.")
-        match self._choice("How to sign in", here):
-            case State.PASSWORD:
-                return r.Password(self.secret("Password"))
-            case State.PASSWORD_SRP:
-                return flow.filled(r.SrpA, password=self.secret("Password"))
-            case other:
-                return r.Select(other)
+    def _asked(self, question: str, default: str = "") -> str:
+        while not (typed := self._person.line(question, default=default)):
+            self._screen.bad("Something must be typed.")
+        return typed
 
-    # ---- what is set up on the way ---------------------------------------------------------------------
-
-    def _set_up(self, asked: MfaSetup, flow: Flow) -> Response:
-        if asked.verified:
-            return r.CompleteMfaSetup()
-        if asked.secret_code is not None:
-            if self._shown != asked.secret_code:
-                self._carry_over(asked, flow.signin.username or "")
-                self._shown = asked.secret_code
-            return r.VerifySoftwareToken(self._code("Code that the app shows now", flow))
-        can = [State.SOFTWARE_TOKEN_MFA, State.EMAIL_OTP]
-        offered = [each for each in can if not asked.choices or each in asked.choices]
-        if not offered:
-            raise Ended(
-                Exit.NOT_HERE,
-                f"A second factor must be set up first ({', '.join(asked.choices)}), and not in a sign-in.",
-            )
-        self._screen.note("A second factor must be set up: the pool requires one.")
-        if self._choice("Second factor", offered) == State.EMAIL_OTP:
-            return r.SetUpEmail(self._asked("E-mail address for the codes"))
-        return r.AssociateSoftwareToken()
+    # ---- the authenticator app -------------------------------------------------------------------------
 
     def _carry_over(self, asked: MfaSetup, account: str) -> None:
         try:
@@ -237,52 +253,6 @@ class Answers:
         except BadField:  # the names are too long for one
             pass
         return ""
-
-    def _new_password(self, asked: NewPasswordRequired) -> Response:
-        self._screen.note("The password is a temporary one: choose your own.")
-        while True:
-            password = self._person.hidden("New password")
-            if not self._person.present or password == self._person.hidden("The same again"):
-                break
-            self._screen.bad("They are not the same.")
-        # "you can't modify a required attribute that already has a value" -- AWS API reference
-        missing = [
-            each for each in asked.required_attributes if not asked.user_attributes.get(each)
-        ]
-        self._given = {
-            name: self._asked(of_attribute(name), self._given.get(name, "")) for name in missing
-        }
-        return r.NewPassword(password, self._given)
-
-    # ---- the pool's own ------------------------------------------------------------------------------
-
-    def _public(self, parameters: Mapping[str, str]) -> None:
-        public = {name: value for name, value in parameters.items() if name not in WIRE}
-        if public:
-            self._screen.facts(public)
-
-    def _free(self, question: str) -> Secret[str]:
-        if not self._person.present:
-            return self._person.hidden(question)
-        typed = self._person.line(question, aside="Enter: type it hidden")
-        return Secret(typed) if typed else self._person.hidden(f"{question}, hidden")
-
-    def _raw(self, asked: OtherChallenge) -> Response:
-        self._screen.note(f"{asked.name} is a challenge that this version does not know.")
-        self._public(asked.parameters)
-        fields: dict[str, Secret[str]] = {}
-        name = self._person.line("Field of the answer", default="ANSWER")
-        while name:
-            fields[name] = self._free(name)
-            if not self._person.present:
-                break
-            name = self._person.line("Another field", aside="Enter: send")
-        return r.RawAnswer(fields)
-
-    def _asked(self, question: str, default: str = "") -> str:
-        while not (typed := self._person.line(question, default=default)):
-            self._screen.bad("Something must be typed.")
-        return typed
 
 
 class Elsewhere(Exception):

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from authfsm.cli.signin.keyboard import unheeded
-from authfsm.errors import AuthfsmError, ConnectionLost, Refused
+from authfsm.errors import AuthfsmError, ConnectionLost, InvalidInput, Refused
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 from authfsm.signin import Step
@@ -72,6 +72,8 @@ def why(error: AuthfsmError) -> tuple[str, str]:
             return error.refusal.message or "Cognito refuses.", error.refusal.code
         case ConnectionLost():
             return "No reply came.", error.why
+        case InvalidInput():
+            return error.advice, ""
         case _:
             return str(error), ""
 

@@ -19,7 +19,7 @@ from authfsm.cli.signin.person import Person, Unanswered, agrees
 from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen, why
 from authfsm.drivers.boto import Cognito, Flow
-from authfsm.errors import AuthfsmError, ConnectionLost, Refused, WrongResponse
+from authfsm.errors import AuthfsmError, ConnectionLost, InvalidInput, Refused, WrongResponse
 from authfsm.protocol.error_policy import Fault, Ruling
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.responses import Response
@@ -139,7 +139,7 @@ class SigningIn:
         while not flow.done:
             try:
                 self._give(flow, self._next(flow))
-            except Refused as error:  # noqa: PERF203 - the same
+            except (Refused, InvalidInput) as error:  # noqa: PERF203 - the same
                 if error.ruling is not Ruling.TRY_AGAIN or not error.survives:
                     raise
                 self._last = error

@@ -18,12 +18,11 @@ from authfsm.diagrams.links import link
 from authfsm.diagrams.markdown import MARKS
 from authfsm.diagrams.model import Edge, Model
 from authfsm.diagrams.picture import diagram
-from authfsm.diagrams.places import ORDER, PLACES, Place
+from authfsm.diagrams.places import ORDER, group
 from authfsm.facts import about_state, plain
-from authfsm.facts.states import label
 from authfsm.protocol.error_policy import RULINGS, Ruling
 from authfsm.protocol.evidence import confidence
-from authfsm.protocol.nodes import Ends
+from authfsm.protocol.nodes import NODES, Ends, Node
 from authfsm.settings import PoolSettings
 
 __all__ = ["page", "settings_of", "values_of"]
@@ -46,7 +45,7 @@ def page(settings: PoolSettings | None = None, engine: str | None = None) -> str
     drawn = diagram(engine=engine)
     picture, lines = dressed(drawn)
     data = {
-        "places": [_place(each) for each in PLACES],
+        "places": [_place(each) for each in NODES],
         **_reckoning(),
         "switches": [
             {
@@ -81,7 +80,7 @@ def _part(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _place(place: Place) -> Data:
+def _place(place: Node) -> Data:
     told = plain(about_state(place.state, place.role))
     codes: dict[tuple[str, str], int] = {
         (code, part): number
@@ -94,7 +93,7 @@ def _place(place: Place) -> Data:
     return {
         **told,
         "state": str(place.state),
-        "group": str(place.group),
+        "group": str(group(place)),
         "page": link(place),
         "takes": [_taken(each) for each in told["takes"]],
         "errors": [[number, int(stays)] for number, stays in errors],
@@ -122,12 +121,12 @@ def _reckoning() -> Data:
     return {
         "forks": asked.forks,
         "reasons": asked.reasons,
-        "own": {ORDER[Place(*node)]: tree for node, tree in own.items()},
+        "own": {ORDER[node]: tree for node, tree in own.items()},
         "arrows": [
             [
-                ORDER[Place(arrow.source, ends.source)],
+                ORDER[Node(arrow.source, ends.source)],
                 arrow.response.trigger,
-                ORDER[Place(arrow.dest, ends.dest)],
+                ORDER[Node(arrow.dest, ends.dest)],
                 *tree,
                 int(usual((arrow, ends))),
                 int(echoes((arrow, ends))),
@@ -145,14 +144,11 @@ def _line(edge: Edge, model: Model) -> Data:
     ways = {
         response.trigger: [
             _NUMBER[arrow]
-            for each in model.onward(edge.dest)
-            if isinstance(each, Place)
+            for each in model.followed(edge)
+            if each.response is response
             for arrow in ARROWS
-            if arrow[0].source is edge.source.state
-            and arrow[0].response is response
-            and arrow[0].dest is each.state
-            and arrow[1] == Ends(edge.source.role, each.role)
+            if arrow[0] == each.transition and arrow[1] == Ends(each.source.role, each.dest.role)
         ]
         for response in edge.responses
     }
-    return {"by": ways, "from": label(edge.source.state, edge.source.role)}
+    return {"by": ways, "from": edge.source.name}

@@ -17,8 +17,9 @@ from authfsm.diagrams.dot import lines
 from authfsm.diagrams.fold import Junction
 from authfsm.diagrams.model import Edge
 from authfsm.diagrams.picture import Diagram
-from authfsm.diagrams.places import PLACES, Group, Place
+from authfsm.diagrams.places import Group
 from authfsm.diagrams.themes import DARK, LIGHT, Paint, Theme
+from authfsm.protocol.nodes import NODES, Node
 
 NAMES: Final = (
     *("paper", "ink", "line", "label", "quiet", "faded", "lit", "here", "warning", "gained"),
@@ -68,7 +69,7 @@ def dressed(drawn: Diagram) -> tuple[str, list[Edge]]:
     for name, token in _TOKENS.items():
         text = text.replace(f'"{token}"', f'"var(--{name})"')
     drawn_lines = [edge for edge, _ in lines(drawn.model)]
-    places = {each.name: number for number, each in enumerate(PLACES)}
+    places = {each.name: number for number, each in enumerate(NODES)}
 
     def begun(found: re.Match[str]) -> str:
         kind, number, classes, title = found.groups()
@@ -76,7 +77,7 @@ def dressed(drawn: Diagram) -> tuple[str, list[Edge]]:
         if kind == "edge":
             return f'<g class="{classes}" data-line="{int(number) - 1}" aria-hidden="true">'
         if name in places:
-            place = PLACES[places[name]]
+            place = NODES[places[name]]
             return f'<g class="{classes}" {_button(place, places[name])}>'
         return f'<g class="{classes}" data-junction="{escape(name)}" aria-hidden="true">'
 
@@ -93,7 +94,7 @@ def dressed(drawn: Diagram) -> tuple[str, list[Edge]]:
 _SPACE: Final = 2.5  # the width of a space in a label, in points
 
 
-def _button(place: Place, number: int) -> str:
+def _button(place: Node, number: int) -> str:
     about = escape(f"{place.name}: {place.state.meaning}")
     return f'data-place="{number}" tabindex="0" role="button" aria-label="{about}"'
 
@@ -125,7 +126,7 @@ def _triggers(text: str, triggers: set[str]) -> str:
     return re.sub(r"<text([^>]*)>([^<]*)<", marked, text)
 
 
-def places_of(edge: Edge) -> Iterator[Place]:
+def places_of(edge: Edge) -> Iterator[Node]:
     """The places that a junction's line leads to."""
     if isinstance(edge.dest, Junction):
         yield from edge.dest.members
@@ -136,7 +137,7 @@ def places_of(edge: Edge) -> Iterator[Place]:
 def junctions(drawn: Diagram) -> Mapping[str, list[int]]:
     """The places that each junction leads to, by its name."""
     return {
-        node.name: sorted(PLACES.index(place) for place in node.members)
+        node.name: sorted(NODES.index(place) for place in node.members)
         for node in drawn.model.nodes
         if isinstance(node, Junction)
     }

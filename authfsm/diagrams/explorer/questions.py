@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 from attrs import field, frozen
 
 from authfsm.diagrams.explorer.switches import NUMBER, SWITCHES, Value
+from authfsm.protocol.auth_flows import CURRENT_VALUES, DEFAULT_VALUES, REQUIRED_VALUE
 from authfsm.protocol.nodes import IN_ROLES
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import ANY, PROTOCOL
@@ -59,6 +60,18 @@ class _Told:
 
     def __init__(self, answers: Answers) -> None:
         self.__answers = answers
+
+    def allows(self, auth_flow: str) -> bool:
+        """As `Description.allows`: it asks for the flow's value, and for all the others where it may be the default."""
+        value = REQUIRED_VALUE[auth_flow]
+        if self.__answered(value):
+            return True
+        return value in DEFAULT_VALUES and not any(
+            self.__answered(each) for each in CURRENT_VALUES if each != value
+        )
+
+    def __answered(self, value: str) -> bool:
+        return bool(_answer(self.__answers, "explicit_auth_flows", value))
 
     def __getattr__(self, name: str) -> Any:
         if (name, None) in NUMBER:

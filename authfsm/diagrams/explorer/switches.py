@@ -12,9 +12,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from authfsm.diagrams.pools import POOLS
-from authfsm.facts.limits import FACTORS, FLOWS
-from authfsm.protocol.states import State
-from authfsm.protocol.table import TRANSITIONS
+from authfsm.facts.limits import FACTORS
+from authfsm.protocol.auth_flows import CURRENT_VALUES, current_values
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI
 
@@ -83,7 +82,7 @@ SWITCHES: Final = (
         for name in FACTORS
     ),
     _one("web_authn_factor", "FactorConfiguration", _FIRST, MULTI, "SINGLE_FACTOR"),
-    *(_yes("explicit_auth_flows", name, _FLOWS, "", name) for name in FLOWS),
+    *(_yes("explicit_auth_flows", name, _FLOWS, "", name) for name in CURRENT_VALUES),
     _one("user_pool_tier", "UserPoolTier", _REST, "PLUS", "ESSENTIALS", "LITE"),
     _yes("device_configuration", "DeviceConfiguration", _TRIGGERS, "remembered devices"),
     _yes(
@@ -143,17 +142,10 @@ def _value(switch: Switch, settings: PoolSettings) -> Value:
         unknown_mode = switch.field == "advanced_security_mode" and settings.user_pool_tier
         return "OFF" if unknown_mode else switch.values[0]
     if switch.field == "explicit_auth_flows":
-        return _allowed(str(switch.member), settings)
+        return switch.member in current_values(told)
     if switch.member is not None:
         return switch.member in told
     return told if told in switch.values else switch.values[0]
-
-
-def _allowed(flow: str, settings: PoolSettings) -> bool:
-    """Is a flow allowed, by its own name or by an older one?"""
-    alone = PoolSettings(explicit_auth_flows=settings.explicit_auth_flows)
-    begun = (arrow for arrow in TRANSITIONS if arrow.source is State.START)
-    return f"{flow} is not in ExplicitAuthFlows" not in {alone.ruled_out(each) for each in begun}
 
 
 EXAMPLES: Final[Mapping[str, Values]] = {

@@ -19,7 +19,8 @@ from authfsm.local.server.service import Service, refused
 LARGEST: Final = 1 << 20
 """The largest body that is read, in bytes: the largest request of Cognito's is far smaller."""
 
-_PATIENCE: Final = 20.0  # seconds for a body to come in
+PATIENCE: Final = 20.0
+"""Seconds for a body to come in."""
 
 
 class _TooLarge(Exception):
@@ -40,13 +41,13 @@ class Api:
     """
 
     service: Service
-    exchange: Callable[[str, bytes], Awaitable[Answered]]
+    exchange: Callable[[str, bytes, bool], Awaitable[Answered]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         headers = dict(scope["headers"])
         try:
-            with anyio.fail_after(_PATIENCE):
+            with anyio.fail_after(PATIENCE):
                 body = await _body(headers.get(b"content-length", b""), receive)
         except _Gone:
             return
@@ -57,7 +58,8 @@ class Api:
             await self._unread(send, 408, "RequestTimeoutException", "not received in time")
         else:
             target = headers.get(b"x-amz-target", b"").decode("latin-1")
-            await _answer(send, await self.exchange(target, body))
+            signed = bool(headers.get(b"authorization"))
+            await _answer(send, await self.exchange(target, body, signed))
 
     async def _unread(self, send: Send, status: int, code: str, why: str) -> None:
         self.service.log.write("unread", status=status, error=code)

@@ -7,8 +7,8 @@ GET  /                                       the page, with /events, /diagram.sv
 GET  /outbox                                 the codes the pool would have sent
 GET  /health
 
-The pool works in one thread of its own, so that the event loop never waits. Pages of other origins may use
-what Cognito lets them use, and nothing else: the outbox is not for them.
+The pool works in one thread of its own, so that the event loop never waits. Which requests are taken at all,
+`access` says: pages of other origins may use what Cognito lets them use, and not the outbox.
 """
 
 from __future__ import annotations
@@ -24,25 +24,19 @@ from typing import Any, Final, TypeVar
 from attrs import frozen
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authfsm.local.server import page, view
+from authfsm.local.server.access import Guard
 from authfsm.local.server.api import Api
 from authfsm.local.server.service import Service
 
 _LOOK: Final = 0.15  # seconds between two looks at whether there is news
 _HEARTBEAT: Final = 100  # looks without news, until a sign of life
-_EXPOSED: Final = (
-    "x-amzn-RequestId",
-    "x-amzn-ErrorType",
-    "x-amzn-ErrorMessage",
-    "Date",
-    "Content-Length",
-)
+_MOST_DIGITS: Final = 9  # of a sign-in's number
 
 T = TypeVar("T")
 
@@ -102,7 +96,10 @@ class _Server:
 
     async def walk(self, request: Request) -> Response:
         """One sign-in's way as a picture."""
-        followed = self.service.follower.get(request.path_params["number"])
+        number = str(request.path_params["number"])
+        # Not starlette's own `int`: Python converts 4,300 digits at most, and raises beyond.
+        plain = number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS
+        followed = self.service.follower.get(int(number)) if plain else None
         if followed is None:
             raise HTTPException(404, "no such sign-in is followed")
         dark = request.query_params.get("theme") == "dark"
@@ -120,7 +117,9 @@ class _Server:
         """The codes the pool would have sent, the oldest first; `?username=` for one user's."""
         name = request.query_params.get("username")
         messages = await self.run(view.outbox, self.service, name)
-        return JSONResponse({"messages": messages}, headers=page.headers())
+        # ASCII, for a user's name may hold a lone surrogate, which UTF-8 cannot write.
+        body = json.dumps({"messages": messages})
+        return Response(body, media_type="application/json", headers=page.headers())
 
     async def events(self, _: Request) -> Response:
         """What the page shows, at once and whenever it changes (server-sent events)."""
@@ -164,7 +163,7 @@ def app(service: Service, closing: Callable[[], bool] = lambda: False) -> ASGIAp
             Route("/outbox", server.outbox),
             Route("/events", server.events),
             Route("/diagram.svg", server.diagram),
-            Route("/sign-ins/{number:int}.svg", server.walk),
+            Route("/sign-ins/{number}.svg", server.walk),
         ],
         exception_handlers={HTTPException: _refused},
         lifespan=life,
@@ -175,21 +174,11 @@ def app(service: Service, closing: Callable[[], bool] = lambda: False) -> ASGIAp
         asked = scope.get("method") == "POST" and scope["path"] == "/"
         await (api if asked else made)(scope, receive, send)
 
-    # "*" and no credentials: any page may speak to it, as any page may speak to Cognito.
-    shared = CORSMiddleware(
-        bare,
-        allow_origins=["*"],
-        allow_methods=["GET", "POST"],
-        allow_headers=["*"],
-        allow_private_network=True,
-        expose_headers=_EXPOSED,
-    )
-    public = {"/", "/health", f"{known}/jwks.json", f"{known}/openid-configuration"}
+    def refused(reason: str) -> None:
+        service.log.write("refused", level="warning", reason=reason)
 
-    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-        await (shared if scope.get("path") in public else made)(scope, receive, send)
-
-    return asgi
+    readable = frozenset({"/health", f"{known}/jwks.json", f"{known}/openid-configuration"})
+    return Guard(service.access, bare, readable, refused)
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -6,6 +6,8 @@ there (`device`, `password_policy`) is a table here. A trigger is "module:functi
 Or the pool is like a real one: `UserPool`, `UserPoolClient` and `MfaConfig` are what DescribeUserPool,
 DescribeUserPoolClient and GetUserPoolMfaConfig say of it, and settings beside them hold instead. `Users` may
 be in the shape of ListUsers, each with a `Password`.
+
+`allow_host`, `cors` and `open` say who may use the server, as the options of `authfsm serve` do.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import importlib
 import inspect
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -24,6 +26,7 @@ from authfsm.local import shapes
 from authfsm.local.contradictions import Contradictions
 from authfsm.local.pool import LocalPool
 from authfsm.local.schema import SchemaAttribute
+from authfsm.local.server.access import Access
 from authfsm.local.settings import (
     AppClient,
     DeviceConfiguration,
@@ -33,6 +36,7 @@ from authfsm.local.settings import (
     Triggers,
     WebAuthnConfiguration,
 )
+from authfsm.settings.descriptions import Descriptions, decoded
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -54,7 +58,13 @@ _STRUCTURED: Final[dict[str, type]] = {
     "triggers": Triggers,
     "webauthn": WebAuthnConfiguration,
 }
-_DESCRIPTIONS: Final[tuple[str, ...]] = ("UserPool", "UserPoolClient", "MfaConfig")
+_DESCRIPTIONS: Final[tuple[str, ...]] = (
+    "UserPool",
+    "UserPoolClient",
+    "MfaConfig",
+    "UserPoolMfaConfig",
+)
+_ACCESS: Final = ("allow_host", "cors", "open")
 _USER: Final = {
     "Username": "username",
     "Password": "password",
@@ -77,10 +87,12 @@ class Config:
     Args:
         settings: of `LocalPool`.
         users: of `LocalPool.add_user`, each.
+        access: who may use the server.
     """
 
     settings: Mapping[str, Any] = field(factory=dict, repr=False)
     users: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    access: Access = field(factory=Access)
 
     def pool(self, **settings: Any) -> LocalPool:
         """A pool of these settings, without its users.
@@ -131,9 +143,9 @@ def read(path: Path) -> Config:
         ConfigRefused: it cannot be read, or says something else.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = decoded(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8 or UTF-16"
         raise ConfigRefused(f"{path} cannot be read: {why}") from None
     try:
         given = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
@@ -154,6 +166,7 @@ def understood(given: Mapping[str, Any]) -> Config:
         ConfigRefused: it says something else.
     """
     settings = dict(given)
+    access = _access({name: settings.pop(name) for name in _ACCESS if name in settings})
     users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
     described: dict[str, Any] = {n: settings.pop(n) for n in _DESCRIPTIONS if n in settings}
     known = set(inspect.signature(LocalPool).parameters)
@@ -161,30 +174,51 @@ def understood(given: Mapping[str, Any]) -> Config:
     known -= _NOT_HERE
     if unknown := set(settings) - known:
         raise ConfigRefused(
-            f"no setting {', '.join(sorted(unknown))}; the settings are {', '.join(sorted(known))}"
+            f"no setting {', '.join(sorted(unknown))};"
+            f" the settings are {', '.join(sorted({*known, *_ACCESS, *_DESCRIPTIONS, 'users'}))}"
         )
     for name, kind in _STRUCTURED.items():
         if settings.get(name) is not None:
             settings[name] = _structured(name, kind, settings[name])
     if "schema" in settings:
         settings["schema"] = [_structured("schema", SchemaAttribute, e) for e in settings["schema"]]
-    return Config({**_like(described, settings.get("triggers")), **settings}, tuple(users))
+    return Config({**_like(described, settings.get("triggers")), **settings}, tuple(users), access)
+
+
+def _access(given: Mapping[str, Any]) -> Access:
+    lists = [given[name] for name in ("allow_host", "cors") if name in given]
+    if not all(isinstance(each, list) and all(isinstance(e, str) for e in each) for each in lists):
+        raise ConfigRefused("allow_host and cors are lists of text")
+    if not isinstance(given.get("open", False), bool):
+        raise ConfigRefused("open is true or false")
+    return access_of(
+        given.get("allow_host", ()), given.get("cors"), is_open=given.get("open", False)
+    )
+
+
+def access_of(hosts: Iterable[str], origins: Iterable[str] | None, *, is_open: bool) -> Access:
+    """Who may use the server, as options and configurations say it.
+
+    Raises:
+        ConfigRefused: a host or an origin is not written as one.
+    """
+    try:
+        return Access(tuple(hosts), None if origins is None else tuple(origins), is_open)
+    except ValueError as error:
+        raise ConfigRefused(str(error)) from None
 
 
 def _like(described: Mapping[str, Any], triggers: Triggers | None) -> dict[str, Any]:
     """The settings that descriptions of a real pool say."""
     if not described:
         return {}
-    if not all(isinstance(each, dict) for each in described.values()):
-        raise ConfigRefused(f"{', '.join(described)} are not all structures")
-    pool = shapes.inside(described.get("UserPool", {}), "UserPool")
-    client = shapes.inside(described.get("UserPoolClient", {}), "UserPoolClient")
-    mfa = shapes.inside(described["MfaConfig"], "") if "MfaConfig" in described else None
     try:
-        settings = {**shapes.pool_settings(pool, mfa), **shapes.client_settings(client)}
-        more = {"triggers": shapes.versioned(triggers, pool)} if triggers else {}
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ConfigRefused(f"the descriptions cannot be read: {error!r}") from None
+        told = Descriptions.read(described)
+        client = shapes.client_settings(told.user_pool_client or {})
+        settings = {**shapes.pool_settings(told), **client}
+        more = {"triggers": shapes.versioned(triggers, told.user_pool)} if triggers else {}
+    except (TypeError, ValueError) as error:
+        raise ConfigRefused(f"the descriptions cannot be read: {error}") from None
     return {**settings, **more}
 
 

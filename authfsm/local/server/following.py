@@ -17,14 +17,15 @@ from authfsm.local import gate
 from authfsm.local.core import Core
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Leg
-from authfsm.protocol.responses import Response
+from authfsm.protocol.error_policy import Ruling, rule
+from authfsm.protocol.nodes import code_role
+from authfsm.protocol.responses import REFRESHES, Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
+from authfsm.protocol.vocabulary import BEGIN_OPERATIONS
 
 _FOLLOWED: Final = 200
 _STEPS: Final = 100
-_BEGINNINGS: Final = {"InitiateAuth", "AdminInitiateAuth"}
-_REFRESHES: Final = {"REFRESH_TOKEN", "REFRESH_TOKEN_AUTH"}
 
 
 @frozen
@@ -38,6 +39,7 @@ class Step:
         dest: where the reply led.
         role: which factor an e-mailed code is.
         error: Cognito's code, where the reply was a refusal.
+        ruling: what to do next, where it was.
         at: when.
     """
 
@@ -47,6 +49,7 @@ class Step:
     dest: State
     role: Role | None
     error: str | None
+    ruling: Ruling | None
     at: datetime
 
 
@@ -111,26 +114,35 @@ class Follower:
             outcome: the reply, or the refusal.
             touched: the records it touched.
         """
-        response = _response(operation, request)
-        if response is None:
-            return
+        response = self._core.response
+        if response is None or response in REFRESHES:
+            return  # Nobody signs in.
         legs = [leg for leg in touched if isinstance(leg, Leg) and leg in self._core.sessions]
         known = {leg.session: leg for leg in legs if leg.session in self._by_session}
         new = next((leg for leg in legs if leg.session not in known), None)
         old = known.get(request.get("Session", "")) or next(iter(known.values()), None)
         followed = self._by_session[old.session] if old else None
         if followed is None:
-            if operation not in _BEGINNINGS:
+            if operation not in BEGIN_OPERATIONS:
                 return
             followed = self._begin(request, new)
-        dest, error = self._led(operation, request, outcome, old)
+        dest = self._led(response, outcome, old)
+        error, ruling = None, None
+        if isinstance(outcome, PoolRefusal):
+            error, ruling = outcome.code, rule(outcome.code, outcome.message).ruling
         role = followed.steps[-1].role if followed.steps else None
         if old is not None and old.spent:
             del self._by_session[old.session]
         if new is not None:
             followed.expires = new.expires
             self._by_session[new.session] = followed
-            role = Role.SECOND_FACTOR if new.attempt.password_proved else Role.FIRST_FACTOR
+            role = code_role(
+                followed.state,
+                response,
+                flow=followed.flow,
+                password_proved=new.attempt.password_proved,
+                credited="ACCESS_TOKEN" in (request.get("AuthParameters") or {}),
+            )
         if len(followed.steps) < _STEPS:
             step = Step(
                 number=len(followed.steps) + 1,
@@ -139,6 +151,7 @@ class Follower:
                 dest=dest,
                 role=role if dest is State.EMAIL_OTP else None,
                 error=error,
+                ruling=ruling,
                 at=self._core.clock(),
             )
             followed.steps.append(step)
@@ -159,25 +172,15 @@ class Follower:
 
     def _led(
         self,
-        operation: str,
-        request: Mapping[str, Any],
+        response: type[Response],
         outcome: Mapping[str, Any] | PoolRefusal,
         old: Leg | None,
-    ) -> tuple[State, str | None]:
+    ) -> State:
         if isinstance(outcome, PoolRefusal):
             stays = old is not None and not old.spent and outcome.survives
-            return (_state(old.challenge) if old and stays else State.FAILED), outcome.code
-        arrow = gate.arrow(operation, request, outcome, old.challenge if old else None)
-        return (arrow.dest if arrow else State.FAILED), None
-
-
-def _response(operation: str, request: Mapping[str, Any]) -> type[Response] | None:
-    if request.get("AuthFlow") in _REFRESHES or operation == "GetTokensFromRefreshToken":
-        return None  # nobody signs in
-    try:
-        return gate.response_class(operation, request)
-    except (LookupError, TypeError, AttributeError):
-        return None  # refused for its shape
+            return _state(old.challenge) if old and stays else State.FAILED
+        arrow = gate.arrow(response, outcome, old.challenge if old else None)
+        return arrow.dest if arrow else State.FAILED
 
 
 def _state(challenge: str) -> State:

@@ -41,7 +41,7 @@ def opened(
     named = issuer or config.settings.get("issuer")
     settings: dict[str, Any] = {"pool_id": pool_id, "issuer": named or f"{url}/{pool_id}"}
     if file is None:
-        service = Service(config.pool(**settings), log)
+        service = Service(config.pool(**settings), log, access=config.access)
         config.add_users(service.pool)
         service.keep()
         # Now, and not at the first sign-in; meanwhile the server is made.
@@ -71,7 +71,7 @@ def _put_back(config: Config, settings: dict[str, Any], log: Log, file: StateFil
     # What was done to the app client by its API holds, until the configuration has something new to say.
     configured = keeper.written(pool.app_client)
     keeper.restore(None if facts.get("configured") == configured else pool.client_id)
-    service = Service(pool, log, keeper)
+    service = Service(pool, log, keeper, config.access)
     config.add_users(pool)
     keeper.keep(tuple(core.clients.values()))
     service.keep()

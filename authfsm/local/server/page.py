@@ -49,6 +49,7 @@ def headers() -> dict[str, str]:
         "Cache-Control": "no-store",
         "Content-Security-Policy": _policy(),
         "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
     }
 

@@ -11,6 +11,7 @@ from typing import Final
 import uvicorn
 
 from authfsm.local.server.app import app
+from authfsm.local.server.connection import BoundedProtocol
 from authfsm.local.server.service import Service
 
 _GRACE: Final = 5  # seconds for what is under way
@@ -35,6 +36,8 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 lifespan="on",
+                http=BoundedProtocol,
+                ws="none",
                 limit_concurrency=_CONNECTIONS,
                 timeout_keep_alive=65,
                 timeout_graceful_shutdown=_GRACE,

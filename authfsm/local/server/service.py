@@ -15,6 +15,7 @@ from authfsm.local.exchange import CONTENT_TYPE, Answered, exchange
 from authfsm.local.operations import OPERATIONS
 from authfsm.local.pool import LocalPool
 from authfsm.local.refusals import PoolRefusal
+from authfsm.local.server.access import Access
 from authfsm.local.server.following import Follower
 from authfsm.local.server.logs import Log
 from authfsm.protocol.states import State
@@ -52,10 +53,18 @@ class Service:
         pool: the pool.
         log: told of each exchange.
         keeper: keeps it in a file; it lives in memory alone, if left out.
+        access: who may use the server; programs and pages on this machine, if left out.
     """
 
-    def __init__(self, pool: LocalPool, log: Log, keeper: Keeper | None = None) -> None:
+    def __init__(
+        self,
+        pool: LocalPool,
+        log: Log,
+        keeper: Keeper | None = None,
+        access: Access | None = None,
+    ) -> None:
         self.pool = pool
+        self.access = access or Access()
         self.core = parts(pool)
         self.log = log
         self.follower = Follower(self.core)
@@ -65,12 +74,13 @@ class Service:
         self._touched: list[Any] = []
         self.core.watch(self._touched.append)
 
-    def exchange(self, target: str, body: bytes) -> Answered:
+    def exchange(self, target: str, body: bytes, signed: bool = False) -> Answered:  # noqa: FBT001, FBT002 - passed through an executor
         """Answer a request in Cognito's protocol. It takes its time: off the event loop.
 
         Args:
             target: the X-Amz-Target header.
             body: the request's body.
+            signed: whether the request has an Authorization header.
         """
         begun, told, request_id = time.perf_counter(), _Told(), self.pool.request_id()
 
@@ -78,7 +88,8 @@ class Service:
             return self._answer(operation, request, told)
 
         try:
-            answered = exchange(answer, target, body, request_id)
+            signed = signed or self.access.open
+            answered = exchange(answer, target, body, request_id, signed=signed)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the server
             self.log.fault("fault", error, operation=told.operation, request_id=request_id)
             answered = refused(500, "InternalErrorException", "The pool is at fault.", request_id)

@@ -9,8 +9,8 @@ from authfsm.local.codes import Message
 from authfsm.local.server.following import Followed
 from authfsm.local.server.service import Service
 from authfsm.local.users import User
+from authfsm.protocol.nodes import node
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role
 
 _SHOWN: Final = 100
 
@@ -69,9 +69,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 def _sign_in(followed: Followed) -> dict[str, Any]:
     last = followed.steps[-1]
-    place = str(last.dest)
-    if last.dest is State.EMAIL_OTP:
-        place = f"{last.dest} ({last.role or Role.SECOND_FACTOR})"
+    place = node(last.dest, last.role).name
     return {
         "number": followed.number,
         "username": followed.username,

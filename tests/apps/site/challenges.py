@@ -1,52 +1,28 @@
-"""Every challenge has a page, and every page an answer: two matches, and mypy sees that none is left out."""
+"""Every challenge on one page, made from the package's own specification of what a person is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from typing_extensions import assert_never
+from attrs import evolve
 
-from authfsm import (
-    Answer,
-    AssociateSoftwareToken,
-    Code,
-    CompleteMfaSetup,
-    Credential,
-    Flow,
-    NewPassword,
-    Password,
-    Response,
-    Select,
-    SetUpEmail,
-    SrpA,
-    VerifySoftwareToken,
-)
+from authfsm import Flow, Password, RawAnswer, Response, SrpA, State
 from authfsm.enrolment import Enrolment
-from authfsm.protocol.replies import (
-    AdminPasswordAsked,
-    CustomChallenge,
-    DevicePasswordVerifier,
-    DeviceSrpAuth,
-    EmailOtp,
-    MfaSetup,
-    NewPasswordRequired,
-    OtherChallenge,
-    PasswordAsked,
-    PasswordSrpAsked,
-    PasswordVerifier,
-    SelectChallenge,
-    SelectMfaType,
-    SmsMfa,
-    SmsOtp,
-    SoftwareTokenMfa,
-    WebAuthn,
-)
+from authfsm.protocol.prompts import Prompt, form
+from authfsm.protocol.replies import MfaSetup, WebAuthn
 
 Page = tuple[str, Mapping[str, Any]]
 
+BY_ITSELF: Final = {
+    State.PASSWORD_VERIFIER,
+    State.DEVICE_SRP_AUTH,
+    State.DEVICE_PASSWORD_VERIFIER,
+}
+"""The flow answers these by itself. A person sees them only where the connection was lost."""
 
-def page(flow: Flow, *, issuer: str, account: str) -> Page:  # noqa: C901, PLR0911, PLR0912 - one case a challenge
+
+def page(flow: Flow, *, issuer: str, account: str) -> Page:
     """The page that asks what the sign-in asks: its template, and what that is told.
 
     Args:
@@ -54,79 +30,57 @@ def page(flow: Flow, *, issuer: str, account: str) -> Page:  # noqa: C901, PLR09
         issuer: the site's name, as an authenticator app will show it.
         account: the person's name, as they typed it.
     """
-    match flow.challenge:
-        case SelectChallenge(available=ways):
-            others = [way for way in ways if not way.startswith("PASSWORD")]
-            return "choose", {"ways": others, "password_too": others != list(ways)}
-        case PasswordAsked() | PasswordSrpAsked() | AdminPasswordAsked():
-            return "choose", {"ways": [], "password_too": True}
-        case SmsMfa() | SmsOtp() | EmailOtp() as sent:
-            return "code", {"medium": sent.medium, "destination": sent.destination}
-        case SoftwareTokenMfa(friendly_device_name=app):
-            return "code", {"app": app or "your authenticator app"}
-        case WebAuthn(request_options=options):
-            return "passkey", {"options": dict(options)}
-        case CustomChallenge(parameters=asked):
-            return "question", {"asked": asked}
-        case NewPasswordRequired(required_attributes=wanted, user_attributes=known):
-            return "new_password", {"wanted": wanted, "known": known}
-        case MfaSetup(verified=True):
-            return "go_on", {}
-        case MfaSetup(secret_code=None, choices=ways):
-            return "set_up", {"ways": ways}
-        case MfaSetup() as setup:
-            enrolment = Enrolment.of(setup, issuer=issuer, account=account)
-            return "enrol", {"qr": enrolment.svg(), "typed": enrolment.secret_code.reveal()}
-        case SelectMfaType(choices=ways):
-            return "choose", {"ways": ways, "password_too": False}
-        case PasswordVerifier() | DeviceSrpAuth() | DevicePasswordVerifier():
-            # The flow answers these by itself. A person sees them only where the connection was lost.
-            return "go_on", {}
-        case OtherChallenge() | None:
-            return "unknown", {}
-        case never:
-            assert_never(never)
+    asked = flow.challenge
+    if asked is None or flow.state in BY_ITSELF:
+        return "go_on", {}
+    asks = form(asked, flow.signin.role)
+    facts: dict[str, Any] = {"title": asks.title, "told": asks.facts, "prompts": prompts(flow)}
+    if isinstance(asked, WebAuthn):
+        facts["options"] = dict(asked.request_options)
+    if isinstance(asked, MfaSetup) and asked.secret_code is not None and not asked.verified:
+        enrolment = Enrolment.of(asked, issuer=issuer, account=account)
+        facts |= {"qr": enrolment.svg(), "key": enrolment.secret_code.reveal()}
+    return "challenge", facts
 
 
-def response(flow: Flow, form: Mapping[str, str]) -> Response | None:  # noqa: C901, PLR0911, PLR0912 - one case a challenge
+def prompts(flow: Flow) -> list[Prompt]:
+    """The ways to answer that this site offers: a password is proved where it can be, and asked for once.
+
+    Args:
+        flow: the sign-in.
+    """
+    asked = flow.challenge
+    every = () if asked is None else form(asked, flow.signin.role).prompts
+    taken = [each for each in every if each.response in flow.accepts]
+    left_out: set[type[Response]] = {RawAnswer}  # nobody knows the names that it wants
+    if any(each.response is SrpA for each in taken):
+        left_out.add(Password)
+    return [_bare(each, taken) for each in taken if each.response not in left_out]
+
+
+def _bare(prompt: Prompt, taken: list[Prompt]) -> Prompt:
+    """Without the choices that have a form of their own."""
+    own = {each.factor for each in taken}
+    fields = [
+        evolve(each, choices=tuple(one for one in each.choices if one[0] not in own))
+        for each in prompt.fields
+    ]
+    return evolve(prompt, fields=tuple(fields))
+
+
+def response(flow: Flow, values: Mapping[str, str]) -> Response | None:
     """What the person gave on that page; None where there is nothing to give.
 
     Args:
         flow: the sign-in.
-        form: the page's fields.
+        values: the page's fields; `response` names the form that was sent.
 
     Raises:
-        BadField: a field was left empty.
+        InvalidInput: something cannot be an answer.
     """
-    code = "".join(form.get("code", "").split())
-    match flow.challenge:
-        case SelectChallenge() | SelectMfaType() if "choice" in form:
-            return Select(form["choice"])
-        case SelectChallenge(available=ways) if "PASSWORD_SRP" in ways:
-            return flow.filled(SrpA, password=form.get("password", ""))
-        case PasswordSrpAsked():
-            return flow.filled(SrpA, password=form.get("password", ""))
-        case SelectChallenge() | PasswordAsked() | AdminPasswordAsked():
-            return Password(form.get("password", ""))
-        case SmsMfa() | SmsOtp() | EmailOtp() | SoftwareTokenMfa():
-            return Code(code)
-        case WebAuthn():
-            return Credential(form.get("credential", ""))
-        case CustomChallenge():
-            return Answer(form.get("answer", ""))
-        case NewPasswordRequired(required_attributes=wanted):
-            return NewPassword(
-                form.get("password", ""), {name: form.get(name, "") for name in wanted}
-            )
-        case MfaSetup(verified=True):
-            return CompleteMfaSetup()
-        case MfaSetup(secret_code=None):
-            return SetUpEmail(form["email"]) if "email" in form else AssociateSoftwareToken()
-        case MfaSetup():
-            return VerifySoftwareToken(code)
-        case PasswordVerifier() | DeviceSrpAuth() | DevicePasswordVerifier():
-            return flow.next_response()
-        case SelectMfaType() | OtherChallenge() | None:
-            return None
-        case never:
-            assert_never(never)
+    if flow.state in BY_ITSELF:
+        return flow.next_response()
+    for each in prompts(flow):
+        if each.trigger == values.get("response"):
+            return flow.filled(each.response, **each.arguments(values))
+    return None

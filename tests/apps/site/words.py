@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
-from authfsm import AuthfsmError, BadField, ConnectionLost, Fault, NotSent, Refused, Ruling
+from authfsm import AuthfsmError, ConnectionLost, Fault, InvalidInput, NotSent, Refused, Ruling
 
 EARLIER: Final = "That page was of an earlier step. This is where your sign-in stands."
 EMPTY: Final = "Please fill in your user name and your password."
@@ -23,8 +23,8 @@ _REFUSALS: Final = {
 def said(error: AuthfsmError) -> str:  # noqa: C901, PLR0911 - one case a ruling
     """The message for a person: what happened, and what to do next."""
     match error.ruling, error.fault:
-        case _ if isinstance(error, BadField):
-            return f"Please fill in: {error.field}."
+        case _ if isinstance(error, InvalidInput):
+            return error.advice
         case _ if isinstance(error, NotSent):  # botocore knows what Cognito's fields can hold
             return "That cannot be right. Please check what you typed."
         case Ruling.TRY_AGAIN, _ if isinstance(error, Refused):

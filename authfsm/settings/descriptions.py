@@ -1,0 +1,286 @@
+"""Reading descriptions of a pool: DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
+
+The one reader for settings, review, local pool, journeys and commands. A null member equals an absent one at
+every depth, as SDKs that print every member write null for what is not set (Go, Java). What a member must be is in
+`descriptions.json`, which `tests/members_of_botocore.py` makes from botocore's model; the members of CreateUserPool
+and CreateUserPoolClient are read too. Members that the model does not have are kept, and named in `unknown`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from authfsm.errors import BadField
+from authfsm.secret import Secret
+
+Shape = Mapping[str, Any]
+"""A structure of the API, as botocore gives it."""
+
+# What SDKs add to a reply: botocore, the SDK for Go, the SDK for JavaScript.
+_METADATA: Final = frozenset({"ResponseMetadata", "ResultMetadata", "$metadata"})
+_MFA_NAMES: Final = ("MfaConfig", "UserPoolMfaConfig")
+_PARTS: Final = frozenset({"UserPool", "UserPoolClient", *_MFA_NAMES})
+_PYTHON: Final[dict[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "boolean": (bool,),
+    "timestamp": (int, float, str, datetime),
+}
+
+VALIDITIES: Final = {
+    # member of UserPoolClient: (member of TokenValidityUnits, its unit if left out, default)
+    "AccessTokenValidity": ("AccessToken", "hours", 1),
+    "IdTokenValidity": ("IdToken", "hours", 1),
+    "RefreshTokenValidity": ("RefreshToken", "days", 30),
+}
+"""How long tokens live: the member, the member with its unit, the unit where that is absent, the default."""
+_UNITS: Final = frozenset({"seconds", "minutes", "hours", "days"})
+
+
+@cache
+def _model() -> Any:
+    return json.loads(files(__package__).joinpath("descriptions.json").read_bytes())
+
+
+@frozen
+class Descriptions:
+    """What a pool's descriptions say, checked, without null members and without the metadata of replies.
+
+    Moments are seconds since 1970 where they came as `datetime`, and as they came otherwise.
+
+    Args:
+        user_pool: UserPool.
+        user_pool_client: UserPoolClient, its ClientSecret wrapped; None where it was not given.
+        mfa_config: GetUserPoolMfaConfig's reply; None where it was not given.
+        unknown: the members that the API does not have, each as `UserPool.Policies.Tomorrow`.
+    """
+
+    user_pool: Shape = field(repr=False)
+    user_pool_client: Shape | None = field(default=None, repr=False)
+    mfa_config: Shape | None = field(default=None, repr=False)
+    unknown: tuple[str, ...] = ()
+
+    @classmethod
+    def read(
+        cls,
+        user_pool: Shape,
+        user_pool_client: Shape | None = None,
+        mfa_config: Shape | None = None,
+    ) -> Descriptions:
+        """Read descriptions that were fetched, or saved, before.
+
+        Args:
+            user_pool: the reply of DescribeUserPool, or the UserPool in it. It may hold the other two as well: as
+                UserPoolClient and MfaConfig, or GetUserPoolMfaConfig's members beside UserPool.
+            user_pool_client: the reply of DescribeUserPoolClient, or the UserPoolClient in it.
+            mfa_config: the reply of GetUserPoolMfaConfig.
+
+        Raises:
+            BadField: a member is of another type than AWS's; the message names it.
+        """
+        parts = _parts(user_pool)
+        if user_pool_client is not None:
+            parts["UserPoolClient"] = _unwrapped(user_pool_client, "UserPoolClient")
+        if mfa_config is not None:
+            parts["MfaConfig"] = _unwrapped(mfa_config, "MfaConfig")
+        unknown: list[str] = []
+        read = {
+            name: _read(_model()[name], part, name, unknown)
+            for name, part in parts.items()
+            if name in _model()
+        }
+        unknown += [name for name in parts if name not in _model()]
+        return cls(
+            read["UserPool"], read.get("UserPoolClient"), read.get("MfaConfig"), tuple(unknown)
+        )
+
+    def parts(self) -> dict[str, Shape]:
+        """Return the descriptions by name, as `read` takes them in one mapping."""
+        every = {
+            "UserPool": self.user_pool,
+            "UserPoolClient": self.user_pool_client,
+            "MfaConfig": self.mfa_config,
+        }
+        return {name: part for name, part in every.items() if part is not None}
+
+    # ---- rules of the API about what is absent, or said twice -----------------------------------------------
+
+    @property
+    def mfa(self) -> str:
+        """MfaConfiguration: GetUserPoolMfaConfig's, else DescribeUserPool's, else OFF."""
+        known = (self.mfa_config or {}).get("MfaConfiguration")
+        mode: str = known or self.user_pool.get("MfaConfiguration", "OFF")
+        return mode
+
+    @property
+    def second_factors(self) -> frozenset[str] | None:
+        """The challenges of the second factors that are enabled; None where GetUserPoolMfaConfig is not known."""
+        mfa = self.mfa_config
+        if mfa is None:
+            return None
+        enabled = {
+            "SMS_MFA": "SmsMfaConfiguration" in mfa,
+            "SOFTWARE_TOKEN_MFA": bool(mfa.get("SoftwareTokenMfaConfiguration", {}).get("Enabled")),
+            "EMAIL_OTP": "EmailMfaConfiguration" in mfa,
+        }
+        return frozenset(name for name, is_on in enabled.items() if is_on)
+
+    @property
+    def first_factors(self) -> tuple[str, ...]:
+        """AllowedFirstAuthFactors; PASSWORD alone where it is not set, or is empty (measured)."""
+        policy = self.user_pool.get("Policies", {}).get("SignInPolicy", {})
+        return tuple(policy.get("AllowedFirstAuthFactors") or ("PASSWORD",))
+
+    @property
+    def recovery(self) -> tuple[str, ...]:
+        """AccountRecoverySetting's mechanisms, the most wanted first; empty where it is not set.
+
+        Raises:
+            BadField: a mechanism has no Name.
+        """
+        path = "AccountRecoverySetting.RecoveryMechanisms"
+        mechanisms = self.user_pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", ())
+        if any("Name" not in each for each in mechanisms):
+            raise _wrong(f"UserPool.{path}", "has a mechanism without Name")
+        return tuple(e["Name"] for e in sorted(mechanisms, key=lambda e: e.get("Priority", 0)))
+
+    @property
+    def user_existence_errors(self) -> str:
+        """PreventUserExistenceErrors; LEGACY where it is not set (AWS API reference, CreateUserPoolClient)."""
+        said: str = (self.user_pool_client or {}).get("PreventUserExistenceErrors", "LEGACY")
+        return said
+
+    @property
+    def auth_session_validity(self) -> timedelta:
+        """AuthSessionValidity; three minutes where it is not set (AWS API reference, UserPoolClientType)."""
+        return timedelta(minutes=(self.user_pool_client or {}).get("AuthSessionValidity") or 3)
+
+    def validity(self, name: str) -> timedelta:
+        """Return how long a token lives.
+
+        Args:
+            name: AccessTokenValidity, IdTokenValidity or RefreshTokenValidity.
+
+        Raises:
+            BadField: the unit is none, or the time is longer than any clock knows.
+        """
+        return validity(self.user_pool_client or {}, name)
+
+
+def validity(client: Shape, name: str) -> timedelta:
+    """Return how long a token lives, from a UserPoolClient.
+
+    "The default time unit for RefreshTokenValidity in an API request is days. You can't set RefreshTokenValidity to
+    0. If you do, Amazon Cognito overrides the value with the default value of 30 days." -- AWS API reference,
+    UserPoolClientType; the others' unit is hours, their default one hour.
+
+    Args:
+        client: UserPoolClient, as `Descriptions` has it.
+        name: AccessTokenValidity, IdTokenValidity or RefreshTokenValidity.
+
+    Raises:
+        BadField: the unit is none, or the time is longer than any clock knows.
+    """
+    member, unit, default = VALIDITIES[name]
+    number = client.get(name)
+    if not number:
+        return timedelta(**{unit: default})
+    unit = client.get("TokenValidityUnits", {}).get(member, unit)
+    if unit not in _UNITS:
+        raise _wrong(
+            f"UserPoolClient.TokenValidityUnits.{member}",
+            f"must be one of {', '.join(sorted(_UNITS))}",
+        )
+    try:
+        return timedelta(**{unit: number})
+    except OverflowError:
+        raise _wrong(f"UserPoolClient.{name}", "is out of range") from None
+
+
+def decoded(raw: bytes) -> str:
+    """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+
+    Windows PowerShell writes UTF-16 where it redirects a command's output.
+
+    Args:
+        raw: the file's bytes.
+
+    Raises:
+        UnicodeDecodeError: they are none of these.
+    """
+    return raw.decode(json.detect_encoding(raw))
+
+
+def _wrong(path: str, why: str) -> BadField:
+    return BadField(Descriptions, path, why)
+
+
+def _structure(given: Any, path: str) -> Shape:
+    """Return a structure without null members and without the metadata of replies."""
+    if not isinstance(given, Mapping):
+        raise _wrong(path, f"must be a structure, and is of type {type(given).__name__}")
+    return {n: each for n, each in given.items() if each is not None and n not in _METADATA}
+
+
+def _unwrapped(given: Any, name: str) -> Any:
+    """Return a part, whether it came bare or in the reply that brought it."""
+    return _structure(given, name).get(name, given)
+
+
+def _parts(given: Any) -> dict[str, Any]:
+    """Return UserPool, and what else came in the same mapping, by name."""
+    whole = _structure(given, "UserPool")
+    mfa_members = _model()["MfaConfig"].keys()
+    is_bare = _PARTS.isdisjoint(given)
+    if is_bare:  # MfaConfiguration is the UserPool's own
+        mfa_members = mfa_members - _model()["UserPool"].keys()
+    mfa = {name: each for name, each in whole.items() if name in mfa_members}
+    rest = {n: each for n, each in whole.items() if n not in mfa_members and n not in _MFA_NAMES}
+    parts: dict[str, Any] = {"UserPool": rest} if is_bare else {"UserPool": {}, **rest}
+    named = next((whole[name] for name in _MFA_NAMES if name in whole), None)
+    if named is not None or mfa:
+        parts["MfaConfig"] = mfa if named is None else named
+    return parts
+
+
+def _read(model: Any, given: Any, path: str, unknown: list[str]) -> Any:
+    """Return a value without null members, its types checked by the model."""
+    if isinstance(model, list):
+        if not isinstance(given, (list, tuple)):
+            raise _wrong(path, f"must be a list, and is of type {type(given).__name__}")
+        present = [each for each in given if each is not None]
+        return [_read(model[0], each, f"{path}.{n}", unknown) for n, each in enumerate(present, 1)]
+    if isinstance(model, dict):
+        read = {}
+        for name, each in _structure(given, path).items():
+            inner = model.get(name, model.get("*"))
+            if inner is None:
+                unknown.append(f"{path}.{name}")
+            read[name] = (
+                _plain(each) if inner is None else _read(inner, each, f"{path}.{name}", unknown)
+            )
+        return read
+    # True is an int to Python, and no integer to the API.
+    if not isinstance(given, _PYTHON[model]) or (isinstance(given, bool) and model != "boolean"):
+        raise _wrong(path, f"must be of type {model}, and is of type {type(given).__name__}")
+    if path == "UserPoolClient.ClientSecret":
+        return Secret(given)
+    return _plain(given)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that no model describes, without null members; moments become seconds since 1970."""
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items() if each is not None}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value if each is not None]
+    return value

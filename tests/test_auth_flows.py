@@ -1,0 +1,165 @@
+"""ExplicitAuthFlows: diagram, settings, pool, paths and journeys agree, for every value older or newer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+
+import pytest
+from joserfc.jwk import RSAKey
+
+from authfsm.checks import Ways
+from authfsm.diagrams.drafting import draft
+from authfsm.errors import BadField
+from authfsm.journeys import journeys
+from authfsm.local import LocalPool
+from authfsm.local.refusals import PoolRefusal
+from authfsm.protocol.auth_flows import CURRENT_VALUES, OLDER_VALUES, REQUIRED_VALUE, current_values
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL, TRANSITIONS
+from authfsm.settings import PoolSettings
+
+S = State
+Values = tuple[str, ...]
+
+ADMIN = {"ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"}
+REFRESH = {"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"}
+TRIGGERED = {
+    "LambdaConfig": {"DefineAuthChallenge": "arn:aws:lambda:eu-west-1:000000000000:function:f"}
+}
+_SETTINGS = {
+    "mfa_configuration": "OFF",
+    "device_configuration": False,
+    "allowed_first_auth_factors": {"PASSWORD"},
+}
+
+
+def subsets(values: Iterable[str]) -> Iterator[Values]:
+    """Every subset, the empty one included."""
+    every = tuple(values)
+    for length in range(len(every) + 1):
+        yield from combinations(every, length)
+
+
+ALIKE = [*subsets(CURRENT_VALUES), *(each for each in subsets(OLDER_VALUES) if each)]
+MIXED = [
+    (*older, *current)
+    for older in subsets(OLDER_VALUES)
+    for current in subsets(CURRENT_VALUES)
+    if older and current
+]
+
+
+def named(values: Values) -> str:
+    """An id for pytest."""
+    return "+".join(values) or "unset"
+
+
+def drawn(settings: PoolSettings) -> set[str]:
+    """The flows that the pool's diagram draws from START to anywhere but a refusal."""
+    every = draft(settings=settings, unfolded=True).edges
+    edges = [edge for edge in every if edge.dest.name not in {S.START, S.FAILED}]
+    begun = (each for edge in edges if edge.source.name == S.START for each in edge.responses)
+    return {each.auth_flow for each in begun if each.auth_flow}
+
+
+def ruled_in(settings: PoolSettings) -> set[str]:
+    """The flows of which settings leave an arrow out of START to somewhere."""
+    arrows = (a for a in TRANSITIONS if a.source is S.START and a.dest not in {S.START, S.FAILED})
+    possible = (a.response.auth_flow for a in arrows if settings.ruled_out(a) is None)
+    return {flow for flow in possible if flow}
+
+
+def taken(pool: LocalPool) -> set[str]:
+    """The flows that a pool does not refuse as not enabled, asked by requests."""
+    found = set()
+    for flow in REQUIRED_VALUE:
+        by_admin = flow in ADMIN
+        operation = "AdminInitiateAuth" if by_admin else "InitiateAuth"
+        request = {"ClientId": pool.client_id, "AuthFlow": flow, "AuthParameters": {}}
+        more = {"UserPoolId": pool.pool_id} if by_admin else {}
+        with pytest.raises(PoolRefusal) as refused:
+            pool.answer(operation, {**request, **more})
+        if "not enabled" not in refused.value.message:
+            found.add(flow)
+    return found
+
+
+@pytest.mark.parametrize("values", ALIKE, ids=named)
+def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -> None:
+    """Whatever an app client's ExplicitAuthFlows are, five parts of the package allow the same flows."""
+    settings = PoolSettings.from_descriptions(TRIGGERED, {"ExplicitAuthFlows": list(values)})
+    pool = LocalPool.like({}, {"ExplicitAuthFlows": list(values)}, {}, key=signing_key)
+    expected = {flow for flow, value in REQUIRED_VALUE.items() if value in current_values(values)}
+    plain = PoolSettings(explicit_auth_flows=values, **_SETTINGS)
+    ways = {way.arrows[0].response.auth_flow for way in Ways(plain)}
+    planned = journeys(plain)
+    begun = {each.path.arrows[0].response.auth_flow: each for each in planned}
+
+    assert ruled_in(settings) == expected
+    assert ruled_in(plain) == expected
+    assert drawn(settings) == expected
+    assert taken(pool) == expected
+    assert {flow for flow in REQUIRED_VALUE if pool.app_client.allows(flow)} == expected
+    assert ways == expected - REFRESH
+    assert set(begun) == expected - REFRESH
+    for journey in begun.values():
+        assert journey.run(key=signing_key).tokens is not None
+
+
+@pytest.mark.parametrize(
+    ("values", "amount_to"),
+    [
+        ((), {"ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}),
+        (
+            ("ADMIN_NO_SRP_AUTH",),
+            {
+                "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+                "ALLOW_USER_SRP_AUTH",
+                "ALLOW_CUSTOM_AUTH",
+                "ALLOW_REFRESH_TOKEN_AUTH",
+            },
+        ),
+        (("CUSTOM_AUTH_FLOW_ONLY",), {"ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}),
+        (
+            ("CUSTOM_AUTH_FLOW_ONLY", "USER_PASSWORD_AUTH"),
+            {"ALLOW_USER_PASSWORD_AUTH", "ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"},
+        ),
+        (("ALLOW_USER_AUTH",), {"ALLOW_USER_AUTH"}),
+    ],
+)
+def test_what_older_values_amount_to(values: Values, amount_to: set[str]) -> None:
+    """An older value adds to SRP, CUSTOM_AUTH and refreshing; CUSTOM_AUTH_FLOW_ONLY takes SRP away."""
+    assert current_values(values) == amount_to
+
+
+def test_every_flow_of_the_table_has_its_value() -> None:
+    """Each AuthFlow that begins a sign-in or a refresh is allowed by a value, and no other is."""
+    assert set(REQUIRED_VALUE) == {r.auth_flow for r in PROTOCOL[S.START] if r.auth_flow}
+    assert set(REQUIRED_VALUE.values()) == set(CURRENT_VALUES)
+
+
+def test_older_and_current_values_do_not_mix() -> None:
+    """Settings, descriptions and pool refuse every mixture, and say what to do."""
+    for values in MIXED:
+        client = {"ExplicitAuthFlows": list(values)}
+        for make in (
+            lambda: PoolSettings(explicit_auth_flows=values),  # noqa: B023 - called at once
+            lambda: PoolSettings.from_descriptions({}, client),  # noqa: B023 - the same
+            lambda: LocalPool.like({}, client, {}),  # noqa: B023 - the same
+        ):
+            with pytest.raises(
+                ValueError, match=r"explicit_auth_flows has the older values .* replace"
+            ):
+                make()
+    with pytest.raises(BadField):
+        PoolSettings(explicit_auth_flows=MIXED[0])
+
+
+def test_a_value_that_is_not_served_allows_nothing(signing_key: RSAKey) -> None:
+    """An app client with nothing but a value of tomorrow has not the default instead: it takes no flow."""
+    client = {"ExplicitAuthFlows": ["ALLOW_TOKEN_EXCHANGE_DELEGATION"]}
+    pool = LocalPool.like({}, client, {}, key=signing_key)
+
+    assert taken(pool) == set()
+    assert ruled_in(PoolSettings.from_descriptions({}, client)) == set()

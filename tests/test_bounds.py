@@ -1,0 +1,248 @@
+"""Nothing hangs: whatever a peer does, a call ends within its time; a fork leaves nothing locked."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from authfsm.concurrency import ForkSafeLock, OutOfTime, call_within
+from authfsm.jwks import over_https
+
+SECONDS = 0.4
+SLACK = 1.6  # a busy machine's
+
+Peer = Callable[[socket.socket], None]
+
+
+@contextmanager
+def peer(talk: Peer) -> Iterator[tuple[str, int]]:
+    """A server that answers each connection by `talk`; yields its URL without the path, and its port."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def serve() -> None:
+        while not ended.is_set():
+            with suppress(OSError):
+                talking, _ = listening.accept()
+                threading.Thread(target=answer, args=(talking,), daemon=True).start()
+
+    def answer(talking: socket.socket) -> None:
+        with suppress(OSError), talking:
+            talking.recv(65_536)
+            talk(talking)
+            ended.wait(30)
+
+    threading.Thread(target=serve, daemon=True).start()
+    port = listening.getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}", port
+    finally:
+        ended.set()
+        listening.close()
+
+
+def dripping(before: bytes, each: bytes) -> Peer:
+    """Says something, then a little more every 20 ms, for ever: never late for a timeout of one `recv`."""
+
+    def talk(talking: socket.socket) -> None:
+        talking.sendall(before)
+        while True:
+            talking.sendall(each)
+            time.sleep(0.02)
+
+    return talk
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+PEERS: dict[str, Peer] = {
+    "says nothing": lambda _: None,
+    "drips its status line": dripping(b"HTTP/1.1 200 ", b"x"),
+    "drips one header": dripping(OK + b"X-Header: ", b"x"),
+    "drips many headers": dripping(OK, b"X: 1\r\n"),
+    "drips its body": dripping(OK + b"Content-Length: 60000\r\n\r\n", b"x"),
+    "drips chunks": dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    "drips a chunk's length": dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
+    "drips the body of an error": dripping(b"HTTP/1.1 500 No\r\nContent-Length: 999\r\n\r\n", b"x"),
+    "drips a redirection": dripping(b"HTTP/1.1 302 Found\r\nLocation: /", b"x"),
+    "asks for patience for ever": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_keys_are_given_up_in_time(name: str) -> None:
+    """Headers, bodies, chunks and errors that never end; and no thread is left that reads from them."""
+    begun = time.monotonic()
+    with peer(PEERS[name]) as (url, _):
+        with pytest.raises(OSError, match=r"no complete answer within 0\.4 s|HTTP 500") as caught:
+            over_https(f"{url}/jwks.json", seconds=SECONDS)
+        assert time.monotonic() - begun < SECONDS + SLACK
+        if "error" not in name:
+            assert isinstance(caught.value, TimeoutError)
+        while any(each.name == "authfsm call" for each in threading.enumerate()):
+            assert time.monotonic() - begun < SECONDS + 2 * SLACK, "a thread still reads"
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (OK + b"X-Large: " + b"x" * 70_000 + b"\r\n\r\n", OSError),
+        (OK + b"X: 1\r\n" * 200 + b"\r\n", OSError),
+        (OK + b"Content-Length: 70000\r\n\r\n" + b"x" * 70_000, ValueError),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"11171\r\n" + b"x" * 70_001, ValueError),
+        (b"\x16\x03\x01 no HTTP\r\n\r\n", OSError),
+    ],
+    ids=["a huge header", "many headers", "a huge body", "a huge chunk", "no HTTP"],
+)
+def test_what_is_too_large_is_refused(said: bytes, error: type[Exception]) -> None:
+    """At once, without waiting for the end of the time."""
+    begun = time.monotonic()
+    with peer(lambda talking: talking.sendall(said)) as (url, _), pytest.raises(error) as caught:
+        over_https(f"{url}/jwks.json", seconds=10)
+    assert not isinstance(caught.value, TimeoutError)
+    assert time.monotonic() - begun < SLACK
+
+
+def test_a_call_that_hangs_does_not_keep_the_process() -> None:
+    """The caller goes on in time, and the interpreter ends though the thread still waits."""
+    program = """
+        import threading
+        from authfsm.concurrency import OutOfTime, call_within
+        try:
+            call_within(0.1, threading.Event().wait)
+        except OutOfTime as error:
+            print(error)
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        check=True, capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+
+    assert ran.stdout == "no complete answer within 0.1 s\n"
+
+
+def test_a_call_in_time_is_a_plain_call() -> None:
+    """What it returns is returned, what it raises is raised; one that is late is an OutOfTime."""
+    assert call_within(5, pow, 2, 10) == 1024
+    with pytest.raises(ZeroDivisionError):
+        call_within(5, divmod, 1, 0)
+    given_up: list[bool] = []
+    stopped = threading.Event()
+    with pytest.raises(OutOfTime):
+        call_within(0.05, stopped.wait, 30, give_up=lambda: (given_up.append(True), stopped.set()))
+    assert given_up == [True]
+
+
+# ---- forks -------------------------------------------------------------------------------------------
+
+
+def forked(program: str) -> str:
+    """What a program prints that forks; it has 30 seconds."""
+    if not hasattr(os, "fork"):
+        pytest.skip("this system has no fork")
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
+        check=False, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_a_worker_forked_while_keys_are_fetched_fetches_for_itself() -> None:
+    """The parent's fetch never ends; the child has its keys all the same, with and without the lock held."""
+    program = """
+        import json, os, threading
+        from authfsm.jwks import Keys
+        from authfsm.local import LocalPool
+        here, keys_of_pool = os.getpid(), json.dumps(LocalPool().jwks())
+        def fetch(url):
+            if os.getpid() == here:
+                threading.Event().wait()
+            return keys_of_pool.encode()
+        keys = Keys("https://example.com", fetch, interval=3600, max_age=3600)
+        kid = json.loads(keys_of_pool)["keys"][0]["kid"]
+        assert keys.coming(kid) is not None
+        locked = threading.Event()
+        def hold():
+            with keys._lock:
+                locked.set()
+                threading.Event().wait(3)
+        threading.Thread(target=hold, daemon=True).start()
+        locked.wait()
+        child = os.fork()
+        if child == 0:
+            keys.coming(kid).result(10)
+            keys.key(kid)
+            os._exit(7)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    assert forked(program) == "7\n"
+
+
+@pytest.mark.parametrize("held_for", [0.2, 60])
+def test_a_worker_forked_while_the_pool_answers_answers_too(held_for: float) -> None:
+    """The fork waits for a pool or a store that is busy for a moment; one that is busy for long is let be."""
+    program = f"""
+        import os, threading, time
+        from authfsm.local import LocalPool
+        from authfsm.stores import MemoryStore
+        pool, store = LocalPool(), MemoryStore()
+        pool.add_user("ada", "Correct-Horse-1")
+        store.put("a", "text", 30)
+        locked = threading.Event()
+        def hold():
+            with pool._lock, store._lock:
+                locked.set()
+                time.sleep({held_for})
+        threading.Thread(target=hold, daemon=True).start()
+        locked.wait()
+        begun = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            assert pool.cognito().sign_in("ada", "Correct-Horse-1").tokens
+            assert store.take("a", 30) == "text"
+            os._exit(7)
+        assert time.monotonic() - begun < 5
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    assert forked(program) == "7\n"
+
+
+def test_a_fork_lets_go_of_its_locks() -> None:
+    """Parent and child can both use a lock after it, and the child's is not the parent's."""
+    program = """
+        import os
+        from authfsm.concurrency import ForkSafeLock
+        lock = ForkSafeLock()
+        with lock:  # of the forking thread's own, too
+            child = os.fork()
+        import threading
+        def use():
+            with lock:
+                pass
+        thread = threading.Thread(target=use, daemon=True)
+        thread.start()
+        thread.join(10)
+        code = 7 if not thread.is_alive() else 1
+        if child == 0:
+            os._exit(code)
+        assert code == 7
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    assert forked(program) == "7\n"
+
+
+def test_a_lock_is_reentrant() -> None:
+    """A pool that is asked by a function of its own answers."""
+    lock = ForkSafeLock()
+    with lock, lock:
+        pass

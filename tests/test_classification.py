@@ -1,0 +1,415 @@
+"""One function says which response a request carries; pool, recordings, walker and wire agree with it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from authenticator import Authenticator
+from botocore.exceptions import ClientError
+from joserfc.jwk import RSAKey
+from local_talk import Talk
+from samples import RESPONSES, standing
+from typer.testing import CliRunner
+
+from authfsm.cli import app
+from authfsm.local import LocalPool, ManualClock, WebAuthnConfiguration, operations
+from authfsm.protocol import responses as r
+from authfsm.protocol.classification import (
+    OTHER_OPERATIONS,
+    REDACTED,
+    SIGN_IN_OPERATIONS,
+    candidates,
+    classify,
+    names_for,
+)
+from authfsm.protocol.responses import REFRESHES, Response
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import PROTOCOL
+from authfsm.protocol.vocabulary import (
+    ANSWER_OPERATIONS,
+    BEGIN_OPERATIONS,
+    CODE_FIELDS,
+    FLOWS,
+    FLOWS_OF,
+    PASSWORD_FLOWS,
+    RECOVERY_MECHANISMS,
+    REFRESH_FLOWS,
+    SIGN_IN_FLOWS,
+)
+from authfsm.signin import SignIn
+from authfsm.traces import record
+from authfsm.wire import WRITERS
+from authfsm.wire.requests import write
+
+PASSWORD: Final = "Correct-Horse-1"
+WRONG: Final = "Wrong-Horse-2"
+SRP_A: Final = "beef"
+LEVEL: Final = "urn:cognito:loa:1"
+SESSION: Final = "a session that nobody was ever given"
+BEGIN: Final = "InitiateAuth"
+ANSWER: Final = "RespondToAuthChallenge"
+HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+
+def combinations(**values: tuple[str | None, ...]) -> list[dict[str, str]]:
+    """Every combination of these values; None leaves a parameter out."""
+    return [
+        {name: value for name, value in zip(values, each, strict=True) if value is not None}
+        for each in product(*values.values())
+    ]
+
+
+USER_AUTH: Final = combinations(
+    Session=(None, SESSION),
+    TARGET_ACR_VALUES=(None, LEVEL),
+    PREFERRED_CHALLENGE=(None, "PASSWORD", "PASSWORD_SRP", "SMS_OTP"),
+    PASSWORD=(None, WRONG),
+    SRP_A=(None, SRP_A),
+)
+SELECT_CHALLENGE: Final = combinations(
+    ANSWER=(None, "PASSWORD", "PASSWORD_SRP", "WEB_AUTHN", "SMS_OTP"),
+    PASSWORD=(None, WRONG),
+    SRP_A=(None, SRP_A),
+    CREDENTIAL=(None, "{}"),
+)
+
+
+def begin(flow: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    """A request that begins a flow."""
+    parameters = {name: value for name, value in fields.items() if name != "Session"}
+    session = {"Session": fields["Session"]} if "Session" in fields else {}
+    return {"AuthFlow": flow, "AuthParameters": {"USERNAME": "ada", **parameters}, **session}
+
+
+def answer(challenge: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    """A request that answers a challenge."""
+    responses = {"USERNAME": "ada", **fields}
+    return {"ChallengeName": challenge, "ChallengeResponses": responses, "Session": SESSION}
+
+
+EVERY: Final[list[tuple[str, dict[str, Any]]]] = [
+    *((BEGIN, begin("USER_AUTH", each)) for each in USER_AUTH),
+    *((ANSWER, answer("SELECT_CHALLENGE", each)) for each in SELECT_CHALLENGE),
+    *(
+        (BEGIN, begin(flow, each))
+        for flow in FLOWS
+        if flow != "USER_AUTH"
+        for each in combinations(
+            CHALLENGE_NAME=(None, "SRP_A", "CUSTOM_CHALLENGE"),
+            SRP_A=(None, SRP_A),
+            PASSWORD=(None, WRONG),
+            Session=(None, SESSION),
+        )
+    ),
+    *(
+        (ANSWER, answer(name, each))
+        for name in (*CHALLENGES, "MOTHERS_MAIDEN_NAME")
+        if name != "SELECT_CHALLENGE"
+        for each in combinations(
+            ANSWER=(None, "PASSWORD"), PASSWORD=(None, WRONG), EMAIL=(None, "a@b.c"), email=(None, "a@b.c")
+        )
+    ),
+]  # fmt: skip
+"""All combinations of what tells requests apart: of every flow, and of every challenge."""
+
+
+@pytest.fixture(scope="module")
+def pool(signing_key: RSAKey) -> LocalPool:
+    """A pool with every first factor; ada has them all, and no second one."""
+    pool = LocalPool(
+        key=signing_key,
+        clock=ManualClock(),
+        mfa="OPTIONAL",
+        allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"],
+        webauthn=WebAuthnConfiguration("example.com"),
+    )
+    pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number="+15550001111", mfa=[])
+    token = Talk(pool).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+    client = pool.client()
+    options = client.start_web_authn_registration(AccessToken=token)["CredentialCreationOptions"]
+    client.complete_web_authn_registration(
+        AccessToken=token, Credential=Authenticator().create(options)
+    )
+    return pool
+
+
+def unlock(pool: LocalPool) -> None:
+    """Nobody is locked out: time goes by."""
+    clock = pool.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(1000)
+
+
+def asked(pool: LocalPool, operation: str, request: Mapping[str, Any]) -> str:
+    """What the pool makes of a request: the challenge it asks, or its refusal."""
+    try:
+        reply = pool.answer(operation, {"ClientId": pool.client_id, **request})
+    except Exception as refusal:  # noqa: BLE001 - whatever it is, its text is compared
+        return str(refusal)
+    finally:
+        unlock(pool)
+    return str(reply.get("ChallengeName", "tokens"))
+
+
+class TestThePoolsWay:
+    """What the class says of a request is what the pool does with it."""
+
+    @pytest.mark.parametrize("fields", USER_AUTH, ids=str)
+    def test_user_auth(self, pool: LocalPool, fields: dict[str, str]) -> None:
+        """Each of the 64: a session, a password, SRP_A and a level are looked at where the class says so."""
+        request = begin("USER_AUTH", fields)
+        kind, outcome = classify(BEGIN, request), asked(pool, BEGIN, request)
+        unreachable = begin("USER_AUTH", {**fields, "TARGET_ACR_VALUES": "nowhere"})
+        looks_at_levels = "TARGET_ACR_VALUES" in fields and "level" in asked(
+            pool, BEGIN, unreachable
+        )
+
+        assert (kind is r.SignedUp) == ("Invalid session" in outcome)
+        assert (kind is r.UserAuthWithPassword) == ("Incorrect username or password" in outcome)
+        assert (kind is r.StepUp) == (looks_at_levels and kind is not r.UserAuthWithPassword)
+        if kind is r.UserAuthWithSrp:
+            assert outcome == "PASSWORD_VERIFIER"
+        if kind is r.UserAuth:
+            assert outcome == fields.get("PREFERRED_CHALLENGE", "SELECT_CHALLENGE")
+
+    @pytest.mark.parametrize("fields", SELECT_CHALLENGE, ids=str)
+    def test_select_challenge(self, pool: LocalPool, fields: dict[str, str]) -> None:
+        """Each of the 40: a secret counts beside the ANSWER that names its factor, and nowhere else."""
+        session = pool.answer(
+            BEGIN, {"ClientId": pool.client_id, **begin("USER_AUTH", {})}
+        )["Session"]  # fmt: skip
+        request = {**answer("SELECT_CHALLENGE", fields), "Session": session}
+        kind, outcome = classify(ANSWER, request), asked(pool, ANSWER, request)
+
+        assert (kind is r.Password) == ("Incorrect username or password" in outcome)
+        assert (kind is r.SrpA) == (outcome == "PASSWORD_VERIFIER")
+        assert (kind is r.Credential) == ("passkey's answer" in outcome)
+        if kind is r.Select:
+            assert outcome == fields["ANSWER"] if "ANSWER" in fields else "ANSWER" in outcome
+
+    def test_it_is_asked_once(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The pool classifies each request once, and keeps the class for whoever follows it."""
+        seen: list[type[Response] | None] = []
+
+        def counting(operation: str, request: Mapping[str, Any]) -> type[Response] | None:
+            seen.append(classify(operation, request))
+            return seen[-1]
+
+        monkeypatch.setattr(operations, "classify", counting)
+        for operation, request in EVERY:
+            seen.clear()
+            asked(pool, operation, request)
+
+            assert seen == [classify(operation, request)] == [pool._core.response]
+
+
+def test_what_is_recorded(pool: LocalPool) -> None:
+    """A recording names the same response as the pool, for every request that boto3 sends."""
+    client, out = pool.client(), io.StringIO()
+    sent = []
+    with record(client, out):
+        for operation, request in EVERY:
+            method = (
+                client.initiate_auth if operation == BEGIN else client.respond_to_auth_challenge
+            )
+            with suppress(ClientError):
+                method(ClientId=pool.client_id, **request)
+            unlock(pool)
+            sent.append(pool._core.response)
+    told = [json.loads(line)["given"] for line in out.getvalue().splitlines()]
+
+    assert told == [kind and kind.trigger for kind in sent]
+
+
+def test_a_password_left_over_is_no_password(pool: LocalPool, tmp_path: Path) -> None:
+    """ANSWER=SMS_OTP beside a leftover PASSWORD is a choice: `authfsm trace` finds the sign-in legal."""
+    client, path = pool.client(), tmp_path / "steps.jsonl"
+    with record(client, path):
+        begun = client.initiate_auth(
+            ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": "ada"}
+        )
+        for name, given in (
+            ("SELECT_CHALLENGE", lambda: {"ANSWER": "SMS_OTP", "PASSWORD": WRONG}),
+            ("SMS_OTP", lambda: {"SMS_OTP_CODE": pool.outbox.code_for("ada")}),
+        ):
+            begun = client.respond_to_auth_challenge(
+                ClientId=pool.client_id,
+                ChallengeName=name,
+                Session=begun["Session"],
+                ChallengeResponses={"USERNAME": "ada", **given()},
+            )
+    lines = path.read_text(encoding="utf-8").splitlines()
+    done = CliRunner().invoke(app, ["trace", str(path)], env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+    assert [json.loads(line)["given"] for line in lines] == ["user_auth", "select", "code"]
+    assert done.exit_code == 0, done.output
+    assert "illegal" not in done.output.replace("0 illegal", "")
+
+
+WRITTEN: Final = [
+    (state, kind, direct)
+    for state, kind in WRITERS
+    for direct in ((False, True) if hasattr(kind, "direct") and "SELECT_CHALLENGE" in names_for(state, kind) else (False,))
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("admin", [False, True])
+@pytest.mark.parametrize(
+    ("state", "kind", "direct"), WRITTEN, ids=lambda each: getattr(each, "__name__", str(each))
+)
+def test_what_the_wire_writes(
+    state: State, kind: type[Response], *, direct: bool, admin: bool
+) -> None:
+    """A response that is written is classified as itself, and bears one of its names."""
+    given = RESPONSES[kind]
+    if direct:
+        given = kind(*[getattr(given, kind.__attrs_attrs__[1].name)], direct=True)
+    sign_in: SignIn = standing(state)
+    sign_in._admin = admin
+    made = write(state, given, sign_in)
+    request = made.reveal()
+    name = request.get("AuthFlow") or request.get("ChallengeName") or made.operation
+    if state is State.OTHER_CHALLENGE:
+        name = state.value
+
+    assert classify(made.operation, request) is kind
+    assert candidates(made.operation, request) == (kind,)
+    assert name in names_for(state, kind)
+    assert made.operation in SIGN_IN_OPERATIONS
+
+
+class TestAbsence:
+    """Null, empty and left out are one."""
+
+    @pytest.mark.parametrize("nothing", [None, ""])
+    def test_it_equals_null_and_empty(self, nothing: str | None) -> None:
+        """Each parameter of each request, null or empty, is as if it were not there."""
+        for operation, request in EVERY:
+            where = "AuthParameters" if operation == BEGIN else "ChallengeResponses"
+            for name in (*request[where], "PASSWORD", "SRP_A", "TARGET_ACR_VALUES", "ACCESS_TOKEN"):
+                without = {key: each for key, each in request[where].items() if key != name}
+                emptied = {**request, where: {**without, name: nothing}}
+                absent = {**request, where: without}
+
+                assert classify(operation, emptied) is classify(operation, absent)
+            bare = {key: each for key, each in request.items() if key != "Session"}
+            assert classify(operation, {**bare, "Session": nothing}) is classify(operation, bare)
+
+    @pytest.mark.parametrize(
+        "name", ["Session", "TARGET_ACR_VALUES", "ACCESS_TOKEN", "PREFERRED_CHALLENGE", "PASSWORD"]
+    )
+    def test_the_pool_sees_it_so(self, pool: LocalPool, name: str) -> None:
+        """The pool takes an empty parameter of USER_AUTH for one that is not there."""
+        outcome = asked(pool, BEGIN, begin("USER_AUTH", {name: ""}))
+
+        assert outcome == asked(pool, BEGIN, begin("USER_AUTH", {})) == "SELECT_CHALLENGE"
+
+    @pytest.mark.parametrize("nothing", [None, "", {}, [], 0])
+    @pytest.mark.parametrize("operation", sorted(SIGN_IN_OPERATIONS))
+    def test_a_request_of_nothing(self, operation: str, nothing: Any) -> None:
+        """A request that is not well formed is no error."""
+        members = ("AuthFlow", "ChallengeName", "AuthParameters", "ChallengeResponses", "Session")
+        expected = OTHER_OPERATIONS.get(operation) if "SoftwareToken" not in operation else None
+
+        assert classify(operation, {}) is expected
+        assert classify(operation, dict.fromkeys(members, nothing)) is expected
+        assert classify("ListUsers", {}) is None
+
+
+def redacted(operation: str, request: Mapping[str, Any], literal: str) -> dict[str, Any]:
+    """A request as CloudTrail logs it: its map of parameters is one string."""
+    where = "AuthParameters" if operation == BEGIN else "ChallengeResponses"
+    hidden = {key: literal for key in ("Session",) if key in request}
+    return {**request, where: literal, **hidden}
+
+
+def groups() -> Iterator[tuple[str, str, bool, set[type[Response] | None]]]:
+    """Each flow and challenge, with a session or without, and every class that one of its requests has."""
+    found: dict[tuple[str, str, bool], set[type[Response] | None]] = {}
+    for operation, request in EVERY:
+        name = request.get("AuthFlow") or request["ChallengeName"]
+        key = operation, name, "Session" in request
+        found.setdefault(key, set()).add(classify(operation, request))
+    for key, kinds in found.items():
+        yield *key, kinds
+
+
+class TestWhatALogHides:
+    """Where parameters are redacted, the answer is every response that it may have been."""
+
+    @pytest.mark.parametrize("literal", sorted(REDACTED))
+    def test_the_whole_map(self, literal: str) -> None:
+        """With the map hidden, exactly the classes that its requests can have are possible."""
+        for operation, name, session, kinds in groups():
+            key = "AuthFlow" if operation == BEGIN else "ChallengeName"
+            request = {key: name, **({"Session": SESSION} if session else {})}
+
+            assert set(candidates(operation, redacted(operation, request, literal))) == kinds
+
+    def test_single_values(self) -> None:
+        """With a value hidden, the true class is among the possible ones; a hidden secret loses nothing."""
+        for operation, request in EVERY:
+            where = "AuthParameters" if operation == BEGIN else "ChallengeResponses"
+            for name in request[where]:
+                hidden = {**request, where: {**request[where], name: HIDDEN}}
+                possible = candidates(operation, hidden)
+
+                assert classify(operation, request) in possible
+                if name in {"PASSWORD", "SRP_A", "CREDENTIAL", "EMAIL", "email"}:
+                    assert possible == (classify(operation, request),)
+
+
+class TestTheVocabulary:
+    """The lists of names are those of the table and of its responses."""
+
+    def test_flows(self) -> None:
+        """Every flow begins with some response from START, and every such response names one of them."""
+        begun = {kind.auth_flow for kind in PROTOCOL[State.START]} - {None}
+
+        assert set(FLOWS) == begun
+        assert set(SIGN_IN_FLOWS) | REFRESH_FLOWS == begun
+        assert not set(SIGN_IN_FLOWS) & REFRESH_FLOWS
+        assert set(SIGN_IN_FLOWS) >= PASSWORD_FLOWS
+        assert set(FLOWS_OF) == BEGIN_OPERATIONS
+
+    @pytest.mark.parametrize("operation", sorted(BEGIN_OPERATIONS))
+    @pytest.mark.parametrize("flow", FLOWS)
+    def test_which_operation_begins_which_flow(
+        self, pool: LocalPool, operation: str, flow: str
+    ) -> None:
+        """The pool refuses a flow of the other operation, and no other flow, with that message."""
+        request = {"UserPoolId": pool.pool_id, "AuthFlow": flow}
+        outcome = asked(pool, operation, request)
+
+        assert (flow not in FLOWS_OF[operation]) == (
+            "Initiate Auth method not supported" in outcome
+        )
+
+    def test_refreshes(self) -> None:
+        """A refresh is what both somebody without and somebody with tokens may send."""
+        assert PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys() == REFRESHES
+
+    def test_codes(self) -> None:
+        """A challenge whose answer is a code has its field, and the wire writes it there."""
+        states = {state for state in State if r.Code in PROTOCOL[state]}
+
+        assert set(CODE_FIELDS) == states
+        for state, name in CODE_FIELDS.items():
+            request = write(state, r.Code("123456"), standing(state)).reveal()
+            assert request["ChallengeResponses"][name] == "123456"
+
+    def test_every_challenge(self) -> None:
+        """Each challenge is answered by a response that its state accepts, under its own name."""
+        for state in CHALLENGES:
+            kinds = candidates(ANSWER, {"ChallengeName": state.value, "ChallengeResponses": HIDDEN})
+            assert set(kinds) <= set(PROTOCOL[state])
+            assert kinds
+        assert set(RECOVERY_MECHANISMS) <= set(CHALLENGES)
+        assert len(ANSWER_OPERATIONS) == 2

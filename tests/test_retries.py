@@ -1,0 +1,356 @@
+"""A request that spends something is sent once, whatever the client is told about retries; a lost reply says so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import boto3
+import pytest
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from attrs import define, field
+from botocore import UNSIGNED, xform_name
+from botocore.config import Config
+from botocore.exceptions import HTTPClientError
+from botocore.retries import standard
+from botocore.session import get_session as botocore_session
+from joserfc.jwk import RSAKey
+
+from authfsm import Code, Cognito, Flow, State
+from authfsm.drivers import totp
+from authfsm.drivers.aio import AsyncCognito
+from authfsm.drivers.retries import _RETRIED_CODE
+from authfsm.errors import AuthfsmError, ConnectionLost, RefusedByService, RefusedForNow
+from authfsm.local import LocalPool
+from authfsm.local.exchange import exchange
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.repetition import OF_OPERATION, OF_RESPONSE
+from authfsm.protocol.responses import RESPONSES
+from authfsm.traces import record
+from authfsm.wire import WRITERS, Request
+
+PASSWORD = "Correct-Horse-1"
+MODES = ["legacy", "standard", "adaptive"]
+
+
+@define
+class Wire:
+    """A pool behind HTTP that acts on every request, and then does to the reply what it is told.
+
+    Args:
+        pool: the pool.
+        url: where.
+        received: how many requests came for each operation.
+        spoil: operations whose reply is lost, and how: "drop" the connection, or an HTTP status.
+    """
+
+    pool: LocalPool
+    url: str = ""
+    received: Counter[str] = field(factory=Counter)
+    spoil: dict[str, str | int] = field(factory=dict)
+
+    def client(self, mode: str = "legacy", attempts: int | None = 4, **config: Any) -> Any:
+        """A boto3 client with retries of botocore's."""
+        retries: Any = (
+            {"mode": mode} if attempts is None else {"mode": mode, "total_max_attempts": attempts}
+        )
+        return boto3.client(
+            "cognito-idp",
+            region_name="eu-west-1",
+            endpoint_url=self.url,
+            config=Config(signature_version=UNSIGNED, retries=retries, **config),
+        )  # fmt: skip
+
+    def cognito(self, client: Any) -> Cognito:
+        """The driver on a client."""
+        return Cognito(client, client_id=self.pool.client_id, pool_id=self.pool.pool_id)
+
+
+@pytest.fixture
+def wire(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """A pool whose user has an SMS code to give, behind HTTP."""
+    monkeypatch.setattr("botocore.retryhandler.delay_exponential", lambda *_, **__: 0.01)
+    monkeypatch.setattr(standard.ExponentialBackoff, "delay_amount", lambda *_, **__: 0.01)
+    pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key)
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
+    pool.add_user("bob", PASSWORD, phone_number="+15555550144")
+    with served(Wire(pool)) as running:
+        yield running
+
+
+@contextmanager
+def served(wire: Wire) -> Iterator[Wire]:
+    """Serve it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            """Act, then answer or not."""
+            target = self.headers["X-Amz-Target"]
+            operation = target.rpartition(".")[2]
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            wire.received[operation] += 1
+            answered = exchange(wire.pool.answer, target, body, wire.pool.request_id())
+            how = wire.spoil.get(operation)
+            if how == "drop":
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            status, said = answered.status, answered.body
+            if isinstance(how, int):
+                code = "TooManyRequestsException" if how == 400 else "InternalErrorException"
+                status, said = how, json.dumps({"__type": code, "message": "no"}).encode()
+            self.send_response(status)
+            for name, value in dict(answered.headers).items():
+                if name.lower() != "content-length":
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    wire.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield wire
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(30)
+
+
+# ---- the table ---------------------------------------------------------------------------------------
+
+
+def test_every_response_is_ruled_on() -> None:
+    """Each has a verdict and a reason, and the request that is written carries it."""
+    assert set(OF_RESPONSE) == set(RESPONSES.values()) == {kind for _, kind in WRITERS}
+    assert all(each.why for each in (*OF_RESPONSE.values(), *OF_OPERATION.values()))
+    assert {kind for kind, each in OF_RESPONSE.items() if each.harmless} == {
+        r.UserSrpAuth, r.UserAuthWithSrp, r.RefreshTokenAuth, r.RefreshToken, r.UpdateDeviceStatus,
+        r.RevokeToken,
+    }  # fmt: skip
+
+
+def test_a_requests_method_is_botos() -> None:
+    """As botocore itself spells it, for every operation that there is."""
+    model = botocore_session().get_service_model("cognito-idp")
+    wrong = [name for name in model.operation_names if Request(name, {}).method != xform_name(name)]
+    assert [name for name in wrong if name in OF_OPERATION] == []
+    assert wrong == []
+
+
+def test_whatever_botocore_repeats_is_known() -> None:
+    """Every code and status of its retry modes: none of them may bring a second request."""
+    legacy = botocore_session().get_data("_retry")["definitions"]
+    rows = [each["applies_when"].get("response", {}) for each in legacy.values()]
+    codes = {row["service_error_code"] for row in rows if "service_error_code" in row}
+    codes |= set(standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES)
+    codes |= set(standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES)
+    statuses = {
+        row["http_status_code"] for row in rows if "service_error_code" not in row and row
+    } | set(standard.TransientRetryableChecker._TRANSIENT_STATUS_CODES)
+
+    # The last is EC2's own.
+    assert {each for each in codes if not _RETRIED_CODE.search(each)} <= {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+    }
+    assert {each for each in statuses if each < 500} <= {400, 429}
+
+
+# ---- a reply that is lost ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["drop", 500, 502, 503, 504, 429, 400])
+@pytest.mark.parametrize("mode", MODES)
+def test_an_answer_is_sent_once(wire: Wire, mode: str, how: str | int) -> None:
+    """Cognito has acted and the reply is lost: one request, a typed error, and the sign-in stands."""
+    flow = wire.cognito(wire.client(mode)).sign_in("ada", PASSWORD)
+    wire.received.clear()
+    wire.spoil["RespondToAuthChallenge"] = how
+
+    with pytest.raises(AuthfsmError) as caught:
+        flow.answer(Code(wire.pool.outbox.code_for("ada")))
+
+    assert wire.received == {"RespondToAuthChallenge": 1}
+    expected = {"drop": ConnectionLost, 400: RefusedForNow}.get(how, RefusedByService)
+    assert isinstance(caught.value, expected)
+    assert caught.value.ruling in {Ruling.WAIT, Ruling.TRY_AGAIN}
+    assert caught.value.state is flow.state is State.SMS_MFA
+
+
+def test_the_environment_does_not_decide(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_MAX_ATTEMPTS and AWS_RETRY_MODE, and no configuration at all."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
+    monkeypatch.setenv("AWS_RETRY_MODE", "standard")
+    client = boto3.client(
+        "cognito-idp",
+        region_name="eu-west-1",
+        endpoint_url=wire.url,
+        config=Config(signature_version=UNSIGNED),
+    )
+    flow = wire.cognito(client).sign_in("ada", PASSWORD)
+    wire.received.clear()
+    wire.spoil["RespondToAuthChallenge"] = "drop"
+    with pytest.raises(ConnectionLost):
+        flow.answer(Code("000000"))
+    assert wire.received == {"RespondToAuthChallenge": 1}
+
+
+Given = Callable[[Wire, Flow], object]
+ONCE: dict[str, tuple[str, Given]] = {
+    "USER_PASSWORD_AUTH": (
+        "InitiateAuth",
+        lambda wire, flow: flow.cognito.sign_in("ada", "Wrong-1", flow="USER_PASSWORD_AUTH"),
+    ),
+    "CUSTOM_AUTH": (
+        "InitiateAuth",
+        lambda wire, flow: flow.cognito.sign_in("ada", flow="CUSTOM_AUTH"),
+    ),
+    "a refresh": ("GetTokensFromRefreshToken", lambda wire, flow: flow.refresh()),
+    "signing out everywhere": ("GlobalSignOut", lambda wire, flow: flow.sign_out(everywhere=True)),
+    "a new authenticator app": (
+        "AssociateSoftwareToken",
+        lambda wire, flow: totp.associate(
+            flow.cognito.client, flow.tokens.access_token, issuer="Example"  # type: ignore[union-attr]  # signed in
+        ),
+    ),
+    "its first code": (
+        "VerifySoftwareToken",
+        lambda wire, flow: totp.verify(
+            flow.cognito.client, flow.tokens.access_token, "000000"  # type: ignore[union-attr]  # signed in
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_what_spends_something_is_sent_once(wire: Wire, name: str) -> None:
+    """Beginnings that count or send, refreshes, enrolments: one request each."""
+    operation, give = ONCE[name]
+    flow = wire.cognito(wire.client("standard")).sign_in("bob", PASSWORD)
+    wire.received.clear()
+    wire.spoil[operation] = "drop"
+    with pytest.raises(ConnectionLost) as caught:
+        give(wire, flow)
+    assert caught.value.ruling is Ruling.WAIT
+    assert wire.received[operation] == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_harmless_is_repeated(wire: Wire, mode: str) -> None:
+    """SRP_A and RevokeToken: as often as the client's configuration says."""
+    cognito = wire.cognito(wire.client(mode, attempts=3))
+    flow = cognito.sign_in("bob", PASSWORD)
+    wire.received.clear()
+    wire.spoil |= {"InitiateAuth": "drop", "RevokeToken": 503}
+    with pytest.raises(ConnectionLost):
+        cognito.sign_in("bob", PASSWORD)
+    with pytest.raises(RefusedByService):
+        flow.sign_out()
+    assert wire.received == {"InitiateAuth": 3, "RevokeToken": 3}
+
+
+def test_the_clients_other_calls_are_its_own(wire: Wire) -> None:
+    """The application's calls on the same client, from hooks of the driver's calls too, are retried as before."""
+    client = wire.client("standard", attempts=3)
+    flow = wire.cognito(client).sign_in("bob", PASSWORD)
+    assert flow.tokens is not None
+    token = flow.tokens.access_token.reveal()
+    wire.received.clear()
+    wire.spoil |= {"RespondToAuthChallenge": "drop", "GetUser": "drop"}
+
+    def asks(**_: Any) -> None:
+        with pytest.raises(HTTPClientError):
+            client.get_user(AccessToken=token)
+
+    client.meta.events.register("before-call.*.GetTokensFromRefreshToken", asks)
+    flow.refresh()
+    assert wire.received["GetUser"] == 3
+    with pytest.raises(HTTPClientError):
+        client.respond_to_auth_challenge(
+            ClientId=wire.pool.client_id, ChallengeName="SMS_MFA", Session="x" * 20
+        )
+    assert wire.received["RespondToAuthChallenge"] == 3
+    assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 3}
+
+
+def test_what_never_left_may_be_tried_again() -> None:
+    """Nobody listens: botocore may look again, for nothing was sent; the error is a ConnectionLost."""
+    client = boto3.client(
+        "cognito-idp",
+        region_name="eu-west-1",
+        endpoint_url="http://127.0.0.1:9",
+        config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 2}),
+    )
+    tried: list[str] = []
+    client.meta.events.register("before-send.*", lambda **_: tried.append("sent"))
+    flow = Cognito(client, client_id="c", pool_id="eu-west-1_AbCdEfGhI").start(walk=False)
+    with pytest.raises(ConnectionLost):
+        flow.carry(r.UserPasswordAuth, "ada", PASSWORD)
+    assert tried == ["sent", "sent"]
+
+
+def test_the_async_drivers_too(wire: Wire) -> None:
+    """Over aiobotocore, and over a boto3 client in threads; two sign-ins at once."""
+
+    async def lost(cognito: AsyncCognito) -> type[Exception]:
+        flow = await cognito.sign_in("ada", PASSWORD)
+        wire.spoil["RespondToAuthChallenge"] = "drop"
+        try:
+            await flow.answer(Code("000000"))
+        except AuthfsmError as error:
+            return type(error)
+        finally:
+            del wire.spoil["RespondToAuthChallenge"]
+        return AssertionError
+
+    async def conversation() -> list[Any]:
+        known: Any = {"client_id": wire.pool.client_id, "pool_id": wire.pool.pool_id}
+        told: list[Any] = []
+        for mode in MODES:
+            config = AioConfig(
+                signature_version=UNSIGNED, retries={"mode": mode, "total_max_attempts": 4}
+            )
+            async with get_session().create_client(
+                "cognito-idp", region_name="eu-west-1", endpoint_url=wire.url, config=config
+            ) as client:
+                wire.received.clear()
+                told.append(await lost(AsyncCognito(client, **known)))
+                told.append(wire.received["RespondToAuthChallenge"])
+        wire.received.clear()
+        told.append(await lost(AsyncCognito(wire.client("standard"), **known)))
+        told.append(wire.received["RespondToAuthChallenge"])
+        return told
+
+    # Each sign-in answers PASSWORD_VERIFIER first, and then the code once.
+    assert asyncio.run(conversation()) == [ConnectionLost, 2] * 4
+
+
+def test_a_recording_hears_a_refusal_that_is_not_retried(wire: Wire, tmp_path: Any) -> None:
+    """A refusal of throttling is a refusal in the steps recorded, and no lost reply."""
+    client = wire.client("standard")
+    with record(client, tmp_path / "steps.jsonl"):
+        flow = wire.cognito(client).sign_in("ada", PASSWORD)
+        wire.spoil["RespondToAuthChallenge"] = 400
+        with pytest.raises(RefusedForNow):
+            flow.answer(Code("000000"))
+    last = json.loads((tmp_path / "steps.jsonl").read_text().splitlines()[-1])
+    assert "lost" not in last
+    assert "TooManyRequestsException" in json.dumps(last)

@@ -1,0 +1,521 @@
+"""Who may use the server: hosts, origins, credentials; over HTTP, in process, and in a real browser."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from conftest import lacking
+from playwright.sync_api import Browser, sync_playwright
+from serving import CLIENT_ID, PASSWORD, POOL_ID, SIGNED, TARGET, Here, here, process
+
+from authfsm.local import LocalPool
+from authfsm.local.operations import OPERATIONS
+from authfsm.local.server.access import Access
+from authfsm.local.server.config import ConfigRefused, understood
+
+ADA = {"username": "ada", "password": PASSWORD, "email": "ada@example.com"}
+APP = "http://localhost:3000"
+FOREIGN = "http://evil.example:9460"
+SIGN_IN = {
+    "ClientId": CLIENT_ID,
+    "AuthFlow": "USER_PASSWORD_AUTH",
+    "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD},
+}
+SET_PASSWORD = {
+    "UserPoolId": POOL_ID,
+    "Username": "ada",
+    "Password": "Evil-Horse-1!",
+    "Permanent": True,
+}
+PRIVATE = ["/", "/outbox", "/events", "/diagram.svg", "/sign-ins/1.svg"]
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[Here]:
+    """A server with its defaults."""
+    with here(users=[ADA]) as served:
+        yield served
+
+
+def ask(
+    web: Here, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b""
+) -> tuple[int, dict[str, str], bytes]:
+    """One request with exactly these headers, `Host` among them; of a stream, the first bytes."""
+    connection = http.client.HTTPConnection(web.address, timeout=10)
+    try:
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers:
+            connection.putheader(name, value)
+        if body:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        reply = connection.getresponse()
+        read = reply.read(1) if path == "/events" and reply.status == 200 else reply.read()
+        return reply.status, {name.lower(): value for name, value in reply.getheaders()}, read
+    finally:
+        connection.close()
+
+
+def call(
+    web: Here, operation: str, request: dict[str, Any], **headers: str
+) -> tuple[int, dict[str, str], Any]:
+    """One operation, without credentials unless they are among the headers."""
+    named = {
+        "Host": web.address,
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    named["X-Amz-Target"] = TARGET + operation
+    status, got, body = ask(web, "POST", "/", list(named.items()), json.dumps(request).encode())
+    return status, got, json.loads(body)
+
+
+def password_of(web: Here) -> str | None:
+    """Which of the two passwords is ada's."""
+    for each in (PASSWORD, SET_PASSWORD["Password"]):
+        if web.password("ada", str(each))[0] == 200:
+            return str(each)
+    return None
+
+
+class TestHosts:
+    @pytest.mark.parametrize(
+        "host",
+        ["localhost", "LOCALHOST:1", "localhost.:8080", "pool.localhost", "127.0.0.1", "127.9.9.9:65535", "[::1]",
+         "[::1]:9229", "[::ffff:127.0.0.1]", "localhost:"],
+    )  # fmt: skip
+    def test_loopback(self, web: Here, host: str) -> None:
+        """Every name and address of loopback is answered, whatever its port."""
+        assert ask(web, "GET", "/health", [("Host", host)])[0] == 200
+
+    @pytest.mark.parametrize(
+        "host",
+        ["evil.example", "cognito:9229", "localhost.evil.example", "127.0.0.1.nip.io", "192.168.1.5", "0.0.0.0",  # noqa: S104 - named, not listened at
+
+         "localhost@evil.example", "localhost evil.example", "", "127.1", "2130706433", "[::2]", "[::1", "::1",
+         "localhost:80:80", "localhost/", "\xe9", "evil-localhost", "notlocalhost"],
+    )  # fmt: skip
+    @pytest.mark.parametrize(
+        "path", ["/", "/outbox", "/health", f"/{POOL_ID}/.well-known/jwks.json"]
+    )
+    def test_others(self, web: Here, host: str, path: str) -> None:
+        """Any other is refused, whatever it asks for."""
+        status, _, body = ask(web, "GET", path, [("Host", host)])
+
+        assert (status, "message" in json.loads(body)) == (403, True)
+
+    def test_two_at_once(self, web: Here) -> None:
+        """Two Host headers are none."""
+        status, _, _ = ask(web, "GET", "/outbox", [("Host", "localhost"), ("Host", "evil.example")])
+
+        assert status in {400, 403}
+
+    def test_the_sentence_names_the_option(self, web: Here) -> None:
+        """Who runs it as a Compose service reads, in their client's error, what to do."""
+        status, headers, body = call(web, "InitiateAuth", SIGN_IN, Host="cognito:9229")
+
+        assert (status, body["__type"]) == (403, "ForbiddenException")
+        assert "--allow-host cognito " in body["message"]
+        assert headers["x-amzn-errortype"] == "ForbiddenException:"
+
+    def test_allowed(self) -> None:
+        """A name or an address that was allowed, in any case, with any port."""
+        with here(allow_host=["Cognito", "10.0.0.7", "fd00::7"]) as web:
+            for host in ("cognito", "COGNITO:9229", "10.0.0.7:1", "[fd00::7]:9"):
+                assert ask(web, "GET", "/health", [("Host", host)])[0] == 200
+            assert ask(web, "GET", "/health", [("Host", "cognito.example")])[0] == 403
+
+    @pytest.mark.parametrize("host", ["http://cognito", "cognito:9229", "*", "a b", ""])
+    def test_written_wrongly(self, host: str) -> None:
+        """What is no host is refused at the start."""
+        with pytest.raises(ConfigRefused, match="a host is"):
+            understood({"allow_host": [host]})
+
+
+class TestOrigins:
+    ASKED = "x-amz-target,content-type,x-amz-user-agent,amz-sdk-request,amz-sdk-invocation-id"
+
+    def preflight(self, web: Here, origin: str, path: str = "/") -> tuple[int, dict[str, str]]:
+        """A preflight, as browsers send it."""
+        status, headers, _ = ask(
+            web, "OPTIONS", path,
+            [("Host", web.address), ("Origin", origin), ("Access-Control-Request-Method", "POST"),
+             ("Access-Control-Request-Headers", self.ASKED)],
+        )  # fmt: skip
+        return status, headers
+
+    @pytest.mark.parametrize(
+        "origin", [APP, "http://127.0.0.1:5173", "https://[::1]:8443", "http://app.localhost"]
+    )
+    def test_an_app_on_this_machine(self, web: Here, origin: str) -> None:
+        """Its pages may send what their SDK sends, and read the reply and its errors."""
+        status, headers = self.preflight(web, origin)
+
+        assert (status, headers["access-control-allow-origin"]) == (200, origin)
+        assert "POST" in headers["access-control-allow-methods"]
+        assert set(headers["access-control-allow-headers"].split(",")) == set(self.ASKED.split(","))
+        status, headers, _ = call(web, "InitiateAuth", SIGN_IN, Origin=origin)
+        assert (status, headers["access-control-allow-origin"], headers["vary"]) == (
+            200,
+            origin,
+            "Origin",
+        )
+        status, headers, _ = call(web, "InitiateAuth", {}, Origin=origin)
+        assert (status, headers["access-control-allow-origin"]) == (400, origin)
+        assert "x-amzn-errortype" in headers["access-control-expose-headers"].lower()
+
+    @pytest.mark.parametrize(
+        "origin",
+        [FOREIGN, "null", "https://localhost.evil.example", "http://evil-localhost:3000", "file://", "localhost",
+         "http://localhost:3000/", "http://a@localhost", "https://rebind.example:9431", "", "http://localhost, null"],
+    )  # fmt: skip
+    @pytest.mark.parametrize("content_type", ["application/x-amz-json-1.1", "text/plain"])
+    def test_foreign_pages(self, web: Here, origin: str, content_type: str) -> None:
+        """A page of another site is refused before anything happens, preflight or none."""
+        before = web.service.version
+        status, headers = self.preflight(web, origin)
+        assert status == 403
+        assert "access-control-allow-origin" not in headers
+        for operation, request in (
+            ("AdminSetUserPassword", SET_PASSWORD),
+            ("InitiateAuth", SIGN_IN),
+        ):
+            status, headers, reply = call(
+                web, operation, request, Origin=origin, Content_Type=content_type, **SIGNED
+            )
+            assert (status, reply["__type"]) == (403, "ForbiddenException")
+            assert "access-control-allow-origin" not in headers
+        assert web.service.version == before
+
+    @pytest.mark.parametrize("origin", [APP, FOREIGN, "null"])
+    @pytest.mark.parametrize("path", PRIVATE)
+    def test_codes_are_not_for_other_origins(self, web: Here, path: str, origin: str) -> None:
+        """Nobody else's page gets the page, its news, its pictures or the outbox."""
+        status, headers, body = ask(web, "GET", path, [("Host", web.address), ("Origin", origin)])
+
+        assert status == 403
+        assert "access-control-allow-origin" not in headers
+        assert b"ada" not in body
+
+    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
+    @pytest.mark.parametrize("path", PRIVATE[1:])
+    def test_tags_and_links_of_other_pages(self, web: Here, path: str, site: str) -> None:
+        """An image, a script or a frame sends no Origin: the browser says in another way where it comes from."""
+        for mode, dest in (("no-cors", "image"), ("navigate", "iframe"), ("navigate", "document")):
+            sent = [
+                ("Host", web.address),
+                ("Sec-Fetch-Site", site),
+                ("Sec-Fetch-Mode", mode),
+                ("Sec-Fetch-Dest", dest),
+            ]
+            assert ask(web, "GET", path, sent)[0] == 403
+
+    @pytest.mark.parametrize("site", ["none", "same-origin", "cross-site"])
+    def test_a_link_to_the_page(self, web: Here, site: str) -> None:
+        """The page opens from the address bar, from itself, and from a link anywhere."""
+        sent = [
+            ("Host", web.address),
+            ("Sec-Fetch-Site", site),
+            ("Sec-Fetch-Mode", "navigate"),
+            ("Sec-Fetch-Dest", "document"),
+        ]
+        status, headers, _ = ask(web, "GET", "/", sent)
+
+        assert status == 200
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+
+    def test_its_own_page(self, web: Here) -> None:
+        """The page's own origin is this one, under whichever of its names it was opened."""
+        for host in (web.address, web.address.replace("127.0.0.1", "localhost")):
+            sent = [("Host", host), ("Origin", f"http://{host}"), ("Sec-Fetch-Site", "same-origin")]
+            assert ask(web, "GET", "/outbox", sent)[0] == 200
+
+    def test_allowed(self) -> None:
+        """`cors` names the origins, instead of loopback; default ports are implied."""
+        with here(users=[ADA], cors=["https://App.example:443", "capacitor://localhost"]) as web:
+            for origin in ("https://app.example", "capacitor://localhost"):
+                assert self.preflight(web, origin)[1]["access-control-allow-origin"] == origin
+                status, _, _ = ask(
+                    web, "GET", "/outbox", [("Host", web.address), ("Origin", origin)]
+                )
+                assert status == 403
+            for origin in (APP, "http://app.example", "https://app.example:444"):
+                assert self.preflight(web, origin)[0] == 403
+
+    def test_any(self) -> None:
+        """`*` is every origin, those without a name too, and still only what needs no credentials."""
+        with here(users=[ADA], cors=["*"]) as web:
+            for origin in (FOREIGN, "null"):
+                assert self.preflight(web, origin)[1]["access-control-allow-origin"] == "*"
+                assert call(web, "InitiateAuth", SIGN_IN, Origin=origin)[0] == 200
+                assert (
+                    call(web, "ListUsers", {"UserPoolId": POOL_ID}, Origin=origin, **SIGNED)[0]
+                    == 403
+                )
+
+    @pytest.mark.parametrize(
+        "origin", ["app.example", "https://app.example/", "https://app.example/x", "null", ""]
+    )
+    def test_written_wrongly(self, origin: str) -> None:
+        """What is no origin is refused at the start."""
+        with pytest.raises(ConfigRefused, match="an origin is"):
+            understood({"cors": [origin]})
+
+    @pytest.mark.parametrize("operation", sorted(OPERATIONS))
+    def test_every_operation(self, web: Here, operation: str) -> None:
+        """A page of an allowed origin gets as far as the operation if it is public, and no further if not."""
+        status, headers, reply = call(web, operation, {"x": "x"}, Origin=APP, **SIGNED)
+
+        assert headers["access-control-allow-origin"] == APP
+        if OPERATIONS[operation].public:
+            assert (status, reply["__type"]) == (400, "InvalidParameterException")
+        else:
+            assert (status, reply["__type"]) == (403, "ForbiddenException")
+
+
+class TestCredentials:
+    def test_the_list_is_cognitos(self) -> None:
+        """An operation needs no credentials here exactly where the API's model says so."""
+        model = botocore.session.get_session().get_service_model("cognito-idp")
+        theirs = {name: model.operation_model(name) for name in OPERATIONS}
+
+        assert {name for name, each in OPERATIONS.items() if each.public} == {
+            name for name, each in theirs.items() if each.auth_type == "none"
+        }
+        assert all(
+            (each.auth == ["smithy.api#noAuth"]) == OPERATIONS[name].public
+            for name, each in theirs.items()
+        )
+
+    @pytest.mark.parametrize("operation", sorted(OPERATIONS))
+    def test_over_http(self, web: Here, operation: str) -> None:
+        """Without an Authorization header, or with an empty one, what needs credentials is refused, unread."""
+        for headers in ({}, {"Authorization": ""}):
+            status, _, reply = call(web, operation, {"x": "x"}, **headers)
+            assert status == 400
+            if OPERATIONS[operation].public:
+                assert reply["__type"] == "InvalidParameterException"
+            else:
+                assert reply == {
+                    "__type": "MissingAuthenticationTokenException",
+                    "message": "Missing Authentication Token",
+                }
+        _, _, reply = call(web, operation, {"x": "x"}, **SIGNED)
+        assert reply["__type"] == "InvalidParameterException"
+
+    def test_in_process(self, signing_key: Any) -> None:
+        """A client without credentials signs people in, and manages nobody."""
+        pool = LocalPool(key=signing_key)
+        pool.add_user("ada", PASSWORD)
+        bare = pool.client(Config(signature_version=UNSIGNED))
+        reply = bare.initiate_auth(
+            ClientId=pool.client_id,
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": "ada", "PASSWORD": PASSWORD},
+        )
+
+        assert "AuthenticationResult" in reply
+        with pytest.raises(bare.exceptions.ClientError) as caught:
+            bare.list_users(UserPoolId=pool.pool_id)
+        assert caught.value.response["Error"] == {
+            "Code": "MissingAuthenticationTokenException",
+            "Message": "Missing Authentication Token",
+        }
+        assert len(pool.client().list_users(UserPoolId=pool.pool_id)["Users"]) == 1
+
+
+class TestOpen:
+    def test_everything_is_as_open_as_can_be(self) -> None:
+        """Any host, any origin, no credentials; pages of others still cannot read the outbox."""
+        with here(users=[ADA], open=True) as web:
+            status, headers, reply = call(
+                web, "ListUsers", {"UserPoolId": POOL_ID}, Host="cognito", Origin=FOREIGN
+            )
+            assert (status, headers["access-control-allow-origin"]) == (200, "*")
+            assert [each["Username"] for each in reply["Users"]] == ["ada"]
+            status, headers, _ = ask(
+                web, "GET", "/outbox", [("Host", "cognito"), ("Origin", FOREIGN)]
+            )
+            assert status == 200
+            assert "access-control-allow-origin" not in headers
+
+    @pytest.mark.parametrize(("given", "why"), [({"open": "yes"}, "open is"), ({"cors": "*"}, "lists"), ({"allow_host": [7]}, "lists")])  # fmt: skip
+    def test_said_wrongly(self, given: dict[str, Any], why: str) -> None:
+        """A configuration that says it otherwise is refused."""
+        with pytest.raises(ConfigRefused, match=why):
+            understood(given)
+
+
+def test_what_the_banner_says(tmp_path: Path) -> None:
+    """Options add to the configuration; who starts it reads who may use it."""
+    config = {"allow_host": ["cognito"], "cors": ["https://a.example"]}
+    options = ["--allow-host", "idp.test", "--cors", "https://b.example"]
+    with process(tmp_path, config, *options) as web:
+        for host in ("cognito", "idp.test:9229", "localhost"):
+            assert web.ask("GET", "/health", Host=host)[0] == 200
+        assert web.ask("GET", "/health", Host="b.example")[0] == 403
+        assert web.end() == 0
+        said = "".join(web.said)
+    assert "localhost, 127.0.0.1, [::1], cognito, idp.test (more by --allow-host)" in said
+    assert "https://b.example may call what needs no AWS credentials" in said
+    with process(tmp_path, {}, "--open") as web:
+        assert web.ask("GET", "/health", Host="anything.example")[0] == 200
+        assert web.end() == 0
+        assert "OPEN" in "".join(web.said)
+
+
+def test_a_host_of_its_own() -> None:
+    """Another address of this machine may be named where the request came to it, and no other."""
+    access = Access()
+
+    assert access.allows_host("192.0.2.7:9229", "192.0.2.7")
+    assert not access.allows_host("192.0.2.8:9229", "192.0.2.7")
+
+
+# ---- in a real browser ---------------------------------------------------------------------------------
+
+_CALL = """async ([url, operation, body, how]) => {
+  const headers = how === 'no-cors' ? {'Content-Type': 'text/plain'} : {
+    'X-Amz-Target': 'AWSCognitoIdentityProviderService.' + operation,
+    'Content-Type': 'application/x-amz-json-1.1', 'Authorization': 'AWS4-HMAC-SHA256 Credential=x'};
+  if (how === 'unsigned') delete headers['Authorization'];
+  try {
+    const reply = await fetch(url + '/', {method: 'POST', headers, body: JSON.stringify(body),
+      mode: how === 'no-cors' ? 'no-cors' : 'cors'});
+    return how === 'no-cors' ? 'opaque' : await reply.json();
+  } catch (error) { return 'blocked'; }
+}"""
+_READ = """async ([url, path]) => {
+  try { return (await fetch(url + path)).status + ' ' + (await (await fetch(url + path)).text()).slice(0, 2000); }
+  catch (error) { return 'blocked'; }
+}"""
+_NEWS = """([url]) => new Promise(done => {
+  const news = new EventSource(url + '/events');
+  news.onmessage = event => { news.close(); done(event.data); };
+  news.onerror = () => { news.close(); done('blocked'); };
+})"""
+_FORM = """([url]) => new Promise(done => {
+  const frame = document.createElement('iframe'); frame.name = 'there';
+  frame.onload = () => done('loaded'); document.body.append(frame);
+  const form = document.createElement('form');
+  Object.assign(form, {method: 'POST', action: url + '/', enctype: 'text/plain', target: 'there'});
+  document.body.append(form); form.submit(); setTimeout(() => done('late'), 3000);
+})"""
+
+
+class _Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """An empty page."""
+        body = b"<!doctype html><title>elsewhere</title><body>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def elsewhere() -> Iterator[int]:
+    """A web site of this machine's, and its port."""
+    site = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
+    thread = threading.Thread(target=site.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield site.server_address[1]
+    finally:
+        site.shutdown()
+        thread.join()
+        site.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, to which two names of others' resolve to this machine, as after DNS rebinding."""
+    program = shutil.which("chromium") or lacking("chromium")
+    rules = "MAP evil.example 127.0.0.1, MAP rebind.example 127.0.0.1"
+    with sync_playwright() as play:
+        started = play.chromium.launch(
+            executable_path=program, args=["--no-sandbox", f"--host-resolver-rules={rules}"]
+        )
+        yield started
+        started.close()
+
+
+class TestInABrowser:
+    def test_a_foreign_page_gets_nothing(self, web: Here, browser: Browser) -> None:
+        """Not by fetch, with credentials or without, nor by a simple request, a form, a stream or an image."""
+        web.password("ada")
+        with elsewhere() as port:
+            page = browser.new_page()
+            page.goto(f"http://evil.example:{port}/")
+            before = web.service.version
+            for operation, request in (
+                ("ListUsers", {"UserPoolId": POOL_ID}), ("AdminSetUserPassword", SET_PASSWORD),
+                ("InitiateAuth", SIGN_IN),
+            ):  # fmt: skip
+                for how in ("signed", "unsigned"):
+                    assert page.evaluate(_CALL, [web.url, operation, request, how]) == "blocked"
+                page.evaluate(_CALL, [web.url, operation, request, "no-cors"])
+            for path in (*PRIVATE[1:], "/health", f"/{POOL_ID}/.well-known/jwks.json"):
+                assert page.evaluate(_READ, [web.url, path]) == "blocked"
+            assert page.evaluate(_NEWS, [web.url]) == "blocked"
+            page.evaluate(_FORM, [web.url])
+            assert web.service.version == before
+            page.close()
+        assert password_of(web) == PASSWORD
+
+    def test_a_rebound_name_gets_nothing(self, web: Here, browser: Browser) -> None:
+        """The browser takes the server for the attacker's own site; the server does not."""
+        page = browser.new_page()
+        port = web.address.split(":")[1]
+        page.goto(f"http://rebind.example:{port}/health")
+        before = web.service.version
+        assert '"pool"' not in page.content()
+        for path in (*PRIVATE[1:], "/health"):
+            assert page.evaluate(_READ, ["", path]).startswith("403 ")
+        assert page.evaluate(_NEWS, [""]) == "blocked"
+        for how in ("signed", "unsigned"):
+            reply = page.evaluate(_CALL, ["", "AdminSetUserPassword", SET_PASSWORD, how])
+            assert reply["__type"] == "ForbiddenException"
+        assert web.service.version == before
+        page.close()
+        assert password_of(web) == PASSWORD
+
+    def test_a_page_of_this_machine_gets_what_cognito_gives(
+        self, web: Here, browser: Browser
+    ) -> None:
+        """It signs in from another port, reads Cognito's errors, and manages nobody."""
+        with elsewhere() as port:
+            page = browser.new_page()
+            page.goto(f"http://localhost:{port}/")
+            reply = page.evaluate(_CALL, [web.url, "InitiateAuth", SIGN_IN, "unsigned"])
+            assert "AccessToken" in reply["AuthenticationResult"]
+            reply = page.evaluate(_CALL, [web.url, "ListUsers", {"UserPoolId": POOL_ID}, "signed"])
+            assert reply["__type"] == "ForbiddenException"
+            assert page.evaluate(_READ, [web.url, "/health"]).startswith("200 ")
+            for path in PRIVATE[1:]:
+                assert page.evaluate(_READ, [web.url, path]) == "blocked"
+            page.close()
+
+    def test_its_own_page_still_works(self, web: Here, browser: Browser) -> None:
+        """The page that the server shows reads the news and the outbox."""
+        page = browser.new_page()
+        page.goto(f"{web.url}/")
+        assert page.evaluate(_READ, ["", "/outbox"]).startswith("200 ")
+        assert "ada" in page.evaluate(_NEWS, [""])
+        page.close()
