@@ -12,21 +12,11 @@ from attrs import Attribute
 from authfsm.errors import BadField, InvalidInput
 from authfsm.protocol.codes import MESSAGE, TOTP, CodeFormat, normalized
 from authfsm.protocol.states import State
-from authfsm.secret import Secret
+from authfsm.secret import Secret, secret
 
 Wrapped: TypeAlias = "Secret[str]"
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-
-
-def wrapped(value: str | Wrapped) -> Wrapped:
-    """A field's text, wrapped as it enters."""
-    return value if isinstance(value, Secret) else Secret(value)
-
-
-def wrapped_if_given(value: str | Wrapped | None) -> Wrapped | None:
-    """A field's text, wrapped as it enters, where there is any."""
-    return None if value is None else wrapped(value)
 
 
 def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
@@ -37,7 +27,7 @@ def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
 def fixed_and_wrapped(value: Mapping[str, str | Wrapped]) -> Mapping[str, Wrapped]:
     """A read-only copy of a mapping, its values wrapped."""
     return (
-        MappingProxyType({k: wrapped(v) for k, v in value.items()})
+        MappingProxyType({k: secret(v) for k, v in value.items()})
         if isinstance(value, Mapping)
         else value
     )
@@ -52,7 +42,7 @@ def listed(value: Iterable[str]) -> tuple[str, ...]:
 
 def wrapped_code(value: str | Wrapped) -> Wrapped:
     """Wrap a one-time code, normalized; what is no text is left for the check."""
-    code = wrapped(value)
+    code = secret(value)
     return Secret(normalized(code.reveal())) if isinstance(code.reveal(), str) else code
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from authfsm.errors import CallerError, SealBroken, SealExpired
-from authfsm.secret import Secret, secret
+from authfsm.secret import Secret, secret, secret_keys
 from authfsm.signin import SignIn
 from authfsm.snapshot import Snapshot, from_json, to_json
 
@@ -66,6 +66,7 @@ def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
         TooLongToSeal: it would be longer than `LARGEST`.
         BadKey: that is no key.
     """
+    key = secret_keys(key)
     form = to_json(snapshot, now)
     # A trigger's JSON may hold half of an emoji, which strict UTF-8 cannot write. It goes back as it came.
     plain = form.reveal().encode("utf-8", "surrogatepass")
@@ -99,6 +100,7 @@ def unseal(
         SealTooNew: a later version sealed it.
         BadKey: that is no key.
     """
+    key = secret_keys(key)
     opened = _opened(sealed, _lock(key))
     if opened is None:
         raise SealBroken("it was changed on the way, or sealed with another key")

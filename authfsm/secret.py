@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Generic, NoReturn, TypeVar, overload
 
 T = TypeVar("T", str, bytes, int)
@@ -92,13 +92,22 @@ def secret(value: str | Secret[str] | None) -> Secret[str] | None: ...
 def secret(value: bytes | Secret[bytes]) -> Secret[bytes]: ...
 @overload
 def secret(value: int | Secret[int]) -> Secret[int]: ...
+@overload
+def secret(value: bool | str | Secret[str]) -> bool | Secret[str]: ...  # noqa: FBT001 - a value, not an option
 def secret(value: Any) -> Any:
-    """Wrap a value as a `Secret`; return None, and a value that is wrapped already, as they are.
+    """Wrap a value as a `Secret`; return None, a truth value, and a wrapped value as they are.
 
     A public function that takes a secret calls this in its first statement and rebinds the parameter, so
     that no frame of a traceback shows the plain value. It raises nothing, whatever the value is.
     """
-    return value if value is None or isinstance(value, Secret) else Secret(value)
+    return value if value is None or isinstance(value, (Secret, bool)) else Secret(value)
+
+
+def secret_keys(key: Any) -> Any:
+    """Wrap a key, or each of several, and return them as a tuple; an iterator is used up here, once."""
+    if isinstance(key, Iterable) and not isinstance(key, (str, bytes)):
+        return tuple([secret(each) for each in key])
+    return (secret(key),)
 
 
 def secret_values(value: Any) -> Any:
@@ -125,7 +134,7 @@ class WrapsSecrets:
         super().__init_subclass__()
         fields = cls.__dict__.get("__attrs_attrs__", ())
         if any("Secret" in str(each.type) for each in fields):
-            cls.__init__ = _wrapping(cls.__init__, *_arguments(fields))  # type: ignore[misc] # the signature stays
+            cls.__init__ = _wrapping(cls.__init__, *_arguments(fields))  # type: ignore[method-assign] # the signature stays
 
     @classmethod
     def wrap_arguments(

@@ -10,16 +10,9 @@ import boto3
 from attrs import frozen
 from botocore.config import Config
 
-import authfsm
-from authfsm import AsyncCognito, Cognito, PendingSignIns, new_key, srp
-from authfsm.drivers import totp
-from authfsm.jwks import Verifier
+from authfsm import AsyncCognito, Cognito, new_key
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
-from authfsm.sealing import seal, unseal
-from authfsm.secret import Secret
-from authfsm.signin import SignIn
-from authfsm.stores import AsyncMemoryStore, AsyncPendingSignIns, MemoryStore
 
 PASSWORD: Final = "Pl4nted-Passw0rd!"
 CODE: Final = "918273"
@@ -188,8 +181,13 @@ def cognitos() -> Iterator[tuple[str, str, str, Callable[[], Any]]]:
     yield SYNC, "", "the pool refuses", lambda: refusing(pool().cognito())
     yield ASYNC, "Async", "nothing listens", lambda: AsyncCognito(client(dead=True), **named)
     yield ASYNC, "Async", "the client raises", lambda: AsyncCognito(BrokenAsync(), **named)
-    yield ASYNC, "Async", "the pool refuses", lambda: AsyncCognito(
-        (made := pool()).client(), client_id=made.client_id, pool_id="eu-west-1_Other"
+    yield (
+        ASYNC,
+        "Async",
+        "the pool refuses",
+        lambda: AsyncCognito(
+            (made := pool()).client(), client_id=made.client_id, pool_id="eu-west-1_Other"
+        ),
     )
 
 
@@ -238,10 +236,15 @@ def drivers() -> Iterator[Case]:
                 (),
                 lambda c: c.start().carry(r.SrpClaim, password=PASSWORD),
             ),
-            "Flow.filled": ((), lambda c: c.start().filled(r.UserSrpAuth, "ada", PASSWORD.encode())),
+            "Flow.filled": (
+                (),
+                lambda c: c.start().filled(r.UserSrpAuth, "ada", PASSWORD.encode()),
+            ),
             "Flow, too much": (
                 (f"{flow}.__init__",),
-                lambda c: type(c.start())(c, c.start().signin, PASSWORD, client_metadata=5, walk=1, x=2),
+                lambda c: type(c.start())(
+                    c, c.start().signin, PASSWORD, client_metadata=5, walk=1, x=2
+                ),
             ),
         }
         for name, (functions, run) in rows.items():

@@ -177,7 +177,10 @@ def shown(error: BaseException) -> Iterator[tuple[str, str]]:
         for name, value in frame.f_locals.items():
             text = f"{value!r} {pretty_repr(value)}"
             if any(each in text for each in PLANTED):
-                yield f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname if hasattr(frame.f_code, 'co_qualname') else frame.f_code.co_name}", name
+                yield (
+                    f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname if hasattr(frame.f_code, 'co_qualname') else frame.f_code.co_name}",
+                    name,
+                )
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

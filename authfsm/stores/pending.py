@@ -20,7 +20,7 @@ from authfsm.drivers.walk import Walk
 from authfsm.errors import OutOfTurn, SealError, SealExpired, SealGone
 from authfsm.protocol.error_policy import Ruling
 from authfsm.sealing import Key
-from authfsm.secret import Secret
+from authfsm.secret import secret_keys
 from authfsm.stores.store import TAKEN, AsyncStore, Store
 
 TURN_LIFETIME: Final = timedelta(seconds=30)
@@ -48,12 +48,12 @@ class _Pending(Generic[FlowT]):
     """All but the store's own calls."""
 
     def __init__(self, cognito: Resumes[FlowT], key: Key, turn_lifetime: timedelta) -> None:
+        key = secret_keys(key)
         if turn_lifetime <= timedelta(0):
             raise ValueError("a turn lasts longer than no time")
         self.cognito = cognito
         self.turn_lifetime = turn_lifetime
-        # An iterator of keys would be used up by the first seal.
-        self._key = key if isinstance(key, (str, bytes, Secret)) else tuple(key)
+        self._key = key
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.cognito!r}>"
@@ -108,6 +108,7 @@ class PendingSignIns(_Pending[FlowT]):
         *,
         turn_lifetime: timedelta = TURN_LIFETIME,
     ) -> None:
+        key = secret_keys(key)
         super().__init__(cognito, key, turn_lifetime)
         self.store = store
 
@@ -190,6 +191,7 @@ class AsyncPendingSignIns(_Pending[FlowT]):
         *,
         turn_lifetime: timedelta = TURN_LIFETIME,
     ) -> None:
+        key = secret_keys(key)
         super().__init__(cognito, key, turn_lifetime)
         self.store = store
         self._ending: set[asyncio.Future[Any]] = set()
