@@ -7,7 +7,7 @@ import base64
 from attrs import field, frozen
 
 from authfsm import srp
-from authfsm.fields import Wrapped, is_text
+from authfsm.fields import is_text
 from authfsm.protocol.replies import NewDevice
 from authfsm.protocol.responses import ConfirmDevice
 from authfsm.secret import Secret, WrapsSecrets, secret
@@ -25,7 +25,7 @@ class Device(WrapsSecrets):
 
     key: str = field(validator=is_text)
     group_key: str = field(validator=is_text)
-    password: Wrapped = field(converter=secret, validator=is_text)
+    password: Secret[str] = field(converter=secret, validator=is_text)
 
     @classmethod
     def new(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from attrs import Attribute
 
@@ -13,8 +13,6 @@ from authfsm.errors import BadField, InvalidInput
 from authfsm.protocol.codes import MESSAGE, TOTP, CodeFormat, normalized
 from authfsm.protocol.states import State
 from authfsm.secret import Secret, secret
-
-Wrapped: TypeAlias = "Secret[str]"
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -24,7 +22,7 @@ def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
 
 
-def fixed_and_wrapped(value: Mapping[str, str | Wrapped]) -> Mapping[str, Wrapped]:
+def fixed_and_wrapped(value: Mapping[str, str | Secret[str]]) -> Mapping[str, Secret[str]]:
     """A read-only copy of a mapping, its values wrapped."""
     return (
         MappingProxyType({k: secret(v) for k, v in value.items()})
@@ -40,10 +38,11 @@ def listed(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(value) if isinstance(value, Iterable) else value
 
 
-def wrapped_code(value: str | Wrapped) -> Wrapped:
+def wrapped_code(value: str | Secret[str]) -> Secret[str]:
     """Wrap a one-time code, normalized; what is no text is left for the check."""
     code = secret(value)
-    return Secret(normalized(code.reveal())) if isinstance(code.reveal(), str) else code
+    value = secret(value)
+    return Secret(normalized(value.reveal())) if isinstance(value.reveal(), str) else value
 
 
 def stripped(value: str) -> str:
@@ -106,18 +105,18 @@ def is_name(response: Any, attribute: Attribute[Any], value: str) -> None:
     is_typed(response, attribute, stripped(value))
 
 
-def is_code(response: Any, attribute: Attribute[Any], value: Wrapped) -> None:
+def is_code(response: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
     """A one-time code must be digits; how many, the challenge says."""
     check_code(type(response), attribute.name, value, MESSAGE)
 
 
-def is_totp(response: Any, attribute: Attribute[Any], value: Wrapped) -> None:
+def is_totp(response: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
     """The code of an authenticator app must be six digits."""
     check_code(type(response), attribute.name, value, TOTP)
 
 
 def check_code(
-    response: type, name: str, code: Wrapped, rule: CodeFormat, state: State | None = None
+    response: type, name: str, code: Secret[str], rule: CodeFormat, state: State | None = None
 ) -> None:
     """Check a normalized code.
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 import boto3
 from attrs import frozen
 from botocore.config import Config
 
-from authfsm import AsyncCognito, Cognito, new_key
+import authfsm
+from authfsm import AsyncCognito, Cognito, PendingSignIns, new_key, srp
+from authfsm.drivers import totp
+from authfsm.jwks import Verifier
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
+from authfsm.sealing import seal, unseal
+from authfsm.secret import Secret
+from authfsm.signin import SignIn
+from authfsm.stores import AsyncMemoryStore, AsyncPendingSignIns, MemoryStore
 
 PASSWORD: Final = "Pl4nted-Passw0rd!"
 CODE: Final = "918273"
@@ -148,7 +156,7 @@ def responses() -> Iterator[Case]:
             yield Case(
                 f"{kind.__name__}: {name}",
                 (),
-                lambda kind=kind, before=before, value=bad(plain): kind(*before, value),
+                lambda kind=kind, before=before, bad=bad, plain=plain: kind(*before, bad(plain)),
             )
         yield Case(
             f"{kind.__name__}: an unknown keyword",
@@ -261,7 +269,247 @@ def drivers() -> Iterator[Case]:
             )
 
 
-CASES: list[Case] = [*responses(), *drivers()]
+# ---- everything else that takes a secret ---------------------------------------------------------------
+
+
+def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    """The function, how it fails, and the call."""
+    core, stores = "authfsm.signin.SignIn", "authfsm.stores.pending"
+    yield (
+        f"{core}.__init__",
+        "an unknown keyword",
+        lambda: SignIn("c", client_secret=KEY, nothing=1),
+    )
+    yield (
+        f"{core}.prove",
+        "no proof is asked for",
+        lambda: SignIn("c").prove(ephemeral(), NOW, PASSWORD),
+    )
+    yield f"{core}.prove", "a lone surrogate", lambda: unprovable(PASSWORD + "\ud800")
+    yield "authfsm.sealing.seal", "no key", lambda: seal(waiting()._snapshot(), KEY, NOW)
+    yield "authfsm.sealing.unseal", "no key", lambda: unseal("gAAAA", KEY, NOW, into=SignIn("c"))
+    yield (
+        "authfsm.sealing.unseal",
+        "several keys",
+        lambda: unseal("gAAAA", [new_key(), KEY], NOW, into=SignIn("c")),
+    )
+    yield "authfsm.drivers.walk.Walk.seal", "no key", lambda: waiting().seal(KEY)
+    yield "authfsm.drivers.walk.Walk.seal", "a proof is due", lambda: proving().seal(KEY)
+    yield "authfsm.drivers.walk.Walk.seal", "an iterator", lambda: waiting().seal(iter([KEY]))
+    for name, store in (("", MemoryStore), ("Async", AsyncMemoryStore)):
+        made: Any = AsyncPendingSignIns if name else PendingSignIns
+        cls = f"{stores}.{name}PendingSignIns.__init__"
+        yield (
+            cls,
+            "no time",
+            lambda made=made, store=store: made(
+                pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)
+            ),
+        )
+        yield (
+            cls,
+            "no key, in put",
+            lambda made=made, store=store: awaited(
+                lambda: made(pool().cognito(), store(), KEY).put(waiting())
+            ),
+        )
+    yield (
+        "authfsm.drivers.totp.associate",
+        "nothing listens",
+        lambda: totp.associate(client(dead=True), TOKEN, issuer="Example"),
+    )
+    yield (
+        "authfsm.drivers.totp.associate",
+        "refused",
+        lambda: totp.associate(pool().client(), TOKEN, issuer="Example"),
+    )
+    yield (
+        "authfsm.drivers.totp.verify",
+        "nothing listens",
+        lambda: totp.verify(client(dead=True), TOKEN, CODE),
+    )
+    yield (
+        "authfsm.drivers.totp.verify",
+        "refused",
+        lambda: totp.verify(pool().client(), TOKEN, CODE),
+    )
+    yield (
+        "authfsm.drivers.totp.verify",
+        "a bad code",
+        lambda: totp.verify(pool().client(), TOKEN, CODE + "x"),
+    )
+    yield (
+        "authfsm.drivers.totp.switch_on",
+        "refused",
+        lambda: totp.switch_on(pool().client(), TOKEN),
+    )
+    verifier = Verifier(POOL_ID, "cid", fetch=lambda *_: b"{}")
+    for token in (TOKEN, f"{TOKEN}.{TOKEN}.{TOKEN}", 5, TOKEN.encode()):
+        kind = type(token).__name__ + ("" if token != TOKEN else ", no JWT")
+        yield (
+            "authfsm.jwks.verifier.Verifier.verify",
+            kind,
+            lambda token=token: verifier.verify(token),
+        )
+        yield (
+            "authfsm.jwks.verifier.Verifier.verify_async",
+            kind,
+            lambda token=token: awaited(lambda: verifier.verify_async(token)),
+        )
+    yield (
+        "authfsm.local.pool.LocalPool.__init__",
+        "an unknown keyword",
+        lambda: LocalPool(client_secret=KEY, nothing=1),
+    )
+    yield (
+        "authfsm.local.furnishing.Furnished.add_client",
+        "an unknown keyword",
+        lambda: pool().add_client(client_secret=KEY, nothing=1),
+    )
+    adding = "authfsm.local.furnishing.Furnished.add_user"
+    yield adding, "the name is taken", lambda: pool().add_user("ada", PASSWORD)
+    yield (
+        adding,
+        "a factor without an address",
+        lambda: pool().add_user("eve", PASSWORD, mfa=["SMS_MFA"]),
+    )
+    yield adding, "no such status", lambda: pool().add_user("eve", PASSWORD, status="NONE")
+    yield (
+        adding,
+        "no authenticator could use it",
+        lambda: pool().add_user("eve", PASSWORD, totp_secret=KEY),
+    )
+    yield adding, "bytes", lambda: pool().add_user("eve", PASSWORD.encode())
+    yield adding, "a lone surrogate", lambda: pool().add_user("eve", PASSWORD + "\ud800")
+    for name in ("Stepper", "Tape"):
+        where = f"authfsm.notebook.{name.lower()}.{name}.__init__"
+        yield (
+            where,
+            "an unknown keyword",
+            lambda name=name: notebook(name)(pool(), "ada", PASSWORD, nothing=1),
+        )
+    yield (
+        "authfsm.srp.private_key",
+        "a lone surrogate",
+        lambda: srp.private_key("Pool", "ada", PASSWORD + "\ud800", 1),
+    )
+    x = srp.private_key("Pool", "ada", PASSWORD, 1)
+    planted(str(x))
+    planted(f"{x:x}")
+    yield "authfsm.srp.verifier", "no number", lambda: srp.verifier(Secret(PASSWORD))  # type: ignore[arg-type] # on purpose
+    for name in ("shared_secret", "client_key"):
+        yield (
+            f"authfsm.srp.{name}",
+            "B is 0",
+            lambda name=name: getattr(srp, name)(ephemeral(), 0, x),
+        )
+    yield "authfsm.srp.claim", "B is 0", lambda: claimed(B=0)
+    yield "authfsm.srp.claim", "a bad timestamp", lambda: claimed(timestamp="\ud800")
+    yield "authfsm.srp.claim", "a bad block", lambda: claimed(secret_block="?")
+    yield (
+        "authfsm.srp.sign",
+        "a bad timestamp",
+        lambda: srp.sign(KEY.encode(), "Pool", "ada", b"", "\ud800"),
+    )
+    yield (
+        "authfsm.srp.verify",
+        "a bad timestamp",
+        lambda: srp.verify(KEY.encode(), "Pool", "ada", b"", "\ud800", ""),
+    )
+    yield (
+        "authfsm.srp.device_verifier",
+        "a bad salt",
+        lambda: srp.device_verifier("group", "key", PASSWORD, b""),
+    )
+    yield "authfsm.srp.secret_hash", "a bad name", lambda: srp.secret_hash("\ud800", "c", KEY)
+    yield (
+        "authfsm.srp.secret_hash",
+        "a lone surrogate",
+        lambda: srp.secret_hash("a", "c", KEY + "\ud800"),
+    )
+
+
+NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+
+
+def ephemeral() -> srp.Ephemeral:
+    """A key pair, always the same."""
+    return srp.ephemeral(b"1" * 32)
+
+
+def claimed(**changes: Any) -> str:
+    """A proof of the planted password, with something wrong in it."""
+    right = {"salt": 1, "B": 5, "secret_block": "", "timestamp": srp.timestamp(NOW)}
+    return srp.claim(
+        ephemeral(), realm="Pool", name="ada", password=PASSWORD, **{**right, **changes}
+    )
+
+
+def unprovable(password: str) -> Any:
+    """A proof that is due, of a password that UTF-8 cannot write."""
+    flow = proving()
+    return flow.signin.prove(flow._pair, NOW, password)
+
+
+def notebook(name: str) -> Any:
+    """A class of the notebook's, imported late: it brings ipywidgets along."""
+    import authfsm.notebook  # noqa: PLC0415 - the reason above
+
+    return getattr(authfsm.notebook, name)
+
+
+def others() -> Iterator[Case]:
+    """The rows as cases, and the triggers of a machine that a driver carries."""
+    for function, how, run in rows():
+        yield Case(f"{function.rpartition('.')[2]}: {how} ({function})", (function,), run)
+
+    class Model:
+        """A model of somebody's."""
+
+    def machine(call: Callable[[Any], Any]) -> Any:
+        model: Any = Model()
+        authfsm.build(model, driver=pool().cognito().start().carry)
+        return call(model)
+
+    yield Case(
+        "build: a trigger is refused",
+        (),
+        lambda: machine(lambda model: model.user_password_auth("nobody", PASSWORD)),
+    )
+    yield Case(
+        "build: a trigger by name",
+        (),
+        lambda: machine(lambda model: model.trigger("user_password_auth", "nobody", PASSWORD)),
+    )
+    yield Case(
+        "build: a trigger with a keyword too many",
+        (),
+        lambda: machine(lambda model: model.user_srp_auth("ada", PASSWORD, nothing=1)),
+    )
+
+
+BASES: Final = {
+    "authfsm.drivers.app_client.AppClient.__init__": lambda: Cognito(
+        client(), client_id="c", client_secret=KEY, pool_id="no pool's id"
+    ),
+    "authfsm.drivers.courses.Courses.__init__": lambda: proving_base("courses", "Courses"),
+    "authfsm.drivers.walk.Walk.__init__": lambda: proving_base("walk", "Walk"),
+    "authfsm.fields.wrapped_code": lambda: r.Code(CODE + "x"),
+}
+
+
+def proving_base(module: str, name: str) -> Any:
+    """A base class of the flows, made without what it needs."""
+    cls = getattr(__import__(f"authfsm.drivers.{module}", fromlist=[name]), name)
+    return cls(None, None, PASSWORD, client_metadata={}, walk=True)
+
+
+CASES: list[Case] = [
+    *responses(),
+    *drivers(),
+    *others(),
+    *(Case(f"{name.rpartition('.')[0]}: a base", (name,), run) for name, run in BASES.items()),
+]
 
 
 def covered() -> set[str]:

@@ -13,7 +13,6 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from authfsm.conformance.verdicts import Untried
-from authfsm.fields import Wrapped
 from authfsm.secret import Secret, secret
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class Fixed:
         code: it.
     """
 
-    code: Wrapped = field(converter=secret)
+    code: Secret[str] = field(converter=secret)
 
     def code_for(self, username: str, conversation: Conversation) -> Secret[str]:
         """The code."""

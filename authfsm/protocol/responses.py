@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Final
 from attrs import field, frozen
 
 from authfsm.fields import (
-    Wrapped,
     are_names,
     are_texts,
     fixed,
@@ -34,7 +33,7 @@ from authfsm.fields import (
     stripped,
     wrapped_code,
 )
-from authfsm.secret import WrapsSecrets, secret
+from authfsm.secret import Secret, WrapsSecrets, secret
 
 
 @frozen
@@ -91,7 +90,7 @@ class UserPasswordAuth(Response):
     auth_flow: ClassVar[str | None] = "USER_PASSWORD_AUTH"
     proves_password: ClassVar[bool] = True
     username: str = field(validator=is_name)
-    password: Wrapped = field(converter=secret, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
@@ -106,7 +105,7 @@ class AdminUserPasswordAuth(Response):
     auth_flow: ClassVar[str | None] = "ADMIN_USER_PASSWORD_AUTH"
     proves_password: ClassVar[bool] = True
     username: str = field(validator=is_name)
-    password: Wrapped = field(converter=secret, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
@@ -121,7 +120,9 @@ class AdminNoSrpAuth(Response):
     auth_flow: ClassVar[str | None] = "ADMIN_NO_SRP_AUTH"
     proves_password: ClassVar[bool] = True
     username: str = field(validator=is_name)
-    password: Wrapped | None = field(default=None, converter=secret, validator=is_typed_if_given)
+    password: Secret[str] | None = field(
+        default=None, converter=secret, validator=is_typed_if_given
+    )
 
 
 @frozen
@@ -176,7 +177,7 @@ class UserAuthWithPassword(Response):
     auth_flow: ClassVar[str | None] = "USER_AUTH"
     proves_password: ClassVar[bool] = True
     username: str = field(validator=is_name)
-    password: Wrapped = field(converter=secret, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
@@ -207,7 +208,9 @@ class StepUp(Response):
     auth_flow: ClassVar[str | None] = "USER_AUTH"
     username: str = field(validator=is_name)
     target_acr_values: tuple[str, ...] = field(converter=listed, validator=are_names)
-    access_token: Wrapped | None = field(default=None, converter=secret, validator=is_text_if_given)
+    access_token: Secret[str] | None = field(
+        default=None, converter=secret, validator=is_text_if_given
+    )
     max_age: int | None = field(default=None, validator=is_count_if_given)
 
 
@@ -222,7 +225,7 @@ class SignedUp(Response):
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
     username: str = field(validator=is_name)
-    session: Wrapped = field(converter=secret, validator=is_text)
+    session: Secret[str] = field(converter=secret, validator=is_text)
 
 
 @frozen
@@ -237,7 +240,7 @@ class RefreshTokenAuth(Response):
     """
 
     auth_flow: ClassVar[str | None] = "REFRESH_TOKEN_AUTH"
-    refresh_token: Wrapped | None = field(
+    refresh_token: Secret[str] | None = field(
         default=None, converter=secret, validator=is_text_if_given
     )
     username: str | None = field(default=None, validator=is_text_if_given)
@@ -260,7 +263,7 @@ class GetTokensFromRefreshToken(Response):
         device_key: DeviceKey of the session's device; left out, the sign-in's own.
     """
 
-    refresh_token: Wrapped | None = field(
+    refresh_token: Secret[str] | None = field(
         default=None, converter=secret, validator=is_text_if_given
     )
     device_key: str | None = field(default=None, validator=is_text_if_given)
@@ -291,7 +294,7 @@ class Password(Response):
     """
 
     proves_password: ClassVar[bool] = True
-    password: Wrapped = field(converter=secret, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=is_typed)
     direct: bool = field(default=False, kw_only=True, validator=is_yes_or_no)
 
 
@@ -319,8 +322,8 @@ class SrpClaim(Response):
         timestamp: `TIMESTAMP`, the very text that was signed.
     """
 
-    signature: Wrapped = field(converter=secret, validator=is_text)
-    secret_block: Wrapped = field(converter=secret, validator=is_text)
+    signature: Secret[str] = field(converter=secret, validator=is_text)
+    secret_block: Secret[str] = field(converter=secret, validator=is_text)
     timestamp: str = field(validator=is_text)
 
 
@@ -335,7 +338,7 @@ class Code(Response):
         code: its digits.
     """
 
-    code: Wrapped = field(converter=wrapped_code, validator=is_code)
+    code: Secret[str] = field(converter=wrapped_code, validator=is_code)
 
 
 @frozen
@@ -346,7 +349,7 @@ class Credential(Response):
         credential: AuthenticationResponseJSON (W3C Web Authentication), as JSON text.
     """
 
-    credential: Wrapped = field(converter=secret, validator=is_typed)
+    credential: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
@@ -357,7 +360,7 @@ class Answer(Response):
         answer: what VerifyAuthChallengeResponse will be given.
     """
 
-    answer: Wrapped = field(converter=secret, validator=is_typed)
+    answer: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
@@ -368,7 +371,7 @@ class RawAnswer(Response):
         fields: `ChallengeResponses` as Cognito wants them; USERNAME and SECRET_HASH are added.
     """
 
-    fields: Mapping[str, Wrapped] = field(converter=fixed_and_wrapped, validator=are_texts)
+    fields: Mapping[str, Secret[str]] = field(converter=fixed_and_wrapped, validator=are_texts)
 
 
 @frozen
@@ -380,7 +383,7 @@ class NewPassword(Response):
         attributes: the required attributes, by their names (`name`, `custom:team`).
     """
 
-    password: Wrapped = field(converter=secret, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=is_typed)
     attributes: Mapping[str, str] = field(
         factory=dict, converter=fixed, validator=are_texts, repr=False
     )
@@ -400,7 +403,7 @@ class VerifySoftwareToken(Response):
         friendly_device_name: a name for the app.
     """
 
-    code: Wrapped = field(converter=wrapped_code, validator=is_totp)
+    code: Secret[str] = field(converter=wrapped_code, validator=is_totp)
     friendly_device_name: str | None = field(default=None, validator=is_typed_if_given)
 
 
@@ -434,8 +437,8 @@ class ConfirmDevice(Response):
         device_name: a name for the device.
     """
 
-    password_verifier: Wrapped = field(converter=secret, validator=is_text)
-    salt: Wrapped = field(converter=secret, validator=is_text)
+    password_verifier: Secret[str] = field(converter=secret, validator=is_text)
+    salt: Secret[str] = field(converter=secret, validator=is_text)
     device_key: str | None = field(default=None, validator=is_text_if_given)
     device_name: str | None = field(default=None, validator=is_text_if_given)
 
