@@ -104,6 +104,10 @@ class ForkSafeLock:
     ) -> None:
         self._lock.release()
 
+    def __deepcopy__(self, _: Any) -> ForkSafeLock:
+        """A copy of what the lock guards has a lock of its own."""
+        return ForkSafeLock()
+
 
 class ForksInChild(Protocol):
     """Something with state that a forked child must not inherit."""

@@ -158,15 +158,15 @@ class WrongResponse(CallerError):
     Args:
         state: where the sign-in stands.
         response: the response's class.
-        accepts: the classes this state does take.
-        why: what is missing, where the state takes the response but not yet.
+        accepts: the classes that are taken now, in the table's order.
+        why: what is missing, where the state takes the response but not yet, or not in this challenge.
     """
 
     def __init__(
         self, state: State, response: type, accepts: Iterable[type], why: str | None = None
     ) -> None:
-        self.accepts: Final = frozenset(accepts)
-        names = ", ".join(sorted(each.__name__ for each in self.accepts)) or "nothing"
+        self.accepts: Final = tuple(accepts)
+        names = ", ".join(each.__name__ for each in self.accepts) or "nothing"
         super().__init__(
             f"{state} does not take {response.__name__}{f' {why}' if why else ''}; it takes {names}",
             state=state,
@@ -301,6 +301,23 @@ class SealForeign(SealError, CallerError):
 
 class SealTooNew(SealError, CallerError):
     """A later version of this package sealed it, in a form this one does not know."""
+
+
+class StoreUnavailable(ServiceError):
+    """The store of the sign-ins that wait failed, or did not answer in time: try again a little later.
+
+    What it was asked to do may have been done all the same. A sign-in that was taken and could not be put
+    back is gone once its turn is up; the person then starts again.
+
+    Args:
+        why: the kind of failure, as the store's client names it; nothing of what was stored.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the store of waiting sign-ins is unavailable ({why})", ruling=Ruling.WAIT
+        )
+        self.why = why
 
 
 class Refused(AuthfsmError):

@@ -10,16 +10,20 @@ from typing import Any, Final
 from attrs import Attribute
 
 from authfsm.errors import BadField, InvalidInput
-from authfsm.protocol.codes import MESSAGE, TOTP, CodeFormat, normalized
-from authfsm.protocol.states import State
 from authfsm.secret import Secret, secret
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
-    """A read-only copy of a mapping."""
+def frozen_mapping(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return a read-only copy of a mapping; what is no mapping is left for the check."""
+    # Any, for mypy does not solve the type variables of an attrs converter.
     return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
+
+
+def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a read-only copy of a mapping of text to text, as `frozen_mapping` does."""
+    return frozen_mapping(value)
 
 
 def fixed_and_wrapped(value: Mapping[str, str | Secret[str]]) -> Mapping[str, Secret[str]]:
@@ -38,19 +42,12 @@ def listed(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(value) if isinstance(value, Iterable) else value
 
 
-def wrapped_code(value: str | Secret[str]) -> Secret[str]:
-    """Wrap a one-time code, normalized; what is no text is left for the check."""
-    code = secret(value)
-    value = secret(value)
-    return Secret(normalized(value.reveal())) if isinstance(value.reveal(), str) else value
-
-
 def stripped(value: str) -> str:
     """A text without the whitespace around it; what is no text is left for the check."""
     return value.strip() if isinstance(value, str) else value
 
 
-def _not_text(value: object) -> str | None:
+def not_text(value: object) -> str | None:
     """Why a value is no text at all; None where it is. No frame that raises holds the value in clear."""
     plain = value.reveal() if isinstance(value, Secret) else value
     return None if isinstance(plain, str) else f"must be text, not {type(plain).__name__}"
@@ -67,7 +64,7 @@ def _unsendable(value: object) -> str | None:
 
 def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
     """A field must be text that is not empty and that UTF-8 can write."""
-    if why := _not_text(value) or _unsendable(value):
+    if why := not_text(value) or _unsendable(value):
         raise BadField(type(response), attribute.name, why)
 
 
@@ -94,7 +91,7 @@ def check_typed(response: type, name: str, value: object) -> None:
         BadField: it is no text: the program's error.
         InvalidInput: it is empty, or UTF-8 cannot write it.
     """
-    if why := _not_text(value):
+    if why := not_text(value):
         raise BadField(response, name, why)
     if why := _unsendable(value):
         raise InvalidInput(response, name, why)
@@ -103,39 +100,6 @@ def check_typed(response: type, name: str, value: object) -> None:
 def is_name(response: Any, attribute: Attribute[Any], value: str) -> None:
     """A user name must be typed text, and more than spaces."""
     is_typed(response, attribute, stripped(value))
-
-
-def is_code(response: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
-    """A one-time code must be digits; how many, the challenge says."""
-    check_code(type(response), attribute.name, value, MESSAGE)
-
-
-def is_totp(response: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
-    """The code of an authenticator app must be six digits."""
-    check_code(type(response), attribute.name, value, TOTP)
-
-
-def check_code(
-    response: type, name: str, code: Secret[str], rule: CodeFormat, state: State | None = None
-) -> None:
-    """Check a normalized code.
-
-    Args:
-        response: the class of the response that it is for.
-        name: the field's name.
-        code: the code.
-        rule: the form that codes of its kind have.
-        state: where the sign-in stands, where that is known.
-
-    Raises:
-        BadField: it is no text: the program's error.
-        InvalidInput: it has another form.
-    """
-    if why := _not_text(code):
-        raise BadField(response, name, why)
-    if not rule.fits(code.reveal()):
-        why = rule.requirement if code else "must not be empty"
-        raise InvalidInput(response, name, why, rule.advice, state=state)
 
 
 def is_email(response: Any, attribute: Attribute[Any], value: str) -> None:

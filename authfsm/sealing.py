@@ -7,21 +7,27 @@ imports `cryptography`; it reads no clock.
 
 from __future__ import annotations
 
-import base64
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from hashlib import sha256
+from typing import Final, TypeAlias
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from authfsm.errors import CallerError, SealBroken, SealExpired
-from authfsm.secret import Secret, secret, secret_keys
+from authfsm.secret import Secret, secret
 from authfsm.signin import SignIn
 from authfsm.snapshot import Snapshot, from_json, to_json
 
+AnySecret: TypeAlias = "Secret[str] | Secret[bytes]"
 AnyKey: TypeAlias = "str | bytes | Secret[str] | Secret[bytes]"
 Key: TypeAlias = "AnyKey | Iterable[AnyKey]"
 """A key of `new_key`, or several: the first seals, all open."""
+
+_TICKET: Final = b"authfsm sealed for the ticket "
 
 LARGEST: Final = 1 << 18
 """The longest text that is sealed or opened: a hundred times what a usual sign-in takes."""
@@ -53,6 +59,48 @@ def new_key() -> Secret[str]:
     return Secret(Fernet.generate_key().decode())
 
 
+def wrapped_keys(key: Key) -> tuple[AnySecret, ...]:
+    """Return a key, or several, each wrapped: what holds or passes keys holds this.
+
+    Args:
+        key: the key, or several.
+
+    Raises:
+        BadKey: it is neither text, bytes nor an iterable of them.
+    """
+    if isinstance(key, (str, bytes, Secret)):
+        return (secret(key),)
+    with suppress(TypeError):
+        return tuple(secret(each) for each in key)
+    raise BadKey
+
+
+def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
+    """Return the keys that seal and open the sign-in of one ticket, and of no other.
+
+    Each is HMAC-SHA256 of the ticket under the application's key. A text that was sealed for one ticket
+    and is found under another does not open, and neither does one without its ticket.
+
+    Args:
+        key: the application's key, or several.
+        ticket: the ticket.
+
+    Raises:
+        BadKey: that is no key.
+    """
+    keys = wrapped_keys(key)
+    with suppress(TypeError, ValueError, AttributeError):
+        return tuple(_derived(each, ticket) for each in keys)
+    raise BadKey
+
+
+def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
+    Fernet(key.reveal())  # is it a key at all?
+    mac = hmac.new(urlsafe_b64decode(key.reveal()), _TICKET, sha256)
+    mac.update(ticket.reveal().encode("utf-8", "surrogatepass"))
+    return Secret(urlsafe_b64encode(mac.digest()).decode())
+
+
 def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
     """A snapshot as a text that only a holder of the key can read or change: letters, digits, `-_=`.
 
@@ -66,11 +114,13 @@ def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
         TooLongToSeal: it would be longer than `LARGEST`.
         BadKey: that is no key.
     """
-    key = secret_keys(key)
+    key = wrapped_keys(key)
+    lock = _lock(key)  # first: a key that is none must not fail in a frame that holds more
     form = to_json(snapshot, now)
     # A trigger's JSON may hold half of an emoji, which strict UTF-8 cannot write. It goes back as it came.
-    plain = form.reveal().encode("utf-8", "surrogatepass")
-    sealed = _lock(key).encrypt_at_time(plain, int(now.timestamp())).decode()
+    sealed = lock.encrypt_at_time(
+        form.reveal().encode("utf-8", "surrogatepass"), int(now.timestamp())
+    ).decode()
     if len(sealed) > LARGEST:
         raise TooLongToSeal
     return sealed
@@ -100,7 +150,7 @@ def unseal(
         SealTooNew: a later version sealed it.
         BadKey: that is no key.
     """
-    key = secret_keys(key)
+    key = wrapped_keys(key)
     opened = _opened(sealed, _lock(key))
     if opened is None:
         raise SealBroken("it was changed on the way, or sealed with another key")
@@ -118,17 +168,16 @@ def _opened(sealed: str | bytes | None, lock: MultiFernet) -> Secret[str] | None
     try:
         token = sealed.encode("ascii") if isinstance(sealed, str) else sealed
         # Base64 leaves bits unused at its end, which no signature covers: one text is one seal.
-        if base64.urlsafe_b64encode(base64.urlsafe_b64decode(token)) != token:
+        if urlsafe_b64encode(urlsafe_b64decode(token)) != token:
             return None
         return Secret(lock.decrypt(token).decode("utf-8", "surrogatepass"))
     except (InvalidToken, ValueError):
         return None
 
 
-def _lock(key: Any) -> MultiFernet:
+def _lock(keys: tuple[AnySecret, ...]) -> MultiFernet:
     try:
-        keys = [key] if isinstance(key, (str, bytes, Secret)) else list(key)
-        return MultiFernet([Fernet(secret(each).reveal()) for each in keys])
-    except (TypeError, ValueError):
+        return MultiFernet([Fernet(each.reveal()) for each in keys])
+    except (TypeError, ValueError, AttributeError):
         pass
     raise BadKey

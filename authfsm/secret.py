@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NoReturn, TypeVar, overload
 
 T = TypeVar("T", str, bytes, int)
@@ -101,13 +101,6 @@ def secret(value: Any) -> Any:
     that no frame of a traceback shows the plain value. It raises nothing, whatever the value is.
     """
     return value if value is None or isinstance(value, (Secret, bool)) else Secret(value)
-
-
-def secret_keys(key: Any) -> Any:
-    """Wrap a key, or each of several, and return them as a tuple; an iterator is used up here, once."""
-    if isinstance(key, Iterable) and not isinstance(key, (str, bytes)):
-        return tuple([secret(each) for each in key])
-    return (secret(key),)
 
 
 def secret_values(value: Any) -> Any:

@@ -21,6 +21,7 @@ from authfsm.errors import BadField, OutOfTurn, ProofRefused, WrongResponse
 from authfsm.machine import advance
 from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.nodes import proves_password, role_asked
+from authfsm.protocol.offers import withheld
 from authfsm.protocol.prompts import check_answer
 from authfsm.protocol.replies import (
     AnyChallenge,
@@ -169,9 +170,13 @@ class SignIn(Sender, Shown):
         return self._state in {State.AUTHENTICATED, State.FAILED}
 
     @property
-    def accepts(self) -> frozenset[type[Response]]:
-        """The responses this state takes now, read from the table."""
-        return frozenset(each for each in PROTOCOL[self._state] if self._unmet(each) is None)
+    def accepts(self) -> tuple[type[Response], ...]:
+        """The responses this challenge takes now, in the table's order.
+
+        What its own parameters do not offer (MFAS_CAN_SETUP, MFAS_CAN_CHOOSE, AvailableChallenges) is not
+        among them; of what Select may choose, `challenge` tells.
+        """
+        return tuple(each for each in PROTOCOL[self._state] if self._unmet(each) is None)
 
     @property
     def history(self) -> History:
@@ -209,7 +214,7 @@ class SignIn(Sender, Shown):
         """The request that carries a response; nothing moves until its reply is received.
 
         Raises:
-            WrongResponse: this state does not take it; the error names what it does take.
+            WrongResponse: this challenge does not take it; the error names what it does take.
             OutOfTurn: the reply to another response is still awaited.
             InvalidInput: the person's answer cannot be one to this challenge.
             BadField: something that this request needs is missing, or its SRP_A has served already.
@@ -219,7 +224,7 @@ class SignIn(Sender, Shown):
                 f"the reply to {type(self._awaiting).__name__} is still awaited: receive it, or call send_failed()",
                 state=self._state,
             )
-        self.check(type(response))
+        self.check(response)
         check_answer(self.challenge, response)
         srp_a: str | None = getattr(response, "srp_a", None)
         if srp_a is not None and _fingerprint(int(srp_a, 16)) in self._srp_answered:
@@ -232,19 +237,20 @@ class SignIn(Sender, Shown):
         self._awaiting = response
         return request
 
-    def check(self, kind: type[Response]) -> None:
-        """Does this state take such a response now? Nothing moves.
+    def check(self, response: type[Response] | Response) -> None:
+        """Does this challenge take such a response now? Nothing moves.
 
         Args:
-            kind: the response's class.
+            response: the response, or its class.
 
         Raises:
             WrongResponse: it does not; the error names what it does take.
         """
+        kind = response if isinstance(response, type) else type(response)
         if kind not in PROTOCOL[self._state]:
             raise WrongResponse(self._state, kind, self.accepts)
-        if (need := self._unmet(kind)) is not None:
-            raise WrongResponse(self._state, kind, self.accepts, need.value)
+        if (why := self._unmet(response)) is not None:
+            raise WrongResponse(self._state, kind, self.accepts, why)
 
     def send_failed(self) -> None:
         """The request's reply will not come: stand where it stood, ready for the same answer or another."""
@@ -422,18 +428,20 @@ class SignIn(Sender, Shown):
 
     # ---- inside -----------------------------------------------------------------------------------------
 
-    def _unmet(self, kind: type[Response]) -> Need | None:
-        """What must have happened before, if it has not."""
-        need = NEEDS.get((self._state, kind))
-        if need is None:
-            return None
+    def _unmet(self, response: type[Response] | Response) -> str | None:
+        """Why a response that the state takes is not taken now; None if it is."""
         asked = self.challenge
-        met = {
-            Need.FIRST_FACTOR: self.role is Role.FIRST_FACTOR,
-            Need.ASSOCIATED: isinstance(asked, MfaSetup) and asked.secret_code is not None,
-            Need.VERIFIED: isinstance(asked, MfaSetup) and asked.verified,
-        }
-        return None if met[need] else need
+        kind = response if isinstance(response, type) else type(response)
+        need = NEEDS.get((self._state, kind))
+        if need is not None:
+            met = {
+                Need.FIRST_FACTOR: self.role is Role.FIRST_FACTOR,
+                Need.ASSOCIATED: isinstance(asked, MfaSetup) and asked.secret_code is not None,
+                Need.VERIFIED: isinstance(asked, MfaSetup) and asked.verified,
+            }
+            if not met[need]:
+                return need.value
+        return withheld(asked, response)
 
     def _moved(self, source: State, given: Response, heard: Reply, at: datetime | None) -> None:
         self.refusal = None

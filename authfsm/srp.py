@@ -5,6 +5,11 @@ No clock, no randomness: entropy and moments are arguments. What is standard SRP
 signature) stands here. Powers take constant time, other threads running on. N, g, k, a, A, b, B, u,
 x, v, S are RFC 5054's names, and integers; texts are hashed in UTF-8. "The clients", by whose rules
 Cognito's own part is known, are pycognito and amazon-cognito-identity-js.
+
+Cognito's protocol gives the client no proof of the server. In SRP-6a the server answers the client's proof
+M1 with M2, which only who has the verifier can compute (RFC 2945, section 3); Cognito sends no M2. That
+the peer is Cognito rests on TLS alone. A peer that is not, and chooses B and the salt, can test one guess at
+the password for each proof it gets; so a sign-in gives one proof for one challenge.
 """
 
 from __future__ import annotations
@@ -188,7 +193,8 @@ def claim(
     secret_block: str,
     timestamp: str,
 ) -> str:
-    """The client's whole half: PASSWORD_CLAIM_SIGNATURE, in base64.
+    """Return the client's whole half: PASSWORD_CLAIM_SIGNATURE, in base64.
+    It proves the password to the server; nothing comes back that proves the server to the client.
     `ephemeral` is the pair whose A was sent; realm, name, password, salt as in `private_key`; B, the
     integer of SRP_B; SECRET_BLOCK in base64, as it came; TIMESTAMP as `timestamp` writes it.
     `SrpRefused` as `scrambler` and `private_key`, or if the block is not base64.

@@ -6,7 +6,7 @@ from typing import Any
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role, Transition, leads
+from authfsm.protocol.table import LoopKind, Role, Transition, leads
 from authfsm.signin import SignIn
 from authfsm.wire import read
 
@@ -121,20 +121,24 @@ BESIDE: dict[type[r.Response], dict[str, Any]] = {
 }
 
 
-def reply(source: State, response: type[r.Response], dest: State) -> dict[str, Any]:
-    """A raw reply to this response, in this state, that leads to `dest` if anything does."""
+REFUSALS = {
+    LoopKind.RETRY: error("CodeMismatchException"),
+    LoopKind.RESTART: error("ResourceNotFoundException", "Device does not exist."),
+}
+
+
+def reply(
+    source: State, response: type[r.Response], dest: State, kind: LoopKind | None = None
+) -> dict[str, Any]:
+    """A raw reply to this response, in this state, that leads to `dest`, by that kind, if anything does."""
+    if kind in REFUSALS:
+        return REFUSALS[kind]
     if response in BESIDE and dest in leads(source, response):
         return BESIDE[response]
     if dest is State.AUTHENTICATED:
         return TOKENS
     if dest is State.FAILED:
         return error("NotAuthorizedException", "Incorrect username or password.")
-    if (
-        dest is source
-        and source in leads(source, response)
-        and source is not State.CUSTOM_CHALLENGE
-    ):
-        return error("CodeMismatchException")
     return challenge(dest)
 
 

@@ -70,7 +70,7 @@ class Sitting:
     def arrows(self) -> frozenset[Transition]:
         """Every arrow that any of the sign-ins went along."""
         return frozenset(
-            Transition(step.source, step.response, step.dest)
+            Transition(step.source, step.response, step.dest, step.kind)
             for flow in self.flows
             for step in flow.history
         )

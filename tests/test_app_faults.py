@@ -153,7 +153,7 @@ def test_fields_left_empty(v: Visit) -> None:
     page.evaluate(off)
     press(page, "Go on")
 
-    assert here(page) == ("Enter the code", "Please fill in: code.")
+    assert here(page) == ("Enter the code", "The code must not be empty.")
     assert v.wire.heard == ["InitiateAuth", "RespondToAuthChallenge"]
 
 

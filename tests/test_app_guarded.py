@@ -206,7 +206,7 @@ def test_a_passkeys_answer_that_is_none(v: Visit) -> None:
     press(page, "Add a passkey")
     page.goto("/sign-in")
     begin_without(page, "eve")
-    press(page, "Your passkey")
+    press(page, "A passkey")
     with page.expect_navigation():
         page.evaluate(forge)
     assert here(page) == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations
+from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
@@ -27,7 +28,7 @@ REFRESH = {"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"}
 TRIGGERED = {
     "LambdaConfig": {"DefineAuthChallenge": "arn:aws:lambda:eu-west-1:000000000000:function:f"}
 }
-_SETTINGS = {
+_SETTINGS: Any = {
     "mfa_configuration": "OFF",
     "device_configuration": False,
     "allowed_first_auth_factors": {"PASSWORD"},

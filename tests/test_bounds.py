@@ -14,11 +14,16 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from authfsm.cli.signin import reaching
 from authfsm.concurrency import ForkSafeLock, OutOfTime, call_within
+from authfsm.conformance.conversation import Conversation
+from authfsm.conformance.verdicts import Untried
+from authfsm.errors import AuthfsmError, ConnectionLost
 from authfsm.jwks import over_https
+from authfsm.protocol.error_policy import Ruling
 
 SECONDS = 0.4
-SLACK = 1.6  # a busy machine's
+SLACK = 6.0  # a busy machine's; what is bounded here would otherwise last for ever
 
 Peer = Callable[[socket.socket], None]
 
@@ -28,11 +33,13 @@ def peer(talk: Peer) -> Iterator[tuple[str, int]]:
     """A server that answers each connection by `talk`; yields its URL without the path, and its port."""
     listening = socket.create_server(("127.0.0.1", 0))
     ended = threading.Event()
+    open_: list[socket.socket] = []
 
     def serve() -> None:
         while not ended.is_set():
             with suppress(OSError):
                 talking, _ = listening.accept()
+                open_.append(talking)
                 threading.Thread(target=answer, args=(talking,), daemon=True).start()
 
     def answer(talking: socket.socket) -> None:
@@ -48,6 +55,9 @@ def peer(talk: Peer) -> Iterator[tuple[str, int]]:
     finally:
         ended.set()
         listening.close()
+        for each in open_:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
 
 def dripping(before: bytes, each: bytes) -> Peer:
@@ -80,14 +90,14 @@ PEERS: dict[str, Peer] = {
 @pytest.mark.parametrize("name", PEERS)
 def test_keys_are_given_up_in_time(name: str) -> None:
     """Headers, bodies, chunks and errors that never end; and no thread is left that reads from them."""
-    begun = time.monotonic()
+    begun, before = time.monotonic(), set(threading.enumerate())
     with peer(PEERS[name]) as (url, _):
         with pytest.raises(OSError, match=r"no complete answer within 0\.4 s|HTTP 500") as caught:
             over_https(f"{url}/jwks.json", seconds=SECONDS)
         assert time.monotonic() - begun < SECONDS + SLACK
         if "error" not in name:
             assert isinstance(caught.value, TimeoutError)
-        while any(each.name == "authfsm call" for each in threading.enumerate()):
+        while any(each.name == "authfsm call" for each in set(threading.enumerate()) - before):
             assert time.monotonic() - begun < SECONDS + 2 * SLACK, "a thread still reads"
             time.sleep(0.02)
 
@@ -107,7 +117,7 @@ def test_what_is_too_large_is_refused(said: bytes, error: type[Exception]) -> No
     """At once, without waiting for the end of the time."""
     begun = time.monotonic()
     with peer(lambda talking: talking.sendall(said)) as (url, _), pytest.raises(error) as caught:
-        over_https(f"{url}/jwks.json", seconds=10)
+        over_https(f"{url}/jwks.json", seconds=60)
     assert not isinstance(caught.value, TimeoutError)
     assert time.monotonic() - begun < SLACK
 
@@ -137,8 +147,13 @@ def test_a_call_in_time_is_a_plain_call() -> None:
         call_within(5, divmod, 1, 0)
     given_up: list[bool] = []
     stopped = threading.Event()
+
+    def give_up() -> None:
+        given_up.append(True)
+        stopped.set()
+
     with pytest.raises(OutOfTime):
-        call_within(0.05, stopped.wait, 30, give_up=lambda: (given_up.append(True), stopped.set()))
+        call_within(0.05, stopped.wait, 30, give_up=give_up)
     assert given_up == [True]
 
 
@@ -246,3 +261,42 @@ def test_a_lock_is_reentrant() -> None:
     lock = ForkSafeLock()
     with lock, lock:
         pass
+
+
+# ---- the commands --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver of `authfsm signin` on an endpoint that drips: a ConnectionLost that says why, in time."""
+    monkeypatch.setattr(reaching, "WHOLE_TIMEOUT", SECONDS)
+    with peer(PEERS[name]) as (url, _):
+        cognito = reaching.Pool("c", "eu-west-1_AbCdEfGhI", endpoint=url).cognito()
+        begun = time.monotonic()
+        with pytest.raises(AuthfsmError) as caught:
+            cognito.sign_in("ada", "Correct-Horse-1")
+        assert time.monotonic() - begun < SECONDS + SLACK
+    assert isinstance(caught.value, ConnectionLost)
+    assert caught.value.ruling is Ruling.WAIT
+    assert str(caught.value) == "no reply came (no complete answer within 0.4 s)"
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_conform_gives_up_in_time(name: str) -> None:
+    """A rule on an endpoint that drips has its time and no more, in what it sends and in what it fetches."""
+    with peer(PEERS[name]) as (url, _):
+        talk = Conversation(url, patience=SECONDS)
+        asked: list[Callable[[], object]] = [
+            lambda: talk.call("GetUser", AccessToken="none"),
+            lambda: talk.get(f"{url}/jwks.json"),
+        ]
+        for ask in asked:
+            talk.deadline = time.monotonic() + 60
+            begun = time.monotonic()
+            with pytest.raises(Untried, match=r"within 0\.4 s"):
+                ask()
+            assert time.monotonic() - begun < SECONDS + SLACK
+        talk.patience, talk.deadline = 60, time.monotonic() + SECONDS
+        with pytest.raises(Untried, match="within"):
+            talk.get(f"{url}/jwks.json")
+        assert time.monotonic() - talk.deadline < SLACK

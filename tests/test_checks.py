@@ -238,6 +238,27 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "OTHER_CHALLENGE comes round again, and nothing ends it",
         "START -user_srp_auth-> OTHER_CHALLENGE -raw_answer-> OTHER_CHALLENGE",
     ),
+    "a proof that the service can ask for again": (
+        lambda t: t.with_arrow(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_VERIFIER),
+        "unattended",
+        "PASSWORD_VERIFIER comes round again without new input from the caller",
+        "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_VERIFIER",
+    ),
+    "a device's proof that the service can ask for again": (
+        lambda t: t.with_arrow(S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
+        "unattended",
+        "DEVICE_PASSWORD_VERIFIER comes round again without new input from the caller",
+        "START -custom_auth-> DEVICE_PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
+    ),
+    "a proof that begins anew by itself": (
+        lambda t: t.with_arrow(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_SRP),
+        "unattended",
+        "PASSWORD_SRP comes round again without new input from the caller",
+        (
+            "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_SRP"
+            " -srp_a-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_SRP"
+        ),
+    ),
     "a challenge for a refresh": (
         lambda t: t.with_arrow(S.START, r.GetTokensFromRefreshToken, S.SMS_MFA),
         "refresh",

@@ -13,13 +13,14 @@ from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.cli.explain import explain
-from authfsm.facts import about_state, find, flows, names, nearest, shape
+from authfsm.facts import about_state, find, names, nearest, shape
 from authfsm.facts.errors import LISTED, OPERATIONS
 from authfsm.protocol.error_policy import RULINGS
 from authfsm.protocol.evidence import evidence
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS
+from authfsm.protocol.vocabulary import FLOWS
 from authfsm.wire.replies import READERS
 
 WIDE = 400
@@ -71,7 +72,7 @@ def test_a_response(response: Any) -> None:
     assert [each.name for each in find(response.__name__)] == [response.trigger]
 
 
-@pytest.mark.parametrize("flow", flows())
+@pytest.mark.parametrize("flow", FLOWS)
 def test_a_flow(flow: str) -> None:
     """What begins it, what it reaches, and the ExplicitAuthFlows that it needs."""
     text = told(flow)
@@ -111,7 +112,9 @@ def test_each_message_part_is_understood() -> None:
 def test_every_arrow_is_told_with_its_evidence() -> None:
     """States tell every arrow of the table, each with all that is known of it."""
     said = {
-        (state, each.response, way.to): {(k.confidence, k.when, k.source) for k in way.known}
+        (state, each.response, way.to, way.kind): {
+            (k.confidence, k.when, k.source) for k in way.known
+        }
         for state in State
         for each in about_state(state).takes
         for way in each.ways
@@ -120,7 +123,7 @@ def test_every_arrow_is_told_with_its_evidence() -> None:
     assert set(said) == set(map(tuple, TRANSITIONS))
     for arrow in TRANSITIONS:
         known = {(e.confidence, e.when, e.source) for e in evidence(arrow)}
-        assert said[arrow.source, arrow.response, arrow.dest] == known
+        assert said[arrow.source, arrow.response, arrow.dest, arrow.kind] == known
 
 
 def test_what_a_challenge_carries_is_asked_of_its_reader() -> None:

@@ -8,32 +8,34 @@ from itertools import combinations, permutations
 
 import pytest
 
-from authfsm.diagrams import Place, UnknownFlow, diagram
-from authfsm.diagrams.drafting import ROWS, draft, flows
+from authfsm.diagrams import Node, UnknownFlow, diagram
+from authfsm.diagrams.drafting import ROWS, draft
 from authfsm.diagrams.fold import JUNCTIONS, Junction, fold
 from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.model import Kind, Model
-from authfsm.diagrams.places import PLACES, Arrow, Group
+from authfsm.diagrams.places import Arrow, Group, group
 from authfsm.diagrams.pools import POOLS
-from authfsm.protocol.nodes import roles
+from authfsm.protocol.nodes import NODES, target_roles
 from authfsm.protocol.responses import (
     AdminNoSrpAuth,
     Code,
     CompleteMfaSetup,
     Select,
+    SrpClaim,
     StepUp,
     UserSrpAuth,
 )
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import CHOICE, FIRST, PASSED, PROTOCOL, TRANSITIONS, Role
+from authfsm.protocol.table import CHOICE, TRANSITIONS, Role, Transition
+from authfsm.protocol.vocabulary import FLOWS
 
 EVERY = frozenset(arrow for row in ROWS for arrow in row)
 DRAFTS = {
     "whole": draft(),
     "unfolded": draft(unfolded=True),
     "failures": draft(failures=True),
-    **{flow: draft(flow=flow) for flow in flows()},
-    **{f"{flow}, unfolded": draft(flow=flow, unfolded=True) for flow in flows()},
+    **{flow: draft(flow=flow) for flow in FLOWS},
+    **{f"{flow}, unfolded": draft(flow=flow, unfolded=True) for flow in FLOWS},
     **{state: draft(state=state) for state in State},
     **{f"{state}, unfolded": draft(state=state, unfolded=True) for state in State},
     **{f"pool {name}": draft(settings=told) for name, (told, _) in POOLS.items()},
@@ -81,31 +83,35 @@ def test_unfolded_leaves_nothing_out() -> None:
 def test_the_whole_has_every_challenge() -> None:
     """No challenge is missing from the folded whole, which fits one screen: at most 60 lines."""
     model = DRAFTS["whole"]
-    drawn = {node.state for node in model.nodes if isinstance(node, Place)}
+    drawn = {node.state for node in model.nodes if isinstance(node, Node)}
 
     assert {*CHALLENGES, State.START, State.AUTHENTICATED} == drawn
-    assert len(model.edges) <= 60
+    # An acknowledgement is written in its state, and is no line.
+    assert sum(edge.kind is not Kind.ACKNOWLEDGEMENT for edge in model.edges) <= 60
 
 
 def test_an_emailed_code_is_drawn_twice() -> None:
     """EMAIL_OTP has a place among the first factors and one among the second; no other state has two."""
-    doubled = [a.state for a, b in combinations(PLACES, 2) if a.state == b.state]
+    doubled = [a.state for a, b in combinations(NODES, 2) if a.state == b.state]
 
     assert doubled == [State.EMAIL_OTP]
-    assert Group.FIRST_FACTOR is Place(State.EMAIL_OTP, Role.FIRST_FACTOR).group
-    assert Group.SECOND_FACTOR is Place(State.EMAIL_OTP, Role.SECOND_FACTOR).group
+    assert Group.FIRST_FACTOR is group(Node(State.EMAIL_OTP, Role.FIRST_FACTOR))
+    assert Group.SECOND_FACTOR is group(Node(State.EMAIL_OTP, Role.SECOND_FACTOR))
 
 
 def test_the_set_of_destinations_tells_the_role() -> None:
     """Among first factors an e-mailed code is a first one, after a password a second one, in a step-up either."""
-    assert roles(FIRST) == (Role.FIRST_FACTOR,)
-    assert roles(PASSED) == (Role.SECOND_FACTOR,)
-    assert tuple(Role) == roles(PROTOCOL[State.START][StepUp])
+    chosen = Transition(State.SELECT_CHALLENGE, Select, State.EMAIL_OTP)
+    proved = Transition(State.PASSWORD_VERIFIER, SrpClaim, State.EMAIL_OTP)
+    stepped = Transition(State.START, StepUp, State.EMAIL_OTP)
+    assert target_roles(chosen, None) == (Role.FIRST_FACTOR,)
+    assert target_roles(proved, None) == (Role.SECOND_FACTOR,)
+    assert target_roles(stepped, None) == tuple(Role)
 
 
 def test_a_second_factor_is_not_chosen_again() -> None:
     """An e-mailed code that is a second factor takes the code alone: another first factor is out of the question."""
-    second = Place(State.EMAIL_OTP, Role.SECOND_FACTOR)
+    second = Node(State.EMAIL_OTP, Role.SECOND_FACTOR)
 
     assert {Code} == {arrow.response for arrow in EVERY if arrow.source == second}
 
@@ -121,7 +127,7 @@ def test_junctions_are_sets_of_the_table() -> None:
 def test_a_fold_is_exact() -> None:
     """Folding loses no destination and adds none, and a set that lacks one member is not folded."""
     password = JUNCTIONS[0]
-    short = password.members - {Place(State.SMS_MFA)}
+    short = password.members - {Node(State.SMS_MFA)}
 
     assert (password,) == fold(password.members, JUNCTIONS)
     assert short == {
@@ -147,7 +153,7 @@ def test_thin_arrows_are_drawn_where_nothing_else_is() -> None:
         (edge.source.name, response)
         for edge in DRAFTS["whole"].edges
         for response in edge.thin
-        if edge.kind is not Kind.RETRY
+        if not edge.kind.refused
     }
 
     assert {StepUp, AdminNoSrpAuth} == {r for source, r in thin if source == "START"}
@@ -157,8 +163,8 @@ def test_thin_arrows_are_drawn_where_nothing_else_is() -> None:
 def test_a_flow_begins_with_its_own_responses() -> None:
     """A flow's picture holds what it can reach: under USER_SRP_AUTH no choice, and no Lambda's challenge."""
     model = draft(flow="USER_SRP_AUTH")
-    drawn = {node.state for node in model.nodes if isinstance(node, Place)}
-    begun = {r for edge in model.edges if edge.source == Place(State.START) for r in edge.responses}
+    drawn = {node.state for node in model.nodes if isinstance(node, Node)}
+    begun = {r for edge in model.edges if edge.source == Node(State.START) for r in edge.responses}
 
     assert {UserSrpAuth} == begun
     assert not drawn & {State.SELECT_CHALLENGE, State.CUSTOM_CHALLENGE, State.SMS_OTP}
@@ -167,18 +173,18 @@ def test_a_flow_begins_with_its_own_responses() -> None:
 
 def test_a_lambda_leads_in_its_own_flow() -> None:
     """CUSTOM_CHALLENGE is drawn under CUSTOM_AUTH, and in no other flow."""
-    custom = Place(State.CUSTOM_CHALLENGE)
+    custom = Node(State.CUSTOM_CHALLENGE)
 
-    assert {"CUSTOM_AUTH"} == {flow for flow in flows() if custom in draft(flow=flow).nodes}
+    assert {"CUSTOM_AUTH"} == {flow for flow in FLOWS if custom in draft(flow=flow).nodes}
 
 
 def test_failures_on_request() -> None:
     """With failures, every place that may fail has one line to FAILED."""
     edges = [edge for edge in DRAFTS["failures"].edges if edge.kind is Kind.FAILURE]
-    places = {node for node in DRAFTS["whole"].nodes if isinstance(node, Place)}
+    places = {node for node in DRAFTS["whole"].nodes if isinstance(node, Node)}
 
-    assert {Place(State.FAILED)} == {edge.dest for edge in edges}
-    assert places - {Place(State.AUTHENTICATED)} == {edge.source for edge in edges}
+    assert {Node(State.FAILED)} == {edge.dest for edge in edges}
+    assert places - {Node(State.AUTHENTICATED)} == {edge.source for edge in edges}
     assert len({edge.source for edge in edges}) == len(edges)
 
 
@@ -187,12 +193,12 @@ def test_a_step_within_a_place_is_no_retry() -> None:
     kinds = {
         edge.kind: [each.trigger for each in edge.responses]
         for edge in DRAFTS["whole"].edges
-        if edge.source == edge.dest == Place(State.MFA_SETUP)
+        if edge.source == edge.dest == Node(State.MFA_SETUP)
     }
 
     assert kinds == {
-        Kind.LOOP: ["associate_software_token", "verify_software_token"],
-        Kind.RETRY: ["set_up_email"],
+        Kind.ACKNOWLEDGEMENT: ["associate_software_token", "verify_software_token"],
+        Kind.RETRY: ["verify_software_token"],
     }
 
 

@@ -24,7 +24,7 @@ from authfsm.diagrams import (
     render,
 )
 from authfsm.diagrams.links import link
-from authfsm.diagrams.places import PLACES
+from authfsm.protocol.nodes import NODES
 from authfsm.protocol.states import CHALLENGES
 
 KEPT = Path(__file__).parent.parent / "diagrams"
@@ -66,7 +66,7 @@ def test_text_is_text(svg: ET.Element) -> None:
 def test_places_tell_what_they_mean_and_link_to_aws(svg: ET.Element) -> None:
     """Each place has its state's meaning as tooltip and a page of AWS's documentation as link."""
     links = {each.get(f"{HREF}title"): each.get(f"{HREF}href") for each in svg.iter(f"{SVG}a")}
-    drawn = [place for place in PLACES if place.state in CHALLENGES]
+    drawn = [place for place in NODES if place.state in CHALLENGES]
 
     for place in drawn:
         assert link(place) == links[f"{place.name}: {place.state.meaning}"]

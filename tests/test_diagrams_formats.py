@@ -18,9 +18,9 @@ from authfsm.diagrams import (
     FORMATS,
     SUFFIXES,
     Diagram,
+    Node,
     NoEngine,
     NoPdf,
-    Place,
     Tone,
     UnknownFormat,
     UnknownSuffix,
@@ -28,13 +28,13 @@ from authfsm.diagrams import (
     render,
     sequence,
 )
-from authfsm.diagrams.drafting import flows
 from authfsm.diagrams.mermaid import identifier
 from authfsm.diagrams.pools import POOLS
 from authfsm.diagrams.statecharts import NAMESPACE, arrows
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
+from authfsm.protocol.vocabulary import FLOWS
 from authfsm.signin import Step
 
 S = State
@@ -58,7 +58,7 @@ PICTURES: dict[str, Diagram] = {
     "faded": diagram(settings=OFF, faded=True),
     "difference": diagram(difference=(OFF, REQUIRED)),
     "no way in": diagram(flow="USER_AUTH", settings=OFF),
-    **{flow: diagram(flow=flow) for flow in flows()},
+    **{flow: diagram(flow=flow) for flow in FLOWS},
     **{state: diagram(state=state) for state in State},
     **{f"pool {name}": diagram(settings=settings) for name, (settings, _) in POOLS.items()},
 }
@@ -84,7 +84,7 @@ def node(script: str, package: str, given: Any) -> Any:
 def test_mermaid_takes_every_picture() -> None:
     """Mermaid's own parser takes each state diagram and each sequence, odd labels included."""
     texts = {name: format(drawn, "mermaid") for name, drawn in PICTURES.items()}
-    texts |= {f"{flow} as a sequence": str(sequence(flow=flow)) for flow in flows()}
+    texts |= {f"{flow} as a sequence": str(sequence(flow=flow)) for flow in FLOWS}
     texts["a walk as a sequence"] = str(sequence(history=WALK, labels=ODD | {"Person": "A; B"}))
 
     assert {
@@ -161,7 +161,7 @@ def test_a_statechart_leaves_away_what_is_ruled_out() -> None:
     faded = format(diagram(settings=OFF, faded=True), "scxml")
 
     assert "SMS_MFA" not in faded
-    assert identifier(Place(S.PASSWORD_VERIFIER).name) in faded
+    assert identifier(Node(S.PASSWORD_VERIFIER).name) in faded
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -287,7 +287,7 @@ def test_a_sequence_has_the_names_of_the_wire() -> None:
 
 def test_a_sequence_opens_and_closes() -> None:
     """Every `opt` and `alt` of a sequence ends."""
-    for flow in flows():
+    for flow in FLOWS:
         words = re.findall(r"^ +(opt|alt|end)\b", str(sequence(flow=flow)), re.MULTILINE)
         assert words.count("end") == len(words) - words.count("end")
 

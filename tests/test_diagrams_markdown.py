@@ -9,7 +9,7 @@ import pytest
 from authfsm.diagrams.markdown import BEGIN, END, NoPlace, readme_table, rows, write, written
 from authfsm.protocol.evidence import confidence
 from authfsm.protocol.states import State
-from authfsm.protocol.table import PROTOCOL, TRANSITIONS, Transition
+from authfsm.protocol.table import PROTOCOL, TRANSITIONS, Transition, move
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -17,13 +17,14 @@ README = Path(__file__).parent.parent / "README.md"
 def test_the_rows_are_the_table() -> None:
     """Read back, the rows are every arrow but those to FAILED and OTHER_CHALLENGE, which it says it leaves out."""
     read = {
-        Transition(row.source, row.response, dest)
+        move(row.source, row.response, dest)
         for row in rows()
         for dest in {*row.dests, *(each for named in row.sets for each in named.members)}
-    }
+    } | {Transition(row.source, row.response, row.source, k) for row in rows() for k in row.loops}
     unsaid = {State.FAILED, State.OTHER_CHALLENGE}
 
-    assert {arrow for arrow in TRANSITIONS if arrow.dest not in unsaid} == read
+    told = {a for a in TRANSITIONS if a.dest not in unsaid or (a.kind and a.dest is a.source)}
+    assert told == read
 
 
 def test_one_row_for_each_response() -> None:
@@ -39,19 +40,22 @@ def test_doubt_is_marked() -> None:
         for dest in row.dests:
             arrow = Transition(row.source, row.response, dest)
             assert bool(row.mark(dest)) == confidence(arrow).thin
+        for kind in row.loops:
+            arrow = Transition(row.source, row.response, row.source, kind)
+            assert bool(row.mark(row.source, kind)) == confidence(arrow).thin
 
 
 def test_a_row_reads() -> None:
-    """Sets go by name, doubts by their marks, a retry as itself."""
+    """Sets go by name, doubts by their marks, a self-loop by its kind."""
     lines = readme_table().splitlines()
 
     assert "| `DEVICE_SRP_AUTH` | `srp_a` | `DEVICE_PASSWORD_VERIFIER` |" in lines
     assert (
-        "| `SMS_MFA` | `code` | *what follows the last factor*, `CUSTOM_CHALLENGE`, itself |"
+        "| `SMS_MFA` | `code` | *what follows the last factor*, `CUSTOM_CHALLENGE`, *retry*, *restart* |"
         in lines
     )
     assert (
-        "| `PASSWORD` | `password` | *what follows a password* (`DEVICE_SRP_AUTH`‡), itself† |"
+        "| `PASSWORD` | `password` | *what follows a password* (`DEVICE_SRP_AUTH`‡), *restart*† |"
         in lines
     )
 

@@ -14,7 +14,7 @@ from authfsm.diagrams import (
     Diagram,
     Kind,
     Model,
-    Place,
+    Node,
     Together,
     Tone,
     UnknownState,
@@ -38,7 +38,7 @@ EVERY = frozenset(arrow for row in ROWS for arrow in row)
 
 def places(model: Model) -> set[str]:
     """The names of the places that are drawn."""
-    return {node.name for node in model.nodes if isinstance(node, Place)}
+    return {node.name for node in model.nodes if isinstance(node, Node)}
 
 
 def accounted(model: Model) -> bool:
@@ -69,14 +69,12 @@ def test_a_faded_picture_fades_what_is_ruled_out(told: PoolSettings) -> None:
     faded = {
         (node.state, node.role): model.shade(node).why
         for node in model.nodes
-        if isinstance(node, Place) and model.shade(node).tone is Tone.FADED
+        if isinstance(node, Node) and model.shade(node).tone is Tone.FADED
     }
 
     assert accounted(model)
     assert faded == {
-        (p.state, p.role): cut[p.state, p.role]
-        for p in model.nodes
-        if isinstance(p, Place) and (p.state, p.role) in cut
+        (p.state, p.role): cut[p] for p in model.nodes if isinstance(p, Node) and p in cut
     }
 
 
@@ -90,7 +88,7 @@ def test_a_difference_draws_both(before: PoolSettings, after: PoolSettings) -> N
     assert accounted(there)
     assert places(there) == places(back)
     for node in there.nodes:
-        if isinstance(node, Place):
+        if isinstance(node, Node):
             assert back.shade(node).tone is turned[there.shade(node).tone]
 
 
@@ -131,9 +129,7 @@ def test_what_one_line_keeps_and_fades() -> None:
     """Where a line keeps one response and loses another, the lost one is struck out."""
     model = diagram(settings=OFF, faded=True).model
     line = next(
-        e
-        for e in model.edges
-        if e.dest == Place(S.PASSWORD_VERIFIER) and UserSrpAuth in e.responses
+        e for e in model.edges if e.dest == Node(S.PASSWORD_VERIFIER) and UserSrpAuth in e.responses
     )
 
     assert UserSrpAuth not in line.faded

@@ -8,7 +8,7 @@ from attrs import fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authfsm.diagrams import LIGHT, Diagram, Edge, Model, Place, Walked, diagram
+from authfsm.diagrams import LIGHT, Diagram, Edge, Model, Node, Walked, diagram
 from authfsm.diagrams.fold import Junction
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import (
@@ -71,9 +71,9 @@ def test_a_walk_passes_through_junctions() -> None:
 def test_a_walk_stands_somewhere() -> None:
     """The place where a walk stands is known, and what it touched; the rest is to be faded."""
     model = diagram(history=SRP).model
-    touched = {node.state for node in model.lit if isinstance(node, Place)}
+    touched = {node.state for node in model.lit if isinstance(node, Node)}
 
-    assert Place(State.DEVICE_SRP_AUTH) == model.here
+    assert Node(State.DEVICE_SRP_AUTH) == model.here
     assert {step.source for step in SRP} | {State.DEVICE_SRP_AUTH} == touched
 
 
@@ -81,14 +81,14 @@ def test_a_walk_that_has_not_begun_stands_at_the_start() -> None:
     """No steps yet: nothing is lit but START."""
     model = diagram(history=[]).model
 
-    assert Place(State.START) == model.here
-    assert frozenset({Place(State.START)}) == model.lit
+    assert Node(State.START) == model.here
+    assert frozenset({Node(State.START)}) == model.lit
 
 
 def test_a_wrong_answer_is_a_loop_with_its_code() -> None:
     """A refused code is numbered in its place, with Cognito's code, in the colour of a warning."""
     model = diagram(history=SRP).model
-    loop = next(e for e in model.edges if e.source == e.dest == Place(State.SOFTWARE_TOKEN_MFA))
+    loop = next(e for e in model.edges if e.source == e.dest == Node(State.SOFTWARE_TOKEN_MFA))
     source = str(diagram(history=SRP))
 
     assert [(mark.number, mark.error) for mark in loop.marks] == [(4, WRONG)]
@@ -153,7 +153,7 @@ def walks(draw: st.DrawFn) -> list[Step]:
 
 def chained(edges: list[Edge]) -> bool:
     """Do lines lead one into the next, through junctions alone?"""
-    starts = [edge for edge in edges if isinstance(edge.source, Place)]
+    starts = [edge for edge in edges if isinstance(edge.source, Node)]
     inner = [edge.source for edge in edges if isinstance(edge.source, Junction)]
     ends = [edge.dest for edge in edges if isinstance(edge.dest, Junction)]
     return len(starts) == 1 and sorted(map(repr, inner)) == sorted(map(repr, ends))
@@ -168,18 +168,19 @@ def test_every_walk_can_be_drawn(history: list[Step], unfolded: bool) -> None:  
     for step in history:
         way = [e for e in drawn.model.edges if step.number in {mark.number for mark in e.marks}]
         assert chained(way)
-        assert [step.source] == [e.source.state for e in way if isinstance(e.source, Place)]
-        assert [step.dest] == [e.dest.state for e in way if isinstance(e.dest, Place)]
+        assert [step.source] == [e.source.state for e in way if isinstance(e.source, Node)]
+        assert [step.dest] == [e.dest.state for e in way if isinstance(e.dest, Node)]
     numbers = {int(found) for found in re.findall(r">\s*(\d+) · ", str(drawn))}
     assert numbers == {step.number for step in history}
 
 
 def test_a_picture_asks_little_of_a_step() -> None:
-    """Anything with a step's number, source, response, dest, role, error and time can be drawn."""
+    """Anything with a step's number, source, response, dest, role, error, kind and time can be drawn."""
     asked = {name for name in vars(Walked) if not name.startswith("_")}
 
-    assert asked == {"number", "source", "response", "dest", "role", "error", "at"}
-    assert asked <= {each.name for each in fields(Step)}
+    assert asked == {"number", "source", "response", "dest", "role", "error", "kind", "at"}
+    assert asked <= {each.name for each in fields(Step)} | {"kind"}
+    assert isinstance(Step.kind, property)
 
 
 def test_traffic_has_its_shares_and_one_line_to_each_failure() -> None:
@@ -198,7 +199,7 @@ def test_traffic_has_its_shares_and_one_line_to_each_failure() -> None:
     )
 
     lines = [(edge.dest, edge.altogether) for edge in drawn.model.edges if edge.counts]
-    assert sorted(f"{dest.state}: {often}" for dest, often in lines if isinstance(dest, Place)) == [
+    assert sorted(f"{dest.state}: {often}" for dest, often in lines if isinstance(dest, Node)) == [
         "FAILED: \u00d72 (50%)",
         "PASSWORD_VERIFIER: \u00d72 (50%)",
     ]

@@ -18,9 +18,9 @@ from authfsm.diagrams.explorer.dressing import dressed
 from authfsm.diagrams.explorer.questions import ARROWS
 from authfsm.diagrams.explorer.switches import EXAMPLES, SWITCHES, Value
 from authfsm.diagrams.picture import diagram
-from authfsm.diagrams.places import PLACES
 from authfsm.diagrams.pools import POOLS
 from authfsm.protocol.auth_flows import DEFAULT_VALUES
+from authfsm.protocol.nodes import NODES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import verdicts
@@ -59,7 +59,7 @@ def shown(browser: Shown, html: Path) -> Iterator[Shown]:
 
 def place(page_: Page, name: str) -> Any:
     """A place of the picture."""
-    number = [each.name for each in PLACES].index(name)
+    number = [each.name for each in NODES].index(name)
     return page_.locator(f'#picture [data-place="{number}"]')
 
 
@@ -103,7 +103,7 @@ def test_each_line_is_the_one_it_says_it_is() -> None:
         comment = f"<!-- {edge.source.name}-&gt;{edge.dest.name} -->".replace("-&gt;", "&#45;&gt;")
         before = svg[: svg.index(f'data-line="{number}"')].rpartition("<!--")[2]
         assert comment.startswith(f"<!--{before.split('-->')[0]}")
-    for each in PLACES:
+    for each in NODES:
         is_drawn = each in drawn.model.nodes
         assert (f'aria-label="{each.name}: ' in svg) == is_drawn
     assert "<title>" not in svg
@@ -137,9 +137,7 @@ def test_the_page_rules_out_what_settings_rule_out(shown: Shown) -> None:
         for whims, name in ((True, "full"), (False, "plain")):
             known = verdicts(settings, whims=whims)
             assert said[name]["arrows"] == [known.arrows[each] for each in ARROWS]
-            assert said[name]["places"] == [
-                known.nodes.get((each.state, each.role)) for each in PLACES
-            ]
+            assert said[name]["places"] == [known.nodes.get(each) for each in NODES]
         for arrow, ends in ARROWS:
             among = [n for n, each in enumerate(ARROWS) if each[0] == arrow and each[1] == ends]
             if ends.role:
@@ -147,6 +145,42 @@ def test_the_page_rules_out_what_settings_rule_out(shown: Shown) -> None:
                     settings.ruled_out(arrow, ends.role),
                     None,
                 }
+
+
+def test_the_page_is_as_sure_as_the_settings(shown: Shown) -> None:
+    """For pools of every kind each arrow is as sure on the page as `PoolSettings` says, in its details too."""
+    pools = [random_values(seed) for seed in range(20)] + list(EXAMPLES.values())
+    told = shown.page.evaluate(
+        "pools => pools.map(values => { explorer.set(values); return explorer.confidences(); })",
+        pools,
+    )
+    for values, said in zip(pools, told, strict=True):
+        settings = settings_of(values)
+        assert said == [str(settings.confidence(arrow)) for arrow, _ in ARROWS]
+
+    shown.page.evaluate("values => explorer.set(values)", {})
+    choose(shown.page, "mfa_configuration", "ON")
+    choose(shown.page, "device_configuration", value=False)
+    place(shown.page, "PASSWORD_VERIFIER").click()
+    ways = shown.page.locator(
+        "#details li", has=shown.page.locator("button:text-is('AUTHENTICATED')")
+    )
+    assert "contradictory" in ways.first.inner_text()
+    lines_ = shown.page.evaluate("data.lines.map(line => line.to && line.through)")
+    tokens = [n for n, each in enumerate(NODES) if each.state is State.AUTHENTICATED]
+    unsure = shown.page.locator("[data-line].unsure").evaluate_all(
+        "nodes => nodes.map(node => Number(node.dataset.line))"
+    )
+    to_tokens = [
+        n
+        for n, to in enumerate(shown.page.evaluate("data.lines.map(line => line.to)"))
+        if to and {*tokens} <= {*to} and lines_[n]
+    ]
+    drawn = diagram()
+    _, edges = dressed(drawn)
+    proved = [n for n in to_tokens if edges[n].source.name == "password proved"]
+    assert proved
+    assert {*proved} <= {*unsure}
 
 
 def test_settings_and_switches_are_one_thing() -> None:
@@ -250,10 +284,10 @@ def test_a_pool_of_yours_is_how_the_page_begins(browser: Shown, tmp_path: Path) 
 # ---- places ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [each.name for each in PLACES])
+@pytest.mark.parametrize("name", [each.name for each in NODES])
 def test_a_state_tells_what_it_is(shown: Shown, name: str) -> None:
     """Chosen, a state says what it means, carries and takes, what may go wrong, where it leads; AWS's page is linked."""
-    told = next(each for each in PLACES if each.name == name)
+    told = next(each for each in NODES if each.name == name)
     if place(shown.page, name).count():
         place(shown.page, name).click()
     else:
@@ -386,7 +420,7 @@ def test_everything_can_be_done_by_keys(shown: Shown) -> None:
                 "(each => each.dataset.place ? 'place ' + each.dataset.place : each.name || each.id)(document.activeElement)"
             )
         )
-    places = {f"place {n}" for n, each in enumerate(PLACES) if place(shown.page, each.name).count()}
+    places = {f"place {n}" for n, each in enumerate(NODES) if place(shown.page, each.name).count()}
     assert places <= met
     assert {each.key for each in SWITCHES} | {"search", "example", "theme"} <= met
 

@@ -18,7 +18,18 @@ from authfsm import PoolSettings
 from authfsm.checks import Ways
 from authfsm.diagrams.pools import POOLS
 from authfsm.errors import CallerError
-from authfsm.journeys import Cue, Journey, Journeys, Stage, Strayed, TooMany, journeys
+from authfsm.journeys import (
+    Cue,
+    Journey,
+    Journeys,
+    NoProgress,
+    NothingSent,
+    Stage,
+    Strayed,
+    TooMany,
+    journeys,
+)
+from authfsm.journeys.person import PASSWORD
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
@@ -64,7 +75,9 @@ def test_the_gallerys_journeys_are_gone_along(journey: Journey, signing_key: RSA
     _passkeys()
     flow = journey.run(key=signing_key)
 
-    walked = tuple(Transition(step.source, step.response, step.dest) for step in flow.history)
+    walked = tuple(
+        Transition(step.source, step.response, step.dest, step.kind) for step in flow.history
+    )
     assert walked == journey.path.arrows
     assert flow.state is S.AUTHENTICATED
     assert flow.tokens is not None
@@ -284,6 +297,50 @@ def test_an_app_that_goes_its_own_way_is_caught(signing_key: RSAKey) -> None:
         f"{stage.journey}: step 1 was to be START -user_auth_with_password-> AUTHENTICATED,"
         " and was START -user_auth-> SELECT_CHALLENGE"
     )
+
+
+@pytest.mark.parametrize("name", sorted(WITH))
+def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> None:
+    """The same cue is handed out twice; the third time an error names it, and shows no secret."""
+    stage = WITH[name][0].begin(key=signing_key)
+    given = [stage.cue(), stage.cue()]
+    with pytest.raises(NothingSent) as caught:
+        stage.cue()
+    first = stage.journey.path.arrows[0]
+    assert (caught.value.cue.state, caught.value.cue.response) == (first.source, first.response)
+    assert given == [caught.value.cue] * 2
+    assert f"{first.response.__name__} in {first.source}" in str(caught.value)
+    assert isinstance(caught.value, AssertionError)
+    assert PASSWORD.reveal() not in str(caught.value)
+
+
+def test_an_app_that_stops_in_the_middle_is_caught(signing_key: RSAKey) -> None:
+    """At any step; a request of the app's in between, whatever it is, lets the cue be asked for again."""
+    stage = WITH["mfa_required"][0].begin(key=signing_key)
+    flow = stage.cognito().start(stage.password, walk=False)
+    assert stage.cue()
+    flow.carry(r.UserSrpAuth, stage.username)
+    flow.carry(r.SrpClaim)
+    for _ in range(10):
+        assert stage.cue() == stage.cue()
+        with pytest.raises(ClientError):
+            stage.client().get_user(AccessToken="none")
+    assert stage.cue()
+    assert stage.cue()
+    with pytest.raises(NothingSent, match="Code in SOFTWARE_TOKEN_MFA"):
+        stage.cue()
+
+
+def test_an_app_that_asks_for_ever_is_caught(signing_key: RSAKey) -> None:
+    """Requests that are no step of the sign-in, over and over: after a hundred the cue's error says so."""
+    stage = WITH["mfa_required"][0].begin(key=signing_key)
+    client = stage.client()
+    for _ in range(101):
+        stage.cue()
+        with pytest.raises(ClientError):
+            client.get_user(AccessToken="none")
+    with pytest.raises(NoProgress, match=r"UserSrpAuth in START .* after 101 requests"):
+        stage.cue()
 
 
 # ---- how they are made ------------------------------------------------------------------------------------------

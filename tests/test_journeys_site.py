@@ -55,7 +55,7 @@ def offered(journey: Journey) -> bool:
 
 
 def _offered(arrow: Transition) -> bool:
-    source, response, dest = arrow
+    source, response, dest, _ = arrow
     if source is S.START:
         return response is r.UserSrpAuth or dest is S.SELECT_CHALLENGE
     if source is S.SELECT_CHALLENGE:

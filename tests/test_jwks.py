@@ -386,14 +386,15 @@ class TestWhatIsForged:
         with pytest.raises(TokenRefused):
             verifier.verify(jwt.encode(header, dict(ACCESS), other_key, registry=registry))
 
+    @pytest.mark.parametrize("crit", [["exp"], ["b64"], [], [7], {}, "", None, "exp"], ids=repr)
     def test_a_critical_header_that_is_not_understood(
-        self, verifier: Verifier, signing_key: RSAKey
+        self, verifier: Verifier, signing_key: RSAKey, crit: Any
     ) -> None:
         """`crit` asks for what is not done here: refused, though the right key signed it (RFC 7515, 4.1.11)."""
         registry = jws.JWSRegistry(algorithms=["RS256"], strict_check_header=False)
         registry.check_header = lambda header: None  # type: ignore[method-assign]  # it is forging
         signing_key.ensure_kid()
-        header = {"alg": "RS256", "kid": signing_key.kid, "crit": ["exp"], "exp": 0}
+        header = {"alg": "RS256", "kid": signing_key.kid, "crit": crit, "exp": 0}
         token = jwt.encode(header, dict(ACCESS), signing_key, registry=registry)
 
         with pytest.raises(BadSignature):

@@ -30,7 +30,7 @@ from authfsm.local.exchange import exchange
 from authfsm.protocol.error_policy import RULINGS, rule
 from authfsm.protocol.responses import SrpClaim, UserPasswordAuth, UserSrpAuth
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ON_THE_TABLE
+from authfsm.protocol.table import ON_THE_TABLE, Transition
 
 PASSWORD = "correct horse battery staple"
 
@@ -189,7 +189,7 @@ class TestTheGate:
         """A beginning goes from START by the flow's own response."""
         found = gate.arrow(UserPasswordAuth, {"ChallengeName": "SMS_MFA"}, None)
 
-        assert (State.START, UserPasswordAuth, State.SMS_MFA) == found
+        assert Transition(State.START, UserPasswordAuth, State.SMS_MFA) == found
 
     def test_it_is_asked(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every answer of a sign-in goes through it."""

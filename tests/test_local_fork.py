@@ -1,8 +1,12 @@
-"""A fork of a pool is the same pool at that moment, and another one from then on."""
+"""A fork of a pool is the same pool at that moment; a forked process finds the pool's locks free."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import threading
 from queue import Queue
+from typing import Any
 
 import pytest
 from joserfc import jwt
@@ -66,3 +70,84 @@ def test_what_is_done_to_one_is_not_done_to_the_other(signing_key: RSAKey) -> No
         f"LocalPool({pool.pool_id}, 1 users)",
         f"LocalPool({pool.pool_id}, 2 users)",
     )
+
+
+# ---- a process that is forked ----------------------------------------------------------------------
+
+
+def _ends_well(child: Any) -> None:
+    child.start()
+    child.join(20)
+    if child.is_alive():
+        child.kill()
+        pytest.fail("the forked process hangs")
+    assert child.exitcode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+class TestAForkedProcess:
+    FORKED = multiprocessing.get_context("fork") if hasattr(os, "fork") else None
+
+    def signs_in(self, pool: LocalPool) -> Any:
+        """A process that signs in, makes a client and asks for the keys."""
+
+        def run() -> None:
+            assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
+            assert pool.jwks()["keys"]
+
+        return self.FORKED.Process(target=run)  # type: ignore[union-attr]
+
+    @pytest.mark.parametrize("lock", ["_lock", "_making"])
+    def test_forked_while_another_thread_is_within(self, signing_key: RSAKey, lock: str) -> None:
+        """The child does not wait for a thread that it has not."""
+        pool = LocalPool(key=signing_key)
+        pool.add_user("ada", PASSWORD)
+        held, done = threading.Event(), threading.Event()
+        within = pool._lock if lock == "_lock" else pool._core.mint._making
+
+        def hold() -> None:
+            with within:
+                held.set()
+                done.wait(60)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert held.wait(10)
+        try:
+            _ends_well(self.signs_in(pool))
+        finally:
+            done.set()
+            thread.join()
+        assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
+
+    def test_forked_by_who_is_within(self, signing_key: RSAKey) -> None:
+        """A trigger that forks leaves parent and child with a pool that works."""
+        pool = LocalPool(key=signing_key)
+        pool.add_user("ada", PASSWORD)
+        child = self.signs_in(pool)
+        with pool._lock:
+            _ends_well(child)
+
+        assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
+
+    def test_forked_at_any_moment(self, signing_key: RSAKey) -> None:
+        """Ten children, forked while four threads sign in, each sign in too."""
+        pool = LocalPool(key=signing_key)
+        for name in ("ada", "bob"):
+            pool.add_user(name, PASSWORD)
+        stop = threading.Event()
+
+        def work() -> None:
+            while not stop.is_set():
+                pool.cognito().sign_in("bob", PASSWORD)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(10):
+                _ends_well(self.signs_in(pool))
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()

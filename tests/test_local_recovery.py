@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from joserfc.jwk import RSAKey
 from local_talk import WRONG, Talk, refused
 
 from authfsm.local import LocalPool, ManualClock, PasswordPolicy
+from authfsm.local.users import Status
 
 PASSWORD = "Correct-h0rse"
 NEW = "New-Passw0rd!"
@@ -91,11 +93,11 @@ class TestForgotten:
             talk.password("ada", PASSWORD)
 
     def test_a_code_once(self, talk: Recovery) -> None:
-        """A code is spent by the password it brought."""
+        """A code is spent by the password it brought; then it is as good as any other (see `TestStrangers`)."""
         talk.forgot()
         code = talk.code
         talk.reset(code)
-        with refused(*EXPIRED):
+        with refused(*MISMATCH):
             talk.reset(code)
 
     def test_its_life(self, talk: Recovery, clock: ManualClock) -> None:
@@ -118,8 +120,8 @@ class TestForgotten:
         assert "AuthenticationResult" in talk.password("ada", NEW)
 
     def test_none_was_asked_for(self, talk: Recovery) -> None:
-        """Without a request every code is an expired one."""
-        with refused(*EXPIRED):
+        """Without a request every code is a wrong one, as a stranger's is."""
+        with refused(*MISMATCH):
             talk.reset("123456")
 
     def test_how_often(self, talk: Recovery, clock: ManualClock) -> None:
@@ -324,3 +326,90 @@ class TestHistory:
         talk.forgot()
         with refused(*MISMATCH):
             talk.reset("wrong", PASSWORD)
+
+
+class TestStrangers:
+    """Under PreventUserExistenceErrors=ENABLED only who has the right code learns that there is such a user."""
+
+    STANDING = ("CONFIRMED", "UNCONFIRMED", "FORCE_CHANGE_PASSWORD", "RESET_REQUIRED", "disabled")
+
+    def answers(self, talk: Recovery, clock: ManualClock, username: str) -> list[tuple[str, str]]:
+        """What is said to whoever has no code: with any code, any password, and often."""
+        said = []
+
+        def tried(code: str, password: str = NEW) -> None:
+            try:
+                talk.reset(code, password, username)
+                said.append(("", ""))
+            except ClientError as error:
+                said.append((error.response["Error"]["Code"], error.response["Error"]["Message"]))
+
+        tried("123456")
+        tried("123456", "short")
+        for _ in range(20):
+            tried("000000")
+        clock.advance(3601)
+        tried("123456")
+        return said
+
+    @pytest.mark.parametrize("standing", STANDING)
+    @pytest.mark.parametrize("pending", [None, 0, 3601], ids=["no code", "a code", "an old code"])
+    def test_confirm_forgot_password(
+        self, talk: Recovery, clock: ManualClock, standing: str, pending: int | None
+    ) -> None:
+        """Whatever the user's state, and whether a code waits, is over or was never sent: a stranger's answers."""
+        if pending is not None:
+            talk.forgot()
+            clock.advance(pending)
+        user = talk.pool.user("ada")
+        user.enabled = standing != "disabled"
+        user.status = Status.__members__.get(standing, user.status)
+
+        assert self.answers(talk, clock, "ada") == self.answers(talk, clock, "nobody")
+
+    @pytest.mark.parametrize("pending", [False, True], ids=["no code", "an old code"])
+    def test_confirm_sign_up(
+        self, signing_key: RSAKey, clock: ManualClock, *, pending: bool
+    ) -> None:
+        """The same of an account that is to be confirmed."""
+        auto = ["email"] if pending else []
+        pool = LocalPool(key=signing_key, clock=clock, auto_verified_attributes=auto)
+        talk = Recovery(pool)
+        email = [{"Name": "email", "Value": "eve@example.com"}]
+        talk.boto.sign_up(
+            ClientId=pool.client_id, Username="eve", Password=PASSWORD, UserAttributes=email
+        )
+        clock.advance(24 * 3600 + 1)
+        said: dict[str, list[Any]] = {}
+        for name in ("eve", "nobody"):
+            for _ in range(16):
+                try:
+                    talk.boto.confirm_sign_up(
+                        ClientId=pool.client_id, Username=name, ConfirmationCode="123456"
+                    )
+                except ClientError as error:
+                    said.setdefault(name, []).append(error.response["Error"])
+
+        assert said["eve"] == said["nobody"]
+
+    def test_how_often(self, talk: Recovery) -> None:
+        """ForgotPassword and ResendConfirmationCode are counted for names that nobody has, too."""
+        for call, most in ((talk.forgot, 20), (self.resend(talk), 5)):
+            for _ in range(most):
+                call("nobody")
+            with refused(*TOO_OFTEN):
+                call("nobody")
+
+    def resend(self, talk: Recovery) -> Any:
+        """ResendConfirmationCode."""
+        return lambda name: talk.boto.resend_confirmation_code(
+            ClientId=talk.app.client_id, Username=name
+        )
+
+    def test_only_administrators(self, signing_key: RSAKey) -> None:
+        """Where only administrators reset passwords, that is said of everybody."""
+        pool = LocalPool(key=signing_key, account_recovery=["admin_only"])
+        pool.add_user("ada", PASSWORD, email="ada@example.com")
+        for name in ("ada", "nobody"):
+            with refused("NotAuthorizedException", "Contact administrator to reset password."):
+                Recovery(pool).forgot(name)

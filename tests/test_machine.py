@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from samples import TOKENS, challenge, error
@@ -16,11 +16,11 @@ from transitions.extensions import GraphMachine, HierarchicalMachine
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm.errors import ConnectionLost, OffTheTable, RefusedForNow, RefusedUser, refused
-from authfsm.machine import advance, build
+from authfsm.machine import LeadsTo, advance, build
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import PROTOCOL, TRANSITIONS
+from authfsm.protocol.table import PROTOCOL, TRANSITIONS, LoopKind, Transition
 from authfsm.wire.replies import refusal
 
 
@@ -118,14 +118,23 @@ def test_get_triggers_reads_the_table() -> None:
 def test_it_has_the_tables_arrows_and_no_other() -> None:
     """The machine's transitions are the table's, one for one."""
     machine = build()
+    # Where a new challenge comes the state is left and entered again; the other self-loops are internal.
     arrows = {
-        (arrow.source, event.name, arrow.dest)
+        (arrow.source, event.name, arrow.dest, cast("LeadsTo", arrow.conditions[0].func).arrow.kind)
         for event in machine.events.values()
         for arrows in event.transitions.values()
         for arrow in arrows
     }
 
-    assert arrows == {(a.source.name, a.response.trigger, a.dest.name) for a in TRANSITIONS}
+    assert arrows == {
+        (
+            a.source.name,
+            a.response.trigger,
+            a.dest.name if a.kind in {None, LoopKind.NEW_CHALLENGE} else None,
+            a.kind,
+        )
+        for a in TRANSITIONS
+    }
 
 
 def test_own_states_and_triggers() -> None:
@@ -329,11 +338,11 @@ def test_the_shared_machine_moves_any_object() -> None:
             self._state = State.START
 
     one = Weightless()
-    advance(one, r.UserSrpAuth, State.PASSWORD_VERIFIER)
+    advance(one, Transition(State.START, r.UserSrpAuth, State.PASSWORD_VERIFIER))
     assert one._state is State.PASSWORD_VERIFIER
 
     with pytest.raises(OffTheTable):
-        advance(one, r.SrpClaim, State.SELECT_CHALLENGE)
+        advance(one, Transition(State.PASSWORD_VERIFIER, r.SrpClaim, State.SELECT_CHALLENGE))
     assert one._state is State.PASSWORD_VERIFIER
 
 
@@ -361,7 +370,7 @@ def test_what_moves_nothing_runs_no_callback() -> None:
         assert page.entered == ["START -> SMS_MFA"]
     with pytest.raises(RefusedUser):
         page.code("000000")
-    assert page.entered == ["START -> SMS_MFA", "SMS_MFA -> SMS_MFA"]
+    assert page.entered == ["START -> SMS_MFA"]
 
 
 def test_our_trigger_names_are_free_in_states_of_theirs() -> None:
@@ -381,3 +390,68 @@ def test_a_hierarchical_machine_is_refused_in_words() -> None:
     """HierarchicalMachine takes "_" for nesting: said, not stumbled over."""
     with pytest.raises(ValueError, match="nesting"):
         build(machine_cls=HierarchicalMachine)
+
+
+class Entering:
+    """A model that counts how often it enters and leaves each state, and how often a callback comes."""
+
+    state: State | str
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def entered(self, _: Any) -> None:
+        """Note a state that was entered."""
+        self.seen.append(f"in {self.state}")
+
+    def left(self, _: Any) -> None:
+        """Note a state that was left."""
+        self.seen.append(f"out {self.state}")
+
+    def after(self, _: Any) -> None:
+        """Note a move."""
+        self.seen.append("moved")
+
+
+@pytest.mark.parametrize(
+    ("state", "trigger", "outcome", "seen"),
+    [
+        (State.SMS_MFA, "code", LoopKind.RETRY, ["moved"]),
+        (State.SMS_MFA, "code", LoopKind.RESTART, ["moved"]),
+        (State.SMS_MFA, "code", State.SMS_MFA, ["moved"]),
+        (State.MFA_SETUP, "verify_software_token", LoopKind.ACKNOWLEDGEMENT, ["moved"]),
+        (State.CUSTOM_CHALLENGE, "answer", LoopKind.RESTART, ["moved"]),
+        (State.CUSTOM_CHALLENGE, "answer", State.CUSTOM_CHALLENGE, ["out", "in", "moved"]),
+        (
+            State.CUSTOM_CHALLENGE,
+            "answer",
+            challenge(State.CUSTOM_CHALLENGE),
+            ["out", "in", "moved"],
+        ),
+        (State.EMAIL_OTP, "select", LoopKind.NEW_CHALLENGE, ["out", "in", "moved"]),
+    ],
+)
+def test_only_a_new_challenge_enters_its_state_again(
+    state: State, trigger: str, outcome: Any, seen: list[str]
+) -> None:
+    """A retry, an acknowledgement and a restart are internal transitions; a new challenge is reflexive."""
+    page: Any = Entering()
+    machine = build(page, initial=state, after_state_change="after")
+    getattr(machine, f"on_enter_{state}")("entered")
+    getattr(machine, f"on_exit_{state}")("left")
+
+    getattr(page, trigger)(outcome)
+
+    assert page.state is state
+    assert [each.split()[0] for each in page.seen] == seen
+
+
+def test_a_kind_that_the_row_has_not_is_off_the_table() -> None:
+    """A second PASSWORD_VERIFIER challenge after a proof is the service's fault, as a state and as a reply."""
+    page: Any = Entering()
+    build(page, initial=State.PASSWORD_VERIFIER)
+
+    for outcome in (LoopKind.NEW_CHALLENGE, LoopKind.RETRY, challenge(State.PASSWORD_VERIFIER)):
+        with pytest.raises(OffTheTable):
+            page.srp_claim(outcome)
+    assert page.state is State.PASSWORD_VERIFIER

@@ -138,8 +138,8 @@ def test_nothing_but_a_way_is_a_way() -> None:
 
 
 def test_a_pool_that_lets_nobody_in_has_no_way() -> None:
-    """No flow, no way: nothing is counted, nothing is the shortest or the longest."""
-    none = Ways(PoolSettings(explicit_auth_flows=set[str](), lambda_config=()))
+    """No flow but refreshing, no way: nothing is counted, nothing is the shortest or the longest."""
+    none = Ways(PoolSettings(explicit_auth_flows={"ALLOW_REFRESH_TOKEN_AUTH"}, lambda_config=()))
 
     assert (none.count(), none.shortest(), none.longest(), list(none)) == (0, None, None, [])
 
@@ -160,7 +160,7 @@ def test_ways_and_difference_agree_for_any_pool(
     """For any settings: the count is the listing's, no way has a flow that is not allowed, and changes add up."""
     told = PoolSettings(
         mfa_configuration=mfa,
-        explicit_auth_flows={f"ALLOW_{flow}" for flow in flows},
+        explicit_auth_flows={f"ALLOW_{flow}" for flow in {*flows, "REFRESH_TOKEN_AUTH"}},
         device_configuration=device,
         sms_mfa=False,
         email_mfa=email,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,47 @@ def test_every_file_is_there() -> None:
 
     assert [link for link in links if "://" not in link and not (here / link).exists()] == []
     assert (here / "tests" / "benchmarks" / "__main__.py").exists()
+
+
+PERMISSIVE = {
+    "MIT",
+    "MIT-0",
+    "BSD",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "Apache-2.0",
+    "Apache",
+    "ISC",
+    "PSF-2.0",
+    "OFL-1.1",
+}
+
+
+def licences(name: str) -> set[str]:
+    """What a distribution says that it is under, in SPDX's names or the classifiers' first words."""
+    told: Any = metadata.metadata(name)
+    if expression := told.get("License-Expression"):
+        return set(re.split(r" (?:AND|OR) ", expression.strip("()")))
+    classifiers = [
+        each for each in told.get_all("Classifier") or [] if each.startswith("License ::")
+    ]
+    named = {each.rpartition(" :: ")[2].split(" ")[0] for each in classifiers}
+    return named or {str(told.get("License"))}
+
+
+def test_the_licences_of_the_base_install_are_named() -> None:
+    """Each requirement that is under more than a permissive licence is in README, with its licence."""
+    project = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+    base = project.partition("dependencies = [")[2].partition("]")[0]
+    names = re.findall(r'^  "([A-Za-z0-9_-]+)', base, re.MULTILINE)
+    assert len(names) > 10
+    others = {name: licences(name) - PERMISSIVE for name in names}
+    others = {name: found for name, found in others.items() if found}
+
+    assert set(others) == {"gmpy2", "graphviz-pure"}
+    for name, found in others.items():
+        line = next(each for each in README.splitlines() if each.startswith(f"- `{name}`"))
+        assert all(each.replace("LGPLv3+", "LGPL-3.0-or-later") in line for each in found), (
+            name,
+            found,
+        )

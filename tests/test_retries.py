@@ -100,7 +100,10 @@ def served(wire: Wire) -> Iterator[Wire]:
             operation = target.rpartition(".")[2]
             body = self.rfile.read(int(self.headers["Content-Length"]))
             wire.received[operation] += 1
-            answered = exchange(wire.pool.answer, target, body, wire.pool.request_id())
+            signed = "Authorization" in self.headers
+            answered = exchange(
+                wire.pool.answer, target, body, wire.pool.request_id(), signed=signed
+            )
             how = wire.spoil.get(operation)
             if how == "drop":
                 self.close_connection = True
@@ -157,14 +160,16 @@ def test_a_requests_method_is_botos() -> None:
 
 def test_whatever_botocore_repeats_is_known() -> None:
     """Every code and status of its retry modes: none of them may bring a second request."""
+    throttled: Any = standard.ThrottledRetryableChecker
+    transient: Any = standard.TransientRetryableChecker
     legacy = botocore_session().get_data("_retry")["definitions"]
     rows = [each["applies_when"].get("response", {}) for each in legacy.values()]
     codes = {row["service_error_code"] for row in rows if "service_error_code" in row}
-    codes |= set(standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES)
-    codes |= set(standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES)
+    codes |= set(throttled._THROTTLED_ERROR_CODES)
+    codes |= set(transient._TRANSIENT_ERROR_CODES)
     statuses = {
         row["http_status_code"] for row in rows if "service_error_code" not in row and row
-    } | set(standard.TransientRetryableChecker._TRANSIENT_STATUS_CODES)
+    } | set(transient._TRANSIENT_STATUS_CODES)
 
     # The last is EC2's own.
     assert {each for each in codes if not _RETRIED_CODE.search(each)} <= {

@@ -23,7 +23,7 @@ from rich.pretty import pretty_repr
 import authfsm
 
 PACKAGE: Final = Path(authfsm.__file__).parent
-WRAPPERS: Final = {"secret", "secret_values", "secret_keys"}
+WRAPPERS: Final = {"secret", "secret_values", "wrapped_keys"}
 SECRET_NAMES: Final = {"password", "code", "token", "key", "session", "answer"}
 
 

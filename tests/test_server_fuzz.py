@@ -6,14 +6,17 @@ but for what hypothesis did to them.
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from io import StringIO
 from typing import Any
 
 import pytest
+from http_inputs import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
@@ -24,6 +27,9 @@ from authfsm import srp
 from authfsm.local import DeviceConfiguration, LocalPool, PoolRefusal, Triggers
 from authfsm.local.exchange import Answered, exchange
 from authfsm.local.operations import OPERATIONS
+from authfsm.local.server.app import app
+from authfsm.local.server.logs import Log
+from authfsm.local.server.service import Service
 
 MODEL = folded()
 CASES = settings(
@@ -309,3 +315,70 @@ class TestOverASocket:
 
         assert web.password("ada")[0] == 200
         assert '"fault"' not in web.log.getvalue()
+
+
+@pytest.fixture(scope="module")
+def socket_web() -> Iterator[Here]:
+    """A server."""
+    with here() as served:
+        yield served
+
+
+class TestTheHttpSurface:
+    """Methods, paths, queries, headers and bodies together; tests/long/server.py sends 100,000."""
+
+    def test_no_fault(self, signing_key: RSAKey) -> None:
+        """2,000 requests drawn from a seed: each is answered, and none by a fault of ours."""
+        log = StringIO()
+        service = fuzzed(signing_key, log)
+        statuses = asyncio.run(fuzz(app(service), seed=20261128, number=2000))
+
+        assert '"fault"' not in log.getvalue()
+        assert statuses[200] > 100
+        assert {400, 403, 404, 405} <= set(statuses)
+
+    @pytest.mark.parametrize(
+        "operation", ["InitiateAuth", "RespondToAuthChallenge", "AssociateSoftwareToken"]
+    )
+    @pytest.mark.parametrize("value", [[], {}, 7, True, [[]], {"a": []}], ids=repr)
+    def test_members_of_another_type(
+        self, signing_key: RSAKey, operation: str, value: object
+    ) -> None:
+        """One member, or all, of another type: who follows the sign-ins does not stumble either."""
+        log = StringIO()
+        service = fuzzed(signing_key, log)
+        shape = MODEL["shapes"][MODEL["operations"][operation]]
+        right = {name: KNOWN.get(member, ["x"])[0] for name, member in shape["members"].items()}
+        for name in shape["members"]:
+            for request in ({**right, name: value}, {name: value}, dict.fromkeys(right, value)):
+                answer = service.exchange(
+                    TARGET + operation, json.dumps(request).encode(), signed=True
+                )
+                assert answer.status == 400
+        assert '"fault"' not in log.getvalue()
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/sign-ins/{}.svg", "/outbox?username={}", "/diagram.svg?theme={}", "/{}", "/events?{}"],
+    )
+    @pytest.mark.parametrize("value", ["9" * 6000, "%00", "%ff", "%ed%a0%80", "-1", "1.5", "%C2%B2", "../x", "1%0d%0aX:1"])  # fmt: skip
+    def test_values_in_paths(self, socket_web: Here, path: str, value: str) -> None:
+        """Whatever stands in a path or a query, over a socket: no fault."""
+        connection = http.client.HTTPConnection(socket_web.address, timeout=30)
+        connection.putrequest("GET", path.format(value))
+        connection.endheaders()
+        reply = connection.getresponse()
+        connection.close()
+
+        assert reply.status in {200, 404}
+
+
+def fuzzed(key: RSAKey, log: StringIO) -> Service:
+    """A service for the fuzz, with something of everything, and no limits that would end it early."""
+    pool = LocalPool(
+        pool_id=POOL_ID, client_id=CLIENT_ID, key=key, mfa="OPTIONAL", per_user_quotas=False,
+        device=DeviceConfiguration(), triggers=Triggers(define=_riddle, create=_riddle, verify=_riddle),
+    )  # fmt: skip
+    for name, more in USERS.items():
+        pool.add_user(name, PASSWORD, **more)
+    return Service(pool, Log(log))

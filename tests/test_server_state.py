@@ -7,6 +7,7 @@ import secrets
 import signal
 import sqlite3
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -21,7 +22,7 @@ from joserfc.jwk import RSAKey
 from serving import CLIENT_ID, PASSWORD, TARGET, Process, process, until
 
 from authfsm import srp
-from authfsm.local import LocalPool
+from authfsm.local import LocalPool, ManualClock
 from authfsm.local.server.config import ConfigRefused, understood
 from authfsm.local.server.logs import Log
 from authfsm.local.server.opening import opened
@@ -30,6 +31,9 @@ from authfsm.local.server.state import APPLICATION, StateFile, StateFileRefused
 from authfsm.local.users import User
 from authfsm.protocol.states import State
 from authfsm.secret import revealed
+
+if sys.platform.startswith("linux"):
+    import resource
 
 URL = "http://127.0.0.1:9229"
 USERS: list[dict[str, Any]] = [
@@ -394,7 +398,7 @@ def test_no_part_of_a_pool_is_forgotten() -> None:
     core = LocalPool()._core
     kept = {
         "clients", "users", "_by_name", "sessions", "_legs", "mint", "_families", "_key",
-        "outbox", "_messages", "seed",
+        "outbox", "_messages", "seed", "elapsed",
     }  # fmt: skip
     made_of_them = {"_by_alias", "_other", "_refresh"}
     settings_ = {
@@ -406,7 +410,8 @@ def test_no_part_of_a_pool_is_forgotten() -> None:
         "_nobodys_verifier",
         "answered",
         "_making",
-    }  # random; within one operation; a lock
+        "_strangers",
+    }  # random; within one operation; a lock; calls for names that nobody has
 
     found = {
         name
@@ -653,3 +658,174 @@ def test_killed_in_the_middle(tmp_path: Path) -> None:
         # Nobody is locked out by the wrong codes among these: three are tried at most.
         assert web.end() == 0
     assert Path(state).stat().st_size > 0
+
+
+# ---- a disk that is full -------------------------------------------------------------------------------
+
+
+class Full:
+    """A connection to a file on a full disk: statements of one kind fail.
+
+    Args:
+        sql: the connection.
+        at: how the statements that fail begin.
+    """
+
+    def __init__(self, sql: sqlite3.Connection, at: str) -> None:
+        self._sql, self._at = sql, at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sql, name)
+
+    def execute(self, statement: str, *parameters: Any) -> Any:
+        """Execute a statement, or fail."""
+        if statement.startswith(self._at):
+            raise sqlite3.OperationalError("database or disk is full")
+        return self._sql.execute(statement, *parameters)
+
+
+POOL = {"UserPoolId": "eu-west-1_LocalPool"}
+WRITES: dict[str, dict[str, Any]] = {
+    "AdminCreateUser": {**POOL, "Username": "made", "TemporaryPassword": PASSWORD},
+    "AdminSetUserPassword": {**POOL, "Username": "ada", "Password": "Another-1!", "Permanent": True},
+    "AdminDeleteUser": {**POOL, "Username": "eve"},
+    "AdminDisableUser": {**POOL, "Username": "sam"},
+    "AdminUpdateUserAttributes": {
+        **POOL, "Username": "ada",
+        "UserAttributes": [{"Name": "email", "Value": "x@example.com"}, {"Name": "email_verified", "Value": "true"}],
+    },
+    "InitiateAuth": {
+        "ClientId": CLIENT_ID, "AuthFlow": "USER_PASSWORD_AUTH",
+        "AuthParameters": {"USERNAME": "sam", "PASSWORD": PASSWORD},
+    },
+    "UpdateUserPoolClient": {**POOL, "ClientId": CLIENT_ID, "ClientName": "other"},
+    "CreateUserPoolClient": {**POOL, "ClientName": "more"},
+    "ForgotPassword": {"ClientId": CLIENT_ID, "Username": "ada"},
+    "SignUp": {"ClientId": CLIENT_ID, "Username": "self", "Password": PASSWORD},
+}  # fmt: skip
+
+
+class TestAFullDisk:
+    @pytest.mark.parametrize("at", ["BEGIN", "INSERT", "COMMIT"])
+    @pytest.mark.parametrize("operation", [*WRITES, "a wrong password", "an answer"])
+    def test_what_is_refused_did_not_happen(
+        self, tmp_path: Path, signing_key: RSAKey, operation: str, at: str
+    ) -> None:
+        """An operation that cannot be written changes neither the pool nor the file, then or later."""
+        config = {**CONFIG, "aliases": ["email"], "key": signing_key}
+        kept = Kept(tmp_path / "pool.db", config)
+        pending = kept.password("sam")
+        before = told(kept.service.pool)
+        assert kept.file is not None
+        whole = kept.file._sql
+        kept.file._sql = Full(whole, at)  # type: ignore[assignment]  # it stands in for it
+
+        def refused() -> dict[str, Any]:
+            if operation == "a wrong password":
+                return kept.password("ada", "wrong")
+            if operation == "an answer":
+                return kept.answer(pending, USERNAME="sam", SMS_MFA_CODE="0")
+            return kept.call(operation, **WRITES[operation])
+
+        reply = refused()
+        if (operation, at) == ("AdminDeleteUser", "INSERT"):
+            kept.file.close()
+            return  # it inserts nothing, and has happened
+        assert reply["__type"] == "InternalErrorException"
+        assert "disk is full" in reply["message"]
+        assert told(kept.service.pool) == before
+        kept.file._sql = whole
+        kept.call("AdminGetUser", **POOL, Username="new")
+        assert told(kept.service.pool) == before
+        assert told(kept.begin().pool) == before
+        assert refused().get("__type") != "InternalErrorException"
+        assert told(kept.begin().pool) != before
+        assert kept.file is not None
+        kept.file.close()
+
+    def test_users_are_found_as_before(self, tmp_path: Path, signing_key: RSAKey) -> None:
+        """Aliases, sessions and tokens work after a refused write as they did before."""
+        config = {**CONFIG, "aliases": ["email"], "key": signing_key}
+        kept = Kept(tmp_path / "pool.db", config)
+        tokens = kept.password("ada")["AuthenticationResult"]
+        pending = kept.password("sam")
+        assert kept.file is not None
+        whole = kept.file._sql
+        kept.file._sql = Full(whole, "COMMIT")  # type: ignore[assignment]  # it stands in for it
+        kept.call("AdminDeleteUser", **POOL, Username="eve")
+        kept.call("AdminUpdateUserAttributes", **POOL, Username="eve",
+                  UserAttributes=[{"Name": "email", "Value": "y@example.com"}])  # fmt: skip
+        kept.file._sql = whole
+
+        assert kept.password("eve@example.com")["ChallengeName"] == "EMAIL_OTP"
+        assert kept.call("GetUser", AccessToken=tokens["AccessToken"])["Username"] == "ada"
+        code = kept.service.pool.outbox.code_for("sam")
+        assert "AuthenticationResult" in kept.answer(pending, USERNAME="sam", SMS_MFA_CODE=code)
+        kept.file.close()
+
+    def test_at_the_start(self, tmp_path: Path) -> None:
+        """A server that cannot write its first records does not start, and says why."""
+        file = StateFile(tmp_path / "pool.db")
+        whole = file._sql
+        file._sql = Full(whole, "COMMIT")  # type: ignore[assignment]  # it stands in for it
+        with pytest.raises(StateFileRefused, match="cannot be written: database or disk is full"):
+            opened(understood(CONFIG), URL, Log(StringIO()), file)
+        whole.close()
+
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prlimit is Linux's")
+    def test_a_real_limit(self, tmp_path: Path) -> None:
+        """The file may not grow: writes are refused, reads go on, and what was acknowledged is there."""
+        state = tmp_path / "pool.db"
+        with process(tmp_path, CONFIG, "--state", str(state)) as web:
+            token = web.password("ada")[2]["AuthenticationResult"]["AccessToken"]
+            size = max(each.stat().st_size for each in tmp_path.glob("pool.db*"))
+            # What is written next does not fit; the soft limit can be lifted again.
+            resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            created: dict[bool, list[str]] = {True: [], False: []}
+            for number in range(60):
+                name = f"made{number}"
+                status, _, reply = web.call(
+                    "AdminCreateUser", **POOL, Username=name, TemporaryPassword=PASSWORD
+                )
+                created[status == 200].append(name)
+                if status != 200:
+                    assert (status, reply["__type"]) == (500, "InternalErrorException")
+                assert web.call("GetUser", AccessToken=token)[0] == 200
+                assert web.call("AdminGetUser", **POOL, Username="sam")[0] == 200
+                assert web.ask("GET", "/outbox")[0] == 200
+            assert created[False]
+            for name in created[False]:
+                assert web.call("AdminGetUser", **POOL, Username=name)[0] == 400
+            resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+            assert (
+                web.call("AdminCreateUser", **POOL, Username="late", TemporaryPassword=PASSWORD)[0]
+                == 200
+            )
+            assert web.end(signal.SIGKILL) == -signal.SIGKILL
+        with process(tmp_path, CONFIG, "--state", str(state)) as web:
+            for name in ("late", *created[True]):
+                assert web.call("AdminGetUser", **POOL, Username=name)[0] == 200
+            for name in created[False]:
+                assert web.call("AdminGetUser", **POOL, Username=name)[0] == 400
+            assert web.end() == 0
+
+
+def test_a_clock_set_back_while_the_server_was_down(tmp_path: Path) -> None:
+    """A lock-out that is in the file lasts no longer for it."""
+    clock = ManualClock()
+    kept = Kept(tmp_path / "pool.db", CONFIG)
+    kept.service.pool.clock = clock
+    kept.service.core.elapsed._clock = clock
+    for _ in range(10):
+        clock.advance(60)
+        kept.password("ada", "wrong")
+    assert kept.password("ada")["message"] == "Password attempts exceeded"
+    pool = kept.begin().pool
+    clock.advance(-24 * 3600)
+    kept.service.core.elapsed._clock = clock
+    assert kept.password("ada")["message"] == "Password attempts exceeded"
+    clock.advance(33)
+    assert "AuthenticationResult" in kept.password("ada")
+    assert pool is kept.service.pool
+    assert kept.file is not None
+    kept.file.close()

@@ -32,7 +32,7 @@ from authfsm.protocol.responses import (
     UserSrpAuth,
 )
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ANY, CUSTOM, PROTOCOL, TRANSITIONS, Role, Transition
+from authfsm.protocol.table import ANY, CUSTOM, TRANSITIONS, Role, Transition, leads, move
 from authfsm.settings import difference
 from authfsm.settings.reach import verdicts
 
@@ -106,7 +106,7 @@ REASONS: list[tuple[PoolSettings, Transition, Role | None, str]] = [
      "ALLOW_USER_SRP_AUTH is not in ExplicitAuthFlows"),
     (settings(pool={"DeviceConfiguration": None, **PLAIN}), Transition(S.SMS_MFA, Code, S.DEVICE_SRP_AUTH), None,
      "DeviceConfiguration is not set"),
-    (settings(pool={"DeviceConfiguration": None}), Transition(S.AUTHENTICATED, ConfirmDevice, S.AUTHENTICATED), None,
+    (settings(pool={"DeviceConfiguration": None}), move(S.AUTHENTICATED, ConfirmDevice, S.AUTHENTICATED), None,
      "DeviceConfiguration is not set"),
     (settings(pool=PLAIN), Transition(S.START, CustomAuth, S.CUSTOM_CHALLENGE), None,
      "LambdaConfig has no DefineAuthChallenge"),
@@ -125,7 +125,7 @@ REASONS: list[tuple[PoolSettings, Transition, Role | None, str]] = [
     (settings(methods={}, pool=PLAIN), Transition(S.PASSWORD_VERIFIER, SrpClaim, S.MFA_SETUP), None, "no second factor is enabled"),
     (settings(methods={"EmailMfaConfiguration": {}}, pool=PLAIN), Transition(S.PASSWORD_VERIFIER, SrpClaim, S.SELECT_MFA_TYPE), None,
      "EMAIL_OTP is the only second factor enabled"),
-    (settings(methods={"EmailMfaConfiguration": {}}), Transition(S.MFA_SETUP, AssociateSoftwareToken, S.MFA_SETUP), None,
+    (settings(methods={"EmailMfaConfiguration": {}}), move(S.MFA_SETUP, AssociateSoftwareToken, S.MFA_SETUP), None,
      "SoftwareTokenMfaConfiguration is not enabled"),
     (settings(pool={"EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"}, **PLAIN}),
      Transition(S.PASSWORD_VERIFIER, SrpClaim, S.EMAIL_OTP), None, "EmailSendingAccount is COGNITO_DEFAULT"),
@@ -195,7 +195,7 @@ def test_an_emailed_code_has_two_roles() -> None:
 def test_an_arrow_of_the_other_role_is_no_arrow() -> None:
     """What is not on the table has no verdict."""
     with pytest.raises(KeyError):
-        WHOLE.ruled_out(Transition(S.EMAIL_OTP, Password, S.EMAIL_OTP), Role.FIRST_FACTOR)
+        WHOLE.ruled_out(move(S.EMAIL_OTP, Password, S.EMAIL_OTP), Role.FIRST_FACTOR)
     with pytest.raises(KeyError):
         WHOLE.ruled_out(Transition(S.SMS_MFA, Code, S.PASSWORD))
 
@@ -203,11 +203,11 @@ def test_an_arrow_of_the_other_role_is_no_arrow() -> None:
 def test_a_lambda_may_name_anything() -> None:
     """With DefineAuthChallenge and ALLOW_CUSTOM_AUTH any name may be echoed, MFA or no MFA."""
     told = settings("OFF")
-    echoed = [Transition(S.CUSTOM_CHALLENGE, Answer, dest) for dest in ANY]
+    echoed = [move(S.CUSTOM_CHALLENGE, Answer, dest) for dest in ANY]
 
     assert [told.ruled_out(arrow) for arrow in echoed] == [None] * len(ANY)
     assert told.named_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.SMS_MFA))
-    assert not told.named_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE))
+    assert not told.named_only(move(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE))
     assert (
         told.ruled_out(Transition(S.START, UserPasswordAuth, S.SMS_MFA))
         == "MfaConfiguration is OFF"
@@ -287,7 +287,7 @@ def test_rotated_tokens_are_refreshed_one_way() -> None:
     told = PoolSettings.from_descriptions({}, {"RefreshTokenRotation": {"Feature": "ENABLED"}})
 
     assert (
-        told.ruled_out(Transition(S.AUTHENTICATED, RefreshTokenAuth, S.AUTHENTICATED))
+        told.ruled_out(move(S.AUTHENTICATED, RefreshTokenAuth, S.AUTHENTICATED))
         == "RefreshTokenRotation is ENABLED"
     )
 
@@ -417,9 +417,9 @@ def test_an_unknown_challenge_leads_where_the_pool_does() -> None:
     told = settings("OFF", pool=PLAIN)
 
     for source, response in ((S.OTHER_CHALLENGE, RawAnswer), (S.START, RefreshTokenAuth)):
-        for dest in PROTOCOL[source][response]:
+        for dest in leads(source, response):
             gone = told.unreachable(dest)
-            assert (told.ruled_out(Transition(source, response, dest)) is None) == (gone is None)
+            assert (told.ruled_out(move(source, response, dest)) is None) == (gone is None)
 
 
 def test_an_administrators_password_may_lead_to_a_lambda() -> None:

@@ -137,7 +137,7 @@ def test_nothing_that_happens_is_ruled_out(name: str, signing_key: RSAKey) -> No
         for step in flow.history:
             seen += 1
             role = step.role if step.dest is State.EMAIL_OTP else None
-            arrow = Transition(step.source, step.response, step.dest)
+            arrow = Transition(step.source, step.response, step.dest, step.kind)
             if why := told.ruled_out(arrow, role):
                 wrong.append((arrow, role, why))
 

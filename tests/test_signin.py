@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, cast
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +48,7 @@ from authfsm.protocol.replies import (
     WebAuthn,
 )
 from authfsm.protocol.states import State
-from authfsm.protocol.table import PROTOCOL, Role
+from authfsm.protocol.table import PROTOCOL, TRANSITIONS, LoopKind, Role
 from authfsm.secret import Secret
 from authfsm.signin import SignIn, Step
 
@@ -72,7 +73,7 @@ def test_srp_then_sms() -> None:
     assert signin.receive(asked, at=NOON) is State.PASSWORD_VERIFIER
     assert isinstance(signin.challenge, PasswordVerifier)
     assert (signin.session, signin.username, signin.role) == (None, "ada", Role.FIRST_FACTOR)
-    assert signin.accepts == {r.SrpClaim}
+    assert signin.accepts == (r.SrpClaim,)
     assert not signin.password_proved
 
     claim = signin.prove(pair, NOON, "a password")
@@ -146,7 +147,7 @@ def test_totp_enrolment_hands_the_session_over() -> None:
     signin.receive(challenge(State.MFA_SETUP))
     assert isinstance(signin.challenge, MfaSetup)
     assert signin.challenge.choices == ("SOFTWARE_TOKEN_MFA", "EMAIL_OTP")
-    assert signin.accepts == {r.AssociateSoftwareToken, r.SetUpEmail}
+    assert list(signin.accepts) == [r.AssociateSoftwareToken, r.SetUpEmail]
 
     with pytest.raises(WrongResponse, match="before AssociateSoftwareToken"):
         signin.send(r.VerifySoftwareToken("123456"))
@@ -155,7 +156,7 @@ def test_totp_enrolment_hands_the_session_over() -> None:
     assert (request.operation, request.reveal()) == ("AssociateSoftwareToken", {"Session": SESSION})
     signin.receive({"SecretCode": "JBSWY3DPEHPK3PXP", "Session": "second session"})
     assert signin.challenge.secret_code == Secret("JBSWY3DPEHPK3PXP")
-    assert signin.accepts == {r.AssociateSoftwareToken, r.VerifySoftwareToken, r.SetUpEmail}
+    assert set(signin.accepts) == {r.AssociateSoftwareToken, r.VerifySoftwareToken, r.SetUpEmail}
 
     for refused, session in (
         (error("EnableSoftwareTokenMFAException"), "second session"),
@@ -604,6 +605,13 @@ MALFORMED: dict[str, Any] = {
     "tokens of a wrong type": {"AuthenticationResult": "tokens"},
     "no access token": {"AuthenticationResult": {"IdToken": "x"}},
     "expiry of a wrong type": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": "soon"}},
+    "expiry that is no moment": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": 10**13}},
+    "expiry before it begins": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": -1}},
+    "expiry that is no number": {
+        "AuthenticationResult": {"AccessToken": "x", "ExpiresIn": float("nan")}
+    },
+    "expiry in parts": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": 3600.0}},
+    "expiry that is a truth": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": True}},
     "device of a wrong type": {
         "AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": "x"}
     },
@@ -732,16 +740,17 @@ def test_random_walks_stay_on_the_table(data: st.DataObject) -> None:
             break
         kind = data.draw(st.sampled_from(accepts))
         source = signin.state
-        dests = sorted(
-            PROTOCOL[source][kind]
-            | ({State.FAILED} if source is not State.AUTHENTICATED else set())
-        )
-        dest = data.draw(st.sampled_from(dests))
-        signin.send(RESPONSES[kind])
+        arrows = [arrow for arrow in TRANSITIONS if arrow[:2] == (source, kind)]
+        arrow = data.draw(st.sampled_from(arrows))
+        dest = arrow.dest
+        if hasattr(RESPONSES[kind], "srp_a"):  # a new one for each challenge
+            signin.send(attrs.evolve(cast("r.SrpA", RESPONSES[kind]), srp_a=f"{count:x}"))
+        else:
+            signin.send(RESPONSES[kind])
 
-        assert signin.receive(reply(source, kind, dest)) is dest
+        assert signin.receive(reply(*arrow)) is dest
         assert len(signin.history) == count
-        assert signin.history[-1].dest is dest
+        assert (signin.history[-1].dest, signin.history[-1].kind) == (dest, arrow.kind)
         assert (signin.tokens is not None) or dest is not State.AUTHENTICATED
     else:
         return
@@ -820,18 +829,20 @@ def test_a_refusal_that_ends_the_attempt_does_not_say_answer_again() -> None:
 
 
 def test_a_challenge_asked_once_more_is_the_same_challenge() -> None:
-    """EMAIL_OTP asked again keeps its role; PASSWORD_VERIFIER asked again has proved nothing."""
+    """EMAIL_OTP chosen again keeps its role; a PASSWORD_VERIFIER after a proof is off the table."""
     signin = email_otp_after((r.UserAuth("ada", "EMAIL_OTP"), EMAIL))
-    signin.send(r.Code("00000000"))
+    signin.send(r.Select("EMAIL_OTP"))
     signin.receive(EMAIL)
     assert signin.role is Role.FIRST_FACTOR
+    assert signin.history[-1].kind is LoopKind.NEW_CHALLENGE
     assert r.Select in signin.accepts
 
     signin = standing(State.START)
     signin.send(r.CustomSrpAuth("ada", "beef"))
     signin.receive(challenge(State.PASSWORD_VERIFIER))
     signin.send(RESPONSES[r.SrpClaim])
-    signin.receive(challenge(State.PASSWORD_VERIFIER))
+    with pytest.raises(OffTheTable):
+        signin.receive(challenge(State.PASSWORD_VERIFIER))
     assert not signin.password_proved
 
 

@@ -28,7 +28,7 @@ from authfsm.local import (
 from authfsm.local.settings import WebAuthnConfiguration
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, NAMED, State
-from authfsm.protocol.table import ON_THE_TABLE, Transition
+from authfsm.protocol.table import ON_THE_TABLE, Transition, move
 
 T = TypeVar("T")
 Choose = Callable[[Sequence[T]], T]
@@ -222,7 +222,7 @@ class World:
         source = State.START
         if before.name != "START":
             source = NAMED.get(before.name, State.OTHER_CHALLENGE)
-        arrow = Transition(source, kind, dest)
+        arrow = move(source, kind, dest)
         self.trail.append((before, arrow))
         if arrow not in ON_THE_TABLE:
             raise self._never(f"off the table: {arrow}")

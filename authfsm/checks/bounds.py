@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Row, Ruling
+from authfsm.protocol.responses import REFRESHES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ACKNOWLEDGEMENT, FIRST, RESTART, RETRY, Transition
 
@@ -52,7 +53,6 @@ class Bound:
 
 
 _OVER: Final = frozenset(Ruling) - {Ruling.TRY_AGAIN, Ruling.DROP_DEVICE, Ruling.WAIT}
-_REFRESHES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.GetTokensFromRefreshToken})
 _SIGNS_OUT: Final = frozenset({r.RevokeToken, r.GlobalSignOut})
 
 
@@ -120,7 +120,7 @@ BOUNDS: Final = (
         "Refresh Token has",
         _OVER,
         "AWS API reference, UserPoolClientType",
-        lambda arrow: arrow.response in _REFRESHES,
+        lambda arrow: arrow.response in REFRESHES,
     ),
     Bound(
         "AccessTokenValidity",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
 from authfsm.checks.path import Path
+from authfsm.fields import frozen_mapping
 
 if TYPE_CHECKING:
     from authfsm.diagrams import Diagram
@@ -33,10 +33,6 @@ class Severity(str, Enum):
     __str__ = str.__str__
 
 
-def _fixed(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    return MappingProxyType(dict(settings))
-
-
 @frozen
 class Mend:
     """Settings that mend it together, in Cognito's own words.
@@ -48,7 +44,7 @@ class Mend:
     """
 
     operation: str
-    settings: Mapping[str, Any] = field(converter=_fixed)
+    settings: Mapping[str, Any] = field(converter=frozen_mapping)
 
     def __str__(self) -> str:
         fields = (f"{name} = {_shown(value)}" for name, value in self.settings.items())

@@ -21,6 +21,7 @@ from authfsm.facts.shapes import shape
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import OURS, State
+from authfsm.protocol.vocabulary import DEVICE_STATES
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import OPEN
 from authfsm.wire import WRITERS
@@ -193,16 +194,13 @@ def operation_of(source: State, response: type[Response]) -> str | None:
     return _operations().get((source, response))
 
 
-_DEVICE: Final = frozenset({S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER})
-
-
 def _device(found: Explored) -> Iterator[Fault]:
     """Nobody without a device is asked for one, but by a function's whim, or where all is unknown or in doubt."""
     alone = explore(evolve(found.model, device=False, doubted=False))
     told = set[State]()
     for each in alone.before:
         whim = each.proved.named or Factor.UNHEARD_OF in each.proved.factors
-        if each.state in _DEVICE and not whim and each.state not in told:
+        if each.state in DEVICE_STATES and not whim and each.state not in told:
             told.add(each.state)
             yield f"{each.state} without a device", alone.path(each)
 

@@ -14,7 +14,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from authfsm.checks.path import AT_START, Move, Path, Position
-from authfsm.checks.proofs import LED, LED_BY_FUNCTIONS, NOTHING, Factor, Proved, asks_second, shown
+from authfsm.checks.proofs import NEXT_BY_FUNCTIONS, NOTHING, Factor, Proved, asks_second, shown
 from authfsm.checks.table import TABLE, Table
 from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import Ends, Node
@@ -33,7 +33,6 @@ from authfsm.settings import PoolSettings
 from authfsm.settings.reach import verdicts
 from authfsm.settings.rules import DESTS, OPEN, RESPONSES, forbidden
 
-_ADMIN: Final = frozenset({r.AdminUserPasswordAuth, r.AdminNoSrpAuth})
 _NAMED: Final = Proved(named=True)
 
 
@@ -127,7 +126,9 @@ class Model:
         after = evolve(
             before,
             factors=before.factors | shown(self.table.proofs, before, arrow, ends),
-            led=before.led or response in LED or (self.doubted and response in _ADMIN),
+            led=before.led
+            or response in r.LED_BY_FUNCTIONS
+            or (self.doubted and response in r.ADMIN_ONLY),
             asked=before.asked or asks_second(dest, ends.dest),
         )
         if kind is ACKNOWLEDGEMENT:
@@ -151,7 +152,7 @@ class Model:
 
 def _named(arrow: Transition) -> bool:
     """Is this a challenge that a function names of its own accord?"""
-    if arrow.response not in LED_BY_FUNCTIONS or arrow.kind is not None:
+    if arrow.response not in NEXT_BY_FUNCTIONS or arrow.kind is not None:
         return False
     if arrow.response is r.CustomSrpAuth and arrow.dest is State.PASSWORD_VERIFIER:
         return False

@@ -17,7 +17,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import Ends
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import RESTART, RETRY, Role, Transition
+from authfsm.protocol.table import NEW_CHALLENGE, RESTART, RETRY, SECOND, Role, Transition
 
 S = State
 Trigger = type[Response]
@@ -85,13 +85,10 @@ PROOFS: Final[Mapping[tuple[State, Trigger], Factor]] = {
 _NOT_LOOKED_AT: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_SRP_AUTH, S.START})
 """A reply that leads here has looked at no proof: it was refused, or a choice or a password is still wanted."""
 
-LED: Final = frozenset({r.CustomAuth, r.CustomSrpAuth})
-"""Responses that begin CUSTOM_AUTH: functions of the pool lead from there on."""
-
-LED_BY_FUNCTIONS: Final = LED | {r.Answer}
+NEXT_BY_FUNCTIONS: Final = r.LED_BY_FUNCTIONS | {r.Answer}
 """Responses after which DefineAuthChallenge says what comes, and may name any challenge."""
 
-_SECOND_ASKED: Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
+_SECOND_ASKED: Final = SECOND - {S.EMAIL_OTP}
 
 
 @frozen(cache_hash=True)
@@ -140,13 +137,16 @@ def shown(
     if response is r.StepUp and asks_second(dest, ends.dest):
         # "credit for the factors in its amr": a second factor is asked for where the first is credited.
         factor = Factor.ACCESS_TOKEN
-    if factor is None or dest in _NOT_LOOKED_AT or kind in {RETRY, RESTART}:
+    # A refusal has shown nothing; nor has a challenge that comes again, but for a custom one, which may be
+    # the next.
+    again = kind is NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
+    if factor is None or dest in _NOT_LOOKED_AT or kind in {RETRY, RESTART} or again:
         return frozenset()
     if response is r.CompleteMfaSetup and not before.verified:
         return frozenset()
-    if factor is Factor.FUNCTIONS and not (before.led or response in LED):
+    if factor is Factor.FUNCTIONS and not (before.led or response in r.LED_BY_FUNCTIONS):
         return frozenset()  # no function was asked
-    if response in LED_BY_FUNCTIONS and dest not in {S.AUTHENTICATED, S.DEVICE_SRP_AUTH}:
+    if response in NEXT_BY_FUNCTIONS and dest not in {S.AUTHENTICATED, S.DEVICE_SRP_AUTH}:
         return frozenset()  # they have not let anybody through yet
     if ends.source is Role.SECOND_FACTOR and factor is Factor.CODE:
         factor = Factor.SECOND

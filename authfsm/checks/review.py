@@ -18,17 +18,17 @@ from authfsm.checks.path import Path
 from authfsm.checks.posture import Posture
 from authfsm.checks.proofs import Factor
 from authfsm.checks.showing import refreshed, refusal, waits, way
+from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import REQUIRED_VALUE, allows, current_values
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import RECOVERY_MECHANISMS
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import enabled
 
 S = State
 Found = tuple[str, Path, tuple[Mend, ...]]
 
-_GUIDE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
-_REFERENCE: Final = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/"
 _LONG_SESSION: Final = timedelta(minutes=5)
 _LONG_REFRESH: Final = timedelta(days=30)
 
@@ -161,9 +161,6 @@ def _functions_skip_mfa(told: Posture) -> Iterator[Found]:
         yield why, path, (_without(told, "CUSTOM_AUTH"),)
 
 
-_CHANNEL: Final = {S.SMS_MFA: "verified_phone_number", S.EMAIL_OTP: "verified_email"}
-
-
 def _recovery_is_factor(told: Posture) -> Iterator[Found]:
     # "A user can't receive MFA and password reset codes at the same email address or phone number" -- AWS
     # developer guide, "Adding MFA to a user pool"
@@ -171,11 +168,11 @@ def _recovery_is_factor(told: Posture) -> Iterator[Found]:
     known = None not in {told.settings.sms_mfa, told.settings.email_mfa}
     asks = told.settings.mfa_configuration in {"ON", "OPTIONAL"}
     primary = (told.account_recovery or ("",))[0]
-    if not known or not asks or len(factors) != 1 or _CHANNEL.get(factors[0]) != primary:
+    if not known or not asks or len(factors) != 1 or RECOVERY_MECHANISMS.get(factors[0]) != primary:
         return
     path = refusal(told.settings, proved=True)
     if path is not None:
-        others = [each for each in _CHANNEL.values() if each != primary]
+        others = [each for each in RECOVERY_MECHANISMS.values() if each != primary]
         recovery = [{"Priority": 1, "Name": name} for name in others]
         yield (
             f"the only second factor is {factors[0]}, and the account is recovered by {primary} first",
@@ -271,9 +268,7 @@ def _broken(told: Posture) -> Iterator[Found]:
             yield str(broken), broken.path, ()
 
 
-_FLOWS_PAGE: Final = _GUIDE + "amazon-cognito-user-pools-authentication-flow-methods.html"
-_MFA_PAGE: Final = _GUIDE + "user-pool-settings-mfa.html"
-_CLIENT_PAGE: Final = _REFERENCE + "API_UserPoolClientType.html"
+_CLIENT_PAGE: Final = links.reference("UserPoolClientType")
 _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
 
 # fmt: off
@@ -281,23 +276,23 @@ RULES: Final = (
     Rule("functions-skip-mfa", _H, "CUSTOM_AUTH brings tokens past the second factor, if the pool's functions say so.",
          "https://github.com/aws-amplify/amplify-js/issues/12887", _functions_skip_mfa),
     Rule("recovery-is-factor", _H, "The channel that recovers the account is the only second factor: users are locked out.",
-         _MFA_PAGE, _recovery_is_factor),
+         links.MFA, _recovery_is_factor),
     Rule("recovery-and-factor", _H, "One phone number resets the password and is the second factor: who has it has both.",
-         _REFERENCE + "API_UserPoolType.html", _recovery_and_factor),
-    Rule("invariant", _H, "What the settings leave of the protocol breaks an invariant.", _FLOWS_PAGE, _broken),
+         links.reference("UserPoolType"), _recovery_and_factor),
+    Rule("invariant", _H, "What the settings leave of the protocol breaks an invariant.", links.AUTHENTICATION_FLOWS, _broken),
     Rule("nothing-to-enrol", _M, "Whoever has no second factor yet cannot come by one: the sign-in ends there.",
-         _REFERENCE + "API_RespondToAuthChallenge.html", _nothing_to_enrol),
-    Rule("clear-beside-srp", _M, "The password may be sent in clear, though SRP is there.", _FLOWS_PAGE, _clear_beside_srp),
-    Rule("mfa-off", _M, "A password alone brings tokens: there is no MFA.", _MFA_PAGE, _mfa_off),
+         links.reference("RespondToAuthChallenge"), _nothing_to_enrol),
+    Rule("clear-beside-srp", _M, "The password may be sent in clear, though SRP is there.", links.AUTHENTICATION_FLOWS, _clear_beside_srp),
+    Rule("mfa-off", _M, "A password alone brings tokens: there is no MFA.", links.MFA, _mfa_off),
     Rule("mfa-unenforced", _M, "A password alone brings tokens: MFA is optional, and nothing enforces it.",
-         _MFA_PAGE, _mfa_unenforced),
+         links.MFA, _mfa_unenforced),
     Rule("mfa-by-risk", _N, "A password alone brings tokens, unless the risk configuration asks for more.",
-         _GUIDE + "cognito-user-pool-settings-adaptive-authentication.html", _mfa_by_risk),
+         links.ADAPTIVE_AUTHENTICATION, _mfa_by_risk),
     Rule("user-existence", _M, "Strangers are told who is a user, and who is not.",
-         _GUIDE + "cognito-user-pool-managing-errors.html", _legacy_errors),
-    Rule("irrevocable", _M, "A refresh token that was stolen cannot be revoked.", _GUIDE + "token-revocation.html", _irrevocable),
+         links.USER_EXISTENCE_ERRORS, _legacy_errors),
+    Rule("irrevocable", _M, "A refresh token that was stolen cannot be revoked.", links.TOKEN_REVOCATION, _irrevocable),
     Rule("long-refresh", _M, "Refresh tokens live longer than 30 days.",
-         _GUIDE + "amazon-cognito-user-pools-using-the-refresh-token.html", _long_refresh),
+         links.REFRESH_TOKENS, _long_refresh),
     Rule("long-session", _L, "A challenge waits for its answer, and may be guessed at, for more than five minutes.",
          _CLIENT_PAGE, _long_session),
     Rule("text-messages", _N, "Codes by SMS can be intercepted; NIST restricts them.",

@@ -20,11 +20,11 @@ from attrs import frozen
 
 from authfsm.checks.findings import Finding, Severity
 from authfsm.checks.path import Path
+from authfsm.protocol import links
 
 SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
-_HOME: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
 _LEVELS: Final = {
     Severity.HIGH: "error",
     Severity.MEDIUM: "warning",
@@ -122,7 +122,7 @@ def sarif(findings: Iterable[Finding], origin: Origin) -> dict[str, Any]:
                     "driver": {
                         "name": "authfsm",
                         "semanticVersion": version("authfsm"),
-                        "informationUri": _HOME,
+                        "informationUri": links.GUIDE,
                         "rules": [_rule(each) for each in rules.values()],
                     }
                 },

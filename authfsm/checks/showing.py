@@ -9,7 +9,8 @@ from typing import Final
 from authfsm.checks.model import Model, explore
 from authfsm.checks.path import AT_START, Path
 from authfsm.checks.proofs import Factor
-from authfsm.checks.ways import REFRESHES, Ways
+from authfsm.checks.ways import Ways
+from authfsm.protocol.responses import REFRESHES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 

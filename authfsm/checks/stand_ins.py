@@ -12,16 +12,12 @@ from typing import Final
 from attrs import field, frozen
 
 from authfsm.checks.proofs import Factor, Proved
-from authfsm.protocol import responses as r
+from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
 from authfsm.settings import PoolSettings
-from authfsm.settings.rules import verified
-
-_GUIDE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
-_MFA: Final = _GUIDE + "user-pool-settings-mfa.html"
-_REFERENCE: Final = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/"
+from authfsm.settings.rules import skips_second_factor, verified
 
 
 @frozen
@@ -59,13 +55,9 @@ def _passkey_first(proved: Proved, _: Transition) -> bool:
     return Factor.PASSKEY in proved.factors and not proved.asked
 
 
-_AFTER_A_PASSWORD: Final = frozenset({r.SrpClaim, r.NewPassword})
-
-
 def _nothing_asked(proved: Proved, arrow: Transition) -> bool:
     """Does the password lead straight to the tokens?"""
-    straight = arrow.response.proves_password or arrow.response in _AFTER_A_PASSWORD
-    return straight and Factor.PASSWORD in proved.factors and not proved.asked
+    return skips_second_factor(arrow) and Factor.PASSWORD in proved.factors and not proved.asked
 
 
 FOR_FIRST: Final = (
@@ -73,28 +65,28 @@ FOR_FIRST: Final = (
         "functions",
         "In CUSTOM_AUTH the pool's own functions decide who is let through: they set issueTokens.",
         Confidence.DOCUMENTED,
-        _GUIDE + "user-pool-lambda-define-auth-challenge.html",
+        links.DEFINE_AUTH_CHALLENGE,
         _has(Factor.FUNCTIONS),
     ),
     StandIn(
         "sign-up",
         "The code that confirmed the sign-up a moment ago is the proof; ConfirmSignUp's session says so.",
         Confidence.DOCUMENTED,
-        _REFERENCE + "API_ConfirmSignUp.html",
+        links.reference("ConfirmSignUp"),
         _has(Factor.SIGN_UP),
     ),
     StandIn(
         "refresh token",
         "A refresh token stands for the sign-in that it came from.",
         Confidence.DOCUMENTED,
-        _GUIDE + "amazon-cognito-user-pools-using-the-refresh-token.html",
+        links.REFRESH_TOKENS,
         _has(Factor.REFRESH_TOKEN),
     ),
     StandIn(
         "access token",
         "A step-up credits the factors in the amr claim of the access token.",
         Confidence.DOCUMENTED,
-        _REFERENCE + "API_InitiateAuth.html",
+        links.reference("InitiateAuth"),
         _has(Factor.ACCESS_TOKEN),
     ),
     StandIn(
@@ -112,7 +104,7 @@ FOR_SECOND: Final = (
         "remembered device",
         "A remembered device that proves itself stands for the second factor.",
         Confidence.DOCUMENTED,
-        _GUIDE + "amazon-cognito-user-pools-device-tracking.html",
+        links.DEVICES,
         _has(Factor.DEVICE),
     ),
     StandIn(
@@ -120,7 +112,7 @@ FOR_SECOND: Final = (
         "A passkey with user verification is two factors in one (FactorConfiguration is "
         "MULTI_FACTOR_WITH_USER_VERIFICATION).",
         Confidence.DOCUMENTED,
-        _REFERENCE + "API_WebAuthnConfigurationType.html",
+        links.reference("WebAuthnConfigurationType"),
         _passkey_first,
         lambda settings: verified(settings) is None,
     ),
@@ -130,7 +122,7 @@ FOR_SECOND: Final = (
         "pool requires MFA': the code of the sign-up was the second factor. aws-sdk-net-extensions-cognito's tests "
         "say otherwise of users whom an administrator confirmed.",
         Confidence.CONTRADICTORY,
-        _MFA,
+        links.MFA,
         _nothing_asked,
     ),
     StandIn(
@@ -138,7 +130,7 @@ FOR_SECOND: Final = (
         "'In the case of federated users, Amazon Cognito delegates all authentication processes to the IdP and "
         "doesn't offer them additional authentication factors.' No arrow of the table leads there.",
         Confidence.DOCUMENTED,
-        _MFA,
+        links.MFA,
         _never,
     ),
     *FOR_FIRST,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve, field, frozen
 
 from authfsm.checks.bounds import BOUNDS, Bound
 from authfsm.checks.proofs import PROOFS, Factor
 from authfsm.facts.errors import LISTED
+from authfsm.fields import frozen_mapping
 from authfsm.protocol.error_policy import RULINGS, Row
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import Ends, target_roles
@@ -28,10 +29,6 @@ Rows = Mapping[State, Mapping[Trigger, frozenset[Dest]]]
 
 def _deep(rows: Rows) -> Rows:
     return MappingProxyType({each: MappingProxyType(dict(row)) for each, row in rows.items()})
-
-
-def _fixed(mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    return MappingProxyType(dict(mapping))
 
 
 @frozen(eq=False)
@@ -49,10 +46,10 @@ class Table:
     """
 
     rows: Rows = field(converter=_deep)
-    needs: Mapping[tuple[State, Trigger], Need] = field(converter=_fixed)
-    proofs: Mapping[tuple[State, Trigger], Factor] = field(converter=_fixed)
-    rulings: Mapping[str, Mapping[str, Row]] = field(converter=_fixed)
-    errors: Mapping[str, frozenset[str]] = field(converter=_fixed)
+    needs: Mapping[tuple[State, Trigger], Need] = field(converter=frozen_mapping)
+    proofs: Mapping[tuple[State, Trigger], Factor] = field(converter=frozen_mapping)
+    rulings: Mapping[str, Mapping[str, Row]] = field(converter=frozen_mapping)
+    errors: Mapping[str, frozenset[str]] = field(converter=frozen_mapping)
     bounds: tuple[Bound, ...] = ()
     doubted: frozenset[Transition] = frozenset()
 

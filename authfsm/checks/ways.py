@@ -20,13 +20,10 @@ from authfsm.checks.path import AT_START, Move, Path, Position
 from authfsm.checks.proofs import Factor
 from authfsm.checks.stand_ins import FOR_SECOND, excused
 from authfsm.checks.table import TABLE, Table
-from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import Node
+from authfsm.protocol.responses import REFRESHES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
-
-REFRESHES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.GetTokensFromRefreshToken})
-"""Responses that take new tokens for old ones: they begin no sign-in."""
 
 _NO_WAY: Final = frozenset({State.FAILED, State.OTHER_CHALLENGE, State.START})
 

@@ -14,6 +14,7 @@ from authfsm.cli.conform import EPILOG as CONFORM_EPILOG
 from authfsm.cli.conform import conform
 from authfsm.cli.draw import EPILOG, draw
 from authfsm.cli.failing import Failed, end
+from authfsm.cli.options import Json
 from authfsm.cli.paths import EPILOG as PATHS_EPILOG
 from authfsm.cli.paths import paths
 from authfsm.cli.signin import EPILOG as SIGNIN_EPILOG
@@ -136,7 +137,7 @@ def explain(
     name: Annotated[
         str, typer.Argument(help="SMS_MFA, code, USER_SRP_AUTH, CodeMismatchException, or a text.")
     ],
-    json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    json: Json = False,
 ) -> None:
     """Tell what a state, a response, a flow, an error or an error's text means, and how surely.
 

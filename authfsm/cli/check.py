@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from authfsm.cli.failing import Failed, end
-from authfsm.cli.pool_options import Client, EndpointUrl, Pool, Profile, Region, Settings
+from authfsm.cli.options import Client, EndpointUrl, Pool, Profile, Region, Settings
 
 _HOW: Final = "How"
 

@@ -22,22 +22,16 @@ from authfsm.cli import check_told, describing
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.diagrams import NoEngine
 from authfsm.errors import BadField
+from authfsm.protocol import links
 
 FORMS: Final = ("text", "json", "sarif")
 _NEVER: Final = "never"
-_TABLE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html"
 
 
 @frozen(kw_only=True)
-class Wanted:
+class Wanted(describing.PoolOptions):
     """What is wanted: the options of the command, by their names."""
 
-    settings: Path | None
-    pool: str | None
-    client: str | None
-    profile: str | None
-    region: str | None
-    endpoint_url: str | None
     form: str
     output: Path | None
     fail_on: str
@@ -55,7 +49,7 @@ def check(wanted: Wanted) -> bool:
     """
     if wrong := next(_wrong(wanted), None):
         raise Failed(wrong, MISUSED)
-    told = described(wanted.settings, wanted.pool, wanted)
+    told = wanted.described()
     if told is None:
         broken = checks.check()
         found: Sequence[Finding] = tuple(_finding(each) for each in broken)
@@ -70,34 +64,12 @@ def check(wanted: Wanted) -> bool:
 
 
 def _wrong(wanted: Wanted) -> Iterator[str]:
-    if wanted.pool and wanted.settings:
-        yield "--pool and --settings exclude each other"
-    for name in ("client", "profile", "region", "endpoint_url"):
-        if getattr(wanted, name) and not wanted.pool:
-            yield f"--{name.replace('_', '-')} goes with --pool"
+    yield from wanted.conflicts()
     if wanted.form not in FORMS:
         yield f"--format is one of {', '.join(FORMS)}, not {wanted.form!r}"
     severities = (*map(str, Severity), _NEVER)
     if wanted.fail_on not in severities:
         yield f"--fail-on is one of {', '.join(severities)}, not {wanted.fail_on!r}"
-
-
-def described(
-    settings: Path | None, pool: str | None, where: Any
-) -> describing.Descriptions | None:
-    """What is told of a pool: asked of AWS, or read from a file; None where there is none.
-
-    Args:
-        settings: the file.
-        pool: the pool's id.
-        where: has `client`, `profile`, `region` and `endpoint_url`.
-
-    Raises:
-        Failed: it could not be had.
-    """
-    if pool:
-        return describing.fetch(pool, where.client, where.profile, where.region, where.endpoint_url)
-    return describing.read(settings) if settings else None
 
 
 def _reviewed(told: describing.Descriptions) -> tuple[Finding, ...]:
@@ -110,7 +82,13 @@ def _reviewed(told: describing.Descriptions) -> tuple[Finding, ...]:
 def _finding(broken: Broken) -> Finding:
     invariant = broken.invariant
     return Finding(
-        invariant.name, Severity.HIGH, invariant.law, broken.why, broken.path, _TABLE, ()
+        invariant.name,
+        Severity.HIGH,
+        invariant.law,
+        broken.why,
+        broken.path,
+        links.AUTHENTICATION_FLOWS,
+        (),
     )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import typer
+from attrs import frozen
 
 from authfsm.cli.failing import Failed
 from authfsm.errors import BadField
 from authfsm.settings import PoolSettings
 from authfsm.settings import descriptions as reader
+from authfsm.settings.described import descriptions
 from authfsm.settings.descriptions import decoded
 
 ACTIONS: Final = "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"
@@ -33,6 +36,36 @@ Descriptions = dict[str, Any]
 
 # A file holds replies by name, or the UserPool itself.
 _OF_A_POOL: Final = frozenset({"UserPool", "Id", "MfaConfiguration"})
+
+
+@frozen(kw_only=True)
+class PoolOptions:
+    """The options that name a pool, as `authfsm.cli.options` has them: the base of what a command is given."""
+
+    settings: Path | None
+    pool: str | None
+    client: str | None
+    profile: str | None
+    region: str | None
+    endpoint_url: str | None
+
+    def conflicts(self) -> Iterator[str]:
+        """What is wrong with them together."""
+        if self.pool and self.settings:
+            yield "--pool and --settings exclude each other"
+        for name in ("client", "profile", "region", "endpoint_url"):
+            if getattr(self, name) and not self.pool:
+                yield f"--{name.replace('_', '-')} goes with --pool"
+
+    def described(self) -> Descriptions | None:
+        """Return the pool's descriptions, from AWS or from a file; None where no pool is named.
+
+        Raises:
+            Failed: they could not be had.
+        """
+        if self.pool:
+            return fetch(self.pool, self.client, self.profile, self.region, self.endpoint_url)
+        return read(self.settings) if self.settings else None
 
 
 def fetch(
@@ -65,11 +98,7 @@ def fetch(
         client = session.client(
             "cognito-idp", region_name=region or pool_id.partition("_")[0], endpoint_url=url
         )
-        told: Descriptions = {"UserPool": client.describe_user_pool(UserPoolId=pool_id)["UserPool"]}
-        if client_id:
-            described = client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
-            told["UserPoolClient"] = described["UserPoolClient"]
-        told["MfaConfig"] = client.get_user_pool_mfa_config(UserPoolId=pool_id)
+        pool, app, mfa = descriptions(client, pool_id, client_id)
     except (NoCredentialsError, PartialCredentialsError):
         raise Failed(_NO_KEYS) from None
     except ProfileNotFound as error:
@@ -80,6 +109,9 @@ def fetch(
         raise Failed(_refused(error.response["Error"], pool_id, client_id)) from None
     except (BotoCoreError, ValueError) as error:
         raise Failed(f"the pool could not be described: {error}") from None
+    told: Descriptions = {"UserPool": pool["UserPool"], "MfaConfig": mfa}
+    if app is not None:
+        told["UserPoolClient"] = app["UserPoolClient"]
     return _checked(told, pool_id)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from authfsm.cli.failing import Failed, end
-from authfsm.cli.pool_options import PANEL, Client, EndpointUrl, Pool, Profile, Region, Settings
+from authfsm.cli.options import PANEL, Client, EndpointUrl, Pool, Profile, Region, Settings
 
 _FILE: Final = {"dir_okay": False}
 _WHAT, _HOW, _KEPT = "What is drawn", "How", "The repository's own"

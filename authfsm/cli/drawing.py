@@ -35,7 +35,7 @@ _BINARY: Final[dict[str, Callable[[Diagram], bytes]]] = {"png": Diagram.png, "pd
 
 
 @frozen(kw_only=True)
-class Wanted:
+class Wanted(describing.PoolOptions):
     """What is wanted: the options of the command, by their names."""
 
     folder: Path | None
@@ -50,12 +50,6 @@ class Wanted:
     traffic: Path | None
     sequence: bool
     html: Path | None
-    pool: str | None
-    client: str | None
-    profile: str | None
-    region: str | None
-    endpoint_url: str | None
-    settings: Path | None
     save_settings: Path | None
     diff: tuple[Path, Path] | None
     faded: bool
@@ -79,7 +73,7 @@ def draw(wanted: Wanted) -> None:
         Failed: it could not be done.
     """
     _check(wanted)
-    told = _described(wanted)
+    told = wanted.described()
     if told and wanted.save_settings:
         describing.save(wanted.save_settings, told)
         say(f"saved {wanted.save_settings}")
@@ -108,6 +102,7 @@ def _check(wanted: Wanted) -> None:
 def _wrong(wanted: Wanted) -> Iterator[str]:
     if wanted.folder:
         yield f"{wanted.folder} goes with --check; a file to write is -o FILE"
+    yield from wanted.conflicts()
     for one, other in _EXCLUSIVE:
         if getattr(wanted, one) and getattr(wanted, other):
             yield f"--{one} and --{other} exclude each other"
@@ -121,24 +116,14 @@ def _wrong(wanted: Wanted) -> Iterator[str]:
 
 
 _EXCLUSIVE: Final = (
-    ("pool", "settings"),
     ("pool", "diff"),
     ("settings", "diff"),
     ("history", "traffic"),
 )
 _TOGETHER: Final = {
-    **dict.fromkeys(("client", "profile", "region", "endpoint_url"), ("pool",)),
     **dict.fromkeys(("faded", "save_settings"), ("pool", "settings")),
     "sequence": ("flow", "history"),
 }
-
-
-def _described(wanted: Wanted) -> describing.Descriptions | None:
-    if wanted.pool:
-        return describing.fetch(
-            wanted.pool, wanted.client, wanted.profile, wanted.region, wanted.endpoint_url
-        )
-    return describing.read(wanted.settings) if wanted.settings else None
 
 
 def _of(path: Path) -> PoolSettings:

@@ -14,7 +14,7 @@ from rich.text import Text
 from authfsm.diagrams.links import link
 from authfsm.diagrams.markdown import MARKS
 from authfsm.facts import About, find, nearest, plain
-from authfsm.facts.shapes import page
+from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.nodes import NODES
 
@@ -47,10 +47,13 @@ def _page(told: Facts) -> str:
     if told["kind"] == "state":
         return next(link(each) for each in NODES if told["name"] in {each.name, each.state})
     if told["kind"] == "error":
-        common = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/CommonErrors.html"
         main = ("RespondToAuthChallenge", *told["operations"])
         operation = next(each for each in main if each in told["operations"])
-        return common if told["common"] else f"{page(operation)}#API_{operation}_Errors"
+        return (
+            links.COMMON_ERRORS
+            if told["common"]
+            else f"{links.reference(operation)}#API_{operation}_Errors"
+        )
     begun = told["begun_by"][0] if told["kind"] == "flow" else told
     return str(begun["taken_by"][0]["request"]["page"])
 

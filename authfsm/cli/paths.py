@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from authfsm.cli.failing import Failed, end
-from authfsm.cli.pool_options import PANEL, Client, EndpointUrl, Pool, Profile, Region, Settings
+from authfsm.cli.options import PANEL, Client, EndpointUrl, Json, Pool, Profile, Region, Settings
 
 _WHICH, _HOW = "Which", "How"
 
@@ -62,9 +62,7 @@ def paths(
     limit: Annotated[
         int, typer.Option(min=0, help="How many are listed; 0 is all.", rich_help_panel=_HOW)
     ] = 20,
-    json: Annotated[
-        bool, typer.Option("--json", help="As JSON, for programs.", rich_help_panel=_HOW)
-    ] = False,
+    json: Json = False,
 ) -> None:
     """List and count the ways to sign in: of the whole protocol, or of your own pool.
 

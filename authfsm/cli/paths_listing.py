@@ -17,21 +17,14 @@ from authfsm.checks import Change, Ways
 from authfsm.checks.sarif import steps_of
 from authfsm.cli import describing
 from authfsm.cli.check_told import walked
-from authfsm.cli.checking import described
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.protocol.states import State
 
 
 @frozen(kw_only=True)
-class Wanted:
+class Wanted(describing.PoolOptions):
     """What is wanted: the options of the command, by their names."""
 
-    settings: Path | None
-    pool: str | None
-    client: str | None
-    profile: str | None
-    region: str | None
-    endpoint_url: str | None
     diff: tuple[Path, Path] | None
     through: str | None
     shortest: bool
@@ -55,7 +48,6 @@ def tell(wanted: Wanted) -> None:
 
 def _wrong(wanted: Wanted) -> Iterator[str]:
     for one, other in (
-        ("pool", "settings"),
         ("pool", "diff"),
         ("settings", "diff"),
         ("shortest", "longest"),
@@ -64,9 +56,7 @@ def _wrong(wanted: Wanted) -> Iterator[str]:
     ):
         if getattr(wanted, one) and getattr(wanted, other):
             yield f"--{one} and --{other} exclude each other"
-    for name in ("client", "profile", "region", "endpoint_url"):
-        if getattr(wanted, name) and not wanted.pool:
-            yield f"--{name.replace('_', '-')} goes with --pool"
+    yield from wanted.conflicts()
     if wanted.through and wanted.through.upper() not in State.__members__:
         yield f"there is no state {wanted.through}: it is one of {', '.join(State.__members__)}"
 
@@ -77,7 +67,7 @@ def _of(wanted: Wanted, told: describing.Descriptions | None) -> Ways:
 
 
 def _ways(wanted: Wanted) -> None:
-    ways = _of(wanted, described(wanted.settings, wanted.pool, wanted))
+    ways = _of(wanted, wanted.described())
     through = State[wanted.through.upper()] if wanted.through else None
     count = ways.count() if through is None else ways.count_through(through)
     every: Iterable[checks.Path] = ways if through is None else ways.through(through)

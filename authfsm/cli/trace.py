@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from authfsm.cli.failing import Failed, end
+from authfsm.cli.options import Json
 
 EPILOG: Final = (
     "Exit codes: 0 all on the table; 1 an illegal step, or not to be read; 2 called wrongly."
@@ -31,7 +32,7 @@ def trace(
             show_default=False,
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    json: Json = False,
     diagram: Annotated[
         Path | None,
         typer.Option(

@@ -27,11 +27,12 @@ from botocore.exceptions import (
 )
 from botocore.httpsession import URLLib3Session
 
+from authfsm.concurrency import OutOfTime, call_within
 from authfsm.conformance.masking import Masking, code_of, message_of, parsed
 from authfsm.conformance.verdicts import Exchange, Fails, NotOffered, Untried
 
-UNHEARD: Final = (HTTPClientError, ConnectionError)
-"""botocore's errors that say that no reply came."""
+UNHEARD: Final = (HTTPClientError, ConnectionError, OutOfTime)
+"""Errors that say that no reply came, or not in time: botocore's, and ours."""
 
 _SERVER_FAULT: Final = 500
 _REFUSED: Final = 400
@@ -259,14 +260,13 @@ class Conversation:
         """
         headers: Any = {}
         path = "/" + url.split("://", 1)[-1].partition("/")[2]
-        self._in_time()
         try:
-            reply = self._http.send(
+            reply = self._asked_in_time(
                 AWSPreparedRequest("GET", url, headers, b"", stream_output=False)
             )
-            body = reply.content
         except UNHEARD as error:
             raise self._unheard(error) from None
+        body = reply.content
         words = f"{reply.status_code}, {len(body)} bytes"
         self._kept(f"GET {self.masking.text(path)}", words)
         return Heard("GET", reply.status_code, parsed(body), words)
@@ -286,14 +286,13 @@ class Conversation:
         self._asked = (model.name, params)
 
     def _sends(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        self._in_time()
         operation, given = self._asked
         try:
-            reply: AWSResponse = self._http.send(request)
-            body = reply.content
+            reply = self._asked_in_time(request)
         except UNHEARD as error:
             self._kept(self.masking.request(operation, given), "no reply")
             raise self._unheard(error) from None
+        body = reply.content
         asked = self.masking.request(operation, given)
         words = self.masking.reply(reply.status_code, body)
         self._kept(asked, words)
@@ -303,11 +302,25 @@ class Conversation:
     def _kept(self, asked: str, heard: str) -> None:
         self.said.append(Exchange(asked, heard, self.furnishing))
 
-    def _in_time(self) -> None:
-        if time.monotonic() > self.deadline:
+    def _asked_in_time(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Send a request, and wait for all of its reply: as long as a reply may take, and as the rule has left.
+
+        urllib3's timeouts bound each `recv`: an endpoint that sends a byte now and then would never be late.
+        """
+        left = self.deadline - time.monotonic()
+        if left <= 0:
             raise Untried("it took too long")
+        reply: AWSResponse = call_within(min(self.patience, left), self._whole, request)
+        return reply
+
+    def _whole(self, request: AWSPreparedRequest) -> AWSResponse:
+        reply: AWSResponse = self._http.send(request)
+        _ = reply.content  # read here: it is kept
+        return reply
 
     def _unheard(self, error: Exception) -> Untried:
+        if isinstance(error, OutOfTime):
+            return Untried(str(error))
         if isinstance(error, (ReadTimeoutError, ConnectTimeoutError)):
             return Untried(f"no reply came within {self.patience:g} s")
         return Untried(f"no reply came ({type(error).__name__})")

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
 if TYPE_CHECKING:
     from authfsm.conformance.trial import Trial
-
-GUIDE = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
-REFERENCE = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/"
 
 
 class Group(str, Enum):
@@ -82,14 +80,14 @@ class Rule:
     provoke: Callable[[Trial], None] = field(repr=False, eq=False)
 
 
-def guide(page: str, title: str, confidence: Confidence = Confidence.DOCUMENTED) -> Source:
-    """A page of the developer guide."""
-    return Source(f"developer guide, {title}", f"{GUIDE}{page}.html", confidence)
+def guide(url: str, title: str, confidence: Confidence = Confidence.DOCUMENTED) -> Source:
+    """Return a page of the developer guide, by its address in `authfsm.protocol.links`."""
+    return Source(f"developer guide, {title}", url, confidence)
 
 
 def reference(operation: str, confidence: Confidence = Confidence.DOCUMENTED) -> Source:
     """An operation's page of the API reference."""
-    return Source(f"API reference, {operation}", f"{REFERENCE}API_{operation}.html", confidence)
+    return Source(f"API reference, {operation}", links.reference(operation), confidence)
 
 
 def standard(words: str, url: str, confidence: Confidence = Confidence.INFERRED) -> Source:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Final
 
 from attrs import field, frozen
 
 from authfsm.conformance.rules import Severity
+from authfsm.enums import DescribedName
 
 
-class Outcome(str, Enum):
+class Outcome(DescribedName):
     """What came of a rule."""
 
     mark: str
     """One character for it."""
 
-    def __new__(cls, name: str, mark: str) -> Outcome:
-        """A member that is its own name."""
-        member = str.__new__(cls, name)
-        member._value_ = name
-        member.mark = mark
-        return member
-
-    __str__ = str.__str__
+    def __init__(self, _: str, mark: str) -> None:
+        self.mark = mark
 
     PASSES = "passes", "✓"  #: The endpoint does as the rule says.
     FAILS = "fails", "✗"  #: It does otherwise.

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from attrs import field, frozen
 
 from authfsm.protocol.auth_flows import CURRENT_VALUES
+from authfsm.protocol.vocabulary import FIRST_FACTORS, MFA_METHODS
 
 EVERY_FLOW: Final = CURRENT_VALUES
 WITHOUT_CHOICE: Final = tuple(each for each in EVERY_FLOW if each != "ALLOW_USER_AUTH")
@@ -74,11 +75,11 @@ class PersonWanted:
 
 
 PLAIN: Final = PoolWanted()
-ANY_MFA: Final = PoolWanted("OPTIONAL", ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP"))
+ANY_MFA: Final = PoolWanted("OPTIONAL", tuple(each.value for each in MFA_METHODS))
 PHONE_OR_APP: Final = PoolWanted("OPTIONAL", ("SMS_MFA", "SOFTWARE_TOKEN_MFA"))
 APP_REQUIRED: Final = PoolWanted("ON", ("SOFTWARE_TOKEN_MFA",))
 DEVICES: Final = PoolWanted(devices=True)
-CHOICE: Final = PoolWanted(first_factors=("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"))
+CHOICE: Final = PoolWanted(first_factors=FIRST_FACTORS)
 CUSTOM: Final = PoolWanted(riddle=True)
 
 RIDDLE: Final = "a river"

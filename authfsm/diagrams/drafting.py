@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import lru_cache
+from typing import Final
 
 from attrs import evolve
 
 from authfsm.diagrams.fold import JUNCTIONS, Junction
-from authfsm.diagrams.leaving import Reason, foreign, reason
+from authfsm.diagrams.leaving import Reason, foreign, reason, thin
 from authfsm.diagrams.lines import (
     FAILED,
     START,
@@ -30,16 +31,11 @@ from authfsm.diagrams.places import Arrow
 from authfsm.diagrams.shading import View, view
 from authfsm.protocol.nodes import NODES, Node, taken, target_roles
 from authfsm.protocol.states import State
-from authfsm.protocol.table import PROTOCOL
+from authfsm.protocol.table import ANY, PROTOCOL
 from authfsm.protocol.table import unfolded as unfolded_row
 from authfsm.settings import PoolSettings
 
 _ABSENT = frozenset({Tone.GONE, Tone.NAMED})
-
-
-def flows() -> tuple[str, ...]:
-    """The names of the flows that begin a sign-in, in the table's order."""
-    return tuple(dict.fromkeys(r.auth_flow for r in PROTOCOL[State.START] if r.auth_flow))
 
 
 def row(place: Node, response: Trigger) -> tuple[Arrow, ...]:
@@ -58,6 +54,20 @@ ROWS = tuple(
     if taken(place.state, place.role, response)
 )
 """Every row of the table, its e-mailed codes told apart by role."""
+
+THROUGH: Final = {
+    (junction, place): tuple(
+        arrow
+        for arrows in ROWS
+        if junction.members <= {each.dest for each in arrows}
+        if not PROTOCOL[arrows[0].source.state][arrows[0].response] >= ANY
+        for arrow in arrows
+        if arrow.dest == place
+    )
+    for junction in JUNCTIONS
+    for place in junction.members
+}
+"""The arrows that lead to each place of a junction through it; a row that may lead anywhere says nothing of it."""
 
 
 @lru_cache(maxsize=64)
@@ -123,13 +133,23 @@ def draft(
         focus=frozenset(each for each in NODES if each.state is state),
         rulings=rulings and FAILED in nodes,
         said=tuple(seen.said()),
+        pools=seen.pools,
     )
 
 
 def _junctions(seen: View) -> tuple[Junction, ...]:
     """The junctions, each with the places that settings leave it."""
-    kept = (frozenset(p for p in j.members if seen.place(p).tone not in _ABSENT) for j in JUNCTIONS)
-    return tuple(evolve(j, members=members) for j, members in zip(JUNCTIONS, kept, strict=True))
+    return tuple(
+        evolve(j, members=frozenset(p for p in j.members if _goes_through(p, j, seen)))
+        for j in JUNCTIONS
+    )
+
+
+def _goes_through(place: Node, junction: Junction, seen: View) -> bool:
+    """Do settings leave a junction this place, by an arrow that is not unsure everywhere?"""
+    if seen.place(place).tone in _ABSENT:
+        return False
+    return not all(thin(arrow, seen.pools) for arrow in THROUGH[junction, place])
 
 
 def _why(arrow: Arrow, flow: str | None, state: State | None) -> Reason | None:

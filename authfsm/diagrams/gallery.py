@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from authfsm.diagrams.drafting import flows
 from authfsm.diagrams.picture import Diagram, diagram
 from authfsm.diagrams.pools import POOLS
 from authfsm.diagrams.sequence import sequence
 from authfsm.diagrams.themes import AUTO
+from authfsm.protocol.vocabulary import FLOWS
 
 _ABOUT: Final = {
     "USER_SRP_AUTH": "the password is proved by SRP and never sent.",
@@ -33,7 +33,7 @@ def pictures() -> Iterator[tuple[str, Diagram, str]]:
     """Each picture with the name of its file and a sentence about it."""
     whole = "The whole protocol, every flow, from the first request to tokens."
     yield "protocol", diagram(theme=AUTO), whole
-    for flow in flows():
+    for flow in FLOWS:
         about = _ABOUT.get(flow, "a flow of Cognito's.")
         yield flow.lower(), diagram(flow=flow, theme=AUTO), f"`{flow}`: {about}"
     for name, (settings, about) in POOLS.items():

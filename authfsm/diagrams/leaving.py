@@ -5,31 +5,36 @@ The reasons are computed from the table's sets and from the evidence, never list
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Final
 
 from authfsm.diagrams.places import Arrow
+from authfsm.enums import DescribedName
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import Node
-from authfsm.protocol.responses import Credential
+from authfsm.protocol.responses import REFRESHES, Credential
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ANY, CHOICE, CUSTOM, FIRST, PROTOCOL, UNKNOWN
+from authfsm.protocol.table import (
+    ANY,
+    CHOICE,
+    CUSTOM,
+    FIRST,
+    PROTOCOL,
+    RESTART,
+    UNKNOWN,
+    loop_kinds,
+)
+from authfsm.settings import PoolSettings
+from authfsm.settings.reach import confidence_of
 
 
-class Reason(str, Enum):
+class Reason(DescribedName):
     """Why an arrow is not drawn."""
 
     caption: str
     """What the picture says instead."""
 
-    def __new__(cls, name: str, caption: str) -> Reason:
-        """A member that is its own name."""
-        member = str.__new__(cls, name)
-        member._value_ = name
-        member.caption = caption
-        return member
-
-    __str__ = str.__str__
+    def __init__(self, _: str, caption: str) -> None:
+        self.caption = caption
 
     FAILURE = "FAILURE", "Any refusal that no retry mends leads to FAILED."
     UNKNOWN = (
@@ -48,6 +53,10 @@ class Reason(str, Enum):
         "TOKENS",
         "With tokens in hand, or kept from before: refreshing them, confirming the device, signing out.",
     )
+    RESTART = (
+        "RESTART",
+        "A device key that is not known is dropped, and the same answer sent again, wherever one is sent.",
+    )
     THIN = (
         "THIN",
         "Arrows known only by inference, or contradicted, are left out where a surer one exists.",
@@ -63,13 +72,17 @@ _AGAIN: Final = {
     if PROTOCOL[state].keys() >= CHOICE.keys()
     for response in CHOICE
 } - {(State.WEB_AUTHN, Credential)}  # that signs with the passkey: no other factor is chosen
-_REFRESHES: Final = PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys()
 _PUBLISHED: Final = frozenset({Confidence.DOCUMENTED, Confidence.MEASURED})
 
 
-def thin(arrow: Arrow) -> bool:
-    """Is an arrow known only by inference, or contradicted?"""
-    return confidence(arrow.transition).thin
+def thin(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
+    """Return whether an arrow is known only by inference, or contradicted.
+
+    Args:
+        arrow: the arrow.
+        pools: the settings of pools; thin is what is so in all of them.
+    """
+    return confidence_of(arrow.transition, pools).thin
 
 
 def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> Reason | None:
@@ -80,19 +93,27 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
         flow: the flow that the picture is of.
         failures: does it draw where an attempt ends?
     """
-    source, response, dest, loop = arrow.transition
+    source, response, dest, _ = arrow.transition
     if State.OTHER_CHALLENGE in {source, dest}:
         return Reason.UNKNOWN
     if dest is State.FAILED:
         return None if failures else Reason.FAILURE
     asked_for = flow is not None and response.auth_flow == flow
-    if source is State.AUTHENTICATED or (response in _REFRESHES and not asked_for):
+    if source is State.AUTHENTICATED or (response in REFRESHES and not asked_for):
         return Reason.TOKENS
     if (source, response) in _AGAIN:
         return Reason.AGAIN
+    return _covered(arrow)
+
+
+def _covered(arrow: Arrow) -> Reason | None:
+    """Why a line less tells as much as this arrow would."""
+    source, response, dest, loop = arrow.transition
+    if loop is RESTART and len(loop_kinds(source, PROTOCOL[source][response])) > 1:
+        return Reason.RESTART  # there is another loop, which tells more
     named = PROTOCOL[source][response] >= ANY and loop is None
     if (named or dest in CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
-        return Reason.THIN if response in _REFRESHES else Reason.LAMBDA
+        return Reason.THIN if response in REFRESHES else Reason.LAMBDA
     return None
 
 

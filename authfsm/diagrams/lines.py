@@ -58,14 +58,17 @@ def lines(arrows: Sequence[Arrow], junctions: Iterable[Junction], seen: View) ->
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in within}
     inner = {dest: arrow for dest, arrow in by_dest.items() if dest != FAILED}
     alike = len({shades[dest].tone for dest in inner}) <= 1
-    together = [d for d in inner if alike or shades[d].tone is seen.place(d).tone]
+    # What settings make less sure than the table has it is drawn by itself.
+    unsure = {d for d, a in inner.items() if thin(a, seen.pools) and not thin(a)}
+    kept = inner.keys() - unsure
+    together = [d for d in inner if d in kept and (alike or shades[d].tone is seen.place(d).tone)]
     alone = in_order(by_dest.keys() - set(together))
     for node in (*fold(together, junctions), *alone):
         members = node.members if isinstance(node, Junction) else {node}
         held = frozenset(by_dest[each] for each in members)
         one = next(iter(held))
         what = Kind.ANSWER if isinstance(node, Junction) else kind(one)
-        doubtful = (one.response,) if all(map(thin, held)) else ()
+        doubtful = (one.response,) if all(thin(each, seen.pools) for each in held) else ()
         shade = common(shades[each] for each in in_order(members))
         yield Line(Edge(one.source, node, what, (one.response,), doubtful, shade=shade), held)
     for one in within:

@@ -5,26 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from authfsm.diagrams.places import Group, group
+from authfsm.protocol import links
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 
-_GUIDE: Final = "https://docs.aws.amazon.com/cognito/latest/developerguide/"
-_REFERENCE: Final = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/"
-
 _PAGES: Final = {
-    Group.BEGIN: _REFERENCE + "API_InitiateAuth.html",
-    Group.FIRST_FACTOR: _GUIDE + "amazon-cognito-user-pools-authentication-flow-methods.html",
-    Group.SET_UP: _REFERENCE + "API_RespondToAuthChallenge.html",
-    Group.SECOND_FACTOR: _GUIDE + "user-pool-settings-mfa.html",
-    Group.DEVICE: _GUIDE + "amazon-cognito-user-pools-device-tracking.html",
-    Group.END: _GUIDE + "amazon-cognito-user-pools-using-tokens-with-identity-providers.html",
-    Group.OUTSIDE: _REFERENCE + "API_RespondToAuthChallenge.html",
+    Group.BEGIN: links.reference("InitiateAuth"),
+    Group.FIRST_FACTOR: links.AUTHENTICATION_FLOWS,
+    Group.SET_UP: links.reference("RespondToAuthChallenge"),
+    Group.SECOND_FACTOR: links.MFA,
+    Group.DEVICE: links.DEVICES,
+    Group.END: links.TOKENS,
+    Group.OUTSIDE: links.reference("RespondToAuthChallenge"),
 }
 _OWN: Final = {
-    State.CUSTOM_CHALLENGE: _GUIDE + "user-pool-lambda-challenge.html",
-    State.MFA_SETUP: _GUIDE + "user-pool-settings-mfa-totp.html",
-    State.SOFTWARE_TOKEN_MFA: _GUIDE + "user-pool-settings-mfa-totp.html",
-    State.ADMIN_NO_SRP_AUTH: _REFERENCE + "API_AdminInitiateAuth.html",
+    State.CUSTOM_CHALLENGE: links.CUSTOM_CHALLENGES,
+    State.MFA_SETUP: links.TOTP,
+    State.SOFTWARE_TOKEN_MFA: links.TOTP,
+    State.ADMIN_NO_SRP_AUTH: links.reference("AdminInitiateAuth"),
 }
 
 

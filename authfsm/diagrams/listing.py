@@ -10,7 +10,8 @@ from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.links import link
 from authfsm.diagrams.mermaid import MARKS
 from authfsm.diagrams.model import Edge, Model
-from authfsm.protocol.evidence import confidence
+from authfsm.diagrams.places import group
+from authfsm.settings.reach import confidence_of
 
 SCHEMA: Final = "authfsm-diagram/1"
 """What the JSON says it is; the number grows when a reader would have to change."""
@@ -109,7 +110,7 @@ def _node(node: Vertex, model: Model) -> dict[str, Any]:
         "name": node.name,
         "state": str(node.state),
         "role": str(node.role) if node.role else None,
-        "group": str(node.group),
+        "group": str(group(node)),
         "meaning": node.state.meaning,
         "link": link(node),
         **shade,
@@ -127,7 +128,7 @@ def _edge(edge: Edge, model: Model) -> dict[str, Any]:
         **({"ruled_out": [response.trigger for response in edge.faded]} if edge.faded else {}),
     }
     known = {
-        str(confidence(arrow.transition))
+        str(confidence_of(arrow.transition, model.pools))
         for arrow in model.followed(edge)
         if arrow.dest == edge.dest
     }

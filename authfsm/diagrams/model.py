@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import Enum
-from types import MappingProxyType
 from typing import Final
 
 from attrs import field, frozen
@@ -18,9 +17,11 @@ from attrs import field, frozen
 from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.leaving import Reason
 from authfsm.diagrams.places import Arrow, group
+from authfsm.fields import frozen_mapping
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.table import NEW_CHALLENGE, LoopKind
+from authfsm.settings import PoolSettings
 
 Trigger = type[Response]
 
@@ -177,10 +178,6 @@ class LeftOut:
     arrows: frozenset[Arrow]
 
 
-def _fixed(shades: Mapping[Vertex, Shade]) -> Mapping[Vertex, Shade]:
-    return MappingProxyType(dict(shades))
-
-
 @frozen
 class Model:
     """A picture before it is drawn.
@@ -197,6 +194,7 @@ class Model:
         traffic: how many sign-ins its counts are of; None if it counts none.
         rulings: does it tell what to do after a failure?
         said: what else stands under it.
+        pools: the settings of the pool, or of the two, that it is of.
     """
 
     nodes: tuple[Vertex, ...]
@@ -205,11 +203,12 @@ class Model:
     flow: str | None = None
     walked: bool = False
     here: Node | None = None
-    shades: Mapping[Vertex, Shade] = field(factory=dict, converter=_fixed)
+    shades: Mapping[Vertex, Shade] = field(factory=dict, converter=frozen_mapping)
     focus: frozenset[Node] = frozenset()
     traffic: int | None = None
     rulings: bool = False
     said: tuple[str, ...] = ()
+    pools: tuple[PoolSettings, ...] = field(default=(), repr=False)
 
     @property
     def lights(self) -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import field, frozen
 
 from authfsm.diagrams import render
 from authfsm.diagrams.dot import dot
-from authfsm.diagrams.drafting import draft, flows
+from authfsm.diagrams.drafting import draft
 from authfsm.diagrams.listing import as_json, markdown
 from authfsm.diagrams.mermaid import mermaid
 from authfsm.diagrams.mistakes import (
@@ -26,12 +25,10 @@ from authfsm.diagrams.model import Model
 from authfsm.diagrams.statecharts import scxml, xstate
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
 from authfsm.diagrams.walking import Walked, count, walk
+from authfsm.fields import fixed
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import FLOWS
 from authfsm.settings import PoolSettings
-
-
-def _fixed(labels: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType(dict(labels))
 
 
 @frozen
@@ -47,7 +44,7 @@ class Diagram:
 
     model: Model
     theme: Theme = LIGHT
-    labels: Mapping[str, str] = field(factory=dict, converter=_fixed)
+    labels: Mapping[str, str] = field(factory=dict, converter=fixed)
     engine: str | None = None
 
     def __str__(self) -> str:
@@ -197,8 +194,8 @@ def diagram(
         UnknownState: there is no such state.
         Together: two of these arguments exclude each other.
     """
-    if flow is not None and flow not in flows():
-        raise UnknownFlow(flow, flows())
+    if flow is not None and flow not in FLOWS:
+        raise UnknownFlow(flow, FLOWS)
     if settings is not None and difference is not None:
         raise Together("settings", "difference")
     if history is not None and traffic is not None:

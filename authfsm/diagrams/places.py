@@ -15,6 +15,7 @@ from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import SECOND, LoopKind, Role, Transition
+from authfsm.protocol.vocabulary import DEVICE_STATES, SET_UP_STATES
 
 
 class Group(str, Enum):
@@ -31,8 +32,6 @@ class Group(str, Enum):
     __str__ = str.__str__
 
 
-_SET_UP: Final = frozenset({State.NEW_PASSWORD_REQUIRED, State.MFA_SETUP})
-_DEVICE: Final = frozenset({State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER})
 _OURS: Final = {
     State.START: Group.BEGIN,
     State.AUTHENTICATED: Group.END,
@@ -45,9 +44,9 @@ def group(node: Node) -> Group:
     """Return what a node is for."""
     if node.state in _OURS:
         return _OURS[node.state]
-    if node.state in _SET_UP:
+    if node.state in SET_UP_STATES:
         return Group.SET_UP
-    if node.state in _DEVICE:
+    if node.state in DEVICE_STATES:
         return Group.DEVICE
     if node.role is Role.SECOND_FACTOR or (node.role is None and node.state in SECOND):
         return Group.SECOND_FACTOR

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm.diagrams.drafting import draft, flows
+from authfsm.diagrams.drafting import draft
 from authfsm.diagrams.lines import START
 from authfsm.diagrams.mermaid import plain
 from authfsm.diagrams.mistakes import Together, UnknownFlow, UnknownSuffix
 from authfsm.diagrams.places import group
 from authfsm.diagrams.script import Script
-from authfsm.diagrams.spelling import reply, request
 from authfsm.diagrams.walking import Walked
+from authfsm.facts.shapes import OTHER_SPELLING, carried, shape
+from authfsm.fields import fixed
 from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import FLOWS
 from authfsm.settings import PoolSettings
 
 GIVES: Final[Mapping[type[Response], str]] = {
@@ -38,11 +39,8 @@ GIVES: Final[Mapping[type[Response], str]] = {
     r.SetUpEmail: "an e-mail address",
 }
 """What a person gives; the app gives the rest by itself."""
+_TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")
 SUFFIXES: Final = (".mmd", ".mermaid", ".md")
-
-
-def _fixed(labels: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType(dict(labels))
 
 
 @frozen
@@ -106,8 +104,8 @@ def sequence(
         if flow is not None:
             raise Together("flow", "history")
         return SequenceDiagram((*writer.begin(), *writer.walked(history)))
-    if flow not in flows():
-        raise UnknownFlow(str(flow), flows())
+    if flow not in FLOWS:
+        raise UnknownFlow(str(flow), FLOWS)
     model = draft(flow=flow, settings=settings)
     return SequenceDiagram((*writer.begin(), *writer.flow(Script(model))))
 
@@ -121,7 +119,7 @@ class Writer:
         admin: is an administrator signing somebody in?
     """
 
-    labels: Mapping[str, str] = field(converter=_fixed)
+    labels: Mapping[str, str] = field(converter=fixed)
     admin: bool = False
 
     def text(self, key: str) -> str:
@@ -139,8 +137,10 @@ class Writer:
 
     def asked(self, state: State) -> str:
         """Cognito's reply that leads to a state."""
-        told = reply(state)
-        return f"    Cognito-->>App: {_with(self.text(told.what), told.names)}"
+        if state is State.AUTHENTICATED:
+            return f"    Cognito-->>App: {_with(self.text('AuthenticationResult'), _TOKENS)}"
+        names = [each.name for each in carried(state) if each.when != OTHER_SPELLING]
+        return f"    Cognito-->>App: {_with(self.text(str(state)), names)}"
 
     def given(self, state: State, response: type[Response], before: str = "") -> Iterator[str]:
         """What a person gives, and the request that carries it."""
@@ -149,9 +149,10 @@ class Writer:
         elif response in GIVES:
             yield f"    App->>Person: {self.text(state.meaning)}"
             yield f"    Person->>App: {self.text(GIVES[response])}"
-        told = request(state, response, admin=self.admin)
-        under = f" ({told.under})" if told.under else ""
-        yield f"    App->>Cognito: {before}{_with(told.what + under, told.names)}"
+        told = shape(state, response, admin=self.admin)
+        under = told.under or (str(state) if response is r.RawAnswer else "")
+        what = f"{told.operation} ({under})" if under else told.operation
+        yield f"    App->>Cognito: {before}{_with(what, told.always)}"
 
     # ---- a flow ------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from authfsm.diagrams.model import KEPT, Shade, Tone
 from authfsm.diagrams.places import Arrow
@@ -18,11 +18,15 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, unfolded
 from authfsm.settings import PoolSettings
-from authfsm.settings.reach import verdicts
+from authfsm.settings.reach import Verdicts, verdicts
 
 
 class View(Protocol):
     """What settings make of the table."""
+
+    @property
+    def pools(self) -> tuple[PoolSettings, ...]:
+        """The settings."""
 
     def arrow(self, arrow: Arrow) -> Shade:
         """How far they leave an arrow."""
@@ -37,6 +41,8 @@ class View(Protocol):
 @frozen
 class Everything:
     """No settings: everything is kept."""
+
+    pools: tuple[PoolSettings, ...] = ()
 
     def arrow(self, _: Arrow) -> Shade:
         """It is kept."""
@@ -62,15 +68,20 @@ class Verdict:
 
     told: PoolSettings
     whims: bool
+    _found: Verdicts = field(init=False, eq=False, repr=False)
+
+    @_found.default
+    def _verdicts(self) -> Verdicts:
+        return verdicts(self.told, whims=self.whims)
 
     def arrow(self, arrow: Arrow) -> str | None:
         """Why an arrow is ruled out."""
         ends = Ends(arrow.source.role, arrow.dest.role)
-        return verdicts(self.told, whims=self.whims).arrows[arrow.transition, ends]
+        return self._found.arrows[arrow.transition, ends]
 
     def place(self, place: Node) -> str | None:
         """Why a place is not reached."""
-        return verdicts(self.told, whims=self.whims).nodes.get(place)
+        return self._found.nodes.get(place)
 
     def response(self, response: type[Response]) -> str | None:
         """Why nothing can begin so."""
@@ -121,6 +132,21 @@ class OfPool:
     told: PoolSettings
     faded: bool
     whims: bool
+    _full: Verdict = field(init=False, eq=False, repr=False)
+    _seen: Verdict = field(init=False, eq=False, repr=False)
+
+    @_full.default
+    def _in_full(self) -> Verdict:
+        return Verdict(self.told, whims=True)
+
+    @_seen.default
+    def _as_seen(self) -> Verdict:
+        return Verdict(self.told, self.whims)
+
+    @property
+    def pools(self) -> tuple[PoolSettings, ...]:
+        """The pool's."""
+        return (self.told,)
 
     def _shade(self, plain: str | None, full: str | None) -> Shade:
         if plain is None:
@@ -131,19 +157,17 @@ class OfPool:
 
     def arrow(self, arrow: Arrow) -> Shade:
         """How far the pool leaves it."""
-        full = Verdict(self.told, whims=True).arrow(arrow)
-        return self._shade(Verdict(self.told, self.whims).arrow(arrow), full)
+        return self._shade(self._seen.arrow(arrow), self._full.arrow(arrow))
 
     def place(self, place: Node) -> Shade:
         """How far the pool leaves it."""
-        full = Verdict(self.told, whims=True).place(place)
-        return self._shade(Verdict(self.told, self.whims).place(place), full)
+        return self._shade(self._seen.place(place), self._full.place(place))
 
     def said(self) -> Iterator[str]:
         """What the settings take, reason by reason."""
         if self.faded:
             yield "Faded, or struck out: ruled out by the pool's settings."
-        yield from _grouped(Verdict(self.told, self.whims).reasons())
+        yield from _grouped(self._seen.reasons())
 
 
 @frozen
@@ -159,6 +183,21 @@ class OfDifference:
     before: PoolSettings
     after: PoolSettings
     whims: bool
+    _old: Verdict = field(init=False, eq=False, repr=False)
+    _new: Verdict = field(init=False, eq=False, repr=False)
+
+    @_old.default
+    def _first(self) -> Verdict:
+        return Verdict(self.before, self.whims)
+
+    @_new.default
+    def _second(self) -> Verdict:
+        return Verdict(self.after, self.whims)
+
+    @property
+    def pools(self) -> tuple[PoolSettings, ...]:
+        """Both."""
+        return (self.before, self.after)
 
     def _shade(self, before: str | None, after: str | None) -> Shade:
         if before and after:
@@ -169,8 +208,7 @@ class OfDifference:
 
     def arrow(self, arrow: Arrow) -> Shade:
         """Whether it turns on or off."""
-        old, new = Verdict(self.before, self.whims), Verdict(self.after, self.whims)
-        shade = self._shade(old.arrow(arrow), new.arrow(arrow))
+        shade = self._shade(self._old.arrow(arrow), self._new.arrow(arrow))
         either = (self.before, self.after)
         if shade.tone is Tone.GONE and not all(
             Verdict(each, whims=True).arrow(arrow) for each in either
@@ -180,8 +218,7 @@ class OfDifference:
 
     def place(self, place: Node) -> Shade:
         """Whether it turns on or off."""
-        old, new = Verdict(self.before, self.whims), Verdict(self.after, self.whims)
-        return self._shade(old.place(place), new.place(place))
+        return self._shade(self._old.place(place), self._new.place(place))
 
     def said(self) -> Iterator[str]:
         """What turns on and off, reason by reason, and when MFA becomes required."""
@@ -189,8 +226,8 @@ class OfDifference:
         if "ON" in modes and modes[0] != modes[1]:
             yield f"MFA {'becomes' if modes[1] == 'ON' else 'ceases to be'} required."
         yield "Thick and +: turns on. Dotted and \u2212: turns off."
-        old = dict(_turned(Verdict(self.before, self.whims)))
-        new = dict(_turned(Verdict(self.after, self.whims)))
+        old = dict(_turned(self._old))
+        new = dict(_turned(self._new))
         for why, names in _by_reason(old, new).items():
             yield f"+ {', '.join(names)}; before, {why}."
         for why, names in _by_reason(new, old).items():

@@ -13,6 +13,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from authfsm.diagrams.places import Group
+from authfsm.fields import frozen_mapping
 
 
 @frozen
@@ -32,10 +33,6 @@ class Paint:
     shape: str = "box"
     style: str = ""
     peripheries: int = 1
-
-
-def _fixed(groups: Mapping[Group, Paint]) -> Mapping[Group, Paint]:
-    return MappingProxyType(dict(groups))
 
 
 @frozen
@@ -67,7 +64,7 @@ class Theme:
     here: str
     warning: str
     gained: str
-    groups: Mapping[Group, Paint] = field(converter=_fixed)
+    groups: Mapping[Group, Paint] = field(converter=frozen_mapping)
     dark: Theme | None = None
 
     def colours(self) -> Iterator[str]:

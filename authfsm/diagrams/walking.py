@@ -16,11 +16,10 @@ from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.lines import START
 from authfsm.diagrams.model import Count, Edge, Kind, Mark, Model, Trigger
 from authfsm.diagrams.places import in_order
-from authfsm.protocol.error_policy import Ruling, rule
 from authfsm.protocol.nodes import Node, node, taken, target_roles
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import LoopKind, Role, Transition, leads, loop_kind
+from authfsm.protocol.table import LoopKind, Role, Transition, leads
 
 
 class Walked(Protocol):
@@ -51,8 +50,8 @@ class Walked(Protocol):
         """Cognito's error code, where the reply was a refusal."""
 
     @property
-    def ruling(self) -> Ruling | None:
-        """What to do next, where the reply was a refusal, if that is known."""
+    def kind(self) -> LoopKind | None:
+        """What it was, where it stayed in its state; None where it left it, or moved nothing."""
 
     @property
     def at(self) -> datetime | None:
@@ -215,11 +214,8 @@ def _ends(source: Node, step: Walked) -> Node:
 
 def _loop(step: Walked) -> LoopKind | None:
     """What kind of self-loop a step was; a step that throttling kept in its state is drawn as a retry."""
-    if step.dest is not step.source or step.source is State.FAILED:
-        return None
-    ruling = step.ruling or (rule(step.error).ruling if step.error else None)
-    kind = loop_kind(step.source, step.response, ruling)
-    return kind or (LoopKind.RETRY if step.error else None)
+    stays = step.dest is step.source and step.source is not State.FAILED
+    return (step.kind or (LoopKind.RETRY if step.error else None)) if stays else None
 
 
 def _kind(source: Node, dest: Node, loop: LoopKind | None) -> Kind:

@@ -34,8 +34,8 @@ from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.sealing import Key
-from authfsm.secret import Secret, secret, secret_keys
+from authfsm.sealing import Key, wrapped_keys
+from authfsm.secret import Secret, secret
 from authfsm.signin import SignIn
 from authfsm.wire import Request
 
@@ -93,7 +93,7 @@ class AsyncCognito(AppClient[Any]):
         Raises:
             SealError, BadKey: as `Cognito.resume`.
         """
-        key = secret_keys(key)
+        key = wrapped_keys(key)
         held = self._unsealed(sealed, key)
         flow = AsyncFlow(self, held.signin, None, client_metadata={}, walk=held.walk)
         flow._take_up(held)  # noqa: SLF001 - a flow of ours

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 from authfsm import srp
 from authfsm.device import Device
 from authfsm.observers import Observer
-from authfsm.sealing import SESSION_LIFETIME, Key, unseal
-from authfsm.secret import Secret, secret, secret_keys
+from authfsm.sealing import SESSION_LIFETIME, Key, unseal, wrapped_keys
+from authfsm.secret import Secret, secret
 from authfsm.signin import SignIn
 from authfsm.snapshot import Snapshot
 
@@ -102,7 +102,7 @@ class AppClient(Generic[C]):
 
     def _unsealed(self, sealed: str | bytes | None, key: Key) -> Snapshot:
         """What was sealed, around a sign-in of this pool and client."""
-        key = secret_keys(key)
+        key = wrapped_keys(key)
         return unseal(
             sealed,
             key,

@@ -20,8 +20,8 @@ from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.sealing import Key
-from authfsm.secret import Secret, secret, secret_keys
+from authfsm.sealing import Key, wrapped_keys
+from authfsm.secret import Secret, secret
 from authfsm.signin import SignIn
 from authfsm.wire import Request
 
@@ -82,7 +82,7 @@ class Cognito(AppClient["CognitoIdentityProviderClient"]):
                 SealForeign: another pool's or client's. SealTooNew: sealed by a later version.
             BadKey: that is no key.
         """
-        key = secret_keys(key)
+        key = wrapped_keys(key)
         held = self._unsealed(sealed, key)
         flow = Flow(self, held.signin, None, client_metadata={}, walk=held.walk)
         flow._take_up(held)  # noqa: SLF001 - a flow of ours

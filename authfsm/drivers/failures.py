@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 from attrs import define
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
@@ -20,6 +20,8 @@ from authfsm.drivers.retries import once
 from authfsm.errors import AuthfsmError, ConnectionLost, MalformedReply, NotSent
 from authfsm.protocol.states import State
 from authfsm.wire import Request
+
+_UNPARSED: Final = (ResponseParserError, UnicodeDecodeError, AttributeError)
 
 
 def translated(error: BaseException, state: State | None) -> AuthfsmError | None:
@@ -40,21 +42,21 @@ def translated(error: BaseException, state: State | None) -> AuthfsmError | None
             return NotSent(f"botocore refuses {names or 'a parameter'}", state=state)
         case BotoCoreError():
             return NotSent(f"{type(error).__name__}: {error}", state=state)
-        case ResponseParserError() | UnicodeDecodeError() | AttributeError():
-            # botocore trips over a body that is JSON but no object, or no UTF-8.
-            return MalformedReply(f"botocore cannot parse it ({type(error).__name__})", state=state)
-        case Exception() if _in_parser(error):
-            # The same, of a body that is too deep, or has another shape further in.
+        case Exception() if isinstance(error, _UNPARSED) or _in_parser(error):
+            # botocore trips over a body that is JSON but no object, too deep, of another shape, or no UTF-8.
             return MalformedReply(f"botocore cannot parse it ({type(error).__name__})", state=state)
         case _:
             return None
 
 
 def _in_parser(error: BaseException) -> bool:
-    """Did botocore's parser raise this, or something that it called?"""
+    """Did botocore raise this in its parser, or in what looks an error's code up?"""
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_globals.get("__name__") in {"botocore.parsers", "aiobotocore.parsers"}:
+        frame = trace.tb_frame
+        if frame.f_globals.get("__name__") in {"botocore.parsers", "aiobotocore.parsers"}:
+            return True
+        if frame.f_code.co_name == "_add_modeled_error_fields":
             return True
         trace = trace.tb_next
     return False
@@ -73,8 +75,9 @@ class _Outcome:
     failed: AuthfsmError | None = None
 
     def heard(self) -> Mapping[str, Any]:
-        """Return the reply, or raise. Called outside every handler: the library's error, its frames and the
-        request in them, is let go.
+        """Return the reply, or raise what failed.
+
+        Called outside every handler: the library's error, its frames and the request in them, is let go.
         """
         if self.failed is not None:
             raise self.failed

@@ -7,6 +7,7 @@ from typing import Final
 from authfsm.fields import check_typed
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import Response
+from authfsm.protocol.vocabulary import PASSWORD_FLOWS
 from authfsm.secret import Secret
 
 BY_SRP: Final[dict[str, type[Response]]] = {
@@ -24,8 +25,6 @@ _OTHERS: Final[dict[str, type[Response]]] = {
     "USER_AUTH": r.UserAuth,
 }
 
-_PASSWORD_NEEDED: Final = {"USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH"}
-
 
 def opening_of(
     flow: str, preferred: str | None, password: Secret[str] | None, pool_id: str | None
@@ -42,7 +41,7 @@ def opening_of(
         ValueError: no flow with a user name has this name, or it lacks its password or the pool's id.
         InvalidInput, BadField: such a password cannot be proved.
     """
-    if password is None and flow in _PASSWORD_NEEDED:
+    if password is None and flow in PASSWORD_FLOWS:
         raise ValueError(f"{flow} needs the password")
     if flow == "USER_SRP_AUTH" and pool_id is None:
         raise ValueError(f"{flow} needs the pool_id: the proof is made with it")

@@ -22,8 +22,8 @@ from authfsm.protocol.replies import AnyChallenge, Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import RESTART
-from authfsm.sealing import Key, seal
-from authfsm.secret import Secret, secret, secret_keys
+from authfsm.sealing import Key, seal, wrapped_keys
+from authfsm.secret import Secret, secret
 from authfsm.shown import Shown
 from authfsm.signin import History, SignIn, Step
 from authfsm.snapshot import Snapshot
@@ -113,8 +113,8 @@ class Walk(Shown):
         return self.signin.refusal
 
     @property
-    def accepts(self) -> frozenset[type[Response]]:
-        """The responses this state takes, read from the table."""
+    def accepts(self) -> tuple[type[Response], ...]:
+        """The responses this challenge takes now, in the table's order (`SignIn.accepts`)."""
         return self.signin.accepts
 
     @property
@@ -162,7 +162,7 @@ class Walk(Shown):
             TooLongToSeal: metadata, history or a trigger's parameters are too much for `sealing.LARGEST`.
             BadKey: that is no key.
         """
-        key = secret_keys(key)
+        key = wrapped_keys(key)
         with self._alone():
             return seal(self._snapshot(), key, self._clock())
 

@@ -5,13 +5,13 @@ classes, ways off the table with their evidence, errors off the rulings, limits 
 """
 
 from authfsm.facts.errors import AboutError, Effect, Met, about_error, operations_of
-from authfsm.facts.flows import AboutFlow, about_flow, flows
+from authfsm.facts.flows import AboutFlow, about_flow
 from authfsm.facts.limits import limits_of_response, limits_of_state
 from authfsm.facts.names import About, find, names, nearest
 from authfsm.facts.plain import plain
 from authfsm.facts.responses import AboutResponse, about_response
 from authfsm.facts.shapes import Parameter, Shape, carried, shape
-from authfsm.facts.states import AboutState, Known, Taken, Way, about_state, label
+from authfsm.facts.states import AboutState, Known, Taken, Way, about_state
 
 __all__ = [
     "About",
@@ -32,8 +32,6 @@ __all__ = [
     "about_state",
     "carried",
     "find",
-    "flows",
-    "label",
     "limits_of_response",
     "limits_of_state",
     "names",

@@ -10,7 +10,7 @@ from authfsm.facts.limits import limits_of_response
 from authfsm.facts.responses import AboutResponse, about_response
 from authfsm.protocol.nodes import IN_ROLES, Node
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.states import CHALLENGES, OURS, State
 from authfsm.protocol.table import CUSTOM, PROTOCOL
 
 
@@ -29,11 +29,6 @@ class AboutFlow:
     begins: tuple[AboutResponse, ...]
     reaches: tuple[State, ...]
     limits: tuple[str, ...]
-
-
-def flows() -> tuple[str, ...]:
-    """Every `AuthFlow`, in the table's order."""
-    return tuple(dict.fromkeys(each.auth_flow for each in PROTOCOL[State.START] if each.auth_flow))
 
 
 def about_flow(name: str) -> AboutFlow:
@@ -55,7 +50,6 @@ def about_flow(name: str) -> AboutFlow:
     )
 
 
-_BEYOND = frozenset({State.START, State.OTHER_CHALLENGE, State.AUTHENTICATED, State.FAILED})
 """What comes after these is another matter: another sign-in, a challenge that nobody knows, tokens."""
 
 
@@ -70,7 +64,7 @@ def _reached(begins: Iterable[type[Response]], flow: str) -> frozenset[State]:
     }
     while front:
         found |= front
-        onward = {node for node in front if node.state not in _BEYOND | led}
+        onward = {node for node in front if node.state not in OURS | led}
         front = {
             Node(arrow.dest, each.dest)
             for arrow, each in IN_ROLES

@@ -15,10 +15,8 @@ from authfsm.protocol.auth_flows import CURRENT_VALUES
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Role
+from authfsm.protocol.vocabulary import FIRST_FACTORS
 from authfsm.settings import PoolSettings
-
-FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
-"""What AllowedFirstAuthFactors may hold."""
 
 
 def _one_by_one() -> Iterator[dict[str, Any]]:
@@ -28,8 +26,8 @@ def _one_by_one() -> Iterator[dict[str, Any]]:
     yield {"software_token_mfa": False}
     yield {"email_mfa": False}
     yield {"mfa_configuration": "ON", "web_authn_factor": "SINGLE_FACTOR"}
-    for name in FACTORS:
-        yield {"allowed_first_auth_factors": set(FACTORS) - {name}}
+    for name in FIRST_FACTORS:
+        yield {"allowed_first_auth_factors": set(FIRST_FACTORS) - {name}}
     yield {"device_configuration": False}
     yield {"user_pool_tier": "LITE"}
     yield {"email_sending_account": "COGNITO_DEFAULT"}

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from authfsm.facts.errors import AboutError, about_error
-from authfsm.facts.flows import AboutFlow, about_flow, flows
+from authfsm.facts.flows import AboutFlow, about_flow
 from authfsm.facts.responses import AboutResponse, about_response
 from authfsm.facts.states import AboutState, about_state
 from authfsm.protocol.error_policy import RULINGS, rule
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import FLOWS
 
 About = AboutState | AboutResponse | AboutFlow | AboutError
 
@@ -24,7 +25,7 @@ def _named() -> Iterator[tuple[str, Callable[[], About]]]:
     for trigger, response in RESPONSES.items():
         yield trigger, partial(about_response, response)
         yield response.__name__, partial(about_response, response)
-    for flow in flows():
+    for flow in FLOWS:
         yield flow, partial(about_flow, flow)
     for code in RULINGS:
         yield code, partial(about_error, code)

@@ -8,26 +8,34 @@ left out: what comes and goes tells when each parameter is sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
-from attrs import NOTHING, Attribute, define, fields, frozen
+from attrs import NOTHING, Attribute, define, evolve, fields, frozen
 
 from authfsm.device import Device
 from authfsm.errors import BadField, MalformedReply
 from authfsm.facts.docs import doc
+from authfsm.protocol import links
 from authfsm.protocol.replies import CHALLENGE_OF, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import DEVICE_STATES
 from authfsm.secret import Secret
 from authfsm.wire import Request, Sender
 from authfsm.wire.replies import READERS, WITHOUT_SESSION
 from authfsm.wire.requests import WRITERS
 
+_NAMING: Final = ("AuthFlow", "ChallengeName")
+_IDS: Final = ("ClientId", "UserPoolId")
 _BOTH: Final = "abcd"  # hexadecimal and base64 alike
 _ODD: Final = {"code": "000000", "email": "<e-mail@address>"}
+
+
+OTHER_SPELLING: Final = "where it is spelled so"
+"""`Parameter.when` of a name that is read only where the usual one is missing."""
 
 
 @frozen
@@ -64,13 +72,21 @@ class Shape:
     @property
     def page(self) -> str:
         """AWS's page about the operation."""
-        return page(self.operation)
+        return links.reference(self.operation)
 
+    @property
+    def under(self) -> str:
+        """The flow or the challenge that it names, where it always names the same; "" otherwise."""
+        named = (each.value for each in self.parameters if each.name in _NAMING)
+        return next(named, "")
 
-def page(operation: str) -> str:
-    """AWS's page about an operation."""
-    reference = "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference"
-    return f"{reference}/API_{operation}.html"
+    @property
+    def always(self) -> tuple[str, ...]:
+        """What it always carries beside the ids and that name: the maps' members first."""
+        carried = [
+            each for each in self.parameters if not each.when and each.name not in {*_NAMING, *_IDS}
+        ]
+        return tuple(each.name for each in sorted(carried, key=lambda each: not each.within))
 
 
 # ---- challenges -----------------------------------------------------------------------------------------
@@ -103,13 +119,29 @@ def carried(state: State) -> tuple[Parameter, ...]:
             if name not in given.asked or name in given:
                 raise
             given[name] = _BOTH
-    said = doc(CHALLENGE_OF[state]).fields
+    said, first = doc(CHALLENGE_OF[state]).fields, _first_choices(state, tuple(given.asked))
     return tuple(
         Parameter(
-            name, "ChallengeParameters", "" if name in given else "not always", "", _of(name, said)
+            name,
+            "ChallengeParameters",
+            "" if name in given else "not always" if name in first else OTHER_SPELLING,
+            "",
+            _of(name, said),
         )
         for name in sorted(given.asked, key=lambda name: name not in given)
     )
+
+
+def _first_choices(state: State, names: Iterable[str]) -> set[str]:
+    """The parameters that are read where all are there: not the other spellings of one of them."""
+    found: set[str] = set()
+    for value in (_BOTH, '["x"]', '{"x": "y"}'):  # each is read as far as it makes sense
+        given = _Empty()
+        given.update(dict.fromkeys(names, value))
+        with suppress(MalformedReply):
+            READERS[state](given)
+        found |= given.asked.keys()
+    return found
 
 
 def _of(name: str, said: Mapping[str, str]) -> str:
@@ -121,6 +153,7 @@ def _of(name: str, said: Mapping[str, str]) -> str:
 # ---- requests -------------------------------------------------------------------------------------------
 
 
+_MAPS: Final = ("AuthParameters", "ChallengeResponses", "DeviceSecretVerifierConfig")
 _SESSION: Final = Secret("<session>")
 
 
@@ -163,34 +196,43 @@ _GLOSSARY: Final[Mapping[str, str]] = {
     "UserCode": "the app's six digits.",
     "AccessToken": "the access token.",
     "Token": "the refresh token.",
-    "DeviceSecretVerifierConfig": "the device's verifier and its salt (base64).",
     "DeviceRememberedStatus": "remembered, or not_remembered.",
     "CHALLENGE_NAME": "the proof that goes first.",
 }
 """What requests hold that is no field of a response, or is called otherwise there."""
 
 
-def shape(state: State, response: type[Response]) -> Shape:
-    """The request that carries a response in a state.
+def shape(state: State, response: type[Response], *, admin: bool = False) -> Shape:
+    """Return the request that carries a response in a state.
+
+    Args:
+        state: where the sign-in stands.
+        response: the response's class.
+        admin: is an administrator signing somebody in?
 
     Raises:
         KeyError: the state does not take this response.
     """
     tokens = _TOKENS if state is State.AUTHENTICATED else None
     session = None if state in WITHOUT_SESSION else _SESSION
-    plain = _written(state, response, _Probe(tokens=tokens, session=session), whole=False)
-    found = dict(_flat(plain, "", response))
-    for when, sender, whole in (
-        ("where the challenge brought one", _Probe(tokens=tokens), False),
-        ("where the app client has a secret", _Probe(tokens=tokens, client_secret=_SECRET), False),
-        ("on a remembered device", _Probe(tokens=tokens, device=_DEVICE), False),
-        ("if given", _Probe(tokens=tokens), True),
-    ):
-        more = _flat(_written(state, response, sender, whole=whole), when, response)
-        found = {**dict(more), **found}
-    order = sorted(
-        found, key=lambda key: ("", "AuthParameters", "ChallengeResponses").index(key[0])
+    # Only a remembered device is asked to prove itself.
+    known = _Probe(
+        admin=admin,
+        tokens=tokens,
+        session=session,
+        device=_DEVICE if state in DEVICE_STATES else None,
     )
+    plain = _written(state, response, known, whole=False)
+    found = dict(_flat(plain, response))
+    for when, sender, whole in (
+        ("where the challenge brought one", evolve(known, session=_SESSION), False),
+        ("where the app client has a secret", evolve(known, client_secret=_SECRET), False),
+        ("on a remembered device", evolve(known, device=_DEVICE), False),
+        ("if given", known, True),
+    ):
+        for key, each in _flat(_written(state, response, sender, whole=whole), response):
+            found.setdefault(key, evolve(each, when=when))
+    order = sorted(found, key=lambda key: ("", *_MAPS).index(key[0]))
     return Shape(plain.operation, tuple(found[key] for key in order))
 
 
@@ -229,18 +271,16 @@ def _placeholder(attribute: Attribute[Any]) -> Any:
 
 
 def _flat(
-    request: Request, when: str, response: type[Response]
+    request: Request, response: type[Response]
 ) -> Iterator[tuple[tuple[str, str], Parameter]]:
     said = doc(response).fields
     for name, value in request.reveal().items():
-        if name in {"AuthParameters", "ChallengeResponses"}:
-            for inner, each in value.items():
-                yield (name, inner), _parameter(inner, name, when, each, said)
-        else:
-            yield ("", name), _parameter(name, "", when, value, said)
+        within, found = (name, value) if name in _MAPS else ("", {name: value})
+        for inner, each in found.items():
+            yield (within, inner), _parameter(inner, within, each, said)
 
 
-def _parameter(name: str, within: str, when: str, value: Any, said: Mapping[str, str]) -> Parameter:
+def _parameter(name: str, within: str, value: Any, said: Mapping[str, str]) -> Parameter:
     placeholder = value in {_BOTH, *_ODD.values()} if isinstance(value, str) else True
     known = "" if placeholder or "<" in value else value
     if name in {"SECRET_HASH", "MAX_AGE", "DeviceRememberedStatus"}:
@@ -249,4 +289,4 @@ def _parameter(name: str, within: str, when: str, value: Any, said: Mapping[str,
     spelt = {key.replace("_", "").lower(): text for key, text in said.items()}
     own = spelt.get(name.replace("_", "").lower(), "") or _of(f"`{name}`", said)
     about = own or ("" if known else _GLOSSARY.get(name, ""))
-    return Parameter(name, within, when, known, about)
+    return Parameter(name, within, "", known, about)

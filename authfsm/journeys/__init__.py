@@ -12,7 +12,7 @@ def test_my_app(journey):
 from authfsm.journeys.cues import Cue
 from authfsm.journeys.journey import Journey, Journeys, LeftOut, TooMany, journeys
 from authfsm.journeys.person import Meanwhile, Person, Plan
-from authfsm.journeys.stage import Stage, Strayed
+from authfsm.journeys.stage import NoProgress, NothingSent, Stage, Strayed
 
 __all__ = [
     "Cue",
@@ -20,6 +20,8 @@ __all__ = [
     "Journeys",
     "LeftOut",
     "Meanwhile",
+    "NoProgress",
+    "NothingSent",
     "Person",
     "Plan",
     "Stage",

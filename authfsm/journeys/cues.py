@@ -19,7 +19,7 @@ from authfsm.journeys.person import (
     WRONG_ANSWER,
 )
 from authfsm.protocol import responses as r
-from authfsm.protocol.prompts import BY_PROOF
+from authfsm.protocol.forms import BY_PROOF
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.secret import Secret

@@ -15,13 +15,14 @@ from attrs import evolve, field, frozen
 from authfsm.checks import Model, Move, Path, Posture, Ways
 from authfsm.checks.path import AT_START, Position
 from authfsm.errors import CallerError
-from authfsm.journeys.barred import ADMIN
 from authfsm.journeys.observed import ObservedPool
 from authfsm.journeys.person import Plan
 from authfsm.journeys.planning import NoPlan, Told, plan
 from authfsm.journeys.pools import Functions, ShiftedClock, obliging, wanted
 from authfsm.journeys.stage import Stage
+from authfsm.local import EVERY_FLOW
 from authfsm.protocol import responses as r
+from authfsm.protocol.responses import ADMIN_ONLY
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ACKNOWLEDGEMENT, NEW_CHALLENGE, RESTART, RETRY, Role, Transition
 from authfsm.settings import PoolSettings
@@ -89,7 +90,7 @@ class Journey:
     @property
     def admin(self) -> bool:
         """Does it begin by an administrator's operation?"""
-        return self.path.arrows[0].response in ADMIN
+        return self.path.arrows[0].response in ADMIN_ONLY
 
     def refused(self, step: int) -> bool:
         """Is the answer of a step wrong, on purpose?
@@ -121,6 +122,10 @@ class Journey:
         if self.like is None:
             made = ObservedPool(**{**obliging(self.settings, self.plan), **common})
         else:
+            if (
+                Descriptions.read(self.like).user_pool_client is None
+            ):  # what is not known is allowed
+                common = {"explicit_auth_flows": EVERY_FLOW, **common}
             liked = ObservedPool.like(self.like, **common)
             made = cast("ObservedPool", liked)  # `like` makes one of its own class
         return Stage(self, made, functions, clock)

@@ -22,6 +22,8 @@ class ObservedPool(LocalPool):
 
     _told: Told | None = None
     _stands: State = State.START
+    requests: int = 0
+    """How many requests have come, whatever they were."""
 
     def observe(self, told: Told) -> None:
         """From now on, tell of each arrow.
@@ -42,6 +44,7 @@ class ObservedPool(LocalPool):
             PoolRefusal: the pool says no, with Cognito's error code and message.
         """
         with self._lock:
+            self.requests += 1
             try:
                 reply = super().answer(operation, request)
             except PoolRefusal as refusal:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import field, frozen
 
+from authfsm.fields import frozen_mapping
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
 
@@ -30,10 +30,6 @@ _SETTINGS: Final = {
     S.SOFTWARE_TOKEN_MFA: "SoftwareTokenMfaSettings",
     S.EMAIL_OTP: "EmailMfaSettings",
 }
-
-
-def _fixed(actions: Mapping[int, Any]) -> Mapping[int, Any]:
-    return MappingProxyType(dict(actions))
 
 
 @frozen
@@ -114,5 +110,5 @@ class Plan:
     person: Person = Person()
     device_stands_in: bool | None = None
     script: tuple[State, ...] = ()
-    meanwhile: Mapping[int, Meanwhile] = field(factory=dict, converter=_fixed)
+    meanwhile: Mapping[int, Meanwhile] = field(factory=dict, converter=frozen_mapping)
     contradictions: tuple[str, ...] = ()

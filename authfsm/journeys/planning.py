@@ -11,20 +11,23 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from authfsm.checks import Path
-from authfsm.journeys.barred import CONTRADICTIONS, FIRST, never
+from authfsm.journeys.barred import CONTRADICTIONS, never
 from authfsm.journeys.person import Meanwhile, Person, Plan
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE, RESTART, Role
+from authfsm.protocol.vocabulary import (
+    DEVICE_STATES,
+    PASSWORDLESS,
+    RECOVERY_MECHANISMS,
+)
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI, enabled
 
 S = State
 
-_DEVICE: Final = frozenset({S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER})
 _CODES: Final = frozenset({S.SMS_MFA, S.SOFTWARE_TOKEN_MFA})
 _BY_CHOICE: Final = frozenset({r.UserAuthWithPassword, r.UserAuthWithSrp})
-_LED: Final = frozenset({r.CustomAuth, r.CustomSrpAuth})
 
 
 class NoPlan(Exception):
@@ -100,7 +103,7 @@ def _known(path: Path, told: Told) -> Plan:
     firsts = {
         move.to.state
         for move in path
-        if move.to.state in FIRST and move.to.role is not Role.SECOND_FACTOR
+        if move.to.state in PASSWORDLESS and move.to.role is not Role.SECOND_FACTOR
     }
     forgotten = _forgotten(path, told)
     passkey = S.WEB_AUTHN in firsts or any(a.response is r.Credential for a in path.arrows)
@@ -111,7 +114,7 @@ def _known(path: Path, told: Told) -> Plan:
         email=S.EMAIL_OTP in firsts,
         phone=S.SMS_OTP in firsts,
         passkey=passkey,
-        remembered=bool(_DEVICE & {*path.states}) or forgotten is not None,
+        remembered=bool(DEVICE_STATES & {*path.states}) or forgotten is not None,
     )
     meanwhile = {} if forgotten is None else {forgotten: Meanwhile(forget_device=True)}
     made = Plan(person, meanwhile=meanwhile)
@@ -140,7 +143,7 @@ def _forgotten(path: Path, told: Told) -> int | None:
         return None
     if told.settings.device_configuration is False:
         raise NoPlan("this pool remembers no devices, and forgets none")
-    if _DEVICE & {*path.states}:
+    if DEVICE_STATES & {*path.states}:
         raise NoPlan("a sign-in bears one device's key")
     if told.device_stands_in and path.arrows[step].source is S.SELECT_MFA_TYPE:
         raise NoPlan("ChallengeRequiredOnNewDevice is true")
@@ -161,7 +164,7 @@ def _with_second(path: Path, told: Told, made: Plan, *, late: bool) -> Plan:
         return _with_set_up(path, told, made, late=late)
     wanted = enabled(told.settings) if S.SELECT_MFA_TYPE in states else [states[0]]
     factors = tuple(wanted)
-    if len(factors) == 1 and told.recovery == (_RECOVERS.get(factors[0]),):
+    if len(factors) == 1 and told.recovery == (RECOVERY_MECHANISMS.get(factors[0]),):
         raise NoPlan("what alone recovers the account is no second factor")
     if S.SELECT_MFA_TYPE in states and S.SOFTWARE_TOKEN_MFA not in factors and told.recovery:
         raise NoPlan("what recovers the account is no second factor: nothing is left to choose")
@@ -190,15 +193,14 @@ def _without_second(path: Path, told: Told, made: Plan) -> Plan:
     return evolve(made, person=_having(made.person, (factor,), factor))
 
 
-_RECOVERS: Final = {S.SMS_MFA: "verified_phone_number", S.EMAIL_OTP: "verified_email"}
-
-
 def _led(path: Path) -> bool:
-    return path.arrows[0].response in _LED and r.SrpClaim not in {a.response for a in path.arrows}
+    return path.arrows[0].response in r.LED_BY_FUNCTIONS and r.SrpClaim not in {
+        a.response for a in path.arrows
+    }
 
 
 def _by_ease(told: Told) -> list[State]:
-    barred = {channel for channel, name in _RECOVERS.items() if told.recovery == (name,)}
+    barred = {channel for channel, name in RECOVERY_MECHANISMS.items() if told.recovery == (name,)}
     return [each for each in enabled(told.settings) if each not in barred]
 
 

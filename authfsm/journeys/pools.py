@@ -17,11 +17,11 @@ from authfsm.local import (
 )
 from authfsm.protocol.auth_flows import current_values
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import FIRST_FACTORS
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import enabled
 
 RELYING_PARTY: Final = "example.com"
-_FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
 
 
 class ShiftedClock:
@@ -92,7 +92,7 @@ def obliging(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
         "explicit_auth_flows": EVERY_FLOW
         & (EVERY_FLOW if flows is None else current_values(flows)),
         "allowed_first_auth_factors": [
-            each for each in _FACTORS if factors is None or each in factors
+            each for each in FIRST_FACTORS if factors is None or each in factors
         ],
         "webauthn": WebAuthnConfiguration(RELYING_PARTY, "preferred", passkeys),
         "tier": settings.user_pool_tier or "ESSENTIALS",

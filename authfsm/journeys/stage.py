@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from authfsm.device import Device
 from authfsm.errors import CallerError
@@ -46,6 +46,49 @@ class Strayed(CallerError, AssertionError):
         self.walked = walked
 
 
+class NothingSent(CallerError, AssertionError):
+    """The same input was asked for a third time, and no request came to the pool in between.
+
+    Args:
+        journey: the journey's id.
+        cue: what was to be given; its value is not in the message.
+    """
+
+    def __init__(self, journey: str, cue: Cue) -> None:
+        super().__init__(
+            f"{journey}: {cue.response.__name__} in {cue.state} was handed out {_HANDED_OUT} times, and the app"
+            " has sent the pool no request since: does it give what `cue()` says, and does its client reach"
+            " this pool (`stage.client()`, or the endpoint of `stage.served()`)?"
+        )
+        self.journey = journey
+        self.cue = cue
+
+
+class NoProgress(CallerError, AssertionError):
+    """The app has sent the pool request after request, and none was a step of the sign-in.
+
+    Args:
+        journey: the journey's id.
+        cue: what was to be given.
+        requests: how many requests came.
+    """
+
+    def __init__(self, journey: str, cue: Cue, requests: int) -> None:
+        super().__init__(
+            f"{journey}: {cue.response.__name__} in {cue.state} is still to be given after {requests} requests"
+            " that were no step of the sign-in: what does the pool refuse, or the app ask for, over and over?"
+        )
+        self.journey = journey
+        self.cue = cue
+        self.requests = requests
+
+
+_HANDED_OUT: Final = 2
+"""So often one cue is handed out without a request in between: to look at it, and to give it."""
+_REQUESTS: Final = 100
+"""So many requests may come for one step; a page that polls sends a few."""
+
+
 def _shown(arrows: tuple[Transition, ...]) -> str:
     named = [f"{a.source} -{a.response.trigger}-> {a.dest}" for a in arrows]
     return named[0] if named else "no step at all"
@@ -78,6 +121,10 @@ class Stage:
         self.heard: dict[str, Any] = {}
         self._walked: list[Transition] = []
         self._values: dict[int, Secret[str] | None] = {}
+        # For the step that is due: the requests when it became due, those at the last cue, and how many
+        # cues were handed out since those.
+        self._due = (-1, 0)
+        self._handed_out = (0, 0)
         self._functions = functions
         self._prepare()
         functions.step = 0
@@ -138,6 +185,8 @@ class Stage:
 
         Raises:
             Strayed: the sign-in has left the journey's way.
+            NothingSent: it is asked for a third time with no request in between.
+            NoProgress: requests come and come, and none is a step.
         """
         arrows, step = self.journey.path.arrows, len(self._walked)
         if arrows[:step] != self.walked:
@@ -149,7 +198,21 @@ class Stage:
         if step not in self._values:
             again = arrows[min(step + self.journey.stale(step), len(arrows) - 1)].dest
             self._values[step] = value(self, source, response, again, wrong=wrong)
-        return Cue(source, response, self._values[step], wrong, dest)
+        cue = Cue(source, response, self._values[step], wrong, dest)
+        self._check_progress(step, cue)
+        return cue
+
+    def _check_progress(self, step: int, cue: Cue) -> None:
+        """An app that does nothing, or never the right thing, would go round its loop for ever."""
+        requests = self.pool.requests
+        if self._due[0] != step:
+            self._due = step, requests
+        last, times = self._handed_out
+        self._handed_out = requests, times + 1 if requests == last else 1
+        if self._handed_out[1] > _HANDED_OUT:
+            raise NothingSent(self.journey.id, cue)
+        if requests - self._due[1] > _REQUESTS:
+            raise NoProgress(self.journey.id, cue, requests - self._due[1])
 
     def signed(self) -> Secret[str]:
         """What the passkey signs, as it was asked last."""

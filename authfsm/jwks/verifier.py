@@ -150,8 +150,10 @@ class Verifier:
 
     def _judged(self, heard: CompactSignature, kid: str, use: Use) -> Claims:
         key, right = self.keys.key(kid), False
-        with suppress(JoseError, ValueError, TypeError):  # a `crit` that is not understood here
-            right = jws.validate_compact(heard, key, registry=_RS256)
+        # No critical extension is understood here, and an empty list of them is forbidden (RFC 7515, 4.1.11).
+        if "crit" not in heard.protected:
+            with suppress(JoseError, ValueError, TypeError):
+                right = jws.validate_compact(heard, key, registry=_RS256)
         if not right:
             raise BadSignature(known=True)
         return self._fitting(parsed(_payload(heard)), use)

@@ -157,14 +157,16 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
     """ConfirmSignUp: the code; its reply may have a session that signs in."""
     client = caller(pool, request)
     user = pool.users.find(request["Username"])
+    hidden = client.prevent_user_existence_errors == "ENABLED"
+    if user is None and not hidden:
+        raise PoolRefusal(refusals.NO_SUCH_NAME)
+    verification.count(pool, user, "ConfirmSignUp", request["Username"])
     if user is None:
-        if client.prevent_user_existence_errors == "LEGACY":
-            raise PoolRefusal(refusals.NO_SUCH_NAME)
         # As ConfirmForgotPassword, of which it is documented.
         raise PoolRefusal(refusals.CODE_WRONG)
-    verification.count(pool, user, "ConfirmSignUp")
     check_unconfirmed(user)
-    pending = verification.check(pool, user, verification.SIGN_UP, request["ConfirmationCode"])
+    code = request["ConfirmationCode"]
+    pending = verification.check(pool, user, verification.SIGN_UP, code, hidden=hidden)
     _settle_alias(pool, user, pending.attribute, force=bool(request.get("ForceAliasCreation")))
     verification.verified(pool, user, pending)
     if request.get("ForceAliasCreation"):
@@ -207,6 +209,7 @@ def _continued(pool: Core, client: AppClient, user: User, session: str | None) -
     with pool.sessions.answering(leg):
         if not isinstance(leg.matter, SigningUp) or leg.attempt.user is not user:
             raise PoolRefusal(refusals.SESSION_OF_ANOTHER)
+        pool.sessions.check_current(leg)
     return True
 
 
@@ -214,12 +217,13 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
     """ResendConfirmationCode: a new code, and the old one dies."""
     client = caller(pool, request)
     user = pool.users.find(request["Username"])
-    if user is None or (not user.enabled and client.prevent_user_existence_errors == "ENABLED"):
-        if client.prevent_user_existence_errors == "LEGACY":
-            raise PoolRefusal(refusals.NO_SUCH_NAME)
+    hidden = client.prevent_user_existence_errors == "ENABLED"
+    if user is None and not hidden:
+        raise PoolRefusal(refusals.NO_SUCH_NAME)
+    verification.count(pool, user, "ResendConfirmationCode", request["Username"])
+    if user is None or (hidden and not user.enabled):
         # "returns CodeDeliveryDetails for a disabled user or a user that doesn't exist" (developer guide)
         return {"CodeDeliveryDetails": verification.pretended(pool, request["Username"])}
-    verification.count(pool, user, "ResendConfirmationCode")
     if user.status is not Status.UNCONFIRMED:
         raise PoolRefusal(refusals.ALREADY_CONFIRMED)
     way = verification.channel(pool, user)

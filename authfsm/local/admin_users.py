@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authfsm.local import attributes, devices, enrolment, refusals
+from authfsm.local import attributes, devices, enrolment, passwords, refusals
 from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.users import User
@@ -101,8 +101,10 @@ def disable(pool: Core, request: Request) -> Reply:
 
 
 def enable(pool: Core, request: Request) -> Reply:
-    """AdminEnableUser."""
+    """AdminEnableUser. The sign-ins that were under way before the user was disabled do not go on."""
     user = pool.named(request)
+    if not user.enabled:
+        passwords.end_sessions(pool, user)
     user.enabled, user.modified = True, pool.clock()
     return {}
 

@@ -28,10 +28,10 @@ from authfsm.local.settings import AppClient
 from authfsm.local.steps import Answer
 from authfsm.local.users import Status
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import CODE_FIELDS, PASSWORDLESS
 
 Handler = Callable[[Core, Answer], Reply]
 
-_CODES: Final = {State.SMS_MFA, State.SOFTWARE_TOKEN_MFA, State.EMAIL_OTP, State.SMS_OTP}
 _PASSWORDS: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH}
 
 
@@ -57,6 +57,7 @@ def _respond(pool: Core, request: Request) -> Reply:
     leg = _find(pool, client, challenge, request.get("Session"), responses)
     with pool.sessions.answering(leg):
         _check_user(pool, leg.attempt, username)
+        pool.sessions.check_current(leg)
         handler = _handler_of(leg, challenge)
         attempt = leg.attempt
         if challenge not in _PASSWORDS and not attempt.unproved:
@@ -124,7 +125,7 @@ def _handler_of(leg: Leg, challenge: str) -> Handler:
     if isinstance(leg.matter, custom.DeadEnd):
         # "every code fails with CodeMismatchException" (amplify-js #12887, #9592); NEW_PASSWORD_REQUIRED
         # fails otherwise (amplify-flutter #4890), and the rest by analogy with it.
-        dead = refusals.CODE_MISMATCH if challenge in _CODES else refusals.SESSION_DEAD_END
+        dead = refusals.CODE_MISMATCH if challenge in CODE_FIELDS else refusals.SESSION_DEAD_END
         raise PoolRefusal(dead)
     handler = ANSWERS.get((leg.challenge, challenge))
     if handler is None:
@@ -151,7 +152,7 @@ ANSWERS: Final[dict[tuple[str, str], Handler]] = {
     (State.PASSWORD_SRP, State.PASSWORD_SRP): choice.password_srp,
     **{
         (asked, name): handler
-        for asked in (State.SELECT_CHALLENGE, State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN)
+        for asked in (State.SELECT_CHALLENGE, *sorted(PASSWORDLESS))
         for name, handler in (
             (State.SELECT_CHALLENGE, choice.select_challenge),
             (State.PASSWORD, choice.password),

@@ -24,7 +24,6 @@ from authfsm.local import (
     step_up,
 )
 from authfsm.local.core import Core, Reply, wanted
-from authfsm.local.offers import PASSWORDLESS
 from authfsm.local.passkeys import Signing
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt, Leg
@@ -33,6 +32,7 @@ from authfsm.local.steps import Answer, ask, ask_password_verifier, onward
 from authfsm.local.triggers import Metadata
 from authfsm.local.users import Status, User
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import PASSWORDLESS
 
 SIGNED_UP: Final = "SIGNED_UP"
 """What a session of ConfirmSignUp is bound to; no challenge has this name, so none is answered with it."""
@@ -120,6 +120,7 @@ def _signed_up(pool: Core, attempt: Attempt, session: str) -> Reply:
     leg: Leg = pool.sessions.find(attempt.client, session)
     if leg.challenge != SIGNED_UP or leg.attempt.user is not attempt.user:
         raise PoolRefusal(refusals.SESSION_UNKNOWN)
+    pool.sessions.check_current(leg)
     leg.spent = True
     verified = {
         State.EMAIL_OTP: "email_verified",

@@ -2,6 +2,10 @@
 
 A clock is any callable that returns an aware `datetime`. `utc_now` is the real one; `ManualClock`
 stands still until it is told to move, so that a test of an expiry never sleeps.
+
+Moments that others read (a token's `iat`, a user's creation date) are the clock's. Lengths of time (a
+session's life, a lock-out) are measured by a `SteadyClock` over it, so that they do not grow when the clock
+is set back.
 """
 
 from __future__ import annotations
@@ -51,3 +55,34 @@ class ManualClock:
 
     def __repr__(self) -> str:
         return f"ManualClock({self._now.isoformat()})"
+
+
+class SteadyClock:
+    """The time of a clock, except that it never goes back: for measuring lengths of time.
+
+    When the clock is set back, this one goes on from the latest moment that it has read. What passed
+    between that moment and the setting is not counted.
+
+    Args:
+        clock: the clock that it follows.
+    """
+
+    __slots__ = ("_ahead", "_clock", "_latest")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead = timedelta(0)
+        self._latest: datetime | None = None
+
+    def __call__(self) -> datetime:
+        """The present moment; never before one that was read earlier."""
+        now = self._clock() + self._ahead
+        if self._latest is not None and now < self._latest:
+            self._ahead += self._latest - now
+            now = self._latest
+        self._latest = now
+        return now
+
+    def resume(self, latest: datetime) -> None:
+        """Go on from a moment that was read in an earlier process, if the clock is behind it now."""
+        self._latest = latest if self._latest is None else max(latest, self._latest)

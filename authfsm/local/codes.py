@@ -91,6 +91,10 @@ class Outbox(Sequence[Message]):
         if self._seen is not None:
             self._seen(message)
 
+    def forget_all(self) -> None:
+        """Forget all, and tell nobody."""
+        self._messages.clear()
+
     def watch(self, seen: Seen) -> None:
         """Tell of each message that is sent, from now on."""
         self._seen = seen

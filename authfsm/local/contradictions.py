@@ -57,6 +57,9 @@ class Contradictions:
         acr_only_when_asked: every sign-in's tokens have `acr` and `amr` ("apply to any sign-in": the
             default), or those alone that asked for a level ("in response to these inputs": the same
             page of the developer guide).
+        sessions_outlive_passwords: sources are silent on what a new password (of an administrator's or the
+            user's own), or being disabled and enabled again, does to sign-ins that are under way: they
+            end (the safer way: the default), or go on.
     """
 
     software_token_asked_after_setup: bool = False
@@ -77,3 +80,4 @@ class Contradictions:
     passkeys_with_mfa_required: bool = True
     select_challenge_has_request_options: bool = False
     acr_only_when_asked: bool = False
+    sessions_outlive_passwords: bool = False

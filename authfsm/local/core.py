@@ -9,11 +9,12 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from authfsm import srp
 from authfsm.local import refusals
+from authfsm.local.account_records import Account
 from authfsm.local.codes import Entropy, Outbox
 from authfsm.local.directory import Directory
 from authfsm.local.refusals import PoolRefusal
@@ -24,6 +25,8 @@ from authfsm.local.users import Credential, User
 from authfsm.local.watching import Seen, Watched
 from authfsm.protocol.responses import Response
 from authfsm.secret import Secret
+
+_STRANGERS: Final = 10_000
 
 Request = Mapping[str, Any]
 """An operation's request, as the API spells it."""
@@ -52,6 +55,7 @@ class Core:
         self.configuration = configuration
         self.mint = mint
         self.clock = clock
+        self.elapsed = mint.elapsed
         self.entropy = entropy
         self.realm = srp.pool_name(configuration.pool_id)
         self.clients: dict[str, AppClient] = {}
@@ -60,18 +64,25 @@ class Core:
             aliases=configuration.aliases,
             username_attributes=configuration.username_attributes,
         )
-        self.sessions = Sessions(clock, entropy)
+        self.sessions = Sessions(self.elapsed, entropy)
         self.outbox = Outbox()
         self.response: type[Response] | None = None
         """The response that the last request carried; None if it was malformed or no step of a sign-in."""
         self.seed = Secret(entropy(32))
         self._nobodys_verifier: Secret[int] | None = None
+        self._strangers: dict[str, Account] = {}
 
     def watch(self, seen: Seen) -> None:
         """Tell of each record that is touched, from now on: users, legs, families, messages, app clients."""
         self.clients = Watched(seen, self.clients)
         for part in (self.users, self.sessions, self.mint, self.outbox):
             part.watch(seen)
+
+    def forget_all(self) -> None:
+        """Forget all records, and tell nobody: they are about to be put back."""
+        dict.clear(self.clients)
+        for part in (self.users, self.sessions, self.mint, self.outbox):
+            part.forget_all()
 
     # ---- lookups ------------------------------------------------------------------------------
 
@@ -134,6 +145,15 @@ class Core:
             self._nobodys_verifier = Secret(srp.verifier(int.from_bytes(self.entropy(32), "big")))
         salt = int.from_bytes(self.mark("salt", typed), "big")
         return Credential(salt, self._nobodys_verifier)
+
+    def stranger(self, typed: str) -> Account:
+        """The account that counts the calls for a name nobody has, so that limits do not tell who is there."""
+        key = typed if self.configuration.case_sensitive else typed.casefold()
+        account = self._strangers.pop(key, None) or Account()
+        self._strangers[key] = account
+        if len(self._strangers) > _STRANGERS:
+            del self._strangers[next(iter(self._strangers))]
+        return account
 
     def mark(self, what: str, typed: str) -> bytes:
         """Sixteen bytes that are the same for a name at every asking."""

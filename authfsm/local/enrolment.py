@@ -17,10 +17,10 @@ from authfsm.local.codes import new_totp_secret, spend_totp
 from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Leg
-from authfsm.local.settings import MFA_METHODS
 from authfsm.local.steps import Setup
 from authfsm.local.users import SoftwareToken, User
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import MFA_METHODS
 
 _SETTINGS: Final = {
     "SMSMfaSettings": State.SMS_MFA,
@@ -92,6 +92,11 @@ def _setup_leg(pool: Core, request: Request) -> Leg:
     leg = pool.sessions.of(request["Session"])
     if not isinstance(leg.matter, Setup):
         raise PoolRefusal(refusals.SESSION_UNKNOWN)
+    if leg.attempt.known.deleted:
+        raise PoolRefusal(refusals.SESSION_OF_ANOTHER)
+    if not leg.attempt.known.enabled:
+        raise PoolRefusal(refusals.DISABLED)
+    pool.sessions.check_current(leg)
     if State.SOFTWARE_TOKEN_MFA not in leg.matter.offered:
         raise PoolRefusal(refusals.NOT_IN_SETUP)
     return leg

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from authfsm.local.app_client import KNOWN_FLOWS
@@ -85,6 +85,7 @@ _CLIENT: Final = {
     "AllowedOAuthScopes": _MANAGED,
     "AnalyticsConfiguration": "nothing is told to Amazon Pinpoint",
     "CallbackURLs": _MANAGED,
+    "ClientSecretArn": "AWS Secrets Manager holds the secret: give `client_secret`",
     "DefaultRedirectURI": _MANAGED,
     "EnablePropagateAdditionalUserContextData": "there is no threat protection to tell",
     "LogoutURLs": _MANAGED,
@@ -138,6 +139,20 @@ def in_client(client: Shape) -> Iterator[str]:
     for flow in client.get("ExplicitAuthFlows", ()):
         if flow not in KNOWN_FLOWS:
             yield f"ExplicitAuthFlows: {flow}: no such flow is served"
+
+
+def not_known(unknown: Iterable[str], said: Iterable[str]) -> Iterator[str]:
+    """The members that the API does not have, beside those that have been said.
+
+    Args:
+        unknown: their paths, as `Descriptions.unknown` has them.
+        said: what has been said.
+    """
+    before = {each.partition(":")[0] for each in said}
+    for path in unknown:
+        name = path.removeprefix("UserPool.").removeprefix("UserPoolClient.")
+        if name not in before:
+            yield f"{name}: not known here"
 
 
 def _members(shape: Shape, honoured: set[str], reasons: dict[str, Any]) -> Iterator[str]:

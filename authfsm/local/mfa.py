@@ -14,15 +14,12 @@ from attrs import frozen
 
 from authfsm.local import refusals
 from authfsm.local.refusals import PoolRefusal
-from authfsm.local.settings import MFA_METHODS, PoolConfiguration
+from authfsm.local.settings import PoolConfiguration
 from authfsm.local.users import User
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import MFA_METHODS, RECOVERY_MECHANISMS
 
 _TOTP: Final = State.SOFTWARE_TOKEN_MFA
-_RECOVERS: Final = {
-    State.SMS_MFA: "verified_phone_number",
-    State.EMAIL_OTP: "verified_email",
-}
 
 
 @frozen
@@ -76,10 +73,10 @@ def due(pool: PoolConfiguration, user: User) -> Due | None:
 
 def _without_totp(pool: PoolConfiguration, user: User, usable: list[State]) -> Due:
     primary = pool.account_recovery[0] if pool.account_recovery else None
-    addresses = [factor for factor in _RECOVERS if has(user, factor)]
-    if len(addresses) == 1 and _RECOVERS[addresses[0]] == primary:  # 5
+    addresses = [factor for factor in RECOVERY_MECHANISMS if has(user, factor)]
+    if len(addresses) == 1 and RECOVERY_MECHANISMS[addresses[0]] == primary:  # 5
         raise PoolRefusal(refusals.NO_MFA_POSSIBLE)
-    fit = [factor for factor in usable if _RECOVERS[factor] != primary]  # 5, 6
+    fit = [factor for factor in usable if RECOVERY_MECHANISMS[factor] != primary]  # 5, 6
     if fit:
         return one_of(fit)
     settable: list[State]
@@ -87,7 +84,9 @@ def _without_totp(pool: PoolConfiguration, user: User, usable: list[State]) -> D
         settable = [factor for factor in pool.mfa_methods if factor is _TOTP]
     else:  # 7
         settable = [
-            f for f in pool.mfa_methods if f is _TOTP or _RECOVERS[f] not in pool.account_recovery
+            f
+            for f in pool.mfa_methods
+            if f is _TOTP or RECOVERY_MECHANISMS[f] not in pool.account_recovery
         ]
     # SMS is listed but cannot be set up in the sign-in: "phone_number must be set elsewhere"
     # -- AWS API reference, InitiateAuth, MFA_SETUP. Alone it leaves nothing to do.
@@ -107,7 +106,7 @@ def after_code(pool: PoolConfiguration, user: User, channel: State) -> Due | Non
 
 
 def _sole_recovery(pool: PoolConfiguration, factor: State) -> bool:
-    return pool.account_recovery == (_RECOVERS.get(factor),)
+    return pool.account_recovery == (RECOVERY_MECHANISMS.get(factor),)
 
 
 def one_of(factors: Iterable[State]) -> Due:

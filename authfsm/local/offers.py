@@ -15,6 +15,7 @@ from authfsm.local.core import Core
 from authfsm.local.settings import PoolConfiguration
 from authfsm.local.users import Status, User
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import PASSWORDLESS
 
 ORDER: Final = (
     # Of a guide's example and of a measured reply ("PASSWORD_SRP","PASSWORD"); no source has them all.
@@ -26,8 +27,6 @@ ORDER: Final = (
 )
 PASSWORDS: Final = (State.PASSWORD_SRP, State.PASSWORD)
 """PASSWORD in AllowedFirstAuthFactors "includes both the plain-password and SRP" variants."""
-
-PASSWORDLESS: Final = frozenset({State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN})
 
 
 def available(pool: PoolConfiguration, user: User) -> tuple[State, ...]:

@@ -41,7 +41,7 @@ def start(pool: Core, request: Request) -> Reply:
         pool.entropy(passkeys.CHALLENGE_BYTES),
         client.client_id,
         settings.relying_party_id,
-        pool.clock() + life,
+        pool.elapsed() + life,
     )
     timeout = int(life.total_seconds() * 1000)
     options = passkeys.creation_options(settings, user, registration, timeout)
@@ -53,7 +53,7 @@ def complete(pool: Core, request: Request) -> Reply:
     family, settings = pool.mint.bearer(request["AccessToken"]), _settings(pool)
     user = family.user
     registration = user.passkeys.registration
-    if registration is None or pool.clock() >= registration.expires:
+    if registration is None or pool.elapsed() >= registration.expires:
         raise PoolRefusal(refusals.NO_REGISTRATION)
     if registration.client_id != family.client.client_id:
         raise PoolRefusal(refusals.OTHER_CLIENT)

@@ -27,7 +27,7 @@ def check_in(pool: Core, client: AppClient, user: User) -> None:
         PoolRefusal: disabled, unconfirmed, to be reset, or locked out.
     """
     user.check_in(imported_is_unknown=client.prevent_user_existence_errors == "ENABLED")
-    user.lock_out.check(pool.clock())
+    user.lock_out.check(pool.elapsed())
 
 
 def prove(
@@ -81,12 +81,12 @@ def prove_by_srp(
 
 def _settle(pool: Core, user: User, *, right: bool) -> None:
     if not right or user.credential is None:
-        user.lock_out.failed(pool.clock())
+        user.lock_out.failed(pool.elapsed())
         raise PoolRefusal(refusals.WRONG_PASSWORD)
     policy = pool.configuration.password_policy
     days = timedelta(days=policy.temporary_password_validity_days)
     temporary = user.status is Status.FORCE_CHANGE_PASSWORD and user.password_set is not None
-    if temporary and user.password_set is not None and pool.clock() >= user.password_set + days:
+    if temporary and user.password_set is not None and pool.elapsed() >= user.password_set + days:
         raise PoolRefusal(refusals.TEMPORARY_EXPIRED)
 
 
@@ -97,7 +97,7 @@ def check_present(pool: Core, user: User, password: Secret[str]) -> None:
         PoolRefusal: it is wrong.
     """
     if user.credential is None or not _fits(pool, user.credential, user.username, password):
-        user.lock_out.failed(pool.clock())
+        user.lock_out.failed(pool.elapsed())
         raise PoolRefusal(refusals.WRONG_PASSWORD)
 
 
@@ -144,5 +144,15 @@ def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bo
     if user.credential is not None:
         user.earlier = (user.credential, *user.earlier)[:kept]
     user.credential = made
-    user.password_set = user.modified = pool.clock()
+    user.password_set, user.modified = pool.elapsed(), pool.clock()
+    end_sessions(pool, user)
     user.status = Status.FORCE_CHANGE_PASSWORD if temporary else Status.CONFIRMED
+
+
+def end_sessions(pool: Core, user: User) -> None:
+    """End the sign-ins of a user that are under way: what they have proved does not count any more.
+
+    Sources are silent on it; `Contradictions.sessions_outlive_passwords` is the other way.
+    """
+    if not pool.configuration.contradictions.sessions_outlive_passwords:
+        user.sign_ins_ended += 1

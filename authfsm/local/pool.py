@@ -172,10 +172,11 @@ class LocalPool(Furnished, Shown):
         """What the descriptions say that this pool is like, and this pool cannot honour, with reasons."""
         described = self.configuration.pool_described
         pool, mfa = described.get("UserPool", {}), described.get("MfaConfig")
-        return (
+        said = (
             *honouring.in_pool(pool, mfa, self.configuration.triggers),
             *honouring.in_client(self.app_client.client_described),
         )
+        return (*said, *honouring.not_known(described.get("unknown", ()), said))
 
     def __repr__(self) -> str:
         return f"LocalPool({self.pool_id}, {len(self._core.users)} users)"

@@ -12,7 +12,6 @@ from authfsm.local import accounts, migration, passwords, refusals, triggers, ve
 from authfsm.local.codes import Purpose
 from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
-from authfsm.local.settings import AppClient
 from authfsm.local.users import Status, User
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
@@ -45,18 +44,20 @@ def forgot_password(pool: Core, request: Request) -> Reply:
     """ForgotPassword: a code to a verified address."""
     client = accounts.caller(pool, request)
     typed, metadata = request["Username"], request.get("ClientMetadata")
+    if pool.configuration.account_recovery == ("admin_only",):
+        raise PoolRefusal(
+            refusals.ONLY_ADMINS_RESET
+        )  # before anything is looked up: of nobody in particular
     user = pool.users.find(typed)
     if user is None:
         user = migration.on_forgot_password(pool, client, typed, metadata)
     pretended: Reply = {"CodeDeliveryDetails": verification.pretended(pool, typed)}
     hidden = client.prevent_user_existence_errors == "ENABLED"
-    if user is None:
-        if hidden:
-            return pretended
+    if user is None and not hidden:
         raise PoolRefusal(refusals.NO_SUCH_NAME)
-    verification.count(pool, user, "ForgotPassword")
-    if pool.configuration.account_recovery == ("admin_only",):
-        raise PoolRefusal(refusals.ONLY_ADMINS_RESET)
+    verification.count(pool, user, "ForgotPassword", typed)
+    if user is None:
+        return pretended
     way = channel(pool, user)
     # "isn't found, is deactivated, or doesn't have a verified delivery mechanism" (developer guide)
     if hidden and (way is None or not user.enabled):
@@ -80,18 +81,23 @@ def _check_resettable(user: User) -> None:
 def confirm_forgot_password(pool: Core, request: Request) -> Reply:
     """ConfirmForgotPassword: the code and a new password; a refused password leaves the code good."""
     client = accounts.caller(pool, request)
-    user = pool.users.find(request["Username"])
-    password = Secret(request["Password"])
-    _check_findable(client, user)
-    if user is None:
-        raise PoolRefusal(refusals.CODE_WRONG)
-    verification.count(pool, user, "ConfirmForgotPassword")
-    if user.status is Status.UNCONFIRMED:
-        raise PoolRefusal(refusals.NOT_CONFIRMED)
+    typed, code = request["Username"], request["ConfirmationCode"]
+    user, password = pool.users.find(typed), Secret(request["Password"])
+    hidden = client.prevent_user_existence_errors == "ENABLED"
+    if not hidden:
+        _check_findable(user)
+    verification.count(pool, user, "ConfirmForgotPassword", typed)
     # Whether the password or the code is looked at first is not known. The passwords of the past come
     # last: who has no code is not told them.
     passwords.check_policy(pool, password)
-    pending = verification.check(pool, user, verification.RESET, request["ConfirmationCode"])
+    # "for users that don't exist or are disabled" CodeMismatchException is returned, says the guide.
+    if user is None or (hidden and not user.enabled):
+        raise PoolRefusal(refusals.CODE_WRONG)
+    if user.status is Status.UNCONFIRMED and not hidden:
+        raise PoolRefusal(refusals.NOT_CONFIRMED)
+    pending = verification.check(pool, user, verification.RESET, code, hidden=hidden)
+    if user.status is Status.UNCONFIRMED:
+        raise PoolRefusal(refusals.NOT_CONFIRMED)
     passwords.check_history(pool, user, password)
     verification.spend(user, verification.RESET)
     passwords.set_password(pool, user, password, temporary=False)
@@ -106,13 +112,11 @@ def confirm_forgot_password(pool: Core, request: Request) -> Reply:
     return {}
 
 
-def _check_findable(client: AppClient, user: User | None) -> None:
-    hidden = client.prevent_user_existence_errors == "ENABLED"
-    if user is None or not user.enabled:
-        if hidden:
-            # "for users that don't exist or are disabled" CodeMismatchException is returned, says the guide.
-            raise PoolRefusal(refusals.CODE_WRONG)
-        raise PoolRefusal(refusals.NO_SUCH_NAME if user is None else refusals.DISABLED)
+def _check_findable(user: User | None) -> None:
+    if user is None:
+        raise PoolRefusal(refusals.NO_SUCH_NAME)
+    if not user.enabled:
+        raise PoolRefusal(refusals.DISABLED)
 
 
 def reset_as_admin(pool: Core, request: Request) -> Reply:
@@ -131,7 +135,7 @@ def change_password(pool: Core, request: Request) -> Reply:
     """ChangePassword: with the present password, if the user has one."""
     user, password = pool.bearer(request), Secret(request["ProposedPassword"])
     verification.count(pool, user, "ChangePassword")
-    user.lock_out.check(pool.clock())
+    user.lock_out.check(pool.elapsed())
     if user.credential is not None:
         previous = request.get("PreviousPassword")
         if not previous:

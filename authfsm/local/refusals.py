@@ -166,7 +166,7 @@ NO_TRIGGERS = Saying(_PARAMETER, "Custom auth lambda trigger is not configured f
 NULL = Saying(_PARAMETER, "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null", survives=True)
 TOO_LONG = Saying(_PARAMETER, "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to {limit}", survives=True)
 # AWS's suite (amplify-swift) has the class, and that the session stays good; the members' form is botocore's.
-NO_USER_CODE = Saying(_PARAMETER, "1 validation error detected: Value at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]{6}", survives=True)
+NO_USER_CODE = Saying(_PARAMETER, "1 validation error detected: Value at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]+", survives=True)
 OUT_OF_BOUNDS = Saying(_PARAMETER, "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must have value {beyond} than or equal to {limit}", survives=True)
 ILL_TYPED = Saying("SerializationException", "{name} is not of the type that the API gives it.", survives=True)
 ABSENT = Saying(_PARAMETER, "Missing required parameter {name}", survives=True)

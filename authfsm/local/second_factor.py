@@ -28,9 +28,9 @@ def sent_code(pool: Core, answer: Answer) -> Reply:
     sent: SentCode = answer.leg.matter
     user, factor = answer.user, State[answer.leg.challenge]
     code = wanted(answer.responses, f"{factor}_CODE")
-    user.lock_out.check(pool.clock())
+    user.lock_out.check(pool.elapsed())
     if not same(sent.code, code):
-        user.lock_out.failed(pool.clock())
+        user.lock_out.failed(pool.elapsed())
         raise PoolRefusal(refusals.CODE_MISMATCH)
     if sent.enrols:
         if pool.users.is_taken(sent.attribute, sent.address, user):
@@ -47,11 +47,11 @@ def sent_code(pool: Core, answer: Answer) -> Reply:
 def software_token(pool: Core, answer: Answer) -> Reply:
     """SOFTWARE_TOKEN_MFA: a TOTP that was not used before."""
     user, code = answer.user, wanted(answer.responses, "SOFTWARE_TOKEN_MFA_CODE")
-    user.lock_out.check(pool.clock())
+    user.lock_out.check(pool.elapsed())
     if user.software_token is None:
         raise PoolRefusal(refusals.NO_TOTP)
     if not spend_totp(user.software_token, code, pool.clock()):
-        user.lock_out.failed(pool.clock())
+        user.lock_out.failed(pool.elapsed())
         raise PoolRefusal(refusals.TOTP_MISMATCH)
     attempt = second_factor_passed(pool, answer.attempt, State.SOFTWARE_TOKEN_MFA)
     return onward(pool, attempt, answer.metadata)

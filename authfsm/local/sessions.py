@@ -99,6 +99,7 @@ class Leg:
         other_key: the second key, if there is one.
         session_wanted: the second key alone will not do.
         spent: has it been used?
+        sign_ins_ended: the user's count of that name when the leg was opened.
     """
 
     attempt: Attempt
@@ -109,13 +110,14 @@ class Leg:
     other_key: str | None = field(default=None, repr=False)
     session_wanted: bool = False
     spent: bool = False
+    sign_ins_ended: int = 0
 
 
 class Sessions:
     """The legs that wait for an answer, and for a while those that do no more.
 
     Args:
-        clock: the pool's.
+        clock: measures lengths of time (`clock.SteadyClock`).
         entropy: the pool's.
     """
 
@@ -140,6 +142,11 @@ class Sessions:
         """Tell of each leg that is found, opened or forgotten, from now on."""
         self._legs, self._other = Watched(seen, self._legs), Watched(seen, self._other)
 
+    def forget_all(self) -> None:
+        """Forget all, and tell nobody."""
+        dict.clear(self._legs)  # `Watched` would tell of each record
+        dict.clear(self._other)
+
     def restore(self, leg: Leg) -> None:
         """Take in a leg that was open before; the oldest first."""
         self._legs[leg.session] = leg
@@ -161,6 +168,7 @@ class Sessions:
         expires = now + timedelta(minutes=attempt.client.auth_session_validity)
         session = urlsafe_b64encode(self._entropy(48)).decode()
         leg = Leg(attempt, challenge, matter, session, expires, other_key, session_wanted)
+        leg.sign_ins_ended = attempt.user.sign_ins_ended if attempt.user is not None else 0
         self.restore(leg)
         return leg
 
@@ -202,6 +210,18 @@ class Sessions:
         if self._clock() >= leg.expires:
             raise PoolRefusal(refusals.SESSION_EXPIRED)
         return leg
+
+    def check_current(self, leg: Leg) -> None:
+        """Check that the user's sign-ins were not ended since the leg was opened (`passwords.end_sessions`).
+
+        Asked after what is said of the user: who is disabled, or must reset the password, is told so.
+
+        Raises:
+            PoolRefusal: they were.
+        """
+        user = leg.attempt.user
+        if user is not None and user.sign_ins_ended != leg.sign_ins_ended:
+            raise PoolRefusal(refusals.SESSION_EXPIRED)
 
     @contextmanager
     def answering(self, leg: Leg) -> Iterator[None]:

@@ -8,7 +8,7 @@ client, of the triggers and of the contradictions have a room each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from attrs import Attribute, Factory, field, frozen
 
@@ -29,6 +29,7 @@ from authfsm.local.sign_in_policy import (
     first_factors,
 )
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import MFA_METHODS
 
 __all__ = [
     "COGNITO_DEFAULT_FLOWS",
@@ -46,9 +47,6 @@ __all__ = [
     "Triggers",
     "WebAuthnConfiguration",
 ]
-
-MFA_METHODS: Final = (State.SMS_MFA, State.SOFTWARE_TOKEN_MFA, State.EMAIL_OTP)
-"""The second factors Cognito knows, in the order in which it lists them."""
 
 
 @frozen

@@ -74,7 +74,7 @@ def pool_settings(told: Descriptions) -> dict[str, Any]:
         "auto_verified_attributes": pool.get("AutoVerifiedAttributes", ()),
         "verified_before_update": updates.get("AttributesRequireVerificationBeforeUpdate", ()),
         "allow_admin_create_user_only": admin.get("AllowAdminCreateUserOnly", False),
-        "pool_described": {"UserPool": pool, "MfaConfig": mfa},
+        "pool_described": {"UserPool": pool, "MfaConfig": mfa, "unknown": list(told.unknown)},
     }
     return {**settings, "pool_id": pool["Id"]} if "Id" in pool else settings
 

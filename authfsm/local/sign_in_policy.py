@@ -11,8 +11,7 @@ from typing import Any, Final, Literal
 
 from attrs import Attribute, field, frozen
 
-FIRST_FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
-"""What AllowedFirstAuthFactors may hold; "SOFTWARE_TOKEN is not currently supported" there."""
+from authfsm.protocol.vocabulary import FIRST_FACTORS
 
 TIERS: Final = ("LITE", "ESSENTIALS", "PLUS")
 """UserPoolTier."""

@@ -18,10 +18,11 @@ from authfsm.local.core import Core
 from authfsm.local.mfa import Due
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
-from authfsm.local.settings import MFA_METHODS, PoolConfiguration
+from authfsm.local.settings import PoolConfiguration
 from authfsm.local.tokens import Family
 from authfsm.local.users import Status, User
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import MFA_METHODS
 
 _FIRST: Final = {**levels.METHODS, State.WEB_AUTHN: "passkey"}
 _LONGEST_AGE: Final = 10
@@ -80,7 +81,8 @@ def _credited(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Fa
     family = pool.mint.bearer(parameters["ACCESS_TOKEN"])
     if family.user is not attempt.user:
         raise PoolRefusal(refusals.TOKEN_OF_ANOTHER)
-    if age is not None and _age(family.auth_time, pool.clock()) > int(age):
+    # An `auth_time` to come is no credit either: the clock was set back, and how old it is is not known.
+    if age is not None and not 0 <= _age(family.auth_time, pool.clock()) <= int(age):
         return None
     # A password that must be changed first is no credit (inferred).
     return family if family.user.status is Status.CONFIRMED else None

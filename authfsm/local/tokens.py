@@ -8,7 +8,6 @@ together.
 from __future__ import annotations
 
 import os
-import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +19,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from authfsm.concurrency import after_fork_in_child
+from authfsm.concurrency import ForkSafeLock
 from authfsm.local import levels, refusals
 from authfsm.local.claims import UNCHANGED, Overrides
+from authfsm.local.clock import SteadyClock
 from authfsm.local.families import Family, composed
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient, PoolConfiguration
@@ -60,25 +60,13 @@ class Mint:
     ) -> None:
         self._configuration = configuration
         self._clock = clock
+        self.elapsed = SteadyClock(clock)
+        """Measures lengths of time, for the whole pool."""
         self._entropy = entropy
         self._key = key
-        self.reset_after_fork()
-        after_fork_in_child(self)
+        self._making = ForkSafeLock()
         self._families: dict[str, Family] = {}
         self._refresh: dict[str, Family] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A copy of a mint has a lock of its own."""
-        return {name: value for name, value in self.__dict__.items() if name != "_making"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.reset_after_fork()
-        after_fork_in_child(self)
-
-    def reset_after_fork(self) -> None:
-        """Take a lock of this process's own: the key may be in the making in a thread of the parent's."""
-        self._making = threading.Lock()
 
     def __iter__(self) -> Iterator[Family]:
         return iter(self._families.values())
@@ -89,6 +77,11 @@ class Mint:
     def watch(self, seen: Seen) -> None:
         """Tell of each family that is found, begun or forgotten, from now on."""
         self._families, self._refresh = Watched(seen, self._families), Watched(seen, self._refresh)
+
+    def forget_all(self) -> None:
+        """Forget all, and tell nobody."""
+        dict.clear(self._families)  # `Watched` would tell of each record
+        dict.clear(self._refresh)
 
     def restore(self, family: Family) -> None:
         """Take in what came of an earlier sign-in; the oldest first."""
@@ -132,7 +125,7 @@ class Mint:
         overrides: Overrides = UNCHANGED,
     ) -> dict[str, Any]:
         """The tokens of a sign-in that has succeeded: AuthenticationResult."""
-        now = self._clock()
+        now = self.elapsed()
         self._forget(now)
         expires = now + timedelta(seconds=client.refresh_token_validity)
         family = Family(user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires)
@@ -180,7 +173,7 @@ class Mint:
             raise PoolRefusal(refusals.BAD_REFRESH)
         if not family.alive:
             raise PoolRefusal(refusals.REFRESH_REVOKED)
-        if self._clock() >= family.expires:
+        if self.elapsed() >= family.expires:
             raise PoolRefusal(refusals.REFRESH_EXPIRED)
         _check_there(family.user)
         return family
@@ -212,7 +205,7 @@ class Mint:
         rotation = client.refresh_token_rotation
         if rotation is None:
             return self._access_and_id(family, shaping(family))
-        replaced, now = family.replaced.get(refresh_token), self._clock()
+        replaced, now = family.replaced.get(refresh_token), self.elapsed()
         if family.refresh_tokens[-1] != refresh_token:
             # Measured: a replay within the grace period forks, and only the newest child can be
             # refreshed on; a later one is reuse, but "the newest token still works".
@@ -251,9 +244,14 @@ class Mint:
             PoolRefusal: NotAuthorizedException: it is not ours, has expired, or is revoked.
         """
         try:
-            claims = jwt.decode(access_token, self.key, algorithms=["RS256"]).claims
-        except (JoseError, ValueError):
+            token = jwt.decode(access_token, self.key, algorithms=["RS256"])
+        except (JoseError, ValueError, TypeError, RecursionError):  # whatever the header is made of
             raise PoolRefusal(refusals.BAD_ACCESS) from None
+        # No extension is understood here, and an empty list is none: "Producers MUST NOT use the empty
+        # list" -- RFC 7515, 4.1.11
+        if "crit" in token.header:
+            raise PoolRefusal(refusals.BAD_ACCESS)
+        claims = token.claims
         if claims.get("token_use") != "access" or claims.get("iss") != self._configuration.issuer:
             raise PoolRefusal(refusals.BAD_ACCESS)
         if self._clock().timestamp() >= claims["exp"]:

@@ -158,6 +158,7 @@ class User:
         account: codes that wait, and calls that are counted.
         sign_outs: how often GlobalSignOut was called: tokens of an earlier count are revoked.
         deleted: is the user no more in the pool?
+        sign_ins_ended: how often the sign-ins under way were ended; a leg of an earlier count is dead.
     """
 
     username: str
@@ -181,6 +182,7 @@ class User:
     account: Account = field(factory=Account, repr=False)
     sign_outs: int = field(default=0, repr=False)
     deleted: bool = False
+    sign_ins_ended: int = field(default=0, repr=False)
 
     def described(self) -> dict[str, str]:
         """All attributes, `sub` among them, as GetUser and the triggers show them."""

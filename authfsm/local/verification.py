@@ -37,20 +37,26 @@ _PER_HOUR: Final = {
 }
 
 
-def count(pool: Core, user: User, operation: str) -> None:
+def count(pool: Core, user: User | None, operation: str, typed: str = "") -> None:
     """Count a call of an operation that a user may call only so often.
+
+    Args:
+        pool: the pool.
+        user: the user; None for a name that nobody has, whose calls count alike.
+        operation: as `ForgotPassword`.
+        typed: that name.
 
     Raises:
         PoolRefusal: LimitExceededException.
     """
     if not pool.configuration.per_user_quotas:
         return
-    now = pool.clock()
-    lately = [at for at in user.account.calls.get(operation, ()) if now - at < _HOUR]
+    now, account = pool.elapsed(), pool.stranger(typed) if user is None else user.account
+    lately = [at for at in account.calls.get(operation, ()) if now - at < _HOUR]
     # That a refused call does not count is inferred.
     if len(lately) >= _PER_HOUR[operation]:
         raise PoolRefusal(refusals.TOO_OFTEN)
-    user.account.calls[operation] = (*lately, now)
+    account.calls[operation] = (*lately, now)
 
 
 def send(
@@ -76,12 +82,12 @@ def send(
         CodeDeliveryDetails.
     """
     address = address or user.attributes[attribute]
-    code, now = new_code(pool.entropy), pool.clock()
+    code = new_code(pool.entropy)
     life = _HOUR if wanted_for == RESET else _DAY
-    user.account.codes[wanted_for] = Pending(code, attribute, address, now + life)
+    user.account.codes[wanted_for] = Pending(code, attribute, address, pool.elapsed() + life)
     details = delivery(attribute, address)
     medium = details["DeliveryMedium"]
-    pool.outbox.put(Message(user.username, address, medium, purpose, code, now))
+    pool.outbox.put(Message(user.username, address, medium, purpose, code, pool.clock()))
     return details
 
 
@@ -95,16 +101,28 @@ def delivery(attribute: str, address: str) -> dict[str, str]:
     }
 
 
-def check(pool: Core, user: User, wanted_for: str, code: str) -> Pending:
+def check(pool: Core, user: User, wanted_for: str, code: str, *, hidden: bool = False) -> Pending:
     """Check a code; it is not spent yet.
 
+    Args:
+        pool: the pool.
+        user: who was sent it.
+        wanted_for: `SIGN_UP`, `RESET`, or the attribute to verify.
+        code: the code that came back.
+        hidden: whether only who has the right code may learn that there is such a user
+            (PreventUserExistenceErrors=ENABLED): all others get CodeMismatchException, as for a user
+            who is not there.
+
     Raises:
-        PoolRefusal: CodeMismatchException; ExpiredCodeException also where none was sent.
+        PoolRefusal: CodeMismatchException; ExpiredCodeException also where none was sent, unless hidden.
     """
     pending = user.account.codes.get(wanted_for)
-    if pending is None or pool.clock() >= pending.expires:
+    right = pending is not None and same(pending.code, code)
+    if hidden and not right:
+        raise PoolRefusal(refusals.CODE_WRONG)
+    if pending is None or pool.elapsed() >= pending.expires:
         raise PoolRefusal(refusals.CODE_EXPIRED)
-    if not same(pending.code, code):
+    if not right:
         raise PoolRefusal(refusals.CODE_WRONG)
     return pending
 

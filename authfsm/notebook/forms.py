@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from attrs import evolve
 
 from authfsm.drivers.boto import Flow
-from authfsm.protocol.prompts import BY_PROOF, Prompt, form
+from authfsm.protocol.forms import BY_PROOF, Prompt
+from authfsm.protocol.prompts import form
 from authfsm.protocol.responses import Response, SrpA
 from authfsm.secret import Secret
 

@@ -46,10 +46,10 @@ def outlook(
         settings: its pool's, if they are known.
         given: what is about to be given; whatever the state takes, if left out.
     """
-    takes = signin.accepts if given is None else {type(given)}
+    takes = signin.accepts if given is None else (type(given),)
     return tuple(
         _outlook(way, signin, response, settings)
-        for response in sorted(takes, key=lambda each: each.trigger)
+        for response in takes
         for way in ways(signin.state, response, _role(signin))
         if way.to is not State.FAILED
     )

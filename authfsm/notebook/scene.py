@@ -15,8 +15,8 @@ from authfsm.notebook.outlook import outlook
 from authfsm.notebook.picture import drawn, within
 from authfsm.notebook.tape import Tape
 from authfsm.notebook.wire import Exchange, shown
+from authfsm.protocol.forms import Prompt
 from authfsm.protocol.nodes import node
-from authfsm.protocol.prompts import Prompt
 from authfsm.settings import PoolSettings
 
 

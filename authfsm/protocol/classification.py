@@ -21,10 +21,10 @@ _Rules = tuple[tuple[type[Response], Mapping[str, str]], ...]
 
 _RESPOND: Final = "RespondToAuthChallenge"
 _PRESENT: Final = ""
-"""In a rule: the parameter must be present, with whatever value."""
+"""In a rule, instead of a value: the parameter must be present, with whatever value."""
 
 _HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
-REDACTED: Final = frozenset({_HIDDEN, "HIDDEN_FOR_SECURITY_REASONS"})
+REDACTED: Final = (_HIDDEN, "HIDDEN_FOR_SECURITY_REASONS")
 """What AWS CloudTrail writes in place of a secret, or of a whole map of parameters."""
 
 # The first rule whose parameters all fit decides. A password that is preferred and given is proved even
@@ -106,6 +106,8 @@ def classify(operation: str, request: Mapping[str, Any]) -> type[Response] | Non
         The class; None where the request is no step of a sign-in, or names no flow or challenge.
     """
     rules = _rules(operation, request)
+    if len(rules) == 1:  # Most flows and challenges: there is nothing to look for.
+        return rules[0][0]
     fields = _fields(operation, request)
     return next((kind for kind, wanted in rules if _fits(wanted, fields)), None)
 
@@ -188,15 +190,14 @@ def _fields(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fits(wanted: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
     return all(
-        name in fields and (value is _PRESENT or fields[name] == value)
-        for name, value in wanted.items()
+        name in fields and (not value or fields[name] == value) for name, value in wanted.items()
     )
 
 
 def _may_fit(name: str, value: str, fields: Mapping[str, Any], *, unknown: bool) -> bool:
     if name not in fields:
         return unknown and name != "Session"  # Session is no member of the map.
-    return value is _PRESENT or fields[name] == value or _is_redacted(fields[name])
+    return not value or fields[name] == value or _is_redacted(fields[name])
 
 
 def _is_redacted(value: object) -> bool:

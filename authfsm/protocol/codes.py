@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
-from attrs import frozen
+from attrs import Attribute, frozen
+
+from authfsm.errors import BadField, InvalidInput
+from authfsm.fields import not_text
+from authfsm.protocol.states import State
+from authfsm.secret import Secret, secret
 
 _MINUS_SIGN: Final = "\N{MINUS SIGN}"  # a symbol (Sm) to Unicode, a hyphen to whoever types it
 
@@ -95,3 +100,45 @@ MESSAGE: Final = CodeFormat(
     ),
 )
 """The code of an SMS or an e-mail; and what holds for a code of any kind."""
+
+
+# ---- the fields of responses ----------------------------------------------------------------------------
+
+
+def wrapped_code(value: str | Secret[str]) -> Secret[str]:
+    """Wrap a one-time code, normalized; what is no text is left for the check."""
+    value = secret(value)
+    return Secret(normalized(value.reveal())) if isinstance(value.reveal(), str) else value
+
+
+def is_code(response: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
+    """A one-time code must be digits; how many, the challenge says."""
+    check_code(type(response), attribute.name, value, MESSAGE)
+
+
+def is_totp(response: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
+    """The code of an authenticator app must be six digits."""
+    check_code(type(response), attribute.name, value, TOTP)
+
+
+def check_code(
+    response: type, name: str, code: Secret[str], rule: CodeFormat, state: State | None = None
+) -> None:
+    """Check a normalized code.
+
+    Args:
+        response: the class of the response that it is for.
+        name: the field's name.
+        code: the code.
+        rule: the form that codes of its kind have.
+        state: where the sign-in stands, where that is known.
+
+    Raises:
+        BadField: it is no text: the program's error.
+        InvalidInput: it has another form.
+    """
+    if why := not_text(code):
+        raise BadField(response, name, why)
+    if not rule.fits(code.reveal()):
+        why = rule.requirement if code else "must not be empty"
+        raise InvalidInput(response, name, why, rule.advice, state=state)

@@ -13,6 +13,8 @@ from typing import Final
 
 import attrs
 
+from authfsm.enums import DescribedName
+
 
 class Fault(str, Enum):
     """Whose fault a refusal is."""
@@ -26,20 +28,14 @@ class Fault(str, Enum):
     __str__ = str.__str__
 
 
-class Ruling(str, Enum):
+class Ruling(DescribedName):
     """What to do next after a refusal."""
 
     advice: str
     """What to do next, in a sentence."""
 
-    def __new__(cls, name: str, advice: str) -> Ruling:
-        """A member that is its own name."""
-        member = str.__new__(cls, name)
-        member._value_ = name
-        member.advice = advice
-        return member
-
-    __str__ = str.__str__
+    def __init__(self, _: str, advice: str) -> None:
+        self.advice = advice
 
     # The session survives: the sign-in stays where it is.
     TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still good."
@@ -195,6 +191,7 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
     "IncompleteSignature":                 {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors")},
     "InternalFailure":                     {"": Row(_R.WAIT, _F.SERVICE,  "AWS common errors")},
     "LimitExceededException":              {"": Row(_R.WAIT_OUT, _F.TIME, "AWS common errors")},
+    "MissingAuthenticationTokenException": {"": Row(_R.MEND, _F.OPERATOR, "issues: what AWS's JSON services send for MissingAuthenticationToken")},
     "MissingAuthenticationToken":          {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: Admin* wants credentials")},
     "RequestExpired":                      {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: this machine's clock is wrong")},
     "ServiceUnavailable":                  {"": Row(_R.WAIT, _F.SERVICE,  "AWS common errors")},

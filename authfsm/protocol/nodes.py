@@ -145,7 +145,9 @@ def code_role(
     if not dests >= _SECOND:
         return Role.FIRST_FACTOR
     led = source is State.CUSTOM_CHALLENGE  # CUSTOM_AUTH, whatever a challenge before it was called
-    begun = flow == "USER_AUTH" and not led
+    begun = (
+        response.auth_flow or flow
+    ) == "USER_AUTH" and not led  # a refresh is a flow of its own
     return Role.FIRST_FACTOR if begun and not (password_proved or credited) else Role.SECOND_FACTOR
 
 

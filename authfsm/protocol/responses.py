@@ -18,21 +18,19 @@ from authfsm.fields import (
     are_texts,
     fixed,
     fixed_and_wrapped,
-    is_code,
     is_count_if_given,
     is_email,
     is_hex,
     is_name,
     is_text,
     is_text_if_given,
-    is_totp,
     is_typed,
     is_typed_if_given,
     is_yes_or_no,
     listed,
     stripped,
-    wrapped_code,
 )
+from authfsm.protocol.codes import is_code, is_totp, wrapped_code
 from authfsm.secret import Secret, WrapsSecrets, secret
 
 
@@ -468,6 +466,12 @@ class GlobalSignOut(Response):
 
 REFRESHES: Final = frozenset({RefreshTokenAuth, RefreshToken, GetTokensFromRefreshToken})
 """The responses that exchange a refresh token for new tokens: they sign nobody in."""
+
+LED_BY_FUNCTIONS: Final = frozenset({CustomAuth, CustomSrpAuth})
+"""The responses that begin CUSTOM_AUTH: from there on the pool's Lambda functions lead."""
+
+ADMIN_ONLY: Final = frozenset({AdminUserPasswordAuth, AdminNoSrpAuth})
+"""The responses that only an administrator's operation carries."""
 
 RESPONSES: dict[str, type[Response]] = {
     kind.trigger: kind

@@ -6,27 +6,19 @@ RespondToAuthChallenge), with one line that says where somebody in that state st
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Final
 
+from authfsm.enums import DescribedName
 
-class State(str, Enum):
+
+class State(DescribedName):
     """Where a sign-in stands."""
 
     meaning: str
     """One line: where somebody in this state stands."""
 
-    def __new__(cls, name: str, meaning: str) -> State:
-        """A member that is its own wire name."""
-        member = str.__new__(cls, name)
-        member._value_ = name
-        member.meaning = meaning
-        return member
-
-    __str__ = str.__str__
-
-    def __format__(self, spec: str) -> str:
-        return str.__format__(self, spec)
+    def __init__(self, _: str, meaning: str) -> None:
+        self.meaning = meaning
 
     # fmt: off
     START = "START", "Nothing has been asked yet."

@@ -124,7 +124,7 @@ PROTOCOL: Final[Table] = {
         UserSrpAuth:               PROOF,
         UserPasswordAuth:          PASSED | {RESTART},
         AdminUserPasswordAuth:     PASSED | {RESTART} | CUSTOM,                # devices, CUSTOM: contradicted
-        AdminNoSrpAuth:            PASSED | {RESTART, S.ADMIN_NO_SRP_AUTH} | CUSTOM,   # the same
+        AdminNoSrpAuth:            PASSED | {RESTART} | CUSTOM | {S.ADMIN_NO_SRP_AUTH},    # the same
         CustomAuth:                ANY | TOKENS | {RESTART},
         CustomSrpAuth:             ANY | TOKENS | {RESTART},                 # all but PROOF: inferred
         UserAuth:                  FIRST | PROOF | {S.SELECT_CHALLENGE},     # PROOF: simulated, for an unknown user

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.nodes import Node, ends
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Role, Transition
 from authfsm.settings.described import Description
 from authfsm.settings.difference import Difference, Turned, difference
-from authfsm.settings.reach import verdicts
+from authfsm.settings.reach import confidence_in, verdicts
 from authfsm.shown import Shown
 
 __all__ = ["Description", "Difference", "PoolSettings", "Turned", "difference"]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, cache_hash=True)
 class PoolSettings(Description, Shown):
     """What a pool and its app client make of the protocol."""
 
@@ -67,6 +68,17 @@ class PoolSettings(Description, Shown):
         roles = ((role,) if role else tuple(Role)) if state is State.EMAIL_OTP else (None,)
         told = [cut.get(Node(state, each)) for each in roles]
         return None if None in told else "; ".join(dict.fromkeys(why for why in told if why))
+
+    def confidence(self, arrow: Transition) -> Confidence:
+        """Return how surely an arrow is known in this pool.
+
+        Args:
+            arrow: an arrow of the table.
+
+        Raises:
+            KeyError: the arrow is not on the table.
+        """
+        return confidence_in(self, arrow)
 
     def possible(self) -> frozenset[Transition]:
         """The arrows that somebody may take."""

@@ -41,7 +41,7 @@ def _among(*names: str) -> Any:
     return check
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, cache_hash=True)
 class Description:
     """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig say.
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from authfsm.errors import BadField
-from authfsm.secret import Secret
+from authfsm.secret import Secret, secret
 
 Shape = Mapping[str, Any]
 """A structure of the API, as botocore gives it."""
@@ -41,12 +41,33 @@ VALIDITIES: Final = {
     "RefreshTokenValidity": ("RefreshToken", "days", 30),
 }
 """How long tokens live: the member, the member with its unit, the unit where that is absent, the default."""
+_DEEPEST: Final = 32
+"""Levels that a member may be nested which no model describes; what AWS nests deepest has six."""
 _UNITS: Final = frozenset({"seconds", "minutes", "hours", "days"})
 
 
 @cache
 def _model() -> Any:
     return json.loads(files(__package__).joinpath("descriptions.json").read_bytes())
+
+
+def described_in(whole: Shape) -> dict[str, Any]:
+    """Return what in a mapping belongs to descriptions: replies by name, and GetUserPoolMfaConfig's members.
+
+    Args:
+        whole: a mapping that may hold other things.
+    """
+    names = _PARTS | _model()["MfaConfig"].keys()
+    return {name: each for name, each in whole.items() if name in names}
+
+
+def without_metadata(whole: Shape) -> dict[str, Any]:
+    """Return a mapping without what SDKs add to a reply.
+
+    Args:
+        whole: the mapping.
+    """
+    return {name: each for name, each in whole.items() if name not in _METADATA}
 
 
 @frozen
@@ -159,8 +180,13 @@ class Descriptions:
 
     @property
     def auth_session_validity(self) -> timedelta:
-        """AuthSessionValidity; three minutes where it is not set (AWS API reference, UserPoolClientType)."""
-        return timedelta(minutes=(self.user_pool_client or {}).get("AuthSessionValidity") or 3)
+        """AuthSessionValidity; three minutes where it is not set (AWS API reference, UserPoolClientType).
+
+        Raises:
+            BadField: it is longer than any clock knows.
+        """
+        minutes = (self.user_pool_client or {}).get("AuthSessionValidity") or 3
+        return _lasting("AuthSessionValidity", "minutes", minutes)
 
     def validity(self, name: str) -> timedelta:
         """Return how long a token lives.
@@ -198,6 +224,10 @@ def validity(client: Shape, name: str) -> timedelta:
             f"UserPoolClient.TokenValidityUnits.{member}",
             f"must be one of {', '.join(sorted(_UNITS))}",
         )
+    return _lasting(name, unit, number)
+
+
+def _lasting(name: str, unit: str, number: int) -> timedelta:
     try:
         return timedelta(**{unit: number})
     except OverflowError:
@@ -226,6 +256,8 @@ def _structure(given: Any, path: str) -> Shape:
     """Return a structure without null members and without the metadata of replies."""
     if not isinstance(given, Mapping):
         raise _wrong(path, f"must be a structure, and is of type {type(given).__name__}")
+    if not all(isinstance(name, str) for name in given):
+        raise _wrong(path, "has a member whose name is not text")
     return {n: each for n, each in given.items() if each is not None and n not in _METADATA}
 
 
@@ -263,24 +295,28 @@ def _read(model: Any, given: Any, path: str, unknown: list[str]) -> Any:
             inner = model.get(name, model.get("*"))
             if inner is None:
                 unknown.append(f"{path}.{name}")
-            read[name] = (
-                _plain(each) if inner is None else _read(inner, each, f"{path}.{name}", unknown)
-            )
+            at = f"{path}.{name}"
+            read[name] = _plain(each, at) if inner is None else _read(inner, each, at, unknown)
         return read
+    if path == "UserPoolClient.ClientSecret" and isinstance(given, (str, Secret)):
+        return secret(given)
     # True is an int to Python, and no integer to the API.
     if not isinstance(given, _PYTHON[model]) or (isinstance(given, bool) and model != "boolean"):
         raise _wrong(path, f"must be of type {model}, and is of type {type(given).__name__}")
-    if path == "UserPoolClient.ClientSecret":
-        return Secret(given)
-    return _plain(given)
+    return _plain(given, path)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, path: str, levels: int = _DEEPEST) -> Any:
     """Return a value that no model describes, without null members; moments become seconds since 1970."""
     if isinstance(value, datetime):
-        return value.timestamp()
+        try:
+            return value.timestamp()
+        except (OverflowError, ValueError):
+            raise _wrong(path, "is a moment that is out of range") from None
+    if isinstance(value, (Mapping, list, tuple)) and levels == 0:
+        raise _wrong(path, f"is nested more than {_DEEPEST} levels deep")
     if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items() if each is not None}
+        return {n: _plain(each, path, levels - 1) for n, each in value.items() if each is not None}
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value if each is not None]
+        return [_plain(each, path, levels - 1) for each in value if each is not None]
     return value

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import IN_ROLES, Ends, Node
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import ANY, PROTOCOL, Transition
 from authfsm.settings.described import Description
-from authfsm.settings.rules import DESTS, OPEN, Why, forbidden
+from authfsm.settings.rules import DESTS, OPEN, Why, forbidden, skips_second_factor
 
 InRoles = tuple[Transition, Ends]
 
@@ -39,14 +40,28 @@ def _ends(each: InRoles) -> tuple[Node, Node]:
     return Node(arrow.source, roles.source), Node(arrow.dest, roles.dest)
 
 
-def _echoed(dest: State) -> bool:
-    return dest in CHALLENGES and dest not in _BY_ITSELF
+def echoes(each: InRoles) -> bool:
+    """Return whether an arrow leads only to what the pool asks for otherwise, and so to nothing by itself.
+
+    Args:
+        each: an arrow in its roles.
+    """
+    return each[0].response in OPEN and each[0].dest not in _BY_ITSELF
+
+
+def is_usual(each: InRoles) -> bool:
+    """Return whether an arrow is one of the protocol's own, and not of a row that may lead anywhere.
+
+    Args:
+        each: an arrow in its roles.
+    """
+    return not PROTOCOL[each[0].source][each[0].response] >= ANY
 
 
 _INTO: Final[defaultdict[Node, list[InRoles]]] = defaultdict(list)
 _OUT_OF: Final[defaultdict[Node, list[InRoles]]] = defaultdict(list)
 for _each in IN_ROLES:
-    if _each[0].response not in OPEN or not _echoed(_each[0].dest):
+    if not echoes(_each):
         _INTO[_ends(_each)[1]].append(_each)
         _OUT_OF[_ends(_each)[0]].append(_each)
 
@@ -69,9 +84,43 @@ def verdicts(told: Description, *, whims: bool) -> Verdicts:
     for each, because in why.items():
         source, dest = _ends(each)
         if because is None:
-            lost = each[0].response in OPEN and _echoed(each[0].dest)
-            why[each] = cut.get(source) or (cut.get(dest) if lost else None)
+            why[each] = cut.get(source) or (cut.get(dest) if echoes(each) else None)
     return Verdicts(MappingProxyType(why), MappingProxyType(cut))
+
+
+def confidence_in(told: Description, arrow: Transition) -> Confidence:
+    """Return how surely an arrow is known in a pool with these settings.
+
+    Where MFA is required, no evidence for tokens straight after a password holds: its condition is that no MFA is
+    due. AWS's developer guide says that a first sign-in is exempt ("Adding MFA": "The first time that a new user
+    signs in to your app, Amazon Cognito issues tokens, even if your user pool requires MFA"); tests that run against
+    AWS say that it is not (moto, test_user_authentication_flow_mfa_on; amplify-swift,
+    TOTPSetupWhenUnauthenticatedTests; amplify-android, EmailMFATests; amplify-flutter, mfa_sms_email_required_test).
+    So the arrow is contradicted there. A remembered device and a passkey with user verification stand for the
+    second factor, and their arrows are as sure as elsewhere.
+
+    Args:
+        told: the description.
+        arrow: an arrow of the table.
+
+    Raises:
+        KeyError: the arrow is not on the table.
+    """
+    known = confidence(arrow)
+    if told.mfa_configuration == "ON" and skips_second_factor(arrow) and not known.thin:
+        return Confidence.CONTRADICTORY
+    return known
+
+
+def confidence_of(arrow: Transition, pools: Iterable[Description]) -> Confidence:
+    """Return how surely an arrow is known: in the pool where it is known best, or without settings.
+
+    Args:
+        arrow: an arrow of the table.
+        pools: the settings of pools.
+    """
+    known = [confidence_in(pool, arrow) for pool in pools] or [confidence(arrow)]
+    return min(known, key=list(Confidence).index)
 
 
 def _reached(why: Mapping[InRoles, Why]) -> frozenset[Node]:
@@ -97,7 +146,7 @@ def _causes(node: Node, why: Mapping[InRoles, Why], reached: frozenset[Node]) ->
     while front:
         # What a Lambda function may name it may name anywhere: the protocol's own ways tell more.
         into = _INTO[front.pop(0)]
-        usual = [each for each in into if not PROTOCOL[each[0].source][each[0].response] >= ANY]
+        usual = [each for each in into if is_usual(each)]
         for each in usual or into:
             source = _ends(each)[0]
             if source in reached:

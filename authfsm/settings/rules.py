@@ -23,6 +23,7 @@ from authfsm.protocol.responses import (
     Credential,
     CustomAuth,
     CustomSrpAuth,
+    NewPassword,
     Password,
     RawAnswer,
     RefreshToken,
@@ -32,6 +33,7 @@ from authfsm.protocol.responses import (
     SetUpEmail,
     SignedUp,
     SrpA,
+    SrpClaim,
     StepUp,
     UpdateDeviceStatus,
     UserAuth,
@@ -175,6 +177,22 @@ def several(told: Description) -> Why:
     """Is there a second factor to choose?"""
     methods = enabled(told)
     return f"{methods[0]} is the only second factor enabled" if len(methods) == 1 else some(told)
+
+
+_PROVES_PASSWORD: Final = frozenset(
+    {(State.PASSWORD_VERIFIER, SrpClaim), (State.NEW_PASSWORD_REQUIRED, NewPassword)}
+)
+
+
+def skips_second_factor(arrow: Transition) -> bool:
+    """Return whether an arrow leads from the proof of a password straight to the tokens.
+
+    Args:
+        arrow: an arrow.
+    """
+    source, response, dest = arrow.source, arrow.response, arrow.dest
+    proves = response.proves_password or (source, response) in _PROVES_PASSWORD
+    return proves and dest is State.AUTHENTICATED
 
 
 def devices(told: Description) -> Why:

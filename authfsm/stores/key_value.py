@@ -19,7 +19,7 @@ from typing import Any, Final
 from key_value.aio.protocols import AsyncKeyValue
 
 from authfsm.errors import CallerError
-from authfsm.stores.store import TAKEN
+from authfsm.stores.store import SECONDS, TAKEN, bounded_async, checked_timeout
 
 TAKES_ONCE: Final = {
     # module: why exactly one of those who delete a key is told that it was there (py-key-value-aio 0.5.0)
@@ -81,6 +81,7 @@ class KeyValueStore:
     Args:
         store: the library's store, or one of its wrappers around one.
         collection: the collection the texts lie in.
+        timeout: seconds that one call may take.
         takes_once: vouch for a store that is not in `TAKES_ONCE`: of all who `delete` a key at the same
             time exactly one is told True.
 
@@ -89,23 +90,41 @@ class KeyValueStore:
     """
 
     def __init__(
-        self, store: AsyncKeyValue, *, collection: str = "authfsm", takes_once: bool = False
+        self,
+        store: AsyncKeyValue,
+        *,
+        collection: str = "authfsm",
+        timeout: float = SECONDS,
+        takes_once: bool = False,
     ) -> None:
         for layer in _layers(store):
             if not takes_once and _module_of(layer) not in TAKES_ONCE:
                 raise UnfitStore(type(layer))
+        self.timeout = checked_timeout(timeout)
         self.store = store
         self.collection = collection
 
     async def put(self, name: str, sealed: str, seconds: float) -> None:
         """As `Store.put`."""
+        await bounded_async(self.timeout, self._kept(name, sealed, seconds))
+
+    async def take(self, name: str, seconds: float) -> str | None:
+        """As `Store.take`."""
+        return await bounded_async(self.timeout, self._taken(name, seconds))
+
+    async def drop(self, name: str) -> None:
+        """As `Store.drop`."""
+        await bounded_async(self.timeout, self._dropped(name))
+
+    # ---- inside --------------------------------------------------------------------------------------
+
+    async def _kept(self, name: str, sealed: str, seconds: float) -> None:
         once = token_hex(8)
         # The text first: a pointer to nothing would say that it is taken.
         await self._put(f"{name}.{once}", {"sealed": sealed}, seconds)
         await self._put(name, {"at": once}, seconds)
 
-    async def take(self, name: str, seconds: float) -> str | None:
-        """As `Store.take`."""
+    async def _taken(self, name: str, seconds: float) -> str | None:
         pointer = await self._get(name)
         if pointer is None:
             return None
@@ -118,8 +137,7 @@ class KeyValueStore:
         sealed: str = text["sealed"]
         return sealed
 
-    async def drop(self, name: str) -> None:
-        """As `Store.drop`."""
+    async def _dropped(self, name: str) -> None:
         pointer = await self._get(name)
         if pointer is not None:
             await self.store.delete(f"{name}.{pointer['at']}", collection=self.collection)

@@ -4,6 +4,11 @@ A ticket holds one sign-in, and one turn at a time: whoever comes during it is t
 with the sign-in back under the same ticket if it still waits, and gone if it is over, so a wrong code, a
 lost reply or a click too many costs nobody the sign-in. If a worker dies in its turn the sign-in is gone,
 since nobody can know whether Cognito heard the answer: wait until the turn is up, then start again.
+
+A sign-in is sealed for its ticket. Whoever owns the store and not the key cannot read it or change it, and
+one that is put in another's place does not open. They can delete it (the person starts again) and bring
+back an older text of the same ticket: that is nobody else's sign-in, expires when it would have, and its
+session is good at Cognito for as much as it was.
 """
 
 from __future__ import annotations
@@ -17,10 +22,10 @@ from hashlib import sha256
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from authfsm.drivers.walk import Walk
-from authfsm.errors import OutOfTurn, SealError, SealExpired, SealGone
+from authfsm.errors import BadField, OutOfTurn, SealError, SealExpired, SealGone
 from authfsm.protocol.error_policy import Ruling
-from authfsm.sealing import Key
-from authfsm.secret import secret_keys
+from authfsm.sealing import Key, keys_for, wrapped_keys
+from authfsm.secret import Secret, secret
 from authfsm.stores.store import TAKEN, AsyncStore, Store
 
 TURN_LIFETIME: Final = timedelta(seconds=30)
@@ -48,7 +53,7 @@ class _Pending(Generic[FlowT]):
     """All but the store's own calls."""
 
     def __init__(self, cognito: Resumes[FlowT], key: Key, turn_lifetime: timedelta) -> None:
-        key = secret_keys(key)
+        key = wrapped_keys(key)
         if turn_lifetime <= timedelta(0):
             raise ValueError("a turn lasts longer than no time")
         self.cognito = cognito
@@ -62,8 +67,17 @@ class _Pending(Generic[FlowT]):
     def _turn_seconds(self) -> float:
         return self.turn_lifetime.total_seconds()
 
-    def _ticket(self) -> str:
-        return urlsafe_b64encode(self.cognito.entropy(_TICKET_BYTES)).rstrip(b"=").decode()
+    def _new_ticket(self) -> Secret[str]:
+        drawn = self.cognito.entropy(_TICKET_BYTES)
+        return Secret(urlsafe_b64encode(drawn).rstrip(b"=").decode())
+
+    def _ticket(self, ticket: str | Secret[str] | None) -> Secret[str]:
+        """What a browser sent, wrapped; empty, where it sent nothing."""
+        ticket = Secret("") if ticket is None else secret(ticket)
+        if not isinstance(ticket.reveal(), str):
+            kind = type(ticket.reveal()).__name__
+            raise BadField(type(self), "ticket", f"must be text or None, not {kind}")
+        return ticket
 
     def _seconds_left(self, flow: FlowT) -> float:
         now = self.cognito.clock()
@@ -71,18 +85,18 @@ class _Pending(Generic[FlowT]):
             self.cognito.session_lifetime - (now - (flow.signin.asked_at or now))
         ).total_seconds()
 
-    def _sealed(self, flow: FlowT) -> tuple[str, float]:
-        sealed, left = flow.seal(self._key), self._seconds_left(flow)
+    def _sealed(self, flow: FlowT, ticket: Secret[str]) -> tuple[str, float]:
+        sealed, left = flow.seal(keys_for(self._key, ticket)), self._seconds_left(flow)
         if left <= 0:
             raise SealExpired("its session has expired")
         return sealed, left
 
-    def _resumed(self, sealed: str | None) -> FlowT:
+    def _resumed(self, sealed: str | None, ticket: Secret[str]) -> FlowT:
         if sealed is None:
             raise SealGone("it has ended, has expired, or was lost with its worker")
         if sealed == TAKEN:
             raise OutOfTurn("another answer to this sign-in is under way", ruling=Ruling.WAIT)
-        return self.cognito.resume(sealed, self._key)
+        return self.cognito.resume(sealed, keys_for(self._key, ticket))
 
 
 class PendingSignIns(_Pending[FlowT]):
@@ -108,7 +122,7 @@ class PendingSignIns(_Pending[FlowT]):
         *,
         turn_lifetime: timedelta = TURN_LIFETIME,
     ) -> None:
-        key = secret_keys(key)
+        key = wrapped_keys(key)
         super().__init__(cognito, key, turn_lifetime)
         self.store = store
 
@@ -121,15 +135,16 @@ class PendingSignIns(_Pending[FlowT]):
         Raises:
             OutOfTurn: it has ended already, or an answer is under way.
             SealExpired: its session has expired.
+            StoreUnavailable: the store failed, or did not answer in time (ruling WAIT).
             BadKey: the key is none.
         """
-        sealed, left = self._sealed(flow)
-        ticket = self._ticket()
+        ticket = self._new_ticket()
+        sealed, left = self._sealed(flow, ticket)
         self.store.put(name_of(ticket), sealed, left)
-        return ticket
+        return ticket.reveal()
 
     @contextmanager
-    def turn(self, ticket: str | None) -> Iterator[FlowT]:
+    def turn(self, ticket: str | Secret[str] | None) -> Iterator[FlowT]:
         """The sign-in of a ticket, for nobody else until the block ends.
 
         However the block ends, by an error too: a sign-in that still waits is put back under the same
@@ -140,37 +155,41 @@ class PendingSignIns(_Pending[FlowT]):
 
         Raises:
             OutOfTurn: another turn is under way (ruling WAIT): a second click, a reload.
+            StoreUnavailable: the store failed, or did not answer in time (ruling WAIT).
+            BadField: the ticket is neither text nor None.
             SealError: as `Cognito.resume`; the person starts again. SealGone: it is not there, for it has
                 ended, has expired, was dropped, or was lost with its worker.
         """
+        ticket = self._ticket(ticket)
         name = name_of(ticket)
         sealed = self.store.take(name, self._turn_seconds)
         try:
-            flow = self._resumed(sealed)
+            flow = self._resumed(sealed, ticket)
         except SealError:
             self.store.drop(name)  # it can never be taken up: nobody is to wait for it
             raise
         try:
             yield flow
         finally:
-            self._end(name, flow)
+            self._end(name, flow, ticket)
 
-    def drop(self, ticket: str | None) -> None:
+    def drop(self, ticket: str | Secret[str] | None) -> None:
         """Give up a sign-in that waits. One in a turn is ended there, by `flow.cancel()`.
 
         Args:
             ticket: what `put` gave.
         """
+        ticket = self._ticket(ticket)
         self.store.drop(name_of(ticket))
 
-    def _end(self, name: str, flow: FlowT) -> None:
+    def _end(self, name: str, flow: FlowT, ticket: Secret[str]) -> None:
         if flow.done or self._seconds_left(flow) <= 0:
             # A store that fails here must not cost anybody the tokens; what it keeps is no sign-in any
             # more, and expires with the turn.
             with suppress(Exception):
                 self.store.drop(name)
         else:
-            self.store.put(name, *self._sealed(flow))
+            self.store.put(name, *self._sealed(flow, ticket))
 
 
 class AsyncPendingSignIns(_Pending[FlowT]):
@@ -191,37 +210,39 @@ class AsyncPendingSignIns(_Pending[FlowT]):
         *,
         turn_lifetime: timedelta = TURN_LIFETIME,
     ) -> None:
-        key = secret_keys(key)
+        key = wrapped_keys(key)
         super().__init__(cognito, key, turn_lifetime)
         self.store = store
         self._ending: set[asyncio.Future[Any]] = set()
 
     async def put(self, flow: FlowT) -> str:
         """As `PendingSignIns.put`."""
-        sealed, left = self._sealed(flow)
-        ticket = self._ticket()
+        ticket = self._new_ticket()
+        sealed, left = self._sealed(flow, ticket)
         await self.store.put(name_of(ticket), sealed, left)
-        return ticket
+        return ticket.reveal()
 
     @asynccontextmanager
-    async def turn(self, ticket: str | None) -> AsyncIterator[FlowT]:
+    async def turn(self, ticket: str | Secret[str] | None) -> AsyncIterator[FlowT]:
         """As `PendingSignIns.turn`. Cancelled at any moment, it puts the sign-in back all the same."""
+        ticket = self._ticket(ticket)
         name = name_of(ticket)
         # Whoever is cancelled, as by a browser that hung up, may be cancelled at each await: the beginning
         # and the end of a turn are tasks of their own.
-        beginning = self._task(self._begun(name))
+        beginning = self._task(self._begun(name, ticket))
         try:
             flow = await asyncio.shield(beginning)
         except asyncio.CancelledError:
-            self._task(self._given_back(name, beginning))
+            self._task(self._given_back(name, beginning, ticket))
             raise
         try:
             yield flow
         finally:
-            await asyncio.shield(self._task(self._end(name, flow)))
+            await asyncio.shield(self._task(self._end(name, flow, ticket)))
 
-    async def drop(self, ticket: str | None) -> None:
+    async def drop(self, ticket: str | Secret[str] | None) -> None:
         """As `PendingSignIns.drop`."""
+        ticket = self._ticket(ticket)
         await self.store.drop(name_of(ticket))
 
     def _task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -230,32 +251,35 @@ class AsyncPendingSignIns(_Pending[FlowT]):
         task.add_done_callback(self._ending.discard)
         return task
 
-    async def _begun(self, name: str) -> FlowT:
+    async def _begun(self, name: str, ticket: Secret[str]) -> FlowT:
         sealed = await self.store.take(name, self._turn_seconds)
         try:
-            return self._resumed(sealed)
+            return self._resumed(sealed, ticket)
         except SealError:
             await self.store.drop(name)
             raise
 
-    async def _given_back(self, name: str, beginning: asyncio.Task[FlowT]) -> None:
+    async def _given_back(
+        self, name: str, beginning: asyncio.Task[FlowT], ticket: Secret[str]
+    ) -> None:
         """Nobody is there for what was taken, if it was."""
         await asyncio.wait([beginning])
         if beginning.exception() is None:
-            await self._end(name, beginning.result())
+            await self._end(name, beginning.result(), ticket)
 
-    async def _end(self, name: str, flow: FlowT) -> None:
+    async def _end(self, name: str, flow: FlowT, ticket: Secret[str]) -> None:
         if flow.done or self._seconds_left(flow) <= 0:
             with suppress(Exception):  # as in PendingSignIns
                 await self.store.drop(name)
         else:
-            await self.store.put(name, *self._sealed(flow))
+            await self.store.put(name, *self._sealed(flow, ticket))
 
 
-def name_of(ticket: str | None) -> str:
-    """What a store knows a ticket by: its SHA-256, in hex. 256 random bits need no salt.
+def name_of(ticket: str | Secret[str] | None) -> str:
+    """Return what a store knows a ticket by: its SHA-256, in hex. 256 random bits need no salt.
 
     Args:
         ticket: whatever a browser sent; None, where it sent nothing.
     """
-    return sha256((ticket or "").encode("utf-8", "surrogatepass")).hexdigest()
+    ticket = secret(ticket or "")
+    return sha256(ticket.reveal().encode("utf-8", "surrogatepass")).hexdigest()

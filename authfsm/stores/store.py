@@ -2,11 +2,24 @@
 
 What is put is sealed text (`authfsm.sealing`), and the name it is put under a hash of the ticket: whoever
 reads a store learns neither a sign-in nor a valid ticket.
+
+A store that fails, or does not answer in time, raises `StoreUnavailable`; `bounded` and `bounded_async` are
+how the stores over a network see to that.
 """
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol, TypeVar
+
+from authfsm.concurrency import OutOfTime, call_within
+from authfsm.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+SECONDS: Final = 5.0
+"""How long one call of a store may take, if nothing else is said."""
 
 TAKEN: Final = ""
 """What `take` gives while somebody else has what was put. A sealed text is never empty."""
@@ -51,3 +64,62 @@ class AsyncStore(Protocol):
 
     async def drop(self, name: str) -> None:
         """As `Store.drop`."""
+
+
+def checked_timeout(timeout: float) -> float:
+    """Return a timeout in seconds, if it is one.
+
+    Args:
+        timeout: how long one call may take.
+
+    Raises:
+        ValueError: it is not more than 0.
+    """
+    if not timeout > 0:  # NaN is not, either
+        raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
+    return timeout
+
+
+def bounded(seconds: float, call: Callable[..., T], *args: Any) -> T:
+    """Return what a store's client returns, within a time.
+
+    Args:
+        seconds: how long it may take.
+        call: the client's method.
+        args: its arguments.
+
+    Raises:
+        StoreUnavailable: it failed, or did not answer in time.
+    """
+    try:
+        return call_within(seconds, call, *args)
+    except Exception as error:  # noqa: BLE001 - each client has errors of its own; what we give it is right
+        why = _why(error, seconds)
+    # Outside the handler: the frames of the client, and its password in them, are let go.
+    raise StoreUnavailable(why)
+
+
+async def bounded_async(seconds: float, work: Awaitable[T]) -> T:
+    """Return what a store's client returns, within a time, for an event loop.
+
+    Args:
+        seconds: how long it may take.
+        work: the client's call.
+
+    Raises:
+        StoreUnavailable: it failed, or did not answer in time.
+    """
+    try:
+        return await asyncio.wait_for(work, seconds)
+    except Exception as error:  # noqa: BLE001 - as above
+        why = _why(error, seconds)
+    raise StoreUnavailable(why)
+
+
+def _why(error: Exception, seconds: float) -> str:
+    name = type(error).__name__
+    if isinstance(error, (OutOfTime, asyncio.TimeoutError)):
+        return f"no answer within {seconds:g} s"
+    # Other errors may quote the command, and with it what was stored.
+    tells = isinstance(error, OSError) or name.endswith(("ConnectionError", "TimeoutError"))
+    return f"{name}: {error}" if tells else name

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
@@ -16,9 +15,10 @@ from authfsm.diagrams.model import Count, Edge, Kind, Model
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.walking import Walker, shared
+from authfsm.fields import frozen_mapping
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role
+from authfsm.protocol.table import LoopKind, Role, loop_kind
 from authfsm.traces.loading import Read
 from authfsm.traces.verdicts import OVER, Traced, Verdict
 from authfsm.traces.words import Seen, by_names, role_of, state_of
@@ -51,7 +51,7 @@ class Taken:
         """The responses that this may have been."""
         if self.given in RESPONSES:
             return (RESPONSES[self.given],)
-        return by_names().get(Seen(self.source, self.given, self.dest), ())
+        return by_names(refused=True).get(Seen(self.source, self.given, self.dest), ())
 
 
 @frozen
@@ -69,10 +69,6 @@ class Wait:
     times: int
     median: float
     p95: float
-
-
-def _fixed(ends: Mapping[str, int]) -> Mapping[str, int]:
-    return MappingProxyType(dict(ends))
 
 
 @frozen(kw_only=True)
@@ -98,7 +94,7 @@ class Funnel:
     steps: int
     repeated: int
     sign_ins: int
-    ends: Mapping[str, int] = field(converter=_fixed)
+    ends: Mapping[str, int] = field(converter=frozen_mapping)
     taken: tuple[Taken, ...]
     waits: tuple[Wait, ...]
     illegal: tuple[Traced, ...]
@@ -186,6 +182,7 @@ class _Step:
     dest: State
     role: Role | None
     error: str | None
+    kind: LoopKind | None = None
     at: datetime | None = None
 
 
@@ -206,7 +203,9 @@ def lit(model: Model, funnel: Funnel) -> Model:
             unsure[taken.given] = None
         error = "refused" if taken.refused == taken.times else None
         role = role_of(taken.dest)
-        step = _Step(1, source, taken.responses[0], dest, role, error)
+        stays = error is None and dest is source
+        kind = loop_kind(source, taken.responses[0]) if stays else None
+        step = _Step(1, source, taken.responses[0], dest, role, error, kind)
         for leg in walker.walk([step]):
             for number in leg.path:
                 often[number, step.response] += taken.times
@@ -229,7 +228,7 @@ def _counts(edge: Edge, often: Mapping[type[Response] | None, int]) -> tuple[Cou
     """How often a line was taken: response by response, or altogether where a junction leads on."""
     if not often:
         return ()
-    if not edge.responses or edge.kind in {Kind.RETRY, Kind.FAILURE}:
+    if not edge.responses or edge.kind is Kind.FAILURE or edge.kind.refused:
         return (Count(sum(often.values()), edge.responses[0] if edge.responses else None),)
     return tuple(Count(often[each], each) for each in edge.responses if each in often)
 

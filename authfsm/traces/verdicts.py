@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 
 from attrs import frozen
 
+from authfsm.enums import DescribedName
 from authfsm.protocol.states import State
 from authfsm.traces.words import UNKNOWN, allowed, by_names, by_responses
 
@@ -14,20 +14,14 @@ OVER = frozenset({State.AUTHENTICATED.value, State.FAILED.value, State.START.val
 """Where a sign-in ends that was not left in the middle."""
 
 
-class Verdict(str, Enum):
+class Verdict(DescribedName):
     """Is a step of a log on the table?"""
 
     meaning: str
     """What that says."""
 
-    def __new__(cls, name: str, meaning: str) -> Verdict:
-        """A member that is its own name."""
-        member = str.__new__(cls, name)
-        member._value_ = name
-        member.meaning = meaning
-        return member
-
-    __str__ = str.__str__
+    def __init__(self, _: str, meaning: str) -> None:
+        self.meaning = meaning
 
     # fmt: off
     LEGAL = "legal", "The table has it."

@@ -111,20 +111,32 @@ def _dests(arrow: Transition, role: Role | None) -> tuple[str, ...]:
 
 
 def _between(arrow: Transition, words: Iterable[str]) -> Iterator[Seen]:
-    if arrow.kind is RETRY or (arrow.kind is RESTART and arrow.source is not State.START):
-        return  # a log has the refusal, and no move
     for each in ends(arrow):
+        if arrow.kind in REFUSED:
+            for place, word in product(_sources(arrow, each.source), words):
+                yield Seen(place, word, place)
+            continue
         for source, word, dest in product(
             _sources(arrow, each.source), words, _dests(arrow, each.dest)
         ):
             yield Seen(source, word, dest)
 
 
+REFUSED: Final = frozenset({RETRY, RESTART})
+"""The kinds of self-loop that a refusal is: a log has the refusal, and no reply that leads anywhere."""
+
+
 @cache
-def by_names() -> Mapping[Seen, tuple[type[Response], ...]]:
-    """Every arrow as CloudTrail sees it, with the responses that it may be of."""
+def by_names(*, refused: bool = False) -> Mapping[Seen, tuple[type[Response], ...]]:
+    """Every arrow as CloudTrail sees it, with the responses that it may be of.
+
+    Args:
+        refused: the refusals that keep a sign-in in its state, too.
+    """
     found: dict[Seen, tuple[type[Response], ...]] = {}
     for arrow in TRANSITIONS:
+        if arrow.kind in REFUSED and not refused:
+            continue
         for seen in _between(arrow, names_for(arrow.source, arrow.response)):
             if arrow.response not in found.get(seen, ()):
                 found[seen] = (*found.get(seen, ()), arrow.response)
@@ -138,6 +150,7 @@ def by_responses() -> Mapping[Seen, tuple[type[Response], ...]]:
         {
             seen: (arrow.response,)
             for arrow in TRANSITIONS
+            if arrow.kind not in REFUSED
             for seen in _between(arrow, (arrow.response.trigger,))
         }
     )

@@ -33,6 +33,7 @@ from authfsm.protocol.replies import (
 )
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import NAMED, State
+from authfsm.protocol.vocabulary import DEVICE_STATES
 from authfsm.secret import Secret
 
 S = State
@@ -40,9 +41,14 @@ Parameters = Mapping[str, str]
 
 # The reply to USER_SRP_AUTH has no Session (measured), and device challenges are answered without one
 # (clients); anywhere else its absence is the service's fault.
-WITHOUT_SESSION: Final = frozenset(
-    {S.PASSWORD_VERIFIER, S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER}
-)
+WITHOUT_SESSION: Final = frozenset({S.PASSWORD_VERIFIER, *DEVICE_STATES})
+
+LONGEST_LIFE: Final = 10 * 366 * 86_400
+"""Seconds. Access and ID tokens live a day at most (AWS API reference, CreateUserPoolClient), and no token of
+Cognito's lives longer than a refresh token may: ten years. A greater ExpiresIn is no lifetime."""
+
+_DEEPEST: Final = 32
+"""Levels. What Cognito nests deepest, a passkey's options, has four."""
 
 
 # ---- pieces -------------------------------------------------------------------------------------------
@@ -99,6 +105,16 @@ def _json(parameters: Parameters, key: str, kind: type[list[Any] | dict[str, Any
         raise MalformedReply(f"{key} is not JSON") from None
     if not isinstance(value, kind):
         raise MalformedReply(f"{key} is JSON, but not a {kind.__name__}")
+    return _shallow(value, key)
+
+
+def _shallow(value: Any, key: str, levels: int = _DEEPEST) -> Any:
+    """The value, if it is not nested so deeply that whoever shows or copies it would fail."""
+    if isinstance(value, (Mapping, list, tuple)):
+        if levels == 0:
+            raise MalformedReply(f"{key} is nested more than {_DEEPEST} levels deep")
+        for each in value.values() if isinstance(value, Mapping) else value:
+            _shallow(each, key, levels - 1)
     return value
 
 
@@ -223,8 +239,8 @@ def _tokens(result: Any) -> Tokens:
     if access is None:
         raise MalformedReply("AccessToken is missing")
     expires = result.get("ExpiresIn")
-    if expires is not None and (not isinstance(expires, int) or isinstance(expires, bool)):
-        raise MalformedReply("ExpiresIn is not a whole number")
+    if expires is not None and (type(expires) is not int or not 0 <= expires <= LONGEST_LIFE):
+        raise MalformedReply(f"ExpiresIn is not a whole number of seconds from 0 to {LONGEST_LIFE}")
     return Tokens(
         access_token=access,
         id_token=_hidden(result, "IdToken"),
@@ -278,7 +294,8 @@ def _renewed(raw: Mapping[str, Any]) -> Secret[str]:
 
 
 def _done(raw: Mapping[str, Any], _: Challenge | None) -> Done:
-    return Done(facts=MappingProxyType({k: v for k, v in raw.items() if k != "ResponseMetadata"}))
+    facts = {k: _shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
+    return Done(facts=MappingProxyType(facts))
 
 
 _BESIDE: Final[Mapping[type[Response], Callable[[Mapping[str, Any], Challenge | None], Reply]]] = {

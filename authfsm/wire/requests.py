@@ -21,6 +21,7 @@ from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import CHOICE
+from authfsm.protocol.vocabulary import CODE_FIELDS, PASSWORDLESS
 from authfsm.secret import Secret, revealed
 
 S = State
@@ -184,8 +185,8 @@ def _claim(given: r.SrpClaim) -> Fields:
     }
 
 
-def _code(key: str) -> Callable[[r.Code], Fields]:
-    return lambda given: {key: given.code}
+def _code(state: S) -> Callable[[r.Code], Fields]:
+    return lambda given: {CODE_FIELDS[state]: given.code}
 
 
 def _password(given: Any) -> Fields:
@@ -395,13 +396,13 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], Writer]] = {
 
     **{(S.SELECT_CHALLENGE, response): Respond("SELECT_CHALLENGE", _chosen, device=True) for response in CHOICE},
     # To leave a first factor for another: "SELECT_CHALLENGE" with the same session, as amplify-js does.
-    **{(state, response): _CHOOSE for state in (S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN) for response in CHOICE},
+    **{(state, response): _CHOOSE for state in sorted(PASSWORDLESS) for response in CHOICE},
     (S.PASSWORD, r.Password):               Respond("PASSWORD", _password, device=True),
     (S.PASSWORD_SRP, r.SrpA):               Respond("PASSWORD_SRP", _srp_a),
     (S.PASSWORD_VERIFIER, r.SrpClaim):      Respond("PASSWORD_VERIFIER", _claim, device=True),
     (S.ADMIN_NO_SRP_AUTH, r.Password):      Respond("ADMIN_NO_SRP_AUTH", _password),
-    (S.EMAIL_OTP, r.Code):                  Respond("EMAIL_OTP", _code("EMAIL_OTP_CODE"), device=True),
-    (S.SMS_OTP, r.Code):                    Respond("SMS_OTP", _code("SMS_OTP_CODE"), device=True),
+    (S.EMAIL_OTP, r.Code):                  Respond("EMAIL_OTP", _code(S.EMAIL_OTP), device=True),
+    (S.SMS_OTP, r.Code):                    Respond("SMS_OTP", _code(S.SMS_OTP), device=True),
     (S.WEB_AUTHN, r.Credential):            Respond("WEB_AUTHN", lambda given: {"CREDENTIAL": given.credential}),
     (S.CUSTOM_CHALLENGE, r.Answer):         Respond("CUSTOM_CHALLENGE", lambda given: {"ANSWER": given.answer}, device=True),
 
@@ -413,8 +414,8 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], Writer]] = {
     (S.MFA_SETUP, r.SetUpEmail):            Respond("MFA_SETUP", lambda given: {"EMAIL": Secret(given.email)}, device=True),
 
     (S.SELECT_MFA_TYPE, r.Select):          Respond("SELECT_MFA_TYPE", lambda given: {"ANSWER": given.answer}, device=True),
-    (S.SMS_MFA, r.Code):                    Respond("SMS_MFA", _code("SMS_MFA_CODE"), device=True),
-    (S.SOFTWARE_TOKEN_MFA, r.Code):         Respond("SOFTWARE_TOKEN_MFA", _code("SOFTWARE_TOKEN_MFA_CODE"), device=True),
+    (S.SMS_MFA, r.Code):                    Respond("SMS_MFA", _code(S.SMS_MFA), device=True),
+    (S.SOFTWARE_TOKEN_MFA, r.Code):         Respond("SOFTWARE_TOKEN_MFA", _code(S.SOFTWARE_TOKEN_MFA), device=True),
 
     (S.DEVICE_SRP_AUTH, r.SrpA):            Respond("DEVICE_SRP_AUTH", _srp_a, device=True),
     (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): Respond("DEVICE_PASSWORD_VERIFIER", _claim, device=True),

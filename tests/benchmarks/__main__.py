@@ -1,6 +1,7 @@
 """Every benchmark, one after the other: `python tests/benchmarks`."""
 
 import bench_async
+import bench_check
 import bench_diagrams
 import bench_notebook
 import bench_pool
@@ -18,6 +19,7 @@ for bench in (
     bench_notebook,
     bench_pool,
     bench_diagrams,
+    bench_check,
     bench_traces,
 ):
     show(bench.rows())

@@ -17,7 +17,8 @@ from authfsm.drivers.boto import Flow
 from authfsm.enrolment import Enrolment, NoQrCode
 from authfsm.errors import BadField, InvalidInput
 from authfsm.protocol import responses as r
-from authfsm.protocol.prompts import FACTORS, Field, Prompt, check_answer, form
+from authfsm.protocol.forms import Field, Prompt
+from authfsm.protocol.prompts import FACTORS, check_answer, form
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State

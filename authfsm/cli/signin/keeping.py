@@ -5,11 +5,9 @@ What would not work is told before anybody types a password. Tokens never go to 
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import sys
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from authfsm.cli.signin.exits import Ended, Exit
 from authfsm.cli.signin.screen import Screen
 from authfsm.cli.signin.shelves import Shelf, unwritable, write
 from authfsm.drivers.boto import Flow
-from authfsm.protocol.replies import Tokens
+from authfsm.protocol.replies import Tokens, unverified_claims
 from authfsm.secret import Secret
 
 
@@ -110,7 +108,8 @@ def summary(flow: Flow) -> dict[str, str]:
     """
     tokens = flow.tokens
     assert tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
-    access, identity = _claims(tokens.access_token), _claims(tokens.id_token)
+    access = unverified_claims(tokens.access_token)
+    identity = unverified_claims(tokens.id_token) if tokens.id_token else {}
     groups = access.get("cognito:groups") or identity.get("cognito:groups") or ()
     there = [
         ("access", tokens.access_token),
@@ -149,17 +148,6 @@ def _local(at: datetime) -> str:
     here = at.astimezone()
     day = "" if here.date() == datetime.now(timezone.utc).astimezone().date() else "%Y-%m-%d "
     return here.strftime(f"{day}%H:%M:%S")
-
-
-def _claims(token: Secret[str] | None) -> Mapping[str, Any]:
-    if token is None:
-        return {}
-    try:
-        payload = token.reveal().split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
 
 
 def tell(screen: Screen, flow: Flow, done: list[str]) -> None:

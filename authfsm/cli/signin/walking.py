@@ -24,6 +24,7 @@ from authfsm.protocol.error_policy import Fault, Ruling
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import PASSWORD_FLOWS
 from authfsm.secret import Secret
 
 PASSWORD_TRIES: Final = 3
@@ -31,7 +32,6 @@ PASSWORD_TRIES: Final = 3
 
 _WAITS: Final = (1.0, 2.0, 4.0)
 _LONGEST_WAIT: Final = 300.0
-_NEEDS_PASSWORD: Final = {"USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH"}
 _WITH_PASSWORD: Final = {State.PASSWORD.value, State.PASSWORD_SRP.value}
 _OVER: Final = {Ruling.START_AGAIN, Ruling.WAIT_OUT}
 
@@ -153,7 +153,7 @@ class SigningIn:
     def _takes_password(self) -> bool:
         flow, preferred = self._opening.flow, self._preferred
         return (
-            flow in _NEEDS_PASSWORD
+            flow in PASSWORD_FLOWS
             or (flow == "USER_AUTH" and preferred in _WITH_PASSWORD)
             or (flow == "CUSTOM_AUTH" and self._opening.password_first)
             or (flow == "ADMIN_NO_SRP_AUTH")
@@ -261,8 +261,8 @@ class SigningIn:
     def _ended(self, error: AuthfsmError) -> Ended:
         code, (reason, aside) = exit_of(error), why(error)
         advice = error.ruling.advice if error.ruling else ""
-        if isinstance(error, ConnectionLost):
-            advice = ""  # it was sent again, more than once
+        if isinstance(error, (ConnectionLost, InvalidInput)):
+            advice = ""  # it was sent again, more than once; or the reason says what is right
         if self._wants_secret(error):
             advice = "This app client has a secret: set AUTHFSM_CLIENT_SECRET."
         return Ended(

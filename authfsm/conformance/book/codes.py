@@ -26,6 +26,7 @@ from authfsm.conformance.wanted import (
     PHONE_OR_APP,
     PersonWanted,
 )
+from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.secret import Secret
 
@@ -34,7 +35,7 @@ CODES: Final = rule.rules
 
 _APP: Final = PersonWanted(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
 _SMS: Final = PersonWanted(factors=("SMS_MFA",), preferred="SMS_MFA")
-_TOTP_PAGE: Final = guide("user-pool-settings-mfa-totp", '"TOTP software token MFA"')
+_TOTP_PAGE: Final = guide(links.TOTP, '"TOTP software token MFA"')
 _RFC_6238: Final = standard("RFC 6238, 5.2", "rfc6238#section-5.2")
 _RFC_4226: Final = standard("RFC 4226, 4, R6", "rfc4226#section-4")
 _WRONG: Final = "000000"

@@ -15,12 +15,13 @@ from authfsm.conformance.trial import Desk, Trial, begun_srp
 from authfsm.conformance.verdicts import Fails, NotOffered
 from authfsm.conformance.wanted import DEVICES as POOL
 from authfsm.conformance.wanted import PASSWORD
+from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
 rule: Final = Entry(Group.DEVICES)
 DEVICES: Final = rule.rules
 
-_PAGE: Final = guide("amazon-cognito-user-pools-device-tracking", '"Working with user devices"')
+_PAGE: Final = guide(links.DEVICES, '"Working with user devices"')
 
 
 def _by_srp(desk: Desk, person: Person, **more: str) -> Heard:

@@ -16,6 +16,7 @@ from authfsm.conformance.wanted import (
     ClientWanted,
     PersonWanted,
 )
+from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
 rule: Final = Entry(Group.ERRORS)
@@ -249,7 +250,7 @@ def _whole(heard: Heard, what: str) -> None:
 @rule(
     "reply.tokens-alone",
     "A reply with tokens names no challenge.",
-    guide("amazon-cognito-user-pools-authentication-flow-methods", '"Authentication flows"'),
+    guide(links.AUTHENTICATION_FLOWS, '"Authentication flows"'),
     Severity.SLIGHT,
 )
 def _alone(trial: Trial) -> None:
@@ -264,7 +265,7 @@ def _alone(trial: Trial) -> None:
     "NEW_PASSWORD_REQUIRED carries userAttributes and requiredAttributes, each JSON in a string.",
     Source(
         "AWS CLI, admin-initiate-auth example",
-        "https://docs.aws.amazon.com/cli/latest/reference/cognito-idp/admin-initiate-auth.html",
+        links.CLI_ADMIN_INITIATE_AUTH,
     ),
     Severity.SLIGHT,
 )

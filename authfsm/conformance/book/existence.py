@@ -8,13 +8,12 @@ from authfsm.conformance.rules import Entry, Group, Severity, guide
 from authfsm.conformance.trial import Desk, Trial, begun_srp
 from authfsm.conformance.verdicts import Fails, NotOffered
 from authfsm.conformance.wanted import WITHOUT_CHOICE, WRONG, ClientWanted
+from authfsm.protocol import links
 
 rule: Final = Entry(Group.EXISTENCE)
 EXISTENCE: Final = rule.rules
 
-_PAGE: Final = guide(
-    "cognito-user-pool-managing-errors", '"Managing user existence error responses"'
-)
+_PAGE: Final = guide(links.USER_EXISTENCE_ERRORS, '"Managing user existence error responses"')
 _LEGACY: Final = ClientWanted(flows=WITHOUT_CHOICE, existence="LEGACY")
 
 

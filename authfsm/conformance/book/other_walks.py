@@ -22,6 +22,7 @@ from authfsm.conformance.wanted import (
 from authfsm.conformance.workshop import made
 from authfsm.drivers.boto import Flow
 from authfsm.errors import AuthfsmError, OutOfTurn
+from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
@@ -138,15 +139,11 @@ def _device(opening: Opening) -> Callable[[Trial], None]:
     return provoke
 
 
-_FLOWS_PAGE: Final = guide(
-    "amazon-cognito-user-pools-authentication-flow-methods", '"Authentication flows"'
-)
+_FLOWS_PAGE: Final = guide(links.AUTHENTICATION_FLOWS, '"Authentication flows"')
 _CUSTOM_PAGE: Final = guide(
-    "user-pool-lambda-challenge", '"Custom authentication challenge Lambda triggers"'
+    links.CUSTOM_CHALLENGES, '"Custom authentication challenge Lambda triggers"'
 )
-_DEVICES_PAGE: Final = guide(
-    "amazon-cognito-user-pools-device-tracking", '"Working with user devices"'
-)
+_DEVICES_PAGE: Final = guide(links.DEVICES, '"Working with user devices"')
 
 
 def of_other_proofs() -> Iterator[Rule]:

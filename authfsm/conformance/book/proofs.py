@@ -10,7 +10,6 @@ from authfsm import srp
 from authfsm.conformance.conversation import Heard
 from authfsm.conformance.people import Person
 from authfsm.conformance.rules import (
-    GUIDE,
     Entry,
     Group,
     Severity,
@@ -24,6 +23,7 @@ from authfsm.conformance.verdicts import Fails
 from authfsm.conformance.walking import Walker
 from authfsm.conformance.wanted import ANOTHER, PASSWORD, WRONG, PersonWanted
 from authfsm.drivers.boto import Flow
+from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
@@ -232,7 +232,7 @@ def _wrong_by_admin(trial: Trial) -> None:
 @rule(
     "password.wrong-temporary",
     "A wrong temporary password is refused: it does not lead to NEW_PASSWORD_REQUIRED.",
-    guide("how-to-create-user-accounts", '"Creating user accounts as administrator"'),
+    guide(links.guide("how-to-create-user-accounts"), '"Creating user accounts as administrator"'),
     Severity.GRAVE,
 )
 def _wrong_temporary(trial: Trial) -> None:
@@ -260,7 +260,7 @@ def _policy(trial: Trial) -> None:
 @rule(
     "password.replaced",
     "After NEW_PASSWORD_REQUIRED the new password signs in, and the temporary one no more.",
-    guide("how-to-create-user-accounts", '"Creating user accounts as administrator"'),
+    guide(links.guide("how-to-create-user-accounts"), '"Creating user accounts as administrator"'),
     Severity.GRAVE,
 )
 def _replaced(trial: Trial) -> None:
@@ -280,7 +280,7 @@ def _replaced(trial: Trial) -> None:
     "After five failed tries the right password is refused too, for a second at first.",
     Source(
         'developer guide, "Lockout behavior for failed sign-in attempts"',
-        f"{GUIDE}authentication.html#authentication-flow-lockout-behavior",
+        f"{links.AUTHENTICATION}#authentication-flow-lockout-behavior",
     ),
 )
 def _lock_out(trial: Trial) -> None:

@@ -12,14 +12,13 @@ from authfsm.conformance.rules import Entry, Group, Severity, guide, reference, 
 from authfsm.conformance.trial import Desk, Trial
 from authfsm.conformance.verdicts import Fails
 from authfsm.conformance.wanted import ANOTHER, ClientWanted, PersonWanted
+from authfsm.protocol import links
 
 rule: Final = Entry(Group.TOKENS)
 RENEWALS: Final = rule.rules
 
-_REFRESH_PAGE: Final = guide(
-    "amazon-cognito-user-pools-using-the-refresh-token", '"Refresh tokens"'
-)
-_REVOKE_PAGE: Final = guide("token-revocation", '"Ending user sessions with token revocation"')
+_REFRESH_PAGE: Final = guide(links.REFRESH_TOKENS, '"Refresh tokens"')
+_REVOKE_PAGE: Final = guide(links.TOKEN_REVOCATION, '"Ending user sessions with token revocation"')
 _RFC: Final = standard("RFC 6749, 6 and 10.4", "rfc6749#section-10.4")
 _ROTATING: Final = ClientWanted(rotation=True)
 

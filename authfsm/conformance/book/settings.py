@@ -8,13 +8,15 @@ from typing import Final
 from authfsm.conformance.rules import Entry, Group, Severity, guide, reference
 from authfsm.conformance.trial import Desk, Trial, begun_srp
 from authfsm.conformance.wanted import PASSWORD, WITHOUT_CHOICE, ClientWanted
+from authfsm.protocol import links
 
 rule: Final = Entry(Group.SETTINGS)
 SETTINGS: Final = rule.rules
 
 _CLIENT: Final = reference("CreateUserPoolClient")
 _HASH_PAGE: Final = guide(
-    "signing-up-users-in-your-app", '"Signing up and confirming user accounts", secret hash'
+    links.guide("signing-up-users-in-your-app"),
+    '"Signing up and confirming user accounts", secret hash',
 )
 _WRONG_HASH: Final = base64.b64encode(bytes(32)).decode()
 _WITH_SECRET: Final = ClientWanted(flows=WITHOUT_CHOICE, secret=True)

@@ -13,18 +13,22 @@ from authfsm.conformance.rules import Entry, Group, Severity, guide, reference
 from authfsm.conformance.trial import Desk, Trial
 from authfsm.conformance.verdicts import Fails, NotOffered, Untried
 from authfsm.conformance.wanted import ANY_MFA, PLAIN
+from authfsm.protocol import links
 
 rule: Final = Entry(Group.TOKENS)
 TOKENS: Final = rule.rules
 
 _JWT_PAGE: Final = guide(
-    "amazon-cognito-user-pools-using-tokens-verifying-a-jwt", '"Verifying JSON web tokens"'
+    links.guide("amazon-cognito-user-pools-using-tokens-verifying-a-jwt"),
+    '"Verifying JSON web tokens"',
 )
 _ACCESS_PAGE: Final = guide(
-    "amazon-cognito-user-pools-using-the-access-token", '"Understanding the access token"'
+    links.guide("amazon-cognito-user-pools-using-the-access-token"),
+    '"Understanding the access token"',
 )
 _ID_PAGE: Final = guide(
-    "amazon-cognito-user-pools-using-the-id-token", '"Understanding the identity (ID) token"'
+    links.guide("amazon-cognito-user-pools-using-the-id-token"),
+    '"Understanding the identity (ID) token"',
 )
 
 

@@ -22,7 +22,7 @@ from authfsm.conformance.wanted import (
     PersonWanted,
     PoolWanted,
 )
-from authfsm.facts.shapes import page
+from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.evidence import confidence, evidence
 from authfsm.protocol.responses import Response
@@ -150,7 +150,7 @@ STANDINGS: Final = (
 def source_of(arrow: Transition, operation: str) -> Source:
     """The best that is known of an arrow, and AWS's page about the operation."""
     known = evidence(arrow)[0]
-    return Source(known.source, page(operation), known.confidence)
+    return Source(known.source, links.reference(operation), known.confidence)
 
 
 def _good(arrow: Transition) -> bool:

@@ -10,8 +10,9 @@ import json
 from importlib.resources import files
 from typing import Any, Final
 
+from authfsm.diagrams.drafting import THROUGH
 from authfsm.diagrams.explorer.dressing import dressed, junctions, places_of, styles
-from authfsm.diagrams.explorer.questions import ARROWS, echoes, questions, usual
+from authfsm.diagrams.explorer.questions import ARROWS, questions
 from authfsm.diagrams.explorer.switches import EXAMPLES, SWITCHES, settings_of, values_of
 from authfsm.diagrams.fold import Junction
 from authfsm.diagrams.links import link
@@ -21,9 +22,9 @@ from authfsm.diagrams.picture import diagram
 from authfsm.diagrams.places import ORDER, group
 from authfsm.facts import about_state, plain
 from authfsm.protocol.error_policy import RULINGS, Ruling
-from authfsm.protocol.evidence import confidence
 from authfsm.protocol.nodes import NODES, Ends, Node
 from authfsm.settings import PoolSettings
+from authfsm.settings.reach import echoes, is_usual
 
 __all__ = ["page", "settings_of", "values_of"]
 
@@ -117,7 +118,7 @@ def _errors() -> list[list[str]]:
 
 
 def _reckoning() -> Data:
-    asked, trees, own = questions()
+    asked, trees, own, known = questions()
     return {
         "forks": asked.forks,
         "reasons": asked.reasons,
@@ -128,11 +129,11 @@ def _reckoning() -> Data:
                 arrow.response.trigger,
                 ORDER[Node(arrow.dest, ends.dest)],
                 *tree,
-                int(usual((arrow, ends))),
+                int(is_usual((arrow, ends))),
                 int(echoes((arrow, ends))),
-                str(confidence(arrow)),
+                sure,
             ]
-            for (arrow, ends), tree in zip(ARROWS, trees, strict=True)
+            for (arrow, ends), tree, sure in zip(ARROWS, trees, known, strict=True)
         ],
     }
 
@@ -140,7 +141,12 @@ def _reckoning() -> Data:
 def _line(edge: Edge, model: Model) -> Data:
     """What a line stands for: arrows, response by response, or the places that a junction leads to."""
     if isinstance(edge.source, Junction):
-        return {"to": sorted(ORDER[each] for each in places_of(edge))}
+        places = tuple(places_of(edge))
+        through = [a for each in places for a in THROUGH.get((edge.source, each), ())]
+        return {
+            "to": sorted(ORDER[each] for each in places),
+            "through": [_NUMBER[a.transition, Ends(a.source.role, a.dest.role)] for a in through],
+        }
     ways = {
         response.trigger: [
             _NUMBER[arrow]

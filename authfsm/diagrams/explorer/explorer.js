@@ -136,9 +136,14 @@ function show() {
     node.classList.toggle("ruled", every(data.junctions[node.dataset.junction].map((place) => plain.places[place])));
   for (const node of document.querySelectorAll("[data-line]")) {
     const line = data.lines[Number(node.dataset.line)];
-    if (line.to) { node.classList.toggle("ruled", every(line.to.map((place) => plain.places[place]))); continue; }
+    if (line.to) {
+      node.classList.toggle("ruled", every(line.to.map((place) => plain.places[place])));
+      node.classList.toggle("unsure", unsure(line.through));
+      continue;
+    }
     const out = Object.entries(line.by).map(([given, which]) => [given, every(which.map((n) => plain.arrows[n]))]);
     node.classList.toggle("ruled", out.every(([, ruled]) => ruled));
+    node.classList.toggle("unsure", unsure(Object.values(line.by).flat()));
     for (const text of node.querySelectorAll("[data-given]")) text.classList.toggle("ruled", out.some(([given, ruled]) => ruled && given === text.dataset.given));
   }
   told();
@@ -146,6 +151,11 @@ function show() {
   lit();
 }
 
+const confidence = (number) => answer(arrows[number][SURE]);
+function unsure(numbers) { // is all that settings leave of them known by inference alone, or contradicted?
+  const left = numbers.filter((number) => seen.plain.arrows[number] === null);
+  return left.length > 0 && left.every((number) => confidence(number) in data.marks);
+}
 const every = (reasons_) => reasons_.length > 0 && reasons_.every((why) => why !== null);
 const outOfReach = (number) => seen.plain.places[number];
 
@@ -234,9 +244,10 @@ function parameters(every_) {
 function taken(number, each) {
   const ways = each.leads_to.map((way) => {
     const to = byName.get(way.state);
-    const ruled = outOfReach(number) === null ? seen.plain.arrows[seen.arrow.get(`${number} ${each.given} ${to}`)] : null;
-    const evidence = h("details", { class: "evidence" }, h("summary", {}, `${way.confidence}${mark(way.confidence)}`), way.evidence.map(([sure, when, source]) => h("p", {}, `${sure}: ${[when, source].filter(Boolean).join(" — ")}`)));
-    return h("li", {}, go(to, ruled), ruled ? h("div", { class: "quiet" }, `ruled out: ${ruled}`) : "", evidence);
+    const arrow = seen.arrow.get(`${number} ${each.given} ${to}`), known = confidence(arrow);
+    const ruled = outOfReach(number) === null ? seen.plain.arrows[arrow] : null;
+    const evidence = h("details", { class: "evidence" }, h("summary", {}, `${known}${mark(known)}`), way.evidence.map(([sure, when, source]) => h("p", {}, `${sure}: ${[when, source].filter(Boolean).join(" — ")}`)));
+    return h("li", {}, go(to, ruled), way.kind ? h("span", { class: "quiet" }, ` (${way.kind})`) : "", ruled ? h("div", { class: "quiet" }, `ruled out: ${ruled}`) : "", evidence);
   });
   return [
     h("h3", {}, "Takes ", h("code", {}, each.given)),
@@ -249,7 +260,7 @@ function taken(number, each) {
 
 function sources(number) {
   const by = new Map();
-  for (const each of places[number].from) by.set(each.state, [...(by.get(each.state) ?? []), each.given + mark(each.confidence)]);
+  for (const each of places[number].from) by.set(each.state, [...(by.get(each.state) ?? []), each.given + mark(confidence(seen.arrow.get(`${byName.get(each.state)} ${each.given} ${number}`)))]);
   return h("ul", { class: "ways" }, [...by].map(([state, given]) => h("li", {}, go(byName.get(state), outOfReach(byName.get(state))), " ", h("span", { class: "quiet" }, given.join(", ")))));
 }
 
@@ -358,4 +369,4 @@ set(data.preset);
 index();
 const asked = byName.get(decodeURIComponent(location.hash.slice(1)));
 if (asked !== undefined) open(asked);
-window.explorer = { set, verdicts: () => ({ plain: verdicts(PLAIN), full: verdicts(WHIMS) }) };
+window.explorer = { set, confidences: () => arrows.map((_, number) => confidence(number)), verdicts: () => ({ plain: verdicts(PLAIN), full: verdicts(WHIMS) }) };

@@ -16,11 +16,9 @@ from attrs import field, frozen
 from authfsm.diagrams.explorer.switches import NUMBER, SWITCHES, Value
 from authfsm.protocol.auth_flows import CURRENT_VALUES, DEFAULT_VALUES, REQUIRED_VALUE
 from authfsm.protocol.nodes import IN_ROLES
-from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import ANY, PROTOCOL
 from authfsm.settings import Description
-from authfsm.settings.reach import InRoles
-from authfsm.settings.rules import DESTS, OPEN, Why, forbidden
+from authfsm.settings.reach import InRoles, confidence_in
+from authfsm.settings.rules import DESTS, Why, forbidden
 
 Answers = Mapping[int, Value]
 Rule = Callable[[Description], Why]
@@ -124,35 +122,30 @@ ARROWS: Final = IN_ROLES
 """Every arrow of the table in every role, in the order of the page."""
 
 
-def questions() -> tuple[Questions, list[tuple[int, int]], dict[Any, int]]:
+def questions() -> tuple[Questions, list[tuple[int, int]], dict[Any, int], list[int]]:
     """The questions that decide about every arrow and every place.
 
     Returns:
         The trees; for each arrow its tree with what a Lambda function may name counted as possible, and
-        without; for each place that has rules of its own, their tree.
+        without; for each place that has rules of its own, their tree; for each arrow the tree of how surely
+        it is known.
     """
     asked = Questions()
     arrows = [
         (asked.tree(_of(each, whims=True)), asked.tree(_of(each, whims=False))) for each in ARROWS
     ]
     own = {node: asked.tree(_first(rules)) for node, rules in DESTS.items()}
-    return asked, arrows, own
+    known = [asked.tree(_known(each)) for each in ARROWS]
+    return asked, arrows, own, known
 
 
 def _of(each: InRoles, *, whims: bool) -> Rule:
     return lambda told: forbidden(told, *each, whims=whims)
 
 
+def _known(each: InRoles) -> Rule:
+    return lambda told: str(confidence_in(told, each[0]))
+
+
 def _first(rules: tuple[Rule, ...]) -> Rule:
     return lambda told: next((why for rule in rules if (why := rule(told))), None)
-
-
-def usual(each: InRoles) -> bool:
-    """Is an arrow one of the protocol's own, and not of a row that may lead anywhere?"""
-    return not PROTOCOL[each[0].source][each[0].response] >= ANY
-
-
-def echoes(each: InRoles) -> bool:
-    """Does an arrow lead only to what the pool asks for otherwise, and so to nothing by itself?"""
-    by_itself = frozenset(State) - frozenset(CHALLENGES) | {State.DEVICE_SRP_AUTH}
-    return each[0].response in OPEN and each[0].dest not in by_itself

@@ -12,8 +12,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from authfsm.diagrams.pools import POOLS
-from authfsm.facts.limits import FACTORS
 from authfsm.protocol.auth_flows import CURRENT_VALUES, current_values
+from authfsm.protocol.vocabulary import FIRST_FACTORS
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI
 
@@ -79,7 +79,7 @@ SWITCHES: Final = (
     _yes("email_mfa", "EmailMfaConfiguration", _SECOND, "a code by e-mail"),
     *(
         _yes("allowed_first_auth_factors", name, _FIRST, _FACTOR_HELP[name], name)
-        for name in FACTORS
+        for name in FIRST_FACTORS
     ),
     _one("web_authn_factor", "FactorConfiguration", _FIRST, MULTI, "SINGLE_FACTOR"),
     *(_yes("explicit_auth_flows", name, _FLOWS, "", name) for name in CURRENT_VALUES),

@@ -168,6 +168,8 @@ def app(service: Service, closing: Callable[[], bool] = lambda: False) -> ASGIAp
         exception_handlers={HTTPException: _refused},
         lifespan=life,
     )
+    # The URL that it would lead to is made of the query, which starlette expects to be UTF-8.
+    made.router.redirect_slashes = False
     api = Api(service, partial(server.run, service.exchange))
 
     async def bare(scope: Scope, receive: Receive, send: Send) -> None:

@@ -36,7 +36,12 @@ from authfsm.local.settings import (
     Triggers,
     WebAuthnConfiguration,
 )
-from authfsm.settings.descriptions import Descriptions, decoded
+from authfsm.settings.descriptions import (
+    Descriptions,
+    decoded,
+    described_in,
+    without_metadata,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -58,12 +63,6 @@ _STRUCTURED: Final[dict[str, type]] = {
     "triggers": Triggers,
     "webauthn": WebAuthnConfiguration,
 }
-_DESCRIPTIONS: Final[tuple[str, ...]] = (
-    "UserPool",
-    "UserPoolClient",
-    "MfaConfig",
-    "UserPoolMfaConfig",
-)
 _ACCESS: Final = ("allow_host", "cors", "open")
 _USER: Final = {
     "Username": "username",
@@ -165,17 +164,18 @@ def understood(given: Mapping[str, Any]) -> Config:
     Raises:
         ConfigRefused: it says something else.
     """
-    settings = dict(given)
+    settings = without_metadata(given)
     access = _access({name: settings.pop(name) for name in _ACCESS if name in settings})
     users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
-    described: dict[str, Any] = {n: settings.pop(n) for n in _DESCRIPTIONS if n in settings}
+    described = described_in(settings)
+    settings = {name: each for name, each in settings.items() if name not in described}
     known = set(inspect.signature(LocalPool).parameters)
     known |= {each.name for kind in (PoolConfiguration, AppClient) for each in fields(kind)}
     known -= _NOT_HERE
     if unknown := set(settings) - known:
         raise ConfigRefused(
             f"no setting {', '.join(sorted(unknown))};"
-            f" the settings are {', '.join(sorted({*known, *_ACCESS, *_DESCRIPTIONS, 'users'}))}"
+            f" the settings are {', '.join(sorted({*known, *_ACCESS, 'users'}))}"
         )
     for name, kind in _STRUCTURED.items():
         if settings.get(name) is not None:

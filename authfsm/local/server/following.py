@@ -17,11 +17,10 @@ from authfsm.local import gate
 from authfsm.local.core import Core
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Leg
-from authfsm.protocol.error_policy import Ruling, rule
 from authfsm.protocol.nodes import code_role
 from authfsm.protocol.responses import REFRESHES, Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role
+from authfsm.protocol.table import PROTOCOL, RESTART, RETRY, LoopKind, Role, loop_kinds, move
 from authfsm.protocol.vocabulary import BEGIN_OPERATIONS
 
 _FOLLOWED: Final = 200
@@ -39,7 +38,7 @@ class Step:
         dest: where the reply led.
         role: which factor an e-mailed code is.
         error: Cognito's code, where the reply was a refusal.
-        ruling: what to do next, where it was.
+        kind: what it was, where it stayed in its state; None where it left it.
         at: when.
     """
 
@@ -49,7 +48,7 @@ class Step:
     dest: State
     role: Role | None
     error: str | None
-    ruling: Ruling | None
+    kind: LoopKind | None
     at: datetime
 
 
@@ -120,16 +119,16 @@ class Follower:
         legs = [leg for leg in touched if isinstance(leg, Leg) and leg in self._core.sessions]
         known = {leg.session: leg for leg in legs if leg.session in self._by_session}
         new = next((leg for leg in legs if leg.session not in known), None)
-        old = known.get(request.get("Session", "")) or next(iter(known.values()), None)
+        # What was refused for its shape comes here too: its members are of any type.
+        session = request.get("Session")
+        old = known.get(session) if isinstance(session, str) else None
+        old = old or next(iter(known.values()), None)
         followed = self._by_session[old.session] if old else None
         if followed is None:
             if operation not in BEGIN_OPERATIONS:
                 return
             followed = self._begin(request, new)
-        dest = self._led(response, outcome, old)
-        error, ruling = None, None
-        if isinstance(outcome, PoolRefusal):
-            error, ruling = outcome.code, rule(outcome.code, outcome.message).ruling
+        dest, error = self._led(response, outcome, old)
         role = followed.steps[-1].role if followed.steps else None
         if old is not None and old.spent:
             del self._by_session[old.session]
@@ -151,14 +150,15 @@ class Follower:
                 dest=dest,
                 role=role if dest is State.EMAIL_OTP else None,
                 error=error,
-                ruling=ruling,
+                kind=_kind(followed.state, response, dest, error),
                 at=self._core.clock(),
             )
             followed.steps.append(step)
 
     def _begin(self, request: Mapping[str, Any], leg: Leg | None) -> Followed:
         self._count += 1
-        typed = str((request.get("AuthParameters") or {}).get("USERNAME", ""))
+        parameters = request.get("AuthParameters")
+        typed = str(parameters.get("USERNAME", "")) if isinstance(parameters, Mapping) else ""
         username = leg.attempt.name if leg else typed
         followed = Followed(
             self._count, username, request["AuthFlow"], str(request.get("ClientId"))
@@ -175,12 +175,26 @@ class Follower:
         response: type[Response],
         outcome: Mapping[str, Any] | PoolRefusal,
         old: Leg | None,
-    ) -> State:
+    ) -> tuple[State, str | None]:
         if isinstance(outcome, PoolRefusal):
             stays = old is not None and not old.spent and outcome.survives
-            return _state(old.challenge) if old and stays else State.FAILED
+            return (_state(old.challenge) if old and stays else State.FAILED), outcome.code
         arrow = gate.arrow(response, outcome, old.challenge if old else None)
-        return arrow.dest if arrow else State.FAILED
+        return (arrow.dest if arrow else State.FAILED), None
+
+
+def _kind(
+    source: State, response: type[Response], dest: State, error: str | None
+) -> LoopKind | None:
+    """What a step was that stayed in its state, by what its row has."""
+    if dest is not source:
+        return None
+    if error is None:
+        return move(source, response, dest).kind
+    kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
+    # The pool says so of a device that it does not know, and of nothing else in a sign-in.
+    wanted = RESTART if error == "ResourceNotFoundException" else RETRY
+    return wanted if wanted in kinds else None
 
 
 def _state(challenge: str) -> State:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 
 from attrs import frozen
@@ -67,6 +68,8 @@ KINDS: Final[dict[str, Kind]] = {
     ),
 }
 _MESSAGE: Final = "message"
+_LATEST: Final = "latest"
+"""The fact that says when the last record was written, by the clock that never goes back."""
 _KIND_OF: Final = {kind.of: name for name, kind in KINDS.items()}
 
 
@@ -98,6 +101,8 @@ class Keeper:
         Raises:
             Unreadable: the file has something else in it.
         """
+        if latest := self._file.facts().get(_LATEST):
+            self._core.elapsed.resume(datetime.fromisoformat(latest))
         for name, kind in KINDS.items():
             for key, body in self._file.read(name):
                 if (name, key) == ("client", held):
@@ -108,8 +113,18 @@ class Keeper:
             self._core.outbox.put(self._records.read(body, Message))
             self._message = int(key)
 
+    def reload(self) -> None:
+        """Make the pool again what the file says: what could not be written did not happen."""
+        self._core.forget_all()
+        self._message = 0
+        self.restore()
+
     def keep(self, touched: Iterable[Any]) -> None:
-        """Write these records, and the users they are about."""
+        """Write these records, and the users they are about.
+
+        Raises:
+            StateFileRefused: they cannot be written.
+        """
         records = {id(record): record for record in touched}
         for record in tuple(records.values()):
             user = record.user if isinstance(record, Family) else None
@@ -118,7 +133,7 @@ class Keeper:
                 records[id(user)] = user
         rows = [row for record in records.values() for row in self._rows(record)]
         if rows:
-            self._file.write(rows)
+            self._file.write(rows, {_LATEST: self._core.elapsed().isoformat()})
 
     def _rows(self, record: Any) -> Iterable[Row]:
         if isinstance(record, Message):

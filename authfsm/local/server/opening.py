@@ -57,7 +57,7 @@ def _put_back(config: Config, settings: dict[str, Any], log: Log, file: StateFil
     from authfsm.local.server.keeper import Keeper  # noqa: PLC0415 - who keeps nothing does not wait
 
     facts = file.facts()
-    if facts:
+    if "pool_id" in facts:
         if facts["pool_id"] != settings["pool_id"]:
             why = f"is of the pool {facts['pool_id']}, not of {settings['pool_id']}"
             raise StateFileRefused(file.path, why)
@@ -65,7 +65,7 @@ def _put_back(config: Config, settings: dict[str, Any], log: Log, file: StateFil
     settings["client_secret"] = _client_secret(config, file)
     pool = config.pool(**settings)
     core = parts(pool)
-    if facts:
+    if "pool_id" in facts:
         core.seed = Secret(bytes.fromhex(facts["seed"]))
     keeper = Keeper(core, file)
     # What was done to the app client by its API holds, until the configuration has something new to say.

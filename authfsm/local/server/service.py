@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, define
 
@@ -18,21 +18,12 @@ from authfsm.local.refusals import PoolRefusal
 from authfsm.local.server.access import Access
 from authfsm.local.server.following import Follower
 from authfsm.local.server.logs import Log
+from authfsm.local.server.state import StateFileRefused
 from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import FLOWS
 
 if TYPE_CHECKING:
     from authfsm.local.server.keeper import Keeper
-
-_FLOWS: Final = {
-    "USER_SRP_AUTH",
-    "USER_PASSWORD_AUTH",
-    "ADMIN_USER_PASSWORD_AUTH",
-    "ADMIN_NO_SRP_AUTH",
-    "CUSTOM_AUTH",
-    "USER_AUTH",
-    "REFRESH_TOKEN_AUTH",
-    "REFRESH_TOKEN",
-}
 
 
 @define
@@ -90,6 +81,10 @@ class Service:
         try:
             signed = signed or self.access.open
             answered = exchange(answer, target, body, request_id, signed=signed)
+        except StateFileRefused as full:
+            self.log.write("state file", level="error", why=full.why, request_id=request_id)
+            why = f"The state file {full.why}. Nothing was changed."
+            answered = refused(500, "InternalErrorException", why, request_id)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the server
             self.log.fault("fault", error, operation=told.operation, request_id=request_id)
             answered = refused(500, "InternalErrorException", "The pool is at fault.", request_id)
@@ -118,11 +113,24 @@ class Service:
         return outcome
 
     def keep(self) -> None:
-        """Write what was touched since the last time; nothing is acknowledged before."""
-        if self._keeper is not None:
-            self._keeper.keep(self._touched)
-        self._touched.clear()
-        self.version += 1
+        """Write what was touched since the last time; nothing is acknowledged before.
+
+        Raises:
+            StateFileRefused: it cannot be written. The pool is again what the file says.
+        """
+        try:
+            if self._keeper is not None:
+                self._keep(self._keeper)
+        finally:
+            self._touched.clear()
+            self.version += 1
+
+    def _keep(self, keeper: Keeper) -> None:
+        try:
+            keeper.keep(self._touched)
+        except StateFileRefused:
+            keeper.reload()
+            raise
 
     def make_key(self) -> None:
         """Have the signing key made, if it is not."""
@@ -156,7 +164,7 @@ def _tell(
     told: _Told, request: Mapping[str, Any], outcome: Mapping[str, Any] | PoolRefusal
 ) -> None:
     flow, answers = request.get("AuthFlow"), request.get("ChallengeName")
-    told.flow = flow if isinstance(flow, str) and flow in _FLOWS else None
+    told.flow = flow if isinstance(flow, str) and flow in FLOWS else None
     told.answers = answers if isinstance(answers, str) and answers in State.__members__ else None
     if isinstance(outcome, PoolRefusal):
         return

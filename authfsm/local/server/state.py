@@ -1,7 +1,8 @@
 """The pool's state in a file: what has been acknowledged is on disk before the answer leaves.
 
 One SQLite file, one process. After each operation the records it touched are written in one transaction,
-so that a process that is killed loses nothing it has answered for, and never half an operation. (The
+so that a process that is killed loses nothing it has answered for, and never half an operation. A write
+that fails (a full disk) leaves the file as it was. (The
 journal is a write-ahead log without a flush at each commit: it survives the process, whatever ends it; a
 machine that loses its power may lose the last moments.) What an operation costs does not grow with the
 number of users.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,7 @@ CREATE TABLE records (
     UNIQUE (kind, key)
 );
 """
+_NOTE: Final = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 _WRITE: Final = (
     "INSERT INTO records (kind, key, body) VALUES (?, ?, ?)"
     " ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body WHERE body IS NOT excluded.body"
@@ -131,7 +133,7 @@ class StateFile:
     def note(self, facts: dict[str, str]) -> None:
         """Write facts."""
         with self._transaction() as sql:
-            sql.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
+            sql.executemany(_NOTE, facts.items())
 
     # ---- records ------------------------------------------------------------------------------
 
@@ -141,9 +143,19 @@ class StateFile:
         with closing(self._sql.execute(query, (kind,))) as rows:
             yield from rows
 
-    def write(self, rows: Iterable[Row]) -> None:
-        """Write records, all or none."""
+    def write(self, rows: Iterable[Row], facts: dict[str, str] | None = None) -> None:
+        """Write records, all or none.
+
+        Args:
+            rows: the records.
+            facts: facts that are written with them, if any record is another than it was: nothing is
+                written otherwise, so that reading goes on when the disk is full.
+
+        Raises:
+            StateFileRefused: they cannot be written; the file is as it was.
+        """
         with self._transaction() as sql:
+            before = sql.total_changes
             for row in rows:
                 if row.body is None:
                     sql.execute(
@@ -151,11 +163,20 @@ class StateFile:
                     )
                 else:
                     sql.execute(_WRITE, (row.kind, row.key, row.body))
+            if facts and sql.total_changes != before:
+                sql.executemany(_NOTE, facts.items())
 
-    def _transaction(self) -> sqlite3.Connection:
-        # As a context, a connection commits what was done, or undoes it.
-        self._sql.execute("BEGIN")
-        return self._sql
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._sql.execute("BEGIN")
+            yield self._sql
+            self._sql.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StateFileRefused(self.path, f"cannot be written: {_why(error)}") from None
+        finally:
+            if self._sql.in_transaction:
+                self._sql.execute("ROLLBACK")
 
 
 def _for_its_owner(path: Path) -> None:

@@ -19,7 +19,7 @@ def snapshot(service: Service) -> dict[str, Any]:
     """All that the page shows, at one moment."""
     with service.held():
         pool, core = service.pool, service.core
-        now = pool.clock()
+        now = core.elapsed()
         return {
             "pool": pool.pool_id,
             "client": pool.client_id,

@@ -1,4 +1,4 @@
-"""The options that name a pool of one's own, the same for every command that reads its settings."""
+"""Options that several commands have: those that name a pool, the difference of two, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -33,3 +33,4 @@ Region: TypeAlias = Annotated[
 EndpointUrl: TypeAlias = Annotated[
     str | None, typer.Option(help="Another endpoint than AWS's.", rich_help_panel=PANEL)
 ]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]

@@ -1,0 +1,98 @@
+"""Crowds at the stores: many threads on one ticket, and two workers over Redis, one of which is killed: `crowd.py SEED`."""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import threading
+from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import redis
+import test_stores_crowd
+from joserfc.jwk import RSAKey
+from redis_server import redis_server
+
+from authfsm import Code
+from authfsm.errors import OutOfTurn, SealGone
+from authfsm.local import LocalPool
+from authfsm.sealing import new_key
+from authfsm.stores import MemoryStore, PendingSignIns
+from authfsm.stores.redis import RedisStore
+
+TICKETS, THREADS = 60, 8
+PASSWORD = "Correct-Horse-1"
+
+
+def on_one_ticket(store: Any, rng: random.Random, key: RSAKey) -> Counter[str]:
+    """Eight threads at once on each of sixty tickets: what each was told."""
+    pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=key)
+    pending = PendingSignIns(pool.cognito(), store, new_key())
+    told: Counter[str] = Counter()
+    for number in range(TICKETS):
+        name = f"u{number}"
+        pool.add_user(name, PASSWORD, phone_number=f"+1555{number:07}", mfa=["SMS_MFA"])
+        ticket = pending.put(pool.cognito().sign_in(name, PASSWORD))
+        code, together = pool.outbox.code_for(name), threading.Barrier(THREADS)
+        waits = [rng.random() / 500 for _ in range(THREADS)]
+        issued: list[str] = []
+
+        def answer(
+            wait: float,
+            ticket: str = ticket,
+            code: str = code,
+            together: threading.Barrier = together,
+            issued: list[str] = issued,
+        ) -> None:
+            together.wait(60)
+            threading.Event().wait(wait)
+            try:
+                with pending.turn(ticket) as flow:
+                    issued.append(str(flow.answer(Code(code))))
+            except (OutOfTurn, SealGone) as error:
+                told[str(error.ruling)] += 1
+
+        threads = [threading.Thread(target=answer, args=(wait,)) for wait in waits]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(60)
+        assert issued == ["AUTHENTICATED"], (number, issued)
+        told["AUTHENTICATED"] += 1
+    assert told.total() == TICKETS * THREADS, told
+    return told
+
+
+class _Shown:
+    """Stands in for pytest's `capfd`."""
+
+    def disabled(self) -> Any:
+        """Nothing is captured here."""
+        return nullcontext()
+
+
+def main() -> int:
+    """Run, and say what came of it."""
+    seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    rng, key = random.Random(seed), RSAKey.generate_key(2048, private=True)  # noqa: S311 - a seed repeats its values
+    with tempfile.TemporaryDirectory() as folder:
+        memory = on_one_ticket(MemoryStore(), rng, key)
+        with redis_server(Path(folder)) as server, redis.Redis(port=server.port) as client:
+            shared = on_one_ticket(RedisStore(client), rng, key)
+        workers = Path(folder) / "workers"
+        workers.mkdir()
+        test_stores_crowd.test_a_thousand_sign_ins_and_a_dead_worker(workers, _Shown())
+    sys.stdout.write(
+        f"seed {seed}: {TICKETS} x {THREADS} threads, memory {dict(memory)}, Redis {dict(shared)};"
+        f" {test_stores_crowd.PEOPLE} sign-ins at two workers, one killed: each has its tokens once\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,344 @@
+"""One-time codes: what is removed, what is refused before it is sent, and that a sign-in survives it."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import pyotp
+import pytest
+from botocore.exceptions import ClientError
+from joserfc.jwk import RSAKey
+from samples import standing
+
+from authfsm import BadField, Fault, InvalidInput, Ruling, UserError
+from authfsm.drivers import totp
+from authfsm.errors import RefusedUser
+from authfsm.local import LocalPool, ManualClock
+from authfsm.protocol import responses as r
+from authfsm.protocol.codes import MESSAGE, TOTP, normalized
+from authfsm.protocol.error_policy import rule
+from authfsm.protocol.prompts import CODES
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL
+from authfsm.secret import Secret
+
+PASSWORD = "Correct-Horse-1"
+PLANTED = "pl4nted"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "123456",
+        " 123456\n",
+        "123 456",
+        "123-456",
+        "1 2-3 4-5 6",
+        "123\u00a0456",  # no-break space
+        "123\u202f456",  # narrow no-break space
+        "123\u3000456",  # ideographic space
+        "123\t456\r\n",
+        "123\u2010456",  # hyphen
+        "123\u2011456",  # non-breaking hyphen
+        "123\u2013456",  # en dash
+        "123\u2014456",  # em dash
+        "123\u2212456",  # minus sign
+        "123\uff0d456",  # full-width hyphen
+        "123\u00ad456",  # soft hyphen
+        "123\u200b456",  # zero-width space
+        "\ufeff123456",  # byte order mark
+        "\u2068123456\u2069",  # bidirectional isolates
+        "\uff11\uff12\uff13\uff14\uff15\uff16",  # full-width digits
+        "\u0661\u0662\u0663 \u0664\u0665\u0666",  # Arabic-Indic digits
+    ],
+)
+def test_what_separates_digits_is_removed(typed: str) -> None:
+    """Spaces, hyphens and invisible characters go, and every decimal digit becomes ASCII: the response has that."""
+    assert normalized(typed) == "123456"
+    assert r.Code(typed).code == r.VerifySoftwareToken(Secret(typed)).code == Secret("123456")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        " ",
+        "-",
+        "abc",
+        "12345a",
+        "12.456",
+        "123,456",
+        "+123456",
+        "\u00b2",
+        "\u2460",
+        "1\x1b[A",
+        "\ud800",
+    ],
+)
+@pytest.mark.parametrize("response", [r.Code, r.VerifySoftwareToken])
+def test_what_is_not_digits_is_the_persons_error(response: Any, typed: str) -> None:
+    """It is refused where the response is made, for it is no code anywhere."""
+    with pytest.raises(InvalidInput) as caught:
+        response(typed)
+
+    error = caught.value
+    assert isinstance(error, UserError)
+    assert isinstance(error, BadField)
+    assert (error.fault, error.ruling, error.survives) == (Fault.USER, Ruling.TRY_AGAIN, True)
+    assert (error.response, error.field) == (response, "code")
+    assert "code" in str(error)
+    assert error.advice.endswith("digits alone." if response is r.Code else "six digits.")
+
+
+@pytest.mark.parametrize("typed", [b"123456", 123456, None, ["123456"]])
+@pytest.mark.parametrize("response", [r.Code, r.VerifySoftwareToken])
+def test_what_is_no_text_is_the_programs_error(response: Any, typed: Any) -> None:
+    """A number for a code is a mistake in the program, and asking the person again would not help."""
+    with pytest.raises(BadField) as caught:
+        response(typed)
+
+    assert not isinstance(caught.value, InvalidInput)
+    assert caught.value.fault is Fault.CALLER
+
+
+def test_each_code_has_its_rule() -> None:
+    """Every state and response of the table that has a code: six digits for an app, any number for a message."""
+    taken = {
+        (state, response)
+        for state, responses in PROTOCOL.items()
+        for response in responses
+        if "code" in {each.name for each in attrs.fields(response)}
+    }
+
+    assert set(CODES) == taken
+    assert {pair for pair, rule_ in CODES.items() if rule_ is TOTP} == {
+        (State.SOFTWARE_TOKEN_MFA, r.Code),
+        (State.MFA_SETUP, r.VerifySoftwareToken),
+    }
+    assert all(rule_ in {TOTP, MESSAGE} and rule_.source for rule_ in CODES.values())
+
+
+@pytest.mark.parametrize("state", [state for state, response in CODES if response is r.Code])
+@pytest.mark.parametrize("length", [1, 5, 6, 7, 8, 9, 20])
+def test_how_many_digits_the_challenge_says(state: State, length: int) -> None:
+    """The app's code has six, or is not sent; what a message brought is sent, whatever its length."""
+    signin = standing(state)
+    if state is not State.SOFTWARE_TOKEN_MFA or length == 6:
+        sent = signin.send(r.Code("7" * length)).reveal()
+        assert "7" * length in sent["ChallengeResponses"].values()
+        return
+    with pytest.raises(InvalidInput) as caught:
+        signin.send(r.Code("7" * length))
+
+    assert caught.value.state is signin.state is state
+    assert caught.value.survives
+    assert signin.awaiting is None
+    assert "77" not in str(caught.value)
+    signin.send(r.Code("777777"))
+
+
+@pytest.mark.parametrize("length", [1, 5, 7, 8])
+def test_an_app_is_enrolled_by_six_digits(length: int) -> None:
+    """VerifySoftwareToken with any other number is never made."""
+    with pytest.raises(InvalidInput, match="must be 6 digits"):
+        r.VerifySoftwareToken("7" * length)
+
+
+@pytest.mark.parametrize("rule_", [TOTP, MESSAGE])
+def test_the_pattern_for_html_says_the_same(rule_: Any) -> None:
+    """The pattern accepts what fits once it is normalized, with the usual separators, and nothing else."""
+    for typed in ("123456", "123 456", " 12-34-56 ", "1234567", "12345678", "1", "", "12345a"):
+        assert bool(re.fullmatch(rule_.pattern, typed)) is rule_.fits(normalized(typed)), typed
+
+
+# ---- what else a person types -------------------------------------------------------------------------------
+
+
+TYPED: list[tuple[str, Callable[[], Any]]] = [
+    ("username", lambda: r.UserSrpAuth("", "beef")),
+    ("username", lambda: r.UserAuth("  ")),
+    ("password", lambda: r.UserPasswordAuth("ada", "")),
+    ("password", lambda: r.AdminNoSrpAuth("ada", "")),
+    ("password", lambda: r.Password("")),
+    ("password", lambda: r.NewPassword("")),
+    ("password", lambda: r.Password("\ud800")),
+    ("answer", lambda: r.Answer("")),
+    ("answer", lambda: r.Select("")),
+    ("credential", lambda: r.Credential("")),
+    ("email", lambda: r.SetUpEmail("")),
+    ("email", lambda: r.SetUpEmail("nowhere")),
+    ("email", lambda: r.SetUpEmail("ada@")),
+    ("email", lambda: r.SetUpEmail("@example.com")),
+    ("email", lambda: r.SetUpEmail("ada lovelace@example.com")),
+    ("email", lambda: r.SetUpEmail("a@b@example.com")),
+    ("friendly_device_name", lambda: r.VerifySoftwareToken("123456", "")),
+]
+
+
+@pytest.mark.parametrize(("field", "make"), TYPED)
+def test_what_is_left_empty_is_the_persons_error(field: str, make: Callable[[], Any]) -> None:
+    """Whatever a person fills in: empty, unwritable or no address is theirs to correct."""
+    with pytest.raises(InvalidInput) as caught:
+        make()
+
+    assert caught.value.field == field
+    assert caught.value.survives
+
+
+def test_passwords_are_not_changed() -> None:
+    """Spaces count in a password, and in an answer; they are taken off an address."""
+    assert r.Password(" ").password == Secret(" ")
+    assert r.NewPassword(" a-b ").password == Secret(" a-b ")
+    assert r.Answer(" ").answer == Secret(" ")
+    assert r.SetUpEmail(" ada@example.com\n").email == "ada@example.com"
+
+
+@pytest.mark.parametrize("state", [State.SELECT_CHALLENGE, State.SELECT_MFA_TYPE])
+def test_a_choice_that_is_not_offered(state: State) -> None:
+    """It is not sent, and the error names what is; where the challenge names nothing, anything is sent."""
+    signin = standing(state)
+    asked: Any = signin.challenge
+    if state is State.SELECT_CHALLENGE:
+        asked = signin.challenge = attrs.evolve(asked, available=("PASSWORD", "EMAIL_OTP"))
+    with pytest.raises(InvalidInput) as caught:
+        signin.send(r.Select("TELEPATHY"))
+    assert caught.value.state is state
+    offered = asked.available or asked.choices
+    assert all(each in str(caught.value) for each in offered)
+    signin.send(r.Select(offered[0]))
+    signin.send_failed()
+
+    signin.challenge = attrs.evolve(asked, available=(), parameters={})
+    if state is State.SELECT_MFA_TYPE:
+        signin.challenge = attrs.evolve(signin.challenge, choices=())
+    signin.send(r.Select("TELEPATHY"))
+
+
+def test_an_empty_password_at_the_beginning(signing_key: RSAKey) -> None:
+    """Where it would be proved by SRP too."""
+    cognito = LocalPool(key=signing_key).cognito()
+    for flow in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH"):
+        with pytest.raises(InvalidInput) as caught:
+            cognito.sign_in("ada", "", flow=flow)
+        assert caught.value.field == "password"
+
+
+# ---- nothing is shown ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: r.Code(f"12-{PLANTED}"),
+        lambda: r.VerifySoftwareToken(code=f"12{PLANTED}"),
+        lambda: r.Password(f"{PLANTED}\ud800"),
+        lambda: r.NewPassword(f"{PLANTED}\ud800"),
+        lambda: r.Code(PLANTED.encode()),  # type: ignore[arg-type]
+    ],
+)
+def test_no_error_holds_what_was_typed(make: Callable[[], Any]) -> None:
+    """Not its text, not its facts, not its pickle, and no frame of its traceback."""
+    with pytest.raises(BadField) as caught:
+        make()
+
+    error = caught.value
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert str(again) == str(error)
+    frames = [
+        frame.f_locals
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename != __file__
+    ]
+    assert frames
+    assert PLANTED not in f"{error!r}{vars(error)}{frames}{pickle.dumps(error)!r}"
+    assert error.__context__ is error.__cause__ is None
+
+
+# ---- at a pool -------------------------------------------------------------------------------------------
+
+
+def test_the_loop_of_the_readme(signing_key: RSAKey) -> None:
+    """Enter at the prompt and letters are caught by `except UserError`, are not sent, and cost no attempt."""
+    pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SMS_MFA"])
+    pool.add_user("ada", password=PASSWORD, phone_number="+15555550143")
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    right = pool.outbox.code_for("ada")
+    wrong = f"{(int(right) + 1) % 10**6:06d}"
+    lines = iter(["", "abc", wrong, f" {right[:3]} {right[3:]}"])
+    caught = []
+    while not flow.done:
+        try:
+            flow.answer(r.Code(next(lines)))
+        except UserError as error:
+            caught.append((type(error), error.survives))
+
+    assert flow.tokens is not None
+    assert caught == [(InvalidInput, True), (InvalidInput, True), (RefusedUser, True)]
+    assert [step.error for step in flow.history] == [None, None, "CodeMismatchException", None]
+
+
+def test_the_pool_refuses_like_cognito(signing_key: RSAKey) -> None:
+    """A malformed UserCode is an InvalidParameterException, the session stays good, and the right code completes."""
+    clock = ManualClock()
+    pool = LocalPool(key=signing_key, clock=clock, mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    pool.add_user("ada", PASSWORD)
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    flow.answer(r.AssociateSoftwareToken())
+    asked: Any = flow.challenge
+    client, session = pool.client(), asked.session.reveal()
+    right = pyotp.TOTP(asked.secret_code.reveal()).at(clock())
+    for wrong in ("12345a", "abcdef", "1 2345"):  # botocore itself refuses what is shorter
+        with pytest.raises(ClientError) as caught:
+            client.verify_software_token(Session=session, UserCode=wrong)
+        said = caught.value.response["Error"]
+        assert said["Code"] == "InvalidParameterException"
+        assert "failed to satisfy constraint" in said["Message"]
+        assert wrong not in said["Message"]
+        row = rule(said["Code"], said["Message"])
+        assert (row.ruling, row.fault) == (Ruling.TRY_AGAIN, Fault.USER)
+
+    flow.answer(r.VerifySoftwareToken(right))
+    flow.answer(r.CompleteMfaSetup())
+    assert flow.tokens is not None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Value at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]+",
+        "Value '1234567' at 'userCode' failed to satisfy constraint: Member must have length less than or equal to 6",
+        "Value failed to satisfy constraint",
+    ],
+)
+def test_cognitos_own_refusal_of_a_malformed_code(message: str) -> None:
+    """The sign-in survives it, and the person is asked again; the same words elsewhere end the attempt."""
+    refusal = {"Error": {"Code": "InvalidParameterException", "Message": message}}
+    signin = standing(State.MFA_SETUP)
+    signin.send(r.AssociateSoftwareToken())
+    signin.receive(
+        {"SecretCode": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "Session": "a session of some length"}
+    )
+    signin.send(r.VerifySoftwareToken("123456"))
+
+    assert signin.receive(refusal) is State.MFA_SETUP
+    assert signin.refusal is not None
+    assert signin.refusal.ruling is Ruling.TRY_AGAIN
+    signin.send(r.VerifySoftwareToken("654321"))
+
+    other = standing(State.NEW_PASSWORD_REQUIRED)
+    other.send(r.NewPassword("Another-Horse-2"))
+    elsewhere = message.replace("userCode", "a")
+    assert other.receive({"Error": {**refusal["Error"], "Message": elsewhere}}) is State.FAILED
+
+
+def test_an_app_of_somebody_who_is_signed_in(signing_key: RSAKey) -> None:
+    """`totp.verify` sends no code of another form either."""
+    pool = LocalPool(key=signing_key)
+    for wrong in ("", "12345", "abcdef"):
+        with pytest.raises(InvalidInput):
+            totp.verify(pool.client(), "a token", wrong)

@@ -1,0 +1,151 @@
+"""How sure an arrow is in a pool: no picture says more than the paths do."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from typing import Any
+
+import pytest
+
+from authfsm.checks import Ways
+from authfsm.diagrams.drafting import draft
+from authfsm.diagrams.listing import as_json
+from authfsm.diagrams.pools import POOLS
+from authfsm.notebook.picture import drawn
+from authfsm.protocol import responses as r
+from authfsm.protocol.evidence import Confidence, confidence
+from authfsm.protocol.responses import REFRESHES
+from authfsm.protocol.states import State
+from authfsm.protocol.table import TRANSITIONS, Transition
+from authfsm.settings import PoolSettings
+from authfsm.settings.reach import confidence_of
+from authfsm.settings.rules import MULTI, skips_second_factor
+from authfsm.signin import History
+
+S = State
+FLOWS = (
+    "USER_SRP_AUTH",
+    "USER_PASSWORD_AUTH",
+    "ADMIN_USER_PASSWORD_AUTH",
+    "CUSTOM_AUTH",
+    "USER_AUTH",
+)
+INTO_TOKENS = [
+    arrow
+    for arrow in TRANSITIONS
+    if arrow.dest is S.AUTHENTICATED
+    and arrow.source is not S.AUTHENTICATED
+    and arrow.response not in REFRESHES
+]
+
+
+def pool(mfa: str, flow: str, **more: Any) -> PoolSettings:
+    """A pool of one flow whose second factor is the authenticator app."""
+    plain: dict[str, Any] = {
+        "mfa_configuration": mfa,
+        "explicit_auth_flows": {f"ALLOW_{flow}"},
+        "sms_mfa": False,
+        "software_token_mfa": True,
+        "email_mfa": False,
+        "web_authn_factor": MULTI,
+        "allowed_first_auth_factors": {"PASSWORD", "WEB_AUTHN"},
+        "lambda_config": {"DefineAuthChallenge"} if flow == "CUSTOM_AUTH" else (),
+        "user_pool_tier": "PLUS",
+    }
+    return PoolSettings(**{**plain, **more})
+
+
+@pytest.mark.parametrize(("mfa", "flow", "device"), list(product(("OFF", "OPTIONAL", "ON"), FLOWS, (True, False))))  # fmt: skip
+def test_what_is_drawn_as_sure_is_on_a_path(mfa: str, flow: str, device: bool) -> None:  # noqa: FBT001 - a case
+    """An arrow to the tokens is sure in a pool only if a way to sign in goes along it there."""
+    settings = pool(mfa, flow, device_configuration=device)
+    gone_along = {arrow for way in Ways(settings) for arrow in way.arrows}
+    sure = {
+        arrow
+        for arrow in INTO_TOKENS
+        if settings.ruled_out(arrow) is None and not settings.confidence(arrow).thin
+        # No way comes through a state that only a function of the pool may name.
+        if arrow.source in {each.source for each in gone_along}
+    }
+    model = draft(settings=settings, unfolded=True)
+    drawn_as_sure = {
+        arrow.transition
+        for edge in model.edges
+        for arrow in model.arrows
+        if edge.source == arrow.source
+        and edge.dest == arrow.dest
+        and arrow.response in edge.responses
+        and arrow.response not in edge.thin
+        and arrow.transition in INTO_TOKENS
+    }
+
+    assert sure - gone_along == set()
+    assert {each for each in drawn_as_sure if each.source in {a.source for a in sure}} <= gone_along
+
+
+def test_without_required_mfa_nothing_changes() -> None:
+    """OFF, OPTIONAL, and a mode that is not known leave every arrow as sure as the table has it."""
+    for mode in ("OFF", "OPTIONAL", None):
+        settings = PoolSettings(mfa_configuration=mode)
+        assert [settings.confidence(a) for a in TRANSITIONS] == [confidence(a) for a in TRANSITIONS]
+
+
+def test_with_required_mfa_only_tokens_after_a_password_are_less_sure() -> None:
+    """They are contradicted; devices, passkeys, codes and the pool's functions are as sure as before."""
+    settings = PoolSettings(mfa_configuration="ON")
+    changed = [a for a in TRANSITIONS if settings.confidence(a) is not confidence(a)]
+
+    assert {*changed} == {
+        a for a in TRANSITIONS if skips_second_factor(a) and not confidence(a).thin
+    }
+    assert {settings.confidence(a) for a in changed} == {Confidence.CONTRADICTORY}
+    for source, response in (
+        (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim),
+        (S.WEB_AUTHN, r.Credential),
+        (S.SOFTWARE_TOKEN_MFA, r.Code),
+        (S.CUSTOM_CHALLENGE, r.Answer),
+        (S.MFA_SETUP, r.CompleteMfaSetup),
+    ):
+        assert Transition(source, response, S.AUTHENTICATED) not in changed
+
+
+def test_of_two_pools_the_surer_counts() -> None:
+    """A picture of a difference draws as sure what is sure in one of the two."""
+    on, off = (PoolSettings(mfa_configuration=each) for each in ("ON", "OFF"))
+    arrow = Transition(S.PASSWORD_VERIFIER, r.SrpClaim, S.AUTHENTICATED)
+
+    assert confidence_of(arrow, (off, on)) is Confidence.DOCUMENTED
+    assert confidence_of(arrow, (on, on)) is Confidence.CONTRADICTORY
+    assert confidence_of(arrow, ()) is Confidence.DOCUMENTED
+
+
+ON = {
+    "a typical pool": POOLS["mfa_required"][0],
+    "any flow": PoolSettings(mfa_configuration="ON"),
+    **{flow: pool("ON", flow) for flow in FLOWS},
+}
+
+
+@pytest.mark.parametrize("settings", list(ON.values()), ids=list(ON))
+@pytest.mark.parametrize("look", [{}, {"faded": True}, {"unfolded": True}], ids=str)
+def test_no_picture_draws_it_as_sure(settings: PoolSettings, look: dict[str, bool]) -> None:
+    """Folded, faded or unfolded, as a picture or as JSON, and in the notebook."""
+    model = draft(settings=settings, **look)
+    marked = {
+        (edge.source, response, place)
+        for edge in model.edges
+        for response in edge.thin
+        for place in model.onward(edge.dest)
+    }
+    for arrow in model.arrows:
+        if skips_second_factor(arrow.transition):
+            assert (arrow.source, arrow.response, arrow.dest) in marked
+    told = json.loads(as_json(draft(settings=settings, **look)))
+    for edge in told["edges"]:
+        password = {r.SrpClaim.trigger, r.UserPasswordAuth.trigger, r.NewPassword.trigger}
+        if edge["dest"] == "AUTHENTICATED" and edge["source"] in {"PASSWORD_VERIFIER", "START"}:
+            for response in password & {*edge["responses"]}:
+                assert response in edge["thin"]
+    if not look:
+        assert drawn("USER_SRP_AUTH", History(), settings).model.pools == (settings,)

@@ -1,0 +1,361 @@
+"""Descriptions of a pool: one reader; null is absent; files as tools write them; errors name the member."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from joserfc.jwk import RSAKey
+from members_of_botocore import described, merged
+from test_local_shapes import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
+from typer.testing import CliRunner
+
+from authfsm.checks import Posture, Ways, review
+from authfsm.cli import app
+from authfsm.diagrams import diagram
+from authfsm.errors import BadField
+from authfsm.journeys import journeys
+from authfsm.local import LocalPool
+from authfsm.local.server import config
+from authfsm.secret import Secret
+from authfsm.settings import PoolSettings
+from authfsm.settings.descriptions import Descriptions
+
+MODEL = json.loads(files("authfsm.settings").joinpath("descriptions.json").read_bytes())
+Shape = dict[str, Any]
+
+# What each kind of text must look like, where a pool looks at it.
+_TEXTS = {
+    "MfaConfiguration": "ON",
+    "UserPoolTier": "PLUS",
+    "Id": "eu-west-1_AbCdEfGhI",
+    "AllowedFirstAuthFactors": "PASSWORD",
+    "AliasAttributes": "email",
+    "UsernameAttributes": "email",
+    "AutoVerifiedAttributes": "email",
+    "AttributesRequireVerificationBeforeUpdate": "email",
+    "ExplicitAuthFlows": "ALLOW_USER_SRP_AUTH",
+    "PreventUserExistenceErrors": "ENABLED",
+    "AccessToken": "minutes",
+    "IdToken": "hours",
+    "RefreshToken": "days",
+    "AttributeDataType": "String",
+    "MinLength": "1",
+    "MaxLength": "9",
+    "MinValue": "1",
+    "MaxValue": "9",
+    "FactorConfiguration": "MULTI_FACTOR_WITH_USER_VERIFICATION",
+    "UserVerification": "required",
+    "Feature": "ENABLED",
+    "LambdaVersion": "V2_0",
+    "AdvancedSecurityMode": "ENFORCED",
+    "EmailSendingAccount": "DEVELOPER",
+}
+_NUMBERS = {"AuthSessionValidity": 7, "MinimumLength": 11, "PasswordHistorySize": 2}
+
+
+def sample(model: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each kind
+    """A value with every member that the model has, each another value than the default."""
+    match model:
+        case {"*": each}:
+            return (
+                {"Level2": sample(each, name)}
+                if name == "AcrConfiguration"
+                else {"k": sample(each)}
+            )
+        case dict():
+            return {n: sample(each, n) for n, each in model.items()}
+        case [each]:
+            return [sample(each, name)]
+        case "string":
+            return _TEXTS.get(name, "verified_email" if name == "Name" else "s")
+        case "integer":
+            return _NUMBERS.get(name, 5)
+        case "timestamp":
+            return 1.5
+        case _:
+            return name != "EnableTokenRevocation"
+
+
+FULL = {name: sample(part, name) for name, part in MODEL.items()}
+REAL = copy.deepcopy(
+    {"UserPool": USER_POOL, "UserPoolClient": USER_POOL_CLIENT, "MfaConfig": MFA_CONFIG}
+)
+REAL["MfaConfig"].pop("ResponseMetadata")
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every member, at every depth."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield (*path, name)
+            yield from places(each, (*path, name))
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from places(each, (*path, number))
+
+
+def changed(whole: Shape, path: tuple[Any, ...], *, absent: bool) -> Shape:
+    """A copy with one member null, or absent."""
+    made = copy.deepcopy(whole)
+    at: Any = made
+    for name in path[:-1]:
+        at = at[name]
+    if absent:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = None
+    return made
+
+
+def outcome(whole: Shape, key: RSAKey) -> Any:
+    """What settings, review and pool make of descriptions, or how they refuse them."""
+
+    def tried(make: Any) -> Any:
+        try:
+            return make()
+        except ValueError as error:
+            return type(error), str(error)
+
+    def pool() -> Any:
+        made = LocalPool.like(whole, key=key, pool_id="eu-west-1_A", client_id="c")
+        secret = made.client_secret
+        app_client = repr(made.app_client), secret is None or secret.reveal() == "s"
+        said = [
+            made.answer(name, {"UserPoolId": made.pool_id, "ClientId": "c"})
+            for name in ("DescribeUserPool", "DescribeUserPoolClient", "GetUserPoolMfaConfig")
+        ]
+        return made.configuration, app_client, made.not_honoured, said
+
+    made = (PoolSettings, Posture)
+    return [*(tried(lambda kind=kind: kind.from_descriptions(whole)) for kind in made), tried(pool)]
+
+
+@pytest.mark.parametrize("whole", [FULL, REAL], ids=["every member", "a real pool"])
+def test_one_null_member_equals_its_absence(whole: Shape, signing_key: RSAKey) -> None:
+    """For each member of each description, at every depth, in settings, review and pool."""
+    usual = outcome(whole, signing_key)
+    assert not any(isinstance(each, tuple) and isinstance(each[0], type) for each in usual)
+    for path in places(whole):
+        null = outcome(changed(whole, path, absent=False), signing_key)
+        assert null == outcome(changed(whole, path, absent=True), signing_key), path
+
+
+@pytest.mark.parametrize("part", list(MODEL))
+def test_all_members_null_equal_none(part: str, signing_key: RSAKey) -> None:
+    """A description of which every member is null is one without members."""
+    null = {**FULL, part: dict.fromkeys(FULL[part])}
+
+    assert outcome(null, signing_key) == outcome({**FULL, part: {}}, signing_key)
+    every = {name: dict.fromkeys(FULL[name]) for name in FULL}
+    assert outcome(every, signing_key) == outcome({n: {} for n in FULL}, signing_key)
+
+
+def test_the_model_is_botocores() -> None:
+    """What may be in a description is what botocore knows of, and what a newer botocore knew."""
+    assert merged(MODEL, described()) == MODEL
+
+
+def test_each_wrong_type_names_the_member() -> None:
+    """A member of another type is a BadField with the member's name, and without its value."""
+    for path in places(FULL):
+        made = copy.deepcopy(FULL)
+        at: Any = made
+        for name in path[:-1]:
+            at = at[name]
+        at[path[-1]] = {1, 2}
+        named = ".".join(str(each + 1) if isinstance(each, int) else each for each in path)
+        for make in (PoolSettings.from_descriptions, Posture.from_descriptions, LocalPool.like):
+            with pytest.raises(BadField) as caught:
+                make(made)
+            assert named in str(caught.value)
+    wrongs: Any = ([], "UserPool", 7)
+    for wrong in wrongs:
+        with pytest.raises(BadField):
+            PoolSettings.from_descriptions(wrong)
+
+
+def test_values_that_cannot_be_are_told() -> None:
+    """A unit that is none, a time without end, a mechanism or an attribute without a name."""
+    cases: list[tuple[Shape, Shape, str]] = [
+        ({}, {"RefreshTokenValidity": 1, "TokenValidityUnits": {"RefreshToken": "years"}}, "RefreshToken"),
+        ({}, {"RefreshTokenValidity": 10**12}, "RefreshTokenValidity"),
+        ({"AccountRecoverySetting": {"RecoveryMechanisms": [{"Priority": 1}]}}, {}, "RecoveryMechanisms"),
+    ]  # fmt: skip
+    for pool, client, named in cases:
+        for make in (Posture.from_descriptions, LocalPool.like):
+            with pytest.raises(BadField, match=named):
+                make(pool, client, {})
+    schema: Shape = {"Name": "custom:a", "NumberAttributeConstraints": {"MinValue": "one"}}
+    for attribute in ({"Mutable": True}, schema):
+        with pytest.raises(BadField, match="SchemaAttributes"):
+            LocalPool.like({"SchemaAttributes": [attribute]}, {}, {})
+
+
+def commanded(command: str, file: Path) -> list[str]:
+    """A command that reads a pool's settings, and writes beside them."""
+    written = ["-o", str(file.with_suffix(".dot"))] if command == "draw" else []
+    return [command, "--settings", str(file), *written]
+
+
+# ---- what tools write ---------------------------------------------------------------------------------------
+
+GO: Shape = {
+    "UserPool": {**dict.fromkeys(MODEL["UserPool"]), "Id": "us-east-1_1a2b3c4d5", "MfaConfiguration": "OFF",
+                 "LambdaConfig": dict.fromkeys(MODEL["UserPool"]["LambdaConfig"]), "UserPoolTier": "ESSENTIALS",
+                 "Policies": {"PasswordPolicy": {"MinimumLength": 8, "PasswordHistorySize": None}, "SignInPolicy": None}},
+    "ResultMetadata": {},
+}  # fmt: skip
+OFF: Shape = {
+    "UserPool": {
+        "Id": "us-east-1_1a2b3c4d5",
+        "MfaConfiguration": "OFF",
+        "LambdaConfig": {},
+        "UserPoolTier": "ESSENTIALS",
+        "Policies": {"PasswordPolicy": {"MinimumLength": 8}},
+    }
+}
+_TOTP = {"MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration": {"Enabled": True}}
+_CLIENT = {"ClientId": "1example23456789", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]}  # fmt: skip
+NULL_FACTORS: Shape = {
+    "UserPool": {"Id": "us-east-1_Ab1Cd2Ef3", "MfaConfiguration": "ON", "UsernameAttributes": ["email"]},
+    "UserPoolClient": _CLIENT,
+    "MfaConfig": {**_TOTP, "SmsMfaConfiguration": None, "EmailMfaConfiguration": None},
+}  # fmt: skip
+TOTP_ONLY: Shape = {**NULL_FACTORS, "MfaConfig": _TOTP}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [(GO, OFF), (NULL_FACTORS, TOTP_ONLY)], ids=["MFA off", "TOTP only"]
+)
+def test_nulls_are_drawn_checked_listed_and_served_as_absence(
+    written: Shape, meant: Shape, tmp_path: Path, signing_key: RSAKey
+) -> None:
+    """A pool as the SDK for Go prints it, and one with null factors: as the pools that they are."""
+    one, other = (PoolSettings.from_descriptions(each) for each in (written, meant))
+    file = tmp_path / "pool.json"
+    file.write_text(json.dumps(written))
+    served = config.read(file).pool(key=signing_key)
+
+    assert one == other
+    assert str(diagram(settings=one)) == str(diagram(settings=other))
+    assert [(f.id, f.why) for f in review(written)] == [(f.id, f.why) for f in review(meant)]
+    assert list(Ways(one)) == list(Ways(other))
+    planned, others = journeys(written), journeys(meant)
+    assert [str(each) for each in planned] == [str(each) for each in others]
+    for journey in planned:
+        assert journey.run(key=signing_key).tokens is not None
+    assert served.configuration.mfa == one.mfa_configuration
+    if one.software_token_mfa is not None:
+        assert served.configuration.mfa_methods == ("SOFTWARE_TOKEN_MFA",)
+    for command in ("draw", "check", "paths"):
+        ran = CliRunner().invoke(app, commanded(command, file))
+        assert ran.exit_code in {0, 1}, ran.output
+        assert ran.exception is None or isinstance(ran.exception, SystemExit)
+        assert "cannot be read" not in ran.output
+
+
+MERGED = {**{n: v for n, v in TOTP_ONLY.items() if n != "MfaConfig"}, **_TOTP}
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        MERGED,
+        {**MERGED, "ResponseMetadata": {"HTTPStatusCode": 200}, "$metadata": {}},
+        {**MERGED, "MfaConfiguration": None},
+        {**TOTP_ONLY, "MfaConfig": None, "UserPoolMfaConfig": _TOTP},
+    ],
+    ids=["merged", "with metadata", "with the pool's own mode", "under its longer name"],
+)
+def test_all_three_in_one_mapping(whole: Shape, signing_key: RSAKey) -> None:
+    """GetUserPoolMfaConfig's members may stand beside UserPool, where replies were merged into one file."""
+    settings = PoolSettings.from_descriptions(whole)
+    pool = LocalPool.like(whole, key=signing_key)
+
+    assert settings == PoolSettings.from_descriptions(TOTP_ONLY)
+    assert settings.unknown_members == ()
+    assert (pool.configuration.mfa, pool.configuration.mfa_methods) == (
+        "ON",
+        ("SOFTWARE_TOKEN_MFA",),
+    )
+    assert pool.client_id == "1example23456789"
+
+
+def test_a_bare_pool_may_hold_the_mfa_configuration() -> None:
+    """A UserPool merged with GetUserPoolMfaConfig's reply, without a name around it."""
+    bare = {**TOTP_ONLY["UserPool"], **_TOTP}
+
+    settings = PoolSettings.from_descriptions(bare, TOTP_ONLY["UserPoolClient"])
+
+    assert settings == PoolSettings.from_descriptions(TOTP_ONLY)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_file_may_be_in_utf_16_or_have_a_mark(encoding: str, tmp_path: Path) -> None:
+    """As PowerShell writes it; commands and the server read it."""
+    file = tmp_path / "pool.json"
+    file.write_bytes(json.dumps(TOTP_ONLY).encode(encoding))
+
+    ran = CliRunner().invoke(app, ["paths", "--settings", str(file)])
+
+    assert ran.exit_code == 0, ran.output
+    assert config.read(file).settings["mfa"] == "ON"
+
+
+def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
+    """At every depth, by the settings, the pool and the commands; they change nothing else."""
+    whole = copy.deepcopy(TOTP_ONLY)
+    whole["Tomorrow"] = 1
+    whole["UserPool"] |= {"Tomorrows": {"a": None}, "Policies": {"NextPolicy": {}}}
+    whole["MfaConfig"]["PigeonMfaConfiguration"] = {}
+    names = (
+        "UserPool.Tomorrows",
+        "UserPool.Policies.NextPolicy",
+        "MfaConfig.PigeonMfaConfiguration",
+        "Tomorrow",
+    )
+    file = tmp_path / "pool.json"
+    file.write_text(json.dumps(whole))
+    settings = PoolSettings.from_descriptions(whole)
+
+    assert sorted(settings.unknown_members) == sorted(names)
+    assert settings == PoolSettings.from_descriptions(TOTP_ONLY)
+    pool = LocalPool.like(whole, key=signing_key)
+    for name in names:
+        assert any(
+            said.startswith(f"{name.removeprefix('UserPool.')}:") for said in pool.not_honoured
+        )
+    for command in ("draw", "check", "paths"):
+        ran = CliRunner().invoke(app, commanded(command, file))
+        for name in names:
+            assert name in " ".join(ran.output.split())
+
+
+def test_a_command_names_a_member_of_the_wrong_type(tmp_path: Path) -> None:
+    """In one line, and it fails."""
+    file = tmp_path / "pool.json"
+    file.write_text(json.dumps({"UserPool": {"Policies": {"SignInPolicy": []}}}))
+    for command in ("draw", "check", "paths"):
+        ran = CliRunner().invoke(app, commanded(command, file))
+
+        assert ran.exit_code == 1
+        assert "UserPool.Policies.SignInPolicy must be a structure" in " ".join(ran.output.split())
+
+
+def test_the_clients_secret_is_wrapped() -> None:
+    """The reader wraps it as it enters; neither repr nor error shows it."""
+    read = Descriptions.read({}, {"ClientSecret": "s3cret-of-the-client"})
+    client: Mapping[str, Any] = read.user_pool_client or {}
+
+    assert isinstance(client["ClientSecret"], Secret)
+    assert "s3cret" not in repr(read)
+    assert Descriptions.read(read.parts()) == read
+    with pytest.raises(BadField) as caught:
+        Descriptions.read({}, {"ClientSecret": ["s3cret-of-the-client"]})
+    assert "s3cret" not in str(caught.value)

@@ -1,0 +1,48 @@
+"""Three thousand wrong inputs for each way into the core: what comes of one is typed or right.
+
+`tests/long/fuzz_core.py` hands in a hundred thousand.
+"""
+
+from __future__ import annotations
+
+import pytest
+from fuzzing import Target, core, odd, quiet, run, settings
+from joserfc.jwk import RSAKey
+
+INPUTS = 3000
+
+
+def test_nothing_untyped_escapes_from_the_core(signing_key: RSAKey) -> None:
+    """Replies, bodies, sealed sign-ins, tickets, tokens, key sets and fields."""
+    with quiet():
+        outcome = run(core(signing_key), INPUTS, seed=1)
+    assert outcome.escaped == {}
+    # Each way in is tried, and neither refuses all nor nothing.
+    assert len(outcome.inputs) == 8
+    assert all(outcome.refused[name] for name in outcome.inputs)
+    assert any(outcome.refused[name] < count for name, count in outcome.inputs.items())
+
+
+def test_nothing_untyped_escapes_from_the_settings(signing_key: RSAKey) -> None:
+    """Descriptions of pools: what is wrong is a BadField that names it."""
+    outcome = run(settings(signing_key), INPUTS, seed=1)
+    assert outcome.escaped == {}
+
+
+def test_what_escapes_is_found() -> None:
+    """The search finds a planted crash, counts it, and keeps its first input; a seed repeats itself."""
+
+    def crash(value: object) -> None:
+        if isinstance(value, float):
+            raise OverflowError("planted")
+        if value is None:
+            raise ValueError("typed")
+
+    target = Target("planted", odd, crash, (ValueError,))
+    first, again = run([target], 500, seed=3), run([target], 500, seed=3)
+    (where,) = first.escaped
+    assert where.startswith("planted: OverflowError at ")
+    assert first.escaped == again.escaped
+    assert first.refused["planted"] > 0
+    with pytest.raises(AssertionError):
+        assert run([target], 500, seed=4).escaped == {}

@@ -1,0 +1,312 @@
+"""Lengths of time when the clock is set back, and sign-ins that end with the password they proved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from joserfc import jws, jwt
+from joserfc.jwk import RSAKey
+from local_talk import EXPIRED, Talk, refused
+
+from authfsm.local import Contradictions, LocalPool, ManualClock, RefreshTokenRotation
+from authfsm.local.clock import SteadyClock
+
+PASSWORD = "Correct-h0rse"
+NEW = "New-Passw0rd!"
+DAY = 24 * 3600
+PHONE = "+15555550143"
+
+
+class World(Talk):
+    """A pool with one user who has a second factor, and a clock that stands still."""
+
+    def __init__(self, key: RSAKey, **settings: Any) -> None:
+        self.clock = ManualClock(datetime(2026, 5, 5, tzinfo=timezone.utc))
+        super().__init__(LocalPool(key=key, clock=self.clock, mfa="OPTIONAL", **settings))
+        self.pool.add_user("ada", PASSWORD, phone_number=PHONE, preferred_mfa="SMS_MFA")
+        self.pool.add_user("bob", PASSWORD, phone_number="+15555550144")
+        self.pool.add_user("new", PASSWORD, temporary=True)
+        self.pool_id = self.pool.pool_id
+
+    def tokens(self, name: str = "bob") -> Any:
+        """Sign in without a second factor."""
+        return self.password(name, PASSWORD)["AuthenticationResult"]
+
+    def code(self, reply: Any) -> Any:
+        """Answer with the code."""
+        return self.answer(reply, "ada", SMS_MFA_CODE=self.pool.outbox.code_for("ada"))
+
+
+def fails(do: Callable[[], Any]) -> str | None:
+    """The code of the error that something is refused with, or None."""
+    try:
+        do()
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return None
+
+
+# What begins, what may then be done while it lasts, and how many seconds it lasts.
+def lock_out(world: World) -> tuple[Callable[[], Any], float]:
+    """Ten wrong passwords lock a user out for 32 seconds; it is over when the right one is taken."""
+    for _ in range(10):
+        world.clock.advance(60)
+        fails(lambda: world.password("bob", "wrong"))
+
+    def locked() -> None:
+        if fails(world.tokens) is None:
+            raise ClientError({"Error": {"Code": "over"}}, "")
+
+    return locked, 32
+
+
+def session(world: World) -> tuple[Callable[[], Any], float]:
+    """A session waits for its code for three minutes."""
+    reply = world.password("ada", PASSWORD)
+
+    def waits() -> None:
+        with refused("CodeMismatchException", "Invalid code or auth state for the user."):
+            world.answer(reply, "ada", SMS_MFA_CODE="x")
+
+    def lives() -> None:
+        try:
+            waits()
+        except AssertionError:
+            raise ClientError({"Error": {"Code": "over"}}, "") from None
+
+    return lives, 180
+
+
+def reset_code(world: World) -> tuple[Callable[[], Any], float]:
+    """A code for a forgotten password, for an hour."""
+    client_id = world.pool.client_id
+    world.boto.forgot_password(ClientId=client_id, Username="bob")
+    code = world.pool.outbox.code_for("bob")
+    weak: list[str] = []
+
+    def good() -> None:
+        # One that was had before is refused only after the code is found good.
+        try:
+            world.boto.confirm_forgot_password(
+                ClientId=client_id, Username="bob", ConfirmationCode=code, Password=PASSWORD
+            )
+        except ClientError as error:
+            weak.append(error.response["Error"]["Code"])
+            if weak[-1] != "PasswordHistoryPolicyViolationException":
+                raise
+
+    return good, 3600
+
+
+def quota(world: World) -> tuple[Callable[[], Any], float]:
+    """Five calls an hour, and then none."""
+    token = world.tokens()["AccessToken"]
+
+    def call() -> Any:
+        return world.boto.get_user_attribute_verification_code(
+            AccessToken=token, AttributeName="phone_number"
+        )
+
+    for _ in range(5):
+        call()
+
+    def refused_still() -> None:
+        if fails(call) != "LimitExceededException":
+            raise ClientError({"Error": {"Code": "over"}}, "")
+
+    return refused_still, 3600
+
+
+def grace(world: World) -> tuple[Callable[[], Any], float]:
+    """A refresh token that was replaced still works for a minute."""
+    old = world.tokens()["RefreshToken"]
+
+    def refresh() -> Any:
+        return world.boto.get_tokens_from_refresh_token(
+            ClientId=world.pool.client_id, RefreshToken=old
+        )
+
+    refresh()
+    return refresh, 60
+
+
+def refresh_token(world: World) -> tuple[Callable[[], Any], float]:
+    """A refresh token, for an hour here."""
+    token = world.tokens()["RefreshToken"]
+    return lambda: world.boto.initiate_auth(
+        ClientId=world.pool.client_id,
+        AuthFlow="REFRESH_TOKEN_AUTH",
+        AuthParameters={"REFRESH_TOKEN": token},
+    ), 3600
+
+
+def temporary_password(world: World) -> tuple[Callable[[], Any], float]:
+    """A temporary password, for seven days."""
+    return lambda: world.password("new", PASSWORD), 7 * DAY
+
+
+LENGTHS: dict[Callable[[World], tuple[Callable[[], Any], float]], dict[str, Any]] = {
+    lock_out: {},
+    session: {},
+    reset_code: {"password_policy": {"password_history_size": 1}},
+    quota: {"access_token_validity": 2 * 3600},
+    grace: {"refresh_token_rotation": RefreshTokenRotation(60)},
+    refresh_token: {"refresh_token_validity": 3600},
+    temporary_password: {},
+}
+
+
+@pytest.mark.parametrize("length", LENGTHS, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("back", [0, 60, DAY, 400 * DAY], ids=lambda each: f"{each}s back")
+def test_nothing_lasts_longer(signing_key: RSAKey, length: Any, back: int) -> None:
+    """When the clock is set back, what was under way lasts no longer than it would have, and no shorter."""
+    from authfsm.local import PasswordPolicy  # noqa: PLC0415 - made of what the table says
+
+    settings = dict(LENGTHS[length])
+    if "password_policy" in settings:
+        settings["password_policy"] = PasswordPolicy(**settings["password_policy"])
+    world = World(signing_key, **settings)
+    lasts, seconds = length(world)
+    world.clock.advance(-back)
+    assert fails(lasts) is None
+    world.clock.advance(seconds - 1)
+    assert fails(lasts) is None
+    world.clock.advance(2)
+    assert fails(lasts) is not None
+
+
+def test_a_steady_clock() -> None:
+    """It follows its clock, goes on where the clock goes back, and from a moment of an earlier process."""
+    clock = ManualClock(datetime(2026, 5, 5, tzinfo=timezone.utc))
+    steady = SteadyClock(clock)
+    begun = steady()
+    clock.advance(10)
+    assert steady() - begun == timedelta(seconds=10)
+    clock.advance(-100)
+    assert steady() - begun == timedelta(seconds=10)
+    clock.advance(5)
+    assert steady() - begun == timedelta(seconds=15)
+    later = SteadyClock(clock)
+    later.resume(begun + timedelta(days=1))
+    assert later() - begun == timedelta(days=1)
+    clock.advance(1)
+    assert later() - begun == timedelta(days=1, seconds=1)
+
+
+# ---- a sign-in ends with the password that it proved ---------------------------------------------------
+
+
+def by_administrator(world: World) -> None:
+    """AdminSetUserPassword."""
+    world.boto.admin_set_user_password(
+        UserPoolId=world.pool_id, Username="ada", Password=NEW, Permanent=True
+    )
+
+
+def temporary_by_administrator(world: World) -> None:
+    """AdminSetUserPassword, temporary."""
+    world.boto.admin_set_user_password(UserPoolId=world.pool_id, Username="ada", Password=NEW)
+
+
+def by_recovery(world: World) -> None:
+    """ForgotPassword and its code."""
+    world.boto.forgot_password(ClientId=world.pool.client_id, Username="ada")
+    world.boto.confirm_forgot_password(
+        ClientId=world.pool.client_id,
+        Username="ada",
+        ConfirmationCode=world.pool.outbox.code_for("ada"),
+        Password=NEW,
+    )
+
+
+def by_user(world: World) -> None:
+    """ChangePassword."""
+    tokens = world.code(world.password("ada", PASSWORD))["AuthenticationResult"]
+    world.boto.change_password(
+        AccessToken=tokens["AccessToken"], PreviousPassword=PASSWORD, ProposedPassword=NEW
+    )
+
+
+def disabled_and_enabled(world: World) -> None:
+    """AdminDisableUser, and AdminEnableUser."""
+    world.boto.admin_disable_user(UserPoolId=world.pool_id, Username="ada")
+    world.boto.admin_enable_user(UserPoolId=world.pool_id, Username="ada")
+
+
+CHANGES = (by_administrator, temporary_by_administrator, by_recovery, by_user, disabled_and_enabled)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.__name__)
+def test_a_pending_session_ends(signing_key: RSAKey, change: Callable[[World], None]) -> None:
+    """A code that waits is refused after the password changed, though it is the right one."""
+    world = World(signing_key)
+    reply = world.password("ada", PASSWORD)
+    code = world.pool.outbox.code_for("ada")
+    world.clock.advance(1)
+    change(world)
+    with refused(*EXPIRED):
+        world.answer(reply, "ada", SMS_MFA_CODE=code)
+
+
+@pytest.mark.parametrize(
+    # After a temporary password NEW_PASSWORD_REQUIRED would have come first, whatever the setting.
+    "change",
+    [each for each in CHANGES if each is not temporary_by_administrator],
+    ids=lambda each: each.__name__,
+)
+def test_or_outlives_it(signing_key: RSAKey, change: Callable[[World], None]) -> None:
+    """The setting has it the other way."""
+    world = World(signing_key, contradictions=Contradictions(sessions_outlive_passwords=True))
+    reply = world.password("ada", PASSWORD)
+    code = world.pool.outbox.code_for("ada")
+    change(world)
+
+    assert "Session" in reply
+    assert world.answer(reply, "ada", SMS_MFA_CODE=code)
+
+
+@pytest.mark.parametrize(
+    "how", ["admin_delete_user", "admin_disable_user", "admin_reset_user_password"]
+)
+def test_who_is_gone_sets_up_nothing(signing_key: RSAKey, how: str) -> None:
+    """A session of MFA_SETUP, too, is over for who is deleted, disabled or must reset the password."""
+    strict = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    strict.add_user("ada", PASSWORD, email="ada@example.com")
+    talk = Talk(strict)
+    reply = talk.password("ada", PASSWORD)
+    getattr(talk.boto, how)(UserPoolId=strict.pool_id, Username="ada")
+    if how != "admin_reset_user_password":
+        assert (
+            fails(lambda: talk.boto.associate_software_token(Session=reply["Session"])) is not None
+        )
+    assert fails(lambda: talk.answer(reply, "ada")) is not None
+
+
+def test_a_new_password_in_the_sign_in_itself(signing_key: RSAKey) -> None:
+    """NEW_PASSWORD_REQUIRED goes on; another sign-in that was under way does not."""
+    world = World(signing_key)
+    mine, other = world.password("new", PASSWORD), world.password("new", PASSWORD)
+
+    assert "AuthenticationResult" in world.answer(mine, "new", NEW_PASSWORD=NEW)
+    with refused(*EXPIRED):
+        world.answer(other, "new", NEW_PASSWORD="Another-Passw0rd!")
+
+
+@pytest.mark.parametrize("crit", [[], ["exp"], [7], {}, "", None], ids=repr)
+def test_no_critical_extension(signing_key: RSAKey, crit: Any) -> None:
+    """The pool takes no token whose header has `crit`, signed by its own key or not (RFC 7515, 4.1.11)."""
+    world = World(signing_key)
+    token = world.tokens()["AccessToken"]
+    claims = jwt.decode(token, signing_key).claims
+    registry = jws.JWSRegistry(algorithms=["RS256"], strict_check_header=False)
+    registry.check_header = lambda header: None  # type: ignore[method-assign]  # it is forging
+    header = {"alg": "RS256", "kid": signing_key.kid, "crit": crit, "exp": 0}
+    forged = jwt.encode(header, claims, signing_key, registry=registry)
+
+    assert world.boto.get_user(AccessToken=token)["Username"] == "bob"
+    with refused("NotAuthorizedException", "Invalid Access Token"):
+        world.boto.get_user(AccessToken=forged)

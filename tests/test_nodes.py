@@ -1,0 +1,155 @@
+"""Which factor an e-mailed code is: the sign-in, a recording of it, and the table's nodes give one answer."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from itertools import product
+from types import SimpleNamespace
+from typing import Any, cast
+
+import attrs
+import pytest
+from samples import RESPONSES, reply
+
+from authfsm.diagrams.drafting import ROWS
+from authfsm.protocol import responses as r
+from authfsm.protocol.nodes import IN_ROLES, NODES, Ends, Node, code_role, target_roles
+from authfsm.protocol.states import State
+from authfsm.protocol.table import NEW_CHALLENGE, TRANSITIONS, Role, Transition
+from authfsm.signin import SignIn
+from authfsm.traces.recording import Recording
+
+NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
+FLOWS = sorted({each.auth_flow for each in RESPONSES if each.auth_flow} | {"USER_AUTH"})
+TO_A_CODE = [
+    arrow
+    for arrow in TRANSITIONS
+    if arrow.dest is State.EMAIL_OTP and arrow.kind in {None, NEW_CHALLENGE}
+]
+
+
+@pytest.mark.parametrize("arrow", TO_A_CODE, ids=lambda a: f"{a.source}-{a.response.trigger}")
+def test_the_table_has_the_roles_of_all_paths(arrow: Transition) -> None:
+    """Over every flow, with and without a password, the rule gives the roles of the table's nodes and no other."""
+    flows = [arrow.response.auth_flow] if arrow.response.auth_flow else FLOWS
+    given = {
+        code_role(arrow.source, arrow.response, flow=flow, password_proved=proved, credited=credit)
+        for flow, proved, credit in product(flows, (False, True), (False, True))
+    }
+
+    assert given == set(target_roles(arrow, None))
+
+
+def test_a_code_by_the_path_only() -> None:
+    """A first factor in USER_AUTH with no password so far; after a password, a choice of MFA or a set-up, MFA."""
+    first, second = Role.FIRST_FACTOR, Role.SECOND_FACTOR
+    told = [
+        (State.START, r.UserAuth, "USER_AUTH", False, first),
+        (State.SELECT_CHALLENGE, r.Select, "USER_AUTH", False, first),
+        (State.WEB_AUTHN, r.Select, "USER_AUTH", False, first),
+        (State.SELECT_CHALLENGE, r.Password, "USER_AUTH", True, second),
+        (State.START, r.UserAuthWithPassword, "USER_AUTH", True, second),
+        (State.START, r.StepUp, "USER_AUTH", False, first),
+        (State.PASSWORD_VERIFIER, r.SrpClaim, "USER_SRP_AUTH", True, second),
+        (State.SELECT_MFA_TYPE, r.Select, "USER_SRP_AUTH", True, second),
+        (State.SELECT_MFA_TYPE, r.Select, "USER_AUTH", False, second),
+        (State.MFA_SETUP, r.SetUpEmail, "USER_PASSWORD_AUTH", True, second),
+        (State.START, r.CustomAuth, "CUSTOM_AUTH", False, second),
+        (State.CUSTOM_CHALLENGE, r.Answer, "CUSTOM_AUTH", False, second),
+        (State.PASSWORD_VERIFIER, r.SrpClaim, "CUSTOM_AUTH", True, second),
+        (State.OTHER_CHALLENGE, r.RawAnswer, "USER_AUTH", False, first),
+        (State.OTHER_CHALLENGE, r.RawAnswer, "USER_AUTH", True, second),
+    ]
+
+    for source, response, flow, proved, role in told:
+        assert code_role(source, response, flow=flow, password_proved=proved) is role
+
+
+def paths(longest: int) -> Iterator[tuple[Transition, ...]]:
+    """Every path from START to an e-mailed code, of so many steps at most, that comes nowhere twice."""
+    front: list[tuple[Transition, ...]] = [()]
+    for _ in range(longest):
+        onward = []
+        for path in front:
+            here = path[-1].dest if path else State.START
+            been = {State.START, *(arrow.dest for arrow in path)}
+            for arrow in TRANSITIONS:
+                if arrow.source is not here or arrow.dest in {*been, State.FAILED}:
+                    continue
+                if arrow.dest is State.EMAIL_OTP:
+                    yield (*path, arrow)
+                elif arrow.dest is not State.AUTHENTICATED:
+                    onward.append((*path, arrow))
+        front = onward
+
+
+class _Events:
+    """An event system that nothing happens in."""
+
+    def register_last(self, *_: Any, **__: Any) -> None:
+        """Take a hook, and never call it."""
+
+
+def test_signin_recording_and_nodes_agree() -> None:
+    """Along every path to a code, up to three steps, they give one role."""
+    sink = io.StringIO()
+    client = SimpleNamespace(meta=SimpleNamespace(events=_Events()))
+    tried = 0
+    for path in paths(3):
+        signin = SignIn("client", pool_id="eu-west-1_Pool")
+        recording = Recording(client, cast("Any", _Lines(sink)), lambda: NOON)
+        if any(arrow.response in {r.VerifySoftwareToken, r.CompleteMfaSetup} for arrow in path):
+            continue  # steps within MFA_SETUP come before
+        if not all(_step(signin, recording, arrow, n) for n, arrow in enumerate(path, 1)):
+            continue
+        line = json.loads(sink.getvalue().splitlines()[-1])
+        ends = Ends(None, signin.role)
+
+        assert line["role"] == str(signin.role), path
+        assert (path[-1], ends) in IN_ROLES, path
+        assert Node(State.EMAIL_OTP, signin.role) in NODES
+        assert signin.history[-1].role is signin.role
+        tried += 1
+
+    assert tried > 300
+
+
+class _Lines:
+    """A recorder that writes JSON lines."""
+
+    def __init__(self, sink: io.StringIO) -> None:
+        self._sink = sink
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Write a line."""
+        self._sink.write(json.dumps(line) + "\n")
+
+
+def _step(signin: SignIn, recording: Recording, arrow: Transition, number: int) -> bool:
+    """Go along an arrow; False if this sign-in does not take it."""
+    if arrow.response not in signin.accepts:
+        return False
+    given = RESPONSES[arrow.response]
+    if hasattr(given, "srp_a"):
+        given = attrs.evolve(cast("r.SrpA", given), srp_a=f"{number:x}")
+    request, raw, context = signin.send(given), reply(*arrow), dict[str, Any]()
+    raw = {**raw, "Session": f"session-{number}-{'s' * 20}"}
+    model = SimpleNamespace(name=request.operation)
+    recording._sends(request.reveal(), model, context)
+    recording._hears(raw, context)
+    signin.receive(raw, at=NOON)
+    return True
+
+
+def test_the_pictures_have_the_same_nodes() -> None:
+    """The arrows of the diagrams, with the roles of their ends, are those of the table in its roles."""
+    drawn = {
+        (arrow.transition, Ends(arrow.source.role, arrow.dest.role))
+        for row in ROWS
+        for arrow in row
+    }
+
+    assert drawn == set(IN_ROLES)

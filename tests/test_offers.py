@@ -1,0 +1,114 @@
+"""What a challenge takes, given its own parameters; whatever it does not offer is refused before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain, combinations
+
+import pytest
+from samples import challenge, whole
+
+from authfsm.errors import WrongResponse
+from authfsm.protocol import responses as r
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL
+from authfsm.signin import SignIn
+
+SET_UP = ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP")
+FIRST = ("PASSWORD", "PASSWORD_SRP", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
+CHOSEN: dict[str, Response] = {
+    "PASSWORD": r.Password("a password"),
+    "PASSWORD_SRP": r.SrpA("beef"),
+    "WEB_AUTHN": r.Credential("{}"),
+}
+
+
+def subsets(names: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Every set of these names."""
+    return list(chain.from_iterable(combinations(names, n) for n in range(len(names) + 1)))
+
+
+def at(state: State, key: str | None = None, names: tuple[str, ...] = ()) -> SignIn:
+    """A sign-in that is asked this, the names under that parameter, or as AvailableChallenges."""
+    signin = SignIn("client", pool_id="eu-west-1_Pool")
+    begin = r.UserAuth("ada") if key is None else r.UserPasswordAuth("ada", "a password")
+    signin.send(begin)
+    raw = challenge(state)
+    if key is None:
+        raw["AvailableChallenges"] = list(names)
+    else:
+        raw["ChallengeParameters"] = {key: json.dumps(names)} if names else {}
+    signin.receive(raw)
+    return signin
+
+
+def refused(signin: SignIn, response: Response) -> str:
+    """The message, a response being refused; nothing changed."""
+    before = whole(signin)
+    with pytest.raises(WrongResponse) as caught:
+        signin.send(response)
+    assert whole(signin) == before
+    assert caught.value.accepts == signin.accepts
+    assert all(each.__name__ in str(caught.value) for each in signin.accepts)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("names", subsets(SET_UP), ids=str)
+def test_what_can_be_set_up(names: tuple[str, ...]) -> None:
+    """An app is associated where MFAS_CAN_SETUP has SOFTWARE_TOKEN_MFA, an e-mail given where it has EMAIL_OTP."""
+    signin = at(State.MFA_SETUP, "MFAS_CAN_SETUP", names)
+    app, mail = (not names or each in names for each in ("SOFTWARE_TOKEN_MFA", "EMAIL_OTP"))
+
+    assert signin.accepts == (r.AssociateSoftwareToken,) * app + (r.SetUpEmail,) * mail
+    for response, taken in ((r.AssociateSoftwareToken(), app), (r.SetUpEmail("a@b.example"), mail)):
+        if taken:
+            signin.send(response)
+            signin.send_failed()
+        else:
+            assert "offers" in refused(signin, response)
+
+
+@pytest.mark.parametrize("key", ["MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT"])
+@pytest.mark.parametrize("names", subsets(SET_UP), ids=str)
+def test_which_second_factor_can_be_chosen(key: str, names: tuple[str, ...]) -> None:
+    """Of the second factors those can be chosen that the challenge names; where it names none, all."""
+    signin = at(State.SELECT_MFA_TYPE, key, names)
+
+    assert signin.accepts == (r.Select,)
+    for name in SET_UP:
+        if not names or name in names:
+            signin.send(r.Select(name))
+            signin.send_failed()
+        else:
+            refused(signin, r.Select(name))
+
+
+def test_an_emailed_code_has_two_names() -> None:
+    """The API reference writes EMAIL_MFA where the enumeration has EMAIL_OTP: either stands for the other."""
+    for offered, chosen in (("EMAIL_MFA", "EMAIL_OTP"), ("EMAIL_OTP", "EMAIL_MFA")):
+        at(State.SELECT_MFA_TYPE, "MFAS_CAN_CHOOSE", (offered,)).send(r.Select(chosen))
+    assert at(State.MFA_SETUP, "MFAS_CAN_SETUP", ("EMAIL_MFA",)).accepts == (r.SetUpEmail,)
+
+
+@pytest.mark.parametrize(
+    "state", [State.SELECT_CHALLENGE, State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN]
+)
+@pytest.mark.parametrize("names", subsets(FIRST), ids=str)
+def test_which_first_factor_can_be_chosen(state: State, names: tuple[str, ...]) -> None:
+    """AvailableChallenges limits what is chosen, and what is chosen along with its proof; not what is asked."""
+    signin = at(state, names=names)
+    withheld = {type(each) for name, each in CHOSEN.items() if names and name not in names} - (
+        {r.Credential} if state is State.WEB_AUTHN else set()
+    )
+
+    assert signin.accepts == tuple(each for each in PROTOCOL[state] if each not in withheld)
+    for name in FIRST:
+        if not names or name in names:
+            signin.send(r.Select(name))
+            signin.send_failed()
+        else:
+            refused(signin, r.Select(name))
+    for each in CHOSEN.values():
+        if type(each) in withheld:
+            refused(signin, each)

@@ -1,0 +1,259 @@
+"""One ephemeral serves one challenge, and a driver's own steps end: whatever plays the service gets one guess."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from samples import challenge, error
+
+from authfsm import AsyncCognito, Cognito, srp
+from authfsm.device import Device
+from authfsm.drivers import courses
+from authfsm.errors import (
+    AuthfsmError,
+    BadField,
+    OffTheTable,
+    ProofRefused,
+    ServiceError,
+    TooManySteps,
+)
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Fault
+from authfsm.protocol.states import State
+from authfsm.protocol.table import RESTART, TRANSITIONS, automatic
+from authfsm.sealing import new_key, seal, unseal
+from authfsm.signin import SignIn
+from authfsm.snapshot import Snapshot
+
+NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
+POOL = "eu-west-1_AbCdEfGhI"
+DEVICE = Device(key="eu-west-1_device", group_key="-group", password="a device's password")
+MINE, OTHER = srp.ephemeral(b"\x01" * 32), srp.ephemeral(b"\x02" * 32)
+PROOFS = {State.PASSWORD_VERIFIER: "password", State.DEVICE_PASSWORD_VERIFIER: "device"}
+
+
+def asked(state: State, number: int = 1, **parameters: str) -> dict[str, Any]:
+    """A challenge that asks for a proof, with a B of its own."""
+    raw = challenge(state)
+    told = {"SRP_B": f"{srp.verifier(number):x}", **parameters}
+    return {**raw, "ChallengeParameters": {**raw["ChallengeParameters"], **told}}
+
+
+class Hostile:
+    """A service that answers whatever is sent with one more challenge, each with a B of its own."""
+
+    def __init__(self, first: State, *then: State) -> None:
+        self.meta = SimpleNamespace(config=SimpleNamespace(max_pool_connections=1))
+        self.script = [first]
+        self.then = then
+        self.count = 0
+        self.proofs: list[tuple[str, str]] = []
+        self.sent: list[str] = []
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def initiate_auth(self, **request: Any) -> dict[str, Any]:
+        """The first reply."""
+        self.sent.append(request["AuthParameters"].get("SRP_A", ""))
+        return self._next(self.script[0])
+
+    def respond_to_auth_challenge(self, **request: Any) -> dict[str, Any]:
+        """Another challenge, whatever was given."""
+        given = request["ChallengeResponses"]
+        if "SRP_A" in given:
+            self.sent.append(given["SRP_A"])
+        if "PASSWORD_CLAIM_SIGNATURE" in given:
+            self.proofs.append((request["ChallengeName"], given["PASSWORD_CLAIM_SECRET_BLOCK"]))
+        return self._next(self.then[min(len(self.proofs) + len(self.sent) - 1, len(self.then)) - 1])
+
+    def _next(self, state: State) -> dict[str, Any]:
+        self.count += 1
+        return asked(state, self.count)
+
+
+def finished(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What a call gives, awaited if it must be."""
+
+    async def awaited() -> Any:
+        given = call(*args, **kwargs)
+        return await given if inspect.isawaitable(given) else given
+
+    return asyncio.run(awaited())
+
+
+SERVICES: dict[str, tuple[str, Device | None, Callable[[], Hostile]]] = {
+    "password": (
+        "USER_SRP_AUTH",
+        None,
+        lambda: Hostile(State.PASSWORD_VERIFIER, State.PASSWORD_VERIFIER),
+    ),
+    "device": (
+        "USER_PASSWORD_AUTH",
+        DEVICE,
+        lambda: Hostile(State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER),
+    ),
+    "password, then device": (
+        "USER_SRP_AUTH",
+        DEVICE,
+        lambda: Hostile(
+            State.PASSWORD_VERIFIER,
+            State.DEVICE_SRP_AUTH,
+            State.DEVICE_PASSWORD_VERIFIER,
+            State.DEVICE_PASSWORD_VERIFIER,
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("kind", [Cognito, AsyncCognito])
+def test_a_service_that_asks_again_gets_one_proof(service: str, kind: Any) -> None:
+    """One proof of the password and one of the device, each by an SRP_A of its own; then it is off the table."""
+    flow, device, made = SERVICES[service]
+    hostile = made()
+    cognito = kind(hostile, client_id="c", pool_id=POOL, device=device)
+
+    with pytest.raises(OffTheTable) as caught:
+        finished(cognito.sign_in, "ada", "a password", flow=flow)
+
+    assert caught.value.fault is Fault.SERVICE
+    names = [name for name, _ in hostile.proofs]
+    assert len(names) == len(set(names)) == (2 if "then" in service else 1)
+    srp_as = [each for each in hostile.sent if each]
+    assert len(srp_as) == len(set(srp_as))
+
+
+def at_proof(state: State) -> SignIn:
+    """A sign-in of which a proof is asked, by `MINE`."""
+    signin = SignIn("c", pool_id=POOL, device=DEVICE)
+    if state is State.PASSWORD_VERIFIER:
+        signin.send(r.CustomSrpAuth("ada", MINE.SRP_A))
+    else:
+        signin.send(r.CustomAuth("ada"))
+        signin.receive(challenge(State.DEVICE_SRP_AUTH))
+        signin.send(r.SrpA(MINE.SRP_A))
+    signin.receive(asked(state), at=NOON)
+    return signin
+
+
+def prove(signin: SignIn, pair: srp.Ephemeral = MINE) -> r.SrpClaim:
+    """The proof that is asked for."""
+    return signin.prove(pair, NOON, "a password")
+
+
+@pytest.mark.parametrize("state", PROOFS)
+def test_a_challenges_proof_may_be_sent_again(state: State) -> None:
+    """Throttled, or its reply lost: the same challenge gets the same proof, as often as need be."""
+    signin = at_proof(state)
+    first = prove(signin)
+    signin.send(first)
+    signin.receive(error("TooManyRequestsException"))
+    signin.send(prove(signin))
+    signin.send_failed()
+
+    assert prove(signin) == first
+    assert signin.send(first) is not None
+
+
+@pytest.mark.parametrize("state", PROOFS)
+@pytest.mark.parametrize(
+    "other", [{"SRP_B": "beef"}, {"SALT": "beef"}, {"SECRET_BLOCK": "b3RoZXI="}, {}], ids=str
+)
+def test_another_challenge_gets_no_proof(state: State, other: dict[str, str]) -> None:
+    """By way of a custom challenge a second challenge is on the table; without an SRP_A it gets no proof."""
+    signin = at_proof(state)
+    signin.send(prove(signin))
+    signin.receive(challenge(State.CUSTOM_CHALLENGE))
+    signin.send(r.Answer("42"))
+    signin.receive(asked(state, 1, **other))
+
+    with pytest.raises(ProofRefused) as caught:
+        prove(signin)
+    assert isinstance(caught.value, ServiceError)
+    assert caught.value.state is signin.state is state
+
+
+@pytest.mark.parametrize("state", PROOFS)
+def test_a_spent_ephemeral_is_not_sent_again(state: State) -> None:
+    """An SRP_A that a challenge has answered is refused before anything is sent; a new one is taken."""
+    signin = at_proof(state)
+    signin.send(prove(signin))
+    signin.receive(challenge(State.CUSTOM_CHALLENGE))
+    signin.send(r.Answer("42"))
+    signin.receive(challenge(State.PASSWORD_SRP))
+
+    for spelled in (MINE.SRP_A, f"00{MINE.SRP_A.upper()}"):
+        with pytest.raises(BadField, match="srp_a"):
+            signin.send(r.SrpA(spelled))
+    assert signin.awaiting is None
+    signin.send(r.SrpA(OTHER.SRP_A))
+    signin.receive(asked(State.PASSWORD_VERIFIER, 2))
+    with pytest.raises(BadField):
+        prove(signin, MINE)
+    assert prove(signin, OTHER).secret_block is not None
+
+
+@pytest.mark.parametrize("state", PROOFS)
+def test_a_sealed_sign_in_remembers(state: State) -> None:
+    """What was sealed at its proof can prove that challenge, and no other by the same ephemeral."""
+    key, signin = new_key(), at_proof(state)
+    waits = seal(Snapshot("id", signin), key, NOON)
+
+    resumed = SignIn("c", pool_id=POOL, device=DEVICE)
+    unseal(waits, key, NOON, into=resumed)
+    assert prove(resumed) == prove(signin)
+    with pytest.raises(BadField):
+        prove(resumed, OTHER)
+
+    resumed.send(prove(resumed))
+    resumed.receive(challenge(State.CUSTOM_CHALLENGE), at=NOON)
+    again = SignIn("c", pool_id=POOL, device=DEVICE)
+    unseal(seal(Snapshot("id", resumed), key, NOON), key, NOON, into=again)
+    again.send(r.Answer("42"))
+    again.receive(asked(state, 2), at=NOON)
+    with pytest.raises(ProofRefused):
+        prove(again)
+    later = SignIn("c", pool_id=POOL, device=DEVICE)
+    unseal(seal(Snapshot("id", again), key, NOON), key, NOON, into=later)
+    with pytest.raises(ProofRefused):
+        prove(later)
+
+
+def longest() -> int:
+    """The most steps in a row that the table lets a driver take without new input."""
+    onward: dict[State, set[State]] = {}
+    for arrow in TRANSITIONS:
+        if automatic(arrow) and arrow.kind is not RESTART:
+            onward.setdefault(arrow.source, set()).add(arrow.dest)
+
+    def steps(state: State) -> int:
+        return 1 + max(map(steps, onward[state])) if state in onward else 0
+
+    return max(map(steps, onward))
+
+
+def test_the_bound_holds_every_way_of_the_table() -> None:
+    """No way of automatic steps is as long as the bound, and none comes round: the table is not cut short."""
+    assert longest() <= courses.MAX_AUTOMATIC_STEPS
+
+
+@pytest.mark.parametrize("kind", [Cognito, AsyncCognito])
+def test_steps_without_new_input_are_bounded(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is a flow's own: steps in a row beyond it are a typed error, whatever the table allows."""
+    monkeypatch.setattr(courses, "MAX_AUTOMATIC_STEPS", 1)
+    hostile = SERVICES["password, then device"][2]()
+    cognito = kind(hostile, client_id="c", pool_id=POOL, device=DEVICE)
+
+    with pytest.raises(TooManySteps) as caught:
+        finished(cognito.sign_in, "ada", "a password")
+
+    assert (caught.value.limit, caught.value.fault) == (1, Fault.SERVICE)
+    assert isinstance(caught.value, AuthfsmError)
+    assert len(hostile.proofs) == 1

@@ -1,0 +1,94 @@
+"""Peers that are slow or without end: each is given up in time, and everybody else is served."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from serving import PASSWORD, Here, here
+from slow_clients import WAYS, many, trickle
+
+from authfsm.local.server import api, connection
+from authfsm.local.server.connection import LARGEST_HEAD
+
+PATIENCE = 1.0
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
+    """A server that is patient for a second only."""
+    monkeypatch.setattr(connection, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(api, "PATIENCE", PATIENCE)
+    with here(users=[{"username": "ada", "password": PASSWORD}]) as served:
+        yield served
+
+
+def address(web: Here) -> tuple[str, int]:
+    """Host and port."""
+    host, port = web.address.split(":")
+    return host, int(port)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_byte_now_and_then(web: Here, way: str) -> None:
+    """Wherever in a request it is that a peer is slow, it is given up; bytes do not buy it time."""
+    borne = trickle(address(web), way, pause=0.1, most=20 * PATIENCE)
+
+    # The headers and the body may take that long each, and a moment to be told why.
+    assert 0.5 * PATIENCE < borne < 10 * PATIENCE
+    assert web.password("ada")[0] == 200
+    assert '"fault"' not in web.log.getvalue()
+
+
+def test_sixty_at_once(web: Here) -> None:
+    """Somebody else signs in meanwhile (tests/long/server.py has six hundred)."""
+
+    def sign_in() -> None:
+        assert web.password("ada")[0] == 200
+
+    borne, took = many(address(web), 60, 0.1, 20 * PATIENCE, sign_in)
+
+    assert len(borne) == 60
+    assert max(borne) < 15 * PATIENCE
+    assert len(took) > 3
+
+
+@pytest.mark.parametrize(
+    ("begin", "again"),
+    [
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\n", b"X-Header: " + b"y" * 1000 + b"\r\n"),
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: ", b"y" * 1000),
+        (b"GET /", b"y" * 1000),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X-Trailer: " + b"y" * 1000 + b"\r\n"),
+    ],
+    ids=["many headers", "one header", "a long path", "trailers"],
+)  # fmt: skip
+def test_headers_without_end(web: Here, begin: bytes, again: bytes) -> None:
+    """They are read up to a bound, and refused there: not 300 megabytes."""
+    sent = 0
+    with socket.create_connection(address(web), timeout=10) as sock:
+        try:
+            sock.sendall(begin)
+            while sent < 300_000_000:
+                sock.sendall(again)
+                sent += len(again)
+        except OSError:  # it is not listened to any more
+            pass
+    # What lies in the buffers of both sides was sent, but not read.
+    assert sent < 40 * LARGEST_HEAD + 8_000_000
+    assert web.password("ada")[0] == 200
+
+
+@pytest.mark.parametrize("size", [LARGEST_HEAD // 2, LARGEST_HEAD + 1000])
+def test_the_bound_itself(web: Here, size: int) -> None:
+    """Headers below it are served; those above are refused by 431, in JSON."""
+    with socket.create_connection(address(web), timeout=10) as sock:
+        sock.sendall(
+            b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"y" * size + b"\r\n\r\n"
+        )
+        reply = sock.recv(65536)
+
+    assert reply.startswith(b"HTTP/1.1 200 " if size < LARGEST_HEAD else b"HTTP/1.1 431 ")
+    if size > LARGEST_HEAD:
+        assert b'{"message": "The headers are larger than' in reply

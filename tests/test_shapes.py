@@ -1,0 +1,161 @@
+"""The shapes of requests and challenges that reference and diagrams show are what the wire's codecs write and read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any, Final
+
+import pytest
+from attrs import NOTHING, asdict, evolve, fields
+from samples import PARAMETERS, RESPONSES, challenge
+
+from authfsm.device import Device
+from authfsm.diagrams.sequence import Writer
+from authfsm.facts.shapes import OTHER_SPELLING, Parameter, Shape, carried, shape
+from authfsm.protocol import responses as r
+from authfsm.protocol.replies import Tokens
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import PROTOCOL
+from authfsm.secret import Secret
+from authfsm.wire import Sender, read, write
+from authfsm.wire.replies import WITHOUT_SESSION
+
+PAIRS: Final = [(state, kind) for state, kinds in PROTOCOL.items() for kind in kinds]
+SECRET: Final = "where the app client has a secret"
+DEVICE: Final = "on a remembered device"
+SESSION: Final = "where the challenge brought one"
+GIVEN: Final = "if given"
+MAPS: Final = ("client_metadata", "attributes")
+OPTIONAL: Final[Mapping[str, Any]] = {
+    "client_metadata": {"a": "b"},
+    "max_age": 60,
+    "direct": False,
+    "remembered": True,
+    "attributes": {"name": "Ada"},
+}
+
+
+class Somebody(Sender):
+    """A sign-in of which these things are true."""
+
+    def __init__(self, state: State, facts: set[str], *, admin: bool) -> None:
+        self.client_id, self.pool_id, self.admin = "client", "eu-west-1_Pool", admin
+        self.username, self.challenge_name = "ada", str(state)
+        self.client_secret = Secret("secret") if SECRET in facts else None
+        proves_device = state in {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
+        self.device = Device("key", "group", "pass") if proves_device or DEVICE in facts else None
+        has_session = state not in WITHOUT_SESSION or SESSION in facts
+        self.session = Secret("session") if has_session else None
+        tokens = Tokens(access_token=Secret("access"), refresh_token=Secret("refresh"))
+        self.tokens = tokens if state is State.AUTHENTICATED else None
+
+
+def response(state: State, kind: type[Response], facts: set[str]) -> Response:
+    """A response with nothing that may be left out, or with all of it."""
+    optional = {each.name: each.default for each in fields(kind) if each.default is not NOTHING}
+    given = {name: {} if name in MAPS else value for name, value in optional.items()}
+    if state is State.START and "refresh_token" in optional:
+        given["refresh_token"] = "a refresh token"
+    if kind in {r.ConfirmDevice, r.UpdateDeviceStatus}:
+        given["device_key"] = "device"
+    if GIVEN in facts:
+        given |= {name: OPTIONAL.get(name, "0abc") for name in optional}
+    if not takes_metadata(state, kind):
+        given["client_metadata"] = {}
+    return evolve(RESPONSES[kind], **given)
+
+
+def takes_metadata(state: State, kind: type[Response]) -> bool:
+    """Has the request of this response ClientMetadata?"""
+    return any(each.name == "ClientMetadata" for each in shape(state, kind).parameters)
+
+
+def names(request: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """The names of a request, each with the map it stands in."""
+    found: set[tuple[str, str]] = set()
+    for name, value in request.items():
+        if isinstance(value, Mapping) and name != "ClientMetadata":
+            inner = (
+                "userAttributes.<name>" if each.startswith("userA") else each for each in value
+            )
+            found |= {(name, each) for each in inner}
+        else:
+            found.add(("", name))
+    return found
+
+
+def holds(each: Parameter, facts: set[str], given: Response) -> bool:
+    """Is a parameter there, where these things are true?"""
+    key = each.name.replace("_", "").lower()
+    spelled = {name.replace("_", ""): value for name, value in asdict(given).items()}
+    return (
+        not each.when or each.when in facts or bool(spelled.get(key) if key == "devicekey" else 0)
+    )
+
+
+@pytest.mark.parametrize("admin", [False, True])
+@pytest.mark.parametrize(("state", "kind"), PAIRS, ids=lambda each: getattr(each, "__name__", each))
+def test_a_request(state: State, kind: type[Response], *, admin: bool) -> None:
+    """For each response in each state, whatever is true of the sign-in: the shape is what is written."""
+    shown: Shape = shape(state, kind, admin=admin)
+    raw = state is State.OTHER_CHALLENGE
+    for chosen in product([False, True], repeat=4):
+        facts = {
+            fact
+            for fact, true in zip((SECRET, DEVICE, SESSION, GIVEN), chosen, strict=True)
+            if true
+        }
+        given = response(state, kind, facts)
+        made = write(state, given, Somebody(state, facts, admin=admin))
+        expected = {
+            (each.within, each.name) for each in shown.parameters if holds(each, facts, given)
+        }
+        if raw:
+            expected = {
+                (within, "ANSWER" if name == "<fields>" else name) for within, name in expected
+            }
+
+        assert made.operation == shown.operation
+        assert names(made.reveal()) == expected
+        if shown.under:
+            assert shown.under in {
+                made.parameters.get("AuthFlow"),
+                made.parameters.get("ChallengeName"),
+            }
+    plain = names(
+        write(state, response(state, kind, set()), Somebody(state, set(), admin=admin)).reveal()
+    )
+    always = {"ANSWER" if raw and name == "<fields>" else name for name in shown.always}
+    assert always == {name for _, name in plain} - {
+        "AuthFlow",
+        "ChallengeName",
+        "ClientId",
+        "UserPoolId",
+    }
+
+
+@pytest.mark.parametrize("state", sorted(PARAMETERS), ids=str)
+def test_a_challenge(state: State) -> None:
+    """Each parameter that is shown is read; one that is always there cannot be missing."""
+    for each in carried(state):
+        without = {key: value for key, value in PARAMETERS[state].items() if key != each.name}
+        raw = {**challenge(state), "ChallengeParameters": without}
+        if each.when:
+            read(raw, r.Code)
+        else:
+            with pytest.raises(Exception, match=f"{each.name} is missing"):
+                read(raw, r.Code)
+    spelled = {each.name for each in carried(state) if each.when == OTHER_SPELLING}
+    assert spelled == ({"MFAS_CAN_SELECT"} if state is State.SELECT_MFA_TYPE else set())
+
+
+@pytest.mark.parametrize(("state", "kind"), PAIRS, ids=lambda each: getattr(each, "__name__", each))
+def test_a_sequence(state: State, kind: type[Response]) -> None:
+    """A sequence diagram shows exactly what the request always carries, and under which name."""
+    *_, line = Writer({}).given(state, kind)
+    shown = shape(state, kind)
+
+    assert f"App->>Cognito: {shown.operation}" in line
+    assert line.partition("<br/>")[2] == ", ".join(shown.always)

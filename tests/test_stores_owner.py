@@ -1,0 +1,311 @@
+"""What whoever owns the store can do, and what a store that is down, broken or hangs does to the application."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+import redis.asyncio
+from attrs import frozen
+from joserfc.jwk import RSAKey
+from key_value.aio.stores.memory import MemoryStore as TheirMemory
+from key_value.aio.stores.redis import RedisStore as TheirRedis
+from redis_server import RedisServer, redis_server
+from test_bounds import PEERS, dripping, peer
+
+from authfsm import Code, Flow, State
+from authfsm.drivers.aio import AsyncCognito
+from authfsm.errors import (
+    BadField,
+    RefusedCaller,
+    SealBroken,
+    SealGone,
+    ServiceError,
+    StoreUnavailable,
+)
+from authfsm.local import LocalPool
+from authfsm.protocol.error_policy import Fault, Ruling
+from authfsm.sealing import BadKey, keys_for, new_key
+from authfsm.secret import Secret
+from authfsm.stores import AsyncMemoryStore, AsyncPendingSignIns, MemoryStore, PendingSignIns
+from authfsm.stores.key_value import KeyValueStore
+from authfsm.stores.pending import name_of
+from authfsm.stores.redis import AsyncRedisStore, RedisStore
+
+PASSWORD = "Correct-Horse-1"
+SECONDS, SLACK = 0.4, 6.0
+
+
+@frozen
+class Place:
+    """A pool with two users who have a code to give, and a key.
+
+    Args:
+        pool: the pool.
+        key: the application's.
+    """
+
+    pool: LocalPool
+    key: Secret[str]
+
+    def sign_in(self, username: str = "ada") -> Flow:
+        """A sign-in that waits for a code."""
+        return self.pool.cognito().sign_in(username, PASSWORD)
+
+    def over(self, store: Any) -> PendingSignIns[Flow]:
+        """What is under test."""
+        return PendingSignIns(self.pool.cognito(), store, self.key)
+
+
+@pytest.fixture
+def place(signing_key: RSAKey) -> Place:
+    """A pool, with nobody signed in."""
+    pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key)
+    for number, name in enumerate(("ada", "eve")):
+        pool.add_user(name, PASSWORD, phone_number=f"+1555555014{number}", mfa=["SMS_MFA"])
+    return Place(pool, new_key())
+
+
+@pytest.fixture(scope="module")
+def a_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis for all tests of this file."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+# ---- a text is bound to its ticket -------------------------------------------------------------------
+
+
+def test_two_texts_that_are_swapped_in_redis_do_not_open(
+    place: Place, a_redis: RedisServer
+) -> None:
+    """Eve cannot have her ticket show Ada's sign-in: neither opens, and both start again."""
+    with a_redis.client() as client:
+        pending = place.over(RedisStore(client))
+        tickets = [pending.put(place.sign_in(name)) for name in ("ada", "eve")]
+        names = [f"authfsm:{name_of(ticket)}" for ticket in tickets]
+        texts: Any = client.mget(names)
+        client.mset(dict(zip(names, reversed(texts), strict=True)))
+        for ticket in tickets:
+            with pytest.raises(SealBroken) as caught, pending.turn(ticket):
+                pass
+            assert caught.value.ruling is Ruling.START_AGAIN
+            with pytest.raises(SealGone), pending.turn(ticket):
+                pass
+
+
+def test_two_texts_that_are_swapped_in_memory_do_not_open(place: Place) -> None:
+    """The same of a store in this process."""
+    store = MemoryStore()
+    pending = place.over(store)
+    tickets = [pending.put(place.sign_in(name)) for name in ("ada", "eve")]
+    one, other = (name_of(ticket) for ticket in tickets)
+    store._kept[one], store._kept[other] = store._kept[other], store._kept[one]
+    for ticket in tickets:
+        with pytest.raises(SealBroken), pending.turn(ticket):
+            pass
+
+
+@pytest.mark.parametrize("kind", ["async memory", "key-value"])
+def test_two_texts_that_are_swapped_do_not_open_on_a_loop(place: Place, kind: str) -> None:
+    """The same of the async twin, over each kind of store."""
+
+    async def conversation() -> int:
+        store: Any = AsyncMemoryStore() if kind == "async memory" else KeyValueStore(TheirMemory())
+        pool = place.pool
+        cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id)
+        pending = AsyncPendingSignIns(cognito, store, place.key)
+        tickets = [
+            await pending.put(await cognito.sign_in(name, PASSWORD)) for name in ("ada", "eve")
+        ]
+        names = [name_of(each) for each in tickets]
+        texts = [await store.take(each, 30) for each in names]
+        for name, text in zip(names, reversed(texts), strict=True):
+            await store.put(name, text, 30)
+        broken = 0
+        for ticket in tickets:
+            try:
+                async with pending.turn(ticket):
+                    pass
+            except SealBroken:
+                broken += 1
+        return broken
+
+    assert asyncio.run(conversation()) == 2
+
+
+def test_a_cookies_text_is_not_a_stores(place: Place) -> None:
+    """A sign-in that was sealed for a cookie does not open in a store, and the other way about."""
+    store, flow = MemoryStore(), place.sign_in()
+    pending = place.over(store)
+    ticket = pending.put(flow)
+    kept = store.take(name_of(ticket), 30)
+    with pytest.raises(SealBroken):
+        place.pool.cognito().resume(kept, place.key)
+    store.put(name_of(ticket), flow.seal(place.key), 30)
+    with pytest.raises(SealBroken), pending.turn(ticket):
+        pass
+
+
+def test_an_older_text_of_the_same_ticket_is_what_it_was(place: Place) -> None:
+    """It opens, for it is that person's; Cognito refuses the session that was answered since."""
+    store = MemoryStore()
+    pending = place.over(store)
+    ticket = pending.put(place.sign_in())
+    name = name_of(ticket)
+    older = store._kept[name]
+    with pending.turn(ticket) as flow:
+        flow.answer(Code(place.pool.outbox.code_for("ada")))
+    assert flow.state is State.AUTHENTICATED
+    store._kept[name] = older
+    with pytest.raises(RefusedCaller, match="session"), pending.turn(ticket) as again:
+        again.answer(Code(place.pool.outbox.code_for("ada")))
+
+
+def test_keys_for_a_ticket() -> None:
+    """Each ticket and each key has its own; what is no key is a BadKey."""
+    key, other = new_key(), new_key()
+    one, two = Secret("one"), Secret("two")
+    assert keys_for(key, one) == keys_for(key.reveal(), one) == keys_for(key.reveal().encode(), one)
+    made = {each.reveal() for k in (key, other) for t in (one, two) for each in keys_for(k, t)}
+    assert len(made | {key.reveal(), other.reveal()}) == 6
+    assert keys_for([key, other], one) == keys_for(key, one) + keys_for(other, one)
+    for wrong in ("", "no key", key.reveal()[:-5], 5, None, [5], [None], object()):
+        with pytest.raises(BadKey):
+            keys_for(wrong, one)  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize("sent", [b"x" * 43, 5, 1.5, ["x"], {"x": 1}, object()])
+def test_a_ticket_that_is_no_text(place: Place, sent: Any) -> None:
+    """Bytes of a cookie that nobody decoded, and whatever else: an error that names it."""
+    pending = place.over(MemoryStore())
+    with pytest.raises(BadField, match=r"PendingSignIns.ticket must be text or None, not "):
+        pending.drop(sent)
+    with pytest.raises(BadField) as caught, pending.turn(sent):
+        pass
+    assert caught.value.field == "ticket"
+
+
+# ---- a store that fails -------------------------------------------------------------------------------
+
+
+Call = Callable[[Any], Any]
+CALLS: dict[str, Call] = {
+    "put": lambda store: store.put("name", "text", 30),
+    "take": lambda store: store.take("name", 30),
+    "drop": lambda store: store.drop("name"),
+}
+
+
+def of_redis(url: str, **more: Any) -> redis.Redis:
+    """A client of that address, with the library's own retries and timeouts."""
+    return redis.Redis(host="127.0.0.1", port=int(url.rpartition(":")[2]), **more)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_redis_that_is_down(call: str) -> None:
+    """Typed, the service's fault, to be tried again; with the library's own retries or without."""
+    with pytest.raises(StoreUnavailable, match=r"ConnectionError|no answer within") as caught:
+        CALLS[call](RedisStore(of_redis("x:9"), timeout=2))
+    assert isinstance(caught.value, ServiceError)
+    assert (caught.value.ruling, caught.value.fault) == (Ruling.WAIT, Fault.SERVICE)
+    assert caught.value.__context__ is None  # no frame of the client's, which has its password
+
+    async def on_a_loop() -> Any:
+        async with redis.asyncio.Redis(port=9) as client:
+            return await CALLS[call](AsyncRedisStore(client, timeout=2))
+
+    with pytest.raises(StoreUnavailable):
+        asyncio.run(on_a_loop())
+
+
+HANGS = {
+    "says nothing": PEERS["says nothing"],
+    "drips a reply": dripping(b"$60000\r\n", b"x"),
+    "drips lines": dripping(b"+", b"O"),
+}
+
+
+@pytest.mark.parametrize("timeouts", [{}, {"socket_timeout": None, "socket_connect_timeout": None}])
+@pytest.mark.parametrize("hangs", HANGS)
+@pytest.mark.parametrize("call", CALLS)
+def test_a_redis_that_hangs(call: str, hangs: str, timeouts: dict[str, Any]) -> None:
+    """Given up in time, with the library's timeouts and with none; the application's client is as it was."""
+    with peer(HANGS[hangs]) as (url, _), of_redis(url, **timeouts) as client:
+        store = RedisStore(client, timeout=SECONDS)
+        begun = time.monotonic()
+        with pytest.raises(StoreUnavailable, match=r"no answer within 0\.4 s|TimeoutError"):
+            CALLS[call](store)
+        assert time.monotonic() - begun < SECONDS + SLACK
+        if timeouts:
+            assert client.connection_pool.connection_kwargs["socket_timeout"] is None
+            assert store.client.connection_pool is not client.connection_pool
+        else:
+            assert store.client is client
+
+
+@pytest.mark.parametrize("hangs", HANGS)
+@pytest.mark.parametrize("call", CALLS)
+def test_a_redis_that_hangs_on_a_loop(call: str, hangs: str) -> None:
+    """The same, over `redis.asyncio` and over py-key-value-aio."""
+
+    async def on_a_loop(port: int) -> list[float]:
+        took = []
+        for theirs in (False, True):
+            begun = time.monotonic()
+            client = redis.asyncio.Redis(port=port, socket_timeout=None)
+            async with TheirRedis(client=client) as inner, client:
+                store: Any = (
+                    KeyValueStore(inner, timeout=SECONDS)
+                    if theirs
+                    else AsyncRedisStore(client, timeout=SECONDS)
+                )
+                with pytest.raises(StoreUnavailable):
+                    await CALLS[call](store)
+            took.append(time.monotonic() - begun)
+        return took
+
+    with peer(HANGS[hangs]) as (_, port):
+        assert max(asyncio.run(on_a_loop(port))) < SECONDS + SLACK
+
+
+@pytest.mark.parametrize("call", ["take"])
+def test_an_error_of_redis_quotes_nothing(a_redis: RedisServer, call: str) -> None:
+    """Redis quotes the command in some errors: only the error's kind is passed on."""
+    with a_redis.client() as client:
+        client.delete("authfsm:name")
+        client.rpush("authfsm:name", "not a text")
+        with pytest.raises(StoreUnavailable) as caught:
+            CALLS[call](RedisStore(client))
+        client.delete("authfsm:name")
+    assert str(caught.value) == "the store of waiting sign-ins is unavailable (ResponseError)"
+
+
+@pytest.mark.parametrize("timeouts", [{}, {"socket_timeout": None}])
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_client_without_a_timeout_works(
+    place: Place, a_redis: RedisServer, timeouts: dict[str, Any], *, blocking: bool
+) -> None:
+    """The store's own connections are the application's otherwise: pool, database, decoding."""
+    kind = redis.BlockingConnectionPool if blocking else redis.ConnectionPool
+    pool = kind(port=a_redis.port, db=3, decode_responses=True, **timeouts)
+    with redis.Redis(connection_pool=pool) as client:
+        pending = place.over(RedisStore(client, prefix="p:"))
+        ticket = pending.put(place.sign_in())
+        assert client.exists(f"p:{name_of(ticket)}")
+        with pending.turn(ticket) as flow:
+            assert flow.answer(Code(place.pool.outbox.code_for("ada"))) is State.AUTHENTICATED
+        assert not client.exists(f"p:{name_of(ticket)}")
+
+
+def test_a_timeout_is_more_than_no_time() -> None:
+    """Of no time and less nothing comes back."""
+    for wrong in (0, -1, float("nan")):
+        with pytest.raises(ValueError, match="timeout"):
+            RedisStore(redis.Redis(), timeout=wrong)
+        with pytest.raises(ValueError, match="timeout"):
+            KeyValueStore(TheirMemory(), timeout=wrong)

@@ -1,0 +1,144 @@
+"""Names and links that several parts use are written once, and agree with the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+from joserfc.jwk import RSAKey
+from samples import standing
+
+import authfsm
+from authfsm.cli.signin import AuthFlow, FirstFactor
+from authfsm.local import LocalPool, PoolRefusal
+from authfsm.protocol import responses as r
+from authfsm.protocol.classification import candidates
+from authfsm.protocol.replies import Tokens, unverified_claims
+from authfsm.protocol.responses import REFRESHES, RESPONSES
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import FIRST, PROTOCOL, SECOND, UNKNOWN
+from authfsm.protocol.vocabulary import (
+    ANSWER_OPERATIONS,
+    BEGIN_OPERATIONS,
+    CODE_FIELDS,
+    FIRST_FACTORS,
+    FLOWS,
+    FLOWS_OF,
+    MFA_METHODS,
+    PASSWORD_FLOWS,
+    PASSWORDLESS,
+    RECOVERY_MECHANISMS,
+    REFRESH_FLOWS,
+    SET_UP_STATES,
+    SIGN_IN_FLOWS,
+    STALE_DEVICE_STATES,
+)
+from authfsm.secret import Secret
+from authfsm.wire.requests import write
+
+ANSWER: Final = "RespondToAuthChallenge"
+HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
+HOUSE: Final = Path(authfsm.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def pool(signing_key: RSAKey) -> LocalPool:
+    """A pool with nobody in it."""
+    return LocalPool(key=signing_key)
+
+
+def test_links_are_written_once() -> None:
+    """AWS's documentation is linked from one module: no other has an address of it."""
+    holding = {
+        path.relative_to(HOUSE).as_posix()
+        for path in HOUSE.rglob("*.py")
+        if "docs.aws.amazon.com" in path.read_text(encoding="utf-8")
+    }
+
+    assert holding == {"protocol/links.py"}
+
+
+class TestTheVocabulary:
+    """The lists of names are those of the table and of its responses."""
+
+    def test_flows(self) -> None:
+        """Every flow begins with some response from START, and every such response names one of them."""
+        begun = [kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow]
+
+        assert list(FLOWS) == [*dict.fromkeys(begun)]
+        assert set(SIGN_IN_FLOWS) | REFRESH_FLOWS == set(begun)
+        assert not set(SIGN_IN_FLOWS) & REFRESH_FLOWS
+        assert set(SIGN_IN_FLOWS) >= PASSWORD_FLOWS
+        assert set(FLOWS_OF) == BEGIN_OPERATIONS
+
+    @pytest.mark.parametrize("operation", sorted(BEGIN_OPERATIONS))
+    @pytest.mark.parametrize("flow", FLOWS)
+    def test_which_operation_begins_which_flow(
+        self, pool: LocalPool, operation: str, flow: str
+    ) -> None:
+        """The pool refuses a flow of the other operation, and no other flow, with that message."""
+        request = {"UserPoolId": pool.pool_id, "AuthFlow": flow}
+        with pytest.raises(PoolRefusal) as caught:
+            pool.answer(operation, {"ClientId": pool.client_id, **request})
+        elsewhere = "Initiate Auth method not supported" in str(caught.value)
+
+        assert (flow not in FLOWS_OF[operation]) == elsewhere
+
+    def test_refreshes(self) -> None:
+        """A refresh is what both somebody without and somebody with tokens may send."""
+        assert PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys() == REFRESHES
+
+    def test_codes(self) -> None:
+        """A challenge whose answer is a code has its field, and the wire writes it there."""
+        states = {state for state in State if r.Code in PROTOCOL[state]}
+
+        assert set(CODE_FIELDS) == states
+        for state, name in CODE_FIELDS.items():
+            request = write(state, r.Code("123456"), standing(state)).reveal()
+            assert request["ChallengeResponses"][name] == "123456"
+
+    def test_every_challenge(self) -> None:
+        """Each challenge is answered by a response that its state accepts, under its own name."""
+        for state in CHALLENGES:
+            kinds = candidates(ANSWER, {"ChallengeName": state.value, "ChallengeResponses": HIDDEN})
+            assert set(kinds) <= set(PROTOCOL[state])
+            assert kinds
+        assert set(RECOVERY_MECHANISMS) <= set(CHALLENGES)
+        assert len(ANSWER_OPERATIONS) == 2
+
+    def test_sets_of_states(self) -> None:
+        """The sets of factors are those that the table's own sets hold."""
+        passwords = {State.PASSWORD, State.PASSWORD_SRP}
+
+        assert FIRST - UNKNOWN - passwords == PASSWORDLESS
+        assert {*FIRST_FACTORS} == PASSWORDLESS | {State.PASSWORD}
+        assert {*MFA_METHODS} == SECOND - SET_UP_STATES - {State.SELECT_MFA_TYPE}
+        for state in STALE_DEVICE_STATES:
+            assert any(state in dests for dests in PROTOCOL[state].values())
+
+    def test_sets_of_responses(self) -> None:
+        """What begins CUSTOM_AUTH, or by an administrator's operation alone, names such a flow."""
+        begun = [kind for kind in RESPONSES.values() if kind.auth_flow]
+        by_admin = {*FLOWS_OF["AdminInitiateAuth"]} - {*FLOWS_OF["InitiateAuth"]}
+
+        assert {kind for kind in begun if kind.auth_flow == "CUSTOM_AUTH"} == r.LED_BY_FUNCTIONS
+        assert {kind for kind in begun if kind.auth_flow in by_admin} == r.ADMIN_ONLY
+
+    def test_the_commands_flows(self) -> None:
+        """`authfsm signin --flow` knows every flow with which a user signs in."""
+        assert {each.value for each in AuthFlow} == {*SIGN_IN_FLOWS}
+        assert {each.value for each in FirstFactor} == {*FIRST_FACTORS, "PASSWORD_SRP"}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ["", "e30", "W10", "IngI", "bnVsbA", "!!", "eyJ1c2VybmFtZSI6MX0", "\u00e9", "W" * 100_000],
+)
+def test_claims_that_cannot_be_read(payload: str) -> None:
+    """A token that is no JSON Web Token, or says something else than claims, has no user name."""
+    token = Secret(f"header.{payload}.signature")
+
+    assert Tokens(access_token=token).username is None
+    assert "username" not in unverified_claims(token) or payload.startswith("eyJ1")
+    assert dict(unverified_claims(Secret("no dots"))) == {}
