@@ -7,13 +7,14 @@ import base64
 from attrs import field, frozen
 
 from authfsm import srp
-from authfsm.fields import Wrapped, is_text, wrapped
+from authfsm.fields import is_text
 from authfsm.protocol.replies import NewDevice
 from authfsm.protocol.responses import ConfirmDevice
+from authfsm.secret import Secret, WrapsSecrets, secret
 
 
 @frozen
-class Device:
+class Device(WrapsSecrets):
     """A device's identity, to be kept (safely) and given to the next sign-in.
 
     Args:
@@ -24,7 +25,7 @@ class Device:
 
     key: str = field(validator=is_text)
     group_key: str = field(validator=is_text)
-    password: Wrapped = field(converter=wrapped, validator=is_text)
+    password: Secret[str] = field(converter=secret, validator=is_text)
 
     @classmethod
     def new(
@@ -44,7 +45,7 @@ class Device:
             raise ValueError(
                 f"a device wants {PASSWORD_BYTES + SALT_BYTES} bytes of entropy, not {len(entropy)}"
             )
-        password = base64.b64encode(entropy[:PASSWORD_BYTES]).decode()
+        password = Secret(base64.b64encode(entropy[:PASSWORD_BYTES]).decode())
         device = cls(metadata.device_key, metadata.device_group_key, password)
         proof = srp.device_verifier(
             device.group_key, device.key, password, entropy[PASSWORD_BYTES:]

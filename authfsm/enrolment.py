@@ -17,9 +17,9 @@ from attrs import Attribute, field, frozen
 from pyotp import TOTP
 
 from authfsm.errors import BadField, OperatorError
-from authfsm.fields import is_text, wrapped
+from authfsm.fields import is_text
 from authfsm.protocol.replies import MfaSetup
-from authfsm.secret import Secret
+from authfsm.secret import Secret, WrapsSecrets, secret
 
 if TYPE_CHECKING:
     from segno import QRCode
@@ -54,7 +54,7 @@ def _is_name(enrolment: Any, attribute: Attribute[Any], value: str) -> None:
 
 
 @frozen
-class Enrolment:
+class Enrolment(WrapsSecrets):
     """What an authenticator app must be told, once: scanned as a QR code, or typed.
 
     Its app makes codes of six digits, every 30 seconds, by SHA-1: RFC 6238's defaults, and Cognito's.
@@ -67,7 +67,7 @@ class Enrolment:
             the UUID that is the user name in some pools.
     """
 
-    secret_code: Secret[str] = field(converter=wrapped, validator=_is_usable)
+    secret_code: Secret[str] = field(converter=secret, validator=_is_usable)
     issuer: str = field(validator=_is_name)
     account: str = field(validator=_is_name)
 

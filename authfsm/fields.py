@@ -5,26 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from attrs import Attribute
 
 from authfsm.errors import BadField, InvalidInput
-from authfsm.secret import Secret
-
-Wrapped: TypeAlias = "Secret[str]"
+from authfsm.secret import Secret, secret
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-
-
-def wrapped(value: str | Wrapped) -> Wrapped:
-    """A field's text, wrapped as it enters."""
-    return value if isinstance(value, Secret) else Secret(value)
-
-
-def wrapped_if_given(value: str | Wrapped | None) -> Wrapped | None:
-    """A field's text, wrapped as it enters, where there is any."""
-    return None if value is None else wrapped(value)
 
 
 def frozen_mapping(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
@@ -38,10 +26,10 @@ def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
     return frozen_mapping(value)
 
 
-def fixed_and_wrapped(value: Mapping[str, str | Wrapped]) -> Mapping[str, Wrapped]:
+def fixed_and_wrapped(value: Mapping[str, str | Secret[str]]) -> Mapping[str, Secret[str]]:
     """A read-only copy of a mapping, its values wrapped."""
     return (
-        MappingProxyType({k: wrapped(v) for k, v in value.items()})
+        MappingProxyType({k: secret(v) for k, v in value.items()})
         if isinstance(value, Mapping)
         else value
     )

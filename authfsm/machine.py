@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol, TypeAlias
 
 from attrs import frozen
@@ -23,7 +23,7 @@ from transitions import Machine
 
 from authfsm.errors import AuthfsmError, OffTheTable, Refused, refused
 from authfsm.protocol.replies import Refusal, Reply
-from authfsm.protocol.responses import RESPONSES, Response
+from authfsm.protocol.responses import RESPONSES, Response, wrap_call
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
     NEW_CHALLENGE,
@@ -266,8 +266,8 @@ def build(
     own = options.pop("transitions", None) or []
     more = options.pop("states", None) or []
     hear: Any = _Hear(driver)
-    return machine_cls(
-        model=model,
+    machine = machine_cls(
+        model=None,
         states=[*State, *more],
         transitions=[*own, *_arrows(LeadsTo)],
         initial=options.pop("initial", State.START),
@@ -277,3 +277,22 @@ def build(
         after_state_change=[*(after if isinstance(after, list) else [after]), _raise_refusal],
         **options,
     )
+    if driver is not None:  # before the model gets its triggers
+        machine._get_trigger = partial(_get_trigger, machine)  # type: ignore[method-assign]  # noqa: SLF001 - `model.trigger` is made of it
+        for name in RESPONSES.keys() & machine.events.keys():
+            event = machine.events[name]
+            event.trigger = partial(_trigger, event)  # type: ignore[method-assign] # for this event alone
+    machine.add_model(model)
+    return machine
+
+
+def _trigger(event: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+    """`transitions.Event.trigger`; the frames of `transitions` see passwords and codes wrapped."""
+    args, kwargs = wrap_call(RESPONSES[event.name], args, kwargs)
+    return type(event).trigger(event, model, *args, **kwargs)
+
+
+def _get_trigger(machine: Any, model: Any, trigger_name: str, *args: Any, **kwargs: Any) -> Any:
+    """`transitions.Machine._get_trigger`, which is `model.trigger(...)`; likewise."""
+    args, kwargs = wrap_call(RESPONSES.get(trigger_name), args, kwargs)
+    return type(machine)._get_trigger(machine, model, trigger_name, *args, **kwargs)  # noqa: SLF001 - the same

@@ -7,7 +7,9 @@ f-strings, logs and tracebacks show `Secret(****)`; pickling refuses.
 
 from __future__ import annotations
 
+import functools
 import hmac
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NoReturn, TypeVar, overload
 
 T = TypeVar("T", str, bytes, int)
@@ -81,14 +83,98 @@ def _as_bytes(value: str | bytes | int) -> bytes:
 
 
 @overload
+def secret(value: None) -> None: ...
+@overload
 def secret(value: str | Secret[str]) -> Secret[str]: ...
+@overload
+def secret(value: str | Secret[str] | None) -> Secret[str] | None: ...
 @overload
 def secret(value: bytes | Secret[bytes]) -> Secret[bytes]: ...
 @overload
 def secret(value: int | Secret[int]) -> Secret[int]: ...
-def secret(value: Any) -> Secret[Any]:
-    """Wrap a value as a `Secret`, or hand back one that is wrapped already."""
-    return value if isinstance(value, Secret) else Secret(value)
+@overload
+def secret(value: bool | str | Secret[str]) -> bool | Secret[str]: ...  # noqa: FBT001 - a value, not an option
+def secret(value: Any) -> Any:
+    """Wrap a value as a `Secret`; return None, a truth value, and a wrapped value as they are.
+
+    A public function that takes a secret calls this in its first statement and rebinds the parameter, so
+    that no frame of a traceback shows the plain value. It raises nothing, whatever the value is.
+    """
+    return value if value is None or isinstance(value, (Secret, bool)) else Secret(value)
+
+
+def secret_values(value: Any) -> Any:
+    """Wrap every value of a mapping as a `Secret`; wrap anything else as one secret."""
+    if value is None or isinstance(value, Secret):
+        return value
+    if not isinstance(value, str) and isinstance(value, Mapping):
+        return {key: secret(item) for key, item in value.items()}
+    return Secret(value)
+
+
+class WrapsSecrets:
+    """A base of `attrs` classes: wraps the secret fields before the generated `__init__` binds them.
+
+    The `__init__` that attrs generates is a frame too. Where one of its converters or validators raises,
+    a traceback with locals shows the arguments of that frame, so they have to be wrapped by then. A field
+    is secret if its annotation names `Secret`; arguments that no field takes are wrapped as well.
+    """
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        """Wrap the generated `__init__` of a class that has secret fields."""
+        super().__init_subclass__()
+        fields = cls.__dict__.get("__attrs_attrs__", ())
+        if any("Secret" in str(each.type) for each in fields):
+            cls.__init__ = _wrapping(cls.__init__, *_arguments(fields))  # type: ignore[method-assign] # the signature stays
+
+    @classmethod
+    def wrap_arguments(
+        cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments of a call of this class, the secret ones wrapped.
+
+        Args:
+            args: the positional arguments.
+            kwargs: the keyword arguments.
+        """
+        return _wrapped_arguments(*_arguments(getattr(cls, "__attrs_attrs__", ())), args, kwargs)
+
+
+def _arguments(fields: Any) -> tuple[tuple[int, ...], int, frozenset[str]]:
+    """The places of the secret arguments, how many places there are, the names of the plain arguments."""
+    taken = [each for each in fields if each.init]
+    plain = frozenset(each.alias for each in taken if "Secret" not in str(each.type))
+    places = [each.alias for each in taken if not each.kw_only]
+    return tuple(i for i, name in enumerate(places) if name not in plain), len(places), plain
+
+
+def _wrapped_arguments(
+    places: tuple[int, ...],
+    count: int,
+    plain: frozenset[str],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    wrapped = list(args)
+    for index in (*places, *range(count, len(args))):
+        if index < len(args):
+            wrapped[index] = secret_values(wrapped[index])
+    return tuple(wrapped), {
+        name: each if name in plain else secret_values(each) for name, each in kwargs.items()
+    }
+
+
+def _wrapping(
+    init: Callable[..., None], places: tuple[int, ...], count: int, plain: frozenset[str]
+) -> Callable[..., None]:
+    @functools.wraps(init)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it replaces attrs' own
+        args, kwargs = _wrapped_arguments(places, count, plain, args, kwargs)
+        init(self, *args, **kwargs)
+
+    return __init__
 
 
 def revealed(value: Any) -> Any:

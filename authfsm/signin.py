@@ -18,7 +18,6 @@ from attrs import frozen
 from authfsm import srp
 from authfsm.device import Device
 from authfsm.errors import BadField, OutOfTurn, ProofRefused, WrongResponse
-from authfsm.fields import wrapped, wrapped_if_given
 from authfsm.machine import advance
 from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.nodes import proves_password, role_asked
@@ -38,7 +37,7 @@ from authfsm.protocol.replies import (
 from authfsm.protocol.responses import Response, SrpClaim, StepUp
 from authfsm.protocol.states import State
 from authfsm.protocol.table import NEEDS, PROTOCOL, LoopKind, Need, Role, destination, loop_kind
-from authfsm.secret import MASK, Secret
+from authfsm.secret import MASK, Secret, secret
 from authfsm.shown import Shown
 from authfsm.wire import Request, Sender, read, write
 
@@ -137,9 +136,10 @@ class SignIn(Sender, Shown):
         device: Device | None = None,
         admin: bool = False,
     ) -> None:
+        client_secret = secret(client_secret)
         self.client_id = client_id
         self.pool_id = pool_id
-        self.client_secret = wrapped_if_given(client_secret or None)
+        self.client_secret = secret(client_secret or None)
         self.device = device
         self._admin = admin
         self._state = State.START
@@ -391,6 +391,7 @@ class SignIn(Sender, Shown):
             ValueError: something that the proof needs is missing.
             SrpRefused: the service's values are not what SRP can work with.
         """
+        password = secret(password)
         match self.challenge:
             case PasswordVerifier() as asked:
                 if password is None or self.pool_id is None:
@@ -400,7 +401,7 @@ class SignIn(Sender, Shown):
                 realm, name, known = (
                     srp.pool_name(self.pool_id),
                     asked.user_id_for_srp,
-                    wrapped(password),
+                    password,
                 )
             case DevicePasswordVerifier() as asked:
                 if self.device is None:
@@ -417,7 +418,7 @@ class SignIn(Sender, Shown):
             ephemeral,
             realm=realm,
             name=name,
-            password=known.reveal(),
+            password=known,
             salt=asked.salt,
             B=asked.B,
             secret_block=asked.secret_block.reveal(),

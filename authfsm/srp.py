@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm.secret import Secret
+from authfsm.secret import Secret, secret
 
 # RFC 3526, group 15: 2^3072 - 2^3008 - 1 + 2^64 * ([2^2942 pi] + 1690314).
 N_HEX: Final = (
@@ -121,19 +121,21 @@ def ephemeral(entropy: bytes) -> Ephemeral:
     return Ephemeral(Secret(a), _public(A, "A"))
 
 
-def private_key(realm: str, name: str, password: str, salt: int) -> int:
+def private_key(realm: str, name: str, password: str | Secret[str], salt: int) -> int:
     """x = SHA256(padded(salt) | SHA256(realm | name | ":" | password)): one formula, two variants.
     A user's password: the pool's name (`pool_name`) and USER_ID_FOR_SRP. A device's (AWS, "Working
     with user devices"): DeviceGroupKey and DEVICE_KEY. The salt is the integer: zeros in front of
     SALT do not count. `SrpRefused` if a text has a lone surrogate.
     """
-    identity = _utf8(realm, "realm") + _utf8(name, "name") + b":" + _utf8(password, "password")
-    return H(padded(salt), hashlib.sha256(identity).digest())
+    password = secret(password)
+    user = _utf8(realm, "realm") + _utf8(name, "name") + b":"
+    return H(padded(salt), hashlib.sha256(user + _utf8(password, "password")).digest())
 
 
-def verifier(x: int) -> int:
+def verifier(x: int | Secret[int]) -> int:
     """v = g^x mod N: what the service keeps in place of the password (RFC 5054, 2.4)."""
-    return _power(g, x)
+    x = secret(x)
+    return _power(g, x.reveal())
 
 
 def scrambler(A: int, B: int) -> int:
@@ -147,11 +149,12 @@ def scrambler(A: int, B: int) -> int:
     return u
 
 
-def shared_secret(ephemeral: Ephemeral, B: int, x: int) -> int:
+def shared_secret(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> int:
     """S = (B - k g^x)^(a + u x) mod N, the client's side (RFC 5054, 2.6); refuses as `scrambler`."""
+    x = secret(x)
     u = scrambler(ephemeral.A, B)
     # "Take the base mod N first": the difference may be negative.
-    return _power((B - k * _power(g, x)) % N, ephemeral.a.reveal() + u * x)
+    return _power((B - k * _power(g, x.reveal())) % N, ephemeral.a.reveal() + u * x.reveal())
 
 
 def derived_key(S: int, u: int) -> bytes:
@@ -161,17 +164,22 @@ def derived_key(S: int, u: int) -> bytes:
     return hmac.digest(extracted, b"Caldera Derived Key\x01", "sha256")[:16]
 
 
-def client_key(ephemeral: Ephemeral, B: int, x: int) -> bytes:
+def client_key(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> bytes:
     """The client's 16 bytes, from its key pair, SRP_B and x; refuses as `scrambler`."""
+    x = secret(x)
     return derived_key(shared_secret(ephemeral, B, x), scrambler(ephemeral.A, B))
 
 
-def sign(key: bytes, realm: str, name: str, secret_block: bytes, timestamp: str) -> str:
+def sign(
+    key: bytes | Secret[bytes], realm: str, name: str, secret_block: bytes, timestamp: str
+) -> str:
     """The signature in base64: HMAC-SHA256(key, realm | name | secret block | timestamp).
     Realm and name as in `private_key`; the block decoded; the timestamp as sent.
     """
+    key = secret(key)
     message = _utf8(realm, "realm") + _utf8(name, "name") + secret_block
-    return b64encode(hmac.digest(key, message + _utf8(timestamp, "TIMESTAMP"), "sha256")).decode()
+    message += _utf8(timestamp, "TIMESTAMP")
+    return b64encode(hmac.digest(key.reveal(), message, "sha256")).decode()
 
 
 def claim(
@@ -179,7 +187,7 @@ def claim(
     *,
     realm: str,
     name: str,
-    password: str,
+    password: str | Secret[str],
     salt: int,
     B: int,
     secret_block: str,
@@ -191,9 +199,10 @@ def claim(
     integer of SRP_B; SECRET_BLOCK in base64, as it came; TIMESTAMP as `timestamp` writes it.
     `SrpRefused` as `scrambler` and `private_key`, or if the block is not base64.
     """
+    password = secret(password)
     block = _from_base64(secret_block, "SECRET_BLOCK")
-    key = client_key(ephemeral, B, private_key(realm, name, password, salt))
-    return sign(key, realm, name, block, timestamp)
+    x = Secret(private_key(realm, name, password, salt))
+    return sign(Secret(client_key(ephemeral, B, x)), realm, name, block, timestamp)
 
 
 @frozen
@@ -223,9 +232,15 @@ def server_key(server: ServerEphemeral, A: int, v: int) -> bytes:
 
 
 def verify(  # noqa: PLR0917 - the order is that of sign
-    key: bytes, realm: str, name: str, secret_block: bytes, timestamp: str, signature: str
+    key: bytes | Secret[bytes],
+    realm: str,
+    name: str,
+    secret_block: bytes,
+    timestamp: str,
+    signature: str,
 ) -> bool:
     """Whether PASSWORD_CLAIM_SIGNATURE is what `sign` gives; False too if it is not base64."""
+    key = secret(key)
     ours = sign(key, realm, name, secret_block, timestamp).encode()
     return hmac.compare_digest(ours, signature.encode("utf-8", "replace"))
 
@@ -238,14 +253,17 @@ class DeviceVerifier:
     salt: str
 
 
-def device_verifier(group_key: str, device_key: str, password: str, salt: bytes) -> DeviceVerifier:
+def device_verifier(
+    group_key: str, device_key: str, password: str | Secret[str], salt: bytes
+) -> DeviceVerifier:
     """What ConfirmDevice registers, from NewDeviceMetadata's keys, the device's password, a salt.
     The clients: 40 random bytes in base64 are the password. `SrpRefused` if the salt is not of 16.
     """
+    password = secret(password)
     if len(salt) != 16:  # noqa: PLR2004 - AWS, "Working with user devices": 16 random bytes
         raise SrpRefused("Salt", "is not of 16 bytes")
     number = int.from_bytes(salt, "big")
-    v = verifier(private_key(group_key, device_key, password, number))
+    v = verifier(Secret(private_key(group_key, device_key, password, number)))
     return DeviceVerifier(b64encode(padded(v)).decode(), b64encode(padded(number)).decode())
 
 
@@ -263,8 +281,9 @@ def from_device_config(password_verifier: str, salt: str) -> tuple[int, int]:
     return _public(v, "PasswordVerifier"), number
 
 
-def secret_hash(username: str, client_id: str, client_secret: str) -> str:
+def secret_hash(username: str, client_id: str, client_secret: str | Secret[str]) -> str:
     """SECRET_HASH in base64: HMAC-SHA256(client secret, USERNAME of that request | client id)."""
+    client_secret = secret(client_secret)
     message = _utf8(username, "USERNAME") + _utf8(client_id, "client id")
     return b64encode(hmac.digest(_utf8(client_secret, "client secret"), message, "sha256")).decode()
 
@@ -331,11 +350,12 @@ def _exponent(entropy: bytes, name: str) -> int:
     return int.from_bytes(entropy, "big")
 
 
-def _utf8(text: str, name: str) -> bytes:
+def _utf8(text: str | Secret[str], name: str) -> bytes:
+    text = secret(text)
     # UnicodeEncodeError would carry the whole text, which may be a password.
-    if _LONE_SURROGATE.search(text):
+    if _LONE_SURROGATE.search(text.reveal()):
         raise SrpRefused(name, "has a lone surrogate, which UTF-8 cannot write")
-    return text.encode()
+    return text.reveal().encode()
 
 
 def _from_base64(text: str, name: str) -> bytes:

@@ -13,8 +13,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from authfsm.conformance.verdicts import Untried
-from authfsm.fields import Wrapped, wrapped
-from authfsm.secret import Secret
+from authfsm.secret import Secret, secret
 
 if TYPE_CHECKING:
     from authfsm.conformance.conversation import Conversation
@@ -55,7 +54,7 @@ class Fixed:
         code: it.
     """
 
-    code: Wrapped = field(converter=wrapped)
+    code: Secret[str] = field(converter=secret)
 
     def code_for(self, username: str, conversation: Conversation) -> Secret[str]:
         """The code."""

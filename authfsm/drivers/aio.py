@@ -29,14 +29,13 @@ from authfsm.drivers.app_client import AppClient
 from authfsm.drivers.courses import A_MINUTE, Arithmetic, Course, Courses, T
 from authfsm.drivers.failures import awaited, carried
 from authfsm.errors import OutOfTurn
-from authfsm.fields import wrapped_if_given
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.sealing import Key
-from authfsm.secret import Secret
+from authfsm.sealing import Key, wrapped_keys
+from authfsm.secret import Secret, secret
 from authfsm.signin import SignIn
 from authfsm.wire import Request
 
@@ -80,6 +79,7 @@ class AsyncCognito(AppClient[Any]):
             client_metadata: for the pool's Lambda triggers, with what the flow sends by itself.
             walk: go on by itself through what needs no person.
         """
+        password = secret(password)
         signin = self._signin(device)
         return AsyncFlow(self, signin, password, client_metadata=client_metadata or {}, walk=walk)
 
@@ -93,6 +93,7 @@ class AsyncCognito(AppClient[Any]):
         Raises:
             SealError, BadKey: as `Cognito.resume`.
         """
+        key = wrapped_keys(key)
         held = self._unsealed(sealed, key)
         flow = AsyncFlow(self, held.signin, None, client_metadata={}, walk=held.walk)
         flow._take_up(held)  # noqa: SLF001 - a flow of ours
@@ -125,7 +126,7 @@ class AsyncCognito(AppClient[Any]):
         Raises:
             As `Cognito.sign_in`; an error that the sign-in survives has it as `error.flow`.
         """
-        password = wrapped_if_given(password)  # a traceback's frames must not show it
+        password = secret(password)  # a traceback's frames must not show it
         begun = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
         await begun.begin(flow, username, preferred_challenge)
         return begun
@@ -149,6 +150,7 @@ class AsyncCognito(AppClient[Any]):
         Raises:
             As `Cognito.refresh`.
         """
+        refresh_token = secret(refresh_token)
         flow = self.start()
         return await flow.refresh(
             refresh_token, username=username, device_key=device_key, rotating=rotating
@@ -195,6 +197,7 @@ class AsyncFlow(Courses):
         client_metadata: Mapping[str, str],
         walk: bool,
     ) -> None:
+        password = secret(password)
         super().__init__(cognito, signin, password, client_metadata=client_metadata, walk=walk)
         self.cognito = cognito
 
@@ -230,6 +233,7 @@ class AsyncFlow(Courses):
         Raises:
             As `Flow.restart`.
         """
+        password = secret(password)
         name, flow, password = self._given_up(password)
         begun = self.cognito.start(
             password, device=self.device, client_metadata=self._client_metadata, walk=self.walk
@@ -259,6 +263,7 @@ class AsyncFlow(Courses):
         Raises:
             As `Flow.answer`.
         """
+        args, kwargs = r.wrap_call(response, args, kwargs)
         return await self._take(self._carrying(response, *args, **kwargs))
 
     async def next_response(self) -> Response | None:
@@ -291,6 +296,7 @@ class AsyncFlow(Courses):
         Raises:
             As `Flow.filled`.
         """
+        args, kwargs = r.wrap_call(response, args, kwargs)
         return await self._take(self._filled(response, *args, **kwargs))
 
     async def confirm_device(self, name: str | None = None) -> Device:
@@ -323,6 +329,7 @@ class AsyncFlow(Courses):
         Raises:
             As `Flow.refresh`.
         """
+        refresh_token = secret(refresh_token)
         return await self._take(
             self._refreshing(
                 rotating=rotating,

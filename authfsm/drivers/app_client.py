@@ -10,10 +10,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from authfsm import srp
 from authfsm.device import Device
-from authfsm.fields import wrapped_if_given
 from authfsm.observers import Observer
-from authfsm.sealing import SESSION_LIFETIME, Key, unseal
-from authfsm.secret import Secret
+from authfsm.sealing import SESSION_LIFETIME, Key, unseal, wrapped_keys
+from authfsm.secret import Secret, secret
 from authfsm.signin import SignIn
 from authfsm.snapshot import Snapshot
 
@@ -70,6 +69,7 @@ class AppClient(Generic[C]):
         observers: Iterable[Observer] = (),
         session_lifetime: timedelta = SESSION_LIFETIME,
     ) -> None:
+        client_secret = secret(client_secret)
         if pool_id is not None:
             srp.pool_name(pool_id)  # not at the first proof, after a request has gone out
         self._awaited = is_async(client)
@@ -78,7 +78,7 @@ class AppClient(Generic[C]):
         self.client = client
         self.client_id = client_id
         self.pool_id = pool_id
-        self.client_secret = wrapped_if_given(client_secret)
+        self.client_secret = secret(client_secret)
         self.device = device
         self.admin = admin
         self.clock = clock
@@ -102,6 +102,7 @@ class AppClient(Generic[C]):
 
     def _unsealed(self, sealed: str | bytes | None, key: Key) -> Snapshot:
         """What was sealed, around a sign-in of this pool and client."""
+        key = wrapped_keys(key)
         return unseal(
             sealed,
             key,

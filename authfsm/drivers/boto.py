@@ -15,14 +15,13 @@ from authfsm.drivers.app_client import AppClient
 from authfsm.drivers.courses import A_MINUTE, Arithmetic, Course, Courses, T
 from authfsm.drivers.failures import carried
 from authfsm.errors import OutOfTurn
-from authfsm.fields import wrapped_if_given
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.sealing import Key
-from authfsm.secret import Secret
+from authfsm.sealing import Key, wrapped_keys
+from authfsm.secret import Secret, secret
 from authfsm.signin import SignIn
 from authfsm.wire import Request
 
@@ -66,6 +65,7 @@ class Cognito(AppClient["CognitoIdentityProviderClient"]):
             client_metadata: for the pool's Lambda triggers, with what the flow sends by itself.
             walk: go on by itself through what needs no person.
         """
+        password = secret(password)
         signin = self._signin(device)
         return Flow(self, signin, password, client_metadata=client_metadata or {}, walk=walk)
 
@@ -82,6 +82,7 @@ class Cognito(AppClient["CognitoIdentityProviderClient"]):
                 SealForeign: another pool's or client's. SealTooNew: sealed by a later version.
             BadKey: that is no key.
         """
+        key = wrapped_keys(key)
         held = self._unsealed(sealed, key)
         flow = Flow(self, held.signin, None, client_metadata={}, walk=held.walk)
         flow._take_up(held)  # noqa: SLF001 - a flow of ours
@@ -117,7 +118,7 @@ class Cognito(AppClient["CognitoIdentityProviderClient"]):
 
         An error that the sign-in survives has it as `error.flow`, to be answered or stepped on.
         """
-        password = wrapped_if_given(password)  # a traceback's frames must not show it
+        password = secret(password)  # a traceback's frames must not show it
         begun = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
         begun.begin(flow, username, preferred_challenge)
         return begun
@@ -142,6 +143,7 @@ class Cognito(AppClient["CognitoIdentityProviderClient"]):
             Refused, ConnectionLost, NotSent: as for `sign_in`.
             OutOfTurn: Cognito answered the refresh with a challenge.
         """
+        refresh_token = secret(refresh_token)
         flow = self.start()
         return flow.refresh(
             refresh_token, username=username, device_key=device_key, rotating=rotating
@@ -168,6 +170,7 @@ class Flow(Courses):
         client_metadata: Mapping[str, str],
         walk: bool,
     ) -> None:
+        password = secret(password)
         super().__init__(cognito, signin, password, client_metadata=client_metadata, walk=walk)
         self.cognito = cognito
 
@@ -208,6 +211,7 @@ class Flow(Courses):
             ValueError: the flow wants the password, and it is gone: this sign-in stands where it stood.
             As `Cognito.sign_in`.
         """
+        password = secret(password)
         name, flow, password = self._given_up(password)
         begun = self.cognito.start(
             password, device=self.device, client_metadata=self._client_metadata, walk=self.walk
@@ -241,6 +245,7 @@ class Flow(Courses):
         Raises:
             As `answer`.
         """
+        args, kwargs = r.wrap_call(response, args, kwargs)
         return self._take(self._carrying(response, *args, **kwargs))
 
     def confirm_device(self, name: str | None = None) -> Device:
@@ -284,6 +289,7 @@ class Flow(Courses):
             BadField: there is no refresh token.
             OutOfTurn: Cognito answered the refresh with a challenge, which stands to be answered.
         """
+        refresh_token = secret(refresh_token)
         return self._take(
             self._refreshing(
                 rotating=rotating,
@@ -364,6 +370,7 @@ class Flow(Courses):
         Raises:
             WrongResponse, BadField: the state does not take it; a field cannot be. Nothing changed.
         """
+        args, kwargs = r.wrap_call(response, args, kwargs)
         return self._take(self._filled(response, *args, **kwargs))
 
     # ---- inside --------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from attrs import field, frozen
 from authfsm import srp
 from authfsm.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.drivers.app_client import AppClient
-from authfsm.drivers.openings import BY_SRP, opening_of
+from authfsm.drivers.openings import opening_of
 from authfsm.drivers.walk import Walk, paired
 from authfsm.errors import (
     AuthfsmError,
@@ -29,13 +29,13 @@ from authfsm.errors import (
     TooManySteps,
     refused,
 )
-from authfsm.fields import check_typed, wrapped, wrapped_if_given
+from authfsm.fields import check_typed
 from authfsm.protocol import responses as r
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import AUTOMATIC
-from authfsm.secret import Secret
+from authfsm.secret import Secret, secret
 from authfsm.signin import SignIn
 from authfsm.wire import Request
 
@@ -48,7 +48,6 @@ MAX_AUTOMATIC_STEPS: Final = 8
 """How many steps in a row a flow takes without new input from its caller; the table has ways of four."""
 
 _DEVICE_PROOFS: Final = frozenset({State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER})
-_SRP_OPENINGS: Final = frozenset(BY_SRP.values())
 
 
 @frozen
@@ -107,6 +106,7 @@ class Courses(Walk):
         client_metadata: Mapping[str, str],
         walk: bool,
     ) -> None:
+        password = secret(password)
         super().__init__(
             signin,
             password,
@@ -121,11 +121,12 @@ class Courses(Walk):
 
     def _given_up(self, password: str | Secret[str] | None) -> tuple[str, str, Secret[str] | None]:
         """The name, flow and password to begin again with; this attempt is given up, if they will do."""
+        password = secret(password)
         first, flow_then = self._begun or (None, None)
         name, flow = self.signin.username or first, self.signin.flow or flow_then
         if name is None or flow is None:
             raise OutOfTurn("this sign-in has not begun", state=self.state)
-        kept = wrapped_if_given(password) or self._needed_password
+        kept = secret(password) or self._needed_password
         opening_of(flow, self.preferred_challenge, kept, self.signin.pool_id)
         self.cancel()
         return name, flow, kept
@@ -207,6 +208,7 @@ class Courses(Walk):
         device_key: str | None = None,
     ) -> Course[Tokens]:
         """New tokens for a refresh token; what is left out is the sign-in's own."""
+        refresh_token = secret(refresh_token)
         yield from self._exchange(
             r.GetTokensFromRefreshToken(refresh_token, device_key)
             if rotating
@@ -233,7 +235,7 @@ class Courses(Walk):
         kind: Any = opening_of(flow, preferred, self._password, self.signin.pool_id)
         self.signin.check(kind)  # a new exponent must not take the place of one whose proof is due
         more = {"client_metadata": self._client_metadata}
-        if kind in _SRP_OPENINGS:
+        if kind in r.SRP_OPENINGS:
             made: Response = kind(username, (yield from self._fresh()), **more)
         elif kind is r.CustomAuth:
             made = kind(username, **more)
@@ -248,10 +250,10 @@ class Courses(Walk):
         if len(args) == 1 and isinstance(args[0], response):
             return args[0]
         self.signin.check(response)  # before anything that the flow holds is changed
-        if response in _SRP_OPENINGS and "srp_a" not in kwargs:
+        if response in r.SRP_OPENINGS and "srp_a" not in kwargs:
             return (yield from self._srp_opening(response, *args, **kwargs))
         if response in {r.SrpA, r.SrpClaim} and "password" in kwargs:
-            check_typed(response, "password", password := wrapped(kwargs.pop("password")))
+            check_typed(response, "password", password := secret(kwargs.pop("password")))
             self._password = password
         if response is r.SrpClaim and not args and not kwargs:
             return (yield from self._claim())
@@ -262,7 +264,8 @@ class Courses(Walk):
     def _srp_opening(
         self, kind: Any, username: str, password: str | Secret[str] | None = None, **more: Any
     ) -> Course[Response]:
-        if (password := wrapped_if_given(password)) is not None:
+        password = secret(password)
+        if (password := secret(password)) is not None:
             check_typed(kind, "password", password)
             self._password = password
         made: Response = kind(username, (yield from self._fresh()), **more)

@@ -24,12 +24,11 @@ from authfsm.drivers.app_client import is_async
 from authfsm.drivers.failures import carried
 from authfsm.enrolment import Enrolment
 from authfsm.errors import CallerError, MalformedReply, refused
-from authfsm.fields import wrapped
 from authfsm.protocol import responses as r
 from authfsm.protocol.repetition import OF_OPERATION
 from authfsm.protocol.replies import Done, Refusal
 from authfsm.protocol.states import State
-from authfsm.secret import MASK, Secret
+from authfsm.secret import MASK, Secret, secret
 from authfsm.wire import Request, read
 
 if TYPE_CHECKING:
@@ -80,8 +79,9 @@ def associate(
         BadField: `issuer` or `account` is empty; nothing was sent.
         TypeError: an async client. A plain one serves an event loop in a thread (`asyncio.to_thread`).
     """
+    access_token = secret(access_token)
     _check_waited_for(client)
-    token = access_token = wrapped(access_token)
+    token = access_token = secret(access_token)
     # The names are checked first: afterwards the old secret may be gone.
     enrolment = Enrolment("A" * 32, issuer, account or "account")
     user = _heard(client, "GetUser", {"AccessToken": token})
@@ -123,10 +123,12 @@ def verify(
         BadField: the code, or the name, is empty; nothing was sent.
         TypeError: as for `associate`.
     """
+    access_token = secret(access_token)
+    code = secret(code)
     _check_waited_for(client)
     given = r.VerifySoftwareToken(code, device_name)
     del code  # a traceback's frames must not show it
-    token = access_token = wrapped(access_token)
+    token = access_token = secret(access_token)
     parameters: dict[str, Any] = {"AccessToken": token, "UserCode": given.code}
     if given.friendly_device_name is not None:
         parameters["FriendlyDeviceName"] = given.friendly_device_name
@@ -155,8 +157,9 @@ def switch_on(
         ConnectionLost, NotSent, MalformedReply: as for `associate`.
         TypeError: as for `associate`.
     """
+    access_token = secret(access_token)
     _check_waited_for(client)
-    token = access_token = wrapped(access_token)
+    token = access_token = secret(access_token)
     # "Only one factor can be set as preferred" -- AWS API reference, SetUserMFAPreference. That another
     # gives way by itself is inferred, and is what the embedded pool does.
     settings = {"Enabled": True, "PreferredMfa": preferred}

@@ -15,7 +15,6 @@ from typing import Any, Final
 from authfsm import srp
 from authfsm.device import Device
 from authfsm.errors import AuthfsmError, OutOfTurn
-from authfsm.fields import wrapped_if_given
 from authfsm.observers import Observation, Observer, tell
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Ruling
@@ -23,8 +22,8 @@ from authfsm.protocol.replies import AnyChallenge, Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import RESTART
-from authfsm.sealing import Key, seal
-from authfsm.secret import Secret
+from authfsm.sealing import Key, seal, wrapped_keys
+from authfsm.secret import Secret, secret
 from authfsm.shown import Shown
 from authfsm.signin import History, SignIn, Step
 from authfsm.snapshot import Snapshot
@@ -73,6 +72,7 @@ class Walk(Shown):
         observers: tuple[Observer, ...] = (),
         sign_in_id: str | None = None,
     ) -> None:
+        password = secret(password)
         self.signin = signin
         self.walk = walk
         self.sign_in_id = sign_in_id or entropy(8).hex()
@@ -85,7 +85,7 @@ class Walk(Shown):
         self._client_metadata = client_metadata
         self._clock = clock
         self._entropy = entropy
-        self._password = password = wrapped_if_given(password)  # in the frame, too, wrapped
+        self._password = password = secret(password)  # in the frame, too, wrapped
         self._exponent: Secret[int] | None = None
         self._pair: srp.Ephemeral | None = None
         self._unconfirmed: tuple[Device, r.ConfirmDevice] | None = None
@@ -162,6 +162,7 @@ class Walk(Shown):
             TooLongToSeal: metadata, history or a trigger's parameters are too much for `sealing.LARGEST`.
             BadKey: that is no key.
         """
+        key = wrapped_keys(key)
         with self._alone():
             return seal(self._snapshot(), key, self._clock())
 

@@ -19,7 +19,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jws import CompactSignature, JWSRegistry
 
-from authfsm.fields import listed, wrapped
+from authfsm.fields import listed
 from authfsm.jwks.claims import Claims, moment, parsed
 from authfsm.jwks.fetching import is_private, over_https
 from authfsm.jwks.keys import Fetch, Keys
@@ -32,7 +32,7 @@ from authfsm.jwks.refusals import (
     WrongIssuer,
     WrongUse,
 )
-from authfsm.secret import Secret
+from authfsm.secret import Secret, secret
 from authfsm.srp import pool_name
 
 Use = Literal["access", "id"]
@@ -123,7 +123,7 @@ class Verifier:
             KeysUnreachable: the key that it names is not known, and the keys could not be had.
             ValueError: there is no such use.
         """
-        token = wrapped(token)  # a traceback's frames must not show it
+        token = secret(token)  # a traceback's frames must not show it
         _check_use(use)
         heard, kid = _heard(token)
         if (coming := self.keys.coming(kid)) is not None:
@@ -140,7 +140,7 @@ class Verifier:
         Raises:
             As `verify`.
         """
-        token = wrapped(token)
+        token = secret(token)
         _check_use(use)
         heard, kid = _heard(token)
         if (coming := self.keys.coming(kid)) is not None:

@@ -38,6 +38,7 @@ class Furnished:
             client_secret: True for a random secret, or the secret itself.
             settings: the other settings of `AppClient`.
         """
+        client_secret = secret(client_secret)
         if client_secret is True:
             client_secret = drawn(self._entropy, 51, _LOWER)
         made = AppClient(
@@ -88,6 +89,8 @@ class Furnished:
             ValueError: no authenticator app could use `totp_secret`, or there is no such `status`.
         """
         # Before anything is changed: what cannot be is told here, not at a sign-in to come.
+        password = secret(password)
+        totp_secret = secret(totp_secret)
         token = None if totp_secret is None else SoftwareToken(usable(secret(totp_secret)))
         standing = Status(status) if status else None
         addresses = {"email": email, "phone_number": phone_number}

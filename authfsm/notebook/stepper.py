@@ -24,7 +24,7 @@ from authfsm.notebook.tape import Tape
 from authfsm.notebook.view import View
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.secret import Secret
+from authfsm.secret import Secret, secret
 from authfsm.settings import PoolSettings
 from authfsm.signin import History
 
@@ -65,6 +65,7 @@ class Stepper:
         client_metadata: Mapping[str, str] | None = None,
         settings: PoolSettings | None = None,
     ) -> None:
+        password = secret(password)
         self.tape = Tape(
             source,
             username,

@@ -81,6 +81,7 @@ class Tape:
         device: Device | None = None,
         client_metadata: Mapping[str, str] | None = None,
     ) -> None:
+        password = secret(password)
         self.username = username
         self.auth_flow = flow
         self.preferred_challenge = preferred_challenge

@@ -14,9 +14,9 @@ from typing import Any, Final
 from attrs import Attribute, frozen
 
 from authfsm.errors import BadField, InvalidInput
-from authfsm.fields import Wrapped, not_text, wrapped
+from authfsm.fields import not_text
 from authfsm.protocol.states import State
-from authfsm.secret import Secret
+from authfsm.secret import Secret, secret
 
 _MINUS_SIGN: Final = "\N{MINUS SIGN}"  # a symbol (Sm) to Unicode, a hyphen to whoever types it
 
@@ -105,24 +105,24 @@ MESSAGE: Final = CodeFormat(
 # ---- the fields of responses ----------------------------------------------------------------------------
 
 
-def wrapped_code(value: str | Wrapped) -> Wrapped:
+def wrapped_code(value: str | Secret[str]) -> Secret[str]:
     """Wrap a one-time code, normalized; what is no text is left for the check."""
-    code = wrapped(value)
-    return Secret(normalized(code.reveal())) if isinstance(code.reveal(), str) else code
+    value = secret(value)
+    return Secret(normalized(value.reveal())) if isinstance(value.reveal(), str) else value
 
 
-def is_code(response: Any, attribute: Attribute[Any], value: Wrapped) -> None:
+def is_code(response: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
     """A one-time code must be digits; how many, the challenge says."""
     check_code(type(response), attribute.name, value, MESSAGE)
 
 
-def is_totp(response: Any, attribute: Attribute[Any], value: Wrapped) -> None:
+def is_totp(response: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
     """The code of an authenticator app must be six digits."""
     check_code(type(response), attribute.name, value, TOTP)
 
 
 def check_code(
-    response: type, name: str, code: Wrapped, rule: CodeFormat, state: State | None = None
+    response: type, name: str, code: Secret[str], rule: CodeFormat, state: State | None = None
 ) -> None:
     """Check a normalized code.
 

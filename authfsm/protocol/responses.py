@@ -8,15 +8,12 @@ that is the table's business (`authfsm.protocol.table`). Field names are Cognito
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
 
-from authfsm.errors import BadField
 from authfsm.fields import (
-    Wrapped,
     are_names,
     are_texts,
     fixed,
@@ -32,34 +29,13 @@ from authfsm.fields import (
     is_yes_or_no,
     listed,
     stripped,
-    wrapped,
-    wrapped_if_given,
 )
 from authfsm.protocol.codes import is_code, is_totp, wrapped_code
-
-
-def _hiding_arguments(init: Callable[..., None]) -> Callable[..., None]:
-    """Wrap an `__init__` so that no frame of an error's traceback holds its arguments in clear."""
-
-    @wraps(init)
-    def hiding(self: Any, *args: Any, **kwargs: Any) -> None:
-        wrong: BadField | None = None
-        try:
-            init(self, *args, **kwargs)
-        except BadField as error:
-            wrong = error
-        if wrong is not None:  # outside the handler: the frames of `init` are let go
-            del args, kwargs
-            try:
-                raise wrong.with_traceback(None)
-            finally:
-                del wrong  # or frame and error would hold each other
-
-    return hiding
+from authfsm.secret import Secret, WrapsSecrets, secret
 
 
 @frozen
-class Response:
+class Response(WrapsSecrets):
     """What a caller gives: the base of every response.
 
     Args:
@@ -80,8 +56,6 @@ class Response:
     def __init_subclass__(cls) -> None:
         """Name the trigger after the class: `UserSrpAuth` is `user_srp_auth`."""
         super().__init_subclass__()
-        if "__init__" in vars(cls):  # the class as attrs has completed it
-            cls.__init__ = _hiding_arguments(cls.__init__)  # type: ignore[method-assign]
         cls.trigger = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
@@ -114,7 +88,7 @@ class UserPasswordAuth(Response):
     auth_flow: ClassVar[str | None] = "USER_PASSWORD_AUTH"
     proves_password: ClassVar[bool] = True
     username: str = field(validator=is_name)
-    password: Wrapped = field(converter=wrapped, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
@@ -129,7 +103,7 @@ class AdminUserPasswordAuth(Response):
     auth_flow: ClassVar[str | None] = "ADMIN_USER_PASSWORD_AUTH"
     proves_password: ClassVar[bool] = True
     username: str = field(validator=is_name)
-    password: Wrapped = field(converter=wrapped, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
@@ -144,8 +118,8 @@ class AdminNoSrpAuth(Response):
     auth_flow: ClassVar[str | None] = "ADMIN_NO_SRP_AUTH"
     proves_password: ClassVar[bool] = True
     username: str = field(validator=is_name)
-    password: Wrapped | None = field(
-        default=None, converter=wrapped_if_given, validator=is_typed_if_given
+    password: Secret[str] | None = field(
+        default=None, converter=secret, validator=is_typed_if_given
     )
 
 
@@ -201,7 +175,7 @@ class UserAuthWithPassword(Response):
     auth_flow: ClassVar[str | None] = "USER_AUTH"
     proves_password: ClassVar[bool] = True
     username: str = field(validator=is_name)
-    password: Wrapped = field(converter=wrapped, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
@@ -232,8 +206,8 @@ class StepUp(Response):
     auth_flow: ClassVar[str | None] = "USER_AUTH"
     username: str = field(validator=is_name)
     target_acr_values: tuple[str, ...] = field(converter=listed, validator=are_names)
-    access_token: Wrapped | None = field(
-        default=None, converter=wrapped_if_given, validator=is_text_if_given
+    access_token: Secret[str] | None = field(
+        default=None, converter=secret, validator=is_text_if_given
     )
     max_age: int | None = field(default=None, validator=is_count_if_given)
 
@@ -249,7 +223,7 @@ class SignedUp(Response):
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
     username: str = field(validator=is_name)
-    session: Wrapped = field(converter=wrapped, validator=is_text)
+    session: Secret[str] = field(converter=secret, validator=is_text)
 
 
 @frozen
@@ -264,8 +238,8 @@ class RefreshTokenAuth(Response):
     """
 
     auth_flow: ClassVar[str | None] = "REFRESH_TOKEN_AUTH"
-    refresh_token: Wrapped | None = field(
-        default=None, converter=wrapped_if_given, validator=is_text_if_given
+    refresh_token: Secret[str] | None = field(
+        default=None, converter=secret, validator=is_text_if_given
     )
     username: str | None = field(default=None, validator=is_text_if_given)
     device_key: str | None = field(default=None, validator=is_text_if_given)
@@ -287,8 +261,8 @@ class GetTokensFromRefreshToken(Response):
         device_key: DeviceKey of the session's device; left out, the sign-in's own.
     """
 
-    refresh_token: Wrapped | None = field(
-        default=None, converter=wrapped_if_given, validator=is_text_if_given
+    refresh_token: Secret[str] | None = field(
+        default=None, converter=secret, validator=is_text_if_given
     )
     device_key: str | None = field(default=None, validator=is_text_if_given)
 
@@ -318,7 +292,7 @@ class Password(Response):
     """
 
     proves_password: ClassVar[bool] = True
-    password: Wrapped = field(converter=wrapped, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=is_typed)
     direct: bool = field(default=False, kw_only=True, validator=is_yes_or_no)
 
 
@@ -346,8 +320,8 @@ class SrpClaim(Response):
         timestamp: `TIMESTAMP`, the very text that was signed.
     """
 
-    signature: Wrapped = field(converter=wrapped, validator=is_text)
-    secret_block: Wrapped = field(converter=wrapped, validator=is_text)
+    signature: Secret[str] = field(converter=secret, validator=is_text)
+    secret_block: Secret[str] = field(converter=secret, validator=is_text)
     timestamp: str = field(validator=is_text)
 
 
@@ -362,7 +336,7 @@ class Code(Response):
         code: its digits.
     """
 
-    code: Wrapped = field(converter=wrapped_code, validator=is_code)
+    code: Secret[str] = field(converter=wrapped_code, validator=is_code)
 
 
 @frozen
@@ -373,7 +347,7 @@ class Credential(Response):
         credential: AuthenticationResponseJSON (W3C Web Authentication), as JSON text.
     """
 
-    credential: Wrapped = field(converter=wrapped, validator=is_typed)
+    credential: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
@@ -384,7 +358,7 @@ class Answer(Response):
         answer: what VerifyAuthChallengeResponse will be given.
     """
 
-    answer: Wrapped = field(converter=wrapped, validator=is_typed)
+    answer: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
@@ -395,7 +369,7 @@ class RawAnswer(Response):
         fields: `ChallengeResponses` as Cognito wants them; USERNAME and SECRET_HASH are added.
     """
 
-    fields: Mapping[str, Wrapped] = field(converter=fixed_and_wrapped, validator=are_texts)
+    fields: Mapping[str, Secret[str]] = field(converter=fixed_and_wrapped, validator=are_texts)
 
 
 @frozen
@@ -407,7 +381,7 @@ class NewPassword(Response):
         attributes: the required attributes, by their names (`name`, `custom:team`).
     """
 
-    password: Wrapped = field(converter=wrapped, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=is_typed)
     attributes: Mapping[str, str] = field(
         factory=dict, converter=fixed, validator=are_texts, repr=False
     )
@@ -427,7 +401,7 @@ class VerifySoftwareToken(Response):
         friendly_device_name: a name for the app.
     """
 
-    code: Wrapped = field(converter=wrapped_code, validator=is_totp)
+    code: Secret[str] = field(converter=wrapped_code, validator=is_totp)
     friendly_device_name: str | None = field(default=None, validator=is_typed_if_given)
 
 
@@ -461,8 +435,8 @@ class ConfirmDevice(Response):
         device_name: a name for the device.
     """
 
-    password_verifier: Wrapped = field(converter=wrapped, validator=is_text)
-    salt: Wrapped = field(converter=wrapped, validator=is_text)
+    password_verifier: Secret[str] = field(converter=secret, validator=is_text)
+    salt: Secret[str] = field(converter=secret, validator=is_text)
     device_key: str | None = field(default=None, validator=is_text_if_given)
     device_name: str | None = field(default=None, validator=is_text_if_given)
 
@@ -505,3 +479,25 @@ RESPONSES: dict[str, type[Response]] = {
     if isinstance(kind, type) and issubclass(kind, Response) and kind is not Response
 }
 """Every response class by its trigger's name, in the order above."""
+
+SRP_OPENINGS: Final = frozenset({UserSrpAuth, CustomSrpAuth, UserAuthWithSrp})
+"""The responses that begin a proof of the password: a driver takes the password and makes SRP_A itself."""
+
+
+def wrap_call(
+    response: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments from which a driver makes a response, the secret ones wrapped.
+
+    Args:
+        response: the response's class; of anything else every argument is wrapped.
+        args: the positional arguments; those that open a proof by SRP take the password in second place.
+        kwargs: the keyword arguments.
+    """
+    if not (isinstance(response, type) and issubclass(response, Response)):
+        return WrapsSecrets.wrap_arguments(args, kwargs)
+    if len(args) == 1 and isinstance(args[0], Response):
+        return args, WrapsSecrets.wrap_arguments((), kwargs)[1]
+    if response in SRP_OPENINGS and len(args) > 1:
+        args = (args[0], *(secret(each) for each in args[1:]))
+    return response.wrap_arguments(args, kwargs)

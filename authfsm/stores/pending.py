@@ -53,11 +53,12 @@ class _Pending(Generic[FlowT]):
     """All but the store's own calls."""
 
     def __init__(self, cognito: Resumes[FlowT], key: Key, turn_lifetime: timedelta) -> None:
+        key = wrapped_keys(key)
         if turn_lifetime <= timedelta(0):
             raise ValueError("a turn lasts longer than no time")
         self.cognito = cognito
         self.turn_lifetime = turn_lifetime
-        self._key = key = wrapped_keys(key)
+        self._key = key
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.cognito!r}>"
@@ -121,6 +122,7 @@ class PendingSignIns(_Pending[FlowT]):
         *,
         turn_lifetime: timedelta = TURN_LIFETIME,
     ) -> None:
+        key = wrapped_keys(key)
         super().__init__(cognito, key, turn_lifetime)
         self.store = store
 
@@ -208,6 +210,7 @@ class AsyncPendingSignIns(_Pending[FlowT]):
         *,
         turn_lifetime: timedelta = TURN_LIFETIME,
     ) -> None:
+        key = wrapped_keys(key)
         super().__init__(cognito, key, turn_lifetime)
         self.store = store
         self._ending: set[asyncio.Future[Any]] = set()

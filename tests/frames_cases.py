@@ -1,0 +1,517 @@
+"""Every public function that takes a secret, made to fail in each way that it can: for `test_secrets_in_frames`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+import boto3
+from attrs import frozen
+from botocore.config import Config
+
+import authfsm
+from authfsm import AsyncCognito, Cognito, PendingSignIns, new_key, srp
+from authfsm.drivers import totp
+from authfsm.jwks import Verifier
+from authfsm.local import LocalPool
+from authfsm.protocol import responses as r
+from authfsm.sealing import seal, unseal
+from authfsm.secret import Secret
+from authfsm.signin import SignIn
+from authfsm.stores import AsyncMemoryStore, AsyncPendingSignIns, MemoryStore
+
+PASSWORD: Final = "Pl4nted-Passw0rd!"
+CODE: Final = "918273"
+TOKEN: Final = "plantedTOKENplanted"
+KEY: Final = "plantedKEYplanted"
+POOL_ID: Final = "eu-west-1_AbCdEfGhI"
+PLANTED: Final = [PASSWORD, CODE, TOKEN, KEY]
+"""What is searched for; cases add the sessions and keys that they are given."""
+
+DEAD: Final = "http://127.0.0.1:9"
+"""An endpoint that refuses every connection."""
+
+
+@frozen
+class Case:
+    """One way for a function to fail.
+
+    Args:
+        name: what is called, and how it fails.
+        functions: the functions that are tried, by their names with their modules.
+        run: makes it fail.
+        raises: the error's class.
+    """
+
+    name: str
+    functions: tuple[str, ...]
+    run: Callable[[], Any]
+    raises: type[BaseException] = Exception
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def planted(value: str) -> str:
+    """Note a value as one that must not be shown."""
+    PLANTED.append(value)
+    return value
+
+
+def client(*, dead: bool = False) -> Any:
+    """A boto3 client without an AWS account; a dead one reaches nothing."""
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+    return boto3.client(
+        "cognito-idp",
+        region_name="eu-west-1",
+        endpoint_url=DEAD if dead else None,
+        aws_access_key_id="x",
+        aws_secret_access_key="y",
+        config=config,
+    )
+
+
+class Broken:
+    """A client whose every method raises an error of its own, as a hook of somebody's may."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def __getattr__(self, name: str) -> Any:
+        def fail(**_: Any) -> Any:
+            raise RuntimeError("a hook failed")
+
+        return fail
+
+
+class BrokenAsync(Broken):
+    """The same, awaited."""
+
+    def __getattr__(self, name: str) -> Any:
+        async def fail(**_: Any) -> Any:
+            raise RuntimeError("a hook failed")
+
+        return fail
+
+
+def pool(**options: Any) -> LocalPool:
+    """An embedded pool with one user, whose password is planted."""
+    made = LocalPool(pool_id=POOL_ID, **options)
+    made.add_user("ada", password=PASSWORD, phone_number="+15555550143")
+    return made
+
+
+def waiting() -> Any:
+    """A flow that waits for a code by SMS; its session is planted."""
+    flow = pool(mfa="ON", mfa_methods=["SMS_MFA"]).cognito().sign_in("ada", PASSWORD)
+    planted(flow.signin.session.reveal())
+    return flow
+
+
+def proving() -> Any:
+    """A flow whose proof is due: it holds the password and the exponent."""
+    flow = pool().cognito().sign_in("ada", PASSWORD, walk=False)
+    planted(f"{flow._exponent.reveal():x}")
+    planted(f"{flow._exponent.reveal()}")
+    return flow
+
+
+BAD_TEXT: Final[dict[str, Callable[[str], Any]]] = {
+    "bytes": lambda text: text.encode(),
+    "a lone surrogate": lambda text: text + "\ud800",
+    "a list": lambda text: [text],
+    "a mapping": lambda text: {"value": text},
+}
+"""What a text can be made into that no field takes."""
+
+
+def responses() -> Iterator[Case]:
+    """Each response class with each kind of bad value in its secret field, and with a keyword too many."""
+    given: dict[type[r.Response], tuple[tuple[Any, ...], str]] = {
+        r.UserPasswordAuth: (("ada",), PASSWORD),
+        r.AdminUserPasswordAuth: (("ada",), PASSWORD),
+        r.AdminNoSrpAuth: (("ada",), PASSWORD),
+        r.UserAuthWithPassword: (("ada",), PASSWORD),
+        r.StepUp: (("ada", ["loa"]), TOKEN),
+        r.SignedUp: (("ada",), TOKEN),
+        r.RefreshTokenAuth: ((), TOKEN),
+        r.RefreshToken: ((), TOKEN),
+        r.GetTokensFromRefreshToken: ((), TOKEN),
+        r.Password: ((), PASSWORD),
+        r.Code: ((), CODE),
+        r.Credential: ((), TOKEN),
+        r.Answer: ((), CODE),
+        r.NewPassword: ((), PASSWORD),
+        r.VerifySoftwareToken: ((), CODE),
+        r.ConfirmDevice: ((), TOKEN),
+        r.SrpClaim: ((), TOKEN),
+        r.RawAnswer: ((), TOKEN),
+    }
+    for kind, (before, plain) in given.items():
+        for name, bad in BAD_TEXT.items():
+            if kind is r.RawAnswer and name == "a mapping":
+                continue  # that is what it takes
+            yield Case(
+                f"{kind.__name__}: {name}",
+                (),
+                lambda kind=kind, before=before, bad=bad, plain=plain: kind(*before, bad(plain)),
+            )
+        yield Case(
+            f"{kind.__name__}: an unknown keyword",
+            (),
+            lambda kind=kind, before=before, plain=plain: kind(*before, plain, nothing=plain),
+            TypeError,
+        )
+
+
+# ---- the drivers -------------------------------------------------------------------------------------
+
+SYNC, ASYNC = "authfsm.drivers.boto", "authfsm.drivers.aio"
+
+
+def awaited(call: Callable[[], Any]) -> Any:
+    """What a call gives; a coroutine is run in a loop of its own, as a task."""
+
+    async def run() -> Any:
+        result = call()
+        return await asyncio.ensure_future(result) if asyncio.iscoroutine(result) else result
+
+    return asyncio.run(run())
+
+
+def cognitos() -> Iterator[tuple[str, str, str, Callable[[], Any]]]:
+    """Each driver with each kind of service behind it: module, prefix of its classes, what it is, how it is made."""
+    named: dict[str, Any] = {"client_id": "cid", "pool_id": POOL_ID}
+    yield SYNC, "", "nothing listens", lambda: Cognito(client(dead=True), **named)
+    yield SYNC, "", "the client raises", lambda: Cognito(Broken(), **named)
+    yield SYNC, "", "the pool refuses", lambda: refusing(pool().cognito())
+    yield ASYNC, "Async", "nothing listens", lambda: AsyncCognito(client(dead=True), **named)
+    yield ASYNC, "Async", "the client raises", lambda: AsyncCognito(BrokenAsync(), **named)
+    yield (
+        ASYNC,
+        "Async",
+        "the pool refuses",
+        lambda: AsyncCognito(
+            (made := pool()).client(), client_id=made.client_id, pool_id="eu-west-1_Other"
+        ),
+    )
+
+
+def refusing(cognito: Any) -> Any:
+    """The same pool under another pool's id: its proofs by SRP are wrong."""
+    return Cognito(cognito.client, client_id=cognito.client_id, pool_id="eu-west-1_Other")
+
+
+def drivers() -> Iterator[Case]:
+    """Each method of both drivers that takes a secret."""
+    for module, prefix, what, made in cognitos():
+        cognito, flow = f"{module}.{prefix}Cognito", f"{module}.{prefix}Flow"
+        rows: dict[str, tuple[tuple[str, ...], Callable[[Any], Any]]] = {
+            "sign_in": ((f"{cognito}.sign_in",), lambda c: c.sign_in("ada", PASSWORD)),
+            "sign_in, in clear": (
+                (f"{cognito}.sign_in",),
+                lambda c: c.sign_in("nobody", PASSWORD, flow="USER_PASSWORD_AUTH"),
+            ),
+            "sign_in, no such flow": (
+                (f"{cognito}.sign_in",),
+                lambda c: c.sign_in("ada", PASSWORD, flow="NO_SUCH_AUTH"),
+            ),
+            "refresh": ((f"{cognito}.refresh",), lambda c: c.refresh(TOKEN)),
+            "refresh, not rotating": (
+                (f"{cognito}.refresh",),
+                lambda c: c.refresh(TOKEN, rotating=False),
+            ),
+            "start": ((f"{cognito}.start",), lambda c: c.start(PASSWORD, nothing=1)),
+            "resume": ((f"{cognito}.resume",), lambda c: c.resume(None, KEY)),
+            "resume, broken": (
+                (f"{cognito}.resume",),
+                lambda c: c.resume("gAAAA" * 9, planted(new_key().reveal())),
+            ),
+            "Flow.refresh": ((f"{flow}.refresh",), lambda c: c.start().refresh(TOKEN)),
+            "Flow.restart": ((f"{flow}.restart",), lambda c: c.start().restart(PASSWORD)),
+            "Flow.carry": (
+                (),
+                lambda c: c.start().carry(r.UserPasswordAuth, "nobody", PASSWORD),
+            ),
+            "Flow.carry, SRP": ((), lambda c: c.start().carry(r.UserSrpAuth, "ada", PASSWORD)),
+            "Flow.carry, an unknown keyword": (
+                (),
+                lambda c: c.start().carry(r.UserSrpAuth, "ada", PASSWORD, nothing=1),
+            ),
+            "Flow.carry, a password late": (
+                (),
+                lambda c: c.start().carry(r.SrpClaim, password=PASSWORD),
+            ),
+            "Flow.filled": (
+                (),
+                lambda c: c.start().filled(r.UserSrpAuth, "ada", PASSWORD.encode()),
+            ),
+            "Flow, too much": (
+                (f"{flow}.__init__",),
+                lambda c: type(c.start())(
+                    c, c.start().signin, PASSWORD, client_metadata=5, walk=1, x=2
+                ),
+            ),
+        }
+        for name, (functions, run) in rows.items():
+            yield Case(
+                f"{prefix}{name}: {what}",
+                functions,
+                lambda made=made, run=run: awaited(lambda: run(made())),
+            )
+        for name, bad in BAD_TEXT.items():
+            yield Case(
+                f"{prefix}sign_in: {name}, {what}",
+                (),
+                lambda made=made, bad=bad: awaited(lambda: made().sign_in("ada", bad(PASSWORD))),
+            )
+
+
+# ---- everything else that takes a secret ---------------------------------------------------------------
+
+
+def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    """The function, how it fails, and the call."""
+    core, stores = "authfsm.signin.SignIn", "authfsm.stores.pending"
+    yield (
+        f"{core}.__init__",
+        "an unknown keyword",
+        lambda: SignIn("c", client_secret=KEY, nothing=1),
+    )
+    yield (
+        f"{core}.prove",
+        "no proof is asked for",
+        lambda: SignIn("c").prove(ephemeral(), NOW, PASSWORD),
+    )
+    yield f"{core}.prove", "a lone surrogate", lambda: unprovable(PASSWORD + "\ud800")
+    yield "authfsm.sealing.seal", "no key", lambda: seal(waiting()._snapshot(), KEY, NOW)
+    yield "authfsm.sealing.unseal", "no key", lambda: unseal("gAAAA", KEY, NOW, into=SignIn("c"))
+    yield (
+        "authfsm.sealing.unseal",
+        "several keys",
+        lambda: unseal("gAAAA", [new_key(), KEY], NOW, into=SignIn("c")),
+    )
+    yield "authfsm.drivers.walk.Walk.seal", "no key", lambda: waiting().seal(KEY)
+    yield "authfsm.drivers.walk.Walk.seal", "a proof is due", lambda: proving().seal(KEY)
+    yield "authfsm.drivers.walk.Walk.seal", "an iterator", lambda: waiting().seal(iter([KEY]))
+    for name, store in (("", MemoryStore), ("Async", AsyncMemoryStore)):
+        made: Any = AsyncPendingSignIns if name else PendingSignIns
+        cls = f"{stores}.{name}PendingSignIns.__init__"
+        yield (
+            cls,
+            "no time",
+            lambda made=made, store=store: made(
+                pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)
+            ),
+        )
+        yield (
+            cls,
+            "no key, in put",
+            lambda made=made, store=store: awaited(
+                lambda: made(pool().cognito(), store(), KEY).put(waiting())
+            ),
+        )
+    yield (
+        "authfsm.drivers.totp.associate",
+        "nothing listens",
+        lambda: totp.associate(client(dead=True), TOKEN, issuer="Example"),
+    )
+    yield (
+        "authfsm.drivers.totp.associate",
+        "refused",
+        lambda: totp.associate(pool().client(), TOKEN, issuer="Example"),
+    )
+    yield (
+        "authfsm.drivers.totp.verify",
+        "nothing listens",
+        lambda: totp.verify(client(dead=True), TOKEN, CODE),
+    )
+    yield (
+        "authfsm.drivers.totp.verify",
+        "refused",
+        lambda: totp.verify(pool().client(), TOKEN, CODE),
+    )
+    yield (
+        "authfsm.drivers.totp.verify",
+        "a bad code",
+        lambda: totp.verify(pool().client(), TOKEN, CODE + "x"),
+    )
+    yield (
+        "authfsm.drivers.totp.switch_on",
+        "refused",
+        lambda: totp.switch_on(pool().client(), TOKEN),
+    )
+    verifier = Verifier(POOL_ID, "cid", fetch=lambda *_: b"{}")
+    for token in (TOKEN, f"{TOKEN}.{TOKEN}.{TOKEN}", 5, TOKEN.encode()):
+        kind = type(token).__name__ + ("" if token != TOKEN else ", no JWT")
+        yield (
+            "authfsm.jwks.verifier.Verifier.verify",
+            kind,
+            lambda token=token: verifier.verify(token),
+        )
+        yield (
+            "authfsm.jwks.verifier.Verifier.verify_async",
+            kind,
+            lambda token=token: awaited(lambda: verifier.verify_async(token)),
+        )
+    yield (
+        "authfsm.local.pool.LocalPool.__init__",
+        "an unknown keyword",
+        lambda: LocalPool(client_secret=KEY, nothing=1),
+    )
+    yield (
+        "authfsm.local.furnishing.Furnished.add_client",
+        "an unknown keyword",
+        lambda: pool().add_client(client_secret=KEY, nothing=1),
+    )
+    adding = "authfsm.local.furnishing.Furnished.add_user"
+    yield adding, "the name is taken", lambda: pool().add_user("ada", PASSWORD)
+    yield (
+        adding,
+        "a factor without an address",
+        lambda: pool().add_user("eve", PASSWORD, mfa=["SMS_MFA"]),
+    )
+    yield adding, "no such status", lambda: pool().add_user("eve", PASSWORD, status="NONE")
+    yield (
+        adding,
+        "no authenticator could use it",
+        lambda: pool().add_user("eve", PASSWORD, totp_secret=KEY),
+    )
+    yield adding, "bytes", lambda: pool().add_user("eve", PASSWORD.encode())
+    yield adding, "a lone surrogate", lambda: pool().add_user("eve", PASSWORD + "\ud800")
+    for name in ("Stepper", "Tape"):
+        where = f"authfsm.notebook.{name.lower()}.{name}.__init__"
+        yield (
+            where,
+            "an unknown keyword",
+            lambda name=name: notebook(name)(pool(), "ada", PASSWORD, nothing=1),
+        )
+    yield (
+        "authfsm.srp.private_key",
+        "a lone surrogate",
+        lambda: srp.private_key("Pool", "ada", PASSWORD + "\ud800", 1),
+    )
+    x = srp.private_key("Pool", "ada", PASSWORD, 1)
+    planted(str(x))
+    planted(f"{x:x}")
+    yield "authfsm.srp.verifier", "no number", lambda: srp.verifier(Secret(PASSWORD))  # type: ignore[arg-type] # on purpose
+    for name in ("shared_secret", "client_key"):
+        yield (
+            f"authfsm.srp.{name}",
+            "B is 0",
+            lambda name=name: getattr(srp, name)(ephemeral(), 0, x),
+        )
+    yield "authfsm.srp.claim", "B is 0", lambda: claimed(B=0)
+    yield "authfsm.srp.claim", "a bad timestamp", lambda: claimed(timestamp="\ud800")
+    yield "authfsm.srp.claim", "a bad block", lambda: claimed(secret_block="?")
+    yield (
+        "authfsm.srp.sign",
+        "a bad timestamp",
+        lambda: srp.sign(KEY.encode(), "Pool", "ada", b"", "\ud800"),
+    )
+    yield (
+        "authfsm.srp.verify",
+        "a bad timestamp",
+        lambda: srp.verify(KEY.encode(), "Pool", "ada", b"", "\ud800", ""),
+    )
+    yield (
+        "authfsm.srp.device_verifier",
+        "a bad salt",
+        lambda: srp.device_verifier("group", "key", PASSWORD, b""),
+    )
+    yield "authfsm.srp.secret_hash", "a bad name", lambda: srp.secret_hash("\ud800", "c", KEY)
+    yield (
+        "authfsm.srp.secret_hash",
+        "a lone surrogate",
+        lambda: srp.secret_hash("a", "c", KEY + "\ud800"),
+    )
+
+
+NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+
+
+def ephemeral() -> srp.Ephemeral:
+    """A key pair, always the same."""
+    return srp.ephemeral(b"1" * 32)
+
+
+def claimed(**changes: Any) -> str:
+    """A proof of the planted password, with something wrong in it."""
+    right = {"salt": 1, "B": 5, "secret_block": "", "timestamp": srp.timestamp(NOW)}
+    return srp.claim(
+        ephemeral(), realm="Pool", name="ada", password=PASSWORD, **{**right, **changes}
+    )
+
+
+def unprovable(password: str) -> Any:
+    """A proof that is due, of a password that UTF-8 cannot write."""
+    flow = proving()
+    return flow.signin.prove(flow._pair, NOW, password)
+
+
+def notebook(name: str) -> Any:
+    """A class of the notebook's, imported late: it brings ipywidgets along."""
+    import authfsm.notebook  # noqa: PLC0415 - the reason above
+
+    return getattr(authfsm.notebook, name)
+
+
+def others() -> Iterator[Case]:
+    """The rows as cases, and the triggers of a machine that a driver carries."""
+    for function, how, run in rows():
+        yield Case(f"{function.rpartition('.')[2]}: {how} ({function})", (function,), run)
+
+    class Model:
+        """A model of somebody's."""
+
+    def machine(call: Callable[[Any], Any]) -> Any:
+        model: Any = Model()
+        authfsm.build(model, driver=pool().cognito().start().carry)
+        return call(model)
+
+    yield Case(
+        "build: a trigger is refused",
+        (),
+        lambda: machine(lambda model: model.user_password_auth("nobody", PASSWORD)),
+    )
+    yield Case(
+        "build: a trigger by name",
+        (),
+        lambda: machine(lambda model: model.trigger("user_password_auth", "nobody", PASSWORD)),
+    )
+    yield Case(
+        "build: a trigger with a keyword too many",
+        (),
+        lambda: machine(lambda model: model.user_srp_auth("ada", PASSWORD, nothing=1)),
+    )
+
+
+BASES: Final = {
+    "authfsm.drivers.app_client.AppClient.__init__": lambda: Cognito(
+        client(), client_id="c", client_secret=KEY, pool_id="no pool's id"
+    ),
+    "authfsm.drivers.courses.Courses.__init__": lambda: proving_base("courses", "Courses"),
+    "authfsm.drivers.walk.Walk.__init__": lambda: proving_base("walk", "Walk"),
+    "authfsm.fields.wrapped_code": lambda: r.Code(CODE + "x"),
+}
+
+
+def proving_base(module: str, name: str) -> Any:
+    """A base class of the flows, made without what it needs."""
+    cls = getattr(__import__(f"authfsm.drivers.{module}", fromlist=[name]), name)
+    return cls(None, None, PASSWORD, client_metadata={}, walk=True)
+
+
+CASES: list[Case] = [
+    *responses(),
+    *drivers(),
+    *others(),
+    *(Case(f"{name.rpartition('.')[0]}: a base", (name,), run) for name, run in BASES.items()),
+]
+
+
+def covered() -> set[str]:
+    """The functions that the cases try."""
+    return {name for case in CASES for name in case.functions}

@@ -1,0 +1,238 @@
+"""No frame of a traceback shows a secret: tools that print locals (rich, pytest, Sentry) find none.
+
+Two halves. The first reads the source: every function that takes a secret in clear wraps it before it does
+anything else. The second makes every public function that takes one fail in each way that it can, and searches
+the locals of all frames, those of generators, coroutines and tasks included.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import traceback
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from frames_cases import CASES, PLANTED, covered
+from rich.pretty import pretty_repr
+
+import authfsm
+
+PACKAGE: Final = Path(authfsm.__file__).parent
+WRAPPERS: Final = {"secret", "secret_values", "wrapped_keys"}
+SECRET_NAMES: Final = {"password", "code", "token", "key", "session", "answer"}
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, bool]]:
+    """Each function of the package: its name with its module's path, its syntax, whether it is in a Protocol."""
+
+    def inside(node: ast.AST, path: str, *, declared: bool) -> Iterator[Any]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef):
+                bases = {ast.unparse(base).split("[")[0] for base in child.bases}
+                yield from inside(child, f"{path}.{child.name}", declared="Protocol" in bases)
+            elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield f"{path}.{child.name}", child, declared
+                yield from inside(child, f"{path}.{child.name}", declared=False)
+            else:
+                yield from inside(child, path, declared=declared)
+
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE.parent).with_suffix("").as_posix().replace("/", ".")
+        yield from inside(ast.parse(path.read_text(encoding="utf-8")), name, declared=False)
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[str, str]]:
+    """Each parameter that has an annotation, with the annotation's text."""
+    given = function.args
+    for each in (*given.posonlyargs, *given.args, *given.kwonlyargs):
+        if each.annotation is not None:
+            yield each.arg, ast.unparse(each.annotation).strip("'\"")
+
+
+def takes_plain(annotation: str) -> bool:
+    """Does an annotation allow a secret in clear as well as a wrapped one?"""
+    kinds = {part.strip() for part in annotation.split("|")}
+    secret = any(part.startswith(("Secret[", "Wrapped")) for part in kinds)
+    return "Key" in kinds or (secret and bool(kinds & {"str", "bytes", "int"}))
+
+
+def is_overload(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Is this only a signature, for type checkers?"""
+    return any(ast.unparse(each).endswith("overload") for each in function.decorator_list)
+
+
+def wrapped_first(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """The parameters that the first statements wrap, each rebound to what a wrapper makes of it."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    names = set()
+    for statement in body:
+        if not (isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)):
+            break
+        call = statement.value
+        if ast.unparse(call.func) not in WRAPPERS or len(call.args) != 1:
+            break
+        if ast.unparse(statement.targets[0]) != ast.unparse(call.args[0]):
+            break
+        names.add(ast.unparse(call.args[0]))
+    return names
+
+
+def test_every_function_wraps_its_secrets_first() -> None:
+    """A function that takes a secret in clear rebinds it, wrapped, in its first statements."""
+    wrong = [
+        f"{name}({parameter}: {annotation})"
+        for name, function, declared in functions()
+        if not declared and not is_overload(function)
+        for parameter, annotation in parameters(function)
+        if takes_plain(annotation) and parameter not in wrapped_first(function)
+        if name.rpartition(".")[2] not in WRAPPERS
+    ]
+
+    assert wrong == []
+
+
+NOT_SECRET: Final = {
+    "authfsm.checks.table.Table.without_ruling(code)": "an error's code",
+    "authfsm.checks.table.Table.with_ruling(code)": "an error's code",
+    "authfsm.checks.bounds.Bound(code)": "an error's code",
+    "authfsm.device.Device(key)": "DeviceKey identifies a device and proves nothing",
+    "authfsm.diagrams.pen.Pen.text(key)": "the name of a label",
+    "authfsm.diagrams.sequence.Writer.text(key)": "the name of a label",
+    "authfsm.facts.errors.operations_of(code)": "an error's code",
+    "authfsm.facts.errors.about_error(code)": "an error's code",
+    "authfsm.facts.errors.Met(code)": "an error's code",
+    "authfsm.facts.errors.AboutError(code)": "an error's code",
+    "authfsm.protocol.codes.normalized(code)": "called between a Secret's reveal and the next Secret; raises nothing",
+    "authfsm.protocol.codes.CodeFormat.fits(code)": "the same",
+    "authfsm.protocol.error_policy.rule(code)": "an error's code",
+    "authfsm.protocol.replies.Refusal(code)": "an error's code",
+    "authfsm.protocol.responses.Select(answer)": "the name of the choice that is made",
+    "authfsm.wire.replies.refusal(code)": "an error's code",
+}
+"""Parameters and fields that have the name of a secret and hold none, with what they hold."""
+
+# Not public: the local Cognito but for its two classes below, what tests it, and the command line.
+_INTERNAL: Final = ("authfsm.local.", "authfsm.conformance.", "authfsm.cli.")
+_PUBLIC: Final = ("authfsm.local.pool.", "authfsm.local.furnishing.")
+_PLAIN: Final = {"str", "str | None", "bytes", "str | bytes", "str | bytes | None"}
+
+
+def public(name: str) -> bool:
+    """Is this a function that a user of the package may call?"""
+    hidden = any(part.startswith("_") and part != "__init__" for part in name.split("."))
+    return not hidden and (name.startswith(_PUBLIC) or not name.startswith(_INTERNAL))
+
+
+def plain_fields() -> Iterator[str]:
+    """The fields of public classes that have a secret's name and are annotated as text alone."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = path.relative_to(PACKAGE.parent).with_suffix("").as_posix().replace("/", ".")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ClassDef) or not public(f"{module}.{node.name}"):
+                continue
+            for field in node.body:
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                    named = field.target.id in SECRET_NAMES
+                    if named and ast.unparse(field.annotation).strip("'\"") in _PLAIN:
+                        yield f"{module}.{node.name}({field.target.id})"
+
+
+def test_no_public_parameter_with_a_secret_name_is_plain_text() -> None:
+    """A public parameter or field called password, code, token, key, session or answer is never `str` alone.
+
+    Those that hold no secret are listed, each with what it holds.
+    """
+    found = {
+        f"{name}({parameter})"
+        for name, function, _ in functions()
+        if public(name)
+        for parameter, annotation in parameters(function)
+        if parameter in SECRET_NAMES and annotation in _PLAIN
+    }
+
+    assert found | set(plain_fields()) == set(NOT_SECRET)
+
+
+def test_every_public_function_that_takes_a_secret_is_tried() -> None:
+    """The cases below name every function that takes a secret in clear, and nothing that does not exist."""
+    takers = {
+        name
+        for name, function, declared in functions()
+        if not declared and not is_overload(function)
+        if public(name)
+        if any(takes_plain(annotation) for _, annotation in parameters(function))
+        if name.rpartition(".")[2] not in WRAPPERS
+    }
+
+    assert takers == covered()
+
+
+# ---- what frames show --------------------------------------------------------------------------------
+
+
+def frames(error: BaseException) -> Iterator[types.FrameType]:
+    """Every frame of a traceback and of the errors behind it, and those of what their locals hold suspended."""
+    seen: set[int] = set()
+    errors: list[BaseException | None] = [error]
+    waiting: list[Any] = []
+    while errors:
+        each = errors.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        errors += [each.__cause__, each.__context__]
+        waiting += [frame for frame, _ in traceback.walk_tb(each.__traceback__)]
+    while waiting:
+        frame = waiting.pop()
+        if frame is None or id(frame) in seen:
+            continue
+        seen.add(id(frame))
+        if frame.f_code.co_filename == __file__ or "frames_cases" in frame.f_code.co_filename:
+            continue  # the tests' own, which hold what they plant
+        yield frame
+        for value in frame.f_locals.values():
+            if inspect.isgenerator(value):
+                waiting.append(value.gi_frame)
+            elif inspect.iscoroutine(value):
+                waiting.append(value.cr_frame)
+            elif isinstance(value, asyncio.Task):
+                waiting += value.get_stack()
+
+
+def printed(value: object) -> str:
+    """What tools print of a local; of an object that its failed `__init__` left half made, what it holds."""
+    try:
+        return f"{value!r} {pretty_repr(value)}"
+    except AttributeError:
+        fields = getattr(type(value), "__attrs_attrs__", ())
+        return " ".join(repr(getattr(value, each.name, None)) for each in fields)
+
+
+def shown(error: BaseException) -> Iterator[tuple[str, str]]:
+    """Where a planted secret can be read: the frame and the local."""
+    for frame in frames(error):
+        for name, value in frame.f_locals.items():
+            text = printed(value)
+            if any(each in text for each in PLANTED):
+                yield (
+                    f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname if hasattr(frame.f_code, 'co_qualname') else frame.f_code.co_name}",
+                    name,
+                )
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_no_frame_shows_a_secret(case: Any) -> None:
+    """However it fails, no local of any frame shows what was planted, and neither does the error."""
+    with pytest.raises(case.raises) as caught:
+        case.run()
+
+    assert list(shown(caught.value)) == []
+    text = "".join(traceback.format_exception(caught.value, chain=True))
+    source_lines = {line for line in text.splitlines() if line.startswith("    ")}
+    message = "\n".join(line for line in text.splitlines() if line not in source_lines)
+    assert [each for each in PLANTED if each in message] == []
