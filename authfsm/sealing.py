@@ -88,9 +88,9 @@ def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
     Raises:
         BadKey: that is no key.
     """
-    keys = wrapped_keys(key)
+    key = wrapped_keys(key)
     with suppress(TypeError, ValueError, AttributeError):
-        return tuple(_derived(each, ticket) for each in keys)
+        return tuple([_derived(each, ticket) for each in key])
     raise BadKey
 
 

@@ -92,8 +92,6 @@ def secret(value: str | Secret[str] | None) -> Secret[str] | None: ...
 def secret(value: bytes | Secret[bytes]) -> Secret[bytes]: ...
 @overload
 def secret(value: int | Secret[int]) -> Secret[int]: ...
-@overload
-def secret(value: bool | str | Secret[str]) -> bool | Secret[str]: ...  # noqa: FBT001 - a value, not an option
 def secret(value: Any) -> Any:
     """Wrap a value as a `Secret`; return None, a truth value, and a wrapped value as they are.
 
@@ -104,8 +102,8 @@ def secret(value: Any) -> Any:
 
 
 def secret_values(value: Any) -> Any:
-    """Wrap every value of a mapping as a `Secret`; wrap anything else as one secret."""
-    if value is None or isinstance(value, Secret):
+    """Wrap every value of a mapping as a `Secret`; wrap anything else as `secret` does."""
+    if value is None or isinstance(value, (Secret, bool)):
         return value
     if not isinstance(value, str) and isinstance(value, Mapping):
         return {key: secret(item) for key, item in value.items()}

@@ -135,7 +135,7 @@ def private_key(realm: str, name: str, password: str | Secret[str], salt: int) -
 def verifier(x: int | Secret[int]) -> int:
     """v = g^x mod N: what the service keeps in place of the password (RFC 5054, 2.4)."""
     x = secret(x)
-    return _power(g, x.reveal())
+    return _power(g, x)
 
 
 def scrambler(A: int, B: int) -> int:
@@ -154,7 +154,7 @@ def shared_secret(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> int:
     x = secret(x)
     u = scrambler(ephemeral.A, B)
     # "Take the base mod N first": the difference may be negative.
-    return _power((B - k * _power(g, x.reveal())) % N, ephemeral.a.reveal() + u * x.reveal())
+    return _power((B - k * _power(g, x)) % N, Secret(ephemeral.a.reveal() + u * x.reveal()))
 
 
 def derived_key(S: int, u: int) -> bytes:
@@ -228,7 +228,7 @@ def server_ephemeral(v: int, A: int, entropy: bytes) -> ServerEphemeral:
 def server_key(server: ServerEphemeral, A: int, v: int) -> bytes:
     """The service's 16 bytes, S = (A v^u)^b mod N (RFC 5054, 2.6); refuses as `scrambler`."""
     u = scrambler(A, server.B)
-    return derived_key(_power(A * _power(v, u) % N, server.b.reveal()), u)
+    return derived_key(_power(A * _power(v, u) % N, server.b), u)
 
 
 def verify(  # noqa: PLR0917 - the order is that of sign
@@ -316,12 +316,13 @@ def parse_timestamp(text: str) -> datetime:
     raise TimestampFormat("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")
 
 
-def _power(base: int, exponent: int) -> int:
+def _power(base: int, exponent: int | Secret[int]) -> int:
     """base^exponent mod N: constant time, the GIL released, the caller's gmpy2 context untouched."""
+    exponent = secret(exponent)
     import gmpy2  # noqa: PLC0415 - 50 ms: only a proof waits for it
 
     with gmpy2.context(allow_release_gil=True):
-        return int(gmpy2.powmod_sec(base, exponent, N))
+        return int(gmpy2.powmod_sec(base, exponent.reveal(), N))
 
 
 def _standard(role: str, *given: bytes, **entropy: bytes) -> Any:

@@ -12,7 +12,7 @@ from authfsm.local.codes import Entropy, drawn, usable
 from authfsm.local.core import Core
 from authfsm.local.settings import AppClient
 from authfsm.local.users import SoftwareToken, Status, User
-from authfsm.secret import Secret, secret
+from authfsm.secret import Secret, secret, secret_values
 
 _LOWER: Final = string.ascii_lowercase + string.digits
 
@@ -38,12 +38,12 @@ class Furnished:
             client_secret: True for a random secret, or the secret itself.
             settings: the other settings of `AppClient`.
         """
-        client_secret = secret(client_secret)
+        client_secret = secret_values(client_secret)
         if client_secret is True:
             client_secret = drawn(self._entropy, 51, _LOWER)
         made = AppClient(
             client_id or drawn(self._entropy, 26, _LOWER),
-            secret(client_secret) if client_secret else None,
+            secret(client_secret or None),
             **settings,
         )
         with self._lock:

@@ -31,7 +31,7 @@ from authfsm.local.settings import (
     Triggers,
 )
 from authfsm.local.tokens import Mint
-from authfsm.secret import Secret, secret
+from authfsm.secret import Secret, secret_values
 from authfsm.settings.descriptions import Descriptions
 from authfsm.shown import Shown
 
@@ -103,7 +103,7 @@ class LocalPool(Furnished, Shown):
         key: RSAKey | None = None,
         **settings: Any,
     ) -> None:
-        client_secret = secret(client_secret)
+        client_secret = secret_values(client_secret)
         of_client = {name: settings.pop(name) for name in _CLIENT_FIELDS & set(settings)}
         pool_id = pool_id or f"{region}_{drawn(entropy, 9, _LETTERS)}"
         host = f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com"

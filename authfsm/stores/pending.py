@@ -73,7 +73,9 @@ class _Pending(Generic[FlowT]):
 
     def _ticket(self, ticket: str | Secret[str] | None) -> Secret[str]:
         """What a browser sent, wrapped; empty, where it sent nothing."""
-        ticket = Secret("") if ticket is None else secret(ticket)
+        ticket = secret(ticket)
+        if ticket is None:
+            return Secret("")
         if not isinstance(ticket.reveal(), str):
             kind = type(ticket.reveal()).__name__
             raise BadField(type(self), "ticket", f"must be text or None, not {kind}")
@@ -160,6 +162,7 @@ class PendingSignIns(_Pending[FlowT]):
             SealError: as `Cognito.resume`; the person starts again. SealGone: it is not there, for it has
                 ended, has expired, was dropped, or was lost with its worker.
         """
+        ticket = secret(ticket)
         ticket = self._ticket(ticket)
         name = name_of(ticket)
         sealed = self.store.take(name, self._turn_seconds)
@@ -179,6 +182,7 @@ class PendingSignIns(_Pending[FlowT]):
         Args:
             ticket: what `put` gave.
         """
+        ticket = secret(ticket)
         ticket = self._ticket(ticket)
         self.store.drop(name_of(ticket))
 
@@ -225,6 +229,7 @@ class AsyncPendingSignIns(_Pending[FlowT]):
     @asynccontextmanager
     async def turn(self, ticket: str | Secret[str] | None) -> AsyncIterator[FlowT]:
         """As `PendingSignIns.turn`. Cancelled at any moment, it puts the sign-in back all the same."""
+        ticket = secret(ticket)
         ticket = self._ticket(ticket)
         name = name_of(ticket)
         # Whoever is cancelled, as by a browser that hung up, may be cancelled at each await: the beginning
@@ -242,6 +247,7 @@ class AsyncPendingSignIns(_Pending[FlowT]):
 
     async def drop(self, ticket: str | Secret[str] | None) -> None:
         """As `PendingSignIns.drop`."""
+        ticket = secret(ticket)
         ticket = self._ticket(ticket)
         await self.store.drop(name_of(ticket))
 
@@ -281,5 +287,5 @@ def name_of(ticket: str | Secret[str] | None) -> str:
     Args:
         ticket: whatever a browser sent; None, where it sent nothing.
     """
-    ticket = secret(ticket or "")
-    return sha256(ticket.reveal().encode("utf-8", "surrogatepass")).hexdigest()
+    ticket = secret(ticket)
+    return sha256((ticket or Secret("")).reveal().encode("utf-8", "surrogatepass")).hexdigest()
