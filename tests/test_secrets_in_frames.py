@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import importlib
 import inspect
 import traceback
 import types
@@ -21,10 +22,19 @@ from frames_cases import CASES, PLANTED, covered
 from rich.pretty import pretty_repr
 
 import authfsm
+from authfsm import Code
+from authfsm.device import Device
+from authfsm.secret import WrapsSecrets
 
 PACKAGE: Final = Path(authfsm.__file__).parent
 WRAPPERS: Final = {"secret", "secret_values", "wrapped_keys"}
 SECRET_NAMES: Final = {"password", "code", "token", "key", "session", "answer"}
+
+
+def module_name(path: Path) -> str:
+    """A module's name, for its path."""
+    name = path.relative_to(PACKAGE.parent).with_suffix("").as_posix().replace("/", ".")
+    return name.removesuffix(".__init__")
 
 
 def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, bool]]:
@@ -163,6 +173,23 @@ def test_no_public_parameter_with_a_secret_name_is_plain_text() -> None:
     }
 
     assert found | set(plain_fields()) == set(NOT_SECRET)
+
+
+def test_every_class_that_wraps_a_field_wraps_it_before_its_init() -> None:
+    """An attrs class that converts plain text to a Secret derives from WrapsSecrets; there are some."""
+    converting = {
+        value
+        for path in PACKAGE.rglob("*.py")
+        if path.name not in {"__main__.py", "pytest_plugin.py"}
+        for module in [importlib.import_module(module_name(path))]
+        for value in vars(module).values()
+        if isinstance(value, type) and value.__module__ == module.__name__
+        for field in getattr(value, "__attrs_attrs__", ())
+        if "Secret" in str(field.type) and field.converter is not None
+    }
+
+    assert {kind for kind in converting if not issubclass(kind, WrapsSecrets)} == set()
+    assert {Device, Code} <= converting
 
 
 def test_every_public_function_that_takes_a_secret_is_tried() -> None:
