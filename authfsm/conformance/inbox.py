@@ -13,7 +13,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from authfsm.conformance.verdicts import Untried
-from authfsm.secret import Secret, secret
+from authfsm.secret import Secret, WrapsSecrets, secret
 
 if TYPE_CHECKING:
     from authfsm.conformance.conversation import Conversation
@@ -47,7 +47,7 @@ class Outbox:
 
 
 @frozen
-class Fixed:
+class Fixed(WrapsSecrets):
     """The one code that is always sent.
 
     Args:
