@@ -178,7 +178,7 @@ def test_the_page_is_as_sure_as_the_settings(shown: Shown) -> None:
     ]
     drawn = diagram()
     _, edges = dressed(drawn)
-    proved = [n for n in to_tokens if edges[n].source.name.endswith("password proved")]
+    proved = [n for n in to_tokens if edges[n].source.name == "permanent password proved"]
     assert proved
     assert {*proved} <= {*unsure}
 
