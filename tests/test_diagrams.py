@@ -205,7 +205,7 @@ def test_a_step_within_a_place_is_no_retry() -> None:
 def test_a_choice_is_made_at_one_point() -> None:
     """Choosing a first factor and being asked for one meet in one junction."""
     model = DRAFTS["whole"]
-    first = JUNCTIONS[1]
+    (first,) = (each for each in JUNCTIONS if each.name == "first factor asked")
     into = {
         (edge.source.name, r) for edge in model.edges if edge.dest == first for r in edge.responses
     }

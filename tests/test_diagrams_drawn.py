@@ -211,7 +211,7 @@ def test_the_captions_are_of_this_picture() -> None:
 
     assert "a Lambda may name" not in refresh
     assert "a Lambda may name" in custom
-    assert "small loop" not in refresh
+    assert "Loop with" not in refresh
 
 
 def test_dot_is_plain_to_read() -> None:

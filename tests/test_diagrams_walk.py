@@ -63,7 +63,8 @@ def test_a_walk_passes_through_junctions() -> None:
     assert taken(model, 1) == [("START", "PASSWORD_VERIFIER")]
     assert {
         ("PASSWORD_VERIFIER", "password proved"),
-        ("password proved", "second factor asked"),
+        ("password proved", "permanent password proved"),
+        ("permanent password proved", "second factor asked"),
         ("second factor asked", "SELECT_MFA_TYPE"),
     } == set(taken(model, 2))
 

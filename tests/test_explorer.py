@@ -178,9 +178,21 @@ def test_the_page_is_as_sure_as_the_settings(shown: Shown) -> None:
     ]
     drawn = diagram()
     _, edges = dressed(drawn)
-    proved = [n for n in to_tokens if edges[n].source.name == "password proved"]
+    proved = [n for n in to_tokens if edges[n].source.name == "permanent password proved"]
     assert proved
     assert {*proved} <= {*unsure}
+
+
+def test_no_kind_of_self_loop_is_lost(shown: Shown) -> None:
+    """Each arrow of the table has a number of its own on the page, also where two differ in their kind alone."""
+    numbers = shown.page.evaluate(
+        """() => {
+            const index = Object.fromEntries(data.places.map((each, n) => [each.name, n]));
+            return data.places.flatMap((each, n) => each.takes.flatMap(taken => taken.leads_to.map(
+                way => seen.arrow.get(`${n} ${taken.given} ${index[way.state]} ${way.kind ?? ""}`))));
+        }"""
+    )
+    assert sorted(numbers) == list(range(len(ARROWS)))
 
 
 def test_settings_and_switches_are_one_thing() -> None:

@@ -24,10 +24,10 @@ LEGEND: Final = (Group.FIRST_FACTOR, Group.SET_UP, Group.SECOND_FACTOR, Group.DE
 
 
 LOOPS: Final = {
-    Kind.RETRY: "A small loop: the answer was refused, and another may be given.",
-    Kind.RESTART: "A small loop with an empty head: sent again without a device key that is not known.",
-    Kind.NEW_CHALLENGE: "A loop (new challenge): another challenge of the same name.",
-    Kind.ACKNOWLEDGEMENT: "Written in a state alone: a step that is accepted there.",
+    Kind.RETRY: "Loop with a filled head: the answer was refused, and another may be given.",
+    Kind.RESTART: "Loop with an empty head: the same answer is sent again, without an unknown device key.",
+    Kind.NEW_CHALLENGE: "Loop named (new challenge): another challenge of the same name came.",
+    Kind.ACKNOWLEDGEMENT: "Other responses named in a state: accepted, and the state stays the same.",
 }
 """What is said of each kind of self-loop that a picture has."""
 

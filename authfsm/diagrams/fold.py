@@ -39,8 +39,13 @@ def _members(states: Iterable[State], role: Role) -> Members:
 
 JUNCTIONS: Final = (
     Junction("password proved", _members(PASSED - UNKNOWN, Role.SECOND_FACTOR)),
+    Junction("permanent password proved", _members(SECOND | PROVED - UNKNOWN, Role.SECOND_FACTOR)),
     Junction("first factor asked", _members(FIRST - UNKNOWN, Role.FIRST_FACTOR)),
     Junction("second factor asked", _members(SECOND - {State.MFA_SETUP}, Role.SECOND_FACTOR)),
+    Junction(
+        "code asked",
+        _members(SECOND - {State.MFA_SETUP, State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR),
+    ),
     Junction("factors proved", _members(PROVED - UNKNOWN, Role.SECOND_FACTOR)),
 )
 """The junctions, the larger before those it holds."""

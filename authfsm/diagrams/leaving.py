@@ -36,7 +36,7 @@ class Reason(DescribedName):
     def __init__(self, _: str, caption: str) -> None:
         self.caption = caption
 
-    FAILURE = "FAILURE", "Any refusal that no retry mends leads to FAILED."
+    FAILURE = "FAILURE", "Not drawn: refusals that cannot be retried lead to FAILED."
     UNKNOWN = (
         "UNKNOWN",
         "A challenge of another name is OTHER_CHALLENGE: it may come wherever a challenge may.",
@@ -51,18 +51,18 @@ class Reason(DescribedName):
     )
     TOKENS = (
         "TOKENS",
-        "With tokens in hand, or kept from before: refreshing them, confirming the device, signing out.",
+        "Not drawn: refreshing tokens, confirming the device, signing out.",
     )
     RESTART = (
         "RESTART",
-        "A device key that is not known is dropped, and the same answer sent again, wherever one is sent.",
+        "Not drawn: answers sent again without an unknown device key, where another loop is drawn.",
     )
     THIN = (
         "THIN",
-        "Arrows known only by inference, or contradicted, are left out where a surer one exists.",
+        "Not drawn: arrows known only by inference, or contradicted, where a surer one exists.",
     )
-    BEYOND = "BEYOND", "Only what comes straight before it, and straight after, is drawn."
-    SETTINGS = "SETTINGS", "What the pool's settings rule out is left away."
+    BEYOND = "BEYOND", "Only the states directly before and after it are drawn."
+    SETTINGS = "SETTINGS", "Not drawn: what the pool's settings rule out."
     ELSEWHERE = "ELSEWHERE", "Only what this flow reaches is drawn."
 
 

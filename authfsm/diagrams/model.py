@@ -226,15 +226,26 @@ class Model:
         ends = {end for edge in taken for end in (edge.source, edge.dest)}
         return frozenset(ends | ({self.here} if self.here else set()))
 
-    def abreast(self) -> Iterator[tuple[Node, ...]]:
-        """Places of one group that one junction leads to: they stand side by side."""
-        on: dict[Vertex, list[Node]] = {}
+    def abreast(self) -> Iterator[tuple[Vertex, ...]]:
+        """Nodes that stand side by side.
+
+        A place that leads only on to a junction that its own junction leads to as well is a detour,
+        beside its junction. The other places of a junction stand in one row, if they are of one group.
+        """
+        on: dict[Vertex, list[Vertex]] = {}
+        leads: dict[Vertex, set[Vertex]] = {}
         for edge in self.edges:
-            if edge.kind is Kind.FOLD and isinstance(edge.dest, Node):
+            if edge.kind is Kind.FOLD:
                 on.setdefault(edge.source, []).append(edge.dest)
-        for places in on.values():
-            if len({group(each) for each in places}) == 1:
-                yield tuple(places)
+            elif edge.kind is Kind.ANSWER:
+                leads.setdefault(edge.source, set()).add(edge.dest)
+        for junction, dests in on.items():
+            joined = {each for each in dests if isinstance(each, Junction)}
+            detours = [each for each in dests if each in leads and leads[each] <= joined]
+            yield from ((junction, each) for each in detours)
+            rest = [each for each in dests if isinstance(each, Node) and each not in detours]
+            if len(rest) > 1 and len({group(each) for each in rest}) == 1:
+                yield tuple(rest)
 
     def within(self) -> dict[Vertex, tuple[Edge, ...]]:
         """The lines that lead from a place back to it, by place."""

@@ -73,13 +73,13 @@ class Pen:
         """How the whole, a node and an edge look unless it is said otherwise."""
         theme, paint = self.theme, self.theme.groups[Group.FIRST_FACTOR]
         graph = {
-            "rankdir": "TB", "bgcolor": theme.paper, "pad": "0.3", "nodesep": "0.22",
-            "ranksep": "0.24", "splines": "spline", "fontname": FONT, "fontsize": "9",
+            "rankdir": "TB", "bgcolor": theme.paper, "pad": "0.1", "nodesep": "0.22",
+            "ranksep": "0.2", "splines": "spline", "fontname": FONT, "fontsize": "9",
             "fontcolor": theme.quiet, "labelloc": "b", "labeljust": "l", "tooltip": " ",
             "label": caption(self.model, theme, self.labels),
         }  # fmt: skip
         node = {
-            "fontname": FONT, "fontsize": "11", "height": "0.34", "margin": "0.13,0.05",
+            "fontname": FONT, "fontsize": "11", "height": "0.3", "margin": "0.13,0.05",
             "penwidth": "1.2", "target": "_blank", "fontcolor": theme.ink, "peripheries": "1",
             "shape": paint.shape, "style": _style(paint), "fillcolor": paint.fill, "color": paint.line,
         }  # fmt: skip

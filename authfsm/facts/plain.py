@@ -40,6 +40,7 @@ def _state(about: AboutState) -> dict[str, Any]:
             {
                 "state": each.name,
                 "given": each.response.trigger,
+                **({"kind": str(each.kind)} if each.kind else {}),
                 "confidence": str(each.confidence),
             }
             for each in about.sources

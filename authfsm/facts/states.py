@@ -80,12 +80,14 @@ class Source(NamedTuple):
         state: where it leaves.
         role: which factor the code is there.
         response: the class of the response that is given.
+        kind: the kind of self-loop, where it stays in its state; None otherwise.
         confidence: how surely it leads here.
     """
 
     state: State
     role: Role | None
     response: type[Response]
+    kind: LoopKind | None
     confidence: Confidence
 
     @property
@@ -185,4 +187,4 @@ def _sources(state: State, role: Role | None) -> Iterator[Source]:
         return  # from everywhere
     for arrow, ends in IN_ROLES:
         if arrow.dest is state and role in {None, ends.dest}:
-            yield Source(arrow.source, ends.source, arrow.response, confidence(arrow))
+            yield Source(arrow.source, ends.source, arrow.response, arrow.kind, confidence(arrow))

@@ -132,6 +132,7 @@ def _reckoning() -> Data:
                 int(is_usual((arrow, ends))),
                 int(echoes((arrow, ends))),
                 sure,
+                str(arrow.kind or ""),
             ]
             for (arrow, ends), tree, sure in zip(ARROWS, trees, known, strict=True)
         ],

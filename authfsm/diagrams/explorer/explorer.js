@@ -10,7 +10,7 @@ const at = switches.map(() => 0); // which of its values each switch has
 let chosen = null, seen = null;
 
 // ---- what settings rule out ------------------------------------------------------------------------
-const [SOURCE, GIVEN, DEST, WHIMS, PLAIN, USUAL, ECHOES, SURE] = [0, 1, 2, 3, 4, 5, 6, 7];
+const [SOURCE, GIVEN, DEST, WHIMS, PLAIN, USUAL, ECHOES, SURE, KIND] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 const into = places.map(() => []), outOf = places.map(() => []);
 for (const arrow of arrows) {
   if (arrow[ECHOES]) continue;
@@ -50,7 +50,7 @@ function cutOff(place, why, reached) {
 
 function look() {
   const plain = verdicts(PLAIN), full = verdicts(WHIMS);
-  const arrow = new Map(arrows.map((each, n) => [`${each[SOURCE]} ${each[GIVEN]} ${each[DEST]}`, n]));
+  const arrow = new Map(arrows.map((each, n) => [`${each[SOURCE]} ${each[GIVEN]} ${each[DEST]} ${each[KIND]}`, n]));
   return { plain, full, arrow };
 }
 
@@ -244,7 +244,7 @@ function parameters(every_) {
 function taken(number, each) {
   const ways = each.leads_to.map((way) => {
     const to = byName.get(way.state);
-    const arrow = seen.arrow.get(`${number} ${each.given} ${to}`), known = confidence(arrow);
+    const arrow = seen.arrow.get(`${number} ${each.given} ${to} ${way.kind ?? ""}`), known = confidence(arrow);
     const ruled = outOfReach(number) === null ? seen.plain.arrows[arrow] : null;
     const evidence = h("details", { class: "evidence" }, h("summary", {}, `${known}${mark(known)}`), way.evidence.map(([sure, when, source]) => h("p", {}, `${sure}: ${[when, source].filter(Boolean).join(" — ")}`)));
     return h("li", {}, go(to, ruled), way.kind ? h("span", { class: "quiet" }, ` (${way.kind})`) : "", ruled ? h("div", { class: "quiet" }, `ruled out: ${ruled}`) : "", evidence);
@@ -260,7 +260,7 @@ function taken(number, each) {
 
 function sources(number) {
   const by = new Map();
-  for (const each of places[number].from) by.set(each.state, [...(by.get(each.state) ?? []), each.given + mark(confidence(seen.arrow.get(`${byName.get(each.state)} ${each.given} ${number}`)))]);
+  for (const each of places[number].from) by.set(each.state, [...(by.get(each.state) ?? []), each.given + (each.kind ? ` (${each.kind})` : "") + mark(confidence(seen.arrow.get(`${byName.get(each.state)} ${each.given} ${number} ${each.kind ?? ""}`)))]);
   return h("ul", { class: "ways" }, [...by].map(([state, given]) => h("li", {}, go(byName.get(state), outOfReach(byName.get(state))), " ", h("span", { class: "quiet" }, given.join(", ")))));
 }
 
