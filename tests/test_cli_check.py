@@ -180,7 +180,7 @@ def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     ("options", "words"),
     [
         (["--pool", "x", "--settings", "y"], "--pool and --settings exclude each other"),
-        (["--client", "x"], "--client goes with --pool"),
+        (["--client", "x"], "--client requires --pool"),
         (["--format", "xml"], "--format is one of text, json, sarif, not 'xml'"),
         (["--fail-on", "bad"], "--fail-on is one of high, medium, low, note, never, not 'bad'"),
     ],
@@ -252,7 +252,7 @@ def test_what_changes(saved: Mapping[str, Path]) -> None:
     ("options", "words"),
     [
         (["--shortest", "--longest"], "--shortest and --longest exclude each other"),
-        (["--region", "x"], "--region goes with --pool"),
+        (["--region", "x"], "--region requires --pool"),
         (["--pool", "x", "--diff", "a", "b"], "--pool and --diff exclude each other"),
     ],
 )

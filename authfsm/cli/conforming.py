@@ -60,7 +60,7 @@ def list_rules(wanted: Wanted) -> bool:
     for name, given in asdict(wanted, recurse=False).items():
         if name not in {"rules", "timeout"} and given:
             option = {"codes": "codes", "outputs": "output"}.get(name, name).replace("_", "-")
-            raise Failed(f"--{option} does nothing with --list: nothing is tried", MISUSED)
+            raise Failed(f"--{option} has no effect with --list: no rule runs", MISUSED)
     Console(highlight=False).print(rules_told(_rules(wanted)))
     return True
 

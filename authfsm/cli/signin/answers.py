@@ -76,7 +76,7 @@ class Answers:
         asked, prompts = flow.challenge, self._prompts(flow)
         if asked is None or not prompts:
             # DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, where no device was named; a factor of no kind we know.
-            raise Ended(Exit.NOT_HERE, f"{flow.state} is asked for, and a terminal cannot give it.")
+            raise Ended(Exit.NOT_HERE, f"{flow.state} cannot be answered in a terminal.")
         first = prompts[0]
         if first.response is r.SrpClaim:
             # The pool asks for a proof that was not begun: with a preferred PASSWORD_SRP it is.
