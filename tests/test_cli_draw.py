@@ -461,7 +461,7 @@ def test_what_is_kept_is_checked() -> None:
 
     assert result.exit_code == 1
     for words in ("differs: diagrams/protocol.dot", "missing: diagrams/user_srp_auth.svg",
-                  "not drawn: diagrams/stray.svg", "README.md (its table)", "4 not as"):  # fmt: skip
+                  "not drawn: diagrams/stray.svg", "README.md (its table)", "4 out of date"):  # fmt: skip
         assert words in result.stderr
     Path("diagrams/stray.svg").unlink()
     assert draw("--gallery", "diagrams").exit_code == 0
