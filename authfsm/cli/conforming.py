@@ -176,7 +176,8 @@ def _inboxes(wanted: Wanted, names: list[str]) -> dict[str, tuple[Inbox, str]]:
 def _ours() -> Workshop:
     if lacking := [name for name in _SERVER if find_spec(name) is None]:
         raise Failed(
-            f"the embedded pool's server needs {', '.join(lacking)}: pip install 'authfsm[server]'", MISUSED
+            f"the embedded pool's server needs {', '.join(lacking)}: pip install 'authfsm[server]'",
+            MISUSED,
         )
     from authfsm.conformance.ours import Ours  # noqa: PLC0415 - what it needs is an extra
 

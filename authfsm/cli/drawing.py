@@ -113,7 +113,7 @@ def _wrong(wanted: Wanted) -> Iterator[str]:
     forms = (*filter(None, FORMATS), *_BINARY)
     for name, given, known in (("format", wanted.form, forms), ("theme", wanted.theme, THEMES)):
         if given and given not in known:
-            yield f"--{name} is one of {', '.join(known)}, not {given!r}"
+            yield f"--{name} must be one of {', '.join(known)}, not {given!r}"
 
 
 _PICTURE: Final = (

@@ -49,7 +49,9 @@ def keep(wanted: Wanted, written: Path | None, *, check: bool) -> None:
     if check:
         there = written or folder or Path("diagrams")
         if not there.is_dir():
-            raise Failed(f"{there} is not a folder; create the gallery with authfsm draw --gallery {there}")
+            raise Failed(
+                f"{there} is not a folder; create the gallery with authfsm draw --gallery {there}"
+            )
         if differing := list(_differing(there)):
             for line in differing:
                 say(line)

@@ -43,7 +43,9 @@ def show_query(names: Sequence[str], dialect: str, table: str, validity: int) ->
     if names:
         raise Failed("--sql prints the query and reads nothing: omit the files", MISUSED)
     if not _TABLE.fullmatch(table):
-        raise Failed(f"--table must be a table's name, for example cloudtrail_logs, not {table!r}", MISUSED)
+        raise Failed(
+            f"--table must be a table's name, for example cloudtrail_logs, not {table!r}", MISUSED
+        )
     try:
         sys.stdout.write(sql(dialect, table, validity=validity) + "\n")
     except UnknownDialect as error:
