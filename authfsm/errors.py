@@ -1,15 +1,15 @@
-"""What can go wrong, sorted by whose fault it is; facts hang on the exception, not in a string.
+"""The exceptions of this package, grouped by who is at fault; the details are attributes of the exception.
 
-* `CallerError`: ours. The program gave what this state does not take, or out of turn.
-* `UserError`: the person's. A wrong code or password; `ruling` says whether to try again. `InvalidInput`
-  is one: what was typed cannot be an answer (no digits, nothing at all), and was not sent.
-* `TimeError`: nobody's. Too late (start again) or too often (wait).
-* `ServiceError`: Cognito's, a trigger's, or the network's. A reply off the table, a lost connection.
-* `OperatorError`: the configuration's. Pool, app client or IAM must be mended.
+* `CallerError`: the program. It sent a response that this state does not accept, or at the wrong time.
+* `UserError`: the user. A wrong code or password; `ruling` says whether the user may try again.
+  `InvalidInput` is one: the input cannot be an answer (no digits, or empty), and was not sent.
+* `TimeError`: nobody. The answer came too late (start again), or there were too many requests (wait).
+* `ServiceError`: Cognito, a Lambda trigger or the network. An unexpected reply, a lost connection.
+* `OperatorError`: the configuration. The user pool, the app client or IAM must be fixed.
 
-A refused request raises the class of its fault; `error.refusal` holds Cognito's own code and message,
-`error.ruling` what to do next, `error.survives` whether the sign-in can be answered again.
-No message holds a secret.
+A refused request raises the class of its fault. `error.refusal` holds Cognito's own code and message,
+`error.ruling` says what to do next, and `error.survives` whether the sign-in can still be answered.
+No message contains a secret.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from authfsm.protocol.states import State
 
 
 class AuthfsmError(Exception):
-    """The root of every error of this package; its attributes are the facts.
+    """The base class of every exception of this package.
 
     Args:
-        message: one sentence, free of secrets.
-        state: where the sign-in stands now, after the error; None where there is none.
+        message: one sentence, without secrets.
+        state: the state of the sign-in after the error; None if there is no sign-in.
         ruling: what to do next.
     """
 
@@ -39,17 +39,17 @@ class AuthfsmError(Exception):
         self.state = state
         self.ruling = ruling
         self.flow: Any = None
-        """The flow that was under way, where `Cognito.sign_in` raised this and so did not return it."""
+        """The flow in progress, if `Cognito.sign_in` raised this exception and so could not return it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The flow stays at home: it holds a client and secrets.
+        # A pickled error does not include the flow, which holds a client and secrets.
         return _again, (type(self), self.args, {**self.__dict__, "flow": None})
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait before the same is tried again: the service's own word, else the least that helps.
+        """Seconds to wait before trying again: as the service says, otherwise the shortest useful delay.
 
-        None where waiting does not help.
+        None if waiting does not help.
         """
         said: float | None = getattr(getattr(self, "refusal", None), "retry_after", None)
         # A lock-out lasts 2^(n-5) seconds after n >= 5 failures, up to 15 minutes (AWS developer guide):
@@ -62,7 +62,7 @@ class AuthfsmError(Exception):
 
     @property
     def survives(self) -> bool:
-        """Can the sign-in still be answered?"""
+        """Return whether the sign-in can still be answered."""
         return self.state not in {None, State.FAILED}
 
 
@@ -73,37 +73,37 @@ def _again(kind: type[AuthfsmError], args: tuple[Any, ...], facts: dict[str, Any
 
 
 class CallerError(AuthfsmError):
-    """The program's fault."""
+    """The program is at fault."""
 
     fault = Fault.CALLER
 
 
 class UserError(AuthfsmError):
-    """The person's fault: a wrong code, a wrong password."""
+    """The user is at fault: a wrong code or a wrong password."""
 
     fault = Fault.USER
 
 
 class TimeError(AuthfsmError):
-    """Nobody's fault: too late, or too often."""
+    """Nobody is at fault: the answer came too late, or there were too many requests."""
 
     fault = Fault.TIME
 
 
 class ServiceError(AuthfsmError):
-    """Cognito's fault, a trigger's, or the network's."""
+    """Cognito, a Lambda trigger or the network is at fault."""
 
     fault = Fault.SERVICE
 
 
 class OperatorError(AuthfsmError):
-    """The configuration's fault: pool, app client or IAM."""
+    """The configuration of the user pool, the app client or IAM is at fault."""
 
     fault = Fault.OPERATOR
 
 
 class BadField(CallerError, ValueError):
-    """A response was built with a field that cannot be: empty, or of the wrong type.
+    """A field of a response has an invalid value: it is empty, or of the wrong type.
 
     Args:
         response: the response's class.
@@ -119,17 +119,17 @@ class BadField(CallerError, ValueError):
 
 
 class InvalidInput(UserError, BadField):
-    """What a person typed or chose cannot be an answer; nothing was sent, and the sign-in stands.
+    """The user's input cannot be an answer; nothing was sent, and the sign-in is unchanged.
 
-    It is a BadField as well, so that one class covers every field that cannot be. Its fault is the
-    person's: ask again (`ruling` is TRY_AGAIN, and `survives` is true).
+    It is also a BadField, so that one class covers every invalid field. The user is at fault:
+    ask again (`ruling` is TRY_AGAIN, and `survives` is true).
 
     Args:
         response: the response's class.
         field: the field's name.
         why: what is wrong with it; never its value.
-        advice: what is right, in a sentence for the person.
-        state: where the sign-in stands, where that is known.
+        advice: what a valid answer is, in a sentence for the user.
+        state: the state of the sign-in, if it is known.
     """
 
     def __init__(
@@ -148,18 +148,18 @@ class InvalidInput(UserError, BadField):
 
     @property
     def survives(self) -> bool:
-        """Can the sign-in still be answered? It can: nothing was sent."""
+        """Return whether the sign-in can still be answered: yes unless it has failed, as nothing was sent."""
         return self.state is not State.FAILED
 
 
 class WrongResponse(CallerError):
-    """The state does not take this response; nothing was sent and nothing changed.
+    """The state does not accept this response; nothing was sent and nothing changed.
 
     Args:
-        state: where the sign-in stands.
+        state: the state of the sign-in.
         response: the response's class.
-        accepts: the classes that are taken now, in the table's order.
-        why: what is missing, where the state takes the response but not yet, or not in this challenge.
+        accepts: the classes that are accepted now, in the table's order.
+        why: the reason, if the state accepts the response in general, but not yet or not in this challenge.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class WrongResponse(CallerError):
         self.accepts: Final = tuple(accepts)
         names = ", ".join(each.__name__ for each in self.accepts) or "nothing"
         super().__init__(
-            f"{state} does not take {response.__name__}{f' {why}' if why else ''}; it takes {names}",
+            f"{state} does not accept {response.__name__}{f' {why}' if why else ''}; it accepts {names}",
             state=state,
         )
         self.response = response
@@ -176,21 +176,21 @@ class WrongResponse(CallerError):
 
 
 class OutOfTurn(CallerError):
-    """A response was sent while another awaits its reply, or a reply came that nobody awaits."""
+    """A response was sent while an earlier one still awaits its reply, or a reply came that was not awaited."""
 
 
 class OffTheTable(ServiceError):
-    """The reply leads where the protocol's table has no arrow; nothing changed.
+    """The reply leads to a state that the protocol's table does not allow here; nothing changed.
 
     Args:
-        state: where the sign-in stands.
+        state: the state of the sign-in.
         response: the class of the response that was sent.
-        leads_to: where the reply would lead.
+        leads_to: the state that the reply names.
     """
 
     def __init__(self, state: State, response: type, leads_to: State) -> None:
         super().__init__(
-            f"the reply to {response.__name__} in {state} leads to {leads_to}, which the table does not have",
+            f"the reply to {response.__name__} in {state} leads to {leads_to}, which the protocol table does not allow",
             state=state,
         )
         self.response = response
@@ -198,18 +198,18 @@ class OffTheTable(ServiceError):
 
 
 class ProofRefused(ServiceError):
-    """The service asks for a proof by SRP, and its challenge does not answer an SRP_A of this sign-in's.
+    """The service asks for an SRP proof, but its challenge does not reply to an SRP_A of this sign-in.
 
-    Whoever chooses B, salt and secret block for an SRP_A that has served before can test a password with
-    each proof. No proof is made; nothing was sent and nothing changed. Start again.
+    A server that chooses B, salt and secret block for an SRP_A that was used before can test one password
+    with each proof. No proof is made; nothing was sent and nothing changed. Start again.
 
     Args:
-        state: where the sign-in stands.
+        state: the state of the sign-in.
     """
 
     def __init__(self, state: State) -> None:
         super().__init__(
-            f"{state} came without an SRP_A that it answers: a proof for it would let the service"
+            f"{state} does not reply to an SRP_A of this sign-in: a proof for it would let the service"
             " test a password; start again",
             state=state,
             ruling=Ruling.START_AGAIN,
@@ -217,11 +217,11 @@ class ProofRefused(ServiceError):
 
 
 class TooManySteps(ServiceError):
-    """The service asked for more steps in a row than a sign-in takes without its user: start again.
+    """The service asked for more consecutive steps without user input than a sign-in can need: start again.
 
     Args:
-        state: where the sign-in stands.
-        limit: how many steps were taken.
+        state: the state of the sign-in.
+        limit: the number of steps that were taken.
     """
 
     def __init__(self, state: State, limit: int) -> None:
@@ -234,11 +234,11 @@ class TooManySteps(ServiceError):
 
 
 class MalformedReply(ServiceError):
-    """The reply cannot be read as one of Cognito's; nothing changed.
+    """The reply is not a valid Cognito reply; nothing changed.
 
     Args:
-        what: which part of the reply, and what is wrong with it; never its value.
-        state: where the sign-in stands.
+        what: which part of the reply is invalid, and why; never its value.
+        state: the state of the sign-in.
     """
 
     def __init__(self, what: str, *, state: State | None = None) -> None:
@@ -247,14 +247,14 @@ class MalformedReply(ServiceError):
 
 
 class ConnectionLost(ServiceError):
-    """No reply came: the sign-in stands where it stood, and the same answer may be sent again.
+    """No reply came: the sign-in is unchanged, and the same answer may be sent again.
 
-    Cognito may have evaluated the request all the same. If it did, the session is spent and the
-    answer sent again is refused with "session can only be used once": start again then.
+    Cognito may still have evaluated the request. If it did, the session is used up, and Cognito refuses
+    the repeated answer with "session can only be used once": then start again.
 
     Args:
         why: the kind of failure, as the client library names it.
-        state: where the sign-in stands.
+        state: the state of the sign-in.
     """
 
     def __init__(self, why: str, *, state: State | None = None) -> None:
@@ -263,11 +263,11 @@ class ConnectionLost(ServiceError):
 
 
 class NotSent(CallerError):
-    """The client library would not send the request; the sign-in stands where it stood.
+    """The client library refused to send the request; the sign-in is unchanged.
 
     Args:
-        why: what the library says; of a refused parameter no more than that.
-        state: where the sign-in stands.
+        why: the library's message; for a refused parameter only that it was refused.
+        state: the state of the sign-in.
     """
 
     def __init__(self, why: str, *, state: State | None = None) -> None:
@@ -276,38 +276,38 @@ class NotSent(CallerError):
 
 
 class SealError(AuthfsmError):
-    """A sealed or kept sign-in cannot be taken up; the concrete class says why. The person starts again."""
+    """A sealed or stored sign-in cannot be resumed; the concrete class says why. The user starts again."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"the sign-in cannot be taken up: {why}", ruling=Ruling.START_AGAIN)
+        super().__init__(f"the sign-in cannot be resumed: {why}", ruling=Ruling.START_AGAIN)
         self.why = why
 
 
 class SealBroken(SealError, UserError):
-    """It was changed on the way, or was sealed with a key that is not among those given."""
+    """The sealed text was tampered with, or was sealed with a key that is not among those given."""
 
 
 class SealExpired(SealError, TimeError):
-    """Cognito's session within has expired."""
+    """The Cognito session in it has expired."""
 
 
 class SealGone(SealError, TimeError):
-    """The store does not have it: it was taken already, has expired, or was dropped."""
+    """The store does not have the sign-in: it was already taken, has expired, or was deleted."""
 
 
 class SealForeign(SealError, CallerError):
-    """It belongs to another user pool or app client."""
+    """The sign-in belongs to another user pool or app client."""
 
 
 class SealTooNew(SealError, CallerError):
-    """A later version of this package sealed it, in a form this one does not know."""
+    """A newer version of this package sealed it, in a format that this version does not know."""
 
 
 class StoreUnavailable(ServiceError):
-    """The store of the sign-ins that wait failed, or did not answer in time: try again a little later.
+    """The store of pending sign-ins failed, or did not answer in time: try again a little later.
 
-    What it was asked to do may have been done all the same. A sign-in that was taken and could not be put
-    back is gone once its turn is up; the person then starts again.
+    The store may still have done what it was asked to do. A sign-in that was taken and could not be put
+    back is lost once its turn has timed out; the user then starts again.
 
     Args:
         why: the kind of failure, as the store's client names it; nothing of what was stored.
@@ -315,13 +315,14 @@ class StoreUnavailable(ServiceError):
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            f"the store of waiting sign-ins is unavailable ({why})", ruling=Ruling.WAIT
+            f"the store of pending sign-ins is unavailable ({why}); try again later",
+            ruling=Ruling.WAIT,
         )
         self.why = why
 
 
 class Refused(AuthfsmError):
-    """Cognito refused the request; the concrete class says whose fault that was.
+    """Cognito refused the request; the concrete class says who is at fault.
 
     Attributes:
         refusal: Cognito's code and message (`authfsm.protocol.replies.Refusal`).
@@ -331,23 +332,23 @@ class Refused(AuthfsmError):
 
 
 class RefusedCaller(Refused, CallerError):
-    """Refused, by the program's fault: a spent session, a missing SECRET_HASH."""
+    """Cognito refused the request; the program is at fault: a used session, a missing SECRET_HASH."""
 
 
 class RefusedUser(Refused, UserError):
-    """Refused, by the person's fault: a wrong code or password."""
+    """Cognito refused the request; the user is at fault: a wrong code or password."""
 
 
 class RefusedForNow(Refused, TimeError):
-    """Refused, for reasons of time: an expired session, a lock-out, throttling."""
+    """Cognito refused the request because of timing: an expired session, a lockout, throttling."""
 
 
 class RefusedByService(Refused, ServiceError):
-    """Refused, by the service's or a trigger's own failure."""
+    """Cognito refused the request because the service or a Lambda trigger failed."""
 
 
 class RefusedByConfiguration(Refused, OperatorError):
-    """Refused, for the pool's, the app client's or IAM's configuration."""
+    """Cognito refused the request because of the configuration of the pool, the app client or IAM."""
 
 
 _REFUSED: Final[dict[Fault, type[Refused]]] = {
@@ -360,11 +361,11 @@ _REFUSED: Final[dict[Fault, type[Refused]]] = {
 
 
 def refused(refusal: Any, *, state: State) -> Refused:
-    """The exception for a refusal, of the class of its fault.
+    """Return the exception for a refusal, of the class of its fault.
 
     Args:
         refusal: the `authfsm.protocol.replies.Refusal`.
-        state: where the sign-in stands now.
+        state: the state of the sign-in now.
     """
     error = _REFUSED[refusal.fault](
         f"{refusal.code}: {refusal.message} [{refusal.ruling.advice}]",

@@ -1,8 +1,8 @@
-"""Seals a sign-in that waits, so that a cookie or a store can carry it: encrypted, authenticated, dated.
+"""Seals a pending sign-in into a text for a cookie or a store: encrypted, authenticated, with a timestamp.
 
-Fernet (AES-128-CBC and HMAC-SHA256, the `cryptography` package) under a key of the application's own; of
-several keys the first seals and all open, so that keys can be rotated. Of a sign-in's modules this alone
-imports `cryptography`; it reads no clock.
+Sealing uses Fernet (AES-128-CBC and HMAC-SHA256, from the `cryptography` package) under the application's
+key. If there are several keys, the first seals and all unseal, so that keys can be rotated. Of the modules
+of a sign-in only this one imports `cryptography`; it reads no clock.
 """
 
 from __future__ import annotations
@@ -25,48 +25,50 @@ from authfsm.snapshot import Snapshot, from_json, to_json
 AnySecret: TypeAlias = "Secret[str] | Secret[bytes]"
 AnyKey: TypeAlias = "str | bytes | Secret[str] | Secret[bytes]"
 Key: TypeAlias = "AnyKey | Iterable[AnyKey]"
-"""A key of `new_key`, or several: the first seals, all open."""
+"""One key from `new_key`, or several: the first seals, all unseal."""
 
 _TICKET: Final = b"authfsm sealed for the ticket "
 
 LARGEST: Final = 1 << 18
-"""The longest text that is sealed or opened: a hundred times what a usual sign-in takes."""
+"""The longest sealed text, in characters: about a hundred times the length of a usual one."""
 
 SESSION_LIFETIME: Final = timedelta(minutes=3)
-"""How long Cognito's session lives, if the app client does not say otherwise."""
+"""The lifetime of Cognito's session, unless the app client sets another one."""
 # "AuthSessionValidity ... the duration, in minutes, of the session token created by Amazon Cognito for each
 # API request in an authentication flow ... Default: 3" -- AWS API reference, CreateUserPoolClient.
 
 
 class BadKey(CallerError, ValueError):
-    """What was given is no key to seal with: 32 bytes, base64 for URLs. `new_key` makes one."""
+    """The value is not a valid sealing key: 32 bytes in URL-safe base64. `new_key` makes one."""
 
     def __init__(self) -> None:
         super().__init__(
-            "a key is 32 bytes, base64 for URLs, as authfsm.sealing.new_key() makes them"
+            "the key is not valid: a key is 32 bytes in URL-safe base64; authfsm.new_key() makes one"
         )
 
 
 class TooLongToSeal(CallerError, ValueError):
-    """This sign-in carries too much to be sealed: metadata, a history, or a trigger's parameters."""
+    """The sign-in is too large to seal: its metadata, history or challenge parameters are too long."""
 
     def __init__(self) -> None:
-        super().__init__(f"sealed, this sign-in would take more than {LARGEST} characters")
+        super().__init__(
+            f"the sign-in is too large to seal: the text would have more than {LARGEST} characters"
+        )
 
 
 def new_key() -> Secret[str]:
-    """A new random key, to be kept where the application keeps its secrets: `new_key().reveal()`."""
+    """Return a new random key; store `new_key().reveal()` with the application's other secrets."""
     return Secret(Fernet.generate_key().decode())
 
 
 def wrapped_keys(key: Key) -> tuple[AnySecret, ...]:
-    """Return a key, or several, each wrapped: what holds or passes keys holds this.
+    """Return the keys, each wrapped in `Secret`: code that holds or passes keys uses this form.
 
     Args:
         key: the key, or several.
 
     Raises:
-        BadKey: it is neither text, bytes nor an iterable of them.
+        BadKey: the value is neither text, bytes nor an iterable of them.
     """
     if isinstance(key, (str, bytes, Secret)):
         return (secret(key),)
@@ -76,17 +78,17 @@ def wrapped_keys(key: Key) -> tuple[AnySecret, ...]:
 
 
 def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
-    """Return the keys that seal and open the sign-in of one ticket, and of no other.
+    """Return the keys that seal and unseal the sign-in of one ticket only.
 
-    Each is HMAC-SHA256 of the ticket under the application's key. A text that was sealed for one ticket
-    and is found under another does not open, and neither does one without its ticket.
+    Each is the HMAC-SHA256 of the ticket under the application's key. A text that was sealed for one ticket
+    cannot be unsealed with another ticket, or without one.
 
     Args:
         key: the application's key, or several.
         ticket: the ticket.
 
     Raises:
-        BadKey: that is no key.
+        BadKey: the key is not valid.
     """
     key = wrapped_keys(key)
     with suppress(TypeError, ValueError, AttributeError):
@@ -95,29 +97,29 @@ def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
 
 
 def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
-    Fernet(key.reveal())  # is it a key at all?
+    Fernet(key.reveal())  # raises ValueError if it is not a key
     mac = hmac.new(urlsafe_b64decode(key.reveal()), _TICKET, sha256)
     mac.update(ticket.reveal().encode("utf-8", "surrogatepass"))
     return Secret(urlsafe_b64encode(mac.digest()).decode())
 
 
 def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
-    """A snapshot as a text that only a holder of the key can read or change: letters, digits, `-_=`.
+    """Return a snapshot as a text that only a holder of the key can read or change: letters, digits, `-_=`.
 
     Args:
-        snapshot: what is to be sealed.
+        snapshot: the snapshot to seal.
         key: the key, or several: the first seals.
-        now: the present time, with a time zone.
+        now: the current time, with a time zone.
 
     Raises:
         OutOfTurn: the sign-in has ended, or awaits a reply.
-        TooLongToSeal: it would be longer than `LARGEST`.
-        BadKey: that is no key.
+        TooLongToSeal: the text would be longer than `LARGEST`.
+        BadKey: the key is not valid.
     """
     key = wrapped_keys(key)
-    lock = _lock(key)  # first: a key that is none must not fail in a frame that holds more
+    lock = _lock(key)  # first: an invalid key must not raise in a frame that holds other secrets
     form = to_json(snapshot, now)
-    # A trigger's JSON may hold half of an emoji, which strict UTF-8 cannot write. It goes back as it came.
+    # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode.
     sealed = lock.encrypt_at_time(
         form.reveal().encode("utf-8", "surrogatepass"), int(now.timestamp())
     ).decode()
@@ -134,31 +136,31 @@ def unseal(
     into: SignIn,
     session_lifetime: timedelta = SESSION_LIFETIME,
 ) -> Snapshot:
-    """The snapshot that a sealed text holds.
+    """Return the snapshot that a sealed text contains.
 
     Args:
-        sealed: what `seal` made; None, where a browser brought nothing.
-        key: the key, or several: all open.
-        now: the present time, with a time zone.
-        into: a new sign-in of the pool and client that resume it; it becomes the one that waits.
+        sealed: the text that `seal` made; None if the browser sent none.
+        key: the key, or several: all unseal.
+        now: the current time, with a time zone.
+        into: a new sign-in of the pool and client that resume it; it becomes the pending sign-in.
         session_lifetime: AuthSessionValidity.
 
     Raises:
-        SealBroken: it was changed, none of these keys sealed it, or nothing was brought.
-        SealExpired: Cognito's session within has expired.
+        SealBroken: the text was tampered with, none of these keys sealed it, or there is no text.
+        SealExpired: the Cognito session in it has expired.
         SealForeign: it belongs to another pool or client.
-        SealTooNew: a later version sealed it.
-        BadKey: that is no key.
+        SealTooNew: a newer version of this package sealed it.
+        BadKey: the key is not valid.
     """
     key = wrapped_keys(key)
     opened = _opened(sealed, _lock(key))
     if opened is None:
-        raise SealBroken("it was changed on the way, or sealed with another key")
+        raise SealBroken("it was tampered with, or sealed with another key")
     snapshot = from_json(opened, into=into)
     since = into.asked_at
     if since is None or now - since >= session_lifetime:
         into.abandon()
-        raise SealExpired("its session has expired")
+        raise SealExpired("its Cognito session has expired")
     return snapshot
 
 
@@ -167,7 +169,7 @@ def _opened(sealed: str | bytes | None, lock: MultiFernet) -> Secret[str] | None
         return None
     try:
         token = sealed.encode("ascii") if isinstance(sealed, str) else sealed
-        # Base64 leaves bits unused at its end, which no signature covers: one text is one seal.
+        # Base64 has unused bits at its end that the HMAC does not cover: accept only the canonical text.
         if urlsafe_b64encode(urlsafe_b64decode(token)) != token:
             return None
         return Secret(lock.decrypt(token).decode("utf-8", "surrogatepass"))

@@ -131,12 +131,12 @@ def from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
         told = json.loads(form.reveal())
         version = told["authfsm"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise SealBroken("it is no snapshot of a sign-in") from None
+        raise SealBroken("it is not a snapshot of a sign-in") from None
     if type(version) is not int or version < 1:
-        raise SealBroken("it is no snapshot of a sign-in")
+        raise SealBroken("it is not a snapshot of a sign-in")
     if version > VERSION:
         raise SealTooNew(
-            f"its form is {version}, and this version of authfsm reads up to {VERSION}"
+            f"its format version is {version}, and this version of authfsm reads versions up to {VERSION}"
         )
     if (told.get("pool"), told.get("client")) != (into.pool_id, into.client_id):
         raise SealForeign("it belongs to another user pool or app client")
@@ -145,7 +145,7 @@ def from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
     except (AuthfsmError, AttributeError, KeyError, TypeError, ValueError):
         pass
     # Outside the handler: what could not be read, and the secrets in its frames, is let go.
-    raise SealBroken("it is no snapshot of a sign-in")
+    raise SealBroken("it is not a snapshot of a sign-in")
 
 
 def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:

@@ -844,10 +844,10 @@ def test_compressed_and_in_utf_16(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"\x00\x01", "is binary"),
-        (b"\xff\x00\xfe", "no text in UTF-8"),
+        (b"\x00\x01", "is a binary file"),
+        (b"\xff\x00\xfe", "not UTF-8"),
         (b'{"Session": "Secret', "begins like JSON"),
-        (gzip.compress(b"{}" * 100)[:9] + b"x" * 30, "gzip is broken"),
+        (gzip.compress(b"{}" * 100)[:9] + b"x" * 30, "gzip data is damaged"),
     ],
     ids=["binary", "encoding", "cut", "gzip"],
 )

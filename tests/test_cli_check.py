@@ -46,7 +46,7 @@ def test_the_table_is_checked() -> None:
         each.name for each in checks.INVARIANTS
     ]
     assert "but for first sign-in (contradictory):" in result.stdout
-    assert "375 positions, 5381 moves between them, all of them looked at." in result.stdout
+    assert "375 positions and 5381 transitions between them were checked." in result.stdout
 
 
 def test_a_broken_table_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
         "       A password alone brings tokens: there is no MFA." + " " * 145,
         "       MfaConfiguration is OFF" + " " * 170,
         "       START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED" + " " * 126,
-        "       mend SetUserPoolMfaConfig: MfaConfiguration = ON, SoftwareTokenMfaConfiguration.Enabled = true" + " " * 99,
+        "       fix  SetUserPoolMfaConfig: MfaConfiguration = ON, SoftwareTokenMfaConfiguration.Enabled = true" + " " * 99,
         "       https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa.html",
         "",
         "1 finding: 1 medium.",
@@ -180,9 +180,12 @@ def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     ("options", "words"),
     [
         (["--pool", "x", "--settings", "y"], "--pool and --settings exclude each other"),
-        (["--client", "x"], "--client goes with --pool"),
-        (["--format", "xml"], "--format is one of text, json, sarif, not 'xml'"),
-        (["--fail-on", "bad"], "--fail-on is one of high, medium, low, note, never, not 'bad'"),
+        (["--client", "x"], "--client requires --pool"),
+        (["--format", "xml"], "--format must be one of text, json, sarif, not 'xml'"),
+        (
+            ["--fail-on", "bad"],
+            "--fail-on must be one of high, medium, low, note, never, not 'bad'",
+        ),
     ],
 )
 def test_called_wrongly(options: list[str], words: str) -> None:
@@ -216,7 +219,7 @@ def test_the_ways_of_a_pool(saved: Mapping[str, Path]) -> None:
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED -new_password-> AUTHENTICATED",
         "",
-        "2 ways to sign in.",
+        "2 paths to sign in.",
     ]
 
 
@@ -226,7 +229,7 @@ def test_which_ways(saved: Mapping[str, Path]) -> None:
     sms = run(*optional, "--through", "sms_mfa", "--limit", 2).stdout.splitlines()
     assert [*sms[:1], sms[-1]] == [
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> SMS_MFA -code-> AUTHENTICATED",
-        "28 ways to sign in through SMS_MFA; 26 more: --limit 0.",
+        "28 paths to sign in through SMS_MFA; --limit 0 lists 26 more.",
     ]
     shortest = run(*optional, "--shortest").stdout.splitlines()
     assert shortest[0] == "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED"
@@ -252,7 +255,7 @@ def test_what_changes(saved: Mapping[str, Path]) -> None:
     ("options", "words"),
     [
         (["--shortest", "--longest"], "--shortest and --longest exclude each other"),
-        (["--region", "x"], "--region goes with --pool"),
+        (["--region", "x"], "--region requires --pool"),
         (["--pool", "x", "--diff", "a", "b"], "--pool and --diff exclude each other"),
     ],
 )
@@ -262,4 +265,4 @@ def test_paths_called_wrongly(options: list[str], words: str) -> None:
 
     assert (result.exit_code, result.stderr) == (2, f"authfsm paths: {words}\n")
     nowhere = run("paths", "--through", "NOWHERE")
-    assert (nowhere.exit_code, "there is no state NOWHERE" in nowhere.stderr) == (2, True)
+    assert (nowhere.exit_code, "unknown state NOWHERE" in nowhere.stderr) == (2, True)

@@ -105,14 +105,14 @@ def test_an_app_client_that_is_there() -> None:
 
 
 WRONG = {
-    ("--rule", "srp.nothing"): f"there is no rule srp.nothing: authfsm conform --list tells the {len(RULES)}",
-    ("--endpoint", "ftp://here"): "'ftp://here' is no URL",
+    ("--rule", "srp.nothing"): f"unknown rule srp.nothing: authfsm conform --list lists all {len(RULES)} rules",
+    ("--endpoint", "ftp://here"): "'ftp://here' is not an http or https URL",
     ("--compare", "moto"): "--compare 'moto' is not NAME=URL",
-    ("--compare", "a=ours", "--compare", "a=ours"): "two columns have one name",
-    ("--endpoint", "http://here", "--compare", "a=ours"): "--endpoint or --compare, not both",
-    ("--pool-id", "eu-west-1_a"): "--pool-id and --client-id want an --endpoint",
-    ("--endpoint", "http://here", "--client-id", "a"): "--client-id wants the --pool-id of its pool",
-    ("--compare", "a=ours", "--codes", "b=outbox"): "--codes is for 'b', which is not compared",
+    ("--compare", "a=ours", "--compare", "a=ours"): "two --compare columns have the same name",
+    ("--endpoint", "http://here", "--compare", "a=ours"): "--endpoint and --compare exclude each other",
+    ("--pool-id", "eu-west-1_a"): "--pool-id and --client-id require --endpoint",
+    ("--endpoint", "http://here", "--client-id", "a"): "--client-id requires --pool-id",
+    ("--compare", "a=ours", "--codes", "b=outbox"): "--codes names 'b', which is not a --compare column",
     ("--compare", "a=ours", "--codes", "pigeon"): "--codes 'pigeon' is neither outbox nor fixed:CODE",
     ("-o", "table.pdf"): "table.pdf is neither .md nor .json",
     ("--endpoint", "http://127.0.0.1:1"): "nobody answers at http://127.0.0.1:1",

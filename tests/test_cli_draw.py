@@ -409,11 +409,11 @@ def test_the_page_to_explore() -> None:
         (("--theme", "pink"), ("pink", "light, dark")),
         (("-o", "flow.gif"), ("flow.gif", ".svg")),
         (("-o", "flow"), ("flow", ".svg", "--format")),
-        (("--client", "y"), ("--client goes with --pool",)),
-        (("--faded",), ("--faded goes with --pool or --settings",)),
+        (("--client", "y"), ("--client requires --pool",)),
+        (("--faded",), ("--faded requires --pool or --settings",)),
         (("--pool", "a_b", "--settings", "c"), ("--pool and --settings exclude each other",)),
         (("--history", "a", "--traffic", "b"), ("exclude each other",)),
-        (("flow.svg",), ("flow.svg goes with --check", "-o FILE")),
+        (("flow.svg",), ("flow.svg requires --check", "-o FILE")),
     ],
 )
 def test_called_wrongly(options: tuple[str, ...], words: tuple[str, ...]) -> None:
@@ -429,7 +429,7 @@ def test_a_folder_that_is_not_there() -> None:
 def test_help_tells_the_exit_codes() -> None:
     """They are documented where people look."""
     for command in ("draw", "explain"):
-        assert "Exit codes" in CliRunner().invoke(app, [command, "--help"]).stdout
+        assert "Exit status" in CliRunner().invoke(app, [command, "--help"]).stdout
 
 
 # ---- the repository's own ------------------------------------------------------------------------------------------------
@@ -461,7 +461,7 @@ def test_what_is_kept_is_checked() -> None:
 
     assert result.exit_code == 1
     for words in ("differs: diagrams/protocol.dot", "missing: diagrams/user_srp_auth.svg",
-                  "not drawn: diagrams/stray.svg", "README.md (its table)", "4 not as"):  # fmt: skip
+                  "not drawn: diagrams/stray.svg", "README.md (its table)", "4 out of date"):  # fmt: skip
         assert words in result.stderr
     Path("diagrams/stray.svg").unlink()
     assert draw("--gallery", "diagrams").exit_code == 0

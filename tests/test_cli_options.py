@@ -48,7 +48,7 @@ def test_a_page_refuses_what_it_does_not_heed(
     result = run("draw", "--html", "x.html", *VALUES[name])
 
     assert result.exit_code == 2
-    assert "does nothing with --html" in result.stderr
+    assert "has no effect with --html" in result.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -57,7 +57,7 @@ def test_a_sequence_refuses_what_it_does_not_heed(name: str) -> None:
     """The same of `draw --sequence`."""
     result = run("draw", "--sequence", "--flow", "USER_SRP_AUTH", *VALUES[name])
 
-    assert (result.exit_code, "does nothing with --sequence" in result.stderr) == (2, True)
+    assert (result.exit_code, "has no effect with --sequence" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("mode", ["--check", "--gallery=g"])
@@ -69,7 +69,7 @@ def test_the_gallery_refuses_every_other_option(
     monkeypatch.chdir(tmp_path)
     result = run("draw", mode, *KEPT[name])
 
-    assert (result.exit_code, "does nothing with" in result.stderr) == (2, True)
+    assert (result.exit_code, "has no effect with" in result.stderr) == (2, True)
     assert not list(tmp_path.iterdir())
 
 
@@ -120,7 +120,7 @@ def test_an_endpoint_that_is_no_cognito_is_a_failure(portal: str) -> None:
     result = run("conform", "--endpoint", portal, "--rule", "password.*", "-o", "-")
 
     assert result.exit_code != 0
-    assert "authfsm conform: no rule could be tried at" in result.stderr
+    assert "authfsm conform: no rule could run at" in result.stderr
     assert json.loads(result.stdout)
 
 
@@ -128,4 +128,4 @@ def test_a_list_of_rules_takes_no_endpoint() -> None:
     """`conform --list` tries nothing: an endpoint is refused."""
     result = run("conform", "--list", "--endpoint", "http://127.0.0.1:1")
 
-    assert (result.exit_code, "--endpoint does nothing with --list" in result.stderr) == (2, True)
+    assert (result.exit_code, "--endpoint has no effect with --list" in result.stderr) == (2, True)

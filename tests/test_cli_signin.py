@@ -186,7 +186,7 @@ def test_an_authenticator_app_is_enrolled() -> None:
         person.types("Code that the app shows now", app.now())
 
         assert person.ends() == Exit.SIGNED_IN
-        assert person.seen.count("whoever sees it can make your codes") == 1
+        assert person.seen.count("anyone who sees it can generate your codes") == 1
         assert person.seen.count("▀▀▀▀▀▀▀▀▀▀▀▀▀▀") >= 1, "no QR code"
         assert "MFA_SETUP ×4 › AUTHENTICATED" in person.seen  # noqa: RUF001 - as shown
 
@@ -196,14 +196,14 @@ def test_a_temporary_password_is_replaced() -> None:
     with sitting("--local", "new-password") as person:
         begins(person)
         person.hides("New password", "short")
-        person.hides("The same again", "shorter")
+        person.hides("Repeat it", "shorter")
         person.child.expect("not the same")
         person.hides("New password", "short")
-        person.hides("The same again", "short")
+        person.hides("Repeat it", "short")
         person.types("Name", "Ada Lovelace")
         person.child.expect("InvalidPasswordException")
         person.hides("New password", f"{NEW}-x")
-        person.hides("The same again", f"{NEW}-x")
+        person.hides("Repeat it", f"{NEW}-x")
         person.child.expect(r"Name.*\(Ada Lovelace\)")
         person.types("", "")
 
@@ -219,7 +219,7 @@ def test_a_first_factor_is_chosen_and_left_for_another() -> None:
         person.child.expect("Type a number from 1 to 4")
         person.types("How to sign in [1-4]", "sms_otp")
         person.types("Code sent by SMS to", "")
-        person.child.expect("Prove who you are in another way")
+        person.child.expect("Sign in with another factor")
         person.types("What now", "2")
         person.child.expect("PASSWORD_SRP")
         person.types("How to sign in [1-3]", "password_srp")
@@ -256,7 +256,7 @@ def test_a_passkey_is_for_browsers() -> None:
     """WEB_AUTHN is not offered where there is a choice; asked for at once, it is left for another factor."""
     with sitting("--local", "passkey", "--preferred", "WEB_AUTHN") as person:
         person.types("User name", "")
-        person.child.expect("a terminal has none")
+        person.child.expect("a terminal does not have")
         person.types("How to sign in [1-3]", "email_otp")
         person.types("Code sent by e-mail", person.told(r"an e-mail to ada@example.com: (\d+)"))
 
@@ -310,7 +310,7 @@ def test_a_wrong_password_can_be_typed_three_times() -> None:
             person.hides("Password of ada", WRONG)
 
         assert person.ends() == Exit.REFUSED
-        assert "3 attempts, and none was right" in person.seen
+        assert "All 3 attempts failed" in person.seen
         assert WRONG not in person.seen
 
 
@@ -454,7 +454,7 @@ def test_tokens_are_piped(tmp_path: Path) -> None:
             for name, token in tokens.items()
             if "Token" in name and name != "TokenType"
         )
-        assert "The tokens are printed as JSON" in person.seen
+        assert "The tokens were printed as JSON" in person.seen
 
 
 # ---- how it looks ------------------------------------------------------------------------------------------

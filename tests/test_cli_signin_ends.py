@@ -180,20 +180,20 @@ def test_nothing_is_asked_of_a_pipe() -> None:
         seen = ran(*options, lines=f"{PASSWORD}\n")
 
     assert (seen.code, seen.out) == (Exit.MISUSED, "")
-    assert "Password of ada: there is nobody to ask" in seen.err
+    assert "Password of ada: cannot prompt" in seen.err
     assert "--password-stdin" in seen.err
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ([], "--pool-id (or AUTHFSM_POOL_ID) is needed; authfsm signin --local"),
+        ([], "--pool-id (or AUTHFSM_POOL_ID) is required."),
         (["--pool-id", POOL_ID], "--client-id (or AUTHFSM_CLIENT_ID) is needed"),
         (["--pool-id", "nonsense", "--client-id", "x", "--region", "eu-west-1"], "nonsense"),
-        (["sms"], "sms is a trial: authfsm signin --local sms"),
-        (["--local", "nonsense"], "nonsense cannot be tried"),
-        (["--local", "--preferred", "SMS_OTP", "--flow", "CUSTOM_AUTH"], "--preferred is for USER_AUTH"),
-        (["--local", "--password-first"], "--password-first is for --flow CUSTOM_AUTH"),
+        (["sms"], "sms requires --local: authfsm signin --local sms"),
+        (["--local", "nonsense"], "unknown example nonsense"),
+        (["--local", "--preferred", "SMS_OTP", "--flow", "CUSTOM_AUTH"], "--preferred requires USER_AUTH"),
+        (["--local", "--password-first"], "--password-first requires --flow CUSTOM_AUTH"),
         (["--local", "--output", "/nowhere/t.json"], "there is no folder /nowhere"),
         (["--pool-id", POOL_ID, "--client-id", "x", "--profile", "nobody"], "nobody"),
         (["--pool-id", POOL_ID, "--client-id", "x", "--endpoint", "nonsense"], "nonsense"),
@@ -257,7 +257,7 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = ran(*at("http://127.0.0.1:1"), lines=PASSWORD)
 
     assert seen.code == Exit.NO_ANSWER
-    assert seen.err.count("Again in") == 2
+    assert seen.err.count("Retrying in") == 2
     assert "EndpointConnectionError" in seen.err
 
 
@@ -314,8 +314,8 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
         with throttled(pool.url, 99) as url:
             bad = ran(*at(url), lines=PASSWORD)
 
-    assert (good.code, good.err.count("Slow down Again in")) == (Exit.SIGNED_IN, 2)
-    assert (bad.code, bad.err.count("Slow down Again in")) == (Exit.TOO_LATE, 3)
+    assert (good.code, good.err.count("Slow down Retrying in")) == (Exit.SIGNED_IN, 2)
+    assert (bad.code, bad.err.count("Slow down Retrying in")) == (Exit.TOO_LATE, 3)
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_tokens_in_the_keyring(ring: InThisProcess) -> None:
     assert list(ring.kept) == [(SERVICE, "ada")]
     tokens = json.loads(ring.kept[SERVICE, "ada"])
     assert tokens["AccessToken"].startswith("eyJ")
-    assert f"kept in keyring, service {SERVICE}, account ada" in seen.err
+    assert f"stored in keyring, service {SERVICE}, account ada" in seen.err
     assert tokens["AccessToken"] not in seen.err
 
 
@@ -220,8 +220,8 @@ def test_a_remembered_device_is_used_and_forgotten_with_cognito(tmp_path: Path) 
 
     assert [each.code for each in (first, second, third, fourth)] == [Exit.SIGNED_IN] * 4
     assert len(kept) == 1
-    assert f"Device kept in {folder / kept[0]}" in first.err
+    assert f"Device stored in {folder / kept[0]}" in first.err
     assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in second.err  # noqa: RUF001 - as shown
     assert "DEVICE_SRP_AUTH" not in third.err
-    assert "Cognito has forgotten this device; so has this machine." in fourth.err
+    assert "Cognito no longer knows this device; its local record was deleted." in fourth.err
     assert list(folder.iterdir()) == []

@@ -96,10 +96,10 @@ def test_an_illegal_step(illegal: Path) -> None:
 
     assert result.exit_code == 1
     assert lines(result.stdout)[-4:] == [
-        "Not on the table: 1",
-        "at event what the table has there",
+        "Illegal steps: 1",
+        "at event what the protocol allows there",
         "2026-03-01 10:00:10 event-1 SMS_MFA takes SMS_MFA; not SOFTWARE_TOKEN_MFA",
-        "steps not on the table: 1",
+        "illegal steps: 1",
     ]
 
 
@@ -108,7 +108,7 @@ def test_a_limit(illegal: Path) -> None:
     result = run(str(illegal), "--limit", "0")
 
     assert result.exit_code == 1
-    assert lines(result.stdout)[-1] == "steps not on the table: 1"
+    assert lines(result.stdout)[-1] == "illegal steps: 1"
     assert "event-1" not in result.stdout
 
 
@@ -160,7 +160,7 @@ def test_the_picture(legal: Path, tmp_path: Path) -> None:
     assert text.read_text(encoding="utf-8").startswith(("---", "stateDiagram", "%%"))
     wrong = run(str(legal), "--diagram", str(tmp_path / "funnel.txt"))
     assert wrong.exit_code == 2
-    assert "is to end in one of .svg" in wrong.stderr
+    assert "must end in one of .svg" in wrong.stderr
     nowhere = run(str(legal), "--diagram", str(tmp_path / "none" / "funnel.svg"))
     assert nowhere.exit_code == 1
     assert "cannot be written: No such file" in nowhere.stderr
@@ -179,17 +179,17 @@ def test_the_query(dialect: str) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
-        ((), 2, "authfsm trace: which trail? Give files, folders or a pattern"),
+        ((), 2, "authfsm trace: no input: give files, folders or a pattern"),
         (("nowhere.json",), 1, "authfsm trace: nowhere.json cannot be read: there is no such file"),
         (("--sql", "oracle"), 2, "authfsm trace: the dialect is one of duckdb, athena, spark, not 'oracle'"),
-        (("--sql", "athena", "a.json"), 2, "authfsm trace: --sql prints the query and reads nothing: leave the files out"),
-        (("--sql", "athena", "--json"), 2, "authfsm trace: --json does nothing with --sql, which prints the query and reads nothing"),
-        (("--sql", "athena", "--limit", "3"), 2, "authfsm trace: --limit does nothing with --sql, which prints the query and reads nothing"),
-        (("--sql", "athena", "--memory", "1GB"), 2, "authfsm trace: --memory does nothing with --sql, which prints the query and reads nothing"),
-        (("--sql", "athena", "--diagram", "a.svg"), 2, "authfsm trace: --diagram does nothing with --sql, which prints the query and reads nothing"),
-        (("a.json", "--table", "t"), 2, "authfsm trace: --table goes with --sql: files have no table"),
+        (("--sql", "athena", "a.json"), 2, "authfsm trace: --sql prints the query and reads nothing: omit the files"),
+        (("--sql", "athena", "--json"), 2, "authfsm trace: --json has no effect with --sql, which prints the query and reads nothing"),
+        (("--sql", "athena", "--limit", "3"), 2, "authfsm trace: --limit has no effect with --sql, which prints the query and reads nothing"),
+        (("--sql", "athena", "--memory", "1GB"), 2, "authfsm trace: --memory has no effect with --sql, which prints the query and reads nothing"),
+        (("--sql", "athena", "--diagram", "a.svg"), 2, "authfsm trace: --diagram has no effect with --sql, which prints the query and reads nothing"),
+        (("a.json", "--table", "t"), 2, "authfsm trace: --table requires --sql: files have no table name"),
         (("--sql", "athena", "--table", "t; DROP TABLE t"), 2,
-         "authfsm trace: --table is a table's name, as cloudtrail_logs, not 't; DROP TABLE t'"),
+         "authfsm trace: --table must be a table's name, for example cloudtrail_logs, not 't; DROP TABLE t'"),
     ],
 )  # fmt: skip
 def test_misuse(args: tuple[str, ...], code: int, said: str) -> None:

@@ -40,8 +40,8 @@ def test_the_stories_show_their_steps(tmp_path: Path) -> None:
     told = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
 
     for seen in (
-        "again: CodeMismatchException",
-        "again: InvalidPasswordException",
+        "retry: CodeMismatchException",
+        "retry: InvalidPasswordException",
         "SMS to +*******0143",
         "DEVICE_PASSWORD_VERIFIER",
         "verify_software_token",

@@ -364,7 +364,7 @@ def test_the_command_asks_these(flow: Flow, asked: Any, role: Role | None) -> No
             each.question or each.label for each in asked_for if not each.secret
         ]
         hid = [each.question or each.label for each in asked_for if each.secret]
-        assert [each for each in typist.hid if each != "The same again"] == hid
+        assert [each for each in typist.hid if each != "Repeat it"] == hid
 
 
 def test_the_command_has_nothing_to_ask_of_a_device(flow: Flow) -> None:

@@ -1,4 +1,4 @@
-"""README tells the truth: its code runs, its commands are there."""
+"""README is correct: its code runs, and its commands, options and files exist."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 def test_the_sign_in_signs_in(
     signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """README's first code, on an embedded pool: a new password, a mistyped code, the right one, tokens."""
+    """README's first example signs in on an embedded pool, after empty input, letters and a wrong code."""
     code = BLOCKS[0]
     password = "correct horse battery staple"
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", password=password, phone_number="+15555550143", temporary=True)
-    typed = iter(["Analytical-Engine-1843", "000000", None])
+    typed = iter(["", "Analytical-Engine-1843", "", "12ab", "000000", None])
 
     def answer(prompt: str) -> str:
         given = next(typed)
@@ -46,7 +46,10 @@ def test_the_sign_in_signs_in(
 
     assert password in code
     assert told["flow"].state is State.AUTHENTICATED
-    assert "CodeMismatchException" in capsys.readouterr().out
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 4
+    assert "CodeMismatchException" in printed[-1]
+    assert next(typed, "all were read") == "all were read"
 
 
 def code_with(*words: str) -> str:

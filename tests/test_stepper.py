@@ -71,7 +71,7 @@ def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
     assert page.scene["refused"] == {
         "code": "CodeMismatchException",
         "said": "Invalid code received for user",
-        "advice": "Answer again: the session is still good.",
+        "advice": "Answer again: the session is still valid.",
         "fault": "user",
     }
     page.press("back")
@@ -368,7 +368,7 @@ def test_the_end_of_an_attempt(pool: LocalPool) -> None:
     page.press("run")
 
     assert page.scene["state"] == "FAILED"
-    assert page.scene["refused"]["advice"] == "Start again from the beginning."
+    assert page.scene["refused"]["advice"] == "Start the sign-in again from the beginning."
     assert {name: each["on"] for name, each in page.scene["buttons"].items()} == {
         "back": True,
         "step": False,

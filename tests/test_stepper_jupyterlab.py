@@ -145,7 +145,7 @@ def err_and_go_back(visit: Visit) -> None:
     visit.page.keyboard.press("Enter")
     stands(stepper, "SOFTWARE_TOKEN_MFA", 3)
     expect(stepper.get_by_role("alert")).to_contain_text(
-        "CodeMismatchException Invalid code received for userAnswer again: the session is still good."
+        "CodeMismatchException Invalid code received for userAnswer again: the session is still valid."
     )
     expect(code).to_have_value("")
     visit.open("On the wire")

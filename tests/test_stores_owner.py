@@ -282,7 +282,10 @@ def test_an_error_of_redis_quotes_nothing(a_redis: RedisServer, call: str) -> No
         with pytest.raises(StoreUnavailable) as caught:
             CALLS[call](RedisStore(client))
         client.delete("authfsm:name")
-    assert str(caught.value) == "the store of waiting sign-ins is unavailable (ResponseError)"
+    assert (
+        str(caught.value)
+        == "the store of pending sign-ins is unavailable (ResponseError); try again later"
+    )
 
 
 @pytest.mark.parametrize("timeouts", [{}, {"socket_timeout": None}])

@@ -1,4 +1,4 @@
-"""The command line: a thin function for each command; what it does is in a module of its name."""
+"""The command line: one thin function for each command; a module of the same name implements it."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def _root() -> None:
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Where the pictures of the walked paths go.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures of the paths.")] = Path(
         "walks"
     ),
     pause: Annotated[
-        float, typer.Option(min=0, max=10, help="Seconds to wait after each step, to watch.")
+        float, typer.Option(min=0, max=10, help="Seconds to wait after each step.")
     ] = 0.0,
 ) -> None:
-    """Sign five people in to an embedded user pool, and draw the path each one walked.
+    """Sign five users in to an embedded user pool, and draw the path of each sign-in.
 
-    No AWS account, no network, no system package: the pool is in this process, and really verifies.
+    Needs no AWS account, network or system package: the pool runs in this process and verifies every proof.
     """
     from authfsm.cli.demo import run  # noqa: PLC0415 - only who runs it waits for it
 
@@ -61,50 +61,61 @@ def demo(
 @app.command()
 def serve(
     *,
-    host: Annotated[str, typer.Option(help="Where to listen; this machine alone by default.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 9229,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on; the default accepts connections from this machine only."
+        ),
+    ] = ("127.0.0.1"),
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")
+    ] = 9229,
     state: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Keep the pool in this file; made if it is not there."),
+        typer.Option(
+            dir_okay=False, help="Keep the pool in this file; it is created if it does not exist."
+        ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="The pool's settings and users: JSON, or TOML (.toml)."),
+        typer.Option(
+            dir_okay=False, help="File with the pool's settings and users: JSON, or TOML (.toml)."
+        ),
     ] = None,
     issuer: Annotated[
         str | None,
-        typer.Option(help="The tokens' issuer; the server's URL and the pool's id by default."),
+        typer.Option(
+            help="The issuer (iss) of the tokens; by default the server's URL and the pool's id."
+        ),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A host that requests may name, beside loopback and --host: a Compose service, say. Repeatable.",
+            help="Also accept requests to this host name, for example a Compose service; loopback names and --host are always accepted. Repeatable.",
         ),
     ] = None,
     cors: Annotated[
         list[str] | None,
         typer.Option(
             metavar="ORIGIN",
-            help="An origin whose pages may call what needs no AWS credentials, as https://app.example;"
-            " '*' for any. Instead of loopback origins. Repeatable.",
+            help="Allow web pages of this origin, for example https://app.example ('*' for any), to call the operations"
+            " that need no AWS credentials. Replaces the default, loopback origins. Repeatable.",
         ),
     ] = None,
     is_open: Annotated[
         bool,
         typer.Option(
             "--open",
-            help="Take every host, pages of every origin, and requests without credentials: any web page"
-            " that you visit can then manage the pool's users.",
+            help="Accept every host, web pages of every origin, and requests without credentials. Any web page that"
+            " you visit can then manage the pool's users.",
         ),
     ] = False,
 ) -> None:
-    """Serve a user pool in Cognito's own HTTP protocol, with a page that shows what goes on in it.
+    """Serve a user pool over Cognito's HTTP protocol, with a page that shows its users and sign-ins.
 
-    Any Cognito client can use it, in any language: name its URL as the endpoint. Operations for
-    administrators need an Authorization header, as at AWS; any credentials will do.
+    Any Cognito client in any language can use it: set its endpoint to the server's URL. Administrators'
+    operations need an Authorization header, as at AWS; the server accepts any credentials.
     """
     if lacking := [name for name in _SERVER if find_spec(name) is None]:
         typer.echo(
@@ -134,17 +145,20 @@ app.command(epilog=TRACE_EPILOG)(trace)
 app.command(epilog=CAPTURE_EPILOG)(capture)
 
 
-@app.command(epilog="Exit codes: 0 told; 1 nothing is known of that name; 2 called wrongly.")
+@app.command(epilog="Exit status: 0 success; 1 unknown name; 2 usage error.")
 def explain(
     *,
     name: Annotated[
-        str, typer.Argument(help="SMS_MFA, code, USER_SRP_AUTH, CodeMismatchException, or a text.")
+        str,
+        typer.Argument(
+            help="For example SMS_MFA, code, USER_SRP_AUTH, CodeMismatchException, or the text of an error message."
+        ),
     ],
     json: Json = False,
 ) -> None:
-    """Tell what a state, a response, a flow, an error or an error's text means, and how surely.
+    """Explain a state, a response, a flow, an error code or an error message, with the certainty of each fact.
 
-    What it carries, what it takes, where it leads, what to do, and AWS's page about it.
+    Shows its parameters, the accepted responses, the next states, what to do, and the AWS page about it.
     """
     from authfsm.cli.explain import explain as tell  # noqa: PLC0415 - only who asks waits for it
     from authfsm.cli.explain import unknown  # noqa: PLC0415 - the same

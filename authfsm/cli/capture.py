@@ -1,7 +1,6 @@
-"""`authfsm capture`: a captured reply, request, error, description, event or log, made fit to be published.
+"""`authfsm capture`: anonymise a captured reply, request, error, description, event or log for publication.
 
-Exit codes: 0, the neutral text was written; 1, it could not be read or written; 2, the command was called
-in a way it does not know.
+Exit status: 0, the anonymised text was written; 1, a file could not be read or written; 2, usage error.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import typer
 
 from authfsm.cli.failing import MISUSED, Failed, end
 
-EPILOG: Final = "Exit codes: 0 written; 1 not to be read or written; 2 called wrongly."
+EPILOG: Final = "Exit status: 0 success; 1 the file could not be read or written; 2 usage error."
 
 _LARGEST: Final = 64 * 1024 * 1024
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -28,28 +27,28 @@ def capture(
         str,
         typer.Argument(
             metavar="FILE",
-            help="JSON, JSON lines, HTTP messages with their headers, a HAR file, Athena's CSV, a log of botocore's, or an"
-            " object as Python or JavaScript prints it; - for standard input.",
+            help="JSON, JSON lines, HTTP messages with headers, a HAR file, Athena's CSV, a botocore log, or an object as"
+            " Python or JavaScript prints it; - is standard input.",
             show_default=False,
         ),
     ],
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", dir_okay=False, help="Write to this file, not standard output."
+            "--output", "-o", dir_okay=False, help="Write to this file instead of standard output."
         ),
     ] = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(
-            help="A word that stays as it is, such as the name of a new challenge; repeatable."
+            help="Do not replace this word, for example the name of a new challenge. Repeatable."
         ),
     ] = None,
 ) -> None:
-    """Make a capture of Cognito neutral: the same shape and lengths, and nobody's data.
+    """Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same length.
 
-    Names, ids, addresses, tokens, secrets and unknown texts are replaced, the same value always by the same
-    placeholder; Cognito's own words stay. Times are moved: the first becomes 2020-01-01.
+    Replaces names, ids, addresses, tokens, secrets and unknown texts, the same value always with the same
+    placeholder, and keeps Cognito's own words. Shifts all times so that the first is 2020-01-01.
     """
     from authfsm.traces.neutral import Unreadable, neutralise  # noqa: PLC0415 - only this command needs it
 
@@ -73,20 +72,20 @@ def capture(
     typer.echo(f"Replaced (different values): {counts or 'nothing'}.", err=True)
     for key in sorted(made.unknown):
         typer.echo(
-            f"{key} had a value that is not one of those known: if AWS has published it, keep it with --keep.",
+            f"{key} had an unknown value, which was replaced: if AWS documents this value, keep it with --keep.",
             err=True,
         )
     typer.echo("Read the result before you publish it.", err=True)
 
 
 def _check_other(name: str, output: Path | None) -> None:
-    """The capture is evidence: it is not overwritten."""
+    """Refuse to overwrite the input file."""
     if output is not None and name != "-" and output.exists() and output.samefile(name):
-        raise Failed(f"{output} is the capture itself: name another file", MISUSED)
+        raise Failed(f"{output} is the input file: choose another output file", MISUSED)
 
 
 def _read(name: str) -> str:
-    """The text of a file or of standard input."""
+    """Return the text of a file or of standard input."""
     if name == "-":
         data = sys.stdin.buffer.read(_LARGEST + 1)
     else:
@@ -96,13 +95,13 @@ def _read(name: str) -> str:
         try:
             data = zlib.decompressobj(wbits=31).decompress(data, _LARGEST + 1)
         except (zlib.error, gzip.BadGzipFile):
-            raise Failed(f"{name} cannot be read: its gzip is broken") from None
+            raise Failed(f"{name} cannot be read: its gzip data is damaged") from None
     if len(data) > _LARGEST:
-        raise Failed(f"{name} cannot be read: it has more than 64 MiB; give a part of it")
+        raise Failed(f"{name} cannot be read: it is larger than 64 MiB; split it")
     try:
         text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
     except UnicodeDecodeError:
-        raise Failed(f"{name} cannot be read: it is no text in UTF-8 or UTF-16") from None
+        raise Failed(f"{name} cannot be read: it is not UTF-8 or UTF-16 text") from None
     if "\0" in text:
-        raise Failed(f"{name} cannot be read: it is binary")
+        raise Failed(f"{name} cannot be read: it is a binary file")
     return text

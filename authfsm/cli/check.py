@@ -1,7 +1,7 @@
-"""`authfsm check`: the options of the command; what they do is `authfsm.cli.checking`'s business.
+"""`authfsm check`: the options of the command; `authfsm.cli.checking` implements it.
 
-Exit codes: 0, nothing is found; 1, something is, as bad as `--fail-on` or worse, or it could not be done; 2, the
-command was called in a way it does not know.
+Exit status: 0, no finding of severity `--fail-on` or higher; 1, there is one, or the check could not run;
+2, usage error.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import typer
 from authfsm.cli.failing import Failed, end
 from authfsm.cli.options import Client, EndpointUrl, Pool, Profile, Region, Settings
 
-_HOW: Final = "How"
+_HOW: Final = "Output"
 
 EPILOG: Final = (
-    "Exit codes: 0 nothing as bad as --fail-on was found; 1 something was; 2 called wrongly."
+    "Exit status: 0 no finding of severity --fail-on or higher; 1 at least one; 2 usage error."
 )
 
 
@@ -30,30 +30,42 @@ def check(
     region: Region = None,
     endpoint_url: EndpointUrl = None,
     form: Annotated[
-        str, typer.Option("--format", "-f", help="text, json or sarif.", rich_help_panel=_HOW)
+        str,
+        typer.Option(
+            "--format", "-f", help="Output format: text, json or sarif.", rich_help_panel=_HOW
+        ),
     ] = "text",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", dir_okay=False, help="A file for it.", rich_help_panel=_HOW),
+        typer.Option(
+            "--output",
+            "-o",
+            dir_okay=False,
+            help="Write to this file instead of standard output.",
+            rich_help_panel=_HOW,
+        ),
     ] = None,
     fail_on: Annotated[
         str,
         typer.Option(
-            help="The least severity that is a failure: high, medium, low, note; or never.",
+            help="The lowest severity that fails the check: high, medium, low, note; or never.",
             rich_help_panel=_HOW,
         ),
     ] = "medium",
     diagram: Annotated[
         Path | None,
         typer.Option(
-            file_okay=False, help="A folder for a picture of each path.", rich_help_panel=_HOW
+            file_okay=False,
+            help="Folder for a picture of each finding's path.",
+            rich_help_panel=_HOW,
         ),
     ] = None,
 ) -> None:
-    """Check the protocol's invariants, or review a pool: what a security reviewer would want changed.
+    """Check the invariants of the protocol, or review the security of a user pool's settings.
 
-    With no pool: is every state reachable, does no path bring tokens without a proof, has every loop a bound?
-    With a pool: the same of what its settings leave, and findings, each with its path, its source and its mend.
+    Without a pool: checks that every state is reachable, that no path issues tokens without a proof and that
+    every loop is bounded. With a pool: checks the same for the paths that its settings allow, and reports
+    security findings, each with its path, its source and its remediation.
     """
     from authfsm.cli import checking  # noqa: PLC0415 - only who checks waits for it
 

@@ -46,7 +46,7 @@ def invariants(every: Iterable[Invariant], broken: Sequence[Broken]) -> Iterator
 
 
 def findings(every: Sequence[Finding]) -> Iterator[RenderableType]:
-    """Each finding: how bad, what, why, by which path, from where, and what mends it."""
+    """Each finding: its severity, title, reason, path, source and remediation."""
     for each in every:
         severity = (f"{each.severity:7}", _COLOURS[each.severity])
         yield Text.assemble("\n", severity, (each.id, "bold"))
@@ -54,7 +54,7 @@ def findings(every: Sequence[Finding]) -> Iterator[RenderableType]:
         yield _in(Text(each.why, style="dim"))
         yield _in(walked(each.path))
         for mend in each.mends:
-            yield _in(Text.assemble(("mend ", "green"), str(mend)))
+            yield _in(Text.assemble(("fix  ", "green"), str(mend)))
         # Not broken, so that it can be clicked on.
         yield Text(f"       {each.source}", style="dim", no_wrap=True, overflow="ignore")
 

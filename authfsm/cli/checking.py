@@ -66,10 +66,10 @@ def check(wanted: Wanted) -> bool:
 def _wrong(wanted: Wanted) -> Iterator[str]:
     yield from wanted.conflicts()
     if wanted.form not in FORMS:
-        yield f"--format is one of {', '.join(FORMS)}, not {wanted.form!r}"
+        yield f"--format must be one of {', '.join(FORMS)}, not {wanted.form!r}"
     severities = (*map(str, Severity), _NEVER)
     if wanted.fail_on not in severities:
-        yield f"--fail-on is one of {', '.join(severities)}, not {wanted.fail_on!r}"
+        yield f"--fail-on must be one of {', '.join(severities)}, not {wanted.fail_on!r}"
 
 
 def _reviewed(told: describing.Descriptions) -> tuple[Finding, ...]:
@@ -95,7 +95,7 @@ def _finding(broken: Broken) -> Finding:
 def _explored() -> str:
     found = explore(checks.Model())
     moves = sum(len(each) for each in found.moves.values())
-    return f"\n{len(found.before)} positions, {moves} moves between them, all of them looked at."
+    return f"\n{len(found.before)} positions and {moves} transitions between them were checked."
 
 
 def _fails(finding: Finding, fail_on: str) -> bool:

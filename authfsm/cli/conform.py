@@ -1,7 +1,7 @@
-"""`authfsm conform`: the options of the command; what they do is `authfsm.cli.conforming`'s business.
+"""`authfsm conform`: the options of the command; `authfsm.cli.conforming` implements it.
 
-Exit status: 0, rules were tried and none failed; 1, one failed, or none could be tried at an endpoint;
-2, usage error, or nobody answers at the endpoint.
+Exit status: 0, rules ran and none failed; 1, a rule failed, or none could run at an endpoint; 2, usage error,
+or the endpoint does not answer.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import typer
 
 from authfsm.cli.failing import FAILED, Failed, end
 
-_WHERE, _WHICH, _TOLD = "Where", "Which rules", "How it is told"
+_WHERE, _WHICH, _TOLD = "Endpoint", "Rules", "Output"
 
 EPILOG: Final = (
-    "Exit status: 0 no rule failed (what is not offered is no failure); 1 one did, or none could be tried;"
-    " 2 usage error, or nobody answers."
+    "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or none could run;"
+    " 2 usage error, or the endpoint does not answer."
 )
 
 
@@ -26,7 +26,7 @@ def conform(
     endpoint: Annotated[
         str | None,
         typer.Option(
-            help="The endpoint's URL; this package's own pools, if left out.",
+            help="The endpoint's URL; by default this package's embedded pool.",
             rich_help_panel=_WHERE,
         ),
     ] = None,
@@ -34,21 +34,21 @@ def conform(
         list[str] | None,
         typer.Option(
             metavar="NAME=URL",
-            help="A column of the table; NAME=ours is this package's own pools. Can be given again.",
+            help="Add a column to the comparison table; NAME=ours is this package's embedded pool. Repeatable.",
             rich_help_panel=_WHERE,
         ),
     ] = None,
     pool_id: Annotated[
         str | None,
         typer.Option(
-            help="A user pool that is there; pools are made by the API, if left out.",
+            help="An existing user pool; by default pools are created through the API.",
             rich_help_panel=_WHERE,
         ),
     ] = None,
     client_id: Annotated[
         str | None,
         typer.Option(
-            help="An app client of it; app clients are made by the API, if left out.",
+            help="An existing app client of the pool; by default app clients are created through the API.",
             rich_help_panel=_WHERE,
         ),
     ] = None,
@@ -56,34 +56,39 @@ def conform(
         list[str] | None,
         typer.Option(
             metavar="[NAME=]HOW",
-            help="Where the codes can be read that it sends: outbox (its own GET /outbox), or fixed:CODE.",
+            help="How to read the codes that the endpoint sends: outbox (its GET /outbox), or fixed:CODE. Repeatable with NAME=.",
             rich_help_panel=_WHERE,
         ),
     ] = None,
     region: Annotated[
-        str | None, typer.Option(help="For the signature of requests.", rich_help_panel=_WHERE)
+        str | None, typer.Option(help="The region for signing requests.", rich_help_panel=_WHERE)
     ] = None,
     profile: Annotated[
         str | None,
         typer.Option(
-            help="An AWS profile that signs; made-up keys, if left out.", rich_help_panel=_WHERE
+            help="The AWS profile for signing requests; by default dummy credentials are used.",
+            rich_help_panel=_WHERE,
         ),
     ] = None,
     rule: Annotated[
         list[str] | None,
         typer.Option(
-            help="This rule, with its whole conversation; srp.* for all that begin so. Can be given again.",
+            help="Run only this rule and print its requests and replies; srp.* selects all rules with this prefix. Repeatable.",
             rich_help_panel=_WHICH,
         ),
     ] = None,
     list_: Annotated[
         bool,
-        typer.Option("--list", help="Tell the rules and their sources.", rich_help_panel=_WHICH),
+        typer.Option(
+            "--list",
+            help="List the rules and their sources, and run nothing.",
+            rich_help_panel=_WHICH,
+        ),
     ] = False,
     timeout: Annotated[
         float,
         typer.Option(
-            min=1, max=600, help="Seconds that one rule may take.", rich_help_panel=_WHICH
+            min=1, max=600, help="Timeout of one rule, in seconds.", rich_help_panel=_WHICH
         ),
     ] = 30.0,
     output: Annotated[
@@ -92,15 +97,15 @@ def conform(
             "--output",
             "-o",
             allow_dash=True,
-            help="A file, its suffix says how: .md or .json; - is JSON on standard output. Can be given again.",
+            help="Write the results to this file; the suffix sets the format (.md or .json). - prints JSON to standard output. Repeatable.",
             rich_help_panel=_TOLD,
         ),
     ] = None,
 ) -> None:
-    """Try an endpoint against the rules of Cognito's sign-in: what it issues, proves, binds, spends and signs.
+    """Run the Cognito conformance suite against an endpoint.
 
-    What a rule needs (pools, app clients, users) is made by Cognito's own API and deleted at the end. At AWS
-    this makes user pools in your account.
+    The suite creates the pools, app clients and users that it needs through Cognito's API, and deletes them at
+    the end. Against AWS it creates user pools in your account.
     """
     from authfsm.cli import conforming  # noqa: PLC0415 - only who tries something waits for it
 

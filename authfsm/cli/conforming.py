@@ -60,19 +60,19 @@ def list_rules(wanted: Wanted) -> bool:
     for name, given in asdict(wanted, recurse=False).items():
         if name not in {"rules", "timeout"} and given:
             option = {"codes": "codes", "outputs": "output"}.get(name, name).replace("_", "-")
-            raise Failed(f"--{option} does nothing with --list: nothing is tried", MISUSED)
+            raise Failed(f"--{option} has no effect with --list: no rule runs", MISUSED)
     Console(highlight=False).print(rules_told(_rules(wanted)))
     return True
 
 
 def conform(wanted: Wanted) -> bool:
-    """Try the endpoints.
+    """Run the rules against the endpoints.
 
     Returns:
-        Did no rule fail?
+        Whether no rule failed.
 
     Raises:
-        Failed: it was called wrongly, nobody answers, or no rule could be tried at an endpoint.
+        Failed: usage error, an endpoint does not answer, or no rule could run at one.
     """
     rules = _rules(wanted)
     for path in wanted.outputs:
@@ -91,8 +91,8 @@ def conform(wanted: Wanted) -> bool:
                 (each.why for each in column.verdicts.values() if each.why), "no rule was run"
             )
             raise Failed(
-                f"no rule could be tried at {column.endpoint.name}, so nothing is known about it: is it a"
-                f" Cognito endpoint? The first rule says: {why}"
+                f"no rule could run at {column.endpoint.name}: check that it is a Cognito endpoint."
+                f" The first rule reports: {why}"
             )
     return results.faultless
 
@@ -102,7 +102,7 @@ def _rules(wanted: Wanted) -> tuple[Rule, ...]:
         return named(wanted.rules)
     except LookupError as error:
         raise Failed(
-            f"there is no rule {error.args[0]}: authfsm conform --list tells the {len(RULES)}",
+            f"unknown rule {error.args[0]}: authfsm conform --list lists all {len(RULES)} rules",
             MISUSED,
         ) from None
 
@@ -112,11 +112,11 @@ def _rules(wanted: Wanted) -> tuple[Rule, ...]:
 
 def _endpoints(wanted: Wanted) -> list[Endpoint]:
     if wanted.endpoint and wanted.compare:
-        raise Failed("--endpoint or --compare, not both", MISUSED)
+        raise Failed("--endpoint and --compare exclude each other", MISUSED)
     if (wanted.pool_id or wanted.client_id) and not wanted.endpoint:
-        raise Failed("--pool-id and --client-id want an --endpoint", MISUSED)
+        raise Failed("--pool-id and --client-id require --endpoint", MISUSED)
     if wanted.client_id and not wanted.pool_id:
-        raise Failed("--client-id wants the --pool-id of its pool", MISUSED)
+        raise Failed("--client-id requires --pool-id", MISUSED)
     columns = _columns(wanted)
     inboxes = _inboxes(wanted, [name for name, _ in columns])
     made = []
@@ -146,13 +146,13 @@ def _columns(wanted: Wanted) -> list[tuple[str, str | None]]:
             raise Failed(f"--compare {each!r} is not NAME=URL", MISUSED)
         columns.append((name, None if url == OURS else _url(url)))
     if len({name for name, _ in columns}) < len(columns):
-        raise Failed("two columns have one name", MISUSED)
+        raise Failed("two --compare columns have the same name", MISUSED)
     return columns
 
 
 def _url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        raise Failed(f"{url!r} is no URL", MISUSED)
+        raise Failed(f"{url!r} is not an http or https URL", MISUSED)
     return url.rstrip("/")
 
 
@@ -163,9 +163,9 @@ def _inboxes(wanted: Wanted, names: list[str]) -> dict[str, tuple[Inbox, str]]:
         if not equals:
             name, how = names[0], each
             if len(names) > 1:
-                raise Failed(f"--codes {each!r} does not say whose: NAME={each}", MISUSED)
+                raise Failed(f"--codes {each!r} names no column: use NAME={each}", MISUSED)
         if name not in names:
-            raise Failed(f"--codes is for {name!r}, which is not compared", MISUSED)
+            raise Failed(f"--codes names {name!r}, which is not a --compare column", MISUSED)
         try:
             found[name] = inbox(how), how
         except ValueError as error:
@@ -176,7 +176,8 @@ def _inboxes(wanted: Wanted, names: list[str]) -> dict[str, tuple[Inbox, str]]:
 def _ours() -> Workshop:
     if lacking := [name for name in _SERVER if find_spec(name) is None]:
         raise Failed(
-            f"its own pools need {', '.join(lacking)}: pip install 'authfsm[server]'", MISUSED
+            f"the embedded pool's server needs {', '.join(lacking)}: pip install 'authfsm[server]'",
+            MISUSED,
         )
     from authfsm.conformance.ours import Ours  # noqa: PLC0415 - what it needs is an extra
 

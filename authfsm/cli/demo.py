@@ -114,7 +114,7 @@ class Stage:
             given.append(f"\n{words}", style="dim italic")
         state = Text(step.dest, style=_colour(step.dest, step.role))
         if error is not None:
-            state.append(f"\nagain: {error.refusal.code}", style="red")
+            state.append(f"\nretry: {error.refusal.code}", style="red")
         elif said:
             state.append(f"\n{said}", style="dim")
         self._table.add_row(str(step.number), given, "→", state, f"{took * 1000:.0f} ms")
@@ -157,7 +157,7 @@ def _tell(story: Story, console: Console, out: Path, pause: float) -> bool:
     verdict = Text("\n  ✓ " if done else "\n  ✗ ", style="bold green" if done else "bold red")
     verdict.append("tokens" if done else flow.state)
     verdict.append(f" after {len(flow.history)} steps, {took * 1000:.0f} ms", style="not bold dim")
-    verdict.append("\n    the path it walked: ", style="not bold dim").append(
+    verdict.append("\n    path drawn in: ", style="not bold dim").append(
         f"{picture}\n", style="not bold underline"
     )
     console.print(verdict, soft_wrap=True)

@@ -55,7 +55,7 @@ class PoolOptions:
             yield "--pool and --settings exclude each other"
         for name in ("client", "profile", "region", "endpoint_url"):
             if getattr(self, name) and not self.pool:
-                yield f"--{name.replace('_', '-')} goes with --pool"
+                yield f"--{name.replace('_', '-')} requires --pool"
 
     def described(self) -> Descriptions | None:
         """Return the pool's descriptions, from AWS or from a file; None where no pool is named.

@@ -1,7 +1,7 @@
-"""`authfsm draw`: the options of the command; what they do is `authfsm.cli.drawing`'s business.
+"""`authfsm draw`: the options of the command; `authfsm.cli.drawing` implements it.
 
-Exit codes: 0, it is drawn, or what was checked is so; 1, it could not be done, or is not so; 2, the
-command was called in a way it does not know.
+Exit status: 0, success, or the gallery is up to date; 1, failure, or the gallery is out of date; 2, usage
+error.
 """
 
 from __future__ import annotations
@@ -15,16 +15,20 @@ from authfsm.cli.failing import Failed, end
 from authfsm.cli.options import PANEL, Client, EndpointUrl, Pool, Profile, Region, Settings
 
 _FILE: Final = {"dir_okay": False}
-_WHAT, _HOW, _KEPT = "What is drawn", "How", "The repository's own"
+_WHAT, _HOW, _KEPT = "Content", "Output", "Generated files of this repository"
 
-EPILOG: Final = "Exit codes: 0 drawn, or as it should be; 1 could not, or not as it should be; 2 called wrongly."
+EPILOG: Final = "Exit status: 0 success, or the gallery is up to date; 1 failure, or the gallery is out of date; 2 usage error."
 
 
 def draw(
     *,
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="With --check: the gallery.", show_default=False),
+        typer.Argument(
+            metavar="[DIR]",
+            help="With --check: the gallery's folder; ./diagrams by default.",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
         list[Path] | None,
@@ -32,7 +36,7 @@ def draw(
             "--output",
             "-o",
             allow_dash=True,
-            help="A file, its suffix says how: .svg .png .pdf .dot .mmd .md .scxml .xstate.json .json; - is standard output. Can be given again.",
+            help="Write to this file; the suffix sets the format: .svg .png .pdf .dot .mmd .md .scxml .xstate.json .json. - is standard output. Repeatable.",
             rich_help_panel=_HOW,
         ),
     ] = None,
@@ -41,33 +45,50 @@ def draw(
         typer.Option(
             "--format",
             "-f",
-            help="svg, png, pdf, dot, mermaid, markdown, scxml, xstate or json; what the suffix says, if left out.",
+            help="Output format: svg, png, pdf, dot, mermaid, markdown, scxml, xstate or json; by default the one of the suffix.",
             rich_help_panel=_HOW,
         ),
     ] = None,
     flow: Annotated[
         str | None,
-        typer.Option(help="Only what a flow reaches, as USER_SRP_AUTH.", rich_help_panel=_WHAT),
+        typer.Option(
+            help="Only the states that this flow can reach, for example USER_SRP_AUTH.",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     state: Annotated[
         str | None,
-        typer.Option(help="Only what is around a state, as SMS_MFA.", rich_help_panel=_WHAT),
+        typer.Option(
+            help="Only this state and its neighbours, for example SMS_MFA.", rich_help_panel=_WHAT
+        ),
     ] = None,
     failures: Annotated[
-        bool, typer.Option("--failures", help="Where an attempt ends, too.", rich_help_panel=_WHAT)
+        bool,
+        typer.Option(
+            "--failures", help="Also draw the refusals that end an attempt.", rich_help_panel=_WHAT
+        ),
     ] = False,
     rulings: Annotated[
         bool,
-        typer.Option("--rulings", help="The same, and what to do then.", rich_help_panel=_WHAT),
+        typer.Option(
+            "--rulings",
+            help="As --failures, with what to do after each refusal.",
+            rich_help_panel=_WHAT,
+        ),
     ] = False,
     unfolded: Annotated[
-        bool, typer.Option("--unfolded", help="Every arrow by itself.", rich_help_panel=_WHAT)
+        bool,
+        typer.Option(
+            "--unfolded",
+            help="Draw every transition separately instead of merging similar ones.",
+            rich_help_panel=_WHAT,
+        ),
     ] = False,
     history: Annotated[
         Path | None,
         typer.Option(
             **_FILE,
-            help="The way one sign-in walked: JSON lines, as history_to_json writes them.",
+            help="Draw the path of one recorded sign-in: JSON lines, as written by history_to_json.",
             rich_help_panel=_WHAT,
         ),
     ] = None,
@@ -75,7 +96,7 @@ def draw(
         Path | None,
         typer.Option(
             **_FILE,
-            help="How often each line was taken: the same of many sign-ins, strung together.",
+            help="Draw how often each transition was taken: the JSON lines of many sign-ins, concatenated.",
             rich_help_panel=_WHAT,
         ),
     ] = None,
@@ -83,13 +104,15 @@ def draw(
         bool,
         typer.Option(
             "--sequence",
-            help="A Mermaid sequence diagram: person, app, Cognito.",
+            help="Write a Mermaid sequence diagram of user, app and Cognito.",
             rich_help_panel=_WHAT,
         ),
     ] = False,
     html: Annotated[
         Path | None,
-        typer.Option(**_FILE, help="A page to explore, all in one file.", rich_help_panel=_WHAT),
+        typer.Option(
+            **_FILE, help="Write an interactive page as one HTML file.", rich_help_panel=_WHAT
+        ),
     ] = None,
     pool: Pool = None,
     client: Client = None,
@@ -100,46 +123,58 @@ def draw(
     save_settings: Annotated[
         Path | None,
         typer.Option(
-            **_FILE, help="Save the pool's description, without secrets.", rich_help_panel=PANEL
+            **_FILE,
+            help="Save the pool's description to this file, without secrets.",
+            rich_help_panel=PANEL,
         ),
     ] = None,
     diff: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
             metavar="A B",
-            help="What turns on and off from one saved description to another.",
+            help="Compare two saved descriptions: show what B enables and disables.",
             rich_help_panel=PANEL,
         ),
     ] = None,
     faded: Annotated[
         bool,
         typer.Option(
-            "--faded", help="Show what the pool rules out, but faded.", rich_help_panel=PANEL
+            "--faded",
+            help="Also show what the pool's settings exclude, in a faded colour.",
+            rich_help_panel=PANEL,
         ),
     ] = False,
     theme: Annotated[
-        str | None, typer.Option(help="light, dark, print or auto.", rich_help_panel=_HOW)
+        str | None,
+        typer.Option(help="Colour theme: light, dark, print or auto.", rich_help_panel=_HOW),
     ] = None,
     engine: Annotated[
         str | None,
-        typer.Option(help="graphviz-pure, or the system's dot.", rich_help_panel=_HOW),
+        typer.Option(
+            help="Layout engine: graphviz-pure, or the installed Graphviz (dot).",
+            rich_help_panel=_HOW,
+        ),
     ] = None,
     check: Annotated[
         bool,
         typer.Option(
             "--check",
-            help="Are the gallery (./diagrams, or DIR) and the README's table beside it what the code draws?",
+            help="Check that the gallery (./diagrams or DIR) and the table in the README.md next to it are up to date.",
             rich_help_panel=_KEPT,
         ),
     ] = False,
     gallery: Annotated[
         Path | None,
-        typer.Option(file_okay=False, help="Write them anew.", rich_help_panel=_KEPT),
+        typer.Option(
+            file_okay=False,
+            help="Regenerate the gallery in this folder, and the table in the README.md next to it.",
+            rich_help_panel=_KEPT,
+        ),
     ] = None,
 ) -> None:
-    """Draw the protocol: all of it, one flow, one state, what your pool can do, or a sign-in's walk.
+    """Draw the protocol, one flow, one state, the paths of a user pool, or the path of a recorded sign-in.
 
-    With no option: the whole protocol, to protocol.svg. Nothing else needs to be installed.
+    Without options it draws the whole protocol to protocol.svg. Graphviz need not be installed.
     """
     from authfsm.cli import drawing, keeping  # noqa: PLC0415 - only who draws waits for them
 

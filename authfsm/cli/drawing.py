@@ -101,19 +101,19 @@ def _check(wanted: Wanted) -> None:
 
 def _wrong(wanted: Wanted) -> Iterator[str]:
     if wanted.folder:
-        yield f"{wanted.folder} goes with --check; a file to write is -o FILE"
+        yield f"{wanted.folder} requires --check; to write a picture, use -o FILE"
     yield from wanted.conflicts()
     for one, other in _EXCLUSIVE:
         if getattr(wanted, one) and getattr(wanted, other):
             yield f"--{one} and --{other} exclude each other"
     for name, needed in _TOGETHER.items():
         if getattr(wanted, name) and not any(getattr(wanted, each) for each in needed):
-            yield f"--{name.replace('_', '-')} goes with {' or '.join(f'--{n}' for n in needed)}"
+            yield f"--{name.replace('_', '-')} requires {' or '.join(f'--{n}' for n in needed)}"
     yield from _unused(wanted)
     forms = (*filter(None, FORMATS), *_BINARY)
     for name, given, known in (("format", wanted.form, forms), ("theme", wanted.theme, THEMES)):
         if given and given not in known:
-            yield f"--{name} is one of {', '.join(known)}, not {given!r}"
+            yield f"--{name} must be one of {', '.join(known)}, not {given!r}"
 
 
 _PICTURE: Final = (
@@ -141,7 +141,7 @@ def _unused(wanted: Wanted) -> Iterator[str]:
         return
     for name in names:
         if getattr(wanted, name) and name not in heeded:
-            yield f"--{_OPTIONS.get(name, name)} does nothing with {what}"
+            yield f"--{_OPTIONS.get(name, name)} has no effect with {what}"
 
 
 _OPTIONS: Final = {"form": "format"}

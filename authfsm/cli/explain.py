@@ -82,8 +82,8 @@ def explain(name: str, *, as_json: bool, console: Console | None = None) -> bool
 def unknown(name: str) -> str:
     """What to say of a name that nothing is known of."""
     near = nearest(name)
-    hint = f"; is it {', '.join(near)}?" if near else ": try a state, as SMS_MFA"
-    return f"nothing is known of {name!r}{hint}"
+    hint = f"; is it {', '.join(near)}?" if near else "; try a state, for example SMS_MFA"
+    return f"{name!r} is unknown{hint}"
 
 
 # ---- the parts ------------------------------------------------------------------------------------------

@@ -31,12 +31,12 @@ def keep(wanted: Wanted, written: Path | None, *, check: bool) -> None:
         if given and name != "folder":
             option = {"form": "format", "outputs": "output"}.get(name, name).replace("_", "-")
             raise Failed(
-                f"--{option} does nothing with {mode}: the gallery is always the same", MISUSED
+                f"--{option} has no effect with {mode}: the gallery is always the same", MISUSED
             )
     if folder and not check:
-        raise Failed(f"{folder} goes with --check; --gallery has its own folder", MISUSED)
+        raise Failed(f"{folder} requires --check; --gallery names its own folder", MISUSED)
     if folder and written:
-        raise Failed(f"--check and --gallery together check {written}: leave {folder} out", MISUSED)
+        raise Failed(f"--check and --gallery together check {written}: omit {folder}", MISUSED)
     if written is not None:
         written.mkdir(parents=True, exist_ok=True)
         changed = made(partial(gallery.write, written))
@@ -45,18 +45,20 @@ def keep(wanted: Wanted, written: Path | None, *, check: bool) -> None:
             changed.append(readme)
         for each in changed:
             say(f"wrote {each}")
-        say(f"{written} is what the code draws")
+        say(f"{written} is up to date")
     if check:
         there = written or folder or Path("diagrams")
         if not there.is_dir():
-            raise Failed(f"{there} is no folder: authfsm draw --gallery {there} writes the gallery")
+            raise Failed(
+                f"{there} is not a folder; create the gallery with authfsm draw --gallery {there}"
+            )
         if differing := list(_differing(there)):
             for line in differing:
                 say(line)
             raise Failed(
-                f"{len(differing)} not as the code draws: authfsm draw --gallery {there} writes them anew"
+                f"{len(differing)} out of date: regenerate with authfsm draw --gallery {there}"
             )
-        say(f"{there} is what the code draws")
+        say(f"{there} is up to date")
 
 
 def _tabled(readme: Path) -> bool:

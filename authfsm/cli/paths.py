@@ -1,6 +1,6 @@
-"""`authfsm paths`: the options of the command; what they do is `authfsm.cli.paths_listing`'s business.
+"""`authfsm paths`: the options of the command; `authfsm.cli.paths_listing` implements it.
 
-Exit codes: 0, told; 1, it could not be done; 2, the command was called in a way it does not know.
+Exit status: 0, success; 1, failure; 2, usage error.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import typer
 from authfsm.cli.failing import Failed, end
 from authfsm.cli.options import PANEL, Client, EndpointUrl, Json, Pool, Profile, Region, Settings
 
-_WHICH, _HOW = "Which", "How"
+_WHICH, _HOW = "Selection", "Output"
 
-EPILOG: Final = "Exit codes: 0 told; 1 could not; 2 called wrongly."
+EPILOG: Final = "Exit status: 0 success; 1 failure; 2 usage error."
 
 
 def paths(
@@ -30,43 +30,52 @@ def paths(
         tuple[Path, Path] | None,
         typer.Option(
             metavar="A B",
-            help="The paths gained and lost from one saved description to another.",
+            help="Compare two saved descriptions: list the paths that B adds and removes.",
             rich_help_panel=PANEL,
         ),
     ] = None,
     through: Annotated[
         str | None,
-        typer.Option(help="Only those through a state, as SMS_MFA.", rich_help_panel=_WHICH),
+        typer.Option(
+            help="Only paths through this state, for example SMS_MFA.", rich_help_panel=_WHICH
+        ),
     ] = None,
     shortest: Annotated[
-        bool, typer.Option("--shortest", help="Only a shortest.", rich_help_panel=_WHICH)
+        bool, typer.Option("--shortest", help="Only one shortest path.", rich_help_panel=_WHICH)
     ] = False,
     longest: Annotated[
         bool,
-        typer.Option("--longest", help="Only a longest without repeats.", rich_help_panel=_WHICH),
+        typer.Option(
+            "--longest",
+            help="Only one longest path that visits no state twice.",
+            rich_help_panel=_WHICH,
+        ),
     ] = False,
     doubted: Annotated[
         bool,
         typer.Option(
             "--doubted",
-            help="Also where sources contradict each other whether Cognito goes there.",
+            help="Include transitions about which the sources contradict each other.",
             rich_help_panel=_WHICH,
         ),
     ] = False,
     no_device: Annotated[
         bool,
         typer.Option(
-            "--no-device", help="On no device that the pool remembers.", rich_help_panel=_WHICH
+            "--no-device",
+            help="Only paths on a device that the pool does not remember.",
+            rich_help_panel=_WHICH,
         ),
     ] = False,
     limit: Annotated[
-        int, typer.Option(min=0, help="How many are listed; 0 is all.", rich_help_panel=_HOW)
+        int,
+        typer.Option(min=0, help="The number of paths to list; 0 lists all.", rich_help_panel=_HOW),
     ] = 20,
     json: Json = False,
 ) -> None:
-    """List and count the ways to sign in: of the whole protocol, or of your own pool.
+    """List and count the paths to sign in: of the whole protocol, or of one user pool.
 
-    A way leads from START to the tokens, comes to no place twice, and has no refusal on it.
+    A path leads from START to the tokens, visits no place twice, and contains no refusal.
     """
     from authfsm.cli import paths_listing  # noqa: PLC0415 - only who asks waits for it
 

@@ -58,7 +58,7 @@ def _wrong(wanted: Wanted) -> Iterator[str]:
             yield f"--{one} and --{other} exclude each other"
     yield from wanted.conflicts()
     if wanted.through and wanted.through.upper() not in State.__members__:
-        yield f"there is no state {wanted.through}: it is one of {', '.join(State.__members__)}"
+        yield f"unknown state {wanted.through}: choose one of {', '.join(State.__members__)}"
 
 
 def _of(wanted: Wanted, told: describing.Descriptions | None) -> Ways:
@@ -87,10 +87,10 @@ def _ways(wanted: Wanted) -> None:
     for way in listed:
         console.print(walked(way))
     named = f" through {through}" if through else ""
-    told = f"\n{count} way{'s' * (count != 1)} to sign in{named}"
+    told = f"\n{count} path{'s' * (count != 1)} to sign in{named}"
     rest = count - len(listed)
     one = wanted.shortest or wanted.longest
-    console.print(Text(told + (f"; {rest} more: --limit 0." if rest and not one else ".")))
+    console.print(Text(told + (f"; --limit 0 lists {rest} more." if rest and not one else ".")))
 
 
 def _change(wanted: Wanted) -> None:

@@ -1,7 +1,7 @@
-"""`authfsm trace`: the options of the command; what they do is `authfsm.cli.tracing`'s business.
+"""`authfsm trace`: the options of the command; `authfsm.cli.tracing` implements it.
 
-Exit status: 0, everything was read and every step is on the table; 1, an illegal step was found, something
-could not be read, or no event of a sign-in was in it; 2, usage error.
+Exit status: 0, everything was read and every step is legal; 1, an illegal step was found, something could
+not be read, or the input has no sign-in events; 2, usage error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typer
 from authfsm.cli.failing import MISUSED, Failed, end
 from authfsm.cli.options import Json
 
-EPILOG: Final = "Exit status: 0 everything was read and is on the table; 1 an illegal step, or something that could not be read; 2 usage error."
+EPILOG: Final = "Exit status: 0 everything was read and every step is legal; 1 an illegal step, or something could not be read; 2 usage error."
 
 _NEEDED: Final = ("duckdb", "sqlglot")
 _TABLE, _LIMIT, _MEMORY = "cloudtrail_logs", 20, "550MB"
@@ -30,15 +30,15 @@ def _unused(
     memory: str,
     table: str,
 ) -> str:
-    """What is wrong where an option was given that would do nothing."""
+    """Return an error message if an option was given that has no effect; otherwise an empty text."""
     if not printed:
-        return "--table goes with --sql: files have no table" if table != _TABLE else ""
+        return "--table requires --sql: files have no table name" if table != _TABLE else ""
     given = {
         "json": json, "diagram": diagram is not None, "limit": limit != _LIMIT, "memory": memory != _MEMORY,
     }  # fmt: skip
     name = next((name for name, there in given.items() if there), None)
     return (
-        f"--{name} does nothing with --sql, which prints the query and reads nothing"
+        f"--{name} has no effect with --sql, which prints the query and reads nothing"
         if name
         else ""
     )
@@ -50,7 +50,7 @@ def trace(
         list[str] | None,
         typer.Argument(
             metavar="[FILE|DIR|GLOB]...",
-            help="CloudTrail's events, in any wrapper: from S3, EventBridge, CloudWatch Logs, Logs Insights, lookup-events, Athena; or steps of a recorder.",
+            help="CloudTrail events in any container format (S3, EventBridge, CloudWatch Logs, Logs Insights, lookup-events, Athena), or steps written by authfsm.traces.recorder.",
             show_default=False,
         ),
     ] = None,
@@ -59,33 +59,33 @@ def trace(
         Path | None,
         typer.Option(
             dir_okay=False,
-            help="Draw it: how often each line was taken. The suffix says how: .svg, .png, .md ...",
+            help="Draw how often each transition was taken. The suffix sets the format: .svg, .png, .md ...",
         ),
     ] = None,
     sql: Annotated[
         str | None,
         typer.Option(
             metavar="DIALECT",
-            help="Only print the query: athena, spark or duckdb. Nothing is read.",
+            help="Print the query in this SQL dialect (athena, spark or duckdb) and read nothing.",
         ),
     ] = None,
     table: Annotated[
-        str, typer.Option(help="With --sql: the table of CloudTrail's events.")
+        str, typer.Option(help="With --sql: the name of the table of CloudTrail events.")
     ] = _TABLE,
     limit: Annotated[
-        int, typer.Option(min=0, help="How many illegal steps are shown; all are counted.")
+        int, typer.Option(min=0, help="The number of illegal steps to show; all are counted.")
     ] = _LIMIT,
     validity: Annotated[
-        int, typer.Option(min=3, max=15, help="AuthSessionValidity of the app clients, minutes.")
+        int, typer.Option(min=3, max=15, help="AuthSessionValidity of the app clients, in minutes.")
     ] = 15,
     memory: Annotated[
-        str, typer.Option(help="What DuckDB may use; the rest goes to disk.")
+        str, typer.Option(help="The memory limit of DuckDB, which writes the rest to disk.")
     ] = _MEMORY,
 ) -> None:
-    """Hold what happened against the table: illegal steps, where sign-ins end, how long they take.
+    """Check recorded sign-ins against the protocol: illegal steps, where sign-ins end, how long steps take.
 
-    Reads trails larger than memory. CloudTrail does not say which events are one sign-in: they are put
-    together by sub, app client, address and user agent; what it does not tell is told as unknown.
+    Reads trails larger than memory. CloudTrail does not say which events belong to one sign-in: events are
+    grouped by sub, app client, IP address and user agent. What CloudTrail does not record is shown as unknown.
     """
     if lacking := [name for name in _NEEDED if find_spec(name) is None]:
         why = f"it needs {', '.join(lacking)}: pip install 'authfsm[trace]'"

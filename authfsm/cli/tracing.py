@@ -41,9 +41,11 @@ def show_query(names: Sequence[str], dialect: str, table: str, validity: int) ->
         validity: AuthSessionValidity, minutes.
     """
     if names:
-        raise Failed("--sql prints the query and reads nothing: leave the files out", MISUSED)
+        raise Failed("--sql prints the query and reads nothing: omit the files", MISUSED)
     if not _TABLE.fullmatch(table):
-        raise Failed(f"--table is a table's name, as cloudtrail_logs, not {table!r}", MISUSED)
+        raise Failed(
+            f"--table must be a table's name, for example cloudtrail_logs, not {table!r}", MISUSED
+        )
     try:
         sys.stdout.write(sql(dialect, table, validity=validity) + "\n")
     except UnknownDialect as error:
@@ -78,9 +80,9 @@ def trace(
         Failed: it could not be read, or the picture not be drawn.
     """
     if not names:
-        raise Failed("which trail? Give files, folders or a pattern", MISUSED)
+        raise Failed("no input: give files, folders or a pattern", MISUSED)
     if diagram is not None and not diagram.name.lower().endswith(tuple(SUFFIXES)):
-        raise Failed(f"{diagram} is to end in one of {', '.join(SUFFIXES)}", MISUSED)
+        raise Failed(f"{diagram} must end in one of {', '.join(SUFFIXES)}", MISUSED)
     try:
         funnel = _funnel(names, limit, validity, memory)
     except BadMemory as error:
@@ -167,7 +169,7 @@ def told(funnel: Funnel) -> Iterator[RenderableType]:
     if funnel.illegal:
         yield _illegal(funnel)
     if funnel.illegals:
-        yield Text(f"steps not on the table: {funnel.illegals:,}", style="bold red")
+        yield Text(f"illegal steps: {funnel.illegals:,}", style="bold red")
     elif funnel.legal:
         yield Text("every step is on the table", style="bold green")
     else:
@@ -244,7 +246,7 @@ def _taken(funnel: Funnel) -> Table:
 def _illegal(funnel: Funnel) -> Table:
     more = f", the first {len(funnel.illegal):,}" if funnel.illegals > len(funnel.illegal) else ""
     table = _table(
-        f"Not on the table: {funnel.illegals:,}{more}", "at", "event", "what the table has there"
+        f"Illegal steps: {funnel.illegals:,}{more}", "at", "event", "what the protocol allows there"
     )
     for each in funnel.illegal:
         refused = f" (refused: {each.error})" if each.error else ""

@@ -1,8 +1,8 @@
-"""The table as Markdown, for the README: one row for each response that a state takes.
+"""The table as Markdown, for the README: one row for each response that a state accepts.
 
-Destinations that come together go by the name of their set in `authfsm.protocol.table`. Marks tell what is
-known only by inference (†) or contradicted by another source (‡). Two ways lead out of every row and
-stand in no row: FAILED, wherever a sign-in may fail, and OTHER_CHALLENGE, wherever a challenge may come.
+A set of next states that occurs in several rows is written by its name in `authfsm.protocol.table`. Marks show
+what is only inferred (†) or contradicted by another source (‡). Two next states are in no row: FAILED, which
+every refusal may lead to, and OTHER_CHALLENGE, which is possible wherever Cognito may issue a challenge.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Row:
         usual = max(("", *MARKS.values()), key=lambda mark: counts[mark])
         sure = [_code(dest) for dest, mark in marks.items() if mark != usual and not mark]
         odd = [_code(dest) + mark for dest, mark in marks.items() if mark not in {usual, ""}]
-        beside = [f"better known: {', '.join(sure)}"] * bool(sure) + odd
+        beside = [f"more certain: {', '.join(sure)}"] * bool(sure) + odd
         return f"*{named.name}*{usual}" + (f" ({', '.join(beside)})" if beside else "")
 
 
@@ -138,20 +138,20 @@ def readme_table() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield "| in | given | the reply leads to |"
+    yield "| state | response | next states |"
     yield "|---|---|---|"
     yield from map(str, rows())
     yield ""
     yield from (f"*{each.name}*: {_listed(each.members)}.  " for each in SETS[1:])
     yield "*any challenge*: any of Cognito's sixteen.  "
     yield (
-        "The state is not left: "
+        "The state does not change: "
         + " ".join(f"*{each}*: {each.meaning}" for each in LoopKind)
         + "  "
     )
     open_rows = sum(bool(UNKNOWN & d) for answers in PROTOCOL.values() for d in answers.values())
-    yield f"Not shown: `FAILED`, where a refusal ends the attempt, and `OTHER_CHALLENGE`, to which {open_rows} of these rows may lead.  "
-    yield "† known only by inference; ‡ contradicted by another source (`authfsm.protocol.evidence` has them all)."
+    yield f"Not shown: `FAILED`, to which a refusal that ends the attempt leads, and `OTHER_CHALLENGE`, to which {open_rows} of these rows may lead.  "
+    yield "† only inferred; ‡ contradicted by another source (`authfsm.protocol.evidence` has the sources of each transition)."
 
 
 def _listed(states: Iterable[State]) -> str:

@@ -1,9 +1,9 @@
-"""Every refusal has a ruling: whose fault it was, and what to do next.
+"""The error policy: who is at fault for each error of Cognito's, and what to do next.
 
-The table below sorts each error that the AWS API reference lists for the operations of a sign-in, by
-its code and, where one code covers several things, by its message. `NotAuthorizedException` alone
-says wrong password, lock-out, expired session, spent session, disabled user and bad secret hash:
-only the message tells them apart. The messages are those seen on the wire; AWS documents few.
+The table below has every error that the AWS API reference lists for the operations of a sign-in, by
+its code and, if one code has several meanings, by its message. `NotAuthorizedException` alone
+means a wrong password, a lockout, an expired session, a used session, a disabled user or a wrong secret
+hash: only the message distinguishes them. The messages are those seen on the wire; AWS documents few.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from authfsm.enums import DescribedName
 
 
 class Fault(str, Enum):
-    """Whose fault a refusal is."""
+    """Who is at fault for a refusal."""
 
     CALLER = "caller"  #: The program that makes the request.
-    USER = "user"  #: The person who signs in.
-    TIME = "time"  #: Nobody's: too late, too soon, too often.
-    SERVICE = "service"  #: Cognito's, a trigger's, or the network's.
+    USER = "user"  #: The user who signs in.
+    TIME = "time"  #: Nobody: too late, too soon, or too many requests.
+    SERVICE = "service"  #: Cognito, a Lambda trigger or the network.
     OPERATOR = "operator"  #: Whoever configures the user pool, the app client or IAM.
 
     __str__ = str.__str__
@@ -38,27 +38,33 @@ class Ruling(DescribedName):
         self.advice = advice
 
     # The session survives: the sign-in stays where it is.
-    TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still good."
-    DROP_DEVICE = "DROP_DEVICE", "Forget the device key and send the same answer again."
-    WAIT = "WAIT", "Probably nothing was evaluated: wait, then send the same answer again."
+    TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still valid."
+    DROP_DEVICE = (
+        "DROP_DEVICE",
+        "Delete the stored device key, and send the same answer again without it.",
+    )
+    WAIT = "WAIT", "Wait, then send the same answer again: the request was probably not evaluated."
 
-    # It does not: the attempt is over.
+    # The session does not survive: the attempt is over.
     WAIT_OUT = (
         "WAIT_OUT",
-        "Too many failures: wait until the lock-out has passed (1 s to 15 min), then start again.",
+        "Too many failed attempts: wait until the lockout ends (1 second to 15 minutes), then start again.",
     )
-    START_AGAIN = "START_AGAIN", "Start again from the beginning."
+    START_AGAIN = "START_AGAIN", "Start the sign-in again from the beginning."
     RESET_PASSWORD = (
         "RESET_PASSWORD",
-        "The password must be reset: ForgotPassword, then start again.",
+        "Reset the password (ForgotPassword), then start again.",
     )
-    CONFIRM_USER = "CONFIRM_USER", "The user must be confirmed: ConfirmSignUp, then start again."
-    MEND = "MEND", "The pool, the app client or the caller's settings must be mended first."
-    GIVE_UP = "GIVE_UP", "Nothing the person can do now will help."
+    CONFIRM_USER = "CONFIRM_USER", "Confirm the user (ConfirmSignUp), then start again."
+    MEND = (
+        "MEND",
+        "Fix the configuration of the user pool, the app client or the caller, then start again.",
+    )
+    GIVE_UP = "GIVE_UP", "Do not retry: the user cannot resolve this error."
 
     @property
     def survives(self) -> bool:
-        """Does the attempt survive, with its session?"""
+        """Return whether the attempt and its session survive."""
         return self in _SURVIVED
 
 
@@ -67,12 +73,12 @@ _SURVIVED: Final = frozenset({Ruling.TRY_AGAIN, Ruling.DROP_DEVICE, Ruling.WAIT}
 
 @attrs.frozen
 class Row:
-    """One row of the table of rulings.
+    """One row of the error policy.
 
     Args:
         ruling: what to do next.
-        fault: whose fault it was.
-        source: where this is known from, and how surely.
+        fault: who is at fault.
+        source: the source of this row, and how certain it is.
     """
 
     ruling: Ruling
@@ -84,11 +90,11 @@ _R, _F = Ruling, Fault
 
 # fmt: off
 RULINGS: Final[dict[str, dict[str, Row]]] = {
-    # error code: {a part of the message ("" is every other message): what to do, whose fault, source}
+    # error code: {part of the message ("" matches every other message): what to do, who is at fault, source}
 
-    # ---- the person ----------------------------------------------------------------------------
+    # ---- the user ------------------------------------------------------------------------------
     "NotAuthorizedException": {
-        "Incorrect username or password":  Row(_R.START_AGAIN, _F.USER,     "measured: SRP must begin anew after a wrong proof"),
+        "Incorrect username or password":  Row(_R.START_AGAIN, _F.USER,     "measured: SRP starts over after a wrong proof"),
         "Password attempts exceeded":      Row(_R.WAIT_OUT,    _F.TIME,     "AWS developer guide (2^(n-5) seconds after n >= 5 failures); class and message from issues"),
         "session is expired":              Row(_R.START_AGAIN, _F.TIME,     "measured: AuthSessionValidity, 3 min by default"),
         "session can only be used once":   Row(_R.START_AGAIN, _F.CALLER,   "measured: a session was answered twice"),
@@ -101,7 +107,7 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
         "Refresh Token has":               Row(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
         "Access Token has":                Row(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
         "Invalid Access Token":            Row(_R.START_AGAIN, _F.CALLER,   "issues"),
-        "Invalid device key given":        Row(_R.GIVE_UP,     _F.CALLER,   "a client of a live pool: the MFA answer bore an alias"),
+        "Invalid device key given":        Row(_R.GIVE_UP,     _F.CALLER,   "a client of a live pool: the MFA answer contained an alias"),
         "":                                Row(_R.START_AGAIN, _F.USER,     "AWS API reference; failAuthentication has no fixed message"),
     },
     "CodeMismatchException": {
@@ -110,7 +116,7 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
         "":                                Row(_R.TRY_AGAIN,   _F.USER,     "measured for EMAIL_OTP: six wrong codes on one session; elsewhere from clients"),
     },
     "ExpiredCodeException": {
-        "already been used":               Row(_R.TRY_AGAIN,   _F.USER,     "issues: a TOTP code works once, the next step brings another"),
+        "already been used":               Row(_R.TRY_AGAIN,   _F.USER,     "issues: a TOTP code works once; the next time step has another"),
         "":                                Row(_R.START_AGAIN, _F.TIME,     "inferred: a code lives as long as its session"),
     },
     "EnableSoftwareTokenMFAException": {
@@ -123,7 +129,7 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
         "":                                Row(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives"),
     },
     "AliasExistsException": {
-        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "inferred: another address can be given"),
+        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "inferred: the user can give another address"),
     },
     "UserNotFoundException": {
         "Exception migrating user":        Row(_R.START_AGAIN, _F.SERVICE,  "measured: UserMigration returned a user without the alias that signs in"),
@@ -141,17 +147,17 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
 
     # ---- the device ----------------------------------------------------------------------------
     "ResourceNotFoundException": {
-        "Device does not exist":           Row(_R.DROP_DEVICE, _F.TIME,     "clients: the device was forgotten on the other side"),
+        "Device does not exist":           Row(_R.DROP_DEVICE, _F.TIME,     "clients: the device was deleted at Cognito"),
         "":                                Row(_R.MEND,        _F.OPERATOR, "AWS API reference: no such pool or app client"),
     },
     "DeviceKeyExistsException": {
-        "":                                Row(_R.GIVE_UP,     _F.CALLER,   "AWS API reference: the device is confirmed already"),
+        "":                                Row(_R.GIVE_UP,     _F.CALLER,   "AWS API reference: the device is already confirmed"),
     },
 
     # ---- the request ---------------------------------------------------------------------------
     "InvalidParameterException": {
         "flow not enabled":                Row(_R.MEND,        _F.OPERATOR, "issues: the flow is not in the app client's ExplicitAuthFlows"),
-        "trigger is not configured":       Row(_R.MEND,        _F.OPERATOR, "issues: CUSTOM_AUTH wants three Lambda functions"),
+        "trigger is not configured":       Row(_R.MEND,        _F.OPERATOR, "issues: CUSTOM_AUTH needs three Lambda functions"),
         "Invalid attributes given":        Row(_R.TRY_AGAIN,   _F.USER,     "issues (the message); inferred: the session survives"),
         "Invalid email address":           Row(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives"),
         "Invalid phone number":            Row(_R.TRY_AGAIN,   _F.USER,     "inferred, the message too: the session survives"),
@@ -164,7 +170,7 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
     "SoftwareTokenMFANotFoundException":   {"": Row(_R.GIVE_UP, _F.OPERATOR)},
     "UnauthorizedException":               {"": Row(_R.GIVE_UP, _F.CALLER, "AWS API reference, RevokeToken")},
     "UnsupportedTokenTypeException":       {"": Row(_R.GIVE_UP, _F.CALLER, "AWS API reference, RevokeToken")},
-    "RefreshTokenReuseException":          {"": Row(_R.START_AGAIN, _F.CALLER, "measured: a rotated token came back; the newest one still works")},
+    "RefreshTokenReuseException":          {"": Row(_R.START_AGAIN, _F.CALLER, "measured: a rotated token was used again; the newest one still works")},
 
     # ---- the configuration ---------------------------------------------------------------------
     "FeatureUnavailableInTierException":         {"": Row(_R.MEND, _F.OPERATOR)},
@@ -181,22 +187,22 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
     "UnexpectedLambdaException":           {"": Row(_R.START_AGAIN, _F.SERVICE, "issues: the attempt is over")},
     "UserLambdaValidationException":       {"": Row(_R.START_AGAIN, _F.SERVICE, "issues: '<Trigger> failed with error <text>.'; the attempt is over")},
 
-    # ---- the weather ---------------------------------------------------------------------------
+    # ---- transient failures --------------------------------------------------------------------
     "TooManyRequestsException":            {"": Row(_R.WAIT, _F.TIME,    "inferred: throttled before evaluation, nothing consumed")},
     "InternalErrorException":              {"": Row(_R.WAIT, _F.SERVICE, "inferred: nothing consumed")},
     "ConcurrentModificationException":     {"": Row(_R.WAIT, _F.SERVICE, "AWS API reference, AssociateSoftwareToken")},
 
-    # ---- AWS's common errors, which any operation may give ----------------------------------------
+    # ---- AWS's common errors, which any operation may return ----------------------------------------
     "AccessDeniedException":               {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM identity may not call this (Admin*)")},
     "ExpiredTokenException":               {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM credentials have expired")},
     "IncompleteSignature":                 {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors")},
     "InternalFailure":                     {"": Row(_R.WAIT, _F.SERVICE,  "AWS common errors")},
     "LimitExceededException": {
-        "Exceeded daily email limit":      Row(_R.MEND,     _F.OPERATOR, "issues: COGNITO_DEFAULT sends few e-mails a day; a configuration of Amazon SES lifts the limit"),
+        "Exceeded daily email limit":      Row(_R.MEND,     _F.OPERATOR, "issues: COGNITO_DEFAULT sends few e-mails a day; configuring Amazon SES raises the limit"),
         "":                                Row(_R.WAIT_OUT, _F.TIME,     "AWS common errors"),
     },
     "MissingAuthenticationTokenException": {"": Row(_R.MEND, _F.OPERATOR, "issues: what AWS's JSON services send for MissingAuthenticationToken")},
-    "MissingAuthenticationToken":          {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: Admin* wants credentials")},
+    "MissingAuthenticationToken":          {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: Admin* needs credentials")},
     "RequestExpired":                      {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: this machine's clock is wrong")},
     "ServiceUnavailable":                  {"": Row(_R.WAIT, _F.SERVICE,  "AWS common errors")},
     "ThrottlingException":                 {"": Row(_R.WAIT, _F.TIME,     "AWS common errors")},
@@ -213,21 +219,21 @@ UNKNOWN: Final = Row(
 
 
 def rule(code: str, message: str = "", operation: str = "") -> Row:
-    """What to do about an error, and whose fault it was.
+    """Return what to do about an error, and who is at fault.
 
     Args:
         code: the error's code, as `NotAuthorizedException`.
-        message: its message, as it came.
-        operation: the operation that was refused, where that is known.
+        message: its message, unchanged.
+        operation: the operation that was refused, if it is known.
 
     Returns:
-        The row of the longest message part that fits; `UNKNOWN` for a code that is not in the table.
+        The row of the longest message part that matches; `UNKNOWN` for a code that is not in the table.
     """
     rows = RULINGS.get(code)
     if rows is None:
         return UNKNOWN
     folded = message.lower()
     if operation == "VerifySoftwareToken":
-        # Whatever member the message names: UserCode is the one that a person fills in.
+        # Whichever member the message names: UserCode is the only one that the user fills in.
         folded = folded.replace("failed to satisfy", "'usercode' failed to satisfy")
     return rows[max((part for part in rows if part.lower() in folded), key=len)]

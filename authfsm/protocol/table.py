@@ -59,10 +59,10 @@ from authfsm.protocol.states import CHALLENGES, State
 
 
 class LoopKind(str, Enum):
-    """What a move that stays in its state is."""
+    """The kinds of transitions that stay in their state."""
 
     meaning: str
-    """One sentence: what the caller knows after it."""
+    """One sentence: what such a transition means."""
 
     def __new__(cls, name: str, meaning: str) -> LoopKind:
         """A member that is its own name."""
@@ -74,10 +74,10 @@ class LoopKind(str, Enum):
     __str__ = str.__str__
 
     # fmt: off
-    RETRY = "retry", "The answer was refused, and another may be given to the same challenge."
-    NEW_CHALLENGE = "new challenge", "Another challenge of the same name came: the old one is spent."
-    ACKNOWLEDGEMENT = "acknowledgement", "The step was accepted, and asks for no other state."
-    RESTART = "restart", "The device key is not known: the same answer is sent again without it, once."
+    RETRY = "retry", "Cognito refused the answer; the same challenge accepts another one."
+    NEW_CHALLENGE = "new challenge", "Cognito issued a new challenge of the same name; the previous one is no longer valid."
+    ACKNOWLEDGEMENT = "acknowledgement", "Cognito accepted the request without a challenge."
+    RESTART = "restart", "Cognito does not know the device key; the same answer is sent once more without it."
     # fmt: on
 
 

@@ -90,14 +90,16 @@ class _Pending(Generic[FlowT]):
     def _sealed(self, flow: FlowT, ticket: Secret[str]) -> tuple[str, float]:
         sealed, left = flow.seal(keys_for(self._key, ticket)), self._seconds_left(flow)
         if left <= 0:
-            raise SealExpired("its session has expired")
+            raise SealExpired("its Cognito session has expired")
         return sealed, left
 
     def _resumed(self, sealed: str | None, ticket: Secret[str]) -> FlowT:
         if sealed is None:
-            raise SealGone("it has ended, has expired, or was lost with its worker")
+            raise SealGone(
+                "the store does not have it: it has ended, has expired, or its worker died"
+            )
         if sealed == TAKEN:
-            raise OutOfTurn("another answer to this sign-in is under way", ruling=Ruling.WAIT)
+            raise OutOfTurn("another request is answering this sign-in", ruling=Ruling.WAIT)
         return self.cognito.resume(sealed, keys_for(self._key, ticket))
 
 

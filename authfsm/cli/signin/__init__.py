@@ -1,7 +1,7 @@
-"""`authfsm signin`: the options of the command; what they do is its neighbours' business.
+"""`authfsm signin`: the options of the command; the other modules of this package implement it.
 
-Secrets are no options: what stands in argv is seen by every process of the machine and stays in the
-shell's history. They are typed, or come by the environment or by standard input.
+No option takes a secret: every process of the machine can read argv, and the shell keeps it in its history.
+Secrets are typed at a prompt, or read from the environment or from standard input.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import typer
 
 from authfsm.cli.signin.exits import EPILOG as EPILOG
 
-_POOL, _HOW, _TOKENS, _TRY = "The pool", "How to sign in", "The tokens", "Without a pool"
+_POOL, _HOW, _TOKENS, _TRY = "User pool", "Sign-in", "Tokens", "Without a user pool"
 
 
 class AuthFlow(str, Enum):
-    """The AuthFlows that begin with a user's name."""
+    """The AuthFlows that start with a user name."""
 
     USER_SRP_AUTH = "USER_SRP_AUTH"
     USER_PASSWORD_AUTH = "USER_PASSWORD_AUTH"  # noqa: S105 - a flow's name
@@ -29,7 +29,7 @@ class AuthFlow(str, Enum):
 
 
 class FirstFactor(str, Enum):
-    """What PREFERRED_CHALLENGE may name."""
+    """The values of PREFERRED_CHALLENGE."""
 
     PASSWORD_SRP = "PASSWORD_SRP"  # noqa: S105 - a challenge's name
     PASSWORD = "PASSWORD"  # noqa: S105 - the same
@@ -44,7 +44,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="[TRIAL]",
-            help="With --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey, device, password, reset, unconfirmed or other.",
+            help="The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey, device, password, reset, unconfirmed or other.",
             show_default=False,
         ),
     ] = None,
@@ -59,13 +59,13 @@ def command(
         str | None,
         typer.Option(
             "--pool-id", "--pool", envvar="AUTHFSM_POOL_ID",
-            help="The user pool's id, as eu-west-1_AbCdEfGhI.", rich_help_panel=_POOL,
+            help="The user pool's id, for example eu-west-1_AbCdEfGhI.", rich_help_panel=_POOL,
         ),
     ] = None,
     region: Annotated[
         str | None,
         typer.Option(
-            envvar="AUTHFSM_REGION", help="The pool's region; its id says it.",
+            envvar="AUTHFSM_REGION", help="The pool's region; by default the one in its id.",
             rich_help_panel=_POOL,
         ),
     ] = None,
@@ -73,17 +73,17 @@ def command(
         str | None,
         typer.Option(
             "--endpoint", "--endpoint-url", envvar="AUTHFSM_ENDPOINT",
-            help="Another endpoint than AWS's, as http://127.0.0.1:9229.", rich_help_panel=_POOL,
+            help="Use this endpoint URL instead of AWS's, for example http://127.0.0.1:9229.", rich_help_panel=_POOL,
         ),
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(help="The AWS profile; with --admin its credentials.", rich_help_panel=_POOL),
+        typer.Option(help="The AWS profile; --admin signs requests with its credentials.", rich_help_panel=_POOL),
     ] = None,
     admin: Annotated[
         bool,
         typer.Option(
-            "--admin", help="By the administrators' operations, with AWS credentials.",
+            "--admin", help="Use the Admin* operations, with AWS credentials.",
             rich_help_panel=_POOL,
         ),
     ] = False,
@@ -91,14 +91,14 @@ def command(
         str | None,
         typer.Option(
             "--username", "-u", envvar="AUTHFSM_USERNAME",
-            help="A user name or an alias; asked for, if left out.", rich_help_panel=_HOW,
+            help="The user name or an alias; prompted for if omitted.", rich_help_panel=_HOW,
         ),
     ] = None,
     flow: Annotated[
         AuthFlow | None,
         typer.Option(
             envvar="AUTHFSM_FLOW", metavar="FLOW",
-            help="The AuthFlow: USER_SRP_AUTH, which is taken if it is left out, USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH, ADMIN_USER_PASSWORD_AUTH or ADMIN_NO_SRP_AUTH.",
+            help="The AuthFlow: USER_SRP_AUTH (the default), USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH, ADMIN_USER_PASSWORD_AUTH or ADMIN_NO_SRP_AUTH.",
             rich_help_panel=_HOW,
         ),
     ] = None,
@@ -106,14 +106,14 @@ def command(
         FirstFactor | None,
         typer.Option(
             envvar="AUTHFSM_PREFERRED", metavar="FACTOR",
-            help="The first factor to begin with, by USER_AUTH: PASSWORD_SRP, PASSWORD, EMAIL_OTP, SMS_OTP or WEB_AUTHN.",
+            help="The preferred first factor of USER_AUTH: PASSWORD_SRP, PASSWORD, EMAIL_OTP, SMS_OTP or WEB_AUTHN.",
             rich_help_panel=_HOW,
         ),
     ] = None,
     password_first: Annotated[
         bool,
         typer.Option(
-            "--password-first", help="CUSTOM_AUTH proves the password before it asks.",
+            "--password-first", help="With CUSTOM_AUTH: prove the password (SRP) before the custom challenges.",
             rich_help_panel=_HOW,
         ),
     ] = False,
@@ -121,7 +121,7 @@ def command(
         bool,
         typer.Option(
             "--password-stdin",
-            help="Read the password from standard input; each line after it is the next answer.",
+            help="Read the password from the first line of standard input, and each further answer from the next line.",
             rich_help_panel=_HOW,
         ),
     ] = False,
@@ -129,49 +129,49 @@ def command(
         bool | None,
         typer.Option(
             "--remember/--no-remember",
-            help="Have this device remembered, where the pool does that; asked, if left out.",
+            help="Whether to remember this device, if the pool supports it; prompted for if omitted.",
             rich_help_panel=_HOW, show_default=False,
         ),
     ] = None,
     json: Annotated[
         bool,
         typer.Option(
-            "--json", help="Print the tokens to standard output, and nothing else there.",
+            "--json", help="Print the tokens as JSON to standard output, and nothing else.",
             rich_help_panel=_TOKENS,
         ),
     ] = False,
     show_tokens: Annotated[
         bool,
         typer.Option(
-            "--show-tokens", help="Let --json print them to a terminal.", rich_help_panel=_TOKENS
+            "--show-tokens", help="Allow --json to print the tokens to a terminal.", rich_help_panel=_TOKENS
         ),
     ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Write the tokens to a file that only you can read.",
+            "--output", "-o", help="Write the tokens to a file that only its owner can read.",
             rich_help_panel=_TOKENS,
         ),
     ] = None,
     keyring: Annotated[
         bool,
         typer.Option(
-            "--keyring", help="Keep tokens and device in the system's keyring.",
+            "--keyring", help="Store the tokens and the device in the system's keyring.",
             rich_help_panel=_TOKENS,
         ),
     ] = False,
     local: Annotated[
         bool,
         typer.Option(
-            "--local", help="Sign in to a pool in this process, made for trying.",
+            "--local", help="Sign in to an example pool that runs in this process.",
             rich_help_panel=_TRY,
         ),
     ] = False,
 ) -> None:  # fmt: skip
-    """Sign in to a user pool from this terminal: each challenge has its prompt, the tokens go where you say.
+    """Sign in to a user pool from this terminal, with a prompt for each challenge.
 
-    Try it with no AWS account: authfsm signin --local. Secrets are typed hidden, or come by
-    AUTHFSM_PASSWORD, AUTHFSM_CLIENT_SECRET or --password-stdin; never by an option.
+    To try it without an AWS account: authfsm signin --local. Passwords and secrets are typed at a hidden prompt,
+    or read from AUTHFSM_PASSWORD, AUTHFSM_CLIENT_SECRET or --password-stdin. No option takes a secret.
     """
     from authfsm.cli.signin.running import Wanted, run  # noqa: PLC0415 - only who signs in waits for it
 

@@ -27,8 +27,8 @@ from authfsm.secret import Secret
 _AGAIN, _LEAVE, _HERE = "again", "leave", "here"
 _SECOND: Final = {State.SELECT_MFA_TYPE, State.MFA_SETUP}
 _NOTES: Final = {
-    State.WEB_AUTHN: "A passkey is asked for, and a terminal has none: a browser has.",
-    State.NEW_PASSWORD_REQUIRED: "The password is a temporary one: choose your own.",
+    State.WEB_AUTHN: "Cognito asks for a passkey, which a terminal does not have: use a browser.",
+    State.NEW_PASSWORD_REQUIRED: "The password is temporary: choose a new one.",
     State.MFA_SETUP: "A second factor must be set up: the pool requires one.",
 }
 
@@ -76,7 +76,7 @@ class Answers:
         asked, prompts = flow.challenge, self._prompts(flow)
         if asked is None or not prompts:
             # DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, where no device was named; a factor of no kind we know.
-            raise Ended(Exit.NOT_HERE, f"{flow.state} is asked for, and a terminal cannot give it.")
+            raise Ended(Exit.NOT_HERE, f"{flow.state} cannot be answered in a terminal.")
         first = prompts[0]
         if first.response is r.SrpClaim:
             # The pool asks for a proof that was not begun: with a preferred PASSWORD_SRP it is.
@@ -131,7 +131,7 @@ class Answers:
         if not here:
             raise Ended(Exit.NOT_HERE, "There is no other way to sign in here: use a browser.")
         if len(here) < len(ways) and flow.state is not State.WEB_AUTHN:
-            self._screen.plain("A passkey would do too, in a browser.")
+            self._screen.plain("A passkey can also be used, in a browser.")
         question = "Second factor" if flow.state in _SECOND else "How to sign in"
         return self._filled(flow, *ways[self._choice(question, here)])
 
@@ -181,10 +181,10 @@ class Answers:
 
     def _other_way(self, flow: Flow) -> Exception | None:
         """What to do instead of typing a code."""
-        ways = [("Type the code after all", _HERE)]
+        ways = [("Type the code", _HERE)]
         if r.Select in flow.accepts:
-            ways.append(("Prove who you are in another way", State.SELECT_CHALLENGE.value))
-        ways += [("Start again; Cognito sends a code only then", _AGAIN), ("Give up", _LEAVE)]
+            ways.append(("Sign in with another factor", State.SELECT_CHALLENGE.value))
+        ways += [("Start again, to get a new code", _AGAIN), ("Give up", _LEAVE)]
         match chosen(self._person, self._screen, "What now", ways):
             case State.SELECT_CHALLENGE:
                 return Elsewhere()
@@ -198,9 +198,9 @@ class Answers:
     def _new_password(self, question: str) -> Secret[str]:
         while True:
             password = self._person.hidden(question)
-            if not self._person.present or password == self._person.hidden("The same again"):
+            if not self._person.present or password == self._person.hidden("Repeat it"):
                 return password
-            self._screen.bad("They are not the same.")
+            self._screen.bad("The two entries differ.")
 
     def _free(self, question: str) -> Secret[str]:
         if not self._person.present:
@@ -220,7 +220,7 @@ class Answers:
 
     def _asked(self, question: str, default: str = "") -> str:
         while not (typed := self._person.line(question, default=default)):
-            self._screen.bad("Something must be typed.")
+            self._screen.bad("The answer must not be empty.")
         return typed
 
     # ---- the authenticator app -------------------------------------------------------------------------
@@ -229,12 +229,14 @@ class Answers:
         try:
             enrolment = Enrolment.of(asked, issuer=self._issuer, account=shown(account) or "user")
         except BadField:
-            raise Ended(Exit.NO_ANSWER, "The pool gave a secret that no app can use.") from None
+            raise Ended(
+                Exit.NO_ANSWER, "The pool returned a secret that authenticator apps cannot use."
+            ) from None
         screen, plain = self._screen, enrolment.secret_code.reveal()
         screen.note(
-            "What follows is a secret: whoever sees it can make your codes. Clear this screen later."
+            "Keep the following secret: anyone who sees it can generate your codes. Clear this screen afterwards."
         )
-        screen.plain("For the authenticator app, to be scanned or typed:")
+        screen.plain("Scan this with the authenticator app, or type it there:")
         screen.facts({"key": " ".join(plain[at : at + 4] for at in range(0, len(plain), 4))})
         picture = self._picture(enrolment)
         if picture:

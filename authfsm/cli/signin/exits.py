@@ -1,4 +1,4 @@
-"""How `authfsm signin` ends: one exit code for each thing that somebody, or a script, would do next."""
+"""The exit codes of `authfsm signin`: one for each different next action of a user or a script."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Exit(IntEnum):
     """An exit code."""
 
     meaning: str
-    """When it is given."""
+    """When this exit code is used."""
 
     def __new__(cls, code: int, meaning: str) -> Exit:
-        """A member that is its own code."""
+        """Return a member whose value is its exit code."""
         member = int.__new__(cls, code)
         member._value_ = code
         member.meaning = meaning
@@ -25,28 +25,28 @@ class Exit(IntEnum):
 
     SIGNED_IN = 0, "signed in"
     REFUSED = 1, "refused: a wrong password, code or answer"
-    MISUSED = 2, "called wrongly, or nobody there to answer"
-    TOO_LATE = 3, "expired, locked out or throttled: later"
+    MISUSED = 2, "usage error, or no input for a prompt"
+    TOO_LATE = 3, "expired, locked out or throttled: try again later"
     NO_ANSWER = 4, "the network, Cognito or a trigger failed"
-    MISCONFIGURED = 5, "the pool, the app client or this call must be mended"
+    MISCONFIGURED = 5, "the configuration of the pool, the app client or this command must be fixed"
     RESET_PASSWORD = 6, "the password must be reset first"
     CONFIRM_USER = 7, "the user must be confirmed first"
-    NOT_HERE = 8, "a terminal cannot give what is asked for"
-    INTERRUPTED = 130, "Ctrl-C, Ctrl-D or given up"
+    NOT_HERE = 8, "the challenge cannot be answered in a terminal"
+    INTERRUPTED = 130, "cancelled by the user (Ctrl-C, Ctrl-D)"
     TERMINATED = 143, "ended by SIGTERM or SIGHUP"
 
 
-EPILOG: Final = f"Exit codes: {'; '.join(f'{each.value} {each.meaning}' for each in Exit)}."
-"""What each means, for `--help`."""
+EPILOG: Final = f"Exit status: {'; '.join(f'{each.value} {each.meaning}' for each in Exit)}."
+"""The meaning of each exit code, for `--help`."""
 
 
 class Ended(Exception):
-    """The sign-in is over without tokens.
+    """The sign-in has ended without tokens.
 
     Args:
         code: the exit code.
-        why: what to say; free of secrets. Nothing, where it was said already.
-        aside: Cognito's code of it.
+        why: the message, without secrets; empty if it was already printed.
+        aside: Cognito's error code.
         advice: what to do next.
         todo: the command line that does it.
     """
@@ -73,12 +73,12 @@ _BY_FAULT: Final[Mapping[Fault, Exit]] = {
     Fault.TIME: Exit.TOO_LATE,
     Fault.SERVICE: Exit.NO_ANSWER,
     Fault.OPERATOR: Exit.MISCONFIGURED,
-    # The person has no hand in what the request looks like: the settings of this call do not fit.
+    # The user does not control the request: the settings of this command are wrong.
     Fault.CALLER: Exit.MISCONFIGURED,
 }
 
 
 def exit_of(error: AuthfsmError) -> Exit:
-    """The exit code of an error that ends the sign-in: by what is to be done, else by whose fault it is."""
+    """Return the exit code of an error that ends the sign-in: by its ruling, otherwise by its fault."""
     by_ruling = None if error.ruling is None else _BY_RULING.get(error.ruling)
     return _BY_FAULT[error.fault] if by_ruling is None else by_ruling

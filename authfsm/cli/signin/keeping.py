@@ -47,7 +47,7 @@ class Keeping:
         if self.printed and sys.stdout.isatty() and not self.in_the_open:
             raise Ended(
                 Exit.MISUSED,
-                "--json would show the tokens on this terminal: pipe it, or give --show-tokens too.",
+                "--json would print the tokens to this terminal: use a pipe, or add --show-tokens.",
             )
         if self.file is not None:
             folder = self.file.parent
@@ -72,7 +72,7 @@ class Keeping:
         done = []
         if self.keyring is not None:
             account = flow.signin.username or ""
-            done.append(f"kept in {self.keyring.put(service, account, text)}")
+            done.append(f"stored in {self.keyring.put(service, account, text)}")
         if self.file is not None:
             write(self.file, text)
             done.append(f"written to {self.file} (0600)")
@@ -83,7 +83,9 @@ class Keeping:
             except BrokenPipeError:
                 # What is left in the buffer must not be tried again when Python ends (Python docs, signal).
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                raise Ended(Exit.MISUSED, "Nobody read the tokens: the pipe is closed.") from None
+                raise Ended(
+                    Exit.MISUSED, "The tokens could not be written: the pipe is closed."
+                ) from None
             done.append("printed as JSON")
         return done
 
@@ -157,8 +159,8 @@ def tell(screen: Screen, flow: Flow, done: list[str]) -> None:
     screen.good(f"Signed in as {who}")
     screen.facts(summary(flow))
     if done:
-        screen.plain(f"The tokens are {'; '.join(done)}.")
+        screen.plain(f"The tokens were {'; '.join(done)}.")
     else:
         screen.plain(
-            "The tokens are let go: --json pipes them, --output FILE and --keyring keep them."
+            "The tokens were discarded: use --json to pipe them, or --output FILE or --keyring to store them."
         )

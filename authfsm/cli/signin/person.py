@@ -60,7 +60,7 @@ class AtTerminal:
                 raise Ended(Exit.INTERRUPTED, "Cancelled.")
             if _is_text(typed):
                 return typed.strip() or default
-            self._screen.bad("That was not text in this terminal's encoding.")
+            self._screen.bad("The input is not text in this terminal's encoding.")
 
     def hidden(self, question: str, *, aside: str = "") -> Secret[str]:
         """Ask for a line that must not be seen; an empty one is asked for again.
@@ -73,7 +73,7 @@ class AtTerminal:
             typed = self._unseen()
             if typed and _is_text(typed.reveal()):
                 return typed
-            self._screen.bad("Nothing was typed." if not typed else "That was not text.")
+            self._screen.bad("Nothing was typed." if not typed else "The input is not text.")
 
     def _unseen(self) -> Secret[str]:
         try:
@@ -144,9 +144,9 @@ class Unanswered(Ended):
     def __init__(self, question: str) -> None:
         super().__init__(
             Exit.MISUSED,
-            f"{question}: there is nobody to ask, for standard input and standard error are not both a"
-            " terminal. Set AUTHFSM_USERNAME and AUTHFSM_PASSWORD, or give --password-stdin: its first"
-            " line is the password, and each line after it the next answer.",
+            f"{question}: cannot prompt, because standard input and standard error are not both a"
+            " terminal. Set AUTHFSM_USERNAME and AUTHFSM_PASSWORD, or use --password-stdin: the first line is"
+            " the password, and each further line the next answer.",
         )
 
 
@@ -203,7 +203,9 @@ def chosen(
             return by_answer[typed]
         screen.bad(f"Type a number from 1 to {len(choices)}.")
         if not person.present:
-            raise Ended(Exit.MISUSED, f"{question}: the line of standard input is none of these.")
+            raise Ended(
+                Exit.MISUSED, f"{question}: the line from standard input is not one of the choices."
+            )
 
 
 def _is_text(typed: str) -> bool:

@@ -67,9 +67,9 @@ class Wanted:
             remember=self.remember,
         )
         if opening.preferred and opening.flow != "USER_AUTH":
-            raise Ended(Exit.MISUSED, f"--preferred is for USER_AUTH, not for {opening.flow}.")
+            raise Ended(Exit.MISUSED, f"--preferred requires USER_AUTH, not {opening.flow}.")
         if opening.password_first and opening.flow != "CUSTOM_AUTH":
-            raise Ended(Exit.MISUSED, "--password-first is for --flow CUSTOM_AUTH.")
+            raise Ended(Exit.MISUSED, "--password-first requires --flow CUSTOM_AUTH.")
         return opening
 
 
@@ -108,7 +108,7 @@ def _signed_in(wanted: Wanted, screen: Screen) -> None:
     person = who(screen, lines=wanted.password_stdin)
     if wanted.trial is not None and not wanted.local:
         raise Ended(
-            Exit.MISUSED, f"{wanted.trial} is a trial: authfsm signin --local {wanted.trial}"
+            Exit.MISUSED, f"{wanted.trial} requires --local: authfsm signin --local {wanted.trial}"
         )
     shelf = InKeyring() if wanted.keyring else None
     keeping = Keeping(
@@ -168,7 +168,7 @@ def _given(person: Person, question: str, option: str, variable: str) -> str:
     if not typed:
         raise Ended(
             Exit.MISUSED,
-            f"{option} (or {variable}) is needed; authfsm signin --local tries it with no pool of yours.",
+            f"{option} (or {variable}) is required. To try the command without a user pool: authfsm signin --local.",
         )
     return typed
 
@@ -178,7 +178,9 @@ def _locally(wanted: Wanted, screen: Screen, person: Person, keeping: Keeping) -
 
     name = wanted.trial or next(iter(trying.TRIALS))
     if name not in trying.TRIALS:
-        raise Ended(Exit.MISUSED, f"{name} cannot be tried: {', '.join(trying.TRIALS)} can.")
+        raise Ended(
+            Exit.MISUSED, f"unknown example {name}: choose one of {', '.join(trying.TRIALS)}."
+        )
     trial = trying.TRIALS[name]
     opening = wanted.opening(trial.flow, suggested=trying.suggested())
     pool = trial.make()
@@ -196,7 +198,7 @@ def _locally(wanted: Wanted, screen: Screen, person: Person, keeping: Keeping) -
     )
     flow = signing_in.run()
     if trial.twice and flow.device is not None:
-        screen.note("Once more, from the device that is remembered now: no code is asked for.")
+        screen.note("Signing in again from the remembered device: no code is needed.")
         flow = signing_in.run()
     tell(screen, flow, keeping.keep(flow, devices.service))
 

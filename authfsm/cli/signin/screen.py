@@ -69,7 +69,7 @@ def why(error: AuthfsmError) -> tuple[str, str]:
     """Why something was refused or went wrong: in words, and Cognito's code or the library's."""
     match error:
         case Refused():
-            return error.refusal.message or "Cognito refuses.", error.refusal.code
+            return error.refusal.message or "Cognito refused the request.", error.refusal.code
         case ConnectionLost():
             return "No reply came.", error.why
         case InvalidInput():
@@ -219,7 +219,7 @@ class Screen:
         # Two lines of its quiet zone may scroll away; the prompt takes one.
         if self.console.is_terminal and lines - 1 > self.console.height:
             self.note(
-                f"The code is {lines} lines high: make this window higher if its top is gone."
+                f"The QR code is {lines} lines high: enlarge this window if its top is cut off."
             )
         self.console.file.write(picture)
         self.console.file.flush()

@@ -146,7 +146,7 @@ class SigningIn:
                 self._screen.refused(error)
         if device is not None and flow.device is None:
             self._devices.drop(username)
-            self._screen.note("Cognito has forgotten this device; so has this machine.")
+            self._screen.note("Cognito no longer knows this device; its local record was deleted.")
         self._offer_to_remember(flow, username)
         return flow
 
@@ -191,7 +191,7 @@ class SigningIn:
                 if pause > _LONGEST_WAIT:
                     raise
                 reason, aside = why(error)
-                self._screen.note(f"{reason} Again in {pause:g} s.", aside)
+                self._screen.note(f"{reason} Retrying in {pause:g} s.", aside)
                 with self._screen.waiting(f"waiting {pause:g} s"):
                     self._sleep(pause)
             else:
@@ -209,9 +209,9 @@ class SigningIn:
                 device = flow.confirm_device("authfsm")
         except AuthfsmError as error:
             # The tokens are here all the same.
-            self._screen.note("The device is not remembered.", " ".join(why(error)))
+            self._screen.note("The device was not remembered.", " ".join(why(error)))
             return
-        self._screen.good(f"Device kept in {self._devices.keep(username, device)}")
+        self._screen.good(f"Device stored in {self._devices.keep(username, device)}")
 
     # ---- when it is over -------------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ class SigningIn:
         self._answers.password = None
         if self._is_wrong_password(error, flow):
             if self._tries >= PASSWORD_TRIES:
-                raise Ended(exit_of(error), f"{self._tries} attempts, and none was right.")
+                raise Ended(exit_of(error), f"All {self._tries} attempts failed.")
             if self._opening.username is None and _code(error) == "UserNotFoundException":
                 self._username = None
             return
