@@ -1,4 +1,4 @@
-"""Crowds at the stores: many threads on one ticket, and two workers over Redis, one of which is killed: `crowd.py SEED`."""
+"""Crowds at the stores: many threads on one ticket, and two workers over Redis, one of which is killed: `crowd.py SEED [NUMBER]`."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ TICKETS, THREADS = 60, 8
 PASSWORD = "Correct-Horse-1"
 
 
-def on_one_ticket(store: Any, rng: random.Random, key: RSAKey) -> Counter[str]:
-    """Eight threads at once on each of sixty tickets: what each was told."""
+def on_one_ticket(store: Any, tickets: int, rng: random.Random, key: RSAKey) -> Counter[str]:
+    """Eight threads at once on each of so many tickets: what each was told."""
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=key)
     pending = PendingSignIns(pool.cognito(), store, new_key())
     told: Counter[str] = Counter()
-    for number in range(TICKETS):
+    for number in range(tickets):
         name = f"u{number}"
         pool.add_user(name, PASSWORD, phone_number=f"+1555{number:07}", mfa=["SMS_MFA"])
         ticket = pending.put(pool.cognito().sign_in(name, PASSWORD))
@@ -64,7 +64,7 @@ def on_one_ticket(store: Any, rng: random.Random, key: RSAKey) -> Counter[str]:
             each.join(60)
         assert issued == ["AUTHENTICATED"], (number, issued)
         told["AUTHENTICATED"] += 1
-    assert told.total() == TICKETS * THREADS, told
+    assert told.total() == tickets * THREADS, told
     return told
 
 
@@ -79,16 +79,17 @@ class _Shown:
 def main() -> int:
     """Run, and say what came of it."""
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    tickets = int(sys.argv[2]) if len(sys.argv) > 2 else TICKETS
     rng, key = random.Random(seed), RSAKey.generate_key(2048, private=True)  # noqa: S311 - a seed repeats its values
     with tempfile.TemporaryDirectory() as folder:
-        memory = on_one_ticket(MemoryStore(), rng, key)
+        memory = on_one_ticket(MemoryStore(), tickets, rng, key)
         with redis_server(Path(folder)) as server, redis.Redis(port=server.port) as client:
-            shared = on_one_ticket(RedisStore(client), rng, key)
+            shared = on_one_ticket(RedisStore(client), tickets, rng, key)
         workers = Path(folder) / "workers"
         workers.mkdir()
         test_stores_crowd.test_a_thousand_sign_ins_and_a_dead_worker(workers, _Shown())
     sys.stdout.write(
-        f"seed {seed}: {TICKETS} x {THREADS} threads, memory {dict(memory)}, Redis {dict(shared)};"
+        f"seed {seed}: {tickets} x {THREADS} threads, memory {dict(memory)}, Redis {dict(shared)};"
         f" {test_stores_crowd.PEOPLE} sign-ins at two workers, one killed: each has its tokens once\n"
     )
     return 0

@@ -1,4 +1,4 @@
-"""A hundred thousand wrong inputs for replies, sealed sign-ins, tickets, tokens and settings: `fuzz_core.py SEED`."""
+"""A hundred thousand wrong inputs for replies, sealed sign-ins, tickets, tokens and settings: `fuzz_core.py SEED [NUMBER]`."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """The local server's long trials: fuzzed requests, kill -9 under load, slow clients. Too long for the suite.
 
-    python tests/long/server.py fuzz [SEED [NUMBER]]     100,000 requests by default
-    python tests/long/server.py kill [SEED [NUMBER]]     30 times
-    python tests/long/server.py slow [SEED [NUMBER]]     600 clients
+    python tests/long/server.py SEED [NUMBER]          all three
+    python tests/long/server.py fuzz SEED [NUMBER]     100,000 requests, if no number is given
+    python tests/long/server.py kill SEED [NUMBER]     30 times
+    python tests/long/server.py slow SEED [NUMBER]     600 clients
 
-Each prints its figures as one line of JSON and ends with 0, or fails at the first thing that does not hold.
+Prints their figures as one line of JSON and ends with 0, or fails at the first thing that does not hold.
 The suite has a short version of each (test_server_fuzz, test_server_state, test_server_slow).
 """
 
@@ -145,11 +146,22 @@ def slow(_: int, number: int = 600) -> dict[str, Any]:
     }
 
 
-TRIALS = {"fuzz": fuzz_http, "kill": killed, "slow": slow}
+TRIALS: dict[str, Any] = {"fuzz": fuzz_http, "kill": killed, "slow": slow}
+
+
+def main() -> int:
+    """Run one trial or all, and print the figures."""
+    arguments = sys.argv[1:]
+    names = [arguments.pop(0)] if arguments and arguments[0] in TRIALS else list(TRIALS)
+    numbers = [int(each) for each in arguments] or [1]
+    figures: dict[str, Any] = {"seed": numbers[0]}
+    for name in names:
+        begun = time.monotonic()
+        figures[name] = {**TRIALS[name](*numbers), "seconds": round(time.monotonic() - begun, 1)}
+        sys.stderr.write(f"{name}: {json.dumps(figures[name])}\n")
+    sys.stdout.write(json.dumps(figures) + "\n")
+    return 0
+
 
 if __name__ == "__main__":
-    trial, *numbers = sys.argv[1:]
-    begun = time.monotonic()
-    figures = TRIALS[trial](*map(int, numbers or ["20261128"]))
-    took = {"seconds": round(time.monotonic() - begun, 1)}
-    sys.stdout.write(json.dumps({"trial": trial, **figures, **took}) + "\n")
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""`.ci/full` runs every script of tests/long with a seed and a bound, and fails if one of them does."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+SCRIPTS = sorted(TESTS.glob("long/*.py"))
+
+# Stands in for Python: `crowd` fails, `fuzz_core` does not end, the others say how they were called.
+STAND_IN = """#!/usr/bin/env bash
+case "$1" in
+  *crowd.py) echo "what went wrong" >&2; exit 3 ;;
+  *fuzz_core.py) exec sleep 60 ;;
+  *) echo "called with $*" ;;
+esac
+"""
+
+
+def full(tmp_path: Path, *names: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `.ci/full` with a stand-in for Python."""
+    python = tmp_path / "python"
+    python.write_text(STAND_IN, encoding="utf-8")
+    python.chmod(0o755)
+    return subprocess.run(
+        [ROOT / ".ci" / "full", *names],
+        env={**os.environ, "PYTHON": str(python), "SEED": "77", "SECONDS_EACH": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_every_script_runs_and_one_that_fails_or_hangs_fails_the_whole(tmp_path: Path) -> None:
+    """There is one line for each script, whatever became of those before it."""
+    ran = full(tmp_path)
+
+    assert ran.returncode == 1
+    lines = dict(line.split(": ", 1) for line in ran.stdout.splitlines())
+    assert list(lines) == [each.stem for each in SCRIPTS]
+    assert lines.pop("crowd").startswith("FAILED: exit 3")
+    assert lines.pop("fuzz_core").startswith("FAILED: not done within 1 s")
+    assert all(said.startswith("ok") and said.endswith(" 77") for said in lines.values())
+    assert "what went wrong" in ran.stderr
+
+
+def test_scripts_that_hold_pass(tmp_path: Path) -> None:
+    """The scripts can be named, and be given a number of inputs."""
+    ran = full(tmp_path, "fuzz_traces", "server", NUMBER="5")
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert [line.rpartition("called with ")[2] for line in ran.stdout.splitlines()] == [
+        "tests/long/fuzz_traces.py 77 5",
+        "tests/long/server.py 77 5",
+    ]
+
+
+def loaded(path: Path) -> ModuleType:
+    """A script of tests/long, as a module."""
+    spec = importlib.util.spec_from_file_location(f"long_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_script_takes_a_seed_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `.ci/full` hands over is the seed, and each script says which one it had."""
+    for path in SCRIPTS:
+        module = loaded(path)
+        monkeypatch.setattr(sys, "argv", [path.name, "77", "2"])
+        if path.stem == "crowd":  # the workers over Redis are in test_stores_crowd
+            monkeypatch.setattr(
+                module.test_stores_crowd,
+                "test_a_thousand_sign_ins_and_a_dead_worker",
+                lambda *_: None,
+            )
+        if path.stem == "server":  # each trial is in the suite, shorter
+            asked: list[tuple[str, int, int]] = []
+            for name in module.TRIALS:
+
+                def trial(
+                    seed: int,
+                    number: int,
+                    name: str = name,
+                    asked: list[tuple[str, int, int]] = asked,
+                ) -> dict[str, int]:
+                    asked.append((name, seed, number))
+                    return {}
+
+                monkeypatch.setitem(module.TRIALS, name, trial)
+        assert module.main() == 0
+        if path.stem == "server":
+            assert asked == [(name, 77, 2) for name in ("fuzz", "kill", "slow")]
+
+        said = capsys.readouterr().out
+        assert "77" in said.splitlines()[-1], path.name
