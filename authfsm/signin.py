@@ -225,7 +225,6 @@ class SignIn(Sender, Shown):
                 state=self._state,
             )
         self.check(response)
-        check_answer(self.challenge, response)
         srp_a: str | None = getattr(response, "srp_a", None)
         if srp_a is not None and _fingerprint(int(srp_a, 16)) in self._srp_answered:
             raise BadField(
@@ -245,12 +244,15 @@ class SignIn(Sender, Shown):
 
         Raises:
             WrongResponse: it does not; the error names what it does take.
+            InvalidInput: the person's answer cannot be one to this challenge.
         """
         kind = response if isinstance(response, type) else type(response)
         if kind not in PROTOCOL[self._state]:
             raise WrongResponse(self._state, kind, self.accepts)
-        if (why := self._unmet(response)) is not None:
+        if (why := self._unmet(kind)) is not None:
             raise WrongResponse(self._state, kind, self.accepts, why)
+        if not isinstance(response, type):
+            check_answer(self.challenge, response)
 
     def send_failed(self) -> None:
         """The request's reply will not come: stand where it stood, ready for the same answer or another."""
@@ -428,10 +430,9 @@ class SignIn(Sender, Shown):
 
     # ---- inside -----------------------------------------------------------------------------------------
 
-    def _unmet(self, response: type[Response] | Response) -> str | None:
+    def _unmet(self, kind: type[Response]) -> str | None:
         """Why a response that the state takes is not taken now; None if it is."""
         asked = self.challenge
-        kind = response if isinstance(response, type) else type(response)
         need = NEEDS.get((self._state, kind))
         if need is not None:
             met = {
@@ -441,7 +442,7 @@ class SignIn(Sender, Shown):
             }
             if not met[need]:
                 return need.value
-        return withheld(asked, response)
+        return withheld(asked, kind)
 
     def _moved(self, source: State, given: Response, heard: Reply, at: datetime | None) -> None:
         self.refusal = None

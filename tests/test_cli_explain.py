@@ -98,7 +98,8 @@ def test_each_message_part_is_understood() -> None:
     """An error's text alone, or as boto3 words it, leads to its ruling."""
     for code, rows in RULINGS.items():
         for part, row in rows.items():
-            words = f"An error occurred ({code}) when calling the InitiateAuth operation: {part}."
+            called = row.operation or "InitiateAuth"
+            words = f"An error occurred ({code}) when calling the {called} operation: {part}."
             [said] = facts(words)
             assert (said["name"], said["this"]["ruling"]) == (code, row.ruling)
             if part:

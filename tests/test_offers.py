@@ -8,7 +8,7 @@ from itertools import chain, combinations
 import pytest
 from samples import challenge, whole
 
-from authfsm.errors import WrongResponse
+from authfsm.errors import InvalidInput, WrongResponse
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
@@ -54,6 +54,18 @@ def refused(signin: SignIn, response: Response) -> str:
     return str(caught.value)
 
 
+def not_offered(signin: SignIn, name: str, names: tuple[str, ...]) -> None:
+    """A choice that is not offered is the person's error, who is told the others; nothing changed."""
+    before = whole(signin)
+    for refuses in (signin.check, signin.send):
+        with pytest.raises(InvalidInput) as caught:
+            refuses(r.Select(name))
+        assert caught.value.survives
+        assert caught.value.state is signin.state
+        assert all(each in str(caught.value) for each in names)
+    assert whole(signin) == before
+
+
 @pytest.mark.parametrize("names", subsets(SET_UP), ids=str)
 def test_what_can_be_set_up(names: tuple[str, ...]) -> None:
     """An app is associated where MFAS_CAN_SETUP has SOFTWARE_TOKEN_MFA, an e-mail given where it has EMAIL_OTP."""
@@ -81,7 +93,7 @@ def test_which_second_factor_can_be_chosen(key: str, names: tuple[str, ...]) -> 
             signin.send(r.Select(name))
             signin.send_failed()
         else:
-            refused(signin, r.Select(name))
+            not_offered(signin, name, names)
 
 
 def test_an_emailed_code_has_two_names() -> None:
@@ -108,7 +120,7 @@ def test_which_first_factor_can_be_chosen(state: State, names: tuple[str, ...]) 
             signin.send(r.Select(name))
             signin.send_failed()
         else:
-            refused(signin, r.Select(name))
+            not_offered(signin, name, names)
     for each in CHOSEN.values():
         if type(each) in withheld:
             refused(signin, each)

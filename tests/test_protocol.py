@@ -170,6 +170,35 @@ def test_every_ruled_error_has_a_row_for_any_message() -> None:
     assert [code for code, rows in RULINGS.items() if "" not in rows] == []
 
 
+_FORM = "1 validation error detected: Value '12' at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]+"
+
+
+@pytest.mark.parametrize("operation", ["", *OPERATIONS])
+def test_a_row_for_one_operation_is_for_no_other(operation: str) -> None:
+    """A row that names an operation is chosen for refusals of that operation alone; "" is none known."""
+    limited = {
+        (code, part): row
+        for code, rows in RULINGS.items()
+        for part, row in rows.items()
+        if row.operation
+    }
+
+    assert limited
+    for (code, part), row in limited.items():
+        assert row.operation in OPERATIONS
+        chosen = rule(code, f"Before, {part.upper()} and after.", operation)
+        assert (chosen is row) == (operation == row.operation)
+        assert rule(code, part, operation) in RULINGS[code].values()
+    assert rule("InvalidParameterException", _FORM, operation).ruling is (
+        Ruling.TRY_AGAIN if operation == "VerifySoftwareToken" else Ruling.GIVE_UP
+    )
+
+
+def test_every_row_for_any_message_is_for_every_operation() -> None:
+    """Whatever the operation, an error of the table has a row."""
+    assert all(rows[""].operation is None for rows in RULINGS.values())
+
+
 @pytest.mark.parametrize(
     ("message", "ruling", "fault"),
     [

@@ -32,7 +32,6 @@ from authfsm.protocol.vocabulary import (
     REFRESH_FLOWS,
     SET_UP_STATES,
     SIGN_IN_FLOWS,
-    STALE_DEVICE_STATES,
 )
 from authfsm.secret import Secret
 from authfsm.wire.requests import write
@@ -114,8 +113,6 @@ class TestTheVocabulary:
         assert FIRST - UNKNOWN - passwords == PASSWORDLESS
         assert {*FIRST_FACTORS} == PASSWORDLESS | {State.PASSWORD}
         assert {*MFA_METHODS} == SECOND - SET_UP_STATES - {State.SELECT_MFA_TYPE}
-        for state in STALE_DEVICE_STATES:
-            assert any(state in dests for dests in PROTOCOL[state].values())
 
     def test_sets_of_responses(self) -> None:
         """What begins CUSTOM_AUTH, or by an administrator's operation alone, names such a flow."""

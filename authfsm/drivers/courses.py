@@ -35,6 +35,7 @@ from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import AUTOMATIC
+from authfsm.protocol.vocabulary import DEVICE_STATES
 from authfsm.secret import Secret, secret
 from authfsm.signin import SignIn
 from authfsm.wire import Request
@@ -46,8 +47,6 @@ A_MINUTE: Final = timedelta(minutes=1)
 
 MAX_AUTOMATIC_STEPS: Final = 8
 """How many steps in a row a flow takes without new input from its caller; the table has ways of four."""
-
-_DEVICE_PROOFS: Final = frozenset({State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER})
 
 
 @frozen
@@ -223,7 +222,7 @@ class Courses(Walk):
     def _following(self) -> Course[Response | None]:
         """What needs no person in the present state; None where one is needed."""
         response = AUTOMATIC.get(self.state)
-        proves = self.device if self.state in _DEVICE_PROOFS else self._password
+        proves = self.device if self.state in DEVICE_STATES else self._password
         if response is None or proves is None:
             return None
         if response is r.SrpA:

@@ -5,6 +5,7 @@ Which operations give it is AWS's own list (API reference, "Errors"), held to bo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -108,6 +109,8 @@ def met(
     for code, operations_listed in LISTED.items():
         if operations & operations_listed:
             for part, row in RULINGS[code].items():
+                if row.operation not in {None, *operations}:
+                    continue
                 refusal = Refusal(code, part, ruling=row.ruling, fault=row.fault)
                 led = [destination(state, each, refusal) or state for each in given]
                 yield Met(code, part, row, state if state in led else State.FAILED)
@@ -167,7 +170,7 @@ def about_error(code: str, message: str = "") -> AboutError:
         KeyError: no such error is ruled.
     """
     effects = {part: _effect(part, row) for part, row in RULINGS[code].items()}
-    row = rule(code, message)
+    row = rule(code, message, operation_named(message))
     said = next(each for part, each in effects.items() if RULINGS[code][part] is row)
     return AboutError(
         code=code,
@@ -177,6 +180,12 @@ def about_error(code: str, message: str = "") -> AboutError:
         message=message,
         said=said if message else None,
     )
+
+
+def operation_named(text: str) -> str:
+    """The operation that botocore's text of a ClientError names; "" where it names none."""
+    named = re.search(r"when calling the (\w+) operation", text)
+    return named[1] if named else ""
 
 
 def _effect(part: str, row: Row) -> Effect:

@@ -66,7 +66,9 @@ def _errors(text: str) -> tuple[AboutError, ...]:
     if named:
         return tuple(about_error(code, text) for code in named)
     said = [
-        code for code, rows in RULINGS.items() if "" in rows and rule(code, text) is not rows[""]
+        code
+        for code, rows in RULINGS.items()
+        if any(rule(code, text, row.operation or "") is row for part, row in rows.items() if part)
     ]
     return tuple(about_error(code, text) for code in said)
 

@@ -67,7 +67,8 @@ class ObservedPool(LocalPool):
         self._tell(move(source, response, dest), reply)
 
     def _refused(self, operation: str, refusal: PoolRefusal) -> None:
-        response, row = self._core.response, rule(refusal.code, refusal.message)
+        response = self._core.response
+        row = rule(refusal.code, refusal.message, operation)
         if response is None or response in AFTER_SIGN_IN:
             return
         source = State.START if operation in BEGIN_OPERATIONS else self._stands

@@ -108,7 +108,8 @@ MESSAGE: Final = CodeFormat(
 def wrapped_code(value: str | Secret[str]) -> Secret[str]:
     """Wrap a one-time code, normalized; what is no text is left for the check."""
     value = secret(value)
-    return Secret(normalized(value.reveal())) if isinstance(value.reveal(), str) else value
+    plain: object = value.reveal() if isinstance(value, Secret) else None
+    return Secret(normalized(plain)) if isinstance(plain, str) else value
 
 
 def is_code(response: Any, attribute: Attribute[Any], value: Secret[str]) -> None:

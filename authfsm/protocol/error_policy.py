@@ -79,11 +79,17 @@ class Row:
         ruling: what to do next.
         fault: who is at fault.
         source: the source of this row, and how certain it is.
+        operation: the one operation whose refusals the row is for; None is every operation.
     """
 
     ruling: Ruling
     fault: Fault
     source: str = "AWS API reference"
+    operation: str | None = None
+
+    def concerns(self, operation: str) -> bool:
+        """Is the row for refusals of this operation? "" is an operation that is not known."""
+        return self.operation in {None, operation}
 
 
 _R, _F = Ruling, Fault
@@ -161,7 +167,8 @@ RULINGS: Final[dict[str, dict[str, Row]]] = {
         "Invalid attributes given":        Row(_R.TRY_AGAIN,   _F.USER,     "issues (the message); inferred: the session survives"),
         "Invalid email address":           Row(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives"),
         "Invalid phone number":            Row(_R.TRY_AGAIN,   _F.USER,     "inferred, the message too: the session survives"),
-        "'userCode' failed to satisfy":    Row(_R.TRY_AGAIN,   _F.USER,     "asserted (amplify-swift), VerifySoftwareToken: a code that is not six digits; the right one completes then"),
+        # UserCode is the one member of VerifySoftwareToken that a person fills in.
+        "failed to satisfy":               Row(_R.TRY_AGAIN,   _F.USER,     "asserted (amplify-swift), VerifySoftwareToken: a code that is not six digits; the right one completes then", "VerifySoftwareToken"),
         "Missing required parameter":      Row(_R.TRY_AGAIN,   _F.CALLER,   "issues: nothing was consumed"),
         "TIMESTAMP format":                Row(_R.START_AGAIN, _F.CALLER,   "measured"),
         "":                                Row(_R.GIVE_UP,     _F.CALLER),
@@ -224,7 +231,8 @@ def rule(code: str, message: str = "", operation: str = "") -> Row:
     Args:
         code: the error's code, as `NotAuthorizedException`.
         message: its message, unchanged.
-        operation: the operation that was refused, if it is known.
+        operation: the operation that was refused; "" where that is not known, and then no row that
+            is for one operation alone is chosen.
 
     Returns:
         The row of the longest message part that matches; `UNKNOWN` for a code that is not in the table.
@@ -233,7 +241,7 @@ def rule(code: str, message: str = "", operation: str = "") -> Row:
     if rows is None:
         return UNKNOWN
     folded = message.lower()
-    if operation == "VerifySoftwareToken":
-        # Whichever member the message names: UserCode is the only one that the user fills in.
-        folded = folded.replace("failed to satisfy", "'usercode' failed to satisfy")
-    return rows[max((part for part in rows if part.lower() in folded), key=len)]
+    fitting = [
+        part for part, row in rows.items() if part.lower() in folded and row.concerns(operation)
+    ]
+    return rows[max(fitting, key=len)]

@@ -24,7 +24,6 @@ from authfsm.protocol.responses import (
     Credential,
     Password,
     Response,
-    Select,
     SetUpEmail,
     SrpA,
     VerifySoftwareToken,
@@ -56,25 +55,34 @@ def offered(challenge: Challenge | None) -> tuple[str, ...]:
             return ()
 
 
-def withheld(challenge: Challenge | None, response: type[Response] | Response) -> str | None:
-    """Return why a challenge does not take a response that its state takes; None if it does.
+def is_offered(challenge: Challenge | None, name: str) -> bool:
+    """Return whether a factor can be chosen or set up, by either of its names.
 
     Args:
         challenge: what is asked.
-        response: the response; or its class, of which only what no field decides is known.
+        name: the factor's name.
     """
     names = offered(challenge)
-    name = _named(challenge, response) if names else None
-    if name is None or _SAME.get(name, name) in {_SAME.get(each, each) for each in names}:
+    return not names or _SAME.get(name, name) in {_SAME.get(each, each) for each in names}
+
+
+def withheld(challenge: Challenge | None, kind: type[Response]) -> str | None:
+    """Return why a challenge does not take a response that its state takes; None if it does.
+
+    What `Select` chooses is a person's to say: `authfsm.protocol.prompts.check_answer` judges it.
+
+    Args:
+        challenge: what is asked.
+        kind: the class of the response.
+    """
+    name = _named(challenge, kind)
+    if name is None or is_offered(challenge, name):
         return None
-    return f"here: the challenge offers {', '.join(names)}"
+    return f"here: the challenge offers {', '.join(offered(challenge))}"
 
 
-def _named(challenge: Challenge | None, response: type[Response] | Response) -> str | None:
-    """The name that a response stands for among what is offered."""
-    if isinstance(response, Select):
-        return response.answer
-    kind = response if isinstance(response, type) else type(response)
+def _named(challenge: Challenge | None, kind: type[Response]) -> str | None:
+    """The name that a class of responses stands for among what is offered."""
     if isinstance(challenge, MfaSetup):
         return _SET_UP.get(kind)
     if isinstance(challenge, WebAuthn) and kind is Credential:

@@ -14,6 +14,7 @@ from authfsm.protocol import replies
 from authfsm.protocol import responses as r
 from authfsm.protocol.codes import MESSAGE, TOTP, CodeFormat, check_code
 from authfsm.protocol.forms import Field, Form, Kind, Prompt, check_choice
+from authfsm.protocol.offers import is_offered, offered
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, Role
@@ -267,7 +268,5 @@ def check_answer(asked: replies.Challenge | None, response: Response) -> None:
     kind = type(response)
     if isinstance(response, (r.Code, r.VerifySoftwareToken)):
         check_code(kind, "code", response.code, CODES[asked.state, kind], asked.state)
-    if isinstance(response, r.Select) and asked.state in {S.SELECT_CHALLENGE, S.SELECT_MFA_TYPE}:
-        names = asked.choices if isinstance(asked, replies.SelectMfaType) else asked.available
-        if names:
-            check_choice(kind, "answer", response.answer, names, asked.state)
+    if isinstance(response, r.Select) and not is_offered(asked, response.answer):
+        check_choice(kind, "answer", response.answer, offered(asked), asked.state)

@@ -83,15 +83,3 @@ RECOVERY_MECHANISMS: Final[Mapping[State, str]] = MappingProxyType(
 )
 """The `AccountRecoverySetting` mechanism that uses the same channel as a second factor. Cognito does not
 offer a channel for MFA that alone recovers the account (AWS developer guide, "Adding MFA")."""
-
-STALE_DEVICE_STATES: Final = frozenset(
-    {
-        State.START,
-        State.SELECT_CHALLENGE,
-        State.PASSWORD,
-        State.PASSWORD_VERIFIER,
-        State.SELECT_MFA_TYPE,
-    }
-)
-"""Where an answer that carries the DEVICE_KEY of a forgotten device is refused, and sent again without it
-(ResourceNotFoundException "Device does not exist.")."""

@@ -178,11 +178,15 @@ def _by_message(rows: Mapping[str, Row]) -> str:
     if len(rows) == 1:
         return "TRUE"
     whens = [
-        f"WHEN LOWER(message) LIKE {_text(f'%{part.lower()}%')} THEN {str(rows[part].ruling.survives).upper()}"
+        f"WHEN LOWER(message) LIKE {_text(f'%{part.lower()}%')}{_only(rows[part])} THEN {str(rows[part].ruling.survives).upper()}"
         for part in sorted(rows, key=len, reverse=True)
         if part
     ]
     return f"CASE {' '.join(whens)} ELSE {str(rows[''].ruling.survives).upper()} END"
+
+
+def _only(row: Row) -> str:
+    return f" AND operation = '{row.operation}'" if row.operation else ""
 
 
 def _ranks() -> str:

@@ -186,7 +186,7 @@ class Recording:
 
     def _heard(self, pending: _Pending, parsed: Mapping[str, Any]) -> None:
         before = pending.stand
-        error, ruling = _refused(parsed)
+        error, ruling = _refused(parsed, pending.operation)
         state, role = before.state, before.role
         kind = pending.given
         proved = before.proved
@@ -303,7 +303,7 @@ def _map(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _refused(parsed: Mapping[str, Any]) -> tuple[str | None, Ruling | None]:
+def _refused(parsed: Mapping[str, Any], operation: str) -> tuple[str | None, Ruling | None]:
     """A refusal's code, and what to do about it."""
     if parsed.get("Status") == "ERROR":
         code, message = "EnableSoftwareTokenMFAException", ""
@@ -311,7 +311,7 @@ def _refused(parsed: Mapping[str, Any]) -> tuple[str | None, Ruling | None]:
         code, message = error["Code"], str(error.get("Message", ""))
     else:
         return None, None
-    return code, rule(code, message).ruling
+    return code, rule(code, message, operation).ruling
 
 
 def _stays(state: State | None, kind: type[Response] | None, ruling: Ruling | None) -> bool:
