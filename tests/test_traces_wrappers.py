@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.traces import Trail
+from authfsm.traces.scanning import Tally, read
 from authfsm.traces.sources import LONGEST
 
 Event = dict[str, Any]
