@@ -112,7 +112,8 @@ WAYS_OF_CHOICE: Final = (
             _bearing_key(gives(r.Password, PASSWORD)),
             gives(r.Password, WRONG),
             source=factor,
-            pool=EVERYTHING,
+            # Its password is made temporary meanwhile.
+            pool={**EVERYTHING, "contradictions": Contradictions(sessions_outlive_passwords=True)},
             user=FACTORS,
             before=_before(factor),
             late=True,

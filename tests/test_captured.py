@@ -375,9 +375,8 @@ def covers(given: Any, captured: Any) -> bool:
 @pytest.mark.parametrize("row", of("event"))
 def test_an_event_is_traced(row: dict[str, Any], tmp_path: Path) -> None:
     """`authfsm trace` reads it, tells the step that it shows, and finds none that is off the table."""
-    event = row["payload"].get("detail", row["payload"])
     file = tmp_path / "trail.jsonl"
-    file.write_text(json.dumps(event) + "\n", encoding="utf-8")
+    file.write_text(json.dumps(row["payload"]) + "\n", encoding="utf-8")
 
     result = CliRunner().invoke(app, ["trace", str(file), "--json"])
 
@@ -390,6 +389,7 @@ def test_an_event_is_traced(row: dict[str, Any], tmp_path: Path) -> None:
     )
     assert (traced["steps"], traced["verdicts"]["illegal"]) == (1, 0)
     (step,) = traced["taken"]
+    event = row["payload"].get("detail", row["payload"])
     asked = event["requestParameters"]
     assert step["given"] == (asked.get("authFlow") or asked["challengeName"])
     assert step["refused"] == ("errorCode" in event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_traces_wrappers import ILLEGAL
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.cli.drawing import _PICTURE
+from authfsm.cli.failing import Failed
 
 VALUES = {
     "form": ("--format", "svg"), "flow": ("--flow", "USER_SRP_AUTH"), "state": ("--state", "SMS_MFA"),
@@ -129,3 +133,197 @@ def test_a_list_of_rules_takes_no_endpoint() -> None:
     result = run("conform", "--list", "--endpoint", "http://127.0.0.1:1")
 
     assert (result.exit_code, "--endpoint has no effect with --list" in result.stderr) == (2, True)
+
+
+# ---- every option of every command ---------------------------------------------------------------------------
+
+POOL = ("--pool", "eu-west-1_a")
+OF_A_POOL = {
+    "settings": ((), ("--settings", "a.json")), "pool": ((), POOL), "client": (POOL, ("--client", "c")),
+    "profile": (POOL, ("--profile", "p")), "region": (POOL, ("--region", "r")),
+    "endpoint_url": (POOL, ("--endpoint-url", "http://127.0.0.1:1")),
+}  # fmt: skip
+AT = ("--endpoint", "http://127.0.0.1:1")
+SHORT = ("-o", "-", "-f", "dot")
+CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "capture": {
+        "name": ((), ("c.json",)), "output": (("c.json",), ("-o", "x.json")), "keep": (("c.json",), ("--keep", "SomeWord")),
+    },
+    "check": {
+        **OF_A_POOL, "form": ((), ("-f", "json")), "output": ((), ("-o", "x.txt")),
+        "fail_on": (("--settings", "a.json"), ("--fail-on", "note")), "diagram": (("--settings", "a.json"), ("--diagram", "d")),
+    },
+    "conform": {
+        "endpoint": ((), AT), "compare": ((), ("--compare", "a=http://127.0.0.1:1")), "pool_id": (AT, ("--pool-id", "p")),
+        "client_id": ((*AT, "--pool-id", "p"), ("--client-id", "c")), "codes": (AT, ("--codes", "fixed:123456")),
+        "region": (AT, ("--region", "r")), "profile": (AT, ("--profile", "nobody")), "rule": ((), ("--rule", "srp.*")),
+        "list_": ((), ("--list",)), "timeout": ((), ("--timeout", "5")), "output": ((), ("-o", "x.txt")),
+    },
+    "demo": {"out": ((), ("--out", "w")), "pause": ((), ("--pause", "1"))},
+    "draw": {
+        **{name: ((*SHORT, *before), given) for name, (before, given) in OF_A_POOL.items()},
+        "folder": (("--check",), ("d",)), "output": (("--state", "SMS_MFA"), ("-o", "x.dot")), "format_": (("-o", "-"), ("-f", "dot")),
+        "flow": (SHORT, ("--flow", "USER_SRP_AUTH")), "state": (SHORT, ("--state", "SMS_MFA")), "failures": (SHORT, ("--failures",)),
+        "rulings": (SHORT, ("--rulings",)), "unfolded": (SHORT, ("--unfolded",)), "history": (SHORT, ("--history", "h.jsonl")),
+        "traffic": (SHORT, ("--traffic", "h.jsonl")), "sequence": (("--flow", "USER_SRP_AUTH", "-o", "-"), ("--sequence",)),
+        "html": (SHORT, ("--html", "x.html")), "save_settings": ((*SHORT, "--settings", "a.json"), ("--save-settings", "s.json")),
+        "diff": (SHORT, ("--diff", "a.json", "b.json")), "faded": ((*SHORT, "--settings", "a.json"), ("--faded",)),
+        "theme": (SHORT, ("--theme", "dark")), "engine": (("-o", "x.svg", "--state", "SMS_MFA"), ("--engine", "nonsense")),
+        "check": (SHORT, ("--check",)), "gallery": (SHORT, ("--gallery", "g")),
+    },
+    "explain": {"name": ((), ("SMS_MFA",)), "json": (("SMS_MFA",), ("--json",))},
+    "paths": {
+        **OF_A_POOL, "diff": ((), ("--diff", "a.json", "b.json")), "through": ((), ("--through", "SMS_MFA")),
+        "shortest": ((), ("--shortest",)), "longest": ((), ("--longest",)), "doubted": ((), ("--doubted",)),
+        "no_device": ((), ("--no-device",)), "limit": ((), ("--limit", "1")), "json": (("--settings", "a.json"), ("--json",)),
+    },
+    "serve": {
+        "host": ((), ("--host", "h")), "port": ((), ("--port", "0")), "state": ((), ("--state", "s.json")), "config": ((), ("--config", "c.json")),
+        "issuer": ((), ("--issuer", "i")), "allow_host": ((), ("--allow-host", "h")), "cors": ((), ("--cors", "*")), "is_open": ((), ("--open",)),
+    },
+    "signin": {
+        "trial": (("--local",), ("sms",)), "client_id": ((), ("--client-id", "c")), "pool_id": ((), ("--pool-id", "p")),
+        "region": ((), ("--region", "r")), "endpoint": ((), ("--endpoint", "http://127.0.0.1:1")), "profile": ((), ("--profile", "p")),
+        "admin": ((), ("--admin",)), "username": ((), ("-u", "ada")), "flow": ((), ("--flow", "CUSTOM_AUTH")),
+        "preferred": ((), ("--preferred", "EMAIL_OTP")), "password_first": ((), ("--password-first",)),
+        "password_stdin": ((), ("--password-stdin",)), "remember": ((), ("--remember",)), "json": ((), ("--json",)),
+        "show_tokens": (("--json",), ("--show-tokens",)), "output": ((), ("-o", "x")), "keyring": ((), ("--keyring",)), "local": ((), ("--local",)),
+    },
+    "trace": {
+        "names": ((), ("e.jsonl",)), "json": (("e.jsonl",), ("--json",)), "diagram": (("e.jsonl",), ("--diagram", "x.dot")),
+        "sql": ((), ("--sql", "duckdb")), "table": (("--sql", "duckdb"), ("--table", "t")), "limit": (("e.jsonl",), ("--limit", "0")),
+        "validity": (("--sql", "duckdb"), ("--validity", "3")), "memory": (("e.jsonl",), ("--memory", "nonsense")),
+    },
+}  # fmt: skip
+"""Of each option: a command line, and what it adds to it, which changes what the command does."""
+
+REFUSED = (
+    ("signin", ("--local", "--client-id", "c"), "--client-id has no effect with --local"),
+    ("signin", ("--local", "--pool-id", "p"), "--pool-id has no effect with --local"),
+    ("signin", ("--local", "--region", "r"), "--region has no effect with --local"),
+    ("signin", ("--local", "--endpoint", "http://127.0.0.1:1"), "--endpoint has no effect with --local"),
+    ("signin", ("--local", "--profile", "p"), "--profile has no effect with --local"),
+    ("signin", ("--show-tokens",), "--show-tokens has no effect without --json"),
+    ("paths", ("--shortest", "--limit", "3"), "--limit has no effect with --shortest"),
+    ("paths", ("--longest", "--limit", "3"), "--limit has no effect with --longest"),
+    ("paths", ("--diff", "a.json", "b.json", "--json", "--limit", "3"), "--limit has no effect with --diff and --json"),
+    ("trace", ("--sql", "duckdb", "--json"), "--json has no effect with --sql"),
+    ("trace", ("--sql", "duckdb", "--diagram", "x.svg"), "--diagram has no effect with --sql"),
+    ("trace", ("--sql", "duckdb", "--limit", "3"), "--limit has no effect with --sql"),
+    ("trace", ("--sql", "duckdb", "--memory", "1GB"), "--memory has no effect with --sql"),
+    ("trace", ("e.jsonl", "--table", "t"), "--table requires --sql"),
+)  # fmt: skip
+
+
+def parameters() -> set[tuple[str, str]]:
+    """Every command with every option and argument that it declares."""
+    commands = get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
+    return {(name, str(each.name)) for name, command in commands.items() for each in command.params}
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what the rows name; what a command asks the network for, or serves, it prints instead."""
+
+    def printed(*args: object, **options: object) -> Any:
+        raise Failed(f"called with {args} {options}")
+
+    def said(*args: object, **options: object) -> int:
+        sys.stdout.write(f"{args} {options}\n")
+        return 0
+
+    for name in ("describing.fetch", "conforming._run"):
+        monkeypatch.setattr(f"authfsm.cli.{name}", printed)
+    monkeypatch.setattr("authfsm.cli.conforming.reach", lambda _: None)
+    for name in ("demo.run", "serve.serve", "signin.running._signed_in"):
+        monkeypatch.setattr(f"authfsm.cli.{name}", said)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.json").write_text('{"UserPool": {"MfaConfiguration": "OFF"}}')
+    (tmp_path / "b.json").write_text('{"UserPool": {"MfaConfiguration": "ON"}}')
+    (tmp_path / "c.json").write_text('{"ChallengeName": "SMS_MFA", "Other": "SomeWord"}')
+    (tmp_path / "e.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in ILLEGAL))
+    (tmp_path / "h.jsonl").write_text(
+        '{"step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VERIFIER"}\n'
+    )
+    (tmp_path / "d").mkdir()
+    return tmp_path
+
+
+def done(folder: Path, *args: str) -> tuple[object, ...]:
+    """What a command does: its exit status, what it prints, and the files that it leaves."""
+    before = set(folder.rglob("*"))
+    result = run(*args)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    new = sorted(set(folder.rglob("*")) - before)
+    return result.exit_code, result.stdout, result.stderr, tuple(str(each) for each in new)
+
+
+def test_every_option_has_a_row() -> None:
+    """A new option fails here until a row shows what it changes."""
+    assert {(command, name) for command, rows in CHANGES.items() for name in rows} == parameters()
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [(command, name) for command, rows in CHANGES.items() for name in rows]
+)
+def test_an_option_changes_what_its_command_does(command: str, name: str, files: Path) -> None:
+    """With the option the status, the output or the files are others than without it."""
+    without, given = CHANGES[command][name]
+
+    assert done(files, command, *without) != done(files, command, *without, *given)
+
+
+@pytest.mark.parametrize(("command", "args", "why"), REFUSED)
+@pytest.mark.usefixtures("files")
+def test_an_option_that_would_do_nothing_is_refused(
+    command: str, args: tuple[str, ...], why: str
+) -> None:
+    """A combination in which an option would be ignored is a usage error that names the option."""
+    result = run(command, *args)
+
+    assert (result.exit_code, why in result.stderr) == (2, True), result.stderr
+
+
+# ---- files that cannot be read -------------------------------------------------------------------------------
+
+READS = {
+    "capture FILE": ("capture", "FILE"), "check --settings": ("check", "--settings", "FILE"),
+    "draw --settings": ("draw", "-o", "-", "--settings", "FILE"), "draw --history": ("draw", "-o", "-", "--history", "FILE"),
+    "draw --traffic": ("draw", "-o", "-", "--traffic", "FILE"), "draw --diff A": ("draw", "-o", "-", "--diff", "FILE", "a.json"),
+    "draw --diff B": ("draw", "-o", "-", "--diff", "a.json", "FILE"), "paths --settings": ("paths", "--settings", "FILE"),
+    "paths --diff A": ("paths", "--diff", "FILE", "a.json"), "paths --diff B": ("paths", "--diff", "a.json", "FILE"),
+    "trace FILE": ("trace", "FILE"), "serve --config": ("serve", "--port", "0", "--config", "FILE"),
+    "serve --config TOML": ("serve", "--port", "0", "--config", "FILE.toml"), "serve --state": ("serve", "--port", "0", "--state", "FILE"),
+}  # fmt: skip
+UNREADABLE = {
+    "empty": b"", "text": b"these are words, and no JSON: {\n", "binary": bytes(range(256)) * 4, "deep": b"[" * 100_000,
+    "a number": b"1", "null": b"null", "gzip": b"\x1f\x8b\x08nonsense", "a folder": None, "missing": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", UNREADABLE)
+@pytest.mark.parametrize("reads", READS)
+def test_a_file_that_cannot_be_read_is_a_failure(
+    reads: str, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command fails with a sentence about the file, and no traceback."""
+    monkeypatch.chdir(tmp_path)
+    # A state file that is missing is made, as its help says; an unreadable one must never reach the socket's loop.
+    if (reads, content) == ("serve --state", "missing"):
+        return
+    monkeypatch.setattr("authfsm.local.server.running.run", lambda *_: None)
+    (tmp_path / "a.json").write_text('{"UserPool": {"MfaConfiguration": "OFF"}}')
+    args = [each.replace("FILE", "given") for each in READS[reads]]
+    path = tmp_path / next(each for each in args if each.startswith("given"))
+    data = UNREADABLE[content]
+    if data is not None:
+        path.write_bytes(data)
+    elif content == "a folder":
+        path.mkdir()
+
+    result = run(*args)
+
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in {1, 2}
+    assert "given" in result.stderr + result.stdout * (args[0] == "trace")
+    assert "Traceback" not in result.stderr

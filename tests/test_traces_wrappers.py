@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.traces import Trail
+from authfsm.traces.scanning import Tally, read
 from authfsm.traces.sources import LONGEST
 
 Event = dict[str, Any]
@@ -502,3 +503,32 @@ def test_a_folder_of_nothing_to_read(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert "the folder has no file that ends in one of .json" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-----\n|  LookupEvents  |\n+-----+\n",
+        '|  LookupEvents  |\n|}EASONS","expiresIn":3600}},"eventID":"event-1"}  ||\n',
+        "|  LookupEvent\x00--+|\n",
+        "EVENTS\tRespondToAuthChallenge\n",
+        "]}\n",
+        "+",
+    ],
+)
+@pytest.mark.parametrize("piece", [1, 10_000])
+def test_a_frame_around_nothing_is_broken(text: str, piece: int) -> None:
+    """What a tool puts around events is no event: where there is nothing else, that is said."""
+    tally = Tally()
+
+    assert not list(read(iter([text[n : n + piece] for n in range(0, len(text), piece)]), tally))
+    assert tally.broken == 1
+
+
+def test_a_damaged_row_of_a_table_is_broken() -> None:
+    """A row with the rest of an event that has lost its beginning is counted beside the rows that are whole."""
+    tally = Tally()
+    damaged = '||  CloudTrailEvent  |"expiresIn":3600},"eventID":"event-1"  ||\n'
+
+    assert len(list(read(iter([as_table(ILLEGAL) + damaged]), tally))) == len(ILLEGAL)
+    assert tally.broken == 1

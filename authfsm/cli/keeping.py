@@ -26,6 +26,15 @@ def keep(wanted: Wanted, written: Path | None, *, check: bool) -> None:
         Failed: they are not, it could not be told, or an option was given that would do nothing.
     """
     folder = wanted.folder
+    _check_used(wanted, written, check=check)
+    if written is not None:
+        _write(written)
+    if check:
+        _compare(written or folder or Path("diagrams"))
+
+
+def _check_used(wanted: Wanted, written: Path | None, *, check: bool) -> None:
+    """Refuse an option that would do nothing."""
     mode = "--check" if check else "--gallery"
     for name, given in asdict(wanted, recurse=False).items():
         if given and name != "folder":
@@ -33,32 +42,39 @@ def keep(wanted: Wanted, written: Path | None, *, check: bool) -> None:
             raise Failed(
                 f"--{option} has no effect with {mode}: the gallery is always the same", MISUSED
             )
+    folder = wanted.folder
     if folder and not check:
         raise Failed(f"{folder} requires --check; --gallery names its own folder", MISUSED)
     if folder and written:
         raise Failed(f"--check and --gallery together check {written}: omit {folder}", MISUSED)
-    if written is not None:
-        written.mkdir(parents=True, exist_ok=True)
-        changed = made(partial(gallery.write, written))
-        readme = written.resolve().parent / "README.md"
+
+
+def _write(folder: Path) -> None:
+    """Write the gallery, and the table of the README beside it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        changed = made(partial(gallery.write, folder))
+        readme = folder.resolve().parent / "README.md"
         if _tabled(readme) and markdown.write(readme):
             changed.append(readme)
-        for each in changed:
-            say(f"wrote {each}")
-        say(f"{written} is up to date")
-    if check:
-        there = written or folder or Path("diagrams")
-        if not there.is_dir():
-            raise Failed(
-                f"{there} is not a folder; create the gallery with authfsm draw --gallery {there}"
-            )
-        if differing := list(_differing(there)):
-            for line in differing:
-                say(line)
-            raise Failed(
-                f"{len(differing)} out of date: regenerate with authfsm draw --gallery {there}"
-            )
-        say(f"{there} is up to date")
+    except OSError as error:
+        raise Failed(f"{folder} cannot be written: {error.strerror}") from None
+    for each in changed:
+        say(f"wrote {each}")
+    say(f"{folder} is up to date")
+
+
+def _compare(folder: Path) -> None:
+    """Fail where the gallery, or the README's table, is not what the code draws."""
+    if not folder.is_dir():
+        raise Failed(f"{folder} is not a folder; create the gallery with authfsm draw --gallery {folder}")
+    if differing := list(_differing(folder)):
+        for line in differing:
+            say(line)
+        raise Failed(
+            f"{len(differing)} out of date: regenerate with authfsm draw --gallery {folder}"
+        )
+    say(f"{folder} is up to date")
 
 
 def _tabled(readme: Path) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 from rich.console import Console
@@ -19,6 +19,9 @@ from authfsm.cli import describing
 from authfsm.cli.check_told import walked
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.protocol.states import State
+
+LIMIT: Final = 20
+"""How many paths are listed, if nothing else is said."""
 
 
 @frozen(kw_only=True)
@@ -57,6 +60,11 @@ def _wrong(wanted: Wanted) -> Iterator[str]:
         if getattr(wanted, one) and getattr(wanted, other):
             yield f"--{one} and --{other} exclude each other"
     yield from wanted.conflicts()
+    if wanted.limit != LIMIT:
+        if wanted.shortest or wanted.longest:
+            yield f"--limit has no effect with --{'shortest' if wanted.shortest else 'longest'}, which lists one path"
+        if wanted.diff and wanted.as_json and wanted.limit:
+            yield "--limit has no effect with --diff and --json, which have every path"
     if wanted.through and wanted.through.upper() not in State.__members__:
         yield f"unknown state {wanted.through}: choose one of {', '.join(State.__members__)}"
 

@@ -21,7 +21,7 @@ _NEEDED: Final = ("duckdb", "sqlglot")
 _TABLE, _LIMIT, _MEMORY = "cloudtrail_logs", 20, "550MB"
 
 
-def _unused(
+def _check_used(
     printed: bool,  # noqa: FBT001 - is only the query printed?
     *,
     json: bool,
@@ -29,19 +29,22 @@ def _unused(
     limit: int,
     memory: str,
     table: str,
-) -> str:
-    """Return an error message if an option was given that has no effect; otherwise an empty text."""
+) -> None:
+    """Refuse an option that would do nothing.
+
+    Raises:
+        Failed: one was given.
+    """
     if not printed:
-        return "--table requires --sql: files have no table name" if table != _TABLE else ""
+        if table != _TABLE:
+            raise Failed("--table requires --sql: files have no table name", MISUSED)
+        return
     given = {
         "json": json, "diagram": diagram is not None, "limit": limit != _LIMIT, "memory": memory != _MEMORY,
     }  # fmt: skip
-    name = next((name for name, there in given.items() if there), None)
-    return (
-        f"--{name} has no effect with --sql, which prints the query and reads nothing"
-        if name
-        else ""
-    )
+    if name := next((name for name, there in given.items() if there), None):
+        why = f"--{name} has no effect with --sql, which prints the query and reads nothing"
+        raise Failed(why, MISUSED)
 
 
 def trace(
@@ -93,10 +96,9 @@ def trace(
     from authfsm.cli import tracing  # noqa: PLC0415 - only who traces waits for it
 
     try:
-        if unused := _unused(
+        _check_used(
             sql is not None, json=json, diagram=diagram, limit=limit, memory=memory, table=table
-        ):
-            raise Failed(unused, MISUSED)
+        )
         if sql is not None:
             tracing.show_query(names or [], sql, table, validity)
             return

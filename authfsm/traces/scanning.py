@@ -22,8 +22,8 @@ _BRACKET: Final = re.compile(r"""[\[{]|^"(?=\s*[\[{])""", re.MULTILINE)
 _AGAIN: Final = re.compile(rf"{EVENT.pattern}|\n[ \t]*[\[{{]")
 _OPENING: Final = re.compile(r"[\[{\s]*")
 # What stands between values as such: commas and brackets; the frame of `--output table`, the lines that
-# `--output text` has beside the event itself.
-_FRAME: Final = re.compile(r"[\s,\]}|+\-=]*|[|+].*|(?:EVENTS|RESOURCES|NEXTTOKEN)(?:\t.*)?")
+# `--output text` has beside the event itself. A row of a table with quotation marks holds a piece of an event.
+_FRAME: Final = re.compile(r"""[\s,\]}|+\-=]*|[|+][^"{}]*|(?:EVENTS|RESOURCES|NEXTTOKEN)(?:\t.*)?""")
 _YAML: Final = re.compile(r"---$|- \w+:(?: |$)|\w+:$")
 _SCALAR: Final = re.compile(
     r"""(?:^|\n)[ \t-]*\w+:\s*('(?:[^']|'')*'(?!')|"(?:[^"\\]|\\.)*")""", re.DOTALL
@@ -133,7 +133,7 @@ def values(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:  # noqa: C901 
         gap.add(text.held[where : begins.start() if begins else None], inside=inside)
         if begins is None:
             if text.ended:
-                gap.end(inside=inside)
+                gap.finish(inside=inside)
                 return
             text.more(len(text.held))
             where = 0
@@ -203,10 +203,12 @@ class _Gap:
     number: int = 1
     has_value: bool = False
     skipping: bool = False
+    framed: bool = False
+    found: bool = False
 
     def value(self, ends: int = 0) -> None:
         """A value stands in this line, and has so many ends of lines within."""
-        self.has_value, self.line = True, ""
+        self.has_value, self.line, self.found = True, "", True
         self.number += ends
 
     def onward(self, text: _Text, where: int, *, inside: bool) -> int:
@@ -239,18 +241,27 @@ class _Gap:
         self.line += part
         if len(self.line) > LONGEST:
             self.tally.too_long += 1
-            self.line, self.skipping = "", True
+            self.line, self.skipping, self.found = "", True, True
 
     def end(self, *, inside: bool = False) -> None:
         """The line is over."""
-        if not (inside or self.has_value or self.skipping) and not _FRAME.fullmatch(
-            self.line.strip("\r\ufeff ")
-        ):
-            self._line(self.line)
+        if not (inside or self.has_value or self.skipping):
+            line = self.line.strip("\r\ufeff ")
+            if _FRAME.fullmatch(line):
+                self.framed |= bool(line.strip())
+            else:
+                self._line(self.line)
         self.line, self.has_value, self.skipping = "", False, False
         self.number += 1
 
+    def finish(self, *, inside: bool) -> None:
+        """The text is over: a frame with nothing in it has lost what it was around."""
+        self.end(inside=inside)
+        if self.framed and not self.found:
+            self.tally.break_at(1)
+
     def _line(self, line: str) -> None:
+        self.found = True
         try:
             found = DECODER.decode(line.strip())
         except (ValueError, RecursionError):

@@ -20,10 +20,12 @@ from joserfc.jwk import RSAKey
 from rows import Row, show
 from trails import USUAL, Trail, conversation, conversations, write
 
-EVENTS = 1_000_000
+EVENTS = 1_250_000
 PLANTS = 100
-MEMORY = 1024
+MEMORY = 800
 """MiB that the process may take at its peak; the file is larger."""
+SPEED = 100_000
+"""Events a second, on a machine with two cores that does nothing else."""
 
 TRACE = """
 import json, resource, sys, time
@@ -86,7 +88,7 @@ def rows(*, spark: bool = False) -> Iterator[Row]:
         trail = made(Path(folder))
         wrote = time.perf_counter() - begun
         size = trail.path.stat().st_size / 2**20
-        told = ran(TRACE, str(trail.path), "700MB")
+        told = ran(TRACE, str(trail.path), "550MB")
         plain = told["plain"]
         assert isinstance(plain, dict)
         found = {each["id"] for each in plain["illegal"]}
@@ -98,7 +100,7 @@ def rows(*, spark: bool = False) -> Iterator[Row]:
             f"{trail.events:,} events, {trail.sign_ins:,} sign-ins, {size:,.0f} MiB, written in {wrote:.0f} s;"
             f" read in {read:.1f} s, all in {took:.1f} s, {cpu:.1f} s of CPU"
         )
-        yield Row("events a second", trail.events / took, "none", met=True, figures=figures)
+        yield Row("events a second", trail.events / took, f">= {SPEED:,}", trail.events / took >= SPEED, figures)
         yield Row(
             "events a CPU second", trail.events / cpu, ">= 20,000", trail.events / cpu >= 20_000, ""
         )
@@ -107,7 +109,7 @@ def rows(*, spark: bool = False) -> Iterator[Row]:
             memory,
             f"<= {MEMORY}",
             memory <= MEMORY,
-            f"DuckDB's limit 700MB, the file {size:,.0f} MiB",
+            f"DuckDB's limit 550MB, the file {size:,.0f} MiB",
         )
         share = len(found & planted) / len(planted)
         yield Row(

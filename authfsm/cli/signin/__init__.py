@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
+from authfsm.cli.failing import MISUSED, Failed, end
 from authfsm.cli.signin.exits import EPILOG as EPILOG
 
 _POOL, _HOW, _TOKENS, _TRY = "User pool", "Sign-in", "Tokens", "Without a user pool"
@@ -38,7 +39,24 @@ class FirstFactor(str, Enum):
     WEB_AUTHN = "WEB_AUTHN"
 
 
+def _unused(context: typer.Context, *, local: bool, json: bool, show_tokens: bool) -> str:
+    """What is wrong where an option was given that would do nothing.
+
+    Variables of the environment may stay set for other pools.
+    """
+    if show_tokens and not json:
+        return "--show-tokens has no effect without --json: tokens are printed only with that"
+    for name in ("client_id", "pool_id", "region", "endpoint", "profile") if local else ():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            return (
+                f"--{name.replace('_', '-')} has no effect with --local, which has a pool of its own"
+            )
+    return ""
+
+
 def command(
+    context: typer.Context,
     *,
     trial: Annotated[
         str | None,
@@ -173,6 +191,8 @@ def command(
     To try it without an AWS account: authfsm signin --local. Passwords and secrets are typed at a hidden prompt,
     or read from AUTHFSM_PASSWORD, AUTHFSM_CLIENT_SECRET or --password-stdin. No option takes a secret.
     """
+    if unused := _unused(context, local=local, json=json, show_tokens=show_tokens):
+        end("signin", Failed(unused, MISUSED))
     from authfsm.cli.signin.running import Wanted, run  # noqa: PLC0415 - only who signs in waits for it
 
     raise typer.Exit(
