@@ -31,7 +31,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.forms import BY_PROOF, Field, Form, Prompt
 from authfsm.protocol.prompts import FACTORS, check_answer, form
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import NEEDS, PROTOCOL, Need, Role
+from authfsm.protocol.table import NEEDS, PROTOCOL, Need, Role, leads
 from authfsm.secret import Secret
 
 S = State
@@ -200,7 +200,7 @@ def test_the_choices_are_the_challenges_own() -> None:
 
     bare = replies.SelectChallenge(name="SELECT_CHALLENGE")
     [choice] = prompts(bare)["select"].fields
-    assert {name for name, _ in choice.choices} == set(PROTOCOL[S.SELECT_CHALLENGE][r.Select]) - {
+    assert {name for name, _ in choice.choices} == leads(S.SELECT_CHALLENGE, r.Select) - {
         S.SELECT_CHALLENGE, S.OTHER_CHALLENGE,
     }  # fmt: skip
     assert set(FACTORS) >= {name for name, _ in choice.choices}

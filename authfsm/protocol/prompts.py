@@ -127,7 +127,7 @@ def _prompts(asked: replies.Challenge, role: Role | None) -> Iterator[Prompt]:  
             )
             yield from _first_factors(asked)
         case replies.SelectMfaType():
-            yield _select("Choose a second factor.", offered(asked))
+            yield _select("Choose a second factor.", _choices(asked))
         case replies.NewPasswordRequired():
             yield _new_password(asked)
         case replies.MfaSetup():
@@ -144,11 +144,10 @@ def _prompts(asked: replies.Challenge, role: Role | None) -> Iterator[Prompt]:  
 _UNSENT: Final = "The password is proved by SRP, and is not sent."
 
 
-def offered(asked: replies.Challenge) -> tuple[str, ...]:
+def _choices(asked: replies.Challenge) -> tuple[str, ...]:
     """The names that a choice may be made of: as the challenge says, else all that the table has."""
-    said = asked.choices if isinstance(asked, replies.SelectMfaType) else asked.available
     dests = PROTOCOL[asked.state].get(r.Select, frozenset())
-    return said or tuple(each for each in FACTORS if each in dests)
+    return offered(asked) or tuple(each for each in FACTORS if each in dests)
 
 
 def _sent_code(asked: replies.CodeChallenge) -> Prompt:
@@ -198,7 +197,7 @@ def _select(says: str, names: tuple[str, ...]) -> Prompt:
 
 def _first_factors(asked: replies.Challenge) -> Iterator[Prompt]:
     """The ways of a state in which a first factor can be chosen, for another than the present one."""
-    others = tuple(name for name in offered(asked) if name != asked.state)
+    others = tuple(name for name in _choices(asked) if name != asked.state)
     if others:
         another = "" if asked.state is S.SELECT_CHALLENGE else "other"
         yield _select(f"Choose a{f'n{another}' if another else ''} first factor.", others)
