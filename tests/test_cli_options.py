@@ -7,6 +7,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +153,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     },
     "check": {
         **OF_A_POOL, "form": ((), ("-f", "json")), "output": ((), ("-o", "x.txt")),
-        "fail_on": (("--settings", "a.json"), ("--fail-on", "note")), "diagram": (("--settings", "a.json"), ("--diagram", "d")),
+        "fail_on": (("--settings", "a.json"), ("--fail-on", "never")), "diagram": (("--settings", "a.json"), ("--diagram", "d")),
     },
     "conform": {
         "endpoint": ((), AT), "compare": ((), ("--compare", "a=http://127.0.0.1:1")), "pool_id": (AT, ("--pool-id", "p")),
@@ -232,11 +234,12 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         sys.stdout.write(f"{args} {options}\n")
         return 0
 
-    for name in ("describing.fetch", "conforming._run"):
-        monkeypatch.setattr(f"authfsm.cli.{name}", printed)
-    monkeypatch.setattr("authfsm.cli.conforming.reach", lambda _: None)
-    for name in ("demo.run", "serve.serve", "signin.running._signed_in"):
-        monkeypatch.setattr(f"authfsm.cli.{name}", said)
+    for module, name, stub in (
+        ("describing", "fetch", printed), ("conforming", "_run", printed), ("conforming", "reach", lambda _: None),
+        ("demo", "run", said), ("serve", "serve", said), ("signin.running", "run", said),
+    ):  # fmt: skip
+        # The package has functions of the modules' names.
+        monkeypatch.setattr(import_module(f"authfsm.cli.{module}"), name, stub)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.json").write_text('{"UserPool": {"MfaConfiguration": "OFF"}}')
     (tmp_path / "b.json").write_text('{"UserPool": {"MfaConfiguration": "ON"}}')
@@ -301,17 +304,23 @@ UNREADABLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", UNREADABLE)
-@pytest.mark.parametrize("reads", READS)
+READABLE = {
+    # A state file that is not there is made, and to SQLite a file of no or one byte is a database with nothing in it.
+    ("serve --state", "missing"), ("serve --state", "empty"), ("serve --state", "a number"),
+    # No settings, as TOML; and a value that can be made neutral, as JSON.
+    ("serve --config TOML", "empty"), ("capture FILE", "a number"), ("capture FILE", "null"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reads", "content"),
+    [pair for pair in product(READS, UNREADABLE) if pair not in READABLE],
+)
 def test_a_file_that_cannot_be_read_is_a_failure(
     reads: str, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command fails with a sentence about the file, and no traceback."""
     monkeypatch.chdir(tmp_path)
-    # A state file that is missing is made, as its help says; an unreadable one must never reach the socket's loop.
-    if (reads, content) == ("serve --state", "missing"):
-        return
-    monkeypatch.setattr("authfsm.local.server.running.run", lambda *_: None)
     (tmp_path / "a.json").write_text('{"UserPool": {"MfaConfiguration": "OFF"}}')
     args = [each.replace("FILE", "given") for each in READS[reads]]
     path = tmp_path / next(each for each in args if each.startswith("given"))

@@ -250,7 +250,10 @@ def _read(path: Path | None, understand: Callable[[str], Read]) -> Read | None:
     if path is None:
         return None
     try:
-        return understand(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not text.strip():
+            raise Failed(f"{path} is empty: there is no sign-in to draw")
+        return understand(text)
     except OSError as error:
         raise Failed(f"{path} cannot be read: {error.strerror}") from None
     except (CallerError, UnicodeDecodeError) as error:

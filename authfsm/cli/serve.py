@@ -42,7 +42,7 @@ def serve(
         is_open: take every host, every origin, and requests without credentials.
     """
     log = Log(sys.stderr)
-    file = None
+    file = sock = None
     try:
         wanted = read(config) if config else Config()
         access = _access(wanted.access, host, allow_host, cors, is_open=is_open)
@@ -52,6 +52,9 @@ def serve(
         url = url_of(host, sock)
         service = opened(wanted, url, log, file, issuer)
     except (ConfigRefused, NoSocket, StateFileRefused) as refused:
+        for each in (sock, file):
+            if each is not None:
+                each.close()
         fail(str(refused))
     if not is_loopback(sock):
         log.write("open to the network", level="warning", host=host)
