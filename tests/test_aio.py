@@ -721,7 +721,7 @@ def test_an_async_machine_with_a_driver_behind_it(pool: LocalPool) -> None:
         await machine.srp_claim()
         assert machine.state is flow.state is State.SMS_MFA
         with pytest.raises(RefusedUser):
-            await machine.code("not a code")
+            await machine.code("000000")
         await machine.code(pool.outbox.code_for("ada"))
         assert machine.state is flow.state is State.AUTHENTICATED
 

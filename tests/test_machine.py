@@ -21,6 +21,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS, LoopKind, Transition
+from authfsm.secret import Secret
 from authfsm.wire.replies import refusal
 
 
@@ -244,9 +245,9 @@ def test_a_drivers_triggers_carry_the_conversation() -> None:
 
     assert page.state is State.AUTHENTICATED
     assert driver.given == [
-        ("user_srp_auth", ("ada", "a password")),
+        ("user_srp_auth", ("ada", Secret("a password"))),  # wrapped before transitions sees it
         ("srp_claim", ()),
-        ("code", ("123456",)),
+        ("code", (Secret("123456"),)),
     ]
 
 

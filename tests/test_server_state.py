@@ -409,6 +409,7 @@ def test_no_part_of_a_pool_is_forgotten() -> None:
     of_no_account = {
         "_nobodys_verifier",
         "answered",
+        "response",
         "_making",
         "_strangers",
     }  # random; within one operation; a lock; calls for names that nobody has

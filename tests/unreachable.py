@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Transition
+from authfsm.protocol.table import RESTART, Transition
 
 S = State
 
@@ -51,7 +51,15 @@ def _nothing_to_prove(arrow: Transition) -> bool:
     return arrow.response in _BY_FUNCTIONS and arrow.dest in _PROOFS and not with_srp_a
 
 
+_LATE: Final = {S.CUSTOM_CHALLENGE, S.NEW_PASSWORD_REQUIRED, S.MFA_SETUP, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA}
+
 UNREACHABLE: Final = (
+    Rule(
+        "A device that is not known is found out at the first request that names it, so that it would have to be "
+        "forgotten between two later requests of one sign-in. Clients drop its key there too (amplify-js, "
+        "retryOnResourceNotFoundException); no scenario forgets a device on its way.",
+        lambda arrow: arrow.kind is RESTART and arrow.source in _LATE,
+    ),
     Rule(
         "No name outside the sixteen of ChallengeNameType (botocore's service model) is issued today; under "
         "CUSTOM_AUTH alone a function's own name is echoed (amplify-js #1291). The arrow is for the day after.",

@@ -207,7 +207,7 @@ def _heard(token: Secret[str]) -> tuple[CompactSignature, str]:
 
 
 def _parts(token: Secret[str]) -> CompactSignature | None:
-    plain = token.reveal()
+    plain = token.reveal() if isinstance(token, Secret) else token  # what is no token may be None
     if not isinstance(plain, str):
         return None
     try:

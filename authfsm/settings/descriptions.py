@@ -108,9 +108,11 @@ class Descriptions:
         """
         parts = _parts(user_pool)
         if user_pool_client is not None:
-            parts["UserPoolClient"] = _unwrapped(user_pool_client, "UserPoolClient")
+            parts["UserPoolClient"] = user_pool_client
         if mfa_config is not None:
-            parts["MfaConfig"] = _unwrapped(mfa_config, "MfaConfig")
+            parts["MfaConfig"] = mfa_config
+        # Each part may be the whole reply that brought it, in a merged mapping too.
+        parts = {name: _unwrapped(part, name) for name, part in parts.items()}
         unknown: list[str] = []
         read = {
             name: _read(_model()[name], part, name, unknown)
