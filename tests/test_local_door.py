@@ -351,7 +351,9 @@ class TestTheWalls:
                 found |= {alias.name for alias in node.names}
 
         ours = [name.split(".")[1:] for name in found if name.startswith("authfsm.")]
-        assert {".".join(name[: 2 if name[0] in {"protocol", "settings"} else 1]) for name in ours} <= allowed
+        assert {
+            ".".join(name[: 2 if name[0] in {"protocol", "settings"} else 1]) for name in ours
+        } <= allowed
         assert {name.split(".")[0] for name in found} & {
             "boto3",
             "botocore",
