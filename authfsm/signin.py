@@ -35,7 +35,7 @@ from authfsm.protocol.replies import (
     Tokens,
 )
 from authfsm.protocol.responses import Response, SrpClaim, StepUp
-from authfsm.protocol.states import State
+from authfsm.protocol.states import ENDS, State
 from authfsm.protocol.table import NEEDS, PROTOCOL, LoopKind, Need, Role, destination, loop_kind
 from authfsm.secret import MASK, Secret, secret
 from authfsm.shown import Shown
@@ -167,7 +167,7 @@ class SignIn(Sender, Shown):
     @property
     def done(self) -> bool:
         """Has it ended, in tokens or in failure?"""
-        return self._state in {State.AUTHENTICATED, State.FAILED}
+        return self._state in ENDS
 
     @property
     def accepts(self) -> tuple[type[Response], ...]:

@@ -450,3 +450,29 @@ def test_a_client_with_a_secret_and_users_with_addresses(signing_key: RSAKey) ->
     assert len(every) > 3
     for journey in every:
         assert journey.run(key=signing_key).tokens is not None
+
+
+@pytest.mark.parametrize("device_stands_in", [True, False])
+@pytest.mark.parametrize("flow", ["USER_PASSWORD_AUTH", "CUSTOM_AUTH_FLOW_ONLY"])
+def test_a_device_forgotten_before_a_second_factor(
+    signing_key: RSAKey, flow: str, *, device_stands_in: bool
+) -> None:
+    """A device that stands in for MFA cannot be forgotten at a code of MFA: the device would have been asked for."""
+    functions = ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse")
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:x"
+    described = {
+        "UserPool": {
+            "Id": "eu-west-1_Abc", "MfaConfiguration": "ON",
+            "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": device_stands_in},
+            "LambdaConfig": dict.fromkeys(functions, arn),
+        },
+        "UserPoolClient": {"ClientId": "c", "ExplicitAuthFlows": [flow]},
+        "SoftwareTokenMfaConfiguration": {"Enabled": True},
+        "MfaConfiguration": "ON",
+    }  # fmt: skip
+    stale = [each for each in journeys(described) if "(stale device)" in each.id]
+
+    assert stale
+    assert device_stands_in != any("MFA-code(stale" in each.id for each in stale)
+    for each in stale:
+        assert each.run(key=signing_key).tokens is not None

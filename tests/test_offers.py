@@ -10,6 +10,7 @@ from samples import challenge, whole
 
 from authfsm.errors import InvalidInput, WrongResponse
 from authfsm.protocol import responses as r
+from authfsm.protocol.prompts import form
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL
@@ -100,7 +101,10 @@ def test_an_emailed_code_has_two_names() -> None:
     """The API reference writes EMAIL_MFA where the enumeration has EMAIL_OTP: either stands for the other."""
     for offered, chosen in (("EMAIL_MFA", "EMAIL_OTP"), ("EMAIL_OTP", "EMAIL_MFA")):
         at(State.SELECT_MFA_TYPE, "MFAS_CAN_CHOOSE", (offered,)).send(r.Select(chosen))
-    assert at(State.MFA_SETUP, "MFAS_CAN_SETUP", ("EMAIL_MFA",)).accepts == (r.SetUpEmail,)
+    signin = at(State.MFA_SETUP, "MFAS_CAN_SETUP", ("EMAIL_MFA",))
+    assert signin.challenge is not None
+    assert signin.accepts == (r.SetUpEmail,)
+    assert [each.response for each in form(signin.challenge).prompts] == [r.SetUpEmail]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from authfsm.checks.table import Table
 from authfsm.facts.shapes import shape
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import OURS, State
+from authfsm.protocol.states import ENDS, OURS, State
 from authfsm.protocol.vocabulary import DEVICE_STATES
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import OPEN
@@ -208,7 +208,7 @@ def _device(found: Explored) -> Iterator[Fault]:
 def _refresh(found: Explored) -> Iterator[Fault]:
     """A refresh brings tokens, and no challenge, but for what sources contradict each other about."""
     for here, move in found.along():
-        asked = move.to.state not in {S.AUTHENTICATED, S.FAILED, S.START}
+        asked = move.to.state not in ENDS | {S.START}
         refreshes = "refresh" in move.arrow.response.trigger
         if refreshes and asked and move.arrow not in found.model.table.doubted:
             yield f"a refresh is answered with {move.to.name}", found.path(here).then(move)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from authfsm.checks.proofs import NOTHING, Proved
-from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
-from authfsm.protocol.table import RESTART, RETRY, Role, Transition
+from authfsm.protocol.table import STAYS, Role, Transition
 from authfsm.signin import Step
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class Position:
 
 AT_START: Final = Position(Node(State.START))
 
-_RULINGS: Final = {RETRY: Ruling.TRY_AGAIN, RESTART: Ruling.DROP_DEVICE}
+_RULINGS: Final = {kind: ruling for ruling, kind in STAYS.items()}
 
 
 @frozen

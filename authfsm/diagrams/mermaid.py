@@ -13,9 +13,8 @@ from authfsm.diagrams.model import Edge, Kind, Model, Tone
 from authfsm.diagrams.places import Group, group
 from authfsm.diagrams.themes import Theme
 from authfsm.protocol.nodes import Node
-from authfsm.protocol.states import State
+from authfsm.protocol.states import ENDS
 
-_ENDS = frozenset({State.AUTHENTICATED, State.FAILED})
 MARKS = {Tone.FADED: "\u2715 ", Tone.GAINED: "+ ", Tone.LOST: "\u2212 "}
 """What stands before the label of a line that settings do not simply leave as it is."""
 
@@ -71,7 +70,7 @@ def _lines(model: Model, theme: Theme, labels: Mapping[str, str]) -> Iterator[st
         yield f"    {source} --> {identifier(edge.dest.name)}{label}"
     left = {edge.source for edge in model.edges}
     for node in model.nodes:
-        if isinstance(node, Node) and node.state in _ENDS and node not in left:
+        if isinstance(node, Node) and node.state in ENDS and node not in left:
             yield f"    {identifier(node.name)} --> [*]"
     yield from _classes(model, theme)
 

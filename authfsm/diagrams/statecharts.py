@@ -18,7 +18,7 @@ from authfsm.diagrams.model import Model, Tone
 from authfsm.diagrams.places import ORDER, Arrow, in_order
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import RESPONSES
-from authfsm.protocol.states import State
+from authfsm.protocol.states import ENDS
 from authfsm.protocol.table import NEW_CHALLENGE
 
 NAMESPACE: Final = "http://www.w3.org/2005/07/scxml"
@@ -58,7 +58,7 @@ def _followed(model: Model) -> frozenset[Arrow]:
 
 
 def _ends(leaving: list[Arrow], place: Node) -> bool:
-    return not leaving and place.state in {State.AUTHENTICATED, State.FAILED}
+    return not leaving and place.state in ENDS
 
 
 def xstate(model: Model) -> str:

@@ -18,6 +18,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE, RESTART, Role
 from authfsm.protocol.vocabulary import (
     DEVICE_STATES,
+    MFA_METHODS,
     PASSWORDLESS,
     RECOVERY_MECHANISMS,
 )
@@ -145,7 +146,10 @@ def _forgotten(path: Path, told: Told) -> int | None:
         raise NoPlan("this pool remembers no devices, and forgets none")
     if DEVICE_STATES & {*path.states}:
         raise NoPlan("a sign-in bears one device's key")
-    if told.device_stands_in and path.arrows[step].source is S.SELECT_MFA_TYPE:
+    asks = path.moves[step].to  # it stays: the challenge that it leaves, in its role
+    second_factor = asks.state in {S.SELECT_MFA_TYPE, *MFA_METHODS}
+    if told.device_stands_in and second_factor and asks.role is not Role.FIRST_FACTOR:
+        # As long as it is remembered, the device is asked for in place of the second factor.
         raise NoPlan("ChallengeRequiredOnNewDevice is true")
     return step
 

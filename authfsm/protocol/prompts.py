@@ -14,7 +14,7 @@ from authfsm.protocol import replies
 from authfsm.protocol import responses as r
 from authfsm.protocol.codes import MESSAGE, TOTP, CodeFormat, check_code
 from authfsm.protocol.forms import Field, Form, Kind, Prompt, check_choice
-from authfsm.protocol.offers import is_offered, offered
+from authfsm.protocol.offers import is_offered, offered, withheld
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, Role
@@ -233,14 +233,14 @@ def _set_up(asked: replies.MfaSetup) -> Iterator[Prompt]:
     if asked.secret_code is not None:
         yield _code_of_app(asked.state, r.VerifySoftwareToken, None)
         return
-    if not asked.choices or S.SOFTWARE_TOKEN_MFA in asked.choices:
+    if withheld(asked, r.AssociateSoftwareToken) is None:
         yield Prompt(
             r.AssociateSoftwareToken,
             "Use an authenticator app",
             "A second factor must be set up: an authenticator app.",
             factor=S.SOFTWARE_TOKEN_MFA,
         )
-    if not asked.choices or S.EMAIL_OTP in asked.choices:
+    if withheld(asked, r.SetUpEmail) is None:
         email = Field(
             "email", "E-mail address", "email",
             question="E-mail address for the codes", autocomplete="email",

@@ -57,6 +57,9 @@ class State(DescribedName):
 OURS: Final = frozenset({State.START, State.OTHER_CHALLENGE, State.AUTHENTICATED, State.FAILED})
 """The states that are not challenge names of Cognito's."""
 
+ENDS: Final = frozenset({State.AUTHENTICATED, State.FAILED})
+"""Where a sign-in has ended: with tokens, or without."""
+
 CHALLENGES: Final = tuple(state for state in State if state not in OURS)
 """Cognito's sixteen challenge names, in the order of a sign-in."""
 

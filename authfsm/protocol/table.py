@@ -55,7 +55,7 @@ from authfsm.protocol.responses import (
     UserSrpAuth,
     VerifySoftwareToken,
 )  # fmt: skip
-from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.states import CHALLENGES, ENDS, State
 
 
 class LoopKind(str, Enum):
@@ -211,7 +211,7 @@ def may_fail(source: State) -> bool:
     Everywhere but where it has ended. With tokens in hand a refusal (of a refresh, say) takes nothing
     away: the tokens last as long as they last.
     """
-    return source not in {State.AUTHENTICATED, State.FAILED}
+    return source not in ENDS
 
 
 def loop_kinds(source: State, dests: frozenset[Dest]) -> tuple[LoopKind, ...]:
@@ -320,7 +320,8 @@ def leads(source: State, response: type[Response]) -> frozenset[State]:
     return _LEADS.get((source, response), frozenset())
 
 
-_STAYS: Final[Mapping[Ruling, LoopKind]] = {Ruling.TRY_AGAIN: RETRY, Ruling.DROP_DEVICE: RESTART}
+STAYS: Final[Mapping[Ruling, LoopKind]] = {Ruling.TRY_AGAIN: RETRY, Ruling.DROP_DEVICE: RESTART}
+"""What a refusal that leaves a state where it is asks for, and the kind of the self-loop."""
 
 
 def loop_kind(
@@ -338,7 +339,7 @@ def loop_kind(
     """
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
     if ruling is not None:
-        kind = _STAYS.get(ruling)
+        kind = STAYS.get(ruling)
         return kind if kind in kinds else None
     return next((kind for kind in (NEW_CHALLENGE, ACKNOWLEDGEMENT) if kind in kinds), None)
 
