@@ -150,6 +150,8 @@ def read(path: Path) -> Config:
         given = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except ValueError as error:
         raise ConfigRefused(f"{path} is not {_form(path)}: {error}") from None
+    except RecursionError:
+        raise ConfigRefused(f"{path} cannot be read: it is nested too deeply") from None
     if not isinstance(given, dict):
         raise ConfigRefused(f"{path} holds no settings")
     try:
