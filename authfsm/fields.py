@@ -132,11 +132,8 @@ def are_texts(response: Any, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, (Mapping, tuple)):
         raise BadField(type(response), attribute.name, f"must not be {type(value).__name__}")
     for each in (*value, *value.values()) if isinstance(value, Mapping) else value:
-        plain = each.reveal() if isinstance(each, Secret) else each
-        if not isinstance(plain, str):
-            raise BadField(
-                type(response), attribute.name, f"must hold text, not {type(plain).__name__}"
-            )
+        if why := not_text(each):
+            raise BadField(type(response), attribute.name, why.replace("must be", "must hold"))
 
 
 def are_names(response: Any, attribute: Attribute[Any], value: object) -> None:

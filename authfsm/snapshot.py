@@ -18,7 +18,14 @@ import attrs
 from attrs import frozen
 
 from authfsm.device import Device
-from authfsm.errors import AuthfsmError, OutOfTurn, SealBroken, SealForeign, SealTooNew
+from authfsm.errors import (
+    AuthfsmError,
+    OutOfTurn,
+    SealBroken,
+    SealError,
+    SealForeign,
+    SealTooNew,
+)
 from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.replies import MfaSetup, SrpChallenge
 from authfsm.protocol.responses import RESPONSES
@@ -127,8 +134,10 @@ def from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
         SealTooNew: its form is a later one.
         SealBroken: it is not such a form.
     """
+    refused: SealError | None
     try:
         told = json.loads(form.reveal())
+<<<<<<< HEAD
         version = told["authfsm"]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise SealBroken("it is not a snapshot of a sign-in") from None
@@ -146,6 +155,33 @@ def from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
         pass
     # Outside the handler: what could not be read, and the secrets in its frames, is let go.
     raise SealBroken("it is not a snapshot of a sign-in")
+=======
+        refused = _unfit(told, into)
+        if refused is None:
+            return _read(told, into)
+    except (AuthfsmError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        refused = SealBroken(_NO_SNAPSHOT)
+    # Outside the handler, and without the form in clear: no frame of the error shows what it holds.
+    told = None
+    raise refused
+
+
+_NO_SNAPSHOT: Final = "it is no snapshot of a sign-in"
+
+
+def _unfit(told: Mapping[str, Any], into: SignIn) -> SealError | None:
+    """Why a form is not for this sign-in; None if it may be."""
+    version = told["authfsm"]
+    if type(version) is not int or version < 1:
+        return SealBroken(_NO_SNAPSHOT)
+    if version > VERSION:
+        return SealTooNew(
+            f"its form is {version}, and this version of authfsm reads up to {VERSION}"
+        )
+    if (told.get("pool"), told.get("client")) != (into.pool_id, into.client_id):
+        return SealForeign("it belongs to another user pool or app client")
+    return None
+>>>>>>> fixf
 
 
 def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:

@@ -127,6 +127,8 @@ BAD_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "a lone surrogate": lambda text: text + "\ud800",
     "a list": lambda text: [text],
     "a mapping": lambda text: {"value": text},
+    "bytes in a mapping": lambda text: {"value": text.encode()},
+    "a list in a mapping": lambda text: {"value": [text]},
 }
 """What a text can be made into that no field takes."""
 
@@ -296,6 +298,9 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         "several keys",
         lambda: unseal("gAAAA", [new_key(), KEY], NOW, into=SignIn("c")),
     )
+    resume = "authfsm.drivers.boto.Cognito.resume"
+    yield resume, "another client's", resumed_elsewhere
+    yield resume, "expired", lambda: resumed_elsewhere(late=True)
     yield "authfsm.drivers.walk.Walk.seal", "no key", lambda: waiting().seal(KEY)
     yield "authfsm.drivers.walk.Walk.seal", "a proof is due", lambda: proving().seal(KEY)
     yield "authfsm.drivers.walk.Walk.seal", "an iterator", lambda: waiting().seal(iter([KEY]))
@@ -371,6 +376,13 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         "authfsm.local.pool.LocalPool.__init__",
         "an unknown keyword",
         lambda: LocalPool(client_secret=KEY, nothing=1),
+    )
+    yield (
+        "authfsm.drivers.app_client.AppClient.__init__",
+        "a client secret with a lone surrogate, in use",
+        lambda: Cognito(client(), client_id="c", client_secret=KEY + "\ud800").sign_in(
+            "ada", PASSWORD, flow="USER_PASSWORD_AUTH"
+        ),
     )
     yield (
         "authfsm.local.furnishing.Furnished.add_client",
@@ -458,6 +470,19 @@ def claimed(**changes: Any) -> str:
     return srp.claim(
         ephemeral(), realm="Pool", name="ada", password=PASSWORD, **{**right, **changes}
     )
+
+
+def resumed_elsewhere(*, late: bool = False) -> Any:
+    """A sealed sign-in that is in order, taken up by another app client or too late."""
+    flow, key = waiting(), new_key()
+    planted(key.reveal())
+    there = Cognito(
+        client(),
+        client_id=flow.cognito.client_id if late else "another",
+        pool_id=POOL_ID,
+        clock=lambda: datetime.now(timezone.utc) + timedelta(days=late),
+    )
+    return there.resume(flow.seal(key), key)
 
 
 async def entered(made: Any, store: Any, method: str) -> Any:

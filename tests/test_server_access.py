@@ -284,6 +284,21 @@ class TestOrigins:
         else:
             assert (status, reply["__type"]) == (403, "ForbiddenException")
 
+    @pytest.mark.parametrize("first", ["InitiateAuth", "ListUsers"])
+    @pytest.mark.parametrize("last", ["InitiateAuth", "ListUsers"])
+    def test_two_operations_at_once(self, web: Here, first: str, last: str) -> None:
+        """Two X-Amz-Target headers name no operation: what is let in by one is not done by the other."""
+        targets = [("X-Amz-Target", TARGET + each) for each in (first, last)]
+        status, _, body = ask(
+            web,
+            "POST",
+            "/",
+            [("Host", web.address), ("Origin", APP), *SIGNED.items(), *targets],
+            json.dumps({"UserPoolId": POOL_ID, **SIGN_IN}).encode(),
+        )
+
+        assert (status, json.loads(body)["__type"]) == (400, "UnsupportedOperationException")
+
 
 class TestCredentials:
     def test_the_list_is_cognitos(self) -> None:

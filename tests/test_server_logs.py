@@ -153,6 +153,7 @@ def test_what_is_said_at_the_start(tmp_path: Path) -> None:
         ('{"triggers": {"define": 7}}', 'triggers.define is not "module:function"'),
         ('{"triggers": {"define": "nowhere:f"}}', "triggers.define cannot be imported"),
         ("{", "is not JSON"),
+        pytest.param("[" * 100_000, "is nested too deeply", id="nested too deeply"),
         ("[]", "holds no settings"),
     ],
 )  # fmt: skip

@@ -98,6 +98,36 @@ def test_two_texts_that_are_swapped_in_redis_do_not_open(
                 pass
 
 
+@pytest.mark.parametrize("bytes_", [b"\xff\xfe", "gAAAA\xe9".encode(), b"5", b"\x00"])
+def test_bytes_that_nobody_sealed_do_not_open(
+    place: Place, a_redis: RedisServer, bytes_: bytes
+) -> None:
+    """Whatever bytes are put in a text's place, its person starts again, by either client."""
+    with a_redis.client() as client:
+        pending = place.over(RedisStore(client))
+        ticket = pending.put(place.sign_in())
+        client.set(f"authfsm:{name_of(ticket)}", bytes_)
+        with pytest.raises(SealBroken), pending.turn(ticket):
+            pass
+        with pytest.raises(SealGone), pending.turn(ticket):
+            pass
+        client.set(f"authfsm:{name_of(ticket)}", bytes_)
+
+    async def turn() -> None:
+        cognito = AsyncCognito(
+            place.pool.client(), client_id=place.pool.client_id, pool_id=place.pool.pool_id
+        )
+        async with redis.asyncio.Redis(port=a_redis.port) as client:
+            store = AsyncRedisStore(client)
+            async with AsyncPendingSignIns(cognito, store, place.key).turn(ticket):
+                pass
+
+    with pytest.raises(SealBroken):
+        asyncio.run(turn())
+    with pytest.raises(SealGone):
+        asyncio.run(turn())
+
+
 def test_two_texts_that_are_swapped_in_memory_do_not_open(place: Place) -> None:
     """The same of a store in this process."""
     store = MemoryStore()

@@ -51,7 +51,13 @@ def _nothing_to_prove(arrow: Transition) -> bool:
     return arrow.response in _BY_FUNCTIONS and arrow.dest in _PROOFS and not with_srp_a
 
 
-_LATE: Final = {S.CUSTOM_CHALLENGE, S.NEW_PASSWORD_REQUIRED, S.MFA_SETUP, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA}
+_LATE: Final = {
+    S.CUSTOM_CHALLENGE,
+    S.NEW_PASSWORD_REQUIRED,
+    S.MFA_SETUP,
+    S.SMS_MFA,
+    S.SOFTWARE_TOKEN_MFA,
+}
 
 UNREACHABLE: Final = (
     Rule(

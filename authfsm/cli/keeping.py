@@ -67,7 +67,9 @@ def _write(folder: Path) -> None:
 def _compare(folder: Path) -> None:
     """Fail where the gallery, or the README's table, is not what the code draws."""
     if not folder.is_dir():
-        raise Failed(f"{folder} is not a folder; create the gallery with authfsm draw --gallery {folder}")
+        raise Failed(
+            f"{folder} is not a folder; create the gallery with authfsm draw --gallery {folder}"
+        )
     if differing := list(_differing(folder)):
         for line in differing:
             say(line)

@@ -40,7 +40,7 @@ class Furnished:
         """
         client_secret = secret_values(client_secret)
         if client_secret is True:
-            client_secret = drawn(self._entropy, 51, _LOWER)
+            client_secret = Secret(drawn(self._entropy, 51, _LOWER))
         made = AppClient(
             client_id or drawn(self._entropy, 26, _LOWER),
             secret(client_secret or None),

@@ -13,6 +13,7 @@ from attrs import frozen
 from authfsm import srp
 from authfsm.drivers.walk import Walk
 from authfsm.protocol.replies import DevicePasswordVerifier, PasswordVerifier
+from authfsm.secret import Secret
 
 _ENDS: Final = 8
 
@@ -49,7 +50,7 @@ def values(flow: Walk) -> tuple[Value, ...]:
             return ()
     if mine is None:
         return ()
-    x = srp.private_key(realm, name, password.reveal(), asked.salt)
+    x = Secret(srp.private_key(realm, name, password, asked.salt))
     u = srp.scrambler(mine.A, asked.B)
     S = srp.shared_secret(mine, asked.B, x)  # noqa: N806 - the papers call it S
     key = srp.derived_key(S, u)
@@ -58,7 +59,7 @@ def values(flow: Walk) -> tuple[Value, ...]:
         _value("A", "g^a mod N, sent as SRP_A", mine.A),
         _value("s", "SALT, as it came", asked.salt),
         _value("B", "k v + g^b mod N, SRP_B as it came", asked.B),
-        _value("x", 'H(padHex(s) | H(realm | name | ":" | password))', x),
+        _value("x", 'H(padHex(s) | H(realm | name | ":" | password))', x.reveal()),
         _value("u", "H(padHex(A) | padHex(B))", u),
         _value("S", "(B - k g^x)^(a + u x) mod N", S),
         Value("K", "HKDF-SHA256(S, salt u), 16 bytes, which sign", f"{key.hex()[:_ENDS]}…"),

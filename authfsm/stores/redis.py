@@ -137,4 +137,5 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _text(reply: str | bytes | None) -> str | None:
-    return reply.decode("ascii") if isinstance(reply, bytes) else reply
+    # Any byte can be read so: what is no sealed text does not open, and is dropped as such.
+    return reply.decode("latin-1") if isinstance(reply, bytes) else reply

@@ -23,7 +23,9 @@ _AGAIN: Final = re.compile(rf"{EVENT.pattern}|\n[ \t]*[\[{{]")
 _OPENING: Final = re.compile(r"[\[{\s]*")
 # What stands between values as such: commas and brackets; the frame of `--output table`, the lines that
 # `--output text` has beside the event itself. A row of a table with quotation marks holds a piece of an event.
-_FRAME: Final = re.compile(r"""[\s,\]}|+\-=]*|[|+][^"{}]*|(?:EVENTS|RESOURCES|NEXTTOKEN)(?:\t.*)?""")
+_FRAME: Final = re.compile(
+    r"""[\s,\]}|+\-=]*|[|+][^"{}]*|(?:EVENTS|RESOURCES|NEXTTOKEN)(?:\t.*)?"""
+)
 _YAML: Final = re.compile(r"---$|- \w+:(?: |$)|\w+:$")
 _SCALAR: Final = re.compile(
     r"""(?:^|\n)[ \t-]*\w+:\s*('(?:[^']|'')*'(?!')|"(?:[^"\\]|\\.)*")""", re.DOTALL

@@ -93,8 +93,8 @@ def _identity(sender: Sender, username: str | None, device: Device | None) -> Fi
 
 
 def _secret_hash(sender: Sender, username: str) -> Secret[str]:
-    secret = cast("Secret[str]", sender.client_secret).reveal()
-    return Secret(srp.secret_hash(username, sender.client_id, secret))
+    client_secret = cast("Secret[str]", sender.client_secret)
+    return Secret(srp.secret_hash(username, sender.client_id, client_secret))
 
 
 def _request(

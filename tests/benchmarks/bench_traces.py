@@ -100,7 +100,13 @@ def rows(*, spark: bool = False) -> Iterator[Row]:
             f"{trail.events:,} events, {trail.sign_ins:,} sign-ins, {size:,.0f} MiB, written in {wrote:.0f} s;"
             f" read in {read:.1f} s, all in {took:.1f} s, {cpu:.1f} s of CPU"
         )
-        yield Row("events a second", trail.events / took, f">= {SPEED:,}", trail.events / took >= SPEED, figures)
+        yield Row(
+            "events a second",
+            trail.events / took,
+            f">= {SPEED:,}",
+            trail.events / took >= SPEED,
+            figures,
+        )
         yield Row(
             "events a CPU second", trail.events / cpu, ">= 20,000", trail.events / cpu >= 20_000, ""
         )

@@ -49,9 +49,7 @@ def _unused(context: typer.Context, *, local: bool, json: bool, show_tokens: boo
     for name in ("client_id", "pool_id", "region", "endpoint", "profile") if local else ():
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            return (
-                f"--{name.replace('_', '-')} has no effect with --local, which has a pool of its own"
-            )
+            return f"--{name.replace('_', '-')} has no effect with --local, which has a pool of its own"
     return ""
 
 

@@ -36,7 +36,7 @@ class Devices:
         try:
             said = json.loads(kept.reveal())
             return Device(said["DeviceKey"], said["DeviceGroupKey"], said["DevicePassword"])
-        except (BadField, KeyError, TypeError, ValueError):
+        except (BadField, KeyError, TypeError, ValueError, RecursionError):
             return None
 
     def keep(self, username: str, device: Device) -> str:

@@ -174,7 +174,7 @@ def _is_json(trial: Trial) -> None:
         raise Fails("MFAS_CAN_SETUP is no string")
     try:
         names = json.loads(given)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Fails("MFAS_CAN_SETUP is not JSON") from None
     if not isinstance(names, list):
         raise Fails("MFAS_CAN_SETUP is no array")

@@ -57,7 +57,9 @@ class Api:
         except TimeoutError:
             await self._unread(send, 408, "RequestTimeoutException", "not received in time")
         else:
-            target = headers.get(b"x-amz-target", b"").decode("latin-1")
+            # As `access` reads them: two of them together name no operation.
+            targets = [value for name, value in scope["headers"] if name == b"x-amz-target"]
+            target = b", ".join(targets).decode("latin-1")
             signed = bool(headers.get(b"authorization"))
             await _answer(send, await self.exchange(target, body, signed))
 
