@@ -137,25 +137,6 @@ def from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
     refused: SealError | None
     try:
         told = json.loads(form.reveal())
-<<<<<<< HEAD
-        version = told["authfsm"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise SealBroken("it is not a snapshot of a sign-in") from None
-    if type(version) is not int or version < 1:
-        raise SealBroken("it is not a snapshot of a sign-in")
-    if version > VERSION:
-        raise SealTooNew(
-            f"its format version is {version}, and this version of authfsm reads versions up to {VERSION}"
-        )
-    if (told.get("pool"), told.get("client")) != (into.pool_id, into.client_id):
-        raise SealForeign("it belongs to another user pool or app client")
-    try:
-        return _read(told, into)
-    except (AuthfsmError, AttributeError, KeyError, TypeError, ValueError):
-        pass
-    # Outside the handler: what could not be read, and the secrets in its frames, is let go.
-    raise SealBroken("it is not a snapshot of a sign-in")
-=======
         refused = _unfit(told, into)
         if refused is None:
             return _read(told, into)
@@ -166,7 +147,7 @@ def from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
     raise refused
 
 
-_NO_SNAPSHOT: Final = "it is no snapshot of a sign-in"
+_NO_SNAPSHOT: Final = "it is not a snapshot of a sign-in"
 
 
 def _unfit(told: Mapping[str, Any], into: SignIn) -> SealError | None:
@@ -176,12 +157,11 @@ def _unfit(told: Mapping[str, Any], into: SignIn) -> SealError | None:
         return SealBroken(_NO_SNAPSHOT)
     if version > VERSION:
         return SealTooNew(
-            f"its form is {version}, and this version of authfsm reads up to {VERSION}"
+            f"its format version is {version}, and this version of authfsm reads versions up to {VERSION}"
         )
     if (told.get("pool"), told.get("client")) != (into.pool_id, into.client_id):
         return SealForeign("it belongs to another user pool or app client")
     return None
->>>>>>> fixf
 
 
 def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from authfsm import PoolSettings
 from authfsm.errors import BadField
-from authfsm.protocol.nodes import IN_ROLES
+from authfsm.protocol.nodes import IN_ROLES, ends
 from authfsm.protocol.responses import (
     AdminUserPasswordAuth,
     Answer,
@@ -31,7 +31,6 @@ from authfsm.protocol.responses import (
     UserPasswordAuth,
     UserSrpAuth,
 )
-from authfsm.protocol.nodes import ends
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ANY, CUSTOM, TRANSITIONS, Role, Transition, leads, move
 from authfsm.settings import difference

@@ -151,11 +151,7 @@ def read(path: Path) -> Config:
     except ValueError as error:
         raise ConfigRefused(f"{path} is not {_form(path)}: {error}") from None
     except RecursionError:
-<<<<<<< HEAD
-        raise ConfigRefused(f"{path} is nested too deeply to be read") from None
-=======
         raise ConfigRefused(f"{path} cannot be read: it is nested too deeply") from None
->>>>>>> fixf
     if not isinstance(given, dict):
         raise ConfigRefused(f"{path} holds no settings")
     try:
