@@ -139,7 +139,7 @@ def read(path: Path) -> Descriptions:
         told = json.loads(decoded(path.read_bytes()))
     except OSError as error:
         raise Failed(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):  # the latter where it is nested too deeply
+    except ValueError:
         raise Failed(f"{path} is not JSON") from None
     except RecursionError:
         raise Failed(f"{path} describes no pool: its JSON is nested too deeply") from None

@@ -107,4 +107,8 @@ def obliging(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
 def wanted(plan: Plan) -> Mapping[str, Any]:
     """What a plan wants of a pool that is like a described one."""
     ways: dict[str, Any] = dict.fromkeys(plan.contradictions, True)
+    # A password that expires on the way must not end the sign-in that is to meet it.
+    ways["sessions_outlive_passwords"] = any(
+        each.expire_password for each in plan.meanwhile.values()
+    )
     return {"contradictions": Contradictions(**ways)}
