@@ -129,7 +129,7 @@ def test_how_many_there_are() -> None:
     assert {name: len(js.arrows) for name, js in WITH.items()} == {
         "mfa_off": 5,
         "mfa_optional": 31,
-        "mfa_required": 12,
+        "mfa_required": 13,
         "passwordless": 43,
         "custom": 12,
     }
