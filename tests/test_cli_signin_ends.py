@@ -188,7 +188,7 @@ def test_nothing_is_asked_of_a_pipe() -> None:
     ("options", "told"),
     [
         ([], "--pool-id (or AUTHFSM_POOL_ID) is required."),
-        (["--pool-id", POOL_ID], "--client-id (or AUTHFSM_CLIENT_ID) is needed"),
+        (["--pool-id", POOL_ID], "--client-id (or AUTHFSM_CLIENT_ID) is required"),
         (["--pool-id", "nonsense", "--client-id", "x", "--region", "eu-west-1"], "nonsense"),
         (["sms"], "sms requires --local: authfsm signin --local sms"),
         (["--local", "nonsense"], "unknown example nonsense"),

@@ -142,7 +142,7 @@ def read(path: Path) -> Descriptions:
     except ValueError:
         raise Failed(f"{path} is not JSON") from None
     except RecursionError:
-        raise Failed(f"{path} describes no pool: its JSON is nested too deeply") from None
+        raise Failed(f"{path} is not JSON that can be read: it is nested too deeply") from None
     if not isinstance(told, dict) or _OF_A_POOL.isdisjoint(told):
         raise Failed(
             f'{path} describes no pool: it is to hold {{"UserPool": ..., "UserPoolClient": ..., "MfaConfig": ...}},'
