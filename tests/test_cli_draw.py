@@ -260,7 +260,7 @@ def test_a_difference() -> None:
     ("text", "words"),
     [
         ("{", "is not JSON"),
-        pytest.param("[" * 100_000, "is not JSON", id="nested too deeply"),
+        pytest.param("[" * 100_000, "is not JSON that can be read", id="nested too deeply"),
         ("[]", "describes no pool"),
         ('{"UserPoolClient": {}}', "describes no pool"),
         ('{"UserPool": {"MfaConfiguration": "SOMETIMES"}}', "cannot be read"),
