@@ -76,8 +76,9 @@ class _Pending(Generic[FlowT]):
         ticket = secret(ticket)
         if ticket is None:
             return Secret("")
-        if not isinstance(ticket.reveal(), str):
-            kind = type(ticket.reveal()).__name__
+        plain_type = type(ticket.reveal()) if isinstance(ticket, Secret) else type(ticket)
+        if not issubclass(plain_type, str):
+            kind = plain_type.__name__
             raise BadField(type(self), "ticket", f"must be text or None, not {kind}")
         return ticket
 
