@@ -17,7 +17,7 @@ from authfsm.diagrams.model import Edge, Kind, Mark, Model, Shade, Tone
 from authfsm.diagrams.places import Group, group
 from authfsm.diagrams.themes import Paint, Theme
 from authfsm.protocol.nodes import Node
-from authfsm.protocol.responses import SetUpEmail
+from authfsm.protocol.responses import Response, SetUpEmail
 from authfsm.protocol.states import State
 
 Labels = Mapping[str, str]
@@ -48,7 +48,7 @@ def _since(after: timedelta | None) -> str:
 
 _BLANK: Final = "\N{NO-BREAK SPACE}"
 
-_ROOM: Final = {SetUpEmail: 6}
+_ROOM: Final[Mapping[type[Response], int]] = {SetUpEmail: 6}
 """Blanks behind a label that the engine would otherwise lead another line through (`test_labels_are_free`)."""
 
 
