@@ -197,7 +197,7 @@ def test_a_temporary_password_is_replaced() -> None:
         begins(person)
         person.hides("New password", "short")
         person.hides("Repeat it", "shorter")
-        person.child.expect("not the same")
+        person.child.expect("The two entries differ")
         person.hides("New password", "short")
         person.hides("Repeat it", "short")
         person.types("Name", "Ada Lovelace")

@@ -320,7 +320,7 @@ class Conversation:
 
     def _unheard(self, error: Exception) -> Untried:
         if isinstance(error, OutOfTime):
-            return Untried(str(error))
+            return Untried(f"no reply came within {error.seconds:g} s")
         if isinstance(error, (ReadTimeoutError, ConnectTimeoutError)):
             return Untried(f"no reply came within {self.patience:g} s")
         return Untried(f"no reply came ({type(error).__name__})")

@@ -112,10 +112,9 @@ class Descriptions:
         if mfa_config is not None:
             parts["MfaConfig"] = mfa_config
         # Each part may be the whole reply that brought it, in a merged mapping too.
-        parts = {name: _unwrapped(part, name) for name, part in parts.items()}
         unknown: list[str] = []
         read = {
-            name: _read(_model()[name], part, name, unknown)
+            name: _read(_model()[name], _unwrapped(part, name), name, unknown)
             for name, part in parts.items()
             if name in _model()
         }
