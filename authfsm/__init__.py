@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from authfsm.errors import InvalidInput as InvalidInput
     from authfsm.errors import MalformedReply as MalformedReply
     from authfsm.errors import NotSent as NotSent
-    from authfsm.errors import OffTheTable as OffTheTable
+    from authfsm.errors import ProtocolViolation as ProtocolViolation
     from authfsm.errors import OperatorError as OperatorError
     from authfsm.errors import OutOfTurn as OutOfTurn
     from authfsm.errors import ProofRefused as ProofRefused

@@ -179,7 +179,7 @@ class OutOfTurn(CallerError):
     """A response was sent while an earlier one still awaits its reply, or a reply came that was not awaited."""
 
 
-class OffTheTable(ServiceError):
+class ProtocolViolation(ServiceError):
     """The reply leads to a state that the protocol's table does not allow here; nothing changed.
 
     Args:

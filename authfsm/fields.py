@@ -21,12 +21,12 @@ def frozen_mapping(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
     return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
 
 
-def fixed(value: Mapping[str, str]) -> Mapping[str, str]:
+def frozen_str_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
     """Return a read-only copy of a mapping of text to text, as `frozen_mapping` does."""
     return frozen_mapping(value)
 
 
-def fixed_and_wrapped(value: Mapping[str, str | Secret[str]]) -> Mapping[str, Secret[str]]:
+def frozen_secret_mapping(value: Mapping[str, str | Secret[str]]) -> Mapping[str, Secret[str]]:
     """A read-only copy of a mapping, its values wrapped."""
     return (
         MappingProxyType({k: secret(v) for k, v in value.items()})
@@ -35,7 +35,7 @@ def fixed_and_wrapped(value: Mapping[str, str | Secret[str]]) -> Mapping[str, Se
     )
 
 
-def listed(value: Iterable[str]) -> tuple[str, ...]:
+def to_tuple(value: Iterable[str]) -> tuple[str, ...]:
     """Several texts as a tuple; a single text is one of them. What cannot be is left for the check."""
     if isinstance(value, str):
         return (value,)

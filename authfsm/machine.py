@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeAlias
 from attrs import frozen
 from transitions import Machine
 
-from authfsm.errors import AuthfsmError, OffTheTable, Refused, refused
+from authfsm.errors import AuthfsmError, ProtocolViolation, Refused, refused
 from authfsm.protocol.replies import Refusal, Reply
 from authfsm.protocol.responses import RESPONSES, Response, wrap_call
 from authfsm.protocol.states import State
@@ -129,7 +129,7 @@ def advance(model: Stateful, arrow: Transition) -> None:
     """
     # transitions itself would return False in silence where no guard passes.
     if arrow not in ON_THE_TABLE:
-        raise OffTheTable(arrow.source, arrow.response, arrow.dest)
+        raise ProtocolViolation(arrow.source, arrow.response, arrow.dest)
     _shared().events[arrow.response.trigger].trigger(model, arrow)
 
 
@@ -196,7 +196,7 @@ class _Hear:
                 f" not {type(outcome).__name__}"
             )
         if leads_to not in ON_THE_TABLE:
-            raise OffTheTable(source, response, leads_to.dest if leads_to else source)
+            raise ProtocolViolation(source, response, leads_to.dest if leads_to else source)
         event.leads_to = leads_to
 
     @staticmethod

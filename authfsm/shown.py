@@ -1,4 +1,4 @@
-"""What shows itself in a notebook is a `Shown`; how it looks is painted elsewhere, when a notebook asks.
+"""What shows itself in a notebook is a `DisplayMixin`; how it looks is painted elsewhere, when a notebook asks.
 
 The values of the lower floors know nothing of pictures. This class knows one name, `authfsm.display`, and
 fetches it late: the only look upstairs in the house.
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 
-class Shown:
+class DisplayMixin:
     """Shows itself in Jupyter, in VS Code and, as text, in IPython on a terminal."""
 
     __slots__ = ()

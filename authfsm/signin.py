@@ -38,7 +38,7 @@ from authfsm.protocol.responses import Response, SrpClaim, StepUp
 from authfsm.protocol.states import ENDS, State
 from authfsm.protocol.table import NEEDS, PROTOCOL, LoopKind, Need, Role, destination, loop_kind
 from authfsm.secret import MASK, Secret, secret
-from authfsm.shown import Shown
+from authfsm.shown import DisplayMixin
 from authfsm.wire import Request, Sender, read, write
 
 
@@ -74,13 +74,13 @@ class Step:
         )
 
 
-class History(Shown, tuple[Step, ...]):
+class History(DisplayMixin, tuple[Step, ...]):
     """The steps of a sign-in, from its first: a tuple that shows itself as a table."""
 
     __slots__ = ()
 
 
-class SignIn(Sender, Shown):
+class SignIn(Sender, DisplayMixin):
     """One attempt to sign in, without I/O.
 
     Args:

@@ -544,7 +544,7 @@ BASES: Final = {
     "authfsm.drivers.app_client.AppClient.__init__": lambda: Cognito(
         client(), client_id="c", client_secret=KEY, pool_id="no pool's id"
     ),
-    "authfsm.drivers.courses.Courses.__init__": lambda: proving_base("courses", "Courses"),
+    "authfsm.drivers.courses.Courses.__init__": lambda: proving_base("courses", "FlowSteps"),
     "authfsm.drivers.walk.Walk.__init__": lambda: proving_base("walk", "Walk"),
     "authfsm.protocol.codes.wrapped_code": lambda: r.Code(CODE + "x"),
 }

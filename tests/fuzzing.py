@@ -30,7 +30,7 @@ from joserfc.jwk import RSAKey
 from reviewed import GALLERY
 
 from authfsm import Cognito, PoolSettings, Verifier
-from authfsm.checks import Posture
+from authfsm.checks import PoolDescription
 from authfsm.errors import AuthfsmError, BadField, MalformedReply, OutOfTurn, SealError
 from authfsm.jwks import TokenRefused
 from authfsm.jwks.keys import Keys
@@ -389,7 +389,7 @@ def settings(key: RSAKey) -> list[Target]:
         return made.get("UserPool"), made.get("UserPoolClient"), made.get("MfaConfig")
 
     def of_client(made: Any) -> None:
-        for reader in (PoolSettings, Posture):
+        for reader in (PoolSettings, PoolDescription):
             repr(reader.from_descriptions(*three(made)))
 
     def of_pool(made: Any) -> None:

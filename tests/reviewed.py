@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authfsm.checks import Mend
+from authfsm.checks import Remediation
 
 Told = dict[str, Any]
 
@@ -89,7 +89,7 @@ EVERYTHING_WRONG: Final = described(
 """A pool that a reviewer has much to say of."""
 
 
-def mended(told: Told, mend: Mend) -> Told:
+def mended(told: Told, mend: Remediation) -> Told:
     """The same pool, a mend applied as its operations would."""
     after = copy.deepcopy(told)
     for name, value in mend.settings.items():

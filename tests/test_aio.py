@@ -27,7 +27,7 @@ from authfsm import State, srp
 from authfsm.drivers import totp
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.drivers.boto import Cognito, Flow
-from authfsm.drivers.courses import Arithmetic
+from authfsm.drivers.courses import CpuTask
 from authfsm.errors import (
     ConnectionLost,
     OutOfTurn,
@@ -93,7 +93,7 @@ class ReckonsOnTheLoop(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Do it, or have it done."""
-        if not isinstance(args[0], Arithmetic):
+        if not isinstance(args[0], CpuTask):
             return super().submit(fn, *args, **kwargs)
         done: Future[T] = Future()
         done.set_result(fn(*args, **kwargs))

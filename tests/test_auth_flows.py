@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import RSAKey
 
-from authfsm.checks import Ways
+from authfsm.checks import SignInPaths
 from authfsm.diagrams.drafting import draft
 from authfsm.errors import BadField
 from authfsm.journeys import journeys
@@ -93,7 +93,7 @@ def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -
     pool = LocalPool.like({}, {"ExplicitAuthFlows": list(values)}, {}, key=signing_key)
     expected = {flow for flow, value in REQUIRED_VALUE.items() if value in current_values(values)}
     plain = PoolSettings(explicit_auth_flows=values, **_SETTINGS)
-    ways = {way.arrows[0].response.auth_flow for way in Ways(plain)}
+    ways = {way.arrows[0].response.auth_flow for way in SignInPaths(plain)}
     planned = journeys(plain)
     begun = {each.path.arrows[0].response.auth_flow: each for each in planned}
 

@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 from vocabulary_of_botocore import folded
 
 from authfsm.cli import app
-from authfsm.traces.neutral import Neutral, Unreadable, neutralise
+from authfsm.traces.neutral import Neutral, UnreadableDocument, neutralise
 from authfsm.traces.neutral import vocabulary as v
 
 SEEDS = range(20)
@@ -720,9 +720,9 @@ def test_a_table_of_athena_keeps_its_columns() -> None:
     assert made[0]["useridentity"].startswith(
         "{type=Unknown, principalid=Anonymous, arn=null, username=X"
     )
-    with pytest.raises(Unreadable, match="columns"):
+    with pytest.raises(UnreadableDocument, match="columns"):
         neutralise("eventtime,eventname\na,b,c\n")
-    with pytest.raises(Unreadable, match="CSV"):
+    with pytest.raises(UnreadableDocument, match="CSV"):
         neutralise('eventtime,eventname\n"a,b\n')
 
 
@@ -748,7 +748,7 @@ def test_again() -> None:
 )
 def test_what_cannot_be_read(text: str, why: str) -> None:
     """A sentence says what is wrong and where, and quotes nothing of the text."""
-    with pytest.raises(Unreadable, match=why) as caught:
+    with pytest.raises(UnreadableDocument, match=why) as caught:
         neutralise(text)
     assert "Ada" not in str(caught.value)
 
@@ -789,7 +789,7 @@ def test_the_time_it_takes_is_bounded(piece: str) -> None:
         f'{{"Session": "abc"}} {piece * 3000}x',
         json.dumps({"message": piece * 3000 + "x"}),
     ):
-        with contextlib.suppress(Unreadable):
+        with contextlib.suppress(UnreadableDocument):
             neutralise(text)
     assert time.process_time() - begun < 5
 

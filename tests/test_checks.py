@@ -24,7 +24,7 @@ from authfsm.checks import (
 from authfsm.checks.stand_ins import FOR_FIRST, FOR_SECOND
 from authfsm.diagrams.pools import POOLS
 from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Fault, Row, Ruling
+from authfsm.protocol.error_policy import Fault, ErrorRule, Ruling
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Need, Role
@@ -155,7 +155,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         lambda t: t.with_ruling(
             "NotAuthorizedException",
             "Password attempts exceeded",
-            Row(Ruling.TRY_AGAIN, Fault.USER),
+            ErrorRule(Ruling.TRY_AGAIN, Fault.USER),
         ),
         "bounded",
         "START comes round again, and nothing ends it",

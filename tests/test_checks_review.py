@@ -14,7 +14,7 @@ from conftest import lacking
 from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Told, described, mended
 
 from authfsm import PoolSettings
-from authfsm.checks import RULES, Posture, Severity, review
+from authfsm.checks import RULES, PoolDescription, Severity, review
 from authfsm.checks.sarif import Origin, sarif
 from authfsm.diagrams.pools import POOLS
 from authfsm.errors import BadField
@@ -29,7 +29,7 @@ def found(told: Told) -> dict[str, str]:
 @pytest.mark.parametrize("name", GALLERY)
 def test_these_are_the_gallerys_pools(name: str) -> None:
     """What is described here is what the gallery draws, and what a reviewer must know beside."""
-    told = Posture.from_descriptions(*GALLERY[name].values()).settings
+    told = PoolDescription.from_descriptions(*GALLERY[name].values()).settings
 
     drawn = POOLS[name][0]
     assert told.possible() == drawn.possible()
@@ -121,7 +121,7 @@ def test_every_rule_finds_something_but_the_one_for_what_must_not_be() -> None:
 
 def test_what_is_not_known_is_no_finding() -> None:
     """Without the app client's description nothing is said of it; without any, nothing at all."""
-    assert review(Posture()) == ()
+    assert review(PoolDescription()) == ()
     pool_alone = {
         "UserPool": EVERYTHING_WRONG["UserPool"],
         "MfaConfig": EVERYTHING_WRONG["MfaConfig"],
@@ -183,7 +183,7 @@ def test_a_pool_that_is_asked_for() -> None:
     """What a boto3 client describes is reviewed like what was saved."""
     pool = LocalPool.like(*EVERYTHING_WRONG.values())
 
-    told = Posture.describe(pool.client(), pool.pool_id, pool.client_id)
+    told = PoolDescription.describe(pool.client(), pool.pool_id, pool.client_id)
     assert [each.id for each in review(told)] == [each.id for each in review(EVERYTHING_WRONG)]
     assert told.auth_session_validity == timedelta(minutes=15)
     assert told.account_recovery == ("verified_phone_number", "verified_email")
@@ -199,7 +199,7 @@ def test_lifetimes_have_units() -> None:
     """A refresh token of a year is a year, whatever its unit; none said is thirty days."""
 
     def lives(**client: Any) -> timedelta | None:
-        return Posture.from_descriptions({}, client).refresh_token_validity
+        return PoolDescription.from_descriptions({}, client).refresh_token_validity
 
     assert lives() == lives(RefreshTokenValidity=0) == timedelta(days=30)
     assert lives(RefreshTokenValidity=365) == timedelta(days=365)
@@ -299,4 +299,4 @@ def test_sarif_always_lies_in_a_file(origin: Origin, artifact: dict[str, str]) -
 def test_severities_have_an_order() -> None:
     """The worst has the lowest rank."""
     assert [each.rank for each in Severity] == [0, 1, 2, 3]
-    assert review(Posture(settings=PoolSettings(mfa_configuration="OFF")))[0].id == "mfa-off"
+    assert review(PoolDescription(settings=PoolSettings(mfa_configuration="OFF")))[0].id == "mfa-off"

@@ -25,11 +25,11 @@ from typer.testing import CliRunner
 from authfsm.cli import app
 from authfsm.cli.signin.answers import Answers
 from authfsm.cli.signin.exits import Ended, Exit, exit_of
-from authfsm.cli.signin.person import FromLines
+from authfsm.cli.signin.person import PipedInput
 from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen
 from authfsm.cli.signin.shelves import InMemory
-from authfsm.cli.signin.walking import Opening, SigningIn
+from authfsm.cli.signin.walking import SignInStart, SigningIn
 from authfsm.errors import AuthfsmError, OperatorError
 from authfsm.local import LocalPool, Triggers
 from authfsm.local.clock import ManualClock
@@ -348,7 +348,7 @@ def test_the_exit_code_of_an_error_without_a_ruling() -> None:
 # ---- time, and what a pool may say -------------------------------------------------------------------------
 
 
-def walk(pool: LocalPool, lines: FromLines, opening: Opening) -> tuple[Exit, str]:
+def walk(pool: LocalPool, lines: PipedInput, opening: SignInStart) -> tuple[Exit, str]:
     """A sign-in in this process, and what it showed."""
     file = StringIO()
     screen = Screen(Console(file=file, width=200, highlight=False, markup=False))
@@ -374,7 +374,7 @@ def test_an_enrolment_without_qr_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", PASSWORD)
 
-    code, seen = walk(pool, FromLines(StringIO(PASSWORD)), Opening(username="ada"))
+    code, seen = walk(pool, PipedInput(StringIO(PASSWORD)), SignInStart(username="ada"))
 
     assert code is Exit.MISUSED
     assert "otpauth://totp/test:ada?secret=" in seen
@@ -388,12 +388,12 @@ def test_an_expired_session() -> None:
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], clock=clock)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
 
-    class Slow(FromLines):
+    class Slow(PipedInput):
         def line(self, question: str, *, default: str = "", aside: str = "") -> str:
             clock.advance(240)
             return super().line(question, default=default, aside=aside)
 
-    code, seen = walk(pool, Slow(StringIO(f"{PASSWORD}\n000000\n")), Opening(username="ada"))
+    code, seen = walk(pool, Slow(StringIO(f"{PASSWORD}\n000000\n")), SignInStart(username="ada"))
 
     assert code is Exit.TOO_LATE
     assert "session is expired" in seen
@@ -404,9 +404,9 @@ def test_a_lock_out() -> None:
     pool = LocalPool(clock=ManualClock())
     pool.add_user("ada", PASSWORD)
     for _ in range(6):
-        walk(pool, FromLines(StringIO("wrong")), Opening(username="ada"))
+        walk(pool, PipedInput(StringIO("wrong")), SignInStart(username="ada"))
 
-    code, seen = walk(pool, FromLines(StringIO(PASSWORD)), Opening(username="ada"))
+    code, seen = walk(pool, PipedInput(StringIO(PASSWORD)), SignInStart(username="ada"))
 
     assert code is Exit.TOO_LATE
     assert "Password attempts exceeded" in seen
@@ -426,7 +426,7 @@ def test_a_pool_does_not_steer_the_terminal() -> None:
 
     pool = LocalPool(triggers=Triggers(define=define, create=create, verify=lambda event: event))
     pool.add_user("ada")
-    code, seen = walk(pool, FromLines(StringIO()), Opening(flow="CUSTOM_AUTH", username="ada"))
+    code, seen = walk(pool, PipedInput(StringIO()), SignInStart(flow="CUSTOM_AUTH", username="ada"))
 
     assert code is Exit.MISUSED
     assert "?]0;owned??[2J[red]riddle[/red]???31m?" in seen
@@ -437,9 +437,9 @@ def test_the_flow_is_given_up_where_it_ends_without_tokens() -> None:
     """Whatever ends the command, the attempt keeps neither password nor session."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
-    lines, screen = FromLines(StringIO()), Screen(Console(file=StringIO()))
+    lines, screen = PipedInput(StringIO()), Screen(Console(file=StringIO()))
     signing_in = SigningIn(
-        pool.cognito(), Opening(username="ada", password=Secret(PASSWORD)),
+        pool.cognito(), SignInStart(username="ada", password=Secret(PASSWORD)),
         answers=Answers(screen, lines, "test"), person=lines, screen=screen,
         devices=Devices(InMemory(), "test"),
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from authfsm.checks import Ways
+from authfsm.checks import SignInPaths
 from authfsm.diagrams.drafting import draft
 from authfsm.diagrams.listing import as_json
 from authfsm.diagrams.pools import POOLS
@@ -60,7 +60,7 @@ def pool(mfa: str, flow: str, **more: Any) -> PoolSettings:
 def test_what_is_drawn_as_sure_is_on_a_path(mfa: str, flow: str, device: bool) -> None:  # noqa: FBT001 - a case
     """An arrow to the tokens is sure in a pool only if a way to sign in goes along it there."""
     settings = pool(mfa, flow, device_configuration=device)
-    gone_along = {arrow for way in Ways(settings) for arrow in way.arrows}
+    gone_along = {arrow for way in SignInPaths(settings) for arrow in way.arrows}
     sure = {
         arrow
         for arrow in INTO_TOKENS

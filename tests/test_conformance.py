@@ -31,7 +31,7 @@ from authfsm.conformance.conversation import Conversation
 from authfsm.conformance.inbox import inbox
 from authfsm.conformance.notes import notes_of
 from authfsm.conformance.ours import Ours
-from authfsm.conformance.rules import Group
+from authfsm.conformance.rules import RuleGroup
 from authfsm.conformance.running import Column, Endpoint, Results, Unreachable, reach, run
 from authfsm.conformance.table import as_json, as_markdown
 from authfsm.conformance.verdicts import Outcome
@@ -198,7 +198,7 @@ def test_a_rule_is_a_sentence_with_a_source() -> None:
 
 def test_the_walks_go_through_every_challenge() -> None:
     """Each of Cognito's challenge names is asked or answered in some walk, or is left out for a reason."""
-    walks = [rule for rule in RULES if rule.group is Group.WALKS]
+    walks = [rule for rule in RULES if rule.group is RuleGroup.WALKS]
     words = {word.strip(",.") for rule in walks for word in rule.claim.split()}
 
     assert [each for each in CHALLENGES if each.value not in words and each not in LEFT_OUT] == []

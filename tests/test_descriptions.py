@@ -15,7 +15,7 @@ from members_of_botocore import described, merged
 from test_local_shapes import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
 from typer.testing import CliRunner
 
-from authfsm.checks import Posture, Ways, review
+from authfsm.checks import PoolDescription, SignInPaths, review
 from authfsm.cli import app
 from authfsm.diagrams import diagram
 from authfsm.errors import BadField
@@ -132,7 +132,7 @@ def outcome(whole: Shape, key: RSAKey) -> Any:
         ]
         return made.configuration, app_client, made.not_honoured, said
 
-    made = (PoolSettings, Posture)
+    made = (PoolSettings, PoolDescription)
     return [*(tried(lambda kind=kind: kind.from_descriptions(whole)) for kind in made), tried(pool)]
 
 
@@ -170,7 +170,7 @@ def test_each_wrong_type_names_the_member() -> None:
             at = at[name]
         at[path[-1]] = {1, 2}
         named = ".".join(str(each + 1) if isinstance(each, int) else each for each in path)
-        for make in (PoolSettings.from_descriptions, Posture.from_descriptions, LocalPool.like):
+        for make in (PoolSettings.from_descriptions, PoolDescription.from_descriptions, LocalPool.like):
             with pytest.raises(BadField) as caught:
                 make(made)
             assert named in str(caught.value)
@@ -188,7 +188,7 @@ def test_values_that_cannot_be_are_told() -> None:
         ({"AccountRecoverySetting": {"RecoveryMechanisms": [{"Priority": 1}]}}, {}, "RecoveryMechanisms"),
     ]  # fmt: skip
     for pool, client, named in cases:
-        for make in (Posture.from_descriptions, LocalPool.like):
+        for make in (PoolDescription.from_descriptions, LocalPool.like):
             with pytest.raises(BadField, match=named):
                 make(pool, client, {})
     schema: Shape = {"Name": "custom:a", "NumberAttributeConstraints": {"MinValue": "one"}}
@@ -245,7 +245,7 @@ def test_nulls_are_drawn_checked_listed_and_served_as_absence(
     assert one == other
     assert str(diagram(settings=one)) == str(diagram(settings=other))
     assert [(f.id, f.why) for f in review(written)] == [(f.id, f.why) for f in review(meant)]
-    assert list(Ways(one)) == list(Ways(other))
+    assert list(SignInPaths(one)) == list(SignInPaths(other))
     planned, others = journeys(written), journeys(meant)
     assert [str(each) for each in planned] == [str(each) for each in others]
     for journey in planned:

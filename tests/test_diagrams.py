@@ -12,8 +12,8 @@ from authfsm.diagrams import Node, UnknownFlow, diagram
 from authfsm.diagrams.drafting import ROWS, draft
 from authfsm.diagrams.fold import JUNCTIONS, Junction, fold
 from authfsm.diagrams.leaving import Reason
-from authfsm.diagrams.model import Kind, Model
-from authfsm.diagrams.places import Arrow, Group, group
+from authfsm.diagrams.model import EdgeKind, DiagramModel
+from authfsm.diagrams.places import Arrow, StateGroup, group
 from authfsm.diagrams.pools import POOLS
 from authfsm.protocol.nodes import NODES, target_roles
 from authfsm.protocol.responses import (
@@ -51,7 +51,7 @@ DRAFTS = {
 }
 
 
-def left_out(model: Model) -> dict[Reason, frozenset[Arrow]]:
+def left_out(model: DiagramModel) -> dict[Reason, frozenset[Arrow]]:
     """The arrows that a picture leaves out, by reason."""
     return {each.reason: each.arrows for each in model.left_out}
 
@@ -87,7 +87,7 @@ def test_the_whole_has_every_challenge() -> None:
 
     assert {*CHALLENGES, State.START, State.AUTHENTICATED} == drawn
     # An acknowledgement is written in its state, and is no line.
-    assert sum(edge.kind is not Kind.ACKNOWLEDGEMENT for edge in model.edges) <= 60
+    assert sum(edge.kind is not EdgeKind.ACKNOWLEDGEMENT for edge in model.edges) <= 60
 
 
 def test_an_emailed_code_is_drawn_twice() -> None:
@@ -95,8 +95,8 @@ def test_an_emailed_code_is_drawn_twice() -> None:
     doubled = [a.state for a, b in combinations(NODES, 2) if a.state == b.state]
 
     assert doubled == [State.EMAIL_OTP]
-    assert Group.FIRST_FACTOR is group(Node(State.EMAIL_OTP, Role.FIRST_FACTOR))
-    assert Group.SECOND_FACTOR is group(Node(State.EMAIL_OTP, Role.SECOND_FACTOR))
+    assert StateGroup.FIRST_FACTOR is group(Node(State.EMAIL_OTP, Role.FIRST_FACTOR))
+    assert StateGroup.SECOND_FACTOR is group(Node(State.EMAIL_OTP, Role.SECOND_FACTOR))
 
 
 def test_the_set_of_destinations_tells_the_role() -> None:
@@ -180,7 +180,7 @@ def test_a_lambda_leads_in_its_own_flow() -> None:
 
 def test_failures_on_request() -> None:
     """With failures, every place that may fail has one line to FAILED."""
-    edges = [edge for edge in DRAFTS["failures"].edges if edge.kind is Kind.FAILURE]
+    edges = [edge for edge in DRAFTS["failures"].edges if edge.kind is EdgeKind.FAILURE]
     places = {node for node in DRAFTS["whole"].nodes if isinstance(node, Node)}
 
     assert {Node(State.FAILED)} == {edge.dest for edge in edges}
@@ -197,8 +197,8 @@ def test_a_step_within_a_place_is_no_retry() -> None:
     }
 
     assert kinds == {
-        Kind.ACKNOWLEDGEMENT: ["associate_software_token", "verify_software_token"],
-        Kind.RETRY: ["verify_software_token"],
+        EdgeKind.ACKNOWLEDGEMENT: ["associate_software_token", "verify_software_token"],
+        EdgeKind.RETRY: ["verify_software_token"],
     }
 
 

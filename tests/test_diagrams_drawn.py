@@ -16,7 +16,7 @@ from authfsm.diagrams import (
     LIGHT,
     PRINT,
     THEMES,
-    Group,
+    StateGroup,
     NoEngine,
     UnknownSuffix,
     diagram,
@@ -92,15 +92,15 @@ def test_groups_differ_without_colour(name: str) -> None:
     groups = THEMES[name].groups
     outlines = {(paint.shape, paint.style, paint.peripheries) for paint in groups.values()}
 
-    assert groups.keys() == set(Group)
-    assert len(Group) == len(outlines)
+    assert groups.keys() == set(StateGroup)
+    assert len(StateGroup) == len(outlines)
 
 
 def test_paper_needs_no_colour() -> None:
     """For print every fill is white, outlines are black, and the legend tells what outlines mean."""
     source = str(diagram(theme=PRINT))
 
-    assert {paint.fill for group, paint in PRINT.groups.items() if group is not Group.BEGIN} == {
+    assert {paint.fill for group, paint in PRINT.groups.items() if group is not StateGroup.BEGIN} == {
         "#ffffff"
     }
     assert (
@@ -146,7 +146,7 @@ def contrast(one: str, other: str) -> float:
 def test_text_has_contrast(name: str) -> None:
     """Names, labels, captions and warnings reach 4.5 : 1 on what they stand on, faded ones too (WCAG AA)."""
     theme = THEMES[name]
-    fills = [p.fill for g, p in theme.groups.items() if g is not Group.BEGIN] + [theme.here]
+    fills = [p.fill for g, p in theme.groups.items() if g is not StateGroup.BEGIN] + [theme.here]
     signs = (theme.lit, theme.warning, theme.gained)
     pairs = [(text, theme.paper) for text in (theme.label, theme.quiet, *signs)]
     pairs += [(text, fill) for fill in fills for text in (theme.ink, *signs)]

@@ -12,10 +12,10 @@ from authfsm import PoolSettings
 from authfsm.diagrams import (
     LIGHT,
     Diagram,
-    Kind,
-    Model,
+    EdgeKind,
+    DiagramModel,
     Node,
-    Together,
+    ConflictingOptions,
     Tone,
     UnknownState,
     diagram,
@@ -36,12 +36,12 @@ OFF, REQUIRED, CUSTOM = (POOLS[name][0] for name in ("mfa_off", "mfa_required", 
 EVERY = frozenset(arrow for row in ROWS for arrow in row)
 
 
-def places(model: Model) -> set[str]:
+def places(model: DiagramModel) -> set[str]:
     """The names of the places that are drawn."""
     return {node.name for node in model.nodes if isinstance(node, Node)}
 
 
-def accounted(model: Model) -> bool:
+def accounted(model: DiagramModel) -> bool:
     """Are what is drawn and what is left out the whole table?"""
     left = frozenset(arrow for each in model.left_out for arrow in each.arrows)
     return model.arrows == EVERY - left
@@ -180,9 +180,9 @@ def test_an_unknown_state_is_named() -> None:
 
 def test_a_picture_is_of_one_thing() -> None:
     """Settings and a difference exclude each other, and so do a history and traffic."""
-    with pytest.raises(Together):
+    with pytest.raises(ConflictingOptions):
         diagram(settings=OFF, difference=(OFF, REQUIRED))
-    with pytest.raises(Together):
+    with pytest.raises(ConflictingOptions):
         diagram(history=[], traffic=[])
 
 
@@ -240,9 +240,9 @@ def test_traffic_is_counted() -> None:
     source = str(drawn)
 
     assert drawn.model.traffic == 40
-    assert counts["START", "PASSWORD_VERIFIER", Kind.ANSWER] == 40
-    assert counts["password proved", "NEW_PASSWORD_REQUIRED", Kind.FOLD] == 10
-    assert counts["SMS_MFA", "SMS_MFA", Kind.RETRY] == 30
+    assert counts["START", "PASSWORD_VERIFIER", EdgeKind.ANSWER] == 40
+    assert counts["password proved", "NEW_PASSWORD_REQUIRED", EdgeKind.FOLD] == 10
+    assert counts["SMS_MFA", "SMS_MFA", EdgeKind.RETRY] == 30
     assert "user_srp_auth \u00d740" in source
     assert "in 40 sign-ins" in source
     assert "penwidth=6.0" in source

@@ -8,7 +8,7 @@ from attrs import fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authfsm.diagrams import LIGHT, Diagram, Edge, Model, Node, Walked, diagram
+from authfsm.diagrams import LIGHT, Diagram, Edge, DiagramModel, Node, Walked, diagram
 from authfsm.diagrams.fold import Junction
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import (
@@ -47,7 +47,7 @@ SRP = steps(
 )
 
 
-def taken(model: Model, number: int) -> list[tuple[str, str]]:
+def taken(model: DiagramModel, number: int) -> list[tuple[str, str]]:
     """The lines that a step took."""
     return [
         (edge.source.name, edge.dest.name)

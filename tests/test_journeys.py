@@ -15,17 +15,17 @@ from joserfc.jwk import RSAKey
 from reviewed import GALLERY, described
 
 from authfsm import PoolSettings
-from authfsm.checks import Ways
+from authfsm.checks import SignInPaths
 from authfsm.diagrams.pools import POOLS
 from authfsm.errors import CallerError
 from authfsm.journeys import (
-    Cue,
+    NextInput,
     Journey,
     Journeys,
     NoProgress,
     NothingSent,
     Stage,
-    Strayed,
+    UnexpectedPath,
     TooMany,
     journeys,
 )
@@ -97,7 +97,7 @@ def test_a_pool_with_everything(mode: str, signing_key: RSAKey) -> None:
 
 def test_how_many_there_are() -> None:
     """For every way there is a journey, or the reason why none; and the arrows between them are counted."""
-    ways = {name: Ways(pool).count() for name, (pool, _) in POOLS.items()}
+    ways = {name: SignInPaths(pool).count() for name, (pool, _) in POOLS.items()}
     again = {
         name: sum(
             any(each.refused(n) or each.stale(n) for n in range(len(each.path))) for each in js
@@ -140,7 +140,7 @@ def test_what_is_left_out_has_a_reason() -> None:
     for name, (pool, _) in POOLS.items():
         made, left_out = WITH[name], WITH[name].left_out
         gone = {each.path for each in made} | {each.path for each in left_out}
-        assert {*Ways(pool)} <= gone
+        assert {*SignInPaths(pool)} <= gone
         assert all(each.reason for each in left_out)
     assert {each.reason for each in WITH["mfa_optional"].left_out} == {
         "nobody has to set up a second factor, where none is required",
@@ -191,7 +191,7 @@ class App:
             AuthParameters={"USERNAME": username, "PASSWORD": password},
         )
 
-    def submit(self, cue: Cue) -> None:
+    def submit(self, cue: NextInput) -> None:
         """What the user types or clicks."""
         typed = cue.value.reveal() if cue.value is not None else ""
         try:
@@ -278,7 +278,7 @@ def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
     with pytest.raises(ClientError, match="CodeMismatchException"):
         signs_in(app, stage)
     with pytest.raises(
-        Strayed, match=r"step 3 was to be SMS_MFA -code-> AUTHENTICATED, and was no step at all"
+        UnexpectedPath, match=r"step 3 was to be SMS_MFA -code-> AUTHENTICATED, and was no step at all"
     ):
         stage.check()
 
@@ -289,7 +289,7 @@ def test_an_app_that_goes_its_own_way_is_caught(signing_key: RSAKey) -> None:
 
     flow = stage.cognito().start(walk=False)
     flow.carry(r.UserAuth, stage.username)
-    with pytest.raises(Strayed) as caught:
+    with pytest.raises(UnexpectedPath) as caught:
         stage.cue()
     assert isinstance(caught.value, CallerError)
     assert caught.value.walked == (Transition(S.START, r.UserAuth, S.SELECT_CHALLENGE),)

@@ -18,7 +18,7 @@ from joserfc.jwk import RSAKey
 from serving import PATIENCE, until
 
 from authfsm import PoolSettings
-from authfsm.journeys import Cue, Journey, Stage, journeys
+from authfsm.journeys import NextInput, Journey, Stage, journeys
 from authfsm.jwks import Verifier
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
@@ -84,7 +84,7 @@ class Browser:
         self.http = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         self.page = self._read("/sign-in")
 
-    def begins(self, stage: Stage, cue: Cue) -> None:
+    def begins(self, stage: Stage, cue: NextInput) -> None:
         """Fill in the first page."""
         self._sends(
             "/sign-in",
@@ -93,7 +93,7 @@ class Browser:
             flow=str(cue.response.auth_flow),
         )
 
-    def gives(self, cue: Cue) -> None:
+    def gives(self, cue: NextInput) -> None:
         """Fill in the page of what is asked."""
         value = {} if cue.value is None else {str(cue.field): cue.value.reveal()}
         self._sends("/challenge", response=cue.response.trigger, **value)

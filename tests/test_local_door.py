@@ -21,7 +21,7 @@ from authfsm.local import (
     DeviceConfiguration,
     LocalPool,
     ManualClock,
-    OffTheTable,
+    GateError,
     PoolRefusal,
     gate,
     refusals,
@@ -179,7 +179,7 @@ class TestTheGate:
 
     def test_an_answer_off_the_table(self) -> None:
         """Tokens for a proof that has not been given would be our fault."""
-        with pytest.raises(OffTheTable) as caught:
+        with pytest.raises(GateError) as caught:
             gate.check(UserSrpAuth, {"AuthenticationResult": {}}, None)
 
         assert State.AUTHENTICATED is caught.value.arrow.dest
@@ -217,7 +217,7 @@ class TestTheRefusals:
         "WebAuthnRelyingPartyMismatchException",
     }
     SAYINGS: ClassVar = {
-        name: value for name, value in vars(refusals).items() if isinstance(value, refusals.Saying)
+        name: value for name, value in vars(refusals).items() if isinstance(value, refusals.ErrorTemplate)
     }
 
     @pytest.mark.parametrize("name", SAYINGS)

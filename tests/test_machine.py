@@ -15,7 +15,7 @@ from transitions import Machine, MachineError
 from transitions.extensions import GraphMachine, HierarchicalMachine
 from transitions.extensions.asyncio import AsyncMachine
 
-from authfsm.errors import ConnectionLost, OffTheTable, RefusedForNow, RefusedUser, refused
+from authfsm.errors import ConnectionLost, ProtocolViolation, RefusedForNow, RefusedUser, refused
 from authfsm.machine import LeadsTo, advance, build
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import RESPONSES, Response
@@ -76,7 +76,7 @@ def test_a_reply_off_the_table_raises() -> None:
     """Where transitions would answer False in silence, the machine raises and stays."""
     page, _ = embedded()
 
-    with pytest.raises(OffTheTable):
+    with pytest.raises(ProtocolViolation):
         page.user_srp_auth(State.AUTHENTICATED)
     with pytest.raises(RefusedForNow):
         page.user_srp_auth(error("TooManyRequestsException"))
@@ -293,7 +293,7 @@ def test_an_async_machine_without_a_driver() -> None:
         await page.user_srp_auth(State.PASSWORD_VERIFIER)
         assert await page.may_srp_claim() is True
         await page.srp_claim(State.SMS_MFA)
-        with pytest.raises(OffTheTable):
+        with pytest.raises(ProtocolViolation):
             await page.code(State.START)
         await page.code(TOKENS)
         done: Page = page
@@ -342,7 +342,7 @@ def test_the_shared_machine_moves_any_object() -> None:
     advance(one, Transition(State.START, r.UserSrpAuth, State.PASSWORD_VERIFIER))
     assert one._state is State.PASSWORD_VERIFIER
 
-    with pytest.raises(OffTheTable):
+    with pytest.raises(ProtocolViolation):
         advance(one, Transition(State.PASSWORD_VERIFIER, r.SrpClaim, State.SELECT_CHALLENGE))
     assert one._state is State.PASSWORD_VERIFIER
 
@@ -453,6 +453,6 @@ def test_a_kind_that_the_row_has_not_is_off_the_table() -> None:
     build(page, initial=State.PASSWORD_VERIFIER)
 
     for outcome in (LoopKind.NEW_CHALLENGE, LoopKind.RETRY, challenge(State.PASSWORD_VERIFIER)):
-        with pytest.raises(OffTheTable):
+        with pytest.raises(ProtocolViolation):
             page.srp_claim(outcome)
     assert page.state is State.PASSWORD_VERIFIER

@@ -16,7 +16,7 @@ from samples import RESPONSES, reply
 
 from authfsm.diagrams.drafting import ROWS
 from authfsm.protocol import responses as r
-from authfsm.protocol.nodes import IN_ROLES, NODES, Ends, Node, code_role, target_roles
+from authfsm.protocol.nodes import IN_ROLES, NODES, EdgeRoles, Node, code_role, target_roles
 from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE, TRANSITIONS, Role, Transition
 from authfsm.signin import SignIn
@@ -106,7 +106,7 @@ def test_signin_recording_and_nodes_agree() -> None:
         if not all(_step(signin, recording, arrow, n) for n, arrow in enumerate(path, 1)):
             continue
         line = json.loads(sink.getvalue().splitlines()[-1])
-        ends = Ends(None, signin.role)
+        ends = EdgeRoles(None, signin.role)
 
         assert line["role"] == str(signin.role), path
         assert (path[-1], ends) in IN_ROLES, path
@@ -147,7 +147,7 @@ def _step(signin: SignIn, recording: Recording, arrow: Transition, number: int) 
 def test_the_pictures_have_the_same_nodes() -> None:
     """The arrows of the diagrams, with the roles of their ends, are those of the table in its roles."""
     drawn = {
-        (arrow.transition, Ends(arrow.source.role, arrow.dest.role))
+        (arrow.transition, EdgeRoles(arrow.source.role, arrow.dest.role))
         for row in ROWS
         for arrow in row
     }

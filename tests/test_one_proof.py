@@ -18,7 +18,7 @@ from authfsm.drivers import courses
 from authfsm.errors import (
     AuthfsmError,
     BadField,
-    OffTheTable,
+    ProtocolViolation,
     ProofRefused,
     ServiceError,
     TooManySteps,
@@ -120,7 +120,7 @@ def test_a_service_that_asks_again_gets_one_proof(service: str, kind: Any) -> No
     hostile = made()
     cognito = kind(hostile, client_id="c", pool_id=POOL, device=device)
 
-    with pytest.raises(OffTheTable) as caught:
+    with pytest.raises(ProtocolViolation) as caught:
         finished(cognito.sign_in, "ada", "a password", flow=flow)
 
     assert caught.value.fault is Fault.SERVICE

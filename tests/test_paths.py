@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authfsm import PoolSettings
-from authfsm.checks import Change, Path, Ways
+from authfsm.checks import Change, Path, SignInPaths
 from authfsm.checks.ways import place
 from authfsm.diagrams.pools import POOLS
 from authfsm.protocol import responses as r
@@ -21,7 +21,7 @@ OFF, OPTIONAL, REQUIRED, PASSWORDLESS, CUSTOM = (pool for pool, _ in POOLS.value
 
 def test_a_small_pool_is_listed_whole() -> None:
     """Where MFA is required by an authenticator app, there are four ways to sign in."""
-    ways = Ways(REQUIRED)
+    ways = SignInPaths(REQUIRED)
 
     enrols = (
         "MFA_SETUP -associate_software_token-> MFA_SETUP -verify_software_token-> MFA_SETUP"
@@ -44,7 +44,7 @@ def test_a_small_pool_is_listed_whole() -> None:
 
 def test_what_is_in_doubt_is_counted_on_request() -> None:
     """The tokens of a first sign-in without MFA are contradicted, and so are codes after a set-up."""
-    sure, all_ = Ways(REQUIRED), Ways(REQUIRED, doubted=True)
+    sure, all_ = SignInPaths(REQUIRED), SignInPaths(REQUIRED, doubted=True)
 
     more = [str(way) for way in all_ if way not in sure]
     assert more == [
@@ -65,7 +65,7 @@ def test_what_is_in_doubt_is_counted_on_request() -> None:
 
 def test_the_whole_protocol_is_counted_without_listing_it() -> None:
     """There are tens of thousands of ways; the shortest and the longest are found exactly."""
-    ways = Ways()
+    ways = SignInPaths()
     shortest, longest = ways.shortest(), ways.longest()
 
     assert shortest is not None
@@ -79,7 +79,7 @@ def test_the_whole_protocol_is_counted_without_listing_it() -> None:
 @pytest.mark.parametrize("name", POOLS)
 def test_counting_is_listing(name: str) -> None:
     """What is counted is what is listed: by length, in order, each way once, no place twice on any."""
-    ways = Ways(POOLS[name][0])
+    ways = SignInPaths(POOLS[name][0])
     listed = list(ways)
 
     assert len(listed) == len(set(listed)) == ways.count()
@@ -97,17 +97,17 @@ def test_counting_is_listing(name: str) -> None:
 @pytest.mark.parametrize("state", [S.DEVICE_SRP_AUTH, S.SELECT_MFA_TYPE, S.WEB_AUTHN, S.MFA_SETUP])
 def test_through_a_state(state: State) -> None:
     """The ways through a state are those of all that come by it; counted, they are as many."""
-    ways = Ways(OPTIONAL)
+    ways = SignInPaths(OPTIONAL)
     through = list(ways.through(state))
 
     assert through == [way for way in ways if state in way.states]
     assert ways.count_through(state) == len(through)
-    assert Ways().count_through(state) > len(through)
+    assert SignInPaths().count_through(state) > len(through)
 
 
 def test_without_a_device_there_are_fewer() -> None:
     """Whoever signs in on no remembered device comes by no device state."""
-    here, elsewhere = Ways(OPTIONAL), Ways(OPTIONAL, device=False)
+    here, elsewhere = SignInPaths(OPTIONAL), SignInPaths(OPTIONAL, device=False)
 
     assert elsewhere.count_through(S.DEVICE_SRP_AUTH) == 0
     assert [way for way in here if S.DEVICE_SRP_AUTH not in way.states] == list(elsewhere)
@@ -115,31 +115,31 @@ def test_without_a_device_there_are_fewer() -> None:
 
 def test_a_difference_is_two_lists_of_paths() -> None:
     """From one pool to another some ways come and some go; to the same pool, none."""
-    change = Change(Ways(OFF), Ways(REQUIRED))
+    change = Change(SignInPaths(OFF), SignInPaths(REQUIRED))
 
     assert [str(way) for way in change.lost()] == [
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED -new_password-> AUTHENTICATED",
     ]
-    assert list(change.gained()) == list(Ways(REQUIRED))
-    same = Change(Ways(OPTIONAL), Ways(OPTIONAL))
+    assert list(change.gained()) == list(SignInPaths(REQUIRED))
+    same = Change(SignInPaths(OPTIONAL), SignInPaths(OPTIONAL))
     assert (list(same.gained()), list(same.lost())) == ([], [])
 
 
 def test_nothing_but_a_way_is_a_way() -> None:
     """A path that stops before the tokens, or is of another pool, is none; nor is anything else."""
-    way = next(iter(Ways(REQUIRED)))
+    way = next(iter(SignInPaths(REQUIRED)))
 
-    assert way in Ways(REQUIRED)
-    assert Path(way.moves[:-1]) not in Ways(REQUIRED)
-    assert Path() not in Ways(REQUIRED)
-    assert way not in Ways(OFF)
-    assert "START" not in Ways(REQUIRED)
+    assert way in SignInPaths(REQUIRED)
+    assert Path(way.moves[:-1]) not in SignInPaths(REQUIRED)
+    assert Path() not in SignInPaths(REQUIRED)
+    assert way not in SignInPaths(OFF)
+    assert "START" not in SignInPaths(REQUIRED)
 
 
 def test_a_pool_that_lets_nobody_in_has_no_way() -> None:
     """No flow but refreshing, no way: nothing is counted, nothing is the shortest or the longest."""
-    none = Ways(PoolSettings(explicit_auth_flows={"ALLOW_REFRESH_TOKEN_AUTH"}, lambda_config=()))
+    none = SignInPaths(PoolSettings(explicit_auth_flows={"ALLOW_REFRESH_TOKEN_AUTH"}, lambda_config=()))
 
     assert (none.count(), none.shortest(), none.longest(), list(none)) == (0, None, None, [])
 
@@ -167,7 +167,7 @@ def test_ways_and_difference_agree_for_any_pool(
         allowed_first_auth_factors={"PASSWORD", "EMAIL_OTP"},
         lambda_config={"DefineAuthChallenge"},
     )
-    ways, before = Ways(told), Ways(OPTIONAL)
+    ways, before = SignInPaths(told), SignInPaths(OPTIONAL)
     listed, old = list(ways), list(before)
 
     assert len(listed) == ways.count()
@@ -179,5 +179,5 @@ def test_ways_and_difference_agree_for_any_pool(
 
 def test_listing_is_lazy() -> None:
     """The first few of very many come at once."""
-    assert len(list(islice(Ways(doubted=True), 5))) == 5
-    assert r.RefreshTokenAuth not in {way.arrows[0].response for way in islice(Ways(), 60)}
+    assert len(list(islice(SignInPaths(doubted=True), 5))) == 5
+    assert r.RefreshTokenAuth not in {way.arrows[0].response for way in islice(SignInPaths(), 60)}

@@ -22,7 +22,7 @@ from authfsm import Flow, InvalidInput
 from authfsm.cli.signin.answers import Answers, StartAgain
 from authfsm.cli.signin.exits import Ended
 from authfsm.cli.signin.screen import Screen
-from authfsm.journeys.cues import Cue
+from authfsm.journeys.cues import NextInput
 from authfsm.local import LocalPool
 from authfsm.notebook.forms import forms
 from authfsm.notebook.scene import _form
@@ -379,7 +379,7 @@ def test_the_command_has_nothing_to_ask_of_a_device(flow: Flow) -> None:
 def test_a_journey_names_these(asked: Any, role: Role | None) -> None:
     """A cue names the field that takes its value."""
     for prompt in form(asked, role).prompts:
-        cue = Cue(asked.state, prompt.response, None, wrong=False, leads_to=S.AUTHENTICATED)
+        cue = NextInput(asked.state, prompt.response, None, wrong=False, leads_to=S.AUTHENTICATED)
         assert cue.field == (prompt.fields[0].name if prompt.fields else None)
 
 

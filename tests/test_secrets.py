@@ -164,14 +164,14 @@ def test_a_service_that_echoes_a_secret_is_blotted() -> None:
 def errors() -> list[AuthfsmError]:
     """One of each error that has met a secret."""
     found: list[AuthfsmError] = []
-    for provoke in (
+    for run in (
         lambda: r.Code(PLANTED.encode()),  # type: ignore[arg-type]
         lambda: r.UserSrpAuth("ada", PLANTED),
         lambda: standing(State.SMS_MFA).send(r.Password(PLANTED)),
         lambda: standing(State.SMS_MFA).receive({"Session": PLANTED}),
     ):
         try:
-            provoke()
+            run()
         except AuthfsmError as error:
             found.append(error)
     for raw in (

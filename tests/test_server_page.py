@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Shown, axe, chromium
+from browser import DisplayMixin, axe, chromium
 from serving import PASSWORD, Here, here
 
 USERS: list[dict[str, Any]] = [
@@ -26,7 +26,7 @@ def web() -> Iterator[Here]:
 
 
 @pytest.fixture
-def shown(web: Here, tmp_path: Path) -> Iterator[Shown]:
+def shown(web: Here, tmp_path: Path) -> Iterator[DisplayMixin]:
     """Its page."""
     with chromium(tmp_path) as opened:
         opened.page.goto(web.url)
@@ -37,13 +37,13 @@ def shown(web: Here, tmp_path: Path) -> Iterator[Shown]:
         assert [url for url in opened.asked if not url.startswith((web.url, "data:"))] == []
 
 
-def badge(shown: Shown, place: str) -> str | None:
+def badge(shown: DisplayMixin, place: str) -> str | None:
     """The number on a place of the picture."""
     node = shown.page.locator("g.node", has=shown.page.locator(f"title:text-is('{place}')")).first
     return node.locator("g.badge text").text_content()
 
 
-def test_it_happens_before_your_eyes(web: Here, shown: Shown) -> None:
+def test_it_happens_before_your_eyes(web: Here, shown: DisplayMixin) -> None:
     """A sign-in stands at its place, moves on, and its code can be read, without a reload."""
     _, _, asked = web.password("sam")
     shown.page.wait_for_selector("g.badge")
@@ -57,7 +57,7 @@ def test_it_happens_before_your_eyes(web: Here, shown: Shown) -> None:
     assert shown.page.locator("g.badge").count() == 0
 
 
-def test_a_way_is_lit(web: Here, shown: Shown) -> None:
+def test_a_way_is_lit(web: Here, shown: DisplayMixin) -> None:
     """Choosing a sign-in, by the keyboard too, shows its way; choosing again shows the whole."""
     web.password("sam")
     button = shown.page.locator("#signins button.who").first
@@ -72,7 +72,7 @@ def test_a_way_is_lit(web: Here, shown: Shown) -> None:
     shown.page.wait_for_selector("g.badge")
 
 
-def test_names_are_text(web: Here, shown: Shown) -> None:
+def test_names_are_text(web: Here, shown: DisplayMixin) -> None:
     """A name that looks like markup is a name."""
     web.password(EVIL)
     row = shown.page.locator("#signins button.who").first
@@ -84,7 +84,7 @@ def test_names_are_text(web: Here, shown: Shown) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1600, 380])
-def test_anybody_can_use_it(web: Here, shown: Shown, scheme: Any, width: int) -> None:
+def test_anybody_can_use_it(web: Here, shown: DisplayMixin, scheme: Any, width: int) -> None:
     """The accessibility checker finds nothing, whatever the theme and the width."""
     shown.page.emulate_media(color_scheme=scheme)
     shown.page.set_viewport_size({"width": width, "height": 900})

@@ -11,7 +11,7 @@ from attrs import NOTHING, asdict, evolve, fields
 from samples import PARAMETERS, RESPONSES, challenge
 
 from authfsm.device import Device
-from authfsm.diagrams.sequence import Writer
+from authfsm.diagrams.sequence import SequenceWriter
 from authfsm.facts.shapes import OTHER_SPELLING, Parameter, Shape, carried, shape
 from authfsm.protocol import responses as r
 from authfsm.protocol.replies import Tokens
@@ -154,7 +154,7 @@ def test_a_challenge(state: State) -> None:
 @pytest.mark.parametrize(("state", "kind"), PAIRS, ids=lambda each: getattr(each, "__name__", each))
 def test_a_sequence(state: State, kind: type[Response]) -> None:
     """A sequence diagram shows exactly what the request always carries, and under which name."""
-    *_, line = Writer({}).given(state, kind)
+    *_, line = SequenceWriter({}).given(state, kind)
     shown = shape(state, kind)
 
     assert f"App->>Cognito: {shown.operation}" in line

@@ -26,7 +26,7 @@ from samples import (
 
 from authfsm import srp
 from authfsm.device import Device
-from authfsm.errors import BadField, MalformedReply, OffTheTable, OutOfTurn, WrongResponse
+from authfsm.errors import BadField, MalformedReply, ProtocolViolation, OutOfTurn, WrongResponse
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault, Ruling
 from authfsm.protocol.replies import (
@@ -722,7 +722,7 @@ def test_no_reply_crashes_a_sign_in(kind: type[r.Response], raw: Any) -> None:
         signin.send(RESPONSES[kind])
         try:
             dest = signin.receive(raw)
-        except (MalformedReply, OffTheTable):
+        except (MalformedReply, ProtocolViolation):
             assert whole(signin) == before
         else:
             assert dest in answers[kind] | {State.FAILED, state}
@@ -841,7 +841,7 @@ def test_a_challenge_asked_once_more_is_the_same_challenge() -> None:
     signin.send(r.CustomSrpAuth("ada", "beef"))
     signin.receive(challenge(State.PASSWORD_VERIFIER))
     signin.send(RESPONSES[r.SrpClaim])
-    with pytest.raises(OffTheTable):
+    with pytest.raises(ProtocolViolation):
         signin.receive(challenge(State.PASSWORD_VERIFIER))
     assert not signin.password_proved
 
@@ -906,7 +906,7 @@ def test_a_plain_yes_to_something_else_is_off_the_table() -> None:
     before = whole(signin)
     signin.send(r.Code("123456"))
 
-    with pytest.raises(OffTheTable):
+    with pytest.raises(ProtocolViolation):
         signin.receive(Done())
     assert whole(signin) == before
 

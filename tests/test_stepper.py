@@ -17,7 +17,7 @@ from authfsm.errors import BadField, OutOfTurn, WrongResponse
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 from authfsm.notebook import Stepper
 from authfsm.notebook.tape import KEPT
-from authfsm.notebook.view import View
+from authfsm.notebook.view import StepperView
 
 PASSWORD = "Correct-Horse-1"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -29,7 +29,7 @@ def listened() -> Iterator[None]:
     """Every widget speaks over a wire that keeps what it says, and is closed at the end."""
     with wires():
         yield
-        View.close_all()
+        StepperView.close_all()
 
 
 @pytest.fixture

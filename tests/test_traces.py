@@ -23,7 +23,7 @@ from authfsm.traces.cloudtrail import COLUMNS
 from authfsm.traces.query import DIALECTS
 from authfsm.traces.replay import gathered
 from authfsm.traces.verdicts import Traced
-from authfsm.traces.words import REFUSED, UNKNOWN, Seen, by_names, by_responses, closed, state_of
+from authfsm.traces.words import REFUSED, UNKNOWN, LoggedArrow, by_names, by_responses, closed, state_of
 
 EVENTS = 20_000
 
@@ -83,10 +83,10 @@ def test_set_up_has_its_order() -> None:
     """MFA_SETUP leads to tokens only once an app is verified."""
     arrows = by_names()
 
-    assert Seen("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED") not in arrows
-    assert Seen("MFA_SETUP/associated", "MFA_SETUP", "AUTHENTICATED") not in arrows
-    assert Seen("MFA_SETUP/verified", "MFA_SETUP", "AUTHENTICATED") in arrows
-    assert Seen("MFA_SETUP", "VerifySoftwareToken", "MFA_SETUP/verified") not in arrows
+    assert LoggedArrow("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED") not in arrows
+    assert LoggedArrow("MFA_SETUP/associated", "MFA_SETUP", "AUTHENTICATED") not in arrows
+    assert LoggedArrow("MFA_SETUP/verified", "MFA_SETUP", "AUTHENTICATED") in arrows
+    assert LoggedArrow("MFA_SETUP", "VerifySoftwareToken", "MFA_SETUP/verified") not in arrows
 
 
 def test_a_second_factor_is_not_left_for_a_first() -> None:
@@ -102,11 +102,11 @@ def test_a_second_factor_is_not_left_for_a_first() -> None:
 
 def test_what_is_forgotten_is_not_held_against_anybody() -> None:
     """An arrow any part of which is not known is in the closed relation; one that is on no table is not."""
-    arrows = set(closed([Seen("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")]))
+    arrows = set(closed([LoggedArrow("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")]))
 
     assert len(arrows) == 8
-    assert Seen(UNKNOWN, "USER_SRP_AUTH", UNKNOWN) in arrows
-    assert Seen(UNKNOWN, "USER_SRP_AUTH", "AUTHENTICATED") not in set(closed(by_names()))
+    assert LoggedArrow(UNKNOWN, "USER_SRP_AUTH", UNKNOWN) in arrows
+    assert LoggedArrow(UNKNOWN, "USER_SRP_AUTH", "AUTHENTICATED") not in set(closed(by_names()))
 
 
 # ---- every planted error, and nothing else ------------------------------------------------------------------

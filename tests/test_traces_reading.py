@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authfsm.traces import BadMemory, BadTrail, NoRoom, Read, Trail
+from authfsm.traces import BadMemory, BadTrail, OutOfResources, Read, Trail
 from authfsm.traces.lines import COLUMNS
 from authfsm.traces.scanning import Tally
 from authfsm.traces.scanning import read as scanned
@@ -287,7 +287,7 @@ def test_memory(tmp_path: Path) -> None:
     with pytest.raises(BadMemory, match="an amount as 700MB, not 'lots'"):
         Trail(path, memory="lots", folder=room)
     with (
-        pytest.raises(NoRoom, match="there is no room"),
+        pytest.raises(OutOfResources, match="there is no room"),
         Trail(path, memory="1MB", folder=room) as trail,
     ):
         trail.funnel()

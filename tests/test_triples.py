@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from samples import BESIDE, RESPONSES, named, reply, standing, whole
 
-from authfsm.errors import OffTheTable, WrongResponse
+from authfsm.errors import ProtocolViolation, WrongResponse
 from authfsm.protocol.responses import RESPONSES as KINDS
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, TRANSITIONS, Transition, move
@@ -55,7 +55,7 @@ def test_a_reply_off_the_table_changes_nothing() -> None:
                 before = whole(signin)
                 signin.send(RESPONSES[kind])
 
-                with pytest.raises(OffTheTable) as caught:
+                with pytest.raises(ProtocolViolation) as caught:
                     signin.receive(reply(source, kind, dest))
 
                 assert (caught.value.state, caught.value.response, caught.value.leads_to) == (

@@ -12,7 +12,7 @@ from typing import Final
 from attrs import field, frozen
 
 from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Row, Ruling
+from authfsm.protocol.error_policy import ErrorRule, Ruling
 from authfsm.protocol.responses import REFRESHES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ACKNOWLEDGEMENT, FIRST, RESTART, RETRY, Transition
@@ -42,7 +42,7 @@ class Bound:
     source: str
     speaks_of: Callable[[Transition], bool] = field(repr=False)
 
-    def holds(self, rulings: Mapping[str, Mapping[str, Row]]) -> bool:
+    def holds(self, rulings: Mapping[str, Mapping[str, ErrorRule]]) -> bool:
         """Is its error ruled as it must be, for the loop to end?
 
         Args:

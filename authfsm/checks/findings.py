@@ -34,7 +34,7 @@ class Severity(str, Enum):
 
 
 @frozen
-class Mend:
+class Remediation:
     """Settings that mend it together, in Cognito's own words.
 
     Args:
@@ -77,7 +77,7 @@ class Finding:
     why: str
     path: Path
     source: str
-    mends: tuple[Mend, ...]
+    mends: tuple[Remediation, ...]
 
     def diagram(self, **options: Any) -> Diagram:
         """The path on the protocol's picture.

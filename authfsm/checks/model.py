@@ -1,6 +1,6 @@
 """What is checked, as a graph: where somebody stands, what has been shown so far, and where that may lead.
 
-A position is a state, its role, and `Proved`. The moves out of it are the table's arrows, less those that
+A position is a state, its role, and `ProofState`. The moves out of it are the table's arrows, less those that
 the settings rule out, less those that what happened before rules out. There are a few hundred positions, so
 all of them are visited, the nearest first: the first path that is found to one is a shortest.
 """
@@ -14,10 +14,10 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from authfsm.checks.path import AT_START, Move, Path, Position
-from authfsm.checks.proofs import NEXT_BY_FUNCTIONS, NOTHING, Factor, Proved, asks_second, shown
+from authfsm.checks.proofs import NEXT_BY_FUNCTIONS, NOTHING, Factor, ProofState, asks_second, shown
 from authfsm.checks.table import TABLE, Table
 from authfsm.protocol import responses as r
-from authfsm.protocol.nodes import Ends, Node
+from authfsm.protocol.nodes import EdgeRoles, Node
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import (
     ACKNOWLEDGEMENT,
@@ -33,7 +33,7 @@ from authfsm.settings import PoolSettings
 from authfsm.settings.reach import verdicts
 from authfsm.settings.rules import DESTS, OPEN, RESPONSES, forbidden
 
-_NAMED: Final = Proved(named=True)
+_NAMED: Final = ProofState(named=True)
 
 
 class Left(Enum):
@@ -61,7 +61,7 @@ class Model:
     device: bool = True
     doubted: bool = True
     named: bool = True
-    _leaves: dict[tuple[Transition, Ends], Left] = field(
+    _leaves: dict[tuple[Transition, EdgeRoles], Left] = field(
         factory=dict, init=False, repr=False, eq=False
     )
 
@@ -105,8 +105,8 @@ class Model:
         return True
 
     def _after(
-        self, arrow: Transition, ends: Ends, before: Proved, *, named: bool
-    ) -> Iterator[Proved]:
+        self, arrow: Transition, ends: EdgeRoles, before: ProofState, *, named: bool
+    ) -> Iterator[ProofState]:
         """What has been shown, the arrow taken."""
         source, response, dest, kind = arrow
         if dest in {State.START, State.FAILED}:
@@ -140,7 +140,7 @@ class Model:
 
     # ---- the settings -----------------------------------------------------------------------------------
 
-    def _left(self, arrow: Transition, ends: Ends) -> Left:
+    def _left(self, arrow: Transition, ends: EdgeRoles) -> Left:
         """What do the settings leave of this arrow?"""
         if self.settings is None:
             return Left.KEPT
@@ -161,7 +161,7 @@ def _named(arrow: Transition) -> bool:
     return arrow.dest in {*CHALLENGES, State.OTHER_CHALLENGE} and arrow.dest not in led
 
 
-def _left(settings: PoolSettings, arrow: Transition, ends: Ends) -> Left:
+def _left(settings: PoolSettings, arrow: Transition, ends: EdgeRoles) -> Left:
     source, response, dest, _ = arrow
     if response in OPEN and arrow in ON_THE_TABLE:  # to whatever this pool asks for otherwise
         why = verdicts(settings, whims=True).arrows.get((arrow, ends))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from authfsm.checks.proofs import NOTHING, Proved
+from authfsm.checks.proofs import NOTHING, ProofState
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 from authfsm.protocol.table import STAYS, Role, Transition
@@ -27,7 +27,7 @@ class Position:
     """
 
     node: Node
-    proved: Proved = NOTHING
+    proved: ProofState = NOTHING
 
     @property
     def state(self) -> State:
@@ -97,7 +97,7 @@ class Path:
         return self.moves[-1].to if self.moves else AT_START
 
     @property
-    def proved(self) -> Proved:
+    def proved(self) -> ProofState:
         """What it has shown."""
         return self.end.proved
 

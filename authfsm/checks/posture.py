@@ -16,11 +16,11 @@ from authfsm.settings import PoolSettings
 from authfsm.settings.described import descriptions
 from authfsm.settings.descriptions import Descriptions
 
-Told = TypeVar("Told", bound="Posture")
+Told = TypeVar("Told", bound="PoolDescription")
 
 
 @frozen(kw_only=True)
-class Posture:
+class PoolDescription:
     """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig say to a reviewer.
 
     Args:

@@ -14,7 +14,7 @@ from typing import Final
 from attrs import frozen
 
 from authfsm.protocol import responses as r
-from authfsm.protocol.nodes import Ends
+from authfsm.protocol.nodes import EdgeRoles
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE, RESTART, RETRY, SECOND, Role, Transition
@@ -92,7 +92,7 @@ _SECOND_ASKED: Final = SECOND - {S.EMAIL_OTP}
 
 
 @frozen(cache_hash=True)
-class Proved:
+class ProofState:
     """What has been shown since a sign-in began.
 
     Args:
@@ -114,15 +114,15 @@ class Proved:
     named: bool = False
 
 
-NOTHING: Final = Proved()
+NOTHING: Final = ProofState()
 """What has been shown at START."""
 
 
 def shown(
     proofs: Mapping[tuple[State, Trigger], Factor],
-    before: Proved,
+    before: ProofState,
     arrow: Transition,
-    ends: Ends,
+    ends: EdgeRoles,
 ) -> frozenset[Factor]:
     """What taking an arrow shows.
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from authfsm.checks.checking import check
-from authfsm.checks.findings import Finding, Mend, Severity, worst_first
+from authfsm.checks.findings import Finding, Remediation, Severity, worst_first
 from authfsm.checks.path import Path
-from authfsm.checks.posture import Posture
+from authfsm.checks.posture import PoolDescription
 from authfsm.checks.proofs import Factor
 from authfsm.checks.showing import refreshed, refusal, waits, way
 from authfsm.protocol import links
@@ -27,7 +27,7 @@ from authfsm.settings import PoolSettings
 from authfsm.settings.rules import enabled
 
 S = State
-Found = tuple[str, Path, tuple[Mend, ...]]
+Found = tuple[str, Path, tuple[Remediation, ...]]
 
 _LONG_SESSION: Final = timedelta(minutes=5)
 _LONG_REFRESH: Final = timedelta(days=30)
@@ -49,10 +49,10 @@ class Rule:
     severity: Severity
     title: str
     source: str
-    look: Callable[[Posture], Iterator[Found]] = field(repr=False)
+    look: Callable[[PoolDescription], Iterator[Found]] = field(repr=False)
 
 
-def _without(told: Posture, auth_flow: str) -> Mend:
+def _without(told: PoolDescription, auth_flow: str) -> Remediation:
     """Return the change after which the app client no longer allows a flow.
 
     The values are current ones, as an older one allows more than it names; and there is one at least, as an empty
@@ -60,13 +60,13 @@ def _without(told: Posture, auth_flow: str) -> Mend:
     """
     values = current_values(told.settings.explicit_auth_flows or ())
     left = values - {REQUIRED_VALUE[auth_flow]} or {REQUIRED_VALUE["REFRESH_TOKEN_AUTH"]}
-    return Mend("UpdateUserPoolClient", {"ExplicitAuthFlows": sorted(left)})
+    return Remediation("UpdateUserPoolClient", {"ExplicitAuthFlows": sorted(left)})
 
 
 # ---- what there is to look for ------------------------------------------------------------------------------
 
 
-def _clear_beside_srp(told: Posture) -> Iterator[Found]:
+def _clear_beside_srp(told: PoolDescription) -> Iterator[Found]:
     values = told.settings.explicit_auth_flows
     if values is None or not all(
         allows(values, each) for each in ("USER_PASSWORD_AUTH", "USER_SRP_AUTH")
@@ -95,31 +95,31 @@ _FACTORS: Final = "Policies.SignInPolicy.AllowedFirstAuthFactors"
 _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 
 
-def _require(settings: PoolSettings) -> Mend:
+def _require(settings: PoolSettings) -> Remediation:
     """Have MFA required: with a factor that all can enrol, and without what cannot stand beside it."""
     fields = {"MfaConfiguration": "ON", **({} if settings.software_token_mfa else _APP)}
     allowed_first = settings.allowed_first_auth_factors or frozenset()
     if not allowed_first & _ONE_TIME:
-        return Mend("SetUserPoolMfaConfig", fields)
+        return Remediation("SetUserPoolMfaConfig", fields)
     # "aren't compatible with required MFA" -- AWS developer guide, "Authentication flows"
     left = sorted(allowed_first - _ONE_TIME)
-    return Mend("UpdateUserPool and SetUserPoolMfaConfig", {_FACTORS: left, **fields})
+    return Remediation("UpdateUserPool and SetUserPoolMfaConfig", {_FACTORS: left, **fields})
 
 
-def _mfa_off(told: Posture) -> Iterator[Found]:
+def _mfa_off(told: PoolDescription) -> Iterator[Found]:
     if told.settings.mfa_configuration == "OFF":
         path = way(told.settings, _password_alone)
         if path is not None:
             yield "MfaConfiguration is OFF", path, (_require(told.settings),)
 
 
-def _mfa_unenforced(told: Posture) -> Iterator[Found]:
+def _mfa_unenforced(told: PoolDescription) -> Iterator[Found]:
     # "When you have adaptive authentication ... MFA must be OPTIONAL": it asks where the risk is high.
     adaptive = told.settings.advanced_security_mode == "ENFORCED"
     if told.settings.mfa_configuration == "OPTIONAL" and not adaptive:
         path = way(told.settings, _password_alone)
         if path is not None:
-            adapt = Mend(
+            adapt = Remediation(
                 "UpdateUserPool and SetRiskConfiguration",
                 {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED", _RISK: "MFA_REQUIRED"},
             )
@@ -130,7 +130,7 @@ def _mfa_unenforced(told: Posture) -> Iterator[Found]:
 _RISK: Final = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
 
 
-def _mfa_by_risk(told: Posture) -> Iterator[Found]:
+def _mfa_by_risk(told: PoolDescription) -> Iterator[Found]:
     # "MFA_IF_CONFIGURED: Present an MFA challenge if user has configured it, else allow the request" -- AWS API
     # reference, AccountTakeoverActionType; no description that is read here says what is set.
     adaptive = told.settings.advanced_security_mode == "ENFORCED"
@@ -141,14 +141,14 @@ def _mfa_by_risk(told: Posture) -> Iterator[Found]:
             yield why, path, (_require(told.settings),)
 
 
-def _legacy_errors(told: Posture) -> Iterator[Found]:
+def _legacy_errors(told: PoolDescription) -> Iterator[Found]:
     path = refusal(told.settings, proved=False)
     if told.prevent_user_existence_errors == "LEGACY" and path is not None:
-        mend = Mend("UpdateUserPoolClient", {"PreventUserExistenceErrors": "ENABLED"})
+        mend = Remediation("UpdateUserPoolClient", {"PreventUserExistenceErrors": "ENABLED"})
         yield "PreventUserExistenceErrors is LEGACY", path, (mend,)
 
 
-def _functions_skip_mfa(told: Posture) -> Iterator[Found]:
+def _functions_skip_mfa(told: PoolDescription) -> Iterator[Found]:
     known = told.settings.explicit_auth_flows is not None
     if not known or told.settings.mfa_configuration not in {"ON", "OPTIONAL"}:
         return
@@ -161,7 +161,7 @@ def _functions_skip_mfa(told: Posture) -> Iterator[Found]:
         yield why, path, (_without(told, "CUSTOM_AUTH"),)
 
 
-def _recovery_is_factor(told: Posture) -> Iterator[Found]:
+def _recovery_is_factor(told: PoolDescription) -> Iterator[Found]:
     # "A user can't receive MFA and password reset codes at the same email address or phone number" -- AWS
     # developer guide, "Adding MFA to a user pool"
     factors = enabled(told.settings)
@@ -178,13 +178,13 @@ def _recovery_is_factor(told: Posture) -> Iterator[Found]:
             f"the only second factor is {factors[0]}, and the account is recovered by {primary} first",
             path,
             (
-                Mend("SetUserPoolMfaConfig", _APP),
-                Mend("UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}),
+                Remediation("SetUserPoolMfaConfig", _APP),
+                Remediation("UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}),
             ),
         )
 
 
-def _recovery_and_factor(told: Posture) -> Iterator[Found]:
+def _recovery_and_factor(told: PoolDescription) -> Iterator[Found]:
     # "With this setting, SMS doesn't qualify for a valid password recovery mechanism if the user also has SMS
     # multi-factor authentication (MFA) activated. ... In the absence of this setting, Amazon Cognito uses the
     # legacy behavior ... where SMS is preferred" -- AWS API reference, UserPoolType
@@ -198,62 +198,62 @@ def _recovery_and_factor(told: Posture) -> Iterator[Found]:
             "the only second factor is SMS_MFA, and AccountRecoverySetting is not set",
             path,
             (
-                Mend("UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}),
-                Mend("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_APP}),
+                Remediation("UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}),
+                Remediation("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_APP}),
             ),
         )
 
 
-def _text_messages(told: Posture) -> Iterator[Found]:
+def _text_messages(told: PoolDescription) -> Iterator[Found]:
     if told.settings.sms_mfa:
         path = way(told.settings, lambda way: S.SMS_MFA in way.states)
         if path is not None:
-            mend = Mend("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_APP})
+            mend = Remediation("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_APP})
             yield "SmsMfaConfiguration is set", path, (mend,)
     first = told.settings.allowed_first_auth_factors or frozenset()
     if "SMS_OTP" in first:
         path = way(told.settings, lambda way: S.SMS_OTP in way.states)
         if path is not None:
-            mend = Mend("UpdateUserPool", {_FACTORS: sorted(first - {"SMS_OTP"})})
+            mend = Remediation("UpdateUserPool", {_FACTORS: sorted(first - {"SMS_OTP"})})
             yield "AllowedFirstAuthFactors has SMS_OTP", path, (mend,)
 
 
-def _long_session(told: Posture) -> Iterator[Found]:
+def _long_session(told: PoolDescription) -> Iterator[Found]:
     lives = told.auth_session_validity
     if lives is None or lives <= _LONG_SESSION:
         return
     path = waits(told.settings)
     if path is not None:
         minutes = int(lives.total_seconds() // 60)
-        mend = Mend("UpdateUserPoolClient", {"AuthSessionValidity": 3})
+        mend = Remediation("UpdateUserPoolClient", {"AuthSessionValidity": 3})
         yield f"AuthSessionValidity is {minutes} minutes", path, (mend,)
 
 
-def _long_refresh(told: Posture) -> Iterator[Found]:
+def _long_refresh(told: PoolDescription) -> Iterator[Found]:
     lives = told.refresh_token_validity
     if lives is None or lives <= _LONG_REFRESH:
         return
     path = refreshed(told.settings)
     if path is not None:
         days = {"RefreshTokenValidity": 30, "TokenValidityUnits.RefreshToken": "days"}
-        mend = Mend("UpdateUserPoolClient", days)
+        mend = Remediation("UpdateUserPoolClient", days)
         yield f"RefreshTokenValidity is {lives.days} days", path, (mend,)
 
 
-def _irrevocable(told: Posture) -> Iterator[Found]:
+def _irrevocable(told: PoolDescription) -> Iterator[Found]:
     path = refreshed(told.settings)
     if told.settings.enable_token_revocation is False and path is not None:
-        mend = Mend("UpdateUserPoolClient", {"EnableTokenRevocation": True})
+        mend = Remediation("UpdateUserPoolClient", {"EnableTokenRevocation": True})
         yield "EnableTokenRevocation is false", path, (mend,)
 
 
-def _nothing_to_enrol(told: Posture) -> Iterator[Found]:
+def _nothing_to_enrol(told: PoolDescription) -> Iterator[Found]:
     if told.settings.mfa_configuration != "ON":
         return
     for broken in check(settings=told.settings):
         if broken.path.end.state is S.MFA_SETUP:
             names = ", ".join(enabled(told.settings))
-            app = Mend("SetUserPoolMfaConfig", _APP)
+            app = Remediation("SetUserPoolMfaConfig", _APP)
             yield (
                 f"MfaConfiguration is ON, and {names} cannot be set up in a sign-in",
                 broken.path,
@@ -262,7 +262,7 @@ def _nothing_to_enrol(told: Posture) -> Iterator[Found]:
             return
 
 
-def _broken(told: Posture) -> Iterator[Found]:
+def _broken(told: PoolDescription) -> Iterator[Found]:
     for broken in check(settings=told.settings):
         if broken.path.end.state is not S.MFA_SETUP:
             yield str(broken), broken.path, ()
@@ -302,7 +302,7 @@ RULES: Final = (
 """What is looked for."""
 
 
-def review(pool: Posture | Mapping[str, Any]) -> tuple[Finding, ...]:
+def review(pool: PoolDescription | Mapping[str, Any]) -> tuple[Finding, ...]:
     """What a security reviewer would want changed about a pool, the worst first.
 
     Args:
@@ -312,7 +312,7 @@ def review(pool: Posture | Mapping[str, Any]) -> tuple[Finding, ...]:
     Raises:
         BadField: a field is what AWS never says.
     """
-    told = pool if isinstance(pool, Posture) else Posture.from_descriptions(pool)
+    told = pool if isinstance(pool, PoolDescription) else PoolDescription.from_descriptions(pool)
     return worst_first(
         Finding(rule.id, rule.severity, rule.title, why, path, rule.source, mends)
         for rule in RULES

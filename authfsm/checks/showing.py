@@ -9,7 +9,7 @@ from typing import Final
 from authfsm.checks.model import Model, explore
 from authfsm.checks.path import AT_START, Path
 from authfsm.checks.proofs import Factor
-from authfsm.checks.ways import Ways
+from authfsm.checks.ways import SignInPaths
 from authfsm.protocol.responses import REFRESHES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
@@ -18,9 +18,9 @@ S = State
 
 
 @lru_cache(maxsize=16)
-def _ways(settings: PoolSettings, *, doubted: bool) -> Ways:
+def _ways(settings: PoolSettings, *, doubted: bool) -> SignInPaths:
     """The ways to sign in: every rule asks for them anew."""
-    return Ways(settings, doubted=doubted)
+    return SignInPaths(settings, doubted=doubted)
 
 
 def way(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path | None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from authfsm.checks.proofs import Factor, Proved
+from authfsm.checks.proofs import Factor, ProofState
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import State
@@ -38,24 +38,24 @@ class StandIn:
     why: str
     confidence: Confidence
     source: str
-    holds: Callable[[Proved, Transition], bool] = field(repr=False)
+    holds: Callable[[ProofState, Transition], bool] = field(repr=False)
     where: Callable[[PoolSettings], bool] = field(default=lambda _: True, repr=False)
 
 
-def _has(factor: Factor) -> Callable[[Proved, Transition], bool]:
+def _has(factor: Factor) -> Callable[[ProofState, Transition], bool]:
     return lambda proved, _: factor in proved.factors
 
 
-def _never(_: Proved, __: Transition) -> bool:
+def _never(_: ProofState, __: Transition) -> bool:
     return False
 
 
-def _passkey_first(proved: Proved, _: Transition) -> bool:
+def _passkey_first(proved: ProofState, _: Transition) -> bool:
     """Was it the passkey that began, and no second factor asked for beside it?"""
     return Factor.PASSKEY in proved.factors and not proved.asked
 
 
-def _nothing_asked(proved: Proved, arrow: Transition) -> bool:
+def _nothing_asked(proved: ProofState, arrow: Transition) -> bool:
     """Does the password lead straight to the tokens?"""
     return skips_second_factor(arrow) and Factor.PASSWORD in proved.factors and not proved.asked
 
@@ -143,7 +143,7 @@ FOR_SECOND: Final = (
 
 def excused(
     stand_ins: tuple[StandIn, ...],
-    proved: Proved,
+    proved: ProofState,
     arrow: Transition,
     settings: PoolSettings | None = None,
 ) -> StandIn | None:

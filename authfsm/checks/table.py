@@ -16,9 +16,9 @@ from authfsm.checks.bounds import BOUNDS, Bound
 from authfsm.checks.proofs import PROOFS, Factor
 from authfsm.facts.errors import LISTED
 from authfsm.fields import frozen_mapping
-from authfsm.protocol.error_policy import RULINGS, Row
+from authfsm.protocol.error_policy import RULINGS, ErrorRule
 from authfsm.protocol.evidence import Confidence, confidence
-from authfsm.protocol.nodes import Ends, target_roles
+from authfsm.protocol.nodes import EdgeRoles, target_roles
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import NEEDS, PROTOCOL, Dest, Need, Role, Transition, unfolded
@@ -48,7 +48,7 @@ class Table:
     rows: Rows = field(converter=_deep)
     needs: Mapping[tuple[State, Trigger], Need] = field(converter=frozen_mapping)
     proofs: Mapping[tuple[State, Trigger], Factor] = field(converter=frozen_mapping)
-    rulings: Mapping[str, Mapping[str, Row]] = field(converter=frozen_mapping)
+    rulings: Mapping[str, Mapping[str, ErrorRule]] = field(converter=frozen_mapping)
     errors: Mapping[str, frozenset[str]] = field(converter=frozen_mapping)
     bounds: tuple[Bound, ...] = ()
     doubted: frozenset[Transition] = frozenset()
@@ -64,10 +64,10 @@ class Table:
         for response, dests in self.rows.get(source, {}).items():
             yield from unfolded(source, response, dests)
 
-    def ends(self, arrow: Transition, source: Role | None) -> Iterator[Ends]:
+    def ends(self, arrow: Transition, source: Role | None) -> Iterator[EdgeRoles]:
         """The roles of an arrow's ends, its source standing in this role."""
         dests = self.rows[arrow.source][arrow.response]
-        yield from (Ends(source, role) for role in target_roles(arrow, source, dests))
+        yield from (EdgeRoles(source, role) for role in target_roles(arrow, source, dests))
 
     # ---- a table a little different ---------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class Table:
         kept = {each: rest for each, rest in self.rulings.items() if each != code}
         return evolve(self, rulings={**kept, code: rows} if rows else kept)
 
-    def with_ruling(self, code: str, part: str, row: Row) -> Table:
+    def with_ruling(self, code: str, part: str, row: ErrorRule) -> Table:
         """The same table, in which something else is said about an error."""
         return evolve(
             self, rulings={**self.rulings, code: {**self.rulings.get(code, {}), part: row}}

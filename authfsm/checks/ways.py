@@ -63,7 +63,7 @@ def walks(found: Explored, *, longest: int) -> Iterator[Path]:
 
 
 @define(eq=False)
-class Ways:
+class SignInPaths:
     """The ways to sign in, for a table and a pool's settings. Going through them lists the shortest first.
 
     They are listed as they are asked for: there may be more than can be kept. Counting lists none.
@@ -207,7 +207,7 @@ class Ways:
 
     def count_through(self, state: State) -> int:
         """How many ways come through a state: all, less those that avoid it."""
-        others = Ways(self.settings, table=self.table, device=self.device, doubted=self.doubted)
+        others = SignInPaths(self.settings, table=self.table, device=self.device, doubted=self.doubted)
         others._avoiding = frozenset({state})
         return self.count() - others.count()
 
@@ -240,8 +240,8 @@ class Change:
         after: the ways of the second.
     """
 
-    before: Ways
-    after: Ways
+    before: SignInPaths
+    after: SignInPaths
 
     def gained(self) -> Iterator[Path]:
         """The ways that only the second has, the shortest first."""

@@ -50,7 +50,7 @@ def capture(
     Replaces names, ids, addresses, tokens, secrets and unknown texts, the same value always with the same
     placeholder, and keeps Cognito's own words. Shifts all times so that the first is 2020-01-01.
     """
-    from authfsm.traces.neutral import Unreadable, neutralise  # noqa: PLC0415 - only this command needs it
+    from authfsm.traces.neutral import UnreadableDocument, neutralise  # noqa: PLC0415 - only this command needs it
 
     try:
         _check_other(name, output)
@@ -60,7 +60,7 @@ def capture(
             sys.stdout.flush()
         else:
             output.write_text(made.text, encoding="utf-8", newline="")
-    except Unreadable as error:
+    except UnreadableDocument as error:
         end("capture", Failed(f"{name} cannot be read: {error}"))
     except OSError as error:
         end(

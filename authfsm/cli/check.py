@@ -71,7 +71,7 @@ def check(
 
     try:
         passed = checking.check(
-            checking.Wanted(
+            checking.CheckOptions(
                 settings=settings, pool=pool, client=client, profile=profile, region=region,
                 endpoint_url=endpoint_url, form=form, output=output, fail_on=fail_on,
                 diagram=diagram,

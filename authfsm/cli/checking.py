@@ -29,7 +29,7 @@ _NEVER: Final = "never"
 
 
 @frozen(kw_only=True)
-class Wanted(describing.PoolOptions):
+class CheckOptions(describing.PoolOptions):
     """What is wanted: the options of the command, by their names."""
 
     form: str
@@ -38,7 +38,7 @@ class Wanted(describing.PoolOptions):
     diagram: Path | None
 
 
-def check(wanted: Wanted) -> bool:
+def check(wanted: CheckOptions) -> bool:
     """Check what is wanted.
 
     Returns:
@@ -63,7 +63,7 @@ def check(wanted: Wanted) -> bool:
     return not any(_fails(each, wanted.fail_on) for each in found)
 
 
-def _wrong(wanted: Wanted) -> Iterator[str]:
+def _wrong(wanted: CheckOptions) -> Iterator[str]:
     yield from wanted.conflicts()
     if wanted.form not in FORMS:
         yield f"--format must be one of {', '.join(FORMS)}, not {wanted.form!r}"
@@ -102,7 +102,7 @@ def _fails(finding: Finding, fail_on: str) -> bool:
     return fail_on != _NEVER and finding.severity.rank <= Severity(fail_on).rank
 
 
-def _origin(wanted: Wanted) -> Origin:
+def _origin(wanted: CheckOptions) -> Origin:
     if wanted.settings is None:
         return Origin(wanted.pool or "authfsm.protocol.table.PROTOCOL")
     text = wanted.settings.read_text(encoding="utf-8")
@@ -110,7 +110,7 @@ def _origin(wanted: Wanted) -> Origin:
 
 
 def _tell(
-    wanted: Wanted, found: Sequence[Finding], lines: list[RenderableType], origin: Origin
+    wanted: CheckOptions, found: Sequence[Finding], lines: list[RenderableType], origin: Origin
 ) -> None:
     if wanted.form == "text" and wanted.output is None:
         Console(highlight=False).print(*lines, sep="\n")

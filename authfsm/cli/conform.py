@@ -110,7 +110,7 @@ def conform(
     from authfsm.cli import conforming  # noqa: PLC0415 - only who tries something waits for it
 
     try:
-        wanted = conforming.Wanted(
+        wanted = conforming.ConformOptions(
             endpoint=endpoint, compare=compare or [], pool_id=pool_id, client_id=client_id,
             codes=codes or [], region=region, profile=profile, rules=tuple(rule or ()),
             timeout=timeout, outputs=output or [],

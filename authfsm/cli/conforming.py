@@ -27,11 +27,11 @@ from authfsm.conformance.conversation import Conversation
 from authfsm.conformance.existing import Existing
 from authfsm.conformance.inbox import Inbox, inbox
 from authfsm.conformance.notes import notes_of
-from authfsm.conformance.rules import Rule
+from authfsm.conformance.rules import ConformanceRule
 from authfsm.conformance.running import Endpoint, Results, Unreachable, reach, run
 from authfsm.conformance.table import as_json, as_markdown
-from authfsm.conformance.verdicts import Verdict
-from authfsm.conformance.workshop import Workshop
+from authfsm.conformance.verdicts import RuleVerdict
+from authfsm.conformance.workshop import PoolProvider
 
 OURS: Final = "ours"
 _SERVER: Final = ("cattrs", "starlette", "uvicorn")
@@ -40,7 +40,7 @@ _LOCAL: Final = ("local", "local", None)
 
 
 @frozen
-class Wanted:
+class ConformOptions:
     """The options of the command, by their names there."""
 
     endpoint: str | None
@@ -55,7 +55,7 @@ class Wanted:
     outputs: list[Path]
 
 
-def list_rules(wanted: Wanted) -> bool:
+def list_rules(wanted: ConformOptions) -> bool:
     """Tell the rules; other options than --rule would do nothing."""
     for name, given in asdict(wanted, recurse=False).items():
         if name not in {"rules", "timeout"} and given:
@@ -65,7 +65,7 @@ def list_rules(wanted: Wanted) -> bool:
     return True
 
 
-def conform(wanted: Wanted) -> bool:
+def conform(wanted: ConformOptions) -> bool:
     """Run the rules against the endpoints.
 
     Returns:
@@ -97,7 +97,7 @@ def conform(wanted: Wanted) -> bool:
     return results.faultless
 
 
-def _rules(wanted: Wanted) -> tuple[Rule, ...]:
+def _rules(wanted: ConformOptions) -> tuple[ConformanceRule, ...]:
     try:
         return named(wanted.rules)
     except LookupError as error:
@@ -110,7 +110,7 @@ def _rules(wanted: Wanted) -> tuple[Rule, ...]:
 # ---- endpoints --------------------------------------------------------------------------------------
 
 
-def _endpoints(wanted: Wanted) -> list[Endpoint]:
+def _endpoints(wanted: ConformOptions) -> list[Endpoint]:
     if wanted.endpoint and wanted.compare:
         raise Failed("--endpoint and --compare exclude each other", MISUSED)
     if (wanted.pool_id or wanted.client_id) and not wanted.endpoint:
@@ -134,7 +134,7 @@ def _endpoints(wanted: Wanted) -> list[Endpoint]:
     return made
 
 
-def _columns(wanted: Wanted) -> list[tuple[str, str | None]]:
+def _columns(wanted: ConformOptions) -> list[tuple[str, str | None]]:
     if wanted.endpoint:
         return [(wanted.endpoint, _url(wanted.endpoint))]
     if not wanted.compare:
@@ -156,7 +156,7 @@ def _url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _inboxes(wanted: Wanted, names: list[str]) -> dict[str, tuple[Inbox, str]]:
+def _inboxes(wanted: ConformOptions, names: list[str]) -> dict[str, tuple[Inbox, str]]:
     found = {}
     for each in wanted.codes:
         name, equals, how = each.partition("=")
@@ -173,7 +173,7 @@ def _inboxes(wanted: Wanted, names: list[str]) -> dict[str, tuple[Inbox, str]]:
     return found
 
 
-def _ours() -> Workshop:
+def _ours() -> PoolProvider:
     if lacking := [name for name in _SERVER if find_spec(name) is None]:
         raise Failed(
             f"the embedded pool's server needs {', '.join(lacking)}: pip install 'authfsm[server]'",
@@ -184,7 +184,7 @@ def _ours() -> Workshop:
     return Ours()
 
 
-def _workshop(wanted: Wanted, url: str, box: Inbox | None) -> Workshop:
+def _workshop(wanted: ConformOptions, url: str, box: Inbox | None) -> PoolProvider:
     region = wanted.region
     if region is None and wanted.pool_id and "-" in wanted.pool_id:
         region = wanted.pool_id.partition("_")[0]
@@ -216,7 +216,7 @@ def _credentials(profile: str | None) -> tuple[str, str, str | None]:
 # ---- the run, and what is written -------------------------------------------------------------------
 
 
-def _run(endpoints: list[Endpoint], rules: tuple[Rule, ...], timeout: float) -> Results:
+def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout: float) -> Results:
     console = Console(stderr=True)
     with ExitStack() as stack:
         bars: dict[str, TaskID] = {}
@@ -233,7 +233,7 @@ def _run(endpoints: list[Endpoint], rules: tuple[Rule, ...], timeout: float) -> 
             bars = {e.name: progress.add_task(e.name, total=len(rules), rule="") for e in endpoints}
         lock = Lock()
 
-        def told(name: str, rule: Rule, verdict: Verdict) -> None:
+        def told(name: str, rule: ConformanceRule, verdict: RuleVerdict) -> None:
             with lock:
                 if name in bars:
                     progress.update(bars[name], advance=1, rule=f"{verdict.outcome.mark} {rule.id}")

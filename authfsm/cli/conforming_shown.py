@@ -9,9 +9,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.conformance.rules import Group, Rule
+from authfsm.conformance.rules import RuleGroup, ConformanceRule
 from authfsm.conformance.running import Column, Results
-from authfsm.conformance.verdicts import Outcome, Verdict
+from authfsm.conformance.verdicts import Outcome, RuleVerdict
 
 _COLOURS: Final = {
     Outcome.PASSES: "green",
@@ -21,7 +21,7 @@ _COLOURS: Final = {
 }
 
 
-def rules_told(rules: tuple[Rule, ...]) -> RenderableType:
+def rules_told(rules: tuple[ConformanceRule, ...]) -> RenderableType:
     """The rules, with their sources."""
     told = Table.grid(padding=(0, 2))
     told.add_column(style="bold", no_wrap=True)
@@ -38,7 +38,7 @@ def table(results: Results) -> Iterator[RenderableType]:
     shown.add_column("rule", no_wrap=True)
     for column in results.columns:
         shown.add_column(column.endpoint.name, justify="center")
-    for group in Group:
+    for group in RuleGroup:
         rules = [rule for rule in results.rules if rule.group is group]
         if rules:
             shown.add_row(Text(f"\n{group}", style="bold"))
@@ -58,7 +58,7 @@ def _in(line: Text, by: int) -> Text:
     return Text(" " * by).append_text(line)
 
 
-def _mark(verdict: Verdict) -> Text:
+def _mark(verdict: RuleVerdict) -> Text:
     return Text(verdict.outcome.mark, style=_COLOURS[verdict.outcome])
 
 
@@ -87,7 +87,7 @@ def rules_seen(results: Results) -> Iterator[RenderableType]:
             yield from _seen(column, rule)
 
 
-def _seen(column: Column, rule: Rule) -> Iterator[RenderableType]:
+def _seen(column: Column, rule: ConformanceRule) -> Iterator[RenderableType]:
     verdict = column.verdicts[rule.id]
     outcome = Text.assemble(
         f"{column.endpoint.name}: ", (verdict.outcome.value, _COLOURS[verdict.outcome])

@@ -62,7 +62,7 @@ def _said(asked: Challenge | None) -> str:  # noqa: PLR0911 - one line a challen
             return ""
 
 
-class Stage:
+class DemoStage:
     """Plays one story in the terminal.
 
     Args:
@@ -134,9 +134,9 @@ def _play(story: Story, console: Console, pause: float) -> tuple[Flow, float]:
     table = _table()
     if console.is_terminal:
         with Live(table, console=console, auto_refresh=False, vertical_overflow="visible") as live:
-            stage = Stage(table, pause, live.refresh)
+            stage = DemoStage(table, pause, live.refresh)
             return story.play(stage), stage.took
-    stage = Stage(table, 0, lambda: None)
+    stage = DemoStage(table, 0, lambda: None)
     try:
         return story.play(stage), stage.took
     finally:

@@ -179,7 +179,7 @@ def draw(
     from authfsm.cli import drawing, keeping  # noqa: PLC0415 - only who draws waits for them
 
     try:
-        wanted = drawing.Wanted(
+        wanted = drawing.DrawOptions(
             folder=folder, outputs=output or [], form=format_, flow=flow, state=state,
             failures=failures, rulings=rulings, unfolded=unfolded, history=history,
             traffic=traffic, sequence=sequence, html=html, pool=pool, client=client,

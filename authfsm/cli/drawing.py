@@ -35,7 +35,7 @@ _BINARY: Final[dict[str, Callable[[Diagram], bytes]]] = {"png": Diagram.png, "pd
 
 
 @frozen(kw_only=True)
-class Wanted(describing.PoolOptions):
+class DrawOptions(describing.PoolOptions):
     """What is wanted: the options of the command, by their names."""
 
     folder: Path | None
@@ -66,7 +66,7 @@ class Wanted(describing.PoolOptions):
         return next((name for name, given in about.items() if given), pool)
 
 
-def draw(wanted: Wanted) -> None:
+def draw(wanted: DrawOptions) -> None:
     """Draw what is wanted.
 
     Raises:
@@ -88,18 +88,18 @@ def draw(wanted: Wanted) -> None:
         (_sequence if wanted.sequence else _pictures)(wanted, settings)
 
 
-def _about(wanted: Wanted) -> bool:
+def _about(wanted: DrawOptions) -> bool:
     """Is a picture of something asked for, apart from the pool itself?"""
     return any(getattr(wanted, name) for name in (*_PICTURE, "sequence"))
 
 
-def _check(wanted: Wanted) -> None:
+def _check(wanted: DrawOptions) -> None:
     """Are the options ones that go together?"""
     if wrong := next(_wrong(wanted), None):
         raise Failed(wrong, MISUSED)
 
 
-def _wrong(wanted: Wanted) -> Iterator[str]:
+def _wrong(wanted: DrawOptions) -> Iterator[str]:
     if wanted.folder:
         yield f"{wanted.folder} requires --check; to write a picture, use -o FILE"
     yield from wanted.conflicts()
@@ -125,7 +125,7 @@ _SEQUENCE: Final = ("flow", "history")
 """Those of them that a sequence diagram heeds."""
 
 
-def _unused(wanted: Wanted) -> Iterator[str]:
+def _unused(wanted: DrawOptions) -> Iterator[str]:
     """Options that would change nothing: they are refused, so that nobody takes the result for what was asked."""
     heeded: tuple[str, ...]
     names: tuple[str, ...]
@@ -160,7 +160,7 @@ def _of(path: Path) -> PoolSettings:
     return describing.settings(describing.read(path))
 
 
-def _sequence(wanted: Wanted, settings: PoolSettings | None) -> None:
+def _sequence(wanted: DrawOptions, settings: PoolSettings | None) -> None:
     """What is said between person, app and Cognito, as Mermaid, or as Markdown that holds it."""
     history = _read(wanted.history, history_from_json)
     try:
@@ -176,7 +176,7 @@ def _sequence(wanted: Wanted, settings: PoolSettings | None) -> None:
             raise Failed(f"a sequence is written to {', '.join(SEQUENCES)}, not {output}", MISUSED)
 
 
-def _pictures(wanted: Wanted, settings: PoolSettings | None) -> None:
+def _pictures(wanted: DrawOptions, settings: PoolSettings | None) -> None:
     options: dict[str, Any] = {
         "flow": wanted.flow,
         "state": wanted.state and wanted.state.upper(),

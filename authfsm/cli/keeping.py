@@ -8,12 +8,12 @@ from pathlib import Path
 
 from attrs import asdict
 
-from authfsm.cli.drawing import Wanted, made, say
+from authfsm.cli.drawing import DrawOptions, made, say
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.diagrams import gallery, markdown
 
 
-def keep(wanted: Wanted, written: Path | None, *, check: bool) -> None:
+def keep(wanted: DrawOptions, written: Path | None, *, check: bool) -> None:
     """Write the gallery and the README's table anew, or tell whether they are as the code draws them.
 
     Args:
@@ -33,7 +33,7 @@ def keep(wanted: Wanted, written: Path | None, *, check: bool) -> None:
         _compare(written or folder or Path("diagrams"))
 
 
-def _check_used(wanted: Wanted, written: Path | None, *, check: bool) -> None:
+def _check_used(wanted: DrawOptions, written: Path | None, *, check: bool) -> None:
     """Refuse an option that would do nothing."""
     mode = "--check" if check else "--gallery"
     for name, given in asdict(wanted, recurse=False).items():

@@ -81,7 +81,7 @@ def paths(
 
     try:
         paths_listing.tell(
-            paths_listing.Wanted(
+            paths_listing.PathsOptions(
                 settings=settings, pool=pool, client=client, profile=profile, region=region,
                 endpoint_url=endpoint_url, diff=diff, through=through, shortest=shortest,
                 longest=longest, doubted=doubted, device=not no_device, limit=limit, as_json=json,

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from authfsm import checks
-from authfsm.checks import Change, Ways
+from authfsm.checks import Change, SignInPaths
 from authfsm.checks.sarif import steps_of
 from authfsm.cli import describing
 from authfsm.cli.check_told import walked
@@ -25,7 +25,7 @@ LIMIT: Final = 20
 
 
 @frozen(kw_only=True)
-class Wanted(describing.PoolOptions):
+class PathsOptions(describing.PoolOptions):
     """What is wanted: the options of the command, by their names."""
 
     diff: tuple[Path, Path] | None
@@ -38,7 +38,7 @@ class Wanted(describing.PoolOptions):
     as_json: bool
 
 
-def tell(wanted: Wanted) -> None:
+def tell(wanted: PathsOptions) -> None:
     """Tell what is wanted.
 
     Raises:
@@ -49,7 +49,7 @@ def tell(wanted: Wanted) -> None:
     (_change if wanted.diff else _ways)(wanted)
 
 
-def _wrong(wanted: Wanted) -> Iterator[str]:
+def _wrong(wanted: PathsOptions) -> Iterator[str]:
     for one, other in (
         ("pool", "diff"),
         ("settings", "diff"),
@@ -69,12 +69,12 @@ def _wrong(wanted: Wanted) -> Iterator[str]:
         yield f"unknown state {wanted.through}: choose one of {', '.join(State.__members__)}"
 
 
-def _of(wanted: Wanted, told: describing.Descriptions | None) -> Ways:
+def _of(wanted: PathsOptions, told: describing.Descriptions | None) -> SignInPaths:
     settings = describing.settings(told) if told else None
-    return Ways(settings, device=wanted.device, doubted=wanted.doubted)
+    return SignInPaths(settings, device=wanted.device, doubted=wanted.doubted)
 
 
-def _ways(wanted: Wanted) -> None:
+def _ways(wanted: PathsOptions) -> None:
     ways = _of(wanted, wanted.described())
     through = State[wanted.through.upper()] if wanted.through else None
     count = ways.count() if through is None else ways.count_through(through)
@@ -101,7 +101,7 @@ def _ways(wanted: Wanted) -> None:
     console.print(Text(told + (f"; --limit 0 lists {rest} more." if rest and not one else ".")))
 
 
-def _change(wanted: Wanted) -> None:
+def _change(wanted: PathsOptions) -> None:
     before, after = (_of(wanted, describing.read(path)) for path in wanted.diff or ())
     change, through = Change(before, after), wanted.through and State[wanted.through.upper()]
     gained, lost = (

@@ -20,7 +20,7 @@ NEW_PASSWORD = "Analytical-Engine-1843"  # noqa: S105 - the same
 PHONE = "+15555550143"
 
 
-class Stage(Protocol):
+class StoryStage(Protocol):
     """Where a story is played: it gives the responses and shows what comes of them."""
 
     def begin(self, cognito: Cognito, password: str | None, opening: str) -> Flow:
@@ -44,10 +44,10 @@ class Story:
     name: str
     title: str
     about: str
-    play: Callable[[Stage], Flow]
+    play: Callable[[StoryStage], Flow]
 
 
-def _totp_enrolment(stage: Stage) -> Flow:
+def _totp_enrolment(stage: StoryStage) -> Flow:
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user(ADA, password=PASSWORD)
     flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
@@ -62,7 +62,7 @@ def _totp_enrolment(stage: Stage) -> Flow:
     return flow
 
 
-def _temporary_password(stage: Stage) -> Flow:
+def _temporary_password(stage: StoryStage) -> Flow:
     pool = LocalPool(required_attributes=["name"])
     pool.add_user(ADA, password=PASSWORD, temporary=True)
     flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
@@ -71,7 +71,7 @@ def _temporary_password(stage: Stage) -> Flow:
     return flow
 
 
-def _sms_with_a_wrong_code(stage: Stage) -> Flow:
+def _sms_with_a_wrong_code(stage: StoryStage) -> Flow:
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user(ADA, password=PASSWORD, phone_number=PHONE)
     flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
@@ -82,7 +82,7 @@ def _sms_with_a_wrong_code(stage: Stage) -> Flow:
     return flow
 
 
-def _remembered_device(stage: Stage) -> Flow:
+def _remembered_device(stage: StoryStage) -> Flow:
     pool = LocalPool(
         mfa="ON",
         mfa_methods=["SMS_MFA"],
@@ -100,7 +100,7 @@ def _remembered_device(stage: Stage) -> Flow:
 RIDDLE = "Up, but never down: what is it?"
 
 
-def _custom_challenge(stage: Stage) -> Flow:
+def _custom_challenge(stage: StoryStage) -> Flow:
     def define(event: dict[str, Any]) -> dict[str, Any]:
         answered = event["request"]["session"]
         passed = bool(answered) and answered[-1]["challengeResult"]

@@ -19,7 +19,7 @@ from rich.text import Text
 from authfsm.cli.drawing import made, say
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.diagrams import SUFFIXES
-from authfsm.traces import BadMemory, BadTrail, Funnel, NoRoom, Trail, UnknownDialect, Verdict, sql
+from authfsm.traces import BadMemory, BadTrail, Funnel, OutOfResources, Trail, UnknownDialect, Verdict, sql
 
 _EVERY: Final = 0.1
 _TABLE: Final = re.compile(r'[A-Za-z_"][\w".-]*')
@@ -87,7 +87,7 @@ def trace(
         funnel = _funnel(names, limit, validity, memory)
     except BadMemory as error:
         raise Failed(str(error), MISUSED) from None
-    except (BadTrail, NoRoom) as error:
+    except (BadTrail, OutOfResources) as error:
         raise Failed(str(error)) from None
     if as_json:
         sys.stdout.write(json.dumps(funnel.plain(), indent=2) + "\n")

@@ -8,12 +8,12 @@ from attrs import define, field
 
 from authfsm.conformance.conversation import Conversation
 from authfsm.conformance.inbox import Inbox
-from authfsm.conformance.verdicts import Untried
-from authfsm.conformance.wanted import ClientWanted, PoolWanted
+from authfsm.conformance.verdicts import Skipped
+from authfsm.conformance.wanted import ClientRequirements, PoolRequirements
 from authfsm.conformance.workshop import (
-    App,
+    ConformanceClient,
     Lending,
-    Pool,
+    ConformancePool,
     app_by_api,
     made,
     mfa_request,
@@ -39,34 +39,34 @@ class ByApi:
     def __attrs_post_init__(self) -> None:
         self._pools, self._apps = Lending(self._make), Lending(app_by_api)
 
-    def pool(self, wanted: PoolWanted) -> Pool:
+    def pool(self, wanted: PoolRequirements) -> ConformancePool:
         """A pool like that."""
-        pool: Pool = self._pools(wanted)
+        pool: ConformancePool = self._pools(wanted)
         return pool
 
-    def app(self, pool: Pool, wanted: ClientWanted) -> App:
+    def app(self, pool: ConformancePool, wanted: ClientRequirements) -> ConformanceClient:
         """An app client like that."""
-        app: App = self._apps(pool, wanted)
+        app: ConformanceClient = self._apps(pool, wanted)
         return app
 
-    def keep(self, pool: Pool, username: str) -> None:
+    def keep(self, pool: ConformancePool, username: str) -> None:
         """People go with their pool."""
 
     def tidy(self) -> None:
         """Delete the pools."""
-        with self.conversation.to_furnish():
+        with self.conversation.setup():
             for pool_id in self._made:
-                with suppress(Untried):
+                with suppress(Skipped):
                     self.conversation.call("DeleteUserPool", UserPoolId=pool_id)
         self._made.clear()
 
-    def _make(self, wanted: PoolWanted) -> Pool:
+    def _make(self, wanted: PoolRequirements) -> ConformancePool:
         if wanted.riddle:
-            raise Untried("Lambda functions cannot be made by Cognito's API")
-        with self.conversation.to_furnish():
+            raise Skipped("Lambda functions cannot be made by Cognito's API")
+        with self.conversation.setup():
             heard = self.conversation.call("CreateUserPool", **pool_request(wanted))
             pool_id = str(made(heard, "UserPool", "Id"))
             self._made.append(pool_id)
             if settings := mfa_request(wanted):
                 made(self.conversation.call("SetUserPoolMfaConfig", UserPoolId=pool_id, **settings))
-        return Pool(self.conversation, pool_id, self.inbox)
+        return ConformancePool(self.conversation, pool_id, self.inbox)

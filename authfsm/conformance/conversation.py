@@ -1,7 +1,7 @@
 """The one door to an endpoint: boto3 speaks, and every byte that comes back is seen before botocore parses it.
 
-An endpoint may answer with anything (HTML, nothing, JSON of another shape): what was heard is a `Heard`, never
-an exception, and who does not answer in time is `Untried`.
+An endpoint may answer with anything (HTML, nothing, JSON of another shape): what was heard is a `ApiReply`, never
+an exception, and who does not answer in time is `Skipped`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from botocore.httpsession import URLLib3Session
 
 from authfsm.concurrency import OutOfTime, call_within
 from authfsm.conformance.masking import Masking, code_of, message_of, parsed
-from authfsm.conformance.verdicts import Exchange, Fails, NotOffered, Untried
+from authfsm.conformance.verdicts import RecordedExchange, RuleFailed, NotOffered, Skipped
 
 UNHEARD: Final = (HTTPClientError, ConnectionError, OutOfTime)
 """Errors that say that no reply came, or not in time: botocore's, and ours."""
@@ -45,7 +45,7 @@ _LACKING: Final = (
 
 
 @frozen
-class Heard:
+class ApiReply:
     """What came back.
 
     Args:
@@ -111,7 +111,7 @@ class Heard:
 
     # ---- what it should have been --------------------------------------------------------------
 
-    def granted(self) -> Heard:
+    def granted(self) -> ApiReply:
         """It was no error.
 
         Raises:
@@ -121,10 +121,10 @@ class Heard:
         if self.lacking:
             raise NotOffered(self.words)
         if self.code is not None:
-            raise Fails(f"{self.operation} was refused: {self.words}")
+            raise RuleFailed(f"{self.operation} was refused: {self.words}")
         return self
 
-    def authenticates(self) -> Heard:
+    def authenticates(self) -> ApiReply:
         """It was tokens.
 
         Raises:
@@ -133,10 +133,10 @@ class Heard:
         """
         self.granted()
         if not self.tokens.get("AccessToken"):
-            raise Fails(f"tokens were to come: the request {self._led}")
+            raise RuleFailed(f"tokens were to come: the request {self._led}")
         return self
 
-    def refused(self, what: str, *codes: str) -> Heard:
+    def refused(self, what: str, *codes: str) -> ApiReply:
         """It was an error.
 
         Args:
@@ -150,9 +150,9 @@ class Heard:
         if self.lacking:
             raise NotOffered(self.words)
         if self.code is None:
-            raise Fails(f"{what} {self._led}")
+            raise RuleFailed(f"{what} {self._led}")
         if codes and self.code not in codes:
-            raise Fails(f"{what} was refused with {self.code}, not {' or '.join(codes)}")
+            raise RuleFailed(f"{what} was refused with {self.code}, not {' or '.join(codes)}")
         return self
 
     @property
@@ -161,7 +161,7 @@ class Heard:
             return "brought tokens"
         return f"led to {self.challenge}" if self.challenge else f"was answered with {self.words}"
 
-    def asks(self, challenge: str) -> Heard:
+    def asks(self, challenge: str) -> ApiReply:
         """It was this challenge.
 
         Raises:
@@ -171,7 +171,7 @@ class Heard:
         if self.code is not None:
             raise NotOffered(self.words)
         if self.challenge != challenge:
-            raise Fails(f"{challenge} was to come: the request {self._led}")
+            raise RuleFailed(f"{challenge} was to come: the request {self._led}")
         return self
 
 
@@ -192,11 +192,11 @@ class Conversation:
         default=("local", "local", None), repr=False
     )
     patience: float = 10.0
-    said: list[Exchange] = field(factory=list, init=False, repr=False)
+    said: list[RecordedExchange] = field(factory=list, init=False, repr=False)
     furnishing: bool = field(default=False, init=False)
     deadline: float = field(default=float("inf"), init=False)
     masking: Masking = field(factory=Masking, init=False, repr=False)
-    last: Heard | None = field(default=None, init=False, repr=False)
+    last: ApiReply | None = field(default=None, init=False, repr=False)
     client: Any = field(init=False, repr=False)
     _asked: tuple[str, Mapping[str, Any]] = field(default=("", {}), init=False, repr=False)
     _http: Any = field(init=False, repr=False)
@@ -223,7 +223,7 @@ class Conversation:
         events.register("provide-client-params.cognito-identity-provider.*", self._notes)
         events.register("before-send.cognito-identity-provider.*", self._sends)
 
-    def call(self, operation: str, /, **given: Any) -> Heard:
+    def call(self, operation: str, /, **given: Any) -> ApiReply:
         """Ask, whatever comes of it.
 
         Args:
@@ -242,17 +242,17 @@ class Conversation:
             raise self._unheard(error) from None
         except (BotoCoreError, ClientError):
             pass
-        except Untried:
+        except Skipped:
             raise
         except Exception:
             # botocore's parser, on a body that is none of Cognito's; it was heard all the same.
             if self.last is None:
                 raise
         if self.last is None:
-            raise Untried(f"botocore would not send {operation}")
+            raise Skipped(f"botocore would not send {operation}")
         return self.last
 
-    def get(self, url: str) -> Heard:
+    def get(self, url: str) -> ApiReply:
         """A document beside the API, as the keys of a pool.
 
         Raises:
@@ -269,10 +269,10 @@ class Conversation:
         body = reply.content
         words = f"{reply.status_code}, {len(body)} bytes"
         self._kept(f"GET {self.masking.text(path)}", words)
-        return Heard("GET", reply.status_code, parsed(body), words)
+        return ApiReply("GET", reply.status_code, parsed(body), words)
 
     @contextmanager
-    def to_furnish(self) -> Iterator[None]:
+    def setup(self) -> Iterator[None]:
         """What is said inside only makes what a rule needs."""
         before, self.furnishing = self.furnishing, True
         try:
@@ -296,11 +296,11 @@ class Conversation:
         asked = self.masking.request(operation, given)
         words = self.masking.reply(reply.status_code, body)
         self._kept(asked, words)
-        self.last = Heard(operation, reply.status_code, parsed(body), words)
+        self.last = ApiReply(operation, reply.status_code, parsed(body), words)
         return reply
 
     def _kept(self, asked: str, heard: str) -> None:
-        self.said.append(Exchange(asked, heard, self.furnishing))
+        self.said.append(RecordedExchange(asked, heard, self.furnishing))
 
     def _asked_in_time(self, request: AWSPreparedRequest) -> AWSResponse:
         """Send a request, and wait for all of its reply: as long as a reply may take, and as the rule has left.
@@ -309,7 +309,7 @@ class Conversation:
         """
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise Untried("it took too long")
+            raise Skipped("it took too long")
         reply: AWSResponse = call_within(min(self.patience, left), self._whole, request)
         return reply
 
@@ -318,12 +318,12 @@ class Conversation:
         _ = reply.content  # read here: it is kept
         return reply
 
-    def _unheard(self, error: Exception) -> Untried:
+    def _unheard(self, error: Exception) -> Skipped:
         if isinstance(error, OutOfTime):
-            return Untried(f"no reply came within {error.seconds:g} s")
+            return Skipped(f"no reply came within {error.seconds:g} s")
         if isinstance(error, (ReadTimeoutError, ConnectTimeoutError)):
-            return Untried(f"no reply came within {self.patience:g} s")
-        return Untried(f"no reply came ({type(error).__name__})")
+            return Skipped(f"no reply came within {self.patience:g} s")
+        return Skipped(f"no reply came ({type(error).__name__})")
 
 
 def _method(operation: str) -> str:

@@ -9,9 +9,9 @@ from attrs import define, field
 
 from authfsm.conformance.conversation import Conversation
 from authfsm.conformance.inbox import Inbox
-from authfsm.conformance.verdicts import Untried
-from authfsm.conformance.wanted import ClientWanted, PoolWanted
-from authfsm.conformance.workshop import App, Lending, Pool, app_by_api, made
+from authfsm.conformance.verdicts import Skipped
+from authfsm.conformance.wanted import ClientRequirements, PoolRequirements
+from authfsm.conformance.workshop import ConformanceClient, Lending, ConformancePool, app_by_api, made
 from authfsm.secret import Secret
 
 
@@ -38,7 +38,7 @@ class Existing:
     def __attrs_post_init__(self) -> None:
         self._apps, self._described = Lending(self._app), Lending(self._describe)
 
-    def pool(self, wanted: PoolWanted) -> Pool:
+    def pool(self, wanted: PoolRequirements) -> ConformancePool:
         """The pool, if it is like that.
 
         Raises:
@@ -68,22 +68,22 @@ class Existing:
             if not same
         ]
         if differs:
-            raise Untried(f"wants a pool with {', '.join(differs)}")
-        return Pool(self.conversation, self.pool_id, self.inbox)
+            raise Skipped(f"wants a pool with {', '.join(differs)}")
+        return ConformancePool(self.conversation, self.pool_id, self.inbox)
 
-    def app(self, pool: Pool, wanted: ClientWanted) -> App:
+    def app(self, pool: ConformancePool, wanted: ClientRequirements) -> ConformanceClient:
         """An app client like that."""
-        app: App = self._apps(pool, wanted)
+        app: ConformanceClient = self._apps(pool, wanted)
         return app
 
-    def keep(self, pool: Pool, username: str) -> None:
+    def keep(self, pool: ConformancePool, username: str) -> None:
         """Somebody is to be put away."""
         del pool
         self._people.append(username)
 
     def tidy(self) -> None:
         """Delete the people and the app clients that were made."""
-        with self.conversation.to_furnish():
+        with self.conversation.setup():
             for username in self._people:
                 self._delete("AdminDeleteUser", Username=username)
             for client_id in self._clients:
@@ -92,10 +92,10 @@ class Existing:
         self._clients.clear()
 
     def _delete(self, operation: str, **which: str) -> None:
-        with suppress(Untried):
+        with suppress(Skipped):
             self.conversation.call(operation, UserPoolId=self.pool_id, **which)
 
-    def _app(self, pool: Pool, wanted: ClientWanted) -> App:
+    def _app(self, pool: ConformancePool, wanted: ClientRequirements) -> ConformanceClient:
         if self.client_id is None:
             app = app_by_api(pool, wanted)
             self._clients.append(app.client_id)
@@ -112,12 +112,12 @@ class Existing:
             and rotates == wanted.rotation
         )
         if not same:
-            raise Untried("wants an app client of other settings")
-        return App(self.client_id, Secret(secret) if isinstance(secret, str) else None)
+            raise Skipped("wants an app client of other settings")
+        return ConformanceClient(self.client_id, Secret(secret) if isinstance(secret, str) else None)
 
     def _describe(self, operation: str) -> Any:
         of_client = operation == "DescribeUserPoolClient"
         which = {"ClientId": self.client_id} if of_client else {}
-        with self.conversation.to_furnish():
+        with self.conversation.setup():
             heard = self.conversation.call(operation, UserPoolId=self.pool_id, **which)
         return made(heard, "UserPoolClient" if of_client else "UserPool")

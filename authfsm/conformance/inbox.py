@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from authfsm.conformance.verdicts import Untried
+from authfsm.conformance.verdicts import Skipped
 from authfsm.secret import Secret, WrapsSecrets, secret
 
 if TYPE_CHECKING:
@@ -31,18 +31,18 @@ class Inbox(Protocol):
 
 
 @frozen
-class Outbox:
+class OutboxInbox:
     """The endpoint's own `GET /outbox?username=`."""
 
     def code_for(self, username: str, conversation: Conversation) -> Secret[str]:
         """The last code."""
-        with conversation.to_furnish():
+        with conversation.setup():
             heard = conversation.get(f"{conversation.url}/outbox?username={quote(username)}")
         messages = heard.body.get("messages")
         last = messages[-1] if isinstance(messages, list) and messages else {}
         code = last.get("code") if isinstance(last, Mapping) else None
         if not isinstance(code, str):
-            raise Untried("no code was sent")
+            raise Skipped("no code was sent")
         return Secret(code)
 
 
@@ -70,7 +70,7 @@ def inbox(named: str) -> Inbox:
     """
     kind, _, what = named.partition(":")
     if named == "outbox":
-        return Outbox()
+        return OutboxInbox()
     if kind == "fixed" and what:
         return Fixed(what)
     raise ValueError("is neither outbox nor fixed:CODE")

@@ -10,10 +10,10 @@ from typing import Any, Final
 from attrs import define, field
 
 from authfsm.conformance.conversation import Conversation
-from authfsm.conformance.inbox import Outbox
-from authfsm.conformance.verdicts import Untried
-from authfsm.conformance.wanted import RIDDLE, RP_ID, ClientWanted, PoolWanted
-from authfsm.conformance.workshop import App, Lending, Pool, app_by_api, recovery
+from authfsm.conformance.inbox import OutboxInbox
+from authfsm.conformance.verdicts import Skipped
+from authfsm.conformance.wanted import RIDDLE, RP_ID, ClientRequirements, PoolRequirements
+from authfsm.conformance.workshop import ConformanceClient, Lending, ConformancePool, app_by_api, recovery
 from authfsm.local.server.config import Config
 from authfsm.local.server.logs import Log
 from authfsm.local.server.opening import opened
@@ -37,17 +37,17 @@ class Ours:
     def __attrs_post_init__(self) -> None:
         self._pools, self._apps = Lending(self._serve), Lending(app_by_api)
 
-    def pool(self, wanted: PoolWanted) -> Pool:
+    def pool(self, wanted: PoolRequirements) -> ConformancePool:
         """A pool like that."""
-        pool: Pool = self._pools(wanted)
+        pool: ConformancePool = self._pools(wanted)
         return pool
 
-    def app(self, pool: Pool, wanted: ClientWanted) -> App:
+    def app(self, pool: ConformancePool, wanted: ClientRequirements) -> ConformanceClient:
         """An app client like that."""
-        app: App = self._apps(pool, wanted)
+        app: ConformanceClient = self._apps(pool, wanted)
         return app
 
-    def keep(self, pool: Pool, username: str) -> None:
+    def keep(self, pool: ConformancePool, username: str) -> None:
         """People go with their pool."""
 
     def tidy(self) -> None:
@@ -58,7 +58,7 @@ class Ours:
             thread.join(_PATIENCE)
         self._running.clear()
 
-    def _serve(self, wanted: PoolWanted) -> Pool:
+    def _serve(self, wanted: PoolRequirements) -> ConformancePool:
         number = len(self._running)
         sock = listen(_HOST, 0)
         url = url_of(_HOST, sock)
@@ -70,13 +70,13 @@ class Ours:
         thread.start()
         self._running.append((server, thread))
         if not ready.wait(_PATIENCE):
-            raise Untried("the server did not start")
+            raise Skipped("the server did not start")
         conversation = Conversation(url, "eu-west-1")
         self.conversations.append(conversation)
-        return Pool(conversation, pool_id, Outbox())
+        return ConformancePool(conversation, pool_id, OutboxInbox())
 
 
-def _settings(wanted: PoolWanted) -> dict[str, Any]:
+def _settings(wanted: PoolRequirements) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "mfa": wanted.mfa,
         "mfa_methods": wanted.methods,

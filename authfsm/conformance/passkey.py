@@ -29,7 +29,7 @@ _F = AuthenticatorData.FLAG
 
 
 @define
-class Passkey:
+class VirtualPasskey:
     """One passkey.
 
     Args:

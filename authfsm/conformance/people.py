@@ -10,7 +10,7 @@ from attrs import define
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from authfsm.conformance.verdicts import Fails
+from authfsm.conformance.verdicts import RuleFailed
 from authfsm.secret import Secret
 
 _STEP: Final = 30
@@ -44,7 +44,7 @@ class AuthenticatorApp:
         try:
             return base64.b32decode(text + "=" * (-len(text) % 8), casefold=True)
         except ValueError:
-            raise Fails("SecretCode is not base32") from None
+            raise RuleFailed("SecretCode is not base32") from None
 
     def wrong_code(self) -> str:
         """A code that is right in none of the steps around."""
@@ -53,7 +53,7 @@ class AuthenticatorApp:
 
 
 @define
-class Person:
+class PoolUser:
     """A user that was made for a rule.
 
     Args:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from authfsm.conformance.trial import Trial
 
 
-class Group(str, Enum):
+class RuleGroup(str, Enum):
     """What a rule is about, in the order of the table."""
 
     WALKS = "Walks through the challenges"
@@ -34,7 +34,7 @@ class Group(str, Enum):
     __str__ = str.__str__
 
 
-class Severity(str, Enum):
+class RuleSeverity(str, Enum):
     """What it means for somebody who tests against an endpoint that a rule is not kept there."""
 
     GRAVE = "grave"  #: What Cognito refuses is let through there: a test passes that must not.
@@ -45,7 +45,7 @@ class Severity(str, Enum):
 
 
 @frozen
-class Source:
+class RuleSource:
     """Where a rule is known from.
 
     Args:
@@ -60,7 +60,7 @@ class Source:
 
 
 @frozen
-class Rule:
+class ConformanceRule:
     """A rule.
 
     Args:
@@ -74,30 +74,30 @@ class Rule:
 
     id: str
     claim: str
-    group: Group
-    source: Source
-    severity: Severity
-    provoke: Callable[[Trial], None] = field(repr=False, eq=False)
+    group: RuleGroup
+    source: RuleSource
+    severity: RuleSeverity
+    run: Callable[[Trial], None] = field(repr=False, eq=False)
 
 
-def guide(url: str, title: str, confidence: Confidence = Confidence.DOCUMENTED) -> Source:
+def guide(url: str, title: str, confidence: Confidence = Confidence.DOCUMENTED) -> RuleSource:
     """Return a page of the developer guide, by its address in `authfsm.protocol.links`."""
-    return Source(f"developer guide, {title}", url, confidence)
+    return RuleSource(f"developer guide, {title}", url, confidence)
 
 
-def reference(operation: str, confidence: Confidence = Confidence.DOCUMENTED) -> Source:
+def reference(operation: str, confidence: Confidence = Confidence.DOCUMENTED) -> RuleSource:
     """An operation's page of the API reference."""
-    return Source(f"API reference, {operation}", links.reference(operation), confidence)
+    return RuleSource(f"API reference, {operation}", links.reference(operation), confidence)
 
 
-def standard(words: str, url: str, confidence: Confidence = Confidence.INFERRED) -> Source:
+def standard(words: str, url: str, confidence: Confidence = Confidence.INFERRED) -> RuleSource:
     """A standard that Cognito's protocol is built on: that Cognito keeps it, follows, and is not said by AWS."""
-    return Source(words, f"https://www.rfc-editor.org/rfc/{url}", confidence)
+    return RuleSource(words, f"https://www.rfc-editor.org/rfc/{url}", confidence)
 
 
-def issue(thread: str, number: int, confidence: Confidence = Confidence.ISSUE) -> Source:
+def issue(thread: str, number: int, confidence: Confidence = Confidence.ISSUE) -> RuleSource:
     """A thread on GitHub, as `aws-amplify/amplify-js`."""
-    return Source(f"{thread} #{number}", f"https://github.com/{thread}/issues/{number}", confidence)
+    return RuleSource(f"{thread} #{number}", f"https://github.com/{thread}/issues/{number}", confidence)
 
 
 @frozen
@@ -108,16 +108,16 @@ class Entry:
         group: theirs.
     """
 
-    group: Group
-    rules: list[Rule] = field(factory=list)
+    group: RuleGroup
+    rules: list[ConformanceRule] = field(factory=list)
 
     def __call__(
-        self, name: str, claim: str, source: Source, severity: Severity = Severity.PLAIN
+        self, name: str, claim: str, source: RuleSource, severity: RuleSeverity = RuleSeverity.PLAIN
     ) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
         """Enter a function as a rule."""
 
-        def enter(provoke: Callable[[Trial], None]) -> Callable[[Trial], None]:
-            self.rules.append(Rule(name, claim, self.group, source, severity, provoke))
-            return provoke
+        def enter(run: Callable[[Trial], None]) -> Callable[[Trial], None]:
+            self.rules.append(ConformanceRule(name, claim, self.group, source, severity, run))
+            return run
 
         return enter

@@ -11,15 +11,15 @@ from typing import Final
 from attrs import field, frozen
 
 from authfsm.conformance.conversation import Conversation
-from authfsm.conformance.rules import Rule, Severity
+from authfsm.conformance.rules import ConformanceRule, RuleSeverity
 from authfsm.conformance.trial import Trial
-from authfsm.conformance.verdicts import Fails, Outcome, Seen, Verdict
-from authfsm.conformance.workshop import Workshop
+from authfsm.conformance.verdicts import RuleFailed, Outcome, Observed, RuleVerdict
+from authfsm.conformance.workshop import PoolProvider
 
 SECONDS: Final = 30.0
 """How long one rule may take."""
 
-Told = Callable[[str, Rule, Verdict], None]
+Told = Callable[[str, ConformanceRule, RuleVerdict], None]
 """Is told of each verdict: the endpoint's name, the rule, the verdict."""
 
 
@@ -35,11 +35,11 @@ class Endpoint:
     """
 
     name: str
-    workshop: Workshop = field(repr=False)
+    workshop: PoolProvider = field(repr=False)
     url: str | None = None
     options: tuple[str, ...] = ()
 
-    def command(self, rule: Rule) -> str:
+    def command(self, rule: ConformanceRule) -> str:
         """The command that tries one rule again."""
         where = f"--endpoint {self.url} " if self.url else ""
         more = "".join(f"{each} " for each in self.options)
@@ -56,7 +56,7 @@ class Column:
     """
 
     endpoint: Endpoint
-    verdicts: Mapping[str, Verdict] = field(repr=False)
+    verdicts: Mapping[str, RuleVerdict] = field(repr=False)
 
     def count(self, outcome: Outcome) -> int:
         """How many rules came to that."""
@@ -65,7 +65,7 @@ class Column:
     @property
     def grave(self) -> int:
         """How many failures are grave."""
-        return sum(each.severity is Severity.GRAVE for each in self.verdicts.values())
+        return sum(each.severity is RuleSeverity.GRAVE for each in self.verdicts.values())
 
 
 @frozen
@@ -78,7 +78,7 @@ class Results:
         day: when.
     """
 
-    rules: tuple[Rule, ...] = field(repr=False)
+    rules: tuple[ConformanceRule, ...] = field(repr=False)
     columns: tuple[Column, ...]
     day: date
 
@@ -109,11 +109,11 @@ def reach(conversation: Conversation) -> None:
     """
     try:
         conversation.get(conversation.url)
-    except Seen:
+    except Observed:
         raise Unreachable(f"nobody answers at {conversation.url}") from None
 
 
-def judge(rule: Rule, workshop: Workshop, seconds: float = SECONDS) -> Verdict:
+def judge(rule: ConformanceRule, workshop: PoolProvider, seconds: float = SECONDS) -> RuleVerdict:
     """One rule at one endpoint.
 
     Args:
@@ -125,19 +125,19 @@ def judge(rule: Rule, workshop: Workshop, seconds: float = SECONDS) -> Verdict:
     trial = Trial(workshop, rule.id, begun + seconds)
     outcome, why, severity = Outcome.PASSES, "", None
     try:
-        rule.provoke(trial)
-    except Fails as fails:
+        rule.run(trial)
+    except RuleFailed as fails:
         outcome, why, severity = fails.outcome, fails.why, fails.severity or rule.severity
-    except Seen as seen:
+    except Observed as seen:
         outcome, why = seen.outcome, seen.why
     except Exception as error:  # noqa: BLE001 - a server may say anything, and the next rule is to run all the same
         outcome, why = Outcome.UNTRIED, f"what came could not be read ({type(error).__name__})"
-    return Verdict(outcome, why, trial.said, severity, time.monotonic() - begun)
+    return RuleVerdict(outcome, why, trial.said, severity, time.monotonic() - begun)
 
 
 def run(
     endpoints: Iterable[Endpoint],
-    rules: Iterable[Rule],
+    rules: Iterable[ConformanceRule],
     *,
     day: date,
     seconds: float = SECONDS,

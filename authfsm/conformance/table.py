@@ -8,9 +8,9 @@ from typing import Any, Final
 from authfsm.conformance.book.other_walks import LEFT_OUT
 from authfsm.conformance.book.walks import STANDINGS, WAYS
 from authfsm.conformance.notes import Note
-from authfsm.conformance.rules import Group, Rule, Severity
+from authfsm.conformance.rules import RuleGroup, ConformanceRule, RuleSeverity
 from authfsm.conformance.running import Column, Results
-from authfsm.conformance.verdicts import Outcome, Verdict
+from authfsm.conformance.verdicts import Outcome, RuleVerdict
 
 _ARROW: Final = " -> "
 
@@ -24,7 +24,7 @@ def as_json(results: Results) -> dict[str, Any]:
     }
 
 
-def _rule_as_json(rule: Rule) -> dict[str, Any]:
+def _rule_as_json(rule: ConformanceRule) -> dict[str, Any]:
     return {
         "id": rule.id,
         "claim": rule.claim,
@@ -36,7 +36,7 @@ def _rule_as_json(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _column_as_json(column: Column, rules: tuple[Rule, ...]) -> dict[str, Any]:
+def _column_as_json(column: Column, rules: tuple[ConformanceRule, ...]) -> dict[str, Any]:
     verdicts = {}
     for rule in rules:
         verdict = column.verdicts[rule.id]
@@ -100,9 +100,9 @@ _MEANINGS: Final = {
     Outcome.UNTRIED: "what the rule needs could not be had there. That says nothing.",
 }
 _SEVERITIES: Final = {
-    Severity.GRAVE: "what Cognito refuses is let through there: a test passes that must not",
-    Severity.PLAIN: "a client written for Cognito meets something else there",
-    Severity.SLIGHT: "a detail, which a tolerant client passes over",
+    RuleSeverity.GRAVE: "what Cognito refuses is let through there: a test passes that must not",
+    RuleSeverity.PLAIN: "a client written for Cognito meets something else there",
+    RuleSeverity.SLIGHT: "a detail, which a tolerant client passes over",
 }
 
 
@@ -151,13 +151,13 @@ def _compared(results: Results) -> Iterator[str]:
 
 def _walks(results: Results) -> Iterator[str]:
     """A matrix for each endpoint: what is asked, by the way that the password was proved."""
-    rules = {rule.id: rule for rule in results.rules if rule.group is Group.WALKS}
+    rules = {rule.id: rule for rule in results.rules if rule.group is RuleGroup.WALKS}
     if not rules:
         return
     ways = [way.name for way in WAYS]
     asked = [standing.asked.value for standing in STANDINGS]
     in_matrix = {f"walk.{way}.{each}" for way in ways for each in asked}
-    yield f"## {Group.WALKS}"
+    yield f"## {RuleGroup.WALKS}"
     yield ""
     yield (
         "Every challenge of Cognito's, by every way to it that the table has on good evidence; each is answered right,"
@@ -189,16 +189,16 @@ def _mark(column: Column, rule: str) -> str:
 
 
 def _groups(results: Results) -> Iterator[str]:
-    for group in Group:
+    for group in RuleGroup:
         rules = [rule for rule in results.rules if rule.group is group]
-        if group is Group.WALKS or not rules:
+        if group is RuleGroup.WALKS or not rules:
             continue
         yield f"## {group}"
         yield ""
         yield from _rows(rules, results)
 
 
-def _rows(rules: list[Rule], results: Results) -> Iterator[str]:
+def _rows(rules: list[ConformanceRule], results: Results) -> Iterator[str]:
     if not rules:
         return
     names = " | ".join(column.endpoint.name for column in results.columns)
@@ -210,7 +210,7 @@ def _rows(rules: list[Rule], results: Results) -> Iterator[str]:
     yield ""
 
 
-def _source(rule: Rule) -> str:
+def _source(rule: ConformanceRule) -> str:
     return f"[{_cell(rule.source.words)}]({rule.source.url}) ({rule.source.confidence})"
 
 
@@ -243,11 +243,11 @@ def _seen(results: Results) -> Iterator[str]:
         yield ""
 
 
-def _asked(verdict: Verdict) -> str:
+def _asked(verdict: RuleVerdict) -> str:
     return verdict.evidence.partition(_ARROW)[0]
 
 
-def _came(verdict: Verdict) -> str:
+def _came(verdict: RuleVerdict) -> str:
     return verdict.evidence.partition(_ARROW)[2]
 
 

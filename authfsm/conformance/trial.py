@@ -1,7 +1,7 @@
 """One rule's time at an endpoint: pools and app clients on loan, people of its own, and the words to speak with.
 
 People are made by Cognito's own API: AdminCreateUser, AdminSetUserPassword, and their factors with an access
-token of theirs. What goes wrong while something is furnished is not the rule's verdict: it is `Untried`.
+token of theirs. What goes wrong while something is furnished is not the rule's verdict: it is `Skipped`.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from authfsm import srp
-from authfsm.conformance.conversation import Conversation, Heard
+from authfsm.conformance.conversation import Conversation, ApiReply
 from authfsm.conformance.masking import DOMAIN
-from authfsm.conformance.people import AuthenticatorApp, Person
-from authfsm.conformance.verdicts import Exchange, NotOffered, Untried
+from authfsm.conformance.people import AuthenticatorApp, PoolUser
+from authfsm.conformance.verdicts import RecordedExchange, NotOffered, Skipped
 from authfsm.conformance.wanted import (
     PASSWORD,
     PHONE,
     PLAIN,
     TEMPORARY,
-    ClientWanted,
-    PersonWanted,
-    PoolWanted,
+    ClientRequirements,
+    UserRequirements,
+    PoolRequirements,
 )
-from authfsm.conformance.workshop import App, Pool, Workshop, made
+from authfsm.conformance.workshop import ConformanceClient, ConformancePool, PoolProvider, made
 from authfsm.device import Device
 from authfsm.drivers.boto import Cognito
 from authfsm.secret import Secret
@@ -36,12 +36,12 @@ _SETTINGS: Final = {
     "SOFTWARE_TOKEN_MFA": "SoftwareTokenMfaSettings",
     "EMAIL_OTP": "EmailMfaSettings",
 }
-ORDINARY: Final = ClientWanted()
-SOMEBODY: Final = PersonWanted()
+ORDINARY: Final = ClientRequirements()
+SOMEBODY: Final = UserRequirements()
 
 
 @frozen
-class Desk:
+class PoolClient:
     """A pool and an app client of it, to speak with.
 
     Args:
@@ -49,34 +49,34 @@ class Desk:
         app: the app client.
     """
 
-    pool: Pool
-    app: App
+    pool: ConformancePool
+    app: ConformanceClient
 
     @property
     def conversation(self) -> Conversation:
         """With the pool's endpoint."""
         return self.pool.conversation
 
-    def call(self, operation: str, /, **given: Any) -> Heard:
+    def call(self, operation: str, /, **given: Any) -> ApiReply:
         """An operation on no pool or app client."""
         return self.conversation.call(operation, **given)
 
-    def ask(self, operation: str, /, **given: Any) -> Heard:
+    def ask(self, operation: str, /, **given: Any) -> ApiReply:
         """An operation on the app client."""
         return self.call(operation, ClientId=self.app.client_id, **given)
 
-    def administer(self, operation: str, /, **given: Any) -> Heard:
+    def administer(self, operation: str, /, **given: Any) -> ApiReply:
         """An administrator's operation on the pool."""
         return self.call(operation, UserPoolId=self.pool.pool_id, **given)
 
-    def initiate(self, flow: str, *, admin: bool = False, **parameters: str) -> Heard:
+    def initiate(self, flow: str, *, admin: bool = False, **parameters: str) -> ApiReply:
         """InitiateAuth, or AdminInitiateAuth."""
         given = {"AuthFlow": flow, "AuthParameters": self.with_hash(parameters)}
         if admin:
             return self.administer("AdminInitiateAuth", ClientId=self.app.client_id, **given)
         return self.ask("InitiateAuth", **given)
 
-    def respond(self, challenge: str, session: str | None, **responses: str) -> Heard:
+    def respond(self, challenge: str, session: str | None, **responses: str) -> ApiReply:
         """RespondToAuthChallenge."""
         return self.ask(
             "RespondToAuthChallenge",
@@ -93,19 +93,19 @@ class Desk:
             whole["SECRET_HASH"] = srp.secret_hash(whole["USERNAME"], self.app.client_id, secret)
         return {name: value for name, value in whole.items() if value or name != "SECRET_HASH"}
 
-    def password(self, person: Person) -> Heard:
+    def password(self, person: PoolUser) -> ApiReply:
         """USER_PASSWORD_AUTH with the right password."""
         return self.initiate(
             "USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=person.password.reveal()
         )
 
-    def signed_in(self, person: Person) -> Mapping[str, Any]:
+    def signed_in(self, person: PoolUser) -> Mapping[str, Any]:
         """The tokens of somebody who needs no second factor.
 
         Raises:
             Untried: there are none.
         """
-        with self.conversation.to_furnish():
+        with self.conversation.setup():
             heard = self.password(person)
         tokens: Mapping[str, Any] = made(heard, "AuthenticationResult")
         return tokens
@@ -121,7 +121,7 @@ class Desk:
             device=device,
         )
 
-    def code_for(self, person: Person) -> Secret[str]:
+    def code_for(self, person: PoolUser) -> Secret[str]:
         """The last code that was sent to somebody.
 
         Raises:
@@ -129,7 +129,7 @@ class Desk:
         """
         inbox = self.pool.inbox
         if inbox is None:
-            raise Untried("the codes that it sends cannot be read")
+            raise Skipped("the codes that it sends cannot be read")
         return inbox.code_for(person.username, self.conversation)
 
 
@@ -142,12 +142,12 @@ class Trial:
         name: the rule's, for the names of its people.
     """
 
-    workshop: Workshop
+    workshop: PoolProvider
     name: str
     deadline: float = field(default=float("inf"))
     conversations: list[tuple[Conversation, int]] = field(factory=list, init=False)
 
-    def desk(self, pool: PoolWanted = PLAIN, client: ClientWanted = ORDINARY) -> Desk:
+    def desk(self, pool: PoolRequirements = PLAIN, client: ClientRequirements = ORDINARY) -> PoolClient:
         """A pool and an app client like that.
 
         Raises:
@@ -158,10 +158,10 @@ class Trial:
         if all(each is not talk for each, _ in self.conversations):
             self.conversations.append((talk, len(talk.said)))
         talk.deadline = self.deadline
-        return Desk(there, self.workshop.app(there, client))
+        return PoolClient(there, self.workshop.app(there, client))
 
     @property
-    def said(self) -> tuple[Exchange, ...]:
+    def said(self) -> tuple[RecordedExchange, ...]:
         """What was said since the rule began."""
         return tuple(each for talk, begun in self.conversations for each in talk.said[begun:])
 
@@ -170,7 +170,7 @@ class Trial:
         domain = self.name.lower().replace("_", "-")
         return f"{who}@{domain}{DOMAIN}"
 
-    def person(self, desk: Desk, wanted: PersonWanted = SOMEBODY, who: str = "ada") -> Person:
+    def person(self, desk: PoolClient, wanted: UserRequirements = SOMEBODY, who: str = "ada") -> PoolUser:
         """Somebody like that.
 
         Raises:
@@ -183,7 +183,7 @@ class Trial:
             "phone_number": PHONE,
             "phone_number_verified": "true",
         }
-        with desk.conversation.to_furnish():
+        with desk.conversation.setup():
             heard = desk.administer(
                 "AdminCreateUser",
                 Username=username,
@@ -193,7 +193,7 @@ class Trial:
             )
             name = made(heard, "User", "Username")
             self.workshop.keep(desk.pool, username)
-            person = Person(str(name), Secret(TEMPORARY))
+            person = PoolUser(str(name), Secret(TEMPORARY))
             desk.conversation.masking.people[person.username] = who
             if not wanted.temporary:
                 given = {"Username": person.username, "Password": PASSWORD, "Permanent": True}
@@ -203,7 +203,7 @@ class Trial:
                 self._equip(desk, person, wanted)
         return person
 
-    def _equip(self, desk: Desk, person: Person, wanted: PersonWanted) -> None:
+    def _equip(self, desk: PoolClient, person: PoolUser, wanted: UserRequirements) -> None:
         """Enrol and switch on the second factors."""
         token: str | None = None
         if "SOFTWARE_TOKEN_MFA" in wanted.factors:
@@ -220,7 +220,7 @@ class Trial:
         made(heard)
         self._kept(desk, person, wanted)
 
-    def _kept(self, desk: Desk, person: Person, wanted: PersonWanted) -> None:
+    def _kept(self, desk: PoolClient, person: PoolUser, wanted: UserRequirements) -> None:
         """A server that does not know a factor may take its settings all the same, and forget them."""
         active = desk.administer("AdminGetUser", Username=person.username).body.get(
             "UserMFASettingList"
@@ -230,7 +230,7 @@ class Trial:
             raise NotOffered(f"{names} was switched on, and AdminGetUser does not list it")
 
 
-def enrolled(desk: Desk, **bearer: str) -> AuthenticatorApp:
+def enrolled(desk: PoolClient, **bearer: str) -> AuthenticatorApp:
     """An authenticator app, enrolled by AssociateSoftwareToken and VerifySoftwareToken.
 
     Args:
@@ -251,7 +251,7 @@ def enrolled(desk: Desk, **bearer: str) -> AuthenticatorApp:
     return app
 
 
-def begun_srp(desk: Desk, username: str, *, admin: bool = False) -> tuple[srp.Ephemeral, Heard]:
+def begun_srp(desk: PoolClient, username: str, *, admin: bool = False) -> tuple[srp.Ephemeral, ApiReply]:
     """USER_SRP_AUTH as far as PASSWORD_VERIFIER.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from authfsm.conformance.rules import Severity
+from authfsm.conformance.rules import RuleSeverity
 from authfsm.enums import DescribedName
 
 
@@ -26,7 +26,7 @@ class Outcome(DescribedName):
 
 
 @frozen
-class Exchange:
+class RecordedExchange:
     """A request and what came back, without secrets.
 
     Args:
@@ -41,7 +41,7 @@ class Exchange:
 
 
 @frozen
-class Verdict:
+class RuleVerdict:
     """A rule's outcome at an endpoint.
 
     Args:
@@ -54,8 +54,8 @@ class Verdict:
 
     outcome: Outcome
     why: str = ""
-    conversation: tuple[Exchange, ...] = field(default=(), repr=False)
-    severity: Severity | None = None
+    conversation: tuple[RecordedExchange, ...] = field(default=(), repr=False)
+    severity: RuleSeverity | None = None
     seconds: float = field(default=0.0, eq=False)
 
     @property
@@ -65,7 +65,7 @@ class Verdict:
         return f"{told[-1].asked} -> {told[-1].heard}" if told else ""
 
 
-class Seen(Exception):
+class Observed(Exception):
     """What a rule saw, if it did not simply pass: the base of the three below.
 
     Args:
@@ -79,7 +79,7 @@ class Seen(Exception):
         self.why = why
 
 
-class Fails(Seen):
+class RuleFailed(Observed):
     """The endpoint does otherwise than the rule says.
 
     Args:
@@ -89,18 +89,18 @@ class Fails(Seen):
 
     outcome = Outcome.FAILS
 
-    def __init__(self, why: str, severity: Severity | None = None) -> None:
+    def __init__(self, why: str, severity: RuleSeverity | None = None) -> None:
         super().__init__(why)
         self.severity = severity
 
 
-class NotOffered(Seen):
+class NotOffered(Observed):
     """The endpoint has no such operation, flow or challenge."""
 
     outcome = Outcome.NOT_OFFERED
 
 
-class Untried(Seen):
+class Skipped(Observed):
     """What the rule needs could not be had."""
 
     outcome = Outcome.UNTRIED

@@ -11,32 +11,32 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
-from authfsm.conformance.people import AuthenticatorApp, Person
-from authfsm.conformance.rules import Severity
-from authfsm.conformance.trial import Desk
-from authfsm.conformance.verdicts import Fails, NotOffered, Untried
+from authfsm.conformance.people import AuthenticatorApp, PoolUser
+from authfsm.conformance.rules import RuleSeverity
+from authfsm.conformance.trial import PoolClient
+from authfsm.conformance.verdicts import RuleFailed, NotOffered, Skipped
 from authfsm.conformance.wanted import ANOTHER, RIDDLE
 from authfsm.drivers.boto import Flow
-from authfsm.errors import AuthfsmError, ConnectionLost, OffTheTable, Refused
+from authfsm.errors import AuthfsmError, ConnectionLost, ProtocolViolation, Refused
 from authfsm.protocol import responses as r
 from authfsm.protocol.replies import MfaSetup, WebAuthn
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
 if TYPE_CHECKING:
-    from authfsm.conformance.passkey import Passkey
+    from authfsm.conformance.passkey import VirtualPasskey
 
 S = State
 _MOST: Final = 12
 _ON_THE_WAY: Final = {
     S.SELECT_CHALLENGE, S.SELECT_MFA_TYPE, S.CUSTOM_CHALLENGE, S.NEW_PASSWORD_REQUIRED,
 }  # fmt: skip
-Opening = Callable[[Desk, Person], Flow]
+Opening = Callable[[PoolClient, PoolUser], Flow]
 """Begins a sign-in; what needs no person (a proof by SRP) is done too."""
 
 
 @define
-class Walker:
+class SignInRunner:
     """Walks somebody to the tokens.
 
     Args:
@@ -46,9 +46,9 @@ class Walker:
         chooses: what is answered where there is a choice.
     """
 
-    desk: Desk
-    person: Person
-    passkey: Passkey | None = None
+    desk: PoolClient
+    person: PoolUser
+    passkey: VirtualPasskey | None = None
     chooses: str = "SOFTWARE_TOKEN_MFA"
     passed: list[State] = field(factory=list, init=False)
 
@@ -68,28 +68,28 @@ class Walker:
         if through not in self.passed:
             # A stop for somebody that is another challenge may still lead there: a choice, say.
             if flow.state is S.AUTHENTICATED:
-                raise Fails(f"tokens came where {through} was to come", Severity.GRAVE)
+                raise RuleFailed(f"tokens came where {through} was to come", RuleSeverity.GRAVE)
             if flow.state not in _ON_THE_WAY:
-                raise Fails(f"{flow.state} came where {through} was to come")
+                raise RuleFailed(f"{flow.state} came where {through} was to come")
         for _ in range(_MOST):
             if flow.state is S.AUTHENTICATED or self._asked_after_setup(flow):
                 break
             self._answer(flow)
         else:
-            raise Fails(f"no end after {_MOST} answers")
+            raise RuleFailed(f"no end after {_MOST} answers")
         if through not in self.passed:
-            raise Fails(f"tokens came, and {through} never did", Severity.GRAVE)
+            raise RuleFailed(f"tokens came, and {through} never did", RuleSeverity.GRAVE)
 
     def _begun(self, opening: Opening, through: State) -> Flow:
         try:
             return opening(self.desk, self.person)
-        except OffTheTable as error:
-            seen: Exception = Fails(str(error))
+        except ProtocolViolation as error:
+            seen: Exception = RuleFailed(str(error))
         except AuthfsmError as error:
             seen = self._beginning(error)
-        if isinstance(seen, Fails) and through is not S.AUTHENTICATED:
+        if isinstance(seen, RuleFailed) and through is not S.AUTHENTICATED:
             # One fault is told once: by the rule of the way itself.
-            raise Untried(f"the way there is not passed: {seen.why}")
+            raise Skipped(f"the way there is not passed: {seen.why}")
         raise seen
 
     def _beginning(self, error: AuthfsmError) -> Exception:
@@ -97,27 +97,27 @@ class Walker:
         heard = self.desk.conversation.last
         words = heard.words if heard else str(error)
         if isinstance(error, ConnectionLost) or heard is None:
-            return Untried(str(error))
+            return Skipped(str(error))
         if isinstance(error, Refused):
             # It began, and the proof was refused: that is no matter of what is offered.
             proof = heard.operation.endswith("RespondToAuthChallenge") and not heard.lacking
-            return Fails(f"the right proof was refused: {words}") if proof else NotOffered(words)
-        return NotOffered(words) if not heard.body else Fails(str(error))
+            return RuleFailed(f"the right proof was refused: {words}") if proof else NotOffered(words)
+        return NotOffered(words) if not heard.body else RuleFailed(str(error))
 
     def _answer(self, flow: Flow) -> None:
         state = flow.state
         try:
             flow.answer(self._right(flow))
-        except Untried as untried:
-            raise Untried(f"{state} came; {untried.why}") from None
+        except Skipped as untried:
+            raise Skipped(f"{state} came; {untried.why}") from None
         except Refused as refused:
             heard = self.desk.conversation.last
             words = heard.words if heard else str(refused)
             if heard is not None and heard.lacking:
                 raise NotOffered(words) from None
-            raise Fails(f"the right answer to {state} was refused: {words}") from None
+            raise RuleFailed(f"the right answer to {state} was refused: {words}") from None
         except AuthfsmError as error:
-            raise Fails(f"after the answer to {state}: {error}") from None
+            raise RuleFailed(f"after the answer to {state}: {error}") from None
         self._passes(flow)
 
     def _passes(self, flow: Flow) -> None:
@@ -147,7 +147,7 @@ class Walker:
             case S.MFA_SETUP:
                 return self._set_up(flow)
             case state:
-                raise Untried(f"nobody here can answer {state}")
+                raise Skipped(f"nobody here can answer {state}")
 
     def _choice(self, state: State) -> Response:
         if state is S.SELECT_CHALLENGE and self.chooses == "PASSWORD":
@@ -156,13 +156,13 @@ class Walker:
 
     def _app(self) -> AuthenticatorApp:
         if self.person.app is None:
-            raise Fails("SOFTWARE_TOKEN_MFA came for somebody who has no authenticator app")
+            raise RuleFailed("SOFTWARE_TOKEN_MFA came for somebody who has no authenticator app")
         return self.person.app
 
     def _signed(self, flow: Flow) -> Response:
         asked = flow.challenge
         if self.passkey is None or not isinstance(asked, WebAuthn):
-            raise Fails("WEB_AUTHN came for somebody who has no passkey")
+            raise RuleFailed("WEB_AUTHN came for somebody who has no passkey")
         return r.Credential(self.passkey.signed(asked.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
 
     def _set_up(self, flow: Flow) -> Response:

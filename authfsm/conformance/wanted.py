@@ -24,7 +24,7 @@ RP_ID: Final = "app.example.com"
 
 
 @frozen
-class PoolWanted:
+class PoolRequirements:
     """A user pool, in Cognito's words.
 
     Args:
@@ -43,7 +43,7 @@ class PoolWanted:
 
 
 @frozen
-class ClientWanted:
+class ClientRequirements:
     """An app client, in Cognito's words.
 
     Args:
@@ -60,7 +60,7 @@ class ClientWanted:
 
 
 @frozen
-class PersonWanted:
+class UserRequirements:
     """A user.
 
     Args:
@@ -74,12 +74,12 @@ class PersonWanted:
     preferred: str | None = None
 
 
-PLAIN: Final = PoolWanted()
-ANY_MFA: Final = PoolWanted("OPTIONAL", tuple(each.value for each in MFA_METHODS))
-PHONE_OR_APP: Final = PoolWanted("OPTIONAL", ("SMS_MFA", "SOFTWARE_TOKEN_MFA"))
-APP_REQUIRED: Final = PoolWanted("ON", ("SOFTWARE_TOKEN_MFA",))
-DEVICES: Final = PoolWanted(devices=True)
-CHOICE: Final = PoolWanted(first_factors=FIRST_FACTORS)
-CUSTOM: Final = PoolWanted(riddle=True)
+PLAIN: Final = PoolRequirements()
+ANY_MFA: Final = PoolRequirements("OPTIONAL", tuple(each.value for each in MFA_METHODS))
+PHONE_OR_APP: Final = PoolRequirements("OPTIONAL", ("SMS_MFA", "SOFTWARE_TOKEN_MFA"))
+APP_REQUIRED: Final = PoolRequirements("ON", ("SOFTWARE_TOKEN_MFA",))
+DEVICES: Final = PoolRequirements(devices=True)
+CHOICE: Final = PoolRequirements(first_factors=FIRST_FACTORS)
+CUSTOM: Final = PoolRequirements(riddle=True)
 
 RIDDLE: Final = "a river"

@@ -1,7 +1,7 @@
 """Where pools come from. A workshop has them made, lends them to rules, and puts them away at the end.
 
 Pools are made by the endpoint's own API, or are there already, or are this package's own, served over HTTP:
-`Workshop` is what the three have in common. App clients and people are made by Cognito's own API everywhere.
+`PoolProvider` is what the three have in common. App clients and people are made by Cognito's own API everywhere.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Any, Final, Protocol
 
 from attrs import define, field, frozen
 
-from authfsm.conformance.conversation import Conversation, Heard
+from authfsm.conformance.conversation import Conversation, ApiReply
 from authfsm.conformance.inbox import Inbox
-from authfsm.conformance.verdicts import Seen, Untried
-from authfsm.conformance.wanted import RP_ID, ClientWanted, PoolWanted
+from authfsm.conformance.verdicts import Observed, Skipped
+from authfsm.conformance.wanted import RP_ID, ClientRequirements, PoolRequirements
 from authfsm.secret import Secret
 
 
 @frozen
-class Pool:
+class ConformancePool:
     """A user pool at an endpoint.
 
     Args:
@@ -39,7 +39,7 @@ class Pool:
 
 
 @frozen
-class App:
+class ConformanceClient:
     """An app client.
 
     Args:
@@ -51,31 +51,31 @@ class App:
     secret: Secret[str] | None = None
 
 
-class Workshop(Protocol):
+class PoolProvider(Protocol):
     """Where a rule's pools and app clients come from."""
 
-    def pool(self, wanted: PoolWanted) -> Pool:
+    def pool(self, wanted: PoolRequirements) -> ConformancePool:
         """A pool like that.
 
         Raises:
             Untried: it cannot be had.
         """
 
-    def app(self, pool: Pool, wanted: ClientWanted) -> App:
+    def app(self, pool: ConformancePool, wanted: ClientRequirements) -> ConformanceClient:
         """An app client of it like that.
 
         Raises:
             Untried: it cannot be had.
         """
 
-    def keep(self, pool: Pool, username: str) -> None:
+    def keep(self, pool: ConformancePool, username: str) -> None:
         """Somebody was made there, and is to be put away."""
 
     def tidy(self) -> None:
         """Put away what was made."""
 
 
-def made(heard: Heard, *path: str) -> Any:
+def made(heard: ApiReply, *path: str) -> Any:
     """What was to be made, out of the reply that says so.
 
     Args:
@@ -89,7 +89,7 @@ def made(heard: Heard, *path: str) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     if heard.code is not None or (path and value is None):
-        raise Untried(f"{heard.operation}: {heard.words}")
+        raise Skipped(f"{heard.operation}: {heard.words}")
     return value
 
 
@@ -109,15 +109,15 @@ class Lending:
         if wanted not in self._lent:
             try:
                 self._lent[wanted] = self.make(*wanted)
-            except Seen as seen:
+            except Observed as seen:
                 self._lent[wanted] = seen
         lent = self._lent[wanted]
-        if isinstance(lent, Seen):
+        if isinstance(lent, Observed):
             raise type(lent)(lent.why)
         return lent
 
 
-def client_request(wanted: ClientWanted) -> dict[str, Any]:
+def client_request(wanted: ClientRequirements) -> dict[str, Any]:
     """CreateUserPoolClient, without the pool."""
     request: dict[str, Any] = {
         "ClientName": "authfsm-conform",
@@ -132,17 +132,17 @@ def client_request(wanted: ClientWanted) -> dict[str, Any]:
     return request
 
 
-def app_by_api(pool: Pool, wanted: ClientWanted) -> App:
+def app_by_api(pool: ConformancePool, wanted: ClientRequirements) -> ConformanceClient:
     """An app client, by CreateUserPoolClient."""
-    with pool.conversation.to_furnish():
+    with pool.conversation.setup():
         heard = pool.conversation.call(
             "CreateUserPoolClient", UserPoolId=pool.pool_id, **client_request(wanted)
         )
     client = made(heard, "UserPoolClient")
     client_id, secret = client.get("ClientId"), client.get("ClientSecret")
     if not isinstance(client_id, str) or wanted.secret != isinstance(secret, str):
-        raise Untried(f"CreateUserPoolClient: {heard.words}")
-    return App(client_id, Secret(secret) if wanted.secret else None)
+        raise Skipped(f"CreateUserPoolClient: {heard.words}")
+    return ConformanceClient(client_id, Secret(secret) if wanted.secret else None)
 
 
 _METHOD_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -155,12 +155,12 @@ _METHOD_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }
 
 
-def recovery(wanted: PoolWanted) -> str:
+def recovery(wanted: PoolRequirements) -> str:
     """What recovers an account is no second factor: nothing does, where every factor may be one."""
     return "verified_email" if wanted.mfa == "OFF" else "admin_only"
 
 
-def pool_request(wanted: PoolWanted) -> dict[str, Any]:
+def pool_request(wanted: PoolRequirements) -> dict[str, Any]:
     """CreateUserPool."""
     mechanism = {"Name": recovery(wanted), "Priority": 1}
     request: dict[str, Any] = {
@@ -181,7 +181,7 @@ def pool_request(wanted: PoolWanted) -> dict[str, Any]:
     return request
 
 
-def mfa_request(wanted: PoolWanted) -> dict[str, Any]:
+def mfa_request(wanted: PoolRequirements) -> dict[str, Any]:
     """SetUserPoolMfaConfig; empty where nothing is to be set."""
     request: dict[str, Any] = {"MfaConfiguration": wanted.mfa}
     if wanted.mfa != "OFF":

@@ -5,15 +5,15 @@ costs nothing of Graphviz's; only drawing does.
 """
 
 from authfsm.diagrams.mistakes import (
-    Together,
+    ConflictingOptions,
     UnknownFlow,
     UnknownFormat,
     UnknownState,
     UnknownSuffix,
 )
-from authfsm.diagrams.model import Edge, Kind, LeftOut, Mark, Model, Shade, Tone
+from authfsm.diagrams.model import Edge, EdgeKind, OmittedArrows, Mark, DiagramModel, Shade, Tone
 from authfsm.diagrams.picture import FORMATS, SUFFIXES, Diagram, diagram
-from authfsm.diagrams.places import Group
+from authfsm.diagrams.places import StateGroup
 from authfsm.diagrams.render import NoEngine, NoPdf
 from authfsm.diagrams.sequence import SequenceDiagram, sequence
 from authfsm.diagrams.themes import AUTO, DARK, LIGHT, PRINT, THEMES, Paint, Theme
@@ -30,11 +30,11 @@ __all__ = [
     "THEMES",
     "Diagram",
     "Edge",
-    "Group",
-    "Kind",
-    "LeftOut",
+    "StateGroup",
+    "EdgeKind",
+    "OmittedArrows",
     "Mark",
-    "Model",
+    "DiagramModel",
     "NoEngine",
     "NoPdf",
     "Node",
@@ -42,7 +42,7 @@ __all__ = [
     "SequenceDiagram",
     "Shade",
     "Theme",
-    "Together",
+    "ConflictingOptions",
     "Tone",
     "UnknownFlow",
     "UnknownFormat",

@@ -8,8 +8,8 @@ from textwrap import wrap
 from typing import Final
 
 from authfsm.diagrams.leaving import Reason
-from authfsm.diagrams.model import Kind, Model
-from authfsm.diagrams.places import Group, group
+from authfsm.diagrams.model import EdgeKind, DiagramModel
+from authfsm.diagrams.places import StateGroup, group
 from authfsm.diagrams.themes import Theme
 from authfsm.protocol.nodes import Node
 
@@ -20,19 +20,19 @@ LONG: Final = 96
 LETTER: Final = 4.3
 """What a letter takes, in points, more or less."""
 BREAK: Final = '<br align="left"/>'
-LEGEND: Final = (Group.FIRST_FACTOR, Group.SET_UP, Group.SECOND_FACTOR, Group.DEVICE)
+LEGEND: Final = (StateGroup.FIRST_FACTOR, StateGroup.SET_UP, StateGroup.SECOND_FACTOR, StateGroup.DEVICE)
 
 
 LOOPS: Final = {
-    Kind.RETRY: "Loop with a filled head: the answer was refused, and another may be given.",
-    Kind.RESTART: "Loop with an empty head: the same answer is sent again, without an unknown device key.",
-    Kind.NEW_CHALLENGE: "Loop named (new challenge): another challenge of the same name came.",
-    Kind.ACKNOWLEDGEMENT: "Other responses named in a state: accepted, and the state stays the same.",
+    EdgeKind.RETRY: "Loop with a filled head: the answer was refused, and another may be given.",
+    EdgeKind.RESTART: "Loop with an empty head: the same answer is sent again, without an unknown device key.",
+    EdgeKind.NEW_CHALLENGE: "Loop named (new challenge): another challenge of the same name came.",
+    EdgeKind.ACKNOWLEDGEMENT: "Other responses named in a state: accepted, and the state stays the same.",
 }
 """What is said of each kind of self-loop that a picture has."""
 
 
-def notes(model: Model) -> Iterator[str]:
+def notes(model: DiagramModel) -> Iterator[str]:
     """What a picture says in words."""
     yield from model.said
     if model.walked:
@@ -48,10 +48,10 @@ def notes(model: Model) -> Iterator[str]:
             yield each.reason.caption
 
 
-def caption(model: Model, theme: Theme, labels: Mapping[str, str]) -> str:
+def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
     """The text under a picture, as one of Graphviz's HTML-like labels."""
     groups = {group(node) for node in model.nodes if isinstance(node, Node)}
-    legend: dict[Group, str] = {g: labels.get(g, g) for g in LEGEND if g in groups}
+    legend: dict[StateGroup, str] = {g: labels.get(g, g) for g in LEGEND if g in groups}
     told = list(notes(model))
     if len({theme.groups[each].fill for each in LEGEND}) == 1:
         told[:0] = [_outlines(legend, theme)] if legend else []
@@ -70,7 +70,7 @@ def caption(model: Model, theme: Theme, labels: Mapping[str, str]) -> str:
     )
 
 
-def _swatches(legend: Mapping[Group, str], theme: Theme, width: int) -> str:
+def _swatches(legend: Mapping[StateGroup, str], theme: Theme, width: int) -> str:
     """What the colours mean. What fills the row keeps them from being drawn as wide as it is."""
     cells = "".join(
         f'<td border="1" color="{theme.groups[group].line}" bgcolor="{theme.groups[group].fill}">'
@@ -82,7 +82,7 @@ def _swatches(legend: Mapping[Group, str], theme: Theme, width: int) -> str:
     return f'<table border="0" cellborder="0" cellspacing="0"><tr>{cells}{filler}</tr></table>'
 
 
-def _outlines(legend: Mapping[Group, str], theme: Theme) -> str:
+def _outlines(legend: Mapping[StateGroup, str], theme: Theme) -> str:
     """What the outlines mean, where there are no colours."""
     words = {"rounded": "Rounded", "note": "Folded corner", "component": "Plugs"}
     told = ((theme.groups[group], name) for group, name in legend.items())

@@ -8,12 +8,12 @@ from attrs import evolve
 
 from authfsm.diagrams import quoting
 from authfsm.diagrams.fold import Junction
-from authfsm.diagrams.model import Edge, Kind, Model
-from authfsm.diagrams.pen import Attributes, Labels, Pen
+from authfsm.diagrams.model import Edge, EdgeKind, DiagramModel
+from authfsm.diagrams.pen import Attributes, Labels, DotStyle
 from authfsm.diagrams.themes import Theme
 
 
-def dot(model: Model, theme: Theme, labels: Labels) -> str:
+def dot(model: DiagramModel, theme: Theme, labels: Labels) -> str:
     """The picture in Graphviz's language.
 
     Args:
@@ -21,10 +21,10 @@ def dot(model: Model, theme: Theme, labels: Labels) -> str:
         theme: how it looks.
         labels: other texts for names of places, triggers, junctions and captions.
     """
-    return "\n".join((*_statements(model, Pen(model, theme, labels)), ""))
+    return "\n".join((*_statements(model, DotStyle(model, theme, labels)), ""))
 
 
-def _statements(model: Model, pen: Pen) -> Iterator[str]:
+def _statements(model: DiagramModel, pen: DotStyle) -> Iterator[str]:
     usual = dict(zip(("graph", "node", "edge"), pen.defaults(), strict=True))
     yield "digraph authfsm {"
     yield from (quoting.attribute_statement(name, look) for name, look in usual.items())
@@ -44,7 +44,7 @@ def _statements(model: Model, pen: Pen) -> Iterator[str]:
     yield "}"
 
 
-def lines(model: Model) -> Iterator[tuple[Edge, Attributes]]:
+def lines(model: DiagramModel) -> Iterator[tuple[Edge, Attributes]]:
     """The lines to draw, each with its heads.
 
     A place's way back to the junction it came from is one line with the way there, with two heads.
@@ -54,9 +54,9 @@ def lines(model: Model) -> Iterator[tuple[Edge, Attributes]]:
     for edge in model.edges:
         back = between.get((edge.dest, edge.source))
         joined = back is not None and back.shade.tone is edge.shade.tone
-        if edge.kind is Kind.ACKNOWLEDGEMENT or (joined and back and back.kind is Kind.FOLD):
+        if edge.kind is EdgeKind.ACKNOWLEDGEMENT or (joined and back and back.kind is EdgeKind.FOLD):
             continue
-        if edge.kind is Kind.FOLD and back and joined:
+        if edge.kind is EdgeKind.FOLD and back and joined:
             both = dict.fromkeys(edge.marks + back.marks)
             marks = tuple(sorted(both, key=lambda mark: mark.number))
             yield evolve(back, source=edge.source, dest=edge.dest, marks=marks), {"dir": "both"}

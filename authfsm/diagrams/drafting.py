@@ -26,9 +26,9 @@ from authfsm.diagrams.lines import (
     shades,
     spare,
 )
-from authfsm.diagrams.model import LeftOut, Model, Tone, Trigger
+from authfsm.diagrams.model import OmittedArrows, DiagramModel, Tone, Trigger
 from authfsm.diagrams.places import Arrow
-from authfsm.diagrams.shading import View, view
+from authfsm.diagrams.shading import SettingsOverlay, view
 from authfsm.protocol.nodes import NODES, Node, taken, target_roles
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ANY, PROTOCOL
@@ -81,7 +81,7 @@ def draft(
     settings: PoolSettings | None = None,
     faded: bool = False,
     difference: tuple[PoolSettings, PoolSettings] | None = None,
-) -> Model:
+) -> DiagramModel:
     """A picture of the table.
 
     Args:
@@ -124,10 +124,10 @@ def draft(
     edges = merge(line.edge for line in drawn)
     edges += onward(edges, junctions, seen)
     nodes = in_sequence(edges, junctions) or (START,)
-    return Model(
+    return DiagramModel(
         nodes=nodes,
         edges=edges,
-        left_out=tuple(LeftOut(each, frozenset(left[each])) for each in Reason if left[each]),
+        left_out=tuple(OmittedArrows(each, frozenset(left[each])) for each in Reason if left[each]),
         flow=flow,
         shades=shades(nodes, seen),
         focus=frozenset(each for each in NODES if each.state is state),
@@ -137,7 +137,7 @@ def draft(
     )
 
 
-def _junctions(seen: View) -> tuple[Junction, ...]:
+def _junctions(seen: SettingsOverlay) -> tuple[Junction, ...]:
     """The junctions, each with the places that settings leave it."""
     return tuple(
         evolve(j, members=frozenset(p for p in j.members if _goes_through(p, j, seen)))
@@ -145,7 +145,7 @@ def _junctions(seen: View) -> tuple[Junction, ...]:
     )
 
 
-def _goes_through(place: Node, junction: Junction, seen: View) -> bool:
+def _goes_through(place: Node, junction: Junction, seen: SettingsOverlay) -> bool:
     """Do settings leave a junction this place, by an arrow that is not unsure everywhere?"""
     if seen.place(place).tone in _ABSENT:
         return False
@@ -163,7 +163,7 @@ def _why(arrow: Arrow, flow: str | None, state: State | None) -> Reason | None:
     return Reason.ELSEWHERE if begins_another or out_of_reach else None
 
 
-def _ruled_out(arrow: Arrow, seen: View) -> Reason | None:
+def _ruled_out(arrow: Arrow, seen: SettingsOverlay) -> Reason | None:
     """Why settings leave an arrow away."""
     tone = seen.arrow(arrow).tone
     if tone is Tone.NAMED:
@@ -171,7 +171,7 @@ def _ruled_out(arrow: Arrow, seen: View) -> Reason | None:
     return Reason.SETTINGS if tone is Tone.GONE else None
 
 
-def _unsaid(arrow: Arrow, seen: View, flow: str | None, *, failures: bool) -> Reason | None:
+def _unsaid(arrow: Arrow, seen: SettingsOverlay, flow: str | None, *, failures: bool) -> Reason | None:
     """Why a folded picture does without an arrow."""
     because = reason(arrow, flow=flow, failures=failures)
     ruled_out = because and seen.arrow(arrow).tone is Tone.FADED

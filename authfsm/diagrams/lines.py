@@ -9,9 +9,9 @@ from attrs import evolve, frozen
 
 from authfsm.diagrams.fold import Junction, Vertex, fold
 from authfsm.diagrams.leaving import thin
-from authfsm.diagrams.model import KEPT, Edge, Kind, Shade, Tone, Trigger
+from authfsm.diagrams.model import KEPT, Edge, EdgeKind, Shade, Tone, Trigger
 from authfsm.diagrams.places import Arrow, in_order
-from authfsm.diagrams.shading import View
+from authfsm.diagrams.shading import SettingsOverlay
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE
@@ -39,15 +39,15 @@ def parted(drawn: Iterable[Line], drop: Collection[Line]) -> tuple[list[Line], f
     return [line for line in drawn if line not in drop], gone
 
 
-def kind(arrow: Arrow) -> Kind:
+def kind(arrow: Arrow) -> EdgeKind:
     """What kind of line an arrow is."""
     if arrow.dest == FAILED:
-        return Kind.FAILURE
+        return EdgeKind.FAILURE
     stays = arrow.kind is not None and arrow.dest == arrow.source
-    return Kind(str(arrow.kind)) if stays else Kind.ANSWER
+    return EdgeKind(str(arrow.kind)) if stays else EdgeKind.ANSWER
 
 
-def lines(arrows: Sequence[Arrow], junctions: Iterable[Junction], seen: View) -> Iterator[Line]:
+def lines(arrows: Sequence[Arrow], junctions: Iterable[Junction], seen: SettingsOverlay) -> Iterator[Line]:
     """The lines that stand for a row's arrows, folded where they go together.
 
     They go together where settings leave them alike, or each as they leave the place it leads to.
@@ -67,7 +67,7 @@ def lines(arrows: Sequence[Arrow], junctions: Iterable[Junction], seen: View) ->
         members = node.members if isinstance(node, Junction) else {node}
         held = frozenset(by_dest[each] for each in members)
         one = next(iter(held))
-        what = Kind.ANSWER if isinstance(node, Junction) else kind(one)
+        what = EdgeKind.ANSWER if isinstance(node, Junction) else kind(one)
         doubtful = (one.response,) if all(thin(each, seen.pools) for each in held) else ()
         shade = common(shades[each] for each in in_order(members))
         yield Line(Edge(one.source, node, what, (one.response,), doubtful, shade=shade), held)
@@ -92,7 +92,7 @@ def spare(drawn: Iterable[Line]) -> Iterator[Line]:
 
     It can't where the row has no surer line, or where no surer line reaches a place.
     """
-    every = tuple(line for line in drawn if line.edge.kind is not Kind.FAILURE)
+    every = tuple(line for line in drawn if line.edge.kind is not EdgeKind.FAILURE)
     sure = tuple(line for line in every if not line.edge.doubtful)
     rows = {line.row for line in sure}
     reached = {START} | {arrow.dest for line in sure for arrow in line.arrows}
@@ -136,7 +136,7 @@ def _joined(one: Edge, other: Edge) -> Edge:
     )
 
 
-def onward(edges: Iterable[Edge], junctions: Sequence[Junction], seen: View) -> tuple[Edge, ...]:
+def onward(edges: Iterable[Edge], junctions: Sequence[Junction], seen: SettingsOverlay) -> tuple[Edge, ...]:
     """How the junctions that these edges lead to lead on."""
     front: set[Vertex] = {edge.dest for edge in edges}
     found: dict[Junction, tuple[Edge, ...]] = {}
@@ -145,13 +145,13 @@ def onward(edges: Iterable[Edge], junctions: Sequence[Junction], seen: View) -> 
         if isinstance(junction, Junction) and junction not in found:
             on = fold(junction.members, junctions, below=junction)
             found[junction] = tuple(
-                Edge(junction, node, Kind.FOLD, shade=of_node(node, seen)) for node in on
+                Edge(junction, node, EdgeKind.FOLD, shade=of_node(node, seen)) for node in on
             )
             front |= set(on)
     return tuple(edge for each in junctions for edge in found.get(each, ()))
 
 
-def of_node(node: Vertex, seen: View) -> Shade:
+def of_node(node: Vertex, seen: SettingsOverlay) -> Shade:
     """How far settings leave a place, or all the places of a junction."""
     members = node.members if isinstance(node, Junction) else (node,)
     return common(seen.place(each) for each in in_order(members))
@@ -164,6 +164,6 @@ def in_sequence(edges: Iterable[Edge], junctions: Iterable[Junction]) -> tuple[V
     return (*places, *(each for each in junctions if each in ends))
 
 
-def shades(nodes: Iterable[Vertex], seen: View) -> Mapping[Vertex, Shade]:
+def shades(nodes: Iterable[Vertex], seen: SettingsOverlay) -> Mapping[Vertex, Shade]:
     """The nodes that settings do not simply leave as they are."""
     return {node: shade for node in nodes if (shade := of_node(node, seen)) != KEPT}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm.diagrams.places import Group, group
+from authfsm.diagrams.places import StateGroup, group
 from authfsm.protocol import links
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 
 _PAGES: Final = {
-    Group.BEGIN: links.reference("InitiateAuth"),
-    Group.FIRST_FACTOR: links.AUTHENTICATION_FLOWS,
-    Group.SET_UP: links.reference("RespondToAuthChallenge"),
-    Group.SECOND_FACTOR: links.MFA,
-    Group.DEVICE: links.DEVICES,
-    Group.END: links.TOKENS,
-    Group.OUTSIDE: links.reference("RespondToAuthChallenge"),
+    StateGroup.BEGIN: links.reference("InitiateAuth"),
+    StateGroup.FIRST_FACTOR: links.AUTHENTICATION_FLOWS,
+    StateGroup.SET_UP: links.reference("RespondToAuthChallenge"),
+    StateGroup.SECOND_FACTOR: links.MFA,
+    StateGroup.DEVICE: links.DEVICES,
+    StateGroup.END: links.TOKENS,
+    StateGroup.OUTSIDE: links.reference("RespondToAuthChallenge"),
 }
 _OWN: Final = {
     State.CUSTOM_CHALLENGE: links.CUSTOM_CHALLENGES,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.links import link
 from authfsm.diagrams.mermaid import MARKS
-from authfsm.diagrams.model import Edge, Model
+from authfsm.diagrams.model import Edge, DiagramModel
 from authfsm.diagrams.places import group
 from authfsm.settings.reach import confidence_of
 
@@ -17,7 +17,7 @@ SCHEMA: Final = "authfsm-diagram/1"
 """What the JSON says it is; the number grows when a reader would have to change."""
 
 
-def markdown(model: Model, labels: Mapping[str, str]) -> str:
+def markdown(model: DiagramModel, labels: Mapping[str, str]) -> str:
     """The picture as a Markdown table, a row for each line, with its notes below.
 
     Args:
@@ -27,7 +27,7 @@ def markdown(model: Model, labels: Mapping[str, str]) -> str:
     return "\n".join((*_table(model, labels), ""))
 
 
-def _table(model: Model, labels: Mapping[str, str]) -> Iterator[str]:
+def _table(model: DiagramModel, labels: Mapping[str, str]) -> Iterator[str]:
     yield "| from | given | to |"
     yield "|---|---|---|"
     for edge in model.edges:
@@ -62,7 +62,7 @@ def _given(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
         yield f"{sign}`{labels.get(response.trigger, response.trigger)}`{again}{doubt}{often}{step}"
 
 
-def data(model: Model) -> dict[str, Any]:
+def data(model: DiagramModel) -> dict[str, Any]:
     """The picture as plain data, every name as it is on the wire and in the table.
 
     Args:
@@ -87,7 +87,7 @@ def data(model: Model) -> dict[str, Any]:
     }
 
 
-def as_json(model: Model) -> str:
+def as_json(model: DiagramModel) -> str:
     """The same as text.
 
     Args:
@@ -101,7 +101,7 @@ def _shaded(thing: Any) -> dict[str, str]:
     return told if thing.why or str(thing.tone) != "kept" else {}
 
 
-def _node(node: Vertex, model: Model) -> dict[str, Any]:
+def _node(node: Vertex, model: DiagramModel) -> dict[str, Any]:
     shade = _shaded(model.shade(node))
     if isinstance(node, Junction):
         members = sorted(each.name for each in node.members)
@@ -117,7 +117,7 @@ def _node(node: Vertex, model: Model) -> dict[str, Any]:
     }
 
 
-def _edge(edge: Edge, model: Model) -> dict[str, Any]:
+def _edge(edge: Edge, model: DiagramModel) -> dict[str, Any]:
     told: dict[str, Any] = {
         "source": edge.source.name,
         "dest": edge.dest.name,

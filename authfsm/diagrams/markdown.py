@@ -72,7 +72,7 @@ class NoPlace(CallerError, ValueError):
 
 
 @frozen
-class Row:
+class TableRow:
     """One row: a response that a state takes.
 
     Args:
@@ -115,7 +115,7 @@ def _code(name: str) -> str:
     return f"`{name}`"
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[TableRow]:
     """The table's rows, in its own order."""
     for source, answers in PROTOCOL.items():
         for response, dests in answers.items():
@@ -129,7 +129,7 @@ def rows() -> Iterator[Row]:
             held = any(source in each.members for each in sets)
             told = tuple(k for k in loops if not (held and k is LoopKind.NEW_CHALLENGE))
             others = tuple(d for d in State if d in rest - {source})
-            yield Row(source, response, tuple(sets), others, told)
+            yield TableRow(source, response, tuple(sets), others, told)
 
 
 def readme_table() -> str:

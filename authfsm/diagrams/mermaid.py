@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from authfsm.diagrams.fold import Junction, Vertex
-from authfsm.diagrams.model import Edge, Kind, Model, Tone
-from authfsm.diagrams.places import Group, group
+from authfsm.diagrams.model import Edge, EdgeKind, DiagramModel, Tone
+from authfsm.diagrams.places import StateGroup, group
 from authfsm.diagrams.themes import Theme
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import ENDS
@@ -24,7 +24,7 @@ def identifier(name: str) -> str:
     return re.sub(r"\W+", "_", name).strip("_")
 
 
-def mermaid(model: Model, theme: Theme, labels: Mapping[str, str]) -> str:
+def mermaid(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
     """The picture in Mermaid's language.
 
     Args:
@@ -42,10 +42,10 @@ def plain(text: str) -> str:
     )
 
 
-def _lines(model: Model, theme: Theme, labels: Mapping[str, str]) -> Iterator[str]:
+def _lines(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> Iterator[str]:
     steps: dict[Vertex, list[Edge]] = {}
     for edge in model.edges:
-        if edge.kind is Kind.ACKNOWLEDGEMENT:
+        if edge.kind is EdgeKind.ACKNOWLEDGEMENT:
             steps.setdefault(edge.source, []).append(edge)
     yield "stateDiagram-v2"
     yield "    direction TB"
@@ -61,7 +61,7 @@ def _lines(model: Model, theme: Theme, labels: Mapping[str, str]) -> Iterator[st
             written = "<br/>".join((plain(text), *within))
             yield f'    state "{written}" as {identifier(node.name)}'
     for edge in model.edges:
-        if edge.kind is Kind.ACKNOWLEDGEMENT:
+        if edge.kind is EdgeKind.ACKNOWLEDGEMENT:
             continue  # a step within a place is written in the place
         rows = list(_rows(edge, labels))
         label = f" : {'<br/>'.join(rows)}" if rows else ""
@@ -76,7 +76,7 @@ def _lines(model: Model, theme: Theme, labels: Mapping[str, str]) -> Iterator[st
 
 
 def _begins(node: Vertex) -> bool:
-    return isinstance(node, Node) and group(node) is Group.BEGIN
+    return isinstance(node, Node) and group(node) is StateGroup.BEGIN
 
 
 def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
         yield plain(f"{mark.number} \u00b7 {told}")
     if None in times:
         yield f"\u00d7{times[None]}"
-    if edge.kind is Kind.FAILURE and not edge.counts:
+    if edge.kind is EdgeKind.FAILURE and not edge.counts:
         return
     walked = {mark.response for mark in edge.marks if not mark.error}
     for response in edge.responses:
@@ -95,7 +95,7 @@ def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
             often = f" \u00d7{times[response]}" if response in times else ""
             again = (
                 f" ({edge.kind})"
-                if edge.kind.loop and edge.kind is not Kind.ACKNOWLEDGEMENT
+                if edge.kind.loop and edge.kind is not EdgeKind.ACKNOWLEDGEMENT
                 else ""
             )
             yield plain(
@@ -103,14 +103,14 @@ def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _classes(model: Model, theme: Theme) -> Iterator[str]:
+def _classes(model: DiagramModel, theme: Theme) -> Iterator[str]:
     """The looks of groups, and who has which."""
     who: dict[str, list[str]] = {}
     for node in model.nodes:
         if not _begins(node):
             who.setdefault(_class(node, model), []).append(identifier(node.name))
     faded = f"fill:{theme.paper},stroke:{theme.faded},color:{theme.quiet}"
-    looks = {identifier(group): theme.groups[group] for group in Group}
+    looks = {identifier(group): theme.groups[group] for group in StateGroup}
     for name, nodes in who.items():
         if name in looks:
             paint = looks[name]
@@ -124,7 +124,7 @@ def _classes(model: Model, theme: Theme) -> Iterator[str]:
         yield f"    class {','.join(nodes)} {name}"
 
 
-def _class(node: Vertex, model: Model) -> str:
+def _class(node: Vertex, model: DiagramModel) -> str:
     if node == model.here:
         return "here"
     if model.shade(node).tone is Tone.FADED or (model.lights and node not in model.lit):

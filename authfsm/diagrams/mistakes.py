@@ -59,7 +59,7 @@ class UnknownSuffix(CallerError, ValueError):
         self.suffix = suffix
 
 
-class Together(CallerError, ValueError):
+class ConflictingOptions(CallerError, ValueError):
     """Two arguments exclude each other.
 
     Args:

@@ -1,6 +1,6 @@
 """A picture before it is drawn: nodes and edges, frozen, with no word on how they look.
 
-Renderers are pure functions of a `Model`; a `Model` is a pure function of the table and its options
+Renderers are pure functions of a `DiagramModel`; a `DiagramModel` is a pure function of the table and its options
 (`authfsm.diagrams.drafting`) and of the steps that a sign-in has written down
 (`authfsm.diagrams.walking`). No live sign-in is ever looked at.
 """
@@ -26,7 +26,7 @@ from authfsm.settings import PoolSettings
 Trigger = type[Response]
 
 
-class Kind(str, Enum):
+class EdgeKind(str, Enum):
     """What a line of the picture is."""
 
     ANSWER = "answer"  #: A response leads on.
@@ -47,10 +47,10 @@ class Kind(str, Enum):
     @property
     def refused(self) -> bool:
         """Does the line stay where it is because of a refusal?"""
-        return self in {Kind.RETRY, Kind.RESTART}
+        return self in {EdgeKind.RETRY, EdgeKind.RESTART}
 
 
-_LOOPS: Final = {Kind(str(each)): each for each in LoopKind}
+_LOOPS: Final = {EdgeKind(str(each)): each for each in LoopKind}
 
 
 class Tone(str, Enum):
@@ -136,7 +136,7 @@ class Edge:
 
     source: Vertex
     dest: Vertex
-    kind: Kind
+    kind: EdgeKind
     responses: tuple[Trigger, ...] = ()
     thin: tuple[Trigger, ...] = ()
     marks: tuple[Mark, ...] = ()
@@ -166,7 +166,7 @@ class Edge:
 
 
 @frozen
-class LeftOut:
+class OmittedArrows:
     """Arrows that are not drawn, and why.
 
     Args:
@@ -179,7 +179,7 @@ class LeftOut:
 
 
 @frozen
-class Model:
+class DiagramModel:
     """A picture before it is drawn.
 
     Args:
@@ -199,7 +199,7 @@ class Model:
 
     nodes: tuple[Vertex, ...]
     edges: tuple[Edge, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[OmittedArrows, ...] = ()
     flow: str | None = None
     walked: bool = False
     here: Node | None = None
@@ -235,9 +235,9 @@ class Model:
         on: dict[Vertex, list[Vertex]] = {}
         leads: dict[Vertex, set[Vertex]] = {}
         for edge in self.edges:
-            if edge.kind is Kind.FOLD:
+            if edge.kind is EdgeKind.FOLD:
                 on.setdefault(edge.source, []).append(edge.dest)
-            elif edge.kind is Kind.ANSWER:
+            elif edge.kind is EdgeKind.ANSWER:
                 leads.setdefault(edge.source, set()).add(edge.dest)
         for junction, dests in on.items():
             joined = {each for each in dests if isinstance(each, Junction)}

@@ -13,8 +13,8 @@ from authfsm.diagrams.advice import advice
 from authfsm.diagrams.caption import caption
 from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.links import link
-from authfsm.diagrams.model import Edge, Kind, Mark, Model, Shade, Tone
-from authfsm.diagrams.places import Group, group
+from authfsm.diagrams.model import Edge, EdgeKind, Mark, DiagramModel, Shade, Tone
+from authfsm.diagrams.places import StateGroup, group
 from authfsm.diagrams.themes import Paint, Theme
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response, SetUpEmail
@@ -53,7 +53,7 @@ _ROOM: Final[Mapping[type[Response], int]] = {SetUpEmail: 6}
 
 
 @frozen
-class Pen:
+class DotStyle:
     """What draws a model.
 
     Args:
@@ -62,7 +62,7 @@ class Pen:
         labels: other texts.
     """
 
-    model: Model
+    model: DiagramModel
     theme: Theme
     labels: Labels
     lit: frozenset[Vertex] = field(init=False)
@@ -78,7 +78,7 @@ class Pen:
 
     def defaults(self) -> tuple[Attributes, Attributes, Attributes]:
         """How the whole, a node and an edge look unless it is said otherwise."""
-        theme, paint = self.theme, self.theme.groups[Group.FIRST_FACTOR]
+        theme, paint = self.theme, self.theme.groups[StateGroup.FIRST_FACTOR]
         graph = {
             "rankdir": "TB", "bgcolor": theme.paper, "pad": "0.1", "nodesep": "0.22",
             "ranksep": "0.2", "splines": "spline", "fontname": FONT, "fontsize": "9",
@@ -132,7 +132,7 @@ class Pen:
             "class": group(place).replace(" ", "-"),
             **self.toned(shade),
         }
-        if group(place) is Group.BEGIN:
+        if group(place) is StateGroup.BEGIN:
             look |= {"label": "", "width": "0.2", "height": "0.2", "fixedsize": "true"}
         if self.pale(place):
             look |= {"fillcolor": theme.paper, "color": theme.faded, "fontcolor": theme.quiet}
@@ -182,16 +182,16 @@ class Pen:
     def edge(self, edge: Edge) -> Attributes:
         """How a line is drawn."""
         look = {**self.line(edge), "class": edge.kind.replace(" ", "-")}
-        at_start = isinstance(edge.source, Node) and group(edge.source) is Group.BEGIN
+        at_start = isinstance(edge.source, Node) and group(edge.source) is StateGroup.BEGIN
         if edge.doubtful:
             look["style"] = "dashed"
         if edge.kind.refused:
             look["arrowsize"] = "0.5"
-            if edge.kind is Kind.RESTART:
+            if edge.kind is EdgeKind.RESTART:
                 look["arrowhead"] = "empty"
             if at_start:
                 look |= {"tailport": "n", "headport": "n"}
-        elif edge.kind is Kind.FAILURE and not (edge.marks or edge.counts):
+        elif edge.kind is EdgeKind.FAILURE and not (edge.marks or edge.counts):
             look |= {
                 "color": self.theme.faded,
                 "style": "dotted",
@@ -220,7 +220,7 @@ class Pen:
         if model.traffic is not None:
             share = edge.taken / (model.traffic or 1)
             width = THIN + (WIDE - THIN) * min(share, 1)
-            failed = edge.kind is Kind.FAILURE or edge.kind.refused
+            failed = edge.kind is EdgeKind.FAILURE or edge.kind.refused
             colour = theme.warning if failed else theme.lit
             look = {"color": colour if edge.taken else theme.faded, "penwidth": f"{width:.1f}"}
             look |= {"arrowsize": f"{0.65 - share * 0.2:.2f}"}  # it grows with the line's width
@@ -241,11 +241,11 @@ class Pen:
                 text = bold(indent + self.step(mark), theme.warning if mark.error else theme.lit)
                 yield text + _BLANK * 5  # bold is wider than it is measured
         counts = {count.response: count for count in edge.counts}
-        refused = edge.kind is Kind.FAILURE or edge.kind.refused
+        refused = edge.kind is EdgeKind.FAILURE or edge.kind.refused
         if edge.counts and (refused or not edge.responses):
             yield bold(f"{indent}{edge.altogether}", theme.warning if refused else theme.lit)
         if not refused:
-            again = f" ({edge.kind})" if edge.kind is Kind.NEW_CHALLENGE else ""
+            again = f" ({edge.kind})" if edge.kind is EdgeKind.NEW_CHALLENGE else ""
             sign = SIGNS.get(edge.shade.tone, "")
             walked = {mark.response for mark in edge.marks if not mark.error}
             for response in edge.responses:

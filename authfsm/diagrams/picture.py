@@ -15,17 +15,17 @@ from authfsm.diagrams.drafting import draft
 from authfsm.diagrams.listing import as_json, markdown
 from authfsm.diagrams.mermaid import mermaid
 from authfsm.diagrams.mistakes import (
-    Together,
+    ConflictingOptions,
     UnknownFlow,
     UnknownFormat,
     UnknownState,
     UnknownSuffix,
 )
-from authfsm.diagrams.model import Model
+from authfsm.diagrams.model import DiagramModel
 from authfsm.diagrams.statecharts import scxml, xstate
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
 from authfsm.diagrams.walking import Walked, count, walk
-from authfsm.fields import fixed
+from authfsm.fields import frozen_str_mapping
 from authfsm.protocol.states import State
 from authfsm.protocol.vocabulary import FLOWS
 from authfsm.settings import PoolSettings
@@ -42,9 +42,9 @@ class Diagram:
         engine: what lays it out; None is the first there is.
     """
 
-    model: Model
+    model: DiagramModel
     theme: Theme = LIGHT
-    labels: Mapping[str, str] = field(factory=dict, converter=fixed)
+    labels: Mapping[str, str] = field(factory=dict, converter=frozen_str_mapping)
     engine: str | None = None
 
     def __str__(self) -> str:
@@ -197,9 +197,9 @@ def diagram(
     if flow is not None and flow not in FLOWS:
         raise UnknownFlow(flow, FLOWS)
     if settings is not None and difference is not None:
-        raise Together("settings", "difference")
+        raise ConflictingOptions("settings", "difference")
     if history is not None and traffic is not None:
-        raise Together("history", "traffic")
+        raise ConflictingOptions("history", "traffic")
     model = draft(
         flow=flow,
         state=None if state is None else _state(state),

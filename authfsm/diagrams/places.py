@@ -18,7 +18,7 @@ from authfsm.protocol.table import SECOND, LoopKind, Role, Transition
 from authfsm.protocol.vocabulary import DEVICE_STATES, SET_UP_STATES
 
 
-class Group(str, Enum):
+class StateGroup(str, Enum):
     """What a place is for: the parts of a sign-in, in their order."""
 
     BEGIN = "begin"
@@ -33,24 +33,24 @@ class Group(str, Enum):
 
 
 _OURS: Final = {
-    State.START: Group.BEGIN,
-    State.AUTHENTICATED: Group.END,
-    State.FAILED: Group.OUTSIDE,
-    State.OTHER_CHALLENGE: Group.OUTSIDE,
+    State.START: StateGroup.BEGIN,
+    State.AUTHENTICATED: StateGroup.END,
+    State.FAILED: StateGroup.OUTSIDE,
+    State.OTHER_CHALLENGE: StateGroup.OUTSIDE,
 }
 
 
-def group(node: Node) -> Group:
+def group(node: Node) -> StateGroup:
     """Return what a node is for."""
     if node.state in _OURS:
         return _OURS[node.state]
     if node.state in SET_UP_STATES:
-        return Group.SET_UP
+        return StateGroup.SET_UP
     if node.state in DEVICE_STATES:
-        return Group.DEVICE
+        return StateGroup.DEVICE
     if node.role is Role.SECOND_FACTOR or (node.role is None and node.state in SECOND):
-        return Group.SECOND_FACTOR
-    return Group.FIRST_FACTOR
+        return StateGroup.SECOND_FACTOR
+    return StateGroup.FIRST_FACTOR
 
 
 ORDER: Final = {node: number for number, node in enumerate(NODES)}

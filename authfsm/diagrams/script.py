@@ -7,13 +7,13 @@ from itertools import groupby
 from typing import Final
 
 from authfsm.diagrams.lines import FAILED, START
-from authfsm.diagrams.model import Model, Trigger
-from authfsm.diagrams.places import ORDER, Group, group
+from authfsm.diagrams.model import DiagramModel, Trigger
+from authfsm.diagrams.places import ORDER, StateGroup, group
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 
 END: Final = Node(State.AUTHENTICATED)
-_GROUPS: Final = tuple(Group)
+_GROUPS: Final = tuple(StateGroup)
 
 
 class Script:
@@ -23,7 +23,7 @@ class Script:
         model: the flow's picture.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: DiagramModel) -> None:
         arrows = [each for each in model.arrows if FAILED != each.dest != each.source]
         self.onward: dict[Node, set[Node]] = {}
         self.takes: dict[Node, dict[Trigger, None]] = {}

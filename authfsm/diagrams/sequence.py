@@ -15,12 +15,12 @@ from attrs import field, frozen
 from authfsm.diagrams.drafting import draft
 from authfsm.diagrams.lines import START
 from authfsm.diagrams.mermaid import plain
-from authfsm.diagrams.mistakes import Together, UnknownFlow, UnknownSuffix
+from authfsm.diagrams.mistakes import ConflictingOptions, UnknownFlow, UnknownSuffix
 from authfsm.diagrams.places import group
 from authfsm.diagrams.script import Script
 from authfsm.diagrams.walking import Walked
 from authfsm.facts.shapes import OTHER_SPELLING, carried, shape
-from authfsm.fields import fixed
+from authfsm.fields import frozen_str_mapping
 from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
@@ -99,10 +99,10 @@ def sequence(
         UnknownFlow: there is no such flow.
         Together: a flow and a history exclude each other.
     """
-    writer = Writer(labels or {}, admin=bool(flow and flow.startswith("ADMIN_")))
+    writer = SequenceWriter(labels or {}, admin=bool(flow and flow.startswith("ADMIN_")))
     if history is not None:
         if flow is not None:
-            raise Together("flow", "history")
+            raise ConflictingOptions("flow", "history")
         return SequenceDiagram((*writer.begin(), *writer.walked(history)))
     if flow not in FLOWS:
         raise UnknownFlow(str(flow), FLOWS)
@@ -111,7 +111,7 @@ def sequence(
 
 
 @frozen
-class Writer:
+class SequenceWriter:
     """Writes messages.
 
     Args:
@@ -119,7 +119,7 @@ class Writer:
         admin: is an administrator signing somebody in?
     """
 
-    labels: Mapping[str, str] = field(converter=fixed)
+    labels: Mapping[str, str] = field(converter=frozen_str_mapping)
     admin: bool = False
 
     def text(self, key: str) -> str:

@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from authfsm.diagrams.model import KEPT, Shade, Tone
 from authfsm.diagrams.places import Arrow
-from authfsm.protocol.nodes import NODES, Ends, Node
+from authfsm.protocol.nodes import NODES, EdgeRoles, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, unfolded
@@ -21,7 +21,7 @@ from authfsm.settings import PoolSettings
 from authfsm.settings.reach import Verdicts, verdicts
 
 
-class View(Protocol):
+class SettingsOverlay(Protocol):
     """What settings make of the table."""
 
     @property
@@ -58,7 +58,7 @@ class Everything:
 
 
 @frozen
-class Verdict:
+class ArrowVerdict:
     """What one description says of the table.
 
     Args:
@@ -76,7 +76,7 @@ class Verdict:
 
     def arrow(self, arrow: Arrow) -> str | None:
         """Why an arrow is ruled out."""
-        ends = Ends(arrow.source.role, arrow.dest.role)
+        ends = EdgeRoles(arrow.source.role, arrow.dest.role)
         return self._found.arrows[arrow.transition, ends]
 
     def place(self, place: Node) -> str | None:
@@ -132,16 +132,16 @@ class OfPool:
     told: PoolSettings
     faded: bool
     whims: bool
-    _full: Verdict = field(init=False, eq=False, repr=False)
-    _seen: Verdict = field(init=False, eq=False, repr=False)
+    _full: ArrowVerdict = field(init=False, eq=False, repr=False)
+    _seen: ArrowVerdict = field(init=False, eq=False, repr=False)
 
     @_full.default
-    def _in_full(self) -> Verdict:
-        return Verdict(self.told, whims=True)
+    def _in_full(self) -> ArrowVerdict:
+        return ArrowVerdict(self.told, whims=True)
 
     @_seen.default
-    def _as_seen(self) -> Verdict:
-        return Verdict(self.told, self.whims)
+    def _as_seen(self) -> ArrowVerdict:
+        return ArrowVerdict(self.told, self.whims)
 
     @property
     def pools(self) -> tuple[PoolSettings, ...]:
@@ -183,16 +183,16 @@ class OfDifference:
     before: PoolSettings
     after: PoolSettings
     whims: bool
-    _old: Verdict = field(init=False, eq=False, repr=False)
-    _new: Verdict = field(init=False, eq=False, repr=False)
+    _old: ArrowVerdict = field(init=False, eq=False, repr=False)
+    _new: ArrowVerdict = field(init=False, eq=False, repr=False)
 
     @_old.default
-    def _first(self) -> Verdict:
-        return Verdict(self.before, self.whims)
+    def _first(self) -> ArrowVerdict:
+        return ArrowVerdict(self.before, self.whims)
 
     @_new.default
-    def _second(self) -> Verdict:
-        return Verdict(self.after, self.whims)
+    def _second(self) -> ArrowVerdict:
+        return ArrowVerdict(self.after, self.whims)
 
     @property
     def pools(self) -> tuple[PoolSettings, ...]:
@@ -211,7 +211,7 @@ class OfDifference:
         shade = self._shade(self._old.arrow(arrow), self._new.arrow(arrow))
         either = (self.before, self.after)
         if shade.tone is Tone.GONE and not all(
-            Verdict(each, whims=True).arrow(arrow) for each in either
+            ArrowVerdict(each, whims=True).arrow(arrow) for each in either
         ):
             return Shade(Tone.NAMED, shade.why)
         return shade
@@ -234,7 +234,7 @@ class OfDifference:
             yield f"\u2212 {', '.join(names)}: {why}."
 
 
-def _turned(verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _turned(verdict: ArrowVerdict) -> Iterator[tuple[str, str]]:
     for why, name in verdict.reasons():
         yield name, why
 
@@ -254,7 +254,7 @@ def view(
     *,
     faded: bool,
     whims: bool,
-) -> View:
+) -> SettingsOverlay:
     """What is to be made of the table.
 
     Args:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from xml.sax.saxutils import quoteattr
 
 from authfsm.diagrams.mermaid import identifier
-from authfsm.diagrams.model import Model, Tone
+from authfsm.diagrams.model import DiagramModel, Tone
 from authfsm.diagrams.places import ORDER, Arrow, in_order
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import RESPONSES
@@ -26,7 +26,7 @@ _TABLE: Final = {response: number for number, response in enumerate(RESPONSES.va
 _ABSENT: Final = frozenset({Tone.FADED, Tone.LOST})
 
 
-def arrows(model: Model) -> dict[Node, list[Arrow]]:
+def arrows(model: DiagramModel) -> dict[Node, list[Arrow]]:
     """The arrows of a picture by the place they leave, but for those that settings rule out."""
     held: dict[Node, list[Arrow]] = {}
     places = {node for node in model.nodes if isinstance(node, Node)}
@@ -41,7 +41,7 @@ def arrows(model: Model) -> dict[Node, list[Arrow]]:
     return held
 
 
-def _followed(model: Model) -> frozenset[Arrow]:
+def _followed(model: DiagramModel) -> frozenset[Arrow]:
     """What can be followed along lines that settings leave."""
     lost = {
         arrow
@@ -61,7 +61,7 @@ def _ends(leaving: list[Arrow], place: Node) -> bool:
     return not leaving and place.state in ENDS
 
 
-def xstate(model: Model) -> str:
+def xstate(model: DiagramModel) -> str:
     """The configuration of `createMachine`, as JSON.
 
     Its one guard is `leadsTo`, with the destination as its parameters:
@@ -95,11 +95,11 @@ def xstate(model: Model) -> str:
     return json.dumps(machine, indent=2, ensure_ascii=False) + "\n"
 
 
-def _initial(model: Model) -> str:
+def _initial(model: DiagramModel) -> str:
     return identifier(next(iter(arrows(model))).name)
 
 
-def scxml(model: Model) -> str:
+def scxml(model: DiagramModel) -> str:
     """The picture as SCXML; a transition's condition reads `_event.data.to` and `_event.data.role`.
 
     Args:
@@ -108,7 +108,7 @@ def scxml(model: Model) -> str:
     return "\n".join((*_scxml(model), ""))
 
 
-def _scxml(model: Model) -> Iterator[str]:
+def _scxml(model: DiagramModel) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>'
     yield (
         f'<scxml xmlns="{NAMESPACE}" version="1.0" datamodel="ecmascript" name="authfsm"'

@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.diagrams.places import Group
+from authfsm.diagrams.places import StateGroup
 from authfsm.fields import frozen_mapping
 
 
@@ -64,14 +64,14 @@ class Theme:
     here: str
     warning: str
     gained: str
-    groups: Mapping[Group, Paint] = field(converter=frozen_mapping)
+    groups: Mapping[StateGroup, Paint] = field(converter=frozen_mapping)
     dark: Theme | None = None
 
     def colours(self) -> Iterator[str]:
         """Every colour, in one order for all themes."""
         yield from (self.paper, self.ink, self.line, self.label, self.quiet, self.faded)
         yield from (self.lit, self.here, self.warning, self.gained)
-        for group in Group:
+        for group in StateGroup:
             yield from (self.groups[group].fill, self.groups[group].line)
 
 
@@ -89,13 +89,13 @@ LIGHT: Final = Theme(
     warning="#b3261e",
     gained="#00714f",
     groups={
-        Group.BEGIN: Paint("#16202e", "#16202e", "circle"),
-        Group.FIRST_FACTOR: Paint("#e6f1fb", "#0068a8", style="rounded"),
-        Group.SET_UP: Paint("#fbf6d3", "#857300", "note"),
-        Group.SECOND_FACTOR: Paint("#ffedd9", "#b45400"),
-        Group.DEVICE: Paint("#f6e8f1", "#a2487c", "component"),
-        Group.END: Paint("#ddf3ea", "#007a58", style="rounded", peripheries=2),
-        Group.OUTSIDE: Paint("#f2f3f5", "#67748a", style="rounded,dashed"),
+        StateGroup.BEGIN: Paint("#16202e", "#16202e", "circle"),
+        StateGroup.FIRST_FACTOR: Paint("#e6f1fb", "#0068a8", style="rounded"),
+        StateGroup.SET_UP: Paint("#fbf6d3", "#857300", "note"),
+        StateGroup.SECOND_FACTOR: Paint("#ffedd9", "#b45400"),
+        StateGroup.DEVICE: Paint("#f6e8f1", "#a2487c", "component"),
+        StateGroup.END: Paint("#ddf3ea", "#007a58", style="rounded", peripheries=2),
+        StateGroup.OUTSIDE: Paint("#f2f3f5", "#67748a", style="rounded,dashed"),
     },
 )
 """For white paper."""
@@ -112,13 +112,13 @@ DARK: Final = Theme(
     warning="#ff8f85",
     gained="#4fd3a4",
     groups={
-        Group.BEGIN: Paint("#e8eef6", "#e8eef6", "circle"),
-        Group.FIRST_FACTOR: Paint("#10273b", "#56b4e9", style="rounded"),
-        Group.SET_UP: Paint("#2c2806", "#d8c62a", "note"),
-        Group.SECOND_FACTOR: Paint("#36210a", "#e69f00"),
-        Group.DEVICE: Paint("#331c2b", "#d98bb8", "component"),
-        Group.END: Paint("#07301f", "#2fbf8f", style="rounded", peripheries=2),
-        Group.OUTSIDE: Paint("#1b222c", "#8d9bb0", style="rounded,dashed"),
+        StateGroup.BEGIN: Paint("#e8eef6", "#e8eef6", "circle"),
+        StateGroup.FIRST_FACTOR: Paint("#10273b", "#56b4e9", style="rounded"),
+        StateGroup.SET_UP: Paint("#2c2806", "#d8c62a", "note"),
+        StateGroup.SECOND_FACTOR: Paint("#36210a", "#e69f00"),
+        StateGroup.DEVICE: Paint("#331c2b", "#d98bb8", "component"),
+        StateGroup.END: Paint("#07301f", "#2fbf8f", style="rounded", peripheries=2),
+        StateGroup.OUTSIDE: Paint("#1b222c", "#8d9bb0", style="rounded,dashed"),
     },
 )
 """For dark screens: GitHub's own dark."""
@@ -135,13 +135,13 @@ PRINT: Final = Theme(
     warning="#222222",
     gained="#111111",
     groups={
-        Group.BEGIN: Paint("#000000", "#000000", "circle"),
-        Group.FIRST_FACTOR: Paint("#ffffff", "#000000", style="rounded"),
-        Group.SET_UP: Paint("#ffffff", "#000000", "note"),
-        Group.SECOND_FACTOR: Paint("#ffffff", "#000000"),
-        Group.DEVICE: Paint("#ffffff", "#000000", "component"),
-        Group.END: Paint("#ffffff", "#000000", style="rounded", peripheries=2),
-        Group.OUTSIDE: Paint("#ffffff", "#000000", style="rounded,dashed"),
+        StateGroup.BEGIN: Paint("#000000", "#000000", "circle"),
+        StateGroup.FIRST_FACTOR: Paint("#ffffff", "#000000", style="rounded"),
+        StateGroup.SET_UP: Paint("#ffffff", "#000000", "note"),
+        StateGroup.SECOND_FACTOR: Paint("#ffffff", "#000000"),
+        StateGroup.DEVICE: Paint("#ffffff", "#000000", "component"),
+        StateGroup.END: Paint("#ffffff", "#000000", style="rounded", peripheries=2),
+        StateGroup.OUTSIDE: Paint("#ffffff", "#000000", style="rounded,dashed"),
     },
 )
 """For paper: black on white, told by outlines alone."""

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.lines import START
-from authfsm.diagrams.model import Count, Edge, Kind, Mark, Model, Trigger
+from authfsm.diagrams.model import Count, Edge, EdgeKind, Mark, DiagramModel, Trigger
 from authfsm.diagrams.places import in_order
 from authfsm.protocol.nodes import Node, node, taken, target_roles
 from authfsm.protocol.responses import Response
@@ -59,7 +59,7 @@ class Walked(Protocol):
 
 
 @frozen
-class Leg:
+class WalkSegment:
     """A step on a picture: the way it took.
 
     Args:
@@ -75,18 +75,18 @@ class Leg:
     path: tuple[int, ...]
 
 
-class Walker:
+class HistoryWalker:
     """Finds the ways of steps on a picture, and adds the lines that it lacks for them.
 
     Args:
         model: the picture.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: DiagramModel) -> None:
         self.edges = list(model.edges)
         self._known: dict[tuple[object, ...], tuple[int, ...]] = {}
 
-    def walk(self, steps: Iterable[Walked]) -> Iterator[Leg]:
+    def walk(self, steps: Iterable[Walked]) -> Iterator[WalkSegment]:
         """The way of each step, in its order."""
         here = START
         for step in steps:
@@ -95,7 +95,7 @@ class Walker:
             key = (source, step.response, here, _loop(step), step.error is not None)
             if key not in self._known:
                 self._known[key] = self._way(source, step, here)
-            yield Leg(step, source, here, self._known[key])
+            yield WalkSegment(step, source, here, self._known[key])
 
     def _way(self, source: Node, step: Walked, dest: Node) -> tuple[int, ...]:
         loop = _loop(step)
@@ -105,21 +105,21 @@ class Walker:
             self.edges.append(Edge(source, dest, _kind(source, dest, loop), (step.response,)))
         return tuple(path)
 
-    def nodes(self, model: Model, *others: Node) -> tuple[Vertex, ...]:
+    def nodes(self, model: DiagramModel, *others: Node) -> tuple[Vertex, ...]:
         """The nodes of the picture, and those that steps have added."""
         ends = {end for edge in self.edges for end in (edge.source, edge.dest)} | {*others}
         places = in_order(end for end in ends if isinstance(end, Node))
         return (*places, *(node for node in model.nodes if isinstance(node, Junction)))
 
 
-def walk(model: Model, steps: Iterable[Walked]) -> Model:
+def walk(model: DiagramModel, steps: Iterable[Walked]) -> DiagramModel:
     """A picture with a walk on it.
 
     Args:
         model: the picture.
         steps: the walk, in its order.
     """
-    walker = Walker(model)
+    walker = HistoryWalker(model)
     legs = list(walker.walk(steps))
     edges = walker.edges
     began = next((leg.step.at for leg in legs if leg.step.at), None)
@@ -134,14 +134,14 @@ def walk(model: Model, steps: Iterable[Walked]) -> Model:
     return evolve(model, nodes=nodes, edges=tuple(edges), walked=True, here=here)
 
 
-def count(model: Model, histories: Iterable[Iterable[Walked]]) -> Model:
+def count(model: DiagramModel, histories: Iterable[Iterable[Walked]]) -> DiagramModel:
     """A picture with the traffic of many sign-ins on it.
 
     Args:
         model: the picture.
         histories: the steps of each.
     """
-    walker, taken, total = Walker(model), Counter[tuple[int, Trigger]](), 0
+    walker, taken, total = HistoryWalker(model), Counter[tuple[int, Trigger]](), 0
     for history in histories:
         total += 1
         taken.update((n, leg.step.response) for leg in walker.walk(history) for n in leg.path)
@@ -176,7 +176,7 @@ def _failures_joined(edges: Iterable[Edge]) -> tuple[Edge, ...]:
     """One line from a place to its failures, whatever the responses were."""
     joined: dict[Any, Edge] = {}
     for number, edge in enumerate(edges):
-        failed = edge.kind is Kind.FAILURE and edge.counts
+        failed = edge.kind is EdgeKind.FAILURE and edge.counts
         line = (edge.source, edge.dest) if failed else number
         before = joined.get(line)
         if before is None:
@@ -218,13 +218,13 @@ def _loop(step: Walked) -> LoopKind | None:
     return (step.kind or (LoopKind.RETRY if step.error else None)) if stays else None
 
 
-def _kind(source: Node, dest: Node, loop: LoopKind | None) -> Kind:
+def _kind(source: Node, dest: Node, loop: LoopKind | None) -> EdgeKind:
     """What a line is that the picture did not have."""
     if dest.state is State.FAILED:
-        return Kind.FAILURE
+        return EdgeKind.FAILURE
     if dest != source:
-        return Kind.ANSWER
-    return Kind(str(loop or LoopKind.NEW_CHALLENGE))
+        return EdgeKind.ANSWER
+    return EdgeKind(str(loop or LoopKind.NEW_CHALLENGE))
 
 
 def _path(
@@ -255,6 +255,6 @@ def _path(
             front += [
                 [*path, number]
                 for number, edge in enumerate(edges)
-                if edge.source == end and edge.kind is Kind.FOLD
+                if edge.source == end and edge.kind is EdgeKind.FOLD
             ]
     return []

@@ -10,7 +10,7 @@ from functools import singledispatch
 
 from authfsm.diagrams import AUTO, Diagram, diagram
 from authfsm.display.tables import Rows, html_table, text_table
-from authfsm.drivers.walk import Walk
+from authfsm.drivers.walk import BaseFlow
 from authfsm.local import LocalPool
 from authfsm.protocol.replies import Challenge, Refusal, Tokens
 from authfsm.protocol.table import PROTOCOL
@@ -44,8 +44,8 @@ def _step(step: Step) -> tuple[str, ...]:
 
 
 @bundle.register(SignIn)
-@bundle.register(Walk)
-def _(walked: SignIn | Walk) -> Bundle:
+@bundle.register(BaseFlow)
+def _(walked: SignIn | BaseFlow) -> Bundle:
     told = "\n".join([repr(walked), *_path(walked)])
     return _drawn(diagram(history=walked.history, theme=AUTO), told)
 
@@ -56,7 +56,7 @@ def _drawn(picture: Diagram, told: str) -> Bundle:
     return {"text/plain": told} if svg is None else {"image/svg+xml": svg, "text/plain": told}
 
 
-def _path(walked: SignIn | Walk) -> list[str]:
+def _path(walked: SignIn | BaseFlow) -> list[str]:
     if not walked.history:
         return []
     names = [walked.history[0].source, *(step.dest for step in walked.history)]

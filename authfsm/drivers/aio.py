@@ -25,8 +25,8 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from authfsm.device import Device
-from authfsm.drivers.app_client import AppClient
-from authfsm.drivers.courses import A_MINUTE, Arithmetic, Course, Courses, T
+from authfsm.drivers.app_client import BaseCognito
+from authfsm.drivers.courses import A_MINUTE, CpuTask, Course, FlowSteps, T
 from authfsm.drivers.failures import awaited, carried
 from authfsm.errors import OutOfTurn
 from authfsm.protocol import responses as r
@@ -40,7 +40,7 @@ from authfsm.signin import SignIn
 from authfsm.wire import Request
 
 
-class AsyncCognito(AppClient[Any]):
+class AsyncCognito(BaseCognito[Any]):
     """A user pool and one of its app clients, reached from an event loop.
 
     Args:
@@ -177,7 +177,7 @@ class AsyncCognito(AppClient[Any]):
         return await self._off_the_loop(carried, call, request, state)
 
 
-class AsyncFlow(Courses):
+class AsyncFlow(FlowSteps):
     """One sign-in on its way: as `Flow`, awaited.
 
     Args:
@@ -389,7 +389,7 @@ class AsyncFlow(Courses):
                 result: T = end.value
                 return result
 
-    async def _done(self, task: Request | Arithmetic[Any]) -> Any:
-        if isinstance(task, Arithmetic):
+    async def _done(self, task: Request | CpuTask[Any]) -> Any:
+        if isinstance(task, CpuTask):
             return await self.cognito._off_the_loop(task)  # noqa: SLF001 - of this module
         return await self.cognito._carried(task, self.state)  # noqa: SLF001 - the same

@@ -32,7 +32,7 @@ def is_async(client: Any) -> bool:
     return iscoroutinefunction(getattr(client, "close", None))
 
 
-class AppClient(Generic[C]):
+class BaseCognito(Generic[C]):
     """A user pool and one of its app clients: the base of every driver's `Cognito`.
 
     Args:

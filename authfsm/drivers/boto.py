@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from authfsm.device import Device
-from authfsm.drivers.app_client import AppClient
-from authfsm.drivers.courses import A_MINUTE, Arithmetic, Course, Courses, T
+from authfsm.drivers.app_client import BaseCognito
+from authfsm.drivers.courses import A_MINUTE, CpuTask, Course, FlowSteps, T
 from authfsm.drivers.failures import carried
 from authfsm.errors import OutOfTurn
 from authfsm.protocol import responses as r
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient  # noqa: F401 - in quotes below
 
 
-class Cognito(AppClient["CognitoIdentityProviderClient"]):
+class Cognito(BaseCognito["CognitoIdentityProviderClient"]):
     """A user pool and one of its app clients, reached through a boto3 client.
 
     Args:
@@ -150,7 +150,7 @@ class Cognito(AppClient["CognitoIdentityProviderClient"]):
         )
 
 
-class Flow(Courses):
+class Flow(FlowSteps):
     """One sign-in on its way through a boto3 client: `answer` what `challenge` asks, until `done`.
 
     Args:
@@ -385,7 +385,7 @@ class Flow(Courses):
             task = next(course)
             while True:
                 try:
-                    came = task() if isinstance(task, Arithmetic) else self._carried(task)
+                    came = task() if isinstance(task, CpuTask) else self._carried(task)
                 except BaseException as error:  # noqa: BLE001, PERF203 - the course knows what to do
                     task = course.throw(error)
                 else:

@@ -18,9 +18,9 @@ from attrs import field, frozen
 
 from authfsm import srp
 from authfsm.device import PASSWORD_BYTES, SALT_BYTES, Device
-from authfsm.drivers.app_client import AppClient
+from authfsm.drivers.app_client import BaseCognito
 from authfsm.drivers.openings import opening_of
-from authfsm.drivers.walk import Walk, paired
+from authfsm.drivers.walk import BaseFlow, paired
 from authfsm.errors import (
     AuthfsmError,
     MalformedReply,
@@ -50,7 +50,7 @@ MAX_AUTOMATIC_STEPS: Final = 8
 
 
 @frozen
-class Arithmetic(Generic[T]):
+class CpuTask(Generic[T]):
     """A few powers of 3,072 bits: milliseconds in which Python's lock is released.
 
     Args:
@@ -66,12 +66,12 @@ class Arithmetic(Generic[T]):
         return self.work(*self.given)
 
 
-Task: TypeAlias = Request | Arithmetic[Any]
+Task: TypeAlias = Request | CpuTask[Any]
 Course: TypeAlias = Generator[Task, Any, T]
 
 
 def _reckoned(work: Callable[..., T], *given: Any) -> Course[T]:
-    came: T = yield Arithmetic(work, given)
+    came: T = yield CpuTask(work, given)
     return came
 
 
@@ -85,7 +85,7 @@ def _proof(
     return signin.prove(paired(exponent, pair), now, password)
 
 
-class Courses(Walk):
+class FlowSteps(BaseFlow):
     """One sign-in, and the courses it can take: the base of every driver's flow.
 
     Args:
@@ -98,7 +98,7 @@ class Courses(Walk):
 
     def __init__(
         self,
-        cognito: AppClient[Any],
+        cognito: BaseCognito[Any],
         signin: SignIn,
         password: str | Secret[str] | None,
         *,

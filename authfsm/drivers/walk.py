@@ -24,7 +24,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import RESTART
 from authfsm.sealing import Key, seal, wrapped_keys
 from authfsm.secret import Secret, secret
-from authfsm.shown import Shown
+from authfsm.shown import DisplayMixin
 from authfsm.signin import History, SignIn, Step
 from authfsm.snapshot import Snapshot
 
@@ -46,7 +46,7 @@ def paired(exponent: Secret[int], pair: srp.Ephemeral | None) -> srp.Ephemeral:
     return pair or srp.ephemeral(exponent.reveal().to_bytes(32, "big"))
 
 
-class Walk(Shown):
+class BaseFlow(DisplayMixin):
     """One sign-in with what it needs to go on by itself: the base of every driver's flow.
 
     Args:

@@ -11,7 +11,7 @@ from authfsm.facts.names import About, find, names, nearest
 from authfsm.facts.plain import plain
 from authfsm.facts.responses import AboutResponse, about_response
 from authfsm.facts.shapes import Parameter, Shape, carried, shape
-from authfsm.facts.states import AboutState, Known, Taken, Way, about_state
+from authfsm.facts.states import AboutState, Known, AcceptedResponse, Target, about_state
 
 __all__ = [
     "About",
@@ -24,8 +24,8 @@ __all__ = [
     "Met",
     "Parameter",
     "Shape",
-    "Taken",
-    "Way",
+    "AcceptedResponse",
+    "Target",
     "about_error",
     "about_flow",
     "about_response",

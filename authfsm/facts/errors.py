@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm.protocol.error_policy import RULINGS, Fault, Row, Ruling, rule
+from authfsm.protocol.error_policy import RULINGS, Fault, ErrorRule, Ruling, rule
 from authfsm.protocol.replies import Refusal
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
@@ -91,7 +91,7 @@ class Met:
 
     code: str
     part: str
-    row: Row
+    row: ErrorRule
     leads: State
 
 
@@ -188,5 +188,5 @@ def operation_named(text: str) -> str:
     return named[1] if named else ""
 
 
-def _effect(part: str, row: Row) -> Effect:
+def _effect(part: str, row: ErrorRule) -> Effect:
     return Effect(part, row.ruling, row.fault, row.source)

@@ -12,7 +12,7 @@ from authfsm.facts.flows import AboutFlow
 from authfsm.facts.names import About
 from authfsm.facts.responses import AboutResponse
 from authfsm.facts.shapes import Parameter, Shape
-from authfsm.facts.states import AboutState, Taken, Way
+from authfsm.facts.states import AboutState, AcceptedResponse, Target
 
 
 def plain(about: About) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _error(about: AboutError) -> dict[str, Any]:
     }
 
 
-def _taken(each: Taken) -> dict[str, Any]:
+def _taken(each: AcceptedResponse) -> dict[str, Any]:
     return {
         "given": each.response.trigger,
         "class": each.response.__name__,
@@ -118,7 +118,7 @@ def _parameter(each: Parameter) -> dict[str, str]:
     return {name: value for name, value in asdict(each).items() if value or name == "name"}
 
 
-def _way(way: Way) -> dict[str, Any]:
+def _way(way: Target) -> dict[str, Any]:
     known = [
         {"confidence": str(each.confidence), "when": each.when, "source": each.source}
         for each in way.known

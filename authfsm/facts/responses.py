@@ -6,7 +6,7 @@ from attrs import fields, frozen
 
 from authfsm.facts.docs import doc
 from authfsm.facts.limits import limits_of_response
-from authfsm.facts.states import Taken, about_state
+from authfsm.facts.states import AcceptedResponse, about_state
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL
@@ -29,7 +29,7 @@ class AboutResponse:
     meaning: str
     flow: str | None
     fields: tuple[tuple[str, str], ...]
-    taken: tuple[tuple[State, Taken], ...]
+    taken: tuple[tuple[State, AcceptedResponse], ...]
     limits: tuple[str, ...]
 
     @property

@@ -33,7 +33,7 @@ class Known(NamedTuple):
 
 
 @frozen
-class Way:
+class Target:
     """Where a response may lead.
 
     Args:
@@ -57,7 +57,7 @@ class Way:
 
 
 @frozen
-class Taken:
+class AcceptedResponse:
     """A response that a state takes.
 
     Args:
@@ -70,7 +70,7 @@ class Taken:
     response: type[Response]
     needs: str
     request: Shape
-    ways: tuple[Way, ...]
+    ways: tuple[Target, ...]
 
 
 class Source(NamedTuple):
@@ -115,7 +115,7 @@ class AboutState:
     role: Role | None
     carries: tuple[Parameter, ...]
     session: bool
-    takes: tuple[Taken, ...]
+    takes: tuple[AcceptedResponse, ...]
     sources: tuple[Source, ...]
     errors: tuple[Met, ...]
     limits: tuple[str, ...]
@@ -155,17 +155,17 @@ def _limits(state: State, role: Role | None) -> Iterator[str]:
         yield from (f"as {each}: {why}" for why in limits_of_state(state, each))
 
 
-def _takes(state: State, role: Role | None) -> Iterator[Taken]:
+def _takes(state: State, role: Role | None) -> Iterator[AcceptedResponse]:
     for response in PROTOCOL[state]:
         if role is None or taken(state, role, response):
             need = NEEDS.get((state, response))
             # Whoever names the role knows already what the role decides.
             needs = "" if need is None or (role and state is State.EMAIL_OTP) else f"not {need}"
             request = shape(state, response)
-            yield Taken(response, needs, request, tuple(ways(state, response, role)))
+            yield AcceptedResponse(response, needs, request, tuple(ways(state, response, role)))
 
 
-def ways(state: State, response: type[Response], role: Role | None = None) -> Iterator[Way]:
+def ways(state: State, response: type[Response], role: Role | None = None) -> Iterator[Target]:
     """Where a response to a state may lead, failure last.
 
     Args:
@@ -179,7 +179,7 @@ def ways(state: State, response: type[Response], role: Role | None = None) -> It
             met.setdefault((arrow.dest, ends.dest, arrow.kind), arrow)
     for (dest, factor, kind), arrow in met.items():
         known = tuple(Known(each.confidence, each.when, each.source) for each in evidence(arrow))
-        yield Way(dest, factor, kind, confidence(arrow), known)
+        yield Target(dest, factor, kind, confidence(arrow), known)
 
 
 def _sources(state: State, role: Role | None) -> Iterator[Source]:

@@ -9,23 +9,23 @@ def test_my_app(journey):
     stage.check()
 """
 
-from authfsm.journeys.cues import Cue
+from authfsm.journeys.cues import NextInput
 from authfsm.journeys.journey import Journey, Journeys, LeftOut, TooMany, journeys
-from authfsm.journeys.person import Meanwhile, Person, Plan
-from authfsm.journeys.stage import NoProgress, NothingSent, Stage, Strayed
+from authfsm.journeys.person import BetweenSteps, Person, Plan
+from authfsm.journeys.stage import NoProgress, NothingSent, Stage, UnexpectedPath
 
 __all__ = [
-    "Cue",
+    "NextInput",
     "Journey",
     "Journeys",
     "LeftOut",
-    "Meanwhile",
+    "BetweenSteps",
     "NoProgress",
     "NothingSent",
     "Person",
     "Plan",
     "Stage",
-    "Strayed",
+    "UnexpectedPath",
     "TooMany",
     "journeys",
 ]

@@ -32,7 +32,7 @@ _STEP: Final = 30
 
 
 @frozen
-class Cue:
+class NextInput:
     """What is to be given now.
 
     Args:

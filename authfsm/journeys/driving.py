@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from authfsm.drivers.boto import Flow
 from authfsm.errors import Refused
-from authfsm.journeys.cues import Cue
-from authfsm.journeys.stage import Stage, Strayed
+from authfsm.journeys.cues import NextInput
+from authfsm.journeys.stage import Stage, UnexpectedPath
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 
@@ -33,12 +33,12 @@ def drive(stage: Stage) -> Flow:
             if len(stage.walked) == walked:
                 raise
         if len(stage.walked) == walked:
-            raise Strayed(stage.journey.id, stage.journey.path.arrows, stage.walked)
+            raise UnexpectedPath(stage.journey.id, stage.journey.path.arrows, stage.walked)
     stage.check()
     return flow
 
 
-def _give(flow: Flow, username: str, cue: Cue) -> None:
+def _give(flow: Flow, username: str, cue: NextInput) -> None:
     value = [] if cue.value is None else [cue.value.reveal()]
     if cue.by_itself:
         flow.carry(cue.response)

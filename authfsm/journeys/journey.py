@@ -1,6 +1,6 @@
 """Journeys: the ways to sign in to a pool, each ready to be gone along on an embedded one.
 
-For every way that `authfsm.checks.Ways` lists there is a journey, or a reason why no pool can be made to go
+For every way that `authfsm.checks.SignInPaths` lists there is a journey, or a reason why no pool can be made to go
 there. Beside the ways themselves there is one journey for each answer that is refused and given again.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 from attrs import evolve, field, frozen
 
-from authfsm.checks import Model, Move, Path, Posture, Ways
+from authfsm.checks import Model, Move, Path, PoolDescription, SignInPaths
 from authfsm.checks.path import AT_START, Position
 from authfsm.errors import CallerError
 from authfsm.journeys.observed import ObservedPool
@@ -209,7 +209,7 @@ def journeys(
     """
     like = None if isinstance(settings, PoolSettings) else settings
     told, of = _told(settings)
-    ways = Ways(of, doubted=doubted)
+    ways = SignInPaths(of, doubted=doubted)
     if cover == "ways" and ways.count() > MOST:
         raise TooMany(ways.count())
     made: list[Journey] = []
@@ -249,7 +249,7 @@ def _told(settings: PoolSettings | Mapping[str, Any]) -> tuple[Told, PoolSetting
         return Told(settings), settings
     read = Descriptions.read(settings)
     pool, mfa = read.user_pool, read.mfa_config or {}
-    posture = Posture.from_read(read)
+    posture = PoolDescription.from_read(read)
     devices = pool.get("DeviceConfiguration")
     by_admin = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
     told = Told(

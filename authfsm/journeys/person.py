@@ -76,7 +76,7 @@ class Person:
 
 
 @frozen
-class Meanwhile:
+class BetweenSteps:
     """What an administrator does while the sign-in is under way.
 
     Args:
@@ -110,5 +110,5 @@ class Plan:
     person: Person = Person()
     device_stands_in: bool | None = None
     script: tuple[State, ...] = ()
-    meanwhile: Mapping[int, Meanwhile] = field(factory=dict, converter=frozen_mapping)
+    meanwhile: Mapping[int, BetweenSteps] = field(factory=dict, converter=frozen_mapping)
     contradictions: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from authfsm.checks import Path
 from authfsm.journeys.barred import CONTRADICTIONS, never
-from authfsm.journeys.person import Meanwhile, Person, Plan
+from authfsm.journeys.person import BetweenSteps, Person, Plan
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE, RESTART, Role
@@ -117,7 +117,7 @@ def _known(path: Path, told: Told) -> Plan:
         passkey=passkey,
         remembered=bool(DEVICE_STATES & {*path.states}) or forgotten is not None,
     )
-    meanwhile = {} if forgotten is None else {forgotten: Meanwhile(forget_device=True)}
+    meanwhile = {} if forgotten is None else {forgotten: BetweenSteps(forget_device=True)}
     made = Plan(person, meanwhile=meanwhile)
     made = _with_second(path, told, made, late=bool(firsts) or passkey)
     made = _with_new_password(path, made, late=bool(firsts) or passkey)
@@ -247,7 +247,7 @@ def _with_new_password(path: Path, made: Plan, *, late: bool) -> Plan:
 
 def _happens(made: Plan, when: int, **what: Any) -> Plan:
     """The plan, with something more that happens after so many steps."""
-    before = made.meanwhile.get(when, Meanwhile())
+    before = made.meanwhile.get(when, BetweenSteps())
     return evolve(made, meanwhile={**made.meanwhile, when: evolve(before, **what)})
 
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from authfsm.device import Device
 from authfsm.errors import CallerError
 from authfsm.journeys import person as p
-from authfsm.journeys.cues import Cue, value
+from authfsm.journeys.cues import NextInput, value
 from authfsm.journeys.observed import ObservedPool
 from authfsm.journeys.pools import Functions, ShiftedClock
 from authfsm.protocol.table import Transition
 from authfsm.secret import Secret
 
 if TYPE_CHECKING:
-    from authfsm.conformance.passkey import Passkey
+    from authfsm.conformance.passkey import VirtualPasskey
     from authfsm.drivers.boto import Cognito
     from authfsm.journeys.journey import Journey
     from authfsm.protocol.replies import Tokens
 
 
-class Strayed(CallerError, AssertionError):
+class UnexpectedPath(CallerError, AssertionError):
     """A sign-in has not taken the way of its journey.
 
     Args:
@@ -54,7 +54,7 @@ class NothingSent(CallerError, AssertionError):
         cue: what was to be given; its value is not in the message.
     """
 
-    def __init__(self, journey: str, cue: Cue) -> None:
+    def __init__(self, journey: str, cue: NextInput) -> None:
         super().__init__(
             f"{journey}: {cue.response.__name__} in {cue.state} was handed out {_HANDED_OUT} times, and the app"
             " has sent the pool no request since: does it give what `cue()` says, and does its client reach"
@@ -73,7 +73,7 @@ class NoProgress(CallerError, AssertionError):
         requests: how many requests came.
     """
 
-    def __init__(self, journey: str, cue: Cue, requests: int) -> None:
+    def __init__(self, journey: str, cue: NextInput, requests: int) -> None:
         super().__init__(
             f"{journey}: {cue.response.__name__} in {cue.state} is still to be given after {requests} requests"
             " that were no step of the sign-in: what does the pool refuse, or the app ask for, over and over?"
@@ -178,9 +178,9 @@ class Stage:
             Strayed: it was not.
         """
         if self.walked != self.journey.path.arrows:
-            raise Strayed(self.journey.id, self.journey.path.arrows, self.walked)
+            raise UnexpectedPath(self.journey.id, self.journey.path.arrows, self.walked)
 
-    def cue(self) -> Cue | None:
+    def cue(self) -> NextInput | None:
         """What is to be given now; None once the tokens are there.
 
         Raises:
@@ -190,7 +190,7 @@ class Stage:
         """
         arrows, step = self.journey.path.arrows, len(self._walked)
         if arrows[:step] != self.walked:
-            raise Strayed(self.journey.id, arrows, self.walked)
+            raise UnexpectedPath(self.journey.id, arrows, self.walked)
         if step == len(arrows):
             return None
         source, response, dest, _ = arrows[step]
@@ -198,11 +198,11 @@ class Stage:
         if step not in self._values:
             again = arrows[min(step + self.journey.stale(step), len(arrows) - 1)].dest
             self._values[step] = value(self, source, response, again, wrong=wrong)
-        cue = Cue(source, response, self._values[step], wrong, dest)
+        cue = NextInput(source, response, self._values[step], wrong, dest)
         self._check_progress(step, cue)
         return cue
 
-    def _check_progress(self, step: int, cue: Cue) -> None:
+    def _check_progress(self, step: int, cue: NextInput) -> None:
         """An app that does nothing, or never the right thing, would go round its loop for ever."""
         requests = self.pool.requests
         if self._due[0] != step:
@@ -219,10 +219,10 @@ class Stage:
         return Secret(self._passkey.signed(self.heard["CREDENTIAL_REQUEST_OPTIONS"]))
 
     @cached_property
-    def _passkey(self) -> Passkey:
-        from authfsm.conformance.passkey import Passkey  # noqa: PLC0415 - its library is an extra
+    def _passkey(self) -> VirtualPasskey:
+        from authfsm.conformance.passkey import VirtualPasskey  # noqa: PLC0415 - its library is an extra
 
-        return Passkey(_relying_party(self.pool))
+        return VirtualPasskey(_relying_party(self.pool))
 
     def _told(self, arrow: Transition, reply: Mapping[str, Any]) -> None:
         self._walked.append(arrow)

@@ -19,7 +19,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jws import CompactSignature, JWSRegistry
 
-from authfsm.fields import listed
+from authfsm.fields import to_tuple
 from authfsm.jwks.claims import Claims, moment, parsed
 from authfsm.jwks.fetching import is_private, over_https
 from authfsm.jwks.keys import Fetch, Keys
@@ -92,7 +92,7 @@ class Verifier:
     ) -> None:
         pool_name(pool_id)
         self.pool_id = pool_id
-        self.client_ids = frozenset(listed(client_id))
+        self.client_ids = frozenset(to_tuple(client_id))
         if not self.client_ids or not all(self.client_ids):
             raise ValueError("a verifier accepts the tokens of one app client at least")
         self.issuer = issuer or _issuer(pool_id)

@@ -6,7 +6,7 @@ and says what Cognito says; its `client()` is a real boto3 client whose requests
 
 from authfsm.local.clock import Clock, ManualClock, utc_now
 from authfsm.local.codes import Message, Outbox, Purpose
-from authfsm.local.gate import OffTheTable
+from authfsm.local.gate import GateError
 from authfsm.local.pool import LocalPool
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import (
@@ -34,7 +34,7 @@ __all__ = [
     "LocalPool",
     "ManualClock",
     "Message",
-    "OffTheTable",
+    "GateError",
     "Outbox",
     "PasswordPolicy",
     "PoolConfiguration",

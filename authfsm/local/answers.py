@@ -23,14 +23,14 @@ from authfsm.local import (
 )
 from authfsm.local.core import Core, Reply, Request, check_secret_hash, wanted
 from authfsm.local.refusals import PoolRefusal
-from authfsm.local.sessions import Attempt, Leg
+from authfsm.local.sessions import Attempt, PendingChallenge
 from authfsm.local.settings import AppClient
-from authfsm.local.steps import Answer
+from authfsm.local.steps import ChallengeAnswer
 from authfsm.local.users import Status
 from authfsm.protocol.states import State
 from authfsm.protocol.vocabulary import CODE_FIELDS, PASSWORDLESS
 
-Handler = Callable[[Core, Answer], Reply]
+Handler = Callable[[Core, ChallengeAnswer], Reply]
 
 _PASSWORDS: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH}
 
@@ -63,7 +63,7 @@ def _respond(pool: Core, request: Request) -> Reply:
         if challenge not in _PASSWORDS and not attempt.unproved:
             # Before the answer is looked at: a code that is spent could not be sent again without it.
             attempt = devices.presented(pool, attempt, responses.get("DEVICE_KEY"))
-        return handler(pool, Answer(leg, attempt, responses, request.get("ClientMetadata")))
+        return handler(pool, ChallengeAnswer(leg, attempt, responses, request.get("ClientMetadata")))
 
 
 def _find(
@@ -72,7 +72,7 @@ def _find(
     challenge: str,
     session: str | None,
     responses: Mapping[str, str],
-) -> Leg:
+) -> PendingChallenge:
     """The leg that is answered: by its session or, where clients send none, by what stands for it.
 
     pycognito sends no session with PASSWORD_VERIFIER, DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER. The
@@ -121,7 +121,7 @@ def _check_user(pool: Core, attempt: Attempt, username: str) -> None:
         raise PoolRefusal(refusals.RESET_REQUIRED)
 
 
-def _handler_of(leg: Leg, challenge: str) -> Handler:
+def _handler_of(leg: PendingChallenge, challenge: str) -> Handler:
     if isinstance(leg.matter, custom.DeadEnd):
         # "every code fails with CodeMismatchException" (amplify-js #12887, #9592); NEW_PASSWORD_REQUIRED
         # fails otherwise (amplify-flutter #4890), and the rest by analogy with it.

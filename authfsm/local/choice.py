@@ -26,9 +26,9 @@ from authfsm.local import (
 from authfsm.local.core import Core, Reply, wanted
 from authfsm.local.passkeys import Signing
 from authfsm.local.refusals import PoolRefusal
-from authfsm.local.sessions import Attempt, Leg
+from authfsm.local.sessions import Attempt, PendingChallenge
 from authfsm.local.settings import AppClient
-from authfsm.local.steps import Answer, ask, ask_password_verifier, onward
+from authfsm.local.steps import ChallengeAnswer, ask, ask_password_verifier, onward
 from authfsm.local.triggers import Metadata
 from authfsm.local.users import Status, User
 from authfsm.protocol.states import State
@@ -117,7 +117,7 @@ def _signed_up(pool: Core, attempt: Attempt, session: str) -> Reply:
     "Amazon Cognito ignores the AuthParameters when you pass a valid session code"; the user must be
     "eligible for the OTP authentication method" -- developer guide, "Authentication flows"
     """
-    leg: Leg = pool.sessions.find(attempt.client, session)
+    leg: PendingChallenge = pool.sessions.find(attempt.client, session)
     if leg.challenge != SIGNED_UP or leg.attempt.user is not attempt.user:
         raise PoolRefusal(refusals.SESSION_UNKNOWN)
     pool.sessions.check_current(leg)
@@ -204,7 +204,7 @@ def _request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Signing]:
 # ---- the answers --------------------------------------------------------------------------------------
 
 
-def select_challenge(pool: Core, answer: Answer) -> Reply:
+def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
     """SELECT_CHALLENGE, and any first factor left for another: the choice, in one step or in two."""
     chosen = _choosable(answer, wanted(answer.responses, "ANSWER"))
     if chosen is State.WEB_AUTHN and answer.responses.get("CREDENTIAL"):
@@ -212,21 +212,21 @@ def select_challenge(pool: Core, answer: Answer) -> Reply:
     return take(pool, answer.attempt, chosen, answer.responses, answer.metadata)
 
 
-def password(pool: Core, answer: Answer) -> Reply:
+def password(pool: Core, answer: ChallengeAnswer) -> Reply:
     """PASSWORD under its own name, where it was asked for or may be chosen."""
     factor = _choosable(answer, State.PASSWORD)
     wanted(answer.responses, "PASSWORD")
     return take(pool, answer.attempt, factor, answer.responses, answer.metadata)
 
 
-def password_srp(pool: Core, answer: Answer) -> Reply:
+def password_srp(pool: Core, answer: ChallengeAnswer) -> Reply:
     """PASSWORD_SRP under its own name: the same."""
     factor = _choosable(answer, State.PASSWORD_SRP)
     wanted(answer.responses, "SRP_A")
     return take(pool, answer.attempt, factor, answer.responses, answer.metadata)
 
 
-def _choosable(answer: Answer, name: str) -> State:
+def _choosable(answer: ChallengeAnswer, name: str) -> State:
     if answer.leg.challenge == State.EMAIL_OTP and not isinstance(
         answer.leg.matter, one_time.FirstCode
     ):
@@ -237,7 +237,7 @@ def _choosable(answer: Answer, name: str) -> State:
     return State[name]
 
 
-def web_authn(pool: Core, answer: Answer) -> Reply:
+def web_authn(pool: Core, answer: ChallengeAnswer) -> Reply:
     """WEB_AUTHN: what the passkey signed. Nothing follows: it is a first factor without a second, or both."""
     credential, signing = wanted(answer.responses, "CREDENTIAL"), answer.leg.matter
     user, attempt = answer.attempt.user, answer.attempt

@@ -20,9 +20,9 @@ from authfsm.local.directory import Directory
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Sessions
 from authfsm.local.settings import AppClient, PoolConfiguration
-from authfsm.local.tokens import Mint
-from authfsm.local.users import Credential, User
-from authfsm.local.watching import Seen, Watched
+from authfsm.local.tokens import TokenIssuer
+from authfsm.local.users import PasswordRecord, User
+from authfsm.local.watching import Seen, ChangeTrackingDict
 from authfsm.protocol.responses import Response
 from authfsm.secret import Secret
 
@@ -48,7 +48,7 @@ class Core:
     def __init__(
         self,
         configuration: PoolConfiguration,
-        mint: Mint,
+        mint: TokenIssuer,
         clock: Callable[[], datetime],
         entropy: Entropy,
     ) -> None:
@@ -74,7 +74,7 @@ class Core:
 
     def watch(self, seen: Seen) -> None:
         """Tell of each record that is touched, from now on: users, legs, families, messages, app clients."""
-        self.clients = Watched(seen, self.clients)
+        self.clients = ChangeTrackingDict(seen, self.clients)
         for part in (self.users, self.sessions, self.mint, self.outbox):
             part.watch(seen)
 
@@ -138,13 +138,13 @@ class Core:
             return typed
         return str(UUID(bytes=self.mark("name", typed), version=4))
 
-    def nobody(self, typed: str) -> Credential:
+    def nobody(self, typed: str) -> PasswordRecord:
         """The credential of a user who is not there: a salt that is the same at every asking."""
         if self._nobodys_verifier is None:
             # One for all: no proof is ever accepted of it, and its own cost would tell.
             self._nobodys_verifier = Secret(srp.verifier(int.from_bytes(self.entropy(32), "big")))
         salt = int.from_bytes(self.mark("salt", typed), "big")
-        return Credential(salt, self._nobodys_verifier)
+        return PasswordRecord(salt, self._nobodys_verifier)
 
     def stranger(self, typed: str) -> Account:
         """The account that counts the calls for a name nobody has, so that limits do not tell who is there."""

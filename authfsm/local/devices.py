@@ -17,7 +17,7 @@ from authfsm.local import levels, refusals
 from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
-from authfsm.local.users import Credential, Device, User
+from authfsm.local.users import PasswordRecord, DeviceRecord, User
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
 
@@ -29,7 +29,7 @@ def attempt_key(client_id: str, name: str, device_key: str) -> str:
     return f"device:{client_id}:{name}:{device_key}"
 
 
-def confirmed(user: User, key: str) -> Device:
+def confirmed(user: User, key: str) -> DeviceRecord:
     """A confirmed device of a user's.
 
     Raises:
@@ -63,7 +63,7 @@ def if_known(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
         return attempt
 
 
-def to_prove(pool: Core, attempt: Attempt) -> Device | None:
+def to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
     """The remembered device that this attempt has still to prove, if there is one.
 
     "A confirmed but not remembered device ... proceeds with non-device sign-in" (developer guide).
@@ -114,7 +114,7 @@ def issue(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
         del user.devices[key]
     key = f"{pool.configuration.region}_{pool.mint.uuid()}"
     group_key = f"-{urlsafe_b64encode(pool.entropy(6)).decode()}"
-    user.devices[key] = Device(key, group_key, now, now)
+    user.devices[key] = DeviceRecord(key, group_key, now, now)
     return {"DeviceKey": key, "DeviceGroupKey": group_key}
 
 
@@ -135,7 +135,7 @@ def confirm(pool: Core, request: Request) -> Reply:
         v, salt = srp.from_device_config(given.get("PasswordVerifier", ""), given.get("Salt", ""))
     except srp.SrpRefused:
         raise PoolRefusal(refusals.BAD_DEVICE_VERIFIER) from None
-    device.credential = Credential(salt, Secret(v))
+    device.credential = PasswordRecord(salt, Secret(v))
     device.name = request.get("DeviceName", "")
     device.modified = device.last_authenticated = pool.clock()
     device.remembered = not configuration.device_only_remembered_on_user_prompt
@@ -169,7 +169,7 @@ def forget(pool: Core, request: Request) -> Reply:
 def get(pool: Core, request: Request) -> Reply:
     """GetDevice."""
     user = pool.bearer(_with_token(request))
-    return {"Device": described(confirmed(user, request["DeviceKey"]))}
+    return {"DeviceRecord": described(confirmed(user, request["DeviceKey"]))}
 
 
 def list_all(pool: Core, request: Request) -> Reply:
@@ -197,7 +197,7 @@ def _with_token(request: Request) -> Request:
     return request
 
 
-def described(device: Device) -> dict[str, Any]:
+def described(device: DeviceRecord) -> dict[str, Any]:
     """A device, as the API shows it."""
     remembered = "remembered" if device.remembered else "not_remembered"
     described: dict[str, Any] = {

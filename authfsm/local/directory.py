@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from authfsm.local import refusals
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.users import User
-from authfsm.local.watching import Seen, Watched
+from authfsm.local.watching import Seen, ChangeTrackingDict
 
 
 class Directory:
@@ -40,8 +40,8 @@ class Directory:
 
     def watch(self, seen: Seen) -> None:
         """Tell of each user that is found, added or taken out, from now on."""
-        self._by_name = Watched(seen, self._by_name)
-        self._by_alias = Watched(seen, self._by_alias)
+        self._by_name = ChangeTrackingDict(seen, self._by_name)
+        self._by_alias = ChangeTrackingDict(seen, self._by_alias)
 
     def _key(self, name: str) -> str:
         return name if self._case_sensitive else name.casefold()

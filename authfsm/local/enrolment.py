@@ -16,7 +16,7 @@ from authfsm.local import mfa, refusals
 from authfsm.local.codes import new_totp_secret, spend_totp
 from authfsm.local.core import Core, Reply, Request
 from authfsm.local.refusals import PoolRefusal
-from authfsm.local.sessions import Leg
+from authfsm.local.sessions import PendingChallenge
 from authfsm.local.steps import Setup
 from authfsm.local.users import SoftwareToken, User
 from authfsm.protocol.states import State
@@ -87,7 +87,7 @@ def _by_token(pool: Core, request: Request) -> User:
     return pool.bearer(request)
 
 
-def _setup_leg(pool: Core, request: Request) -> Leg:
+def _setup_leg(pool: Core, request: Request) -> PendingChallenge:
     """The MFA_SETUP leg of a Session. No client is named here: the session itself is the proof."""
     leg = pool.sessions.of(request["Session"])
     if not isinstance(leg.matter, Setup):

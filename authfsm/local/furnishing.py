@@ -17,7 +17,7 @@ from authfsm.secret import Secret, secret, secret_values
 _LOWER: Final = string.ascii_lowercase + string.digits
 
 
-class Furnished:
+class Provisioning:
     """A pool that can be furnished. `LocalPool` is the one."""
 
     _core: Core

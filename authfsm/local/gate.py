@@ -17,7 +17,7 @@ from authfsm.protocol.table import ON_THE_TABLE, Transition, move
 _SETUP: Final = frozenset({r.AssociateSoftwareToken, r.VerifySoftwareToken})
 
 
-class OffTheTable(AssertionError):
+class GateError(AssertionError):
     """The pool was about to give an answer that the protocol's table has no arrow for.
 
     Args:
@@ -62,7 +62,7 @@ def check(response: type[r.Response] | None, reply: Mapping[str, Any], stood: st
     """
     gone = arrow(response, reply, stood)
     if gone is not None and gone not in ON_THE_TABLE:
-        raise OffTheTable(gone)
+        raise GateError(gone)
 
 
 def _state(challenge: str) -> State:

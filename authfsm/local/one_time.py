@@ -15,7 +15,7 @@ from authfsm.local.core import Core, Reply, wanted
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.second_factor import sent_code
 from authfsm.local.sessions import Attempt
-from authfsm.local.steps import Answer, onward
+from authfsm.local.steps import ChallengeAnswer, onward
 from authfsm.local.users import Status
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
@@ -64,12 +64,12 @@ def _pretended(pool: Core, typed: str, factor: State) -> tuple[str, str]:
     return "EMAIL", typed if "@" in typed else made
 
 
-def email_otp(pool: Core, answer: Answer) -> Reply:
+def email_otp(pool: Core, answer: ChallengeAnswer) -> Reply:
     """EMAIL_OTP: one name with two roles; what was sent tells which."""
     return (first_code if isinstance(answer.leg.matter, FirstCode) else sent_code)(pool, answer)
 
 
-def first_code(pool: Core, answer: Answer) -> Reply:
+def first_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     """EMAIL_OTP and SMS_OTP as first factor: the code."""
     sent: FirstCode = answer.leg.matter
     factor, user = State[answer.leg.challenge], answer.attempt.user

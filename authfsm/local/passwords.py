@@ -16,7 +16,7 @@ from authfsm.local.proofs import Proof
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
 from authfsm.local.settings import AppClient
-from authfsm.local.users import Credential, Status, User
+from authfsm.local.users import PasswordRecord, Status, User
 from authfsm.secret import Secret
 
 
@@ -56,7 +56,7 @@ def begin_srp(pool: Core, attempt: Attempt, srp_a: str) -> Proof:
     return proofs.begin(pool.realm, attempt.name, credential, srp_a, pool.entropy)
 
 
-def _fits(pool: Core, credential: Credential, name: str, password: Secret[str]) -> bool:
+def _fits(pool: Core, credential: PasswordRecord, name: str, password: Secret[str]) -> bool:
     try:
         return credential.fits(pool.realm, name, password)
     except srp.SrpRefused:  # Text that UTF-8 cannot write is nobody's password.
@@ -102,7 +102,7 @@ def check_present(pool: Core, user: User, password: Secret[str]) -> None:
 
 
 def check_policy(
-    pool: Core, password: Secret[str], saying: refusals.Saying = refusals.POLICY
+    pool: Core, password: Secret[str], saying: refusals.ErrorTemplate = refusals.POLICY
 ) -> None:
     """Does a new password conform to the policy?
 
@@ -138,7 +138,7 @@ def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bo
     """Give a user a password: its salt and verifier are kept, itself is not."""
     kept = pool.configuration.password_policy.password_history_size
     try:
-        made = Credential.of(pool.realm, user.username, password, pool.entropy(16))
+        made = PasswordRecord.of(pool.realm, user.username, password, pool.entropy(16))
     except srp.SrpRefused:
         raise PoolRefusal(refusals.POLICY, why="Password is not text") from None
     if user.credential is not None:

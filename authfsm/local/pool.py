@@ -17,7 +17,7 @@ from authfsm.local import honouring, shapes
 from authfsm.local.clock import Clock, utc_now
 from authfsm.local.codes import Entropy, Outbox, drawn
 from authfsm.local.core import Core
-from authfsm.local.furnishing import Furnished
+from authfsm.local.furnishing import Provisioning
 from authfsm.local.operations import answer
 from authfsm.local.settings import (
     EVERY_FLOW,
@@ -30,10 +30,10 @@ from authfsm.local.settings import (
     RefreshTokenRotation,
     Triggers,
 )
-from authfsm.local.tokens import Mint
+from authfsm.local.tokens import TokenIssuer
 from authfsm.secret import Secret, secret_values
 from authfsm.settings.descriptions import Descriptions
-from authfsm.shown import Shown
+from authfsm.shown import DisplayMixin
 
 if TYPE_CHECKING:
     from authfsm.drivers.boto import Cognito
@@ -42,7 +42,7 @@ _LETTERS: Final = string.ascii_letters + string.digits
 _CLIENT_FIELDS: Final = frozenset(each.name for each in fields(AppClient))
 
 
-class LocalPool(Furnished, Shown):
+class LocalPool(Provisioning, DisplayMixin):
     """An Amazon Cognito user pool inside this process that verifies what Cognito verifies.
 
     What Cognito would send by SMS or e-mail lies in `outbox`. One lock makes it safe to use from several
@@ -127,7 +127,7 @@ class LocalPool(Furnished, Shown):
         self._entropy = entropy
         self._lock = ForkSafeLock()
         self.configuration: Final = configuration
-        self._mint = Mint(configuration, clock, entropy, key)
+        self._mint = TokenIssuer(configuration, clock, entropy, key)
         self._core = Core(configuration, self._mint, clock, entropy)
         self._first = self.add_client(
             client_id=client_id,

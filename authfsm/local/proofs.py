@@ -16,7 +16,7 @@ from attrs import frozen
 from authfsm import srp
 from authfsm.local import refusals
 from authfsm.local.refusals import PoolRefusal
-from authfsm.local.users import Credential
+from authfsm.local.users import PasswordRecord
 from authfsm.secret import Secret
 
 # The public value of a 3072-bit group has 768 hexadecimal digits; one zero byte of padding is let pass.
@@ -39,7 +39,7 @@ class Proof:
 
     realm: str
     name: str
-    credential: Credential
+    credential: PasswordRecord
     A: int
     server: srp.ServerEphemeral
     secret_block: Secret[str]
@@ -80,7 +80,7 @@ class Proof:
 
 
 def begin(
-    realm: str, name: str, credential: Credential, srp_a: str, entropy: Callable[[int], bytes]
+    realm: str, name: str, credential: PasswordRecord, srp_a: str, entropy: Callable[[int], bytes]
 ) -> Proof:
     """Begin a proof: a fresh key pair, a fresh secret block.
 

@@ -10,13 +10,13 @@ from authfsm.local import custom, devices, passwords, proofs, refusals
 from authfsm.local.core import Core, Reply, wanted
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
-from authfsm.local.steps import Answer, ask, onward
+from authfsm.local.steps import ChallengeAnswer, ask, onward
 from authfsm.local.triggers import Metadata
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
 
 
-def password_verifier(pool: Core, answer: Answer) -> Reply:
+def password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:
     """PASSWORD_VERIFIER: the claim of SRP."""
     for name in ("PASSWORD_CLAIM_SECRET_BLOCK", "PASSWORD_CLAIM_SIGNATURE", "TIMESTAMP"):
         wanted(answer.responses, name)
@@ -38,12 +38,12 @@ def password(pool: Core, attempt: Attempt, given: Mapping[str, str], metadata: M
     return onward(pool, evolve(attempt, password_proved=True), metadata)
 
 
-def admin_no_srp_auth(pool: Core, answer: Answer) -> Reply:
+def admin_no_srp_auth(pool: Core, answer: ChallengeAnswer) -> Reply:
     """ADMIN_NO_SRP_AUTH: the password that the flow of that name began without."""
     return password(pool, answer.attempt, answer.responses, None)
 
 
-def custom_challenge(pool: Core, answer: Answer) -> Reply:
+def custom_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
     """CUSTOM_CHALLENGE: VerifyAuthChallengeResponse judges; a wrong answer is no exception."""
     attempt, text = answer.attempt, wanted(answer.responses, "ANSWER")
     judged = custom.verify(pool, attempt, answer.leg.matter, text, answer.metadata)
@@ -51,7 +51,7 @@ def custom_challenge(pool: Core, answer: Answer) -> Reply:
     return onward(pool, evolve(attempt, rounds=(*attempt.rounds, judged)), answer.metadata)
 
 
-def device_srp_auth(pool: Core, answer: Answer) -> Reply:
+def device_srp_auth(pool: Core, answer: ChallengeAnswer) -> Reply:
     """DEVICE_SRP_AUTH: the device's SRP_A."""
     attempt, key = answer.attempt, wanted(answer.responses, "DEVICE_KEY")
     device = devices.confirmed(answer.user, key)
@@ -72,7 +72,7 @@ def device_srp_auth(pool: Core, answer: Answer) -> Reply:
     )
 
 
-def device_password_verifier(pool: Core, answer: Answer) -> Reply:
+def device_password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:
     """DEVICE_PASSWORD_VERIFIER: the device's claim of SRP."""
     for name in (
         "DEVICE_KEY",

@@ -10,11 +10,11 @@ from authfsm.local.core import Core, Reply, wanted
 from authfsm.local.levels import METHODS
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.sessions import Attempt
-from authfsm.local.steps import Answer, Choice, SentCode, ask_factor, onward
+from authfsm.local.steps import ChallengeAnswer, Choice, SentCode, ask_factor, onward
 from authfsm.protocol.states import State
 
 
-def select_mfa_type(pool: Core, answer: Answer) -> Reply:
+def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
     """SELECT_MFA_TYPE: one of those offered."""
     choice: Choice = answer.leg.matter
     chosen = wanted(answer.responses, "ANSWER")
@@ -23,7 +23,7 @@ def select_mfa_type(pool: Core, answer: Answer) -> Reply:
     return ask_factor(pool, answer.attempt, answer.user, State[chosen])
 
 
-def sent_code(pool: Core, answer: Answer) -> Reply:
+def sent_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     """SMS_MFA and EMAIL_OTP: the right code also verifies the address it went to (developer guide)."""
     sent: SentCode = answer.leg.matter
     user, factor = answer.user, State[answer.leg.challenge]
@@ -44,7 +44,7 @@ def sent_code(pool: Core, answer: Answer) -> Reply:
     return onward(pool, attempt, answer.metadata)
 
 
-def software_token(pool: Core, answer: Answer) -> Reply:
+def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
     """SOFTWARE_TOKEN_MFA: a TOTP that was not used before."""
     user, code = answer.user, wanted(answer.responses, "SOFTWARE_TOKEN_MFA_CODE")
     user.lock_out.check(pool.elapsed())

@@ -1,6 +1,6 @@
 """Sessions: opaque, bound to app client, user and challenge, new on every leg, single-use, short-lived.
 
-A `Leg` is one challenge of one attempt, waiting for its answer. Its session is the key to it; where
+A `PendingChallenge` is one challenge of one attempt, waiting for its answer. Its session is the key to it; where
 Cognito gives or wants no session, the secret block (or the device) is a second key to the same leg. A leg
 is spent by the answer that moves on, and by a refusal that does not survive (`refusals`).
 """
@@ -20,7 +20,7 @@ from authfsm.local.levels import PASSWORD
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient
 from authfsm.local.users import User
-from authfsm.local.watching import Seen, Watched
+from authfsm.local.watching import Seen, ChangeTrackingDict
 from authfsm.protocol.states import State
 
 # That a session was used, or has expired, is told for an hour, and of so many at most.
@@ -87,7 +87,7 @@ class Attempt:
 
 
 @define(eq=False)
-class Leg:
+class PendingChallenge:
     """One challenge of an attempt, waiting for its answer.
 
     Args:
@@ -124,30 +124,30 @@ class Sessions:
     def __init__(self, clock: Callable[[], datetime], entropy: Callable[[int], bytes]) -> None:
         self._clock = clock
         self._entropy = entropy
-        self._legs: dict[str, Leg] = {}
-        self._other: dict[str, Leg] = {}
-        self.answered: Leg | None = None
+        self._legs: dict[str, PendingChallenge] = {}
+        self._other: dict[str, PendingChallenge] = {}
+        self.answered: PendingChallenge | None = None
         """The leg that was last answered, for the gate."""
 
     def __len__(self) -> int:
         return len(self._legs)
 
-    def __iter__(self) -> Iterator[Leg]:
+    def __iter__(self) -> Iterator[PendingChallenge]:
         return iter(self._legs.values())
 
-    def __contains__(self, leg: Leg) -> bool:
+    def __contains__(self, leg: PendingChallenge) -> bool:
         return leg.session in self._legs
 
     def watch(self, seen: Seen) -> None:
         """Tell of each leg that is found, opened or forgotten, from now on."""
-        self._legs, self._other = Watched(seen, self._legs), Watched(seen, self._other)
+        self._legs, self._other = ChangeTrackingDict(seen, self._legs), ChangeTrackingDict(seen, self._other)
 
     def forget_all(self) -> None:
         """Forget all, and tell nobody."""
         dict.clear(self._legs)  # `Watched` would tell of each record
         dict.clear(self._other)
 
-    def restore(self, leg: Leg) -> None:
+    def restore(self, leg: PendingChallenge) -> None:
         """Take in a leg that was open before; the oldest first."""
         self._legs[leg.session] = leg
         if leg.other_key is not None:
@@ -161,23 +161,23 @@ class Sessions:
         *,
         other_key: str | None = None,
         session_wanted: bool = False,
-    ) -> Leg:
+    ) -> PendingChallenge:
         """A new leg, under a new session."""
         now = self._clock()
         self._forget(now)
         expires = now + timedelta(minutes=attempt.client.auth_session_validity)
         session = urlsafe_b64encode(self._entropy(48)).decode()
-        leg = Leg(attempt, challenge, matter, session, expires, other_key, session_wanted)
+        leg = PendingChallenge(attempt, challenge, matter, session, expires, other_key, session_wanted)
         leg.sign_ins_ended = attempt.user.sign_ins_ended if attempt.user is not None else 0
         self.restore(leg)
         return leg
 
-    def move(self, leg: Leg, challenge: str, matter: Any) -> Leg:
+    def move(self, leg: PendingChallenge, challenge: str, matter: Any) -> PendingChallenge:
         """The same attempt, on a new leg: the old session is spent."""
         leg.spent, self.answered = True, leg
         return self.open(leg.attempt, challenge, matter)
 
-    def find(self, client: AppClient, session: str | None, other_key: str | None = None) -> Leg:
+    def find(self, client: AppClient, session: str | None, other_key: str | None = None) -> PendingChallenge:
         """The leg of a session; or, where none is given, of the other key.
 
         Raises:
@@ -193,7 +193,7 @@ class Sessions:
             raise PoolRefusal(refusals.SESSION_UNKNOWN)
         return self._waiting(leg)
 
-    def of(self, session: str) -> Leg:
+    def of(self, session: str) -> PendingChallenge:
         """The leg of a session, for the operations that name no app client.
 
         Raises:
@@ -204,14 +204,14 @@ class Sessions:
             raise PoolRefusal(refusals.SESSION_UNKNOWN)
         return self._waiting(leg)
 
-    def _waiting(self, leg: Leg) -> Leg:
+    def _waiting(self, leg: PendingChallenge) -> PendingChallenge:
         if leg.spent:
             raise PoolRefusal(refusals.SESSION_SPENT)
         if self._clock() >= leg.expires:
             raise PoolRefusal(refusals.SESSION_EXPIRED)
         return leg
 
-    def check_current(self, leg: Leg) -> None:
+    def check_current(self, leg: PendingChallenge) -> None:
         """Check that the user's sign-ins were not ended since the leg was opened (`passwords.end_sessions`).
 
         Asked after what is said of the user: who is disabled, or must reset the password, is told so.
@@ -224,7 +224,7 @@ class Sessions:
             raise PoolRefusal(refusals.SESSION_EXPIRED)
 
     @contextmanager
-    def answering(self, leg: Leg) -> Iterator[None]:
+    def answering(self, leg: PendingChallenge) -> Iterator[None]:
         """Spend the leg, unless the answer is refused in a way that the session survives."""
         self.answered = leg
         try:

@@ -11,14 +11,14 @@ from authfsm.local import attributes, passwords, refusals
 from authfsm.local.core import Core, Reply, wanted
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.second_factor import second_factor_passed
-from authfsm.local.steps import Answer, Setup, ask_factor, onward
+from authfsm.local.steps import ChallengeAnswer, Setup, ask_factor, onward
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-def new_password(pool: Core, answer: Answer) -> Reply:
+def new_password(pool: Core, answer: ChallengeAnswer) -> Reply:
     """NEW_PASSWORD_REQUIRED: the new password, and the attributes that are required."""
     user, password = answer.user, Secret(wanted(answer.responses, "NEW_PASSWORD"))
     prefix = "userAttributes."
@@ -46,7 +46,7 @@ def new_password(pool: Core, answer: Answer) -> Reply:
     return onward(pool, attempt, answer.metadata)
 
 
-def mfa_setup(pool: Core, answer: Answer) -> Reply:
+def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
     """MFA_SETUP: closed once VerifySoftwareToken has accepted a code, or answered with an e-mail address.
 
     The key is `EMAIL` in every client and `email` in the developer guide.
@@ -63,7 +63,7 @@ def mfa_setup(pool: Core, answer: Answer) -> Reply:
     return onward(pool, attempt, answer.metadata)
 
 
-def _set_up_email(pool: Core, answer: Answer, setup: Setup, address: str) -> Reply:
+def _set_up_email(pool: Core, answer: ChallengeAnswer, setup: Setup, address: str) -> Reply:
     in_session = pool.configuration.contradictions.email_set_up_in_session
     if State.EMAIL_OTP not in setup.offered or not in_session:
         raise PoolRefusal(refusals.NOT_IN_SETUP)

@@ -18,10 +18,10 @@ from authfsm.local.codes import Message, delivery, masked, new_code
 from authfsm.local.core import Core, Reply
 from authfsm.local.proofs import Proof, block_key
 from authfsm.local.refusals import PoolRefusal
-from authfsm.local.sessions import Attempt, Leg
+from authfsm.local.sessions import Attempt, PendingChallenge
 from authfsm.local.sign_in_triggers import before_tokens
 from authfsm.local.triggers import Metadata
-from authfsm.local.users import Device, SoftwareToken, Status, User
+from authfsm.local.users import DeviceRecord, SoftwareToken, Status, User
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
 
@@ -70,7 +70,7 @@ class Setup:
 
 
 @frozen
-class Answer:
+class ChallengeAnswer:
     """An answer to a challenge, its session found good.
 
     Args:
@@ -80,7 +80,7 @@ class Answer:
         metadata: ClientMetadata.
     """
 
-    leg: Leg
+    leg: PendingChallenge
     attempt: Attempt
     responses: Mapping[str, str]
     metadata: Metadata
@@ -259,7 +259,7 @@ def _ask_named(
     return ask(pool, attempt, named, {"USERNAME": attempt.name}, custom.DeadEnd())
 
 
-def _ask_device(pool: Core, attempt: Attempt, device: Device) -> Reply:
+def _ask_device(pool: Core, attempt: Attempt, device: DeviceRecord) -> Reply:
     # A client's tests read USERNAME here; DEVICE_KEY is a guess.
     parameters = {"USERNAME": attempt.name, "DEVICE_KEY": device.key}
     key = devices.attempt_key(attempt.client.client_id, attempt.name, device.key)

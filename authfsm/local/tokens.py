@@ -1,6 +1,6 @@
 """Tokens: RS256 under a key of the pool's own, with Cognito's claims; what came of one sign-in is a family.
 
-An access or id token is a JWT that anybody can verify by `Mint.jwks`; a refresh token is opaque and known
+An access or id token is a JWT that anybody can verify by `TokenIssuer.jwks`; a refresh token is opaque and known
 to the pool alone. All tokens of one sign-in, refreshed or not, share an `origin_jti`, and are revoked
 together.
 """
@@ -27,9 +27,9 @@ from authfsm.local.families import Family, composed
 from authfsm.local.refusals import PoolRefusal
 from authfsm.local.settings import AppClient, PoolConfiguration
 from authfsm.local.users import User
-from authfsm.local.watching import Seen, Watched
+from authfsm.local.watching import Seen, ChangeTrackingDict
 
-__all__ = ["Family", "Mint"]
+__all__ = ["Family", "TokenIssuer"]
 
 _KEY_BITS: Final = 2048
 _GRACE: Final = timedelta(days=1)
@@ -41,7 +41,7 @@ def _helper(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(4, thread_name_prefix="signing")
 
 
-class Mint:
+class TokenIssuer:
     """Issues tokens, reads them back, and forgets them.
 
     Args:
@@ -76,7 +76,7 @@ class Mint:
 
     def watch(self, seen: Seen) -> None:
         """Tell of each family that is found, begun or forgotten, from now on."""
-        self._families, self._refresh = Watched(seen, self._families), Watched(seen, self._refresh)
+        self._families, self._refresh = ChangeTrackingDict(seen, self._families), ChangeTrackingDict(seen, self._refresh)
 
     def forget_all(self) -> None:
         """Forget all, and tell nobody."""

@@ -36,7 +36,7 @@ class Status(str, Enum):
 
 
 @frozen
-class Credential:
+class PasswordRecord:
     """What is kept of a password.
 
     Args:
@@ -48,7 +48,7 @@ class Credential:
     verifier: Secret[int]
 
     @classmethod
-    def of(cls, realm: str, name: str, password: Secret[str], salt: bytes) -> Credential:
+    def of(cls, realm: str, name: str, password: Secret[str], salt: bytes) -> PasswordRecord:
         """The credential of a password, by Cognito's SRP (`authfsm.srp.private_key`)."""
         number = int.from_bytes(salt, "big")
         x = srp.private_key(realm, name, password.reveal(), number)
@@ -102,7 +102,7 @@ class LockOut:
 
 
 @define(eq=False)
-class Device:
+class DeviceRecord:
     """A device the user has, or may come to have.
 
     Args:
@@ -118,7 +118,7 @@ class Device:
     created: datetime
     modified: datetime
     name: str = ""
-    credential: Credential | None = None
+    credential: PasswordRecord | None = None
     remembered: bool = False
     last_authenticated: datetime | None = None
 
@@ -169,14 +169,14 @@ class User:
     enabled: bool = True
     attributes: dict[str, str] = field(factory=dict, repr=False)
     groups: tuple[str, ...] = ()
-    credential: Credential | None = field(default=None, repr=False)
-    earlier: tuple[Credential, ...] = field(default=(), repr=False)
+    credential: PasswordRecord | None = field(default=None, repr=False)
+    earlier: tuple[PasswordRecord, ...] = field(default=(), repr=False)
     password_set: datetime | None = field(default=None, repr=False)
     software_token: SoftwareToken | None = field(default=None, repr=False)
     pending_token: SoftwareToken | None = field(default=None, repr=False)
     mfa_enabled: frozenset[State] = frozenset()
     preferred_mfa: State | None = None
-    devices: dict[str, Device] = field(factory=dict, repr=False)
+    devices: dict[str, DeviceRecord] = field(factory=dict, repr=False)
     lock_out: LockOut = field(factory=LockOut, repr=False)
     passkeys: Passkeys = field(factory=Passkeys, repr=False)
     account: Account = field(factory=Account, repr=False)

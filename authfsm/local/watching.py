@@ -16,7 +16,7 @@ Seen = Callable[[Any], None]
 """Is told of each record that was touched."""
 
 
-class Watched(dict[str, V]):
+class ChangeTrackingDict(dict[str, V]):
     """A dictionary that tells of each value that is looked up, put in or taken out.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from authfsm import srp
-from authfsm.drivers.walk import Walk
+from authfsm.drivers.walk import BaseFlow
 from authfsm.protocol.replies import DevicePasswordVerifier, PasswordVerifier
 from authfsm.secret import Secret
 
@@ -33,7 +33,7 @@ class Value:
     shortened: str
 
 
-def values(flow: Walk) -> tuple[Value, ...]:
+def values(flow: BaseFlow) -> tuple[Value, ...]:
     """The values of the proof that is due; none where no proof is.
 
     Args:

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from authfsm.errors import AuthfsmError
 from authfsm.notebook.picture import drawn
 from authfsm.notebook.tape import Tape
-from authfsm.notebook.wire import Exchange
+from authfsm.notebook.wire import WireExchange
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 from authfsm.signin import History
@@ -34,7 +34,7 @@ class Moment:
 
     state: State
     history: History = field(repr=False)
-    exchanges: tuple[Exchange, ...] = field(repr=False)
+    exchanges: tuple[WireExchange, ...] = field(repr=False)
     error: AuthfsmError | None
     username: str
     flow: str

@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from authfsm.facts.states import Way, ways
+from authfsm.facts.states import Target, ways
 from authfsm.local import LocalPool
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
@@ -60,7 +60,7 @@ def _role(signin: SignIn) -> Role | None:
 
 
 def _outlook(
-    way: Way, signin: SignIn, response: type[Response], settings: PoolSettings | None
+    way: Target, signin: SignIn, response: type[Response], settings: PoolSettings | None
 ) -> Outlook:
     arrow = Transition(signin.state, response, way.to, way.kind)
     role = way.role or _role(signin)

@@ -14,7 +14,7 @@ from authfsm.facts import about_state
 from authfsm.notebook.arithmetic import Value
 from authfsm.notebook.outlook import Outlook
 from authfsm.notebook.tape import Frame, Tape
-from authfsm.notebook.wire import Exchange
+from authfsm.notebook.wire import WireExchange
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 from authfsm.signin import History
@@ -23,7 +23,7 @@ SEEN: Final = 12
 """Steps whose exchanges are shown, the newest first."""
 
 
-def wire(tape: Tape, due: Exchange | None, when: str) -> str:
+def wire(tape: Tape, due: WireExchange | None, when: str) -> str:
     """The request about to be sent, and what was sent and heard, the newest first.
 
     Args:

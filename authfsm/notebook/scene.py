@@ -14,7 +14,7 @@ from authfsm.notebook.forms import forms, sample
 from authfsm.notebook.outlook import outlook
 from authfsm.notebook.picture import drawn, within
 from authfsm.notebook.tape import Tape
-from authfsm.notebook.wire import Exchange, shown
+from authfsm.notebook.wire import WireExchange, shown
 from authfsm.protocol.forms import Prompt
 from authfsm.protocol.nodes import node
 from authfsm.settings import PoolSettings
@@ -63,7 +63,7 @@ def _next(tape: Tape) -> dict[str, str] | None:
     return {"trigger": pending.trigger, "operation": preview.operation, "about": about}
 
 
-def _due(tape: Tape, asked: tuple[Prompt, ...]) -> tuple[Exchange | None, str]:
+def _due(tape: Tape, asked: tuple[Prompt, ...]) -> tuple[WireExchange | None, str]:
     """The request about to be sent, and when."""
     if tape.preview is not None:
         return tape.preview, "about to be sent"

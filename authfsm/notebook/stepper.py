@@ -21,7 +21,7 @@ from authfsm.notebook.outlook import settings_of
 from authfsm.notebook.picture import place
 from authfsm.notebook.scene import scene
 from authfsm.notebook.tape import Tape
-from authfsm.notebook.view import View
+from authfsm.notebook.view import StepperView
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.secret import Secret, secret
@@ -78,7 +78,7 @@ class Stepper:
         if settings is None and isinstance(source, LocalPool):
             settings = settings_of(source)
         self.settings = settings
-        self.widget = View(scene=scene(self.tape, settings))
+        self.widget = StepperView(scene=scene(self.tape, settings))
         self.widget.on_msg(self._asked)
 
     # ---- where it stands -----------------------------------------------------------------------------
@@ -153,7 +153,7 @@ class Stepper:
         self.widget.scene = scene(self.tape, self.settings)
         return self.moment
 
-    def _asked(self, _: View, asked: Any, __: Any) -> None:
+    def _asked(self, _: StepperView, asked: Any, __: Any) -> None:
         """A message from the page: done, and said to be done, whatever happens."""
         told: dict[str, Any] = {"wrong": "interrupted"}
         try:

@@ -18,7 +18,7 @@ from authfsm.device import Device
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.errors import AuthfsmError, BadField, OutOfTurn
 from authfsm.local import LocalPool
-from authfsm.notebook.wire import Exchange, listening, secrets_of, shown
+from authfsm.notebook.wire import WireExchange, listening, secrets_of, shown
 from authfsm.protocol.responses import Response
 from authfsm.sealing import new_key
 from authfsm.secret import Secret, secret
@@ -49,7 +49,7 @@ class Frame:
     number: int
     sealed: str
     pool: LocalPool | None
-    exchanges: tuple[Exchange, ...] = ()
+    exchanges: tuple[WireExchange, ...] = ()
     error: AuthfsmError | None = None
     hidden: tuple[Secret[str], ...] = ()
 
@@ -136,11 +136,11 @@ class Tape:
         self._pending = response
 
     @property
-    def preview(self) -> Exchange | None:
+    def preview(self) -> WireExchange | None:
         """The request that `step` would send, as it may be shown."""
         return None if self.pending is None else self.request_of(self.pending)
 
-    def request_of(self, response: Response) -> Exchange:
+    def request_of(self, response: Response) -> WireExchange:
         """The request that would carry a response, as it may be shown; nothing is sent.
 
         Raises:
@@ -148,7 +148,7 @@ class Tape:
         """
         request = self.flow.signin.send(response)
         self.flow.signin.send_failed()  # it was only to be looked at
-        return Exchange(request.operation, shown(request.parameters))
+        return WireExchange(request.operation, shown(request.parameters))
 
     def _hidden(self, response: Response) -> frozenset[str]:
         """The secrets of the request that carries it, in clear: what is heard is shown without them."""

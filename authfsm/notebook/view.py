@@ -21,7 +21,7 @@ _COLOURS: Final = (
 )
 
 
-class View(anywidget.AnyWidget):
+class StepperView(anywidget.AnyWidget):
     """The stepper's place on the page."""
 
     _esm = (_HERE / "stepper.js").read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ LONGEST: Final = 40
 
 
 @frozen
-class Exchange:
+class WireExchange:
     """One request and its reply, as they may be shown.
 
     Args:
@@ -97,7 +97,7 @@ def secrets_of(told: Any) -> frozenset[str]:
 
 
 @contextmanager
-def listening(client: Any, hidden: frozenset[str] = frozenset()) -> Iterator[list[Exchange]]:
+def listening(client: Any, hidden: frozenset[str] = frozenset()) -> Iterator[list[WireExchange]]:
     """Listen to one boto3 client for a while.
 
     Args:
@@ -107,10 +107,10 @@ def listening(client: Any, hidden: frozenset[str] = frozenset()) -> Iterator[lis
     Yields:
         What is heard, in its order.
     """
-    heard: list[Exchange] = []
+    heard: list[WireExchange] = []
 
     def sent(params: Mapping[str, Any], model: Any, **_: Any) -> None:
-        heard.append(Exchange(model.name, shown(params, "", hidden)))
+        heard.append(WireExchange(model.name, shown(params, "", hidden)))
 
     def came(parsed: Mapping[str, Any], **_: Any) -> None:
         if heard:

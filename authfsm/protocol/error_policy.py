@@ -72,7 +72,7 @@ _SURVIVED: Final = frozenset({Ruling.TRY_AGAIN, Ruling.DROP_DEVICE, Ruling.WAIT}
 
 
 @attrs.frozen
-class Row:
+class ErrorRule:
     """One row of the error policy.
 
     Args:
@@ -95,137 +95,137 @@ class Row:
 _R, _F = Ruling, Fault
 
 # fmt: off
-RULINGS: Final[dict[str, dict[str, Row]]] = {
+RULINGS: Final[dict[str, dict[str, ErrorRule]]] = {
     # error code: {part of the message ("" matches every other message): what to do, who is at fault, source}
 
     # ---- the user ------------------------------------------------------------------------------
     "NotAuthorizedException": {
-        "Incorrect username or password":  Row(_R.START_AGAIN, _F.USER,     "measured: SRP starts over after a wrong proof"),
-        "Password attempts exceeded":      Row(_R.WAIT_OUT,    _F.TIME,     "AWS developer guide (2^(n-5) seconds after n >= 5 failures); class and message from issues"),
-        "session is expired":              Row(_R.START_AGAIN, _F.TIME,     "measured: AuthSessionValidity, 3 min by default"),
-        "session can only be used once":   Row(_R.START_AGAIN, _F.CALLER,   "measured: a session was answered twice"),
-        "Invalid session":                 Row(_R.START_AGAIN, _F.CALLER,   "issues: an older session, or a challenge that a Lambda named itself"),
-        "User is disabled":                Row(_R.GIVE_UP,     _F.OPERATOR, "issues"),
-        "SECRET_HASH was not received":    Row(_R.MEND,        _F.CALLER,   "issues: the app client has a secret"),
-        "Unable to verify secret hash":    Row(_R.MEND,        _F.CALLER,   "issues: SECRET_HASH and USERNAME of one request must agree"),
-        "SecretHash does not match":       Row(_R.MEND,        _F.CALLER,   "issues"),
-        "Invalid Refresh Token":           Row(_R.START_AGAIN, _F.TIME,     "issues: also a missing DEVICE_KEY, or SECRET_HASH over an alias"),
-        "Refresh Token has":               Row(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
-        "Access Token has":                Row(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
-        "Invalid Access Token":            Row(_R.START_AGAIN, _F.CALLER,   "issues"),
-        "Invalid device key given":        Row(_R.GIVE_UP,     _F.CALLER,   "a client of a live pool: the MFA answer contained an alias"),
-        "":                                Row(_R.START_AGAIN, _F.USER,     "AWS API reference; failAuthentication has no fixed message"),
+        "Incorrect username or password":  ErrorRule(_R.START_AGAIN, _F.USER,     "measured: SRP starts over after a wrong proof"),
+        "Password attempts exceeded":      ErrorRule(_R.WAIT_OUT,    _F.TIME,     "AWS developer guide (2^(n-5) seconds after n >= 5 failures); class and message from issues"),
+        "session is expired":              ErrorRule(_R.START_AGAIN, _F.TIME,     "measured: AuthSessionValidity, 3 min by default"),
+        "session can only be used once":   ErrorRule(_R.START_AGAIN, _F.CALLER,   "measured: a session was answered twice"),
+        "Invalid session":                 ErrorRule(_R.START_AGAIN, _F.CALLER,   "issues: an older session, or a challenge that a Lambda named itself"),
+        "User is disabled":                ErrorRule(_R.GIVE_UP,     _F.OPERATOR, "issues"),
+        "SECRET_HASH was not received":    ErrorRule(_R.MEND,        _F.CALLER,   "issues: the app client has a secret"),
+        "Unable to verify secret hash":    ErrorRule(_R.MEND,        _F.CALLER,   "issues: SECRET_HASH and USERNAME of one request must agree"),
+        "SecretHash does not match":       ErrorRule(_R.MEND,        _F.CALLER,   "issues"),
+        "Invalid Refresh Token":           ErrorRule(_R.START_AGAIN, _F.TIME,     "issues: also a missing DEVICE_KEY, or SECRET_HASH over an alias"),
+        "Refresh Token has":               ErrorRule(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
+        "Access Token has":                ErrorRule(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
+        "Invalid Access Token":            ErrorRule(_R.START_AGAIN, _F.CALLER,   "issues"),
+        "Invalid device key given":        ErrorRule(_R.GIVE_UP,     _F.CALLER,   "a client of a live pool: the MFA answer contained an alias"),
+        "":                                ErrorRule(_R.START_AGAIN, _F.USER,     "AWS API reference; failAuthentication has no fixed message"),
     },
     "CodeMismatchException": {
         # "Invalid code or auth state for the user." also answers a challenge that a Lambda named by
         # itself; no code helps then, and the session's lifetime ends it.
-        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "measured for EMAIL_OTP: six wrong codes on one session; elsewhere from clients"),
+        "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "measured for EMAIL_OTP: six wrong codes on one session; elsewhere from clients"),
     },
     "ExpiredCodeException": {
-        "already been used":               Row(_R.TRY_AGAIN,   _F.USER,     "issues: a TOTP code works once; the next time step has another"),
-        "":                                Row(_R.START_AGAIN, _F.TIME,     "inferred: a code lives as long as its session"),
+        "already been used":               ErrorRule(_R.TRY_AGAIN,   _F.USER,     "issues: a TOTP code works once; the next time step has another"),
+        "":                                ErrorRule(_R.START_AGAIN, _F.TIME,     "inferred: a code lives as long as its session"),
     },
     "EnableSoftwareTokenMFAException": {
-        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "AWS API reference, VerifySoftwareToken: the code was wrong"),
+        "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "AWS API reference, VerifySoftwareToken: the code was wrong"),
     },
     "InvalidPasswordException": {
-        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives"),
+        "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives"),
     },
     "PasswordHistoryPolicyViolationException": {
-        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives"),
+        "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives"),
     },
     "AliasExistsException": {
-        "":                                Row(_R.TRY_AGAIN,   _F.USER,     "inferred: the user can give another address"),
+        "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: the user can give another address"),
     },
     "UserNotFoundException": {
-        "Exception migrating user":        Row(_R.START_AGAIN, _F.SERVICE,  "measured: UserMigration returned a user without the alias that signs in"),
-        "":                                Row(_R.START_AGAIN, _F.USER,     "measured: PreventUserExistenceErrors is LEGACY"),
+        "Exception migrating user":        ErrorRule(_R.START_AGAIN, _F.SERVICE,  "measured: UserMigration returned a user without the alias that signs in"),
+        "":                                ErrorRule(_R.START_AGAIN, _F.USER,     "measured: PreventUserExistenceErrors is LEGACY"),
     },
     "UserNotConfirmedException": {
-        "":                                Row(_R.CONFIRM_USER, _F.USER,    "measured: raised before the password is checked"),
+        "":                                ErrorRule(_R.CONFIRM_USER, _F.USER,    "measured: raised before the password is checked"),
     },
     "PasswordResetRequiredException": {
-        "":                                Row(_R.RESET_PASSWORD, _F.OPERATOR),
+        "":                                ErrorRule(_R.RESET_PASSWORD, _F.OPERATOR),
     },
     "UsernameExistsException": {
-        "":                                Row(_R.GIVE_UP,     _F.SERVICE,  "AWS API reference, listed for ConfirmDevice"),
+        "":                                ErrorRule(_R.GIVE_UP,     _F.SERVICE,  "AWS API reference, listed for ConfirmDevice"),
     },
 
     # ---- the device ----------------------------------------------------------------------------
     "ResourceNotFoundException": {
-        "Device does not exist":           Row(_R.DROP_DEVICE, _F.TIME,     "clients: the device was deleted at Cognito"),
-        "":                                Row(_R.MEND,        _F.OPERATOR, "AWS API reference: no such pool or app client"),
+        "Device does not exist":           ErrorRule(_R.DROP_DEVICE, _F.TIME,     "clients: the device was deleted at Cognito"),
+        "":                                ErrorRule(_R.MEND,        _F.OPERATOR, "AWS API reference: no such pool or app client"),
     },
     "DeviceKeyExistsException": {
-        "":                                Row(_R.GIVE_UP,     _F.CALLER,   "AWS API reference: the device is already confirmed"),
+        "":                                ErrorRule(_R.GIVE_UP,     _F.CALLER,   "AWS API reference: the device is already confirmed"),
     },
 
     # ---- the request ---------------------------------------------------------------------------
     "InvalidParameterException": {
-        "flow not enabled":                Row(_R.MEND,        _F.OPERATOR, "issues: the flow is not in the app client's ExplicitAuthFlows"),
-        "trigger is not configured":       Row(_R.MEND,        _F.OPERATOR, "issues: CUSTOM_AUTH needs three Lambda functions"),
-        "Invalid attributes given":        Row(_R.TRY_AGAIN,   _F.USER,     "issues (the message); inferred: the session survives"),
-        "Invalid email address":           Row(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives"),
-        "Invalid phone number":            Row(_R.TRY_AGAIN,   _F.USER,     "inferred, the message too: the session survives"),
+        "flow not enabled":                ErrorRule(_R.MEND,        _F.OPERATOR, "issues: the flow is not in the app client's ExplicitAuthFlows"),
+        "trigger is not configured":       ErrorRule(_R.MEND,        _F.OPERATOR, "issues: CUSTOM_AUTH needs three Lambda functions"),
+        "Invalid attributes given":        ErrorRule(_R.TRY_AGAIN,   _F.USER,     "issues (the message); inferred: the session survives"),
+        "Invalid email address":           ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives"),
+        "Invalid phone number":            ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred, the message too: the session survives"),
         # UserCode is the one member of VerifySoftwareToken that a person fills in.
-        "failed to satisfy":               Row(_R.TRY_AGAIN,   _F.USER,     "asserted (amplify-swift), VerifySoftwareToken: a code that is not six digits; the right one completes then", "VerifySoftwareToken"),
-        "Missing required parameter":      Row(_R.TRY_AGAIN,   _F.CALLER,   "issues: nothing was consumed"),
-        "TIMESTAMP format":                Row(_R.START_AGAIN, _F.CALLER,   "measured"),
-        "":                                Row(_R.GIVE_UP,     _F.CALLER),
+        "failed to satisfy":               ErrorRule(_R.TRY_AGAIN,   _F.USER,     "asserted (amplify-swift), VerifySoftwareToken: a code that is not six digits; the right one completes then", "VerifySoftwareToken"),
+        "Missing required parameter":      ErrorRule(_R.TRY_AGAIN,   _F.CALLER,   "issues: nothing was consumed"),
+        "TIMESTAMP format":                ErrorRule(_R.START_AGAIN, _F.CALLER,   "measured"),
+        "":                                ErrorRule(_R.GIVE_UP,     _F.CALLER),
     },
-    "MFAMethodNotFoundException":          {"": Row(_R.GIVE_UP, _F.OPERATOR)},
-    "SoftwareTokenMFANotFoundException":   {"": Row(_R.GIVE_UP, _F.OPERATOR)},
-    "UnauthorizedException":               {"": Row(_R.GIVE_UP, _F.CALLER, "AWS API reference, RevokeToken")},
-    "UnsupportedTokenTypeException":       {"": Row(_R.GIVE_UP, _F.CALLER, "AWS API reference, RevokeToken")},
-    "RefreshTokenReuseException":          {"": Row(_R.START_AGAIN, _F.CALLER, "measured: a rotated token was used again; the newest one still works")},
+    "MFAMethodNotFoundException":          {"": ErrorRule(_R.GIVE_UP, _F.OPERATOR)},
+    "SoftwareTokenMFANotFoundException":   {"": ErrorRule(_R.GIVE_UP, _F.OPERATOR)},
+    "UnauthorizedException":               {"": ErrorRule(_R.GIVE_UP, _F.CALLER, "AWS API reference, RevokeToken")},
+    "UnsupportedTokenTypeException":       {"": ErrorRule(_R.GIVE_UP, _F.CALLER, "AWS API reference, RevokeToken")},
+    "RefreshTokenReuseException":          {"": ErrorRule(_R.START_AGAIN, _F.CALLER, "measured: a rotated token was used again; the newest one still works")},
 
     # ---- the configuration ---------------------------------------------------------------------
-    "FeatureUnavailableInTierException":         {"": Row(_R.MEND, _F.OPERATOR)},
-    "InvalidEmailRoleAccessPolicyException":     {"": Row(_R.MEND, _F.OPERATOR)},
-    "InvalidSmsRoleAccessPolicyException":       {"": Row(_R.MEND, _F.OPERATOR)},
-    "InvalidSmsRoleTrustRelationshipException":  {"": Row(_R.MEND, _F.OPERATOR)},
-    "InvalidUserPoolConfigurationException":     {"": Row(_R.MEND, _F.OPERATOR)},
-    "OperationNotEnabledException":              {"": Row(_R.MEND, _F.OPERATOR)},
-    "UnsupportedOperationException":             {"": Row(_R.MEND, _F.OPERATOR)},
-    "ForbiddenException":                        {"": Row(_R.GIVE_UP, _F.OPERATOR, "AWS API reference: AWS WAF refused the request")},
+    "FeatureUnavailableInTierException":         {"": ErrorRule(_R.MEND, _F.OPERATOR)},
+    "InvalidEmailRoleAccessPolicyException":     {"": ErrorRule(_R.MEND, _F.OPERATOR)},
+    "InvalidSmsRoleAccessPolicyException":       {"": ErrorRule(_R.MEND, _F.OPERATOR)},
+    "InvalidSmsRoleTrustRelationshipException":  {"": ErrorRule(_R.MEND, _F.OPERATOR)},
+    "InvalidUserPoolConfigurationException":     {"": ErrorRule(_R.MEND, _F.OPERATOR)},
+    "OperationNotEnabledException":              {"": ErrorRule(_R.MEND, _F.OPERATOR)},
+    "UnsupportedOperationException":             {"": ErrorRule(_R.MEND, _F.OPERATOR)},
+    "ForbiddenException":                        {"": ErrorRule(_R.GIVE_UP, _F.OPERATOR, "AWS API reference: AWS WAF refused the request")},
 
     # ---- the triggers --------------------------------------------------------------------------
-    "InvalidLambdaResponseException":      {"": Row(_R.START_AGAIN, _F.SERVICE, "issues: the attempt is over")},
-    "UnexpectedLambdaException":           {"": Row(_R.START_AGAIN, _F.SERVICE, "issues: the attempt is over")},
-    "UserLambdaValidationException":       {"": Row(_R.START_AGAIN, _F.SERVICE, "issues: '<Trigger> failed with error <text>.'; the attempt is over")},
+    "InvalidLambdaResponseException":      {"": ErrorRule(_R.START_AGAIN, _F.SERVICE, "issues: the attempt is over")},
+    "UnexpectedLambdaException":           {"": ErrorRule(_R.START_AGAIN, _F.SERVICE, "issues: the attempt is over")},
+    "UserLambdaValidationException":       {"": ErrorRule(_R.START_AGAIN, _F.SERVICE, "issues: '<Trigger> failed with error <text>.'; the attempt is over")},
 
     # ---- transient failures --------------------------------------------------------------------
-    "TooManyRequestsException":            {"": Row(_R.WAIT, _F.TIME,    "inferred: throttled before evaluation, nothing consumed")},
-    "InternalErrorException":              {"": Row(_R.WAIT, _F.SERVICE, "inferred: nothing consumed")},
-    "ConcurrentModificationException":     {"": Row(_R.WAIT, _F.SERVICE, "AWS API reference, AssociateSoftwareToken")},
+    "TooManyRequestsException":            {"": ErrorRule(_R.WAIT, _F.TIME,    "inferred: throttled before evaluation, nothing consumed")},
+    "InternalErrorException":              {"": ErrorRule(_R.WAIT, _F.SERVICE, "inferred: nothing consumed")},
+    "ConcurrentModificationException":     {"": ErrorRule(_R.WAIT, _F.SERVICE, "AWS API reference, AssociateSoftwareToken")},
 
     # ---- AWS's common errors, which any operation may return ----------------------------------------
-    "AccessDeniedException":               {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM identity may not call this (Admin*)")},
-    "ExpiredTokenException":               {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM credentials have expired")},
-    "IncompleteSignature":                 {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors")},
-    "InternalFailure":                     {"": Row(_R.WAIT, _F.SERVICE,  "AWS common errors")},
+    "AccessDeniedException":               {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM identity may not call this (Admin*)")},
+    "ExpiredTokenException":               {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM credentials have expired")},
+    "IncompleteSignature":                 {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors")},
+    "InternalFailure":                     {"": ErrorRule(_R.WAIT, _F.SERVICE,  "AWS common errors")},
     "LimitExceededException": {
-        "Exceeded daily email limit":      Row(_R.MEND,     _F.OPERATOR, "issues: COGNITO_DEFAULT sends few e-mails a day; configuring Amazon SES raises the limit"),
-        "":                                Row(_R.WAIT_OUT, _F.TIME,     "AWS common errors"),
+        "Exceeded daily email limit":      ErrorRule(_R.MEND,     _F.OPERATOR, "issues: COGNITO_DEFAULT sends few e-mails a day; configuring Amazon SES raises the limit"),
+        "":                                ErrorRule(_R.WAIT_OUT, _F.TIME,     "AWS common errors"),
     },
-    "MissingAuthenticationTokenException": {"": Row(_R.MEND, _F.OPERATOR, "issues: what AWS's JSON services send for MissingAuthenticationToken")},
-    "MissingAuthenticationToken":          {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: Admin* needs credentials")},
-    "RequestExpired":                      {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: this machine's clock is wrong")},
-    "ServiceUnavailable":                  {"": Row(_R.WAIT, _F.SERVICE,  "AWS common errors")},
-    "ThrottlingException":                 {"": Row(_R.WAIT, _F.TIME,     "AWS common errors")},
-    "UnrecognizedClientException":         {"": Row(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM access key is not known")},
-    "ValidationException":                 {"": Row(_R.GIVE_UP, _F.CALLER, "AWS common errors")},
+    "MissingAuthenticationTokenException": {"": ErrorRule(_R.MEND, _F.OPERATOR, "issues: what AWS's JSON services send for MissingAuthenticationToken")},
+    "MissingAuthenticationToken":          {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors: Admin* needs credentials")},
+    "RequestExpired":                      {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors: this machine's clock is wrong")},
+    "ServiceUnavailable":                  {"": ErrorRule(_R.WAIT, _F.SERVICE,  "AWS common errors")},
+    "ThrottlingException":                 {"": ErrorRule(_R.WAIT, _F.TIME,     "AWS common errors")},
+    "UnrecognizedClientException":         {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM access key is not known")},
+    "ValidationException":                 {"": ErrorRule(_R.GIVE_UP, _F.CALLER, "AWS common errors")},
 }
 # fmt: on
 
-UNKNOWN: Final = Row(
+UNKNOWN: Final = ErrorRule(
     Ruling.GIVE_UP,
     Fault.SERVICE,
     "an error that the AWS API reference did not list when this was written",
 )
 
 
-def rule(code: str, message: str = "", operation: str = "") -> Row:
+def rule(code: str, message: str = "", operation: str = "") -> ErrorRule:
     """Return what to do about an error, and who is at fault.
 
     Args:

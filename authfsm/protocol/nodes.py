@@ -154,7 +154,7 @@ def code_role(
 # ---- the table, in roles -------------------------------------------------------------------------------
 
 
-class Ends(NamedTuple):
+class EdgeRoles(NamedTuple):
     """The roles that an arrow's two ends play; None where an end is no e-mailed code.
 
     Args:
@@ -203,16 +203,16 @@ def target_roles(
 
 
 @cache
-def ends(arrow: Transition) -> tuple[Ends, ...]:
+def ends(arrow: Transition) -> tuple[EdgeRoles, ...]:
     """The roles that an arrow's ends may play together, in the order of `Role`."""
     return tuple(_ends(arrow))
 
 
-def _ends(arrow: Transition) -> Iterator[Ends]:
+def _ends(arrow: Transition) -> Iterator[EdgeRoles]:
     sources = tuple(Role) if arrow.source is State.EMAIL_OTP else (None,)
     for source in sources:
         if taken(arrow.source, source, arrow.response):
-            yield from (Ends(source, dest) for dest in target_roles(arrow, source))
+            yield from (EdgeRoles(source, dest) for dest in target_roles(arrow, source))
 
 
 IN_ROLES: Final = tuple((arrow, each) for arrow in TRANSITIONS for each in ends(arrow))

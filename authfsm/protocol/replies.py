@@ -18,10 +18,10 @@ from attrs import field, frozen
 from authfsm.protocol.error_policy import Fault, Ruling
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
-from authfsm.shown import Shown
+from authfsm.shown import DisplayMixin
 
 
-class Reply(Shown):
+class Reply(DisplayMixin):
     """What the service says: the base of every reply."""
 
     __slots__ = ()

@@ -16,8 +16,8 @@ from attrs import field, frozen
 from authfsm.fields import (
     are_names,
     are_texts,
-    fixed,
-    fixed_and_wrapped,
+    frozen_str_mapping,
+    frozen_secret_mapping,
     is_count_if_given,
     is_email,
     is_hex,
@@ -27,7 +27,7 @@ from authfsm.fields import (
     is_typed,
     is_typed_if_given,
     is_yes_or_no,
-    listed,
+    to_tuple,
     stripped,
 )
 from authfsm.protocol.codes import is_code, is_totp, wrapped_code
@@ -50,7 +50,7 @@ class Response(WrapsSecrets):
     """Has a password been proved, once this has led on?"""
 
     client_metadata: Mapping[str, str] = field(
-        factory=dict, converter=fixed, validator=are_texts, kw_only=True, repr=False
+        factory=dict, converter=frozen_str_mapping, validator=are_texts, kw_only=True, repr=False
     )
 
     def __init_subclass__(cls) -> None:
@@ -205,7 +205,7 @@ class StepUp(Response):
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
     username: str = field(validator=is_name)
-    target_acr_values: tuple[str, ...] = field(converter=listed, validator=are_names)
+    target_acr_values: tuple[str, ...] = field(converter=to_tuple, validator=are_names)
     access_token: Secret[str] | None = field(
         default=None, converter=secret, validator=is_text_if_given
     )
@@ -369,7 +369,7 @@ class RawAnswer(Response):
         fields: `ChallengeResponses` as Cognito wants them; USERNAME and SECRET_HASH are added.
     """
 
-    fields: Mapping[str, Secret[str]] = field(converter=fixed_and_wrapped, validator=are_texts)
+    fields: Mapping[str, Secret[str]] = field(converter=frozen_secret_mapping, validator=are_texts)
 
 
 @frozen
@@ -383,7 +383,7 @@ class NewPassword(Response):
 
     password: Secret[str] = field(converter=secret, validator=is_typed)
     attributes: Mapping[str, str] = field(
-        factory=dict, converter=fixed, validator=are_texts, repr=False
+        factory=dict, converter=frozen_str_mapping, validator=are_texts, repr=False
     )
 
 

@@ -18,7 +18,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from authfsm.errors import OffTheTable
+from authfsm.errors import ProtocolViolation
 from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.replies import Challenge, Refusal, Reply, Tokens
 from authfsm.protocol.responses import (
@@ -388,7 +388,7 @@ def destination(source: State, response: type[Response], reply: Reply) -> Transi
             # An acknowledgement: confirmed, remembered, signed out. Such responses have one destination.
             dests = leads(source, response)
             if len(dests) != 1:
-                raise OffTheTable(source, response, source)
+                raise ProtocolViolation(source, response, source)
             dest = next(iter(dests))
     return move(source, response, dest)
 

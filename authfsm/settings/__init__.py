@@ -13,15 +13,15 @@ from authfsm.protocol.nodes import Node, ends
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Role, Transition
 from authfsm.settings.described import Description
-from authfsm.settings.difference import Difference, Turned, difference
+from authfsm.settings.difference import Difference, ChangedArrow, difference
 from authfsm.settings.reach import confidence_in, verdicts
-from authfsm.shown import Shown
+from authfsm.shown import DisplayMixin
 
-__all__ = ["Description", "Difference", "PoolSettings", "Turned", "difference"]
+__all__ = ["Description", "Difference", "PoolSettings", "ChangedArrow", "difference"]
 
 
 @frozen(kw_only=True, cache_hash=True)
-class PoolSettings(Description, Shown):
+class PoolSettings(Description, DisplayMixin):
     """What a pool and its app client make of the protocol."""
 
     def ruled_out(self, arrow: Transition, role: Role | None = None) -> str | None:

@@ -11,7 +11,7 @@ from authfsm.settings.described import Description
 from authfsm.settings.reach import verdicts
 
 
-class Turned(NamedTuple):
+class ChangedArrow(NamedTuple):
     """An arrow that one of two descriptions rules out.
 
     Args:
@@ -36,8 +36,8 @@ class Difference:
         mfa_after: the same in the second.
     """
 
-    gained: tuple[Turned, ...]
-    lost: tuple[Turned, ...]
+    gained: tuple[ChangedArrow, ...]
+    lost: tuple[ChangedArrow, ...]
     mfa_before: str | None
     mfa_after: str | None
 
@@ -61,9 +61,9 @@ def difference(before: Description, after: Description) -> Difference:
     """
     old, new = verdicts(before, whims=True).arrows, verdicts(after, whims=True).arrows
     gained = [
-        Turned(each[0], each[1].role, why) for each, why in old.items() if why and not new[each]
+        ChangedArrow(each[0], each[1].role, why) for each, why in old.items() if why and not new[each]
     ]
     lost = [
-        Turned(each[0], each[1].role, why) for each, why in new.items() if why and not old[each]
+        ChangedArrow(each[0], each[1].role, why) for each, why in new.items() if why and not old[each]
     ]
     return Difference(tuple(gained), tuple(lost), before.mfa_configuration, after.mfa_configuration)

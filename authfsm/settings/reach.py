@@ -9,13 +9,13 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from authfsm.protocol.evidence import Confidence, confidence
-from authfsm.protocol.nodes import IN_ROLES, Ends, Node
+from authfsm.protocol.nodes import IN_ROLES, EdgeRoles, Node
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import ANY, PROTOCOL, Transition
 from authfsm.settings.described import Description
 from authfsm.settings.rules import DESTS, OPEN, Why, forbidden, skips_second_factor
 
-InRoles = tuple[Transition, Ends]
+InRoles = tuple[Transition, EdgeRoles]
 
 START: Final = Node(State.START)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from authfsm.protocol.auth_flows import REQUIRED_VALUE
-from authfsm.protocol.nodes import Ends, Node
+from authfsm.protocol.nodes import EdgeRoles, Node
 from authfsm.protocol.responses import (
     AdminNoSrpAuth,
     AdminUserPasswordAuth,
@@ -282,7 +282,7 @@ def led(told: Description, arrow: Transition) -> bool:
     return _LAMBDA(told) is None or _ADMIN(told) is None
 
 
-def forbidden(told: Description, arrow: Transition, ends: Ends, *, whims: bool) -> Why:
+def forbidden(told: Description, arrow: Transition, ends: EdgeRoles, *, whims: bool) -> Why:
     """Why an arrow cannot be taken, its source being reached; None if it can.
 
     Args:

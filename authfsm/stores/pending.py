@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from authfsm.drivers.walk import Walk
+from authfsm.drivers.walk import BaseFlow
 from authfsm.errors import BadField, OutOfTurn, SealError, SealExpired, SealGone
 from authfsm.protocol.error_policy import Ruling
 from authfsm.sealing import Key, keys_for, wrapped_keys
@@ -34,8 +34,8 @@ TURN_LIFETIME: Final = timedelta(seconds=30)
 _TICKET_BYTES: Final = 32
 
 T = TypeVar("T")
-FlowT = TypeVar("FlowT", bound=Walk)
-ResumedT_co = TypeVar("ResumedT_co", bound=Walk, covariant=True)
+FlowT = TypeVar("FlowT", bound=BaseFlow)
+ResumedT_co = TypeVar("ResumedT_co", bound=BaseFlow, covariant=True)
 
 
 class Resumes(Protocol[ResumedT_co]):
@@ -49,7 +49,7 @@ class Resumes(Protocol[ResumedT_co]):
         """As `Cognito.resume`."""
 
 
-class _Pending(Generic[FlowT]):
+class _PendingBase(Generic[FlowT]):
     """All but the store's own calls."""
 
     def __init__(self, cognito: Resumes[FlowT], key: Key, turn_lifetime: timedelta) -> None:
@@ -104,7 +104,7 @@ class _Pending(Generic[FlowT]):
         return self.cognito.resume(sealed, keys_for(self._key, ticket))
 
 
-class PendingSignIns(_Pending[FlowT]):
+class PendingSignIns(_PendingBase[FlowT]):
     """Sign-ins that wait in a store, each for the browser that has its ticket.
 
     The ticket is as good as the browser's part in this sign-in, so it goes into a cookie that is `Secure`,
@@ -199,7 +199,7 @@ class PendingSignIns(_Pending[FlowT]):
             self.store.put(name, *self._sealed(flow, ticket))
 
 
-class AsyncPendingSignIns(_Pending[FlowT]):
+class AsyncPendingSignIns(_PendingBase[FlowT]):
     """`PendingSignIns`, for an event loop: over an `AsyncStore`, for an `AsyncCognito`.
 
     Args:

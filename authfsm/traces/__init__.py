@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from authfsm.traces.funnels import Funnel as Funnel
-    from authfsm.traces.funnels import Taken as Taken
+    from authfsm.traces.funnels import TransitionCount as TransitionCount
     from authfsm.traces.funnels import Wait as Wait
     from authfsm.traces.lines import Recorder as Recorder
     from authfsm.traces.lines import recorder as recorder
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from authfsm.traces.recording import Recording as Recording
     from authfsm.traces.recording import record as record
     from authfsm.traces.replay import BadMemory as BadMemory
-    from authfsm.traces.replay import NoRoom as NoRoom
+    from authfsm.traces.replay import OutOfResources as OutOfResources
     from authfsm.traces.replay import Trail as Trail
     from authfsm.traces.replay import gathered as gathered
     from authfsm.traces.sources import BadTrail as BadTrail

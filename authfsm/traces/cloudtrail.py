@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from authfsm.protocol.classification import REDACTED
-from authfsm.protocol.error_policy import RULINGS, Row
+from authfsm.protocol.error_policy import RULINGS, ErrorRule
 from authfsm.protocol.responses import (
     AssociateSoftwareToken,
     ConfirmDevice,
@@ -174,7 +174,7 @@ def _survives() -> str:
     return f"CASE {' '.join(cases)} ELSE FALSE END"
 
 
-def _by_message(rows: Mapping[str, Row]) -> str:
+def _by_message(rows: Mapping[str, ErrorRule]) -> str:
     if len(rows) == 1:
         return "TRUE"
     whens = [
@@ -185,7 +185,7 @@ def _by_message(rows: Mapping[str, Row]) -> str:
     return f"CASE {' '.join(whens)} ELSE {str(rows[''].ruling.survives).upper()} END"
 
 
-def _only(row: Row) -> str:
+def _only(row: ErrorRule) -> str:
     return f" AND operation = '{row.operation}'" if row.operation else ""
 
 

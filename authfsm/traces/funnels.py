@@ -11,21 +11,21 @@ from attrs import evolve, field, frozen
 
 from authfsm.diagrams.drafting import draft
 from authfsm.diagrams.lines import START
-from authfsm.diagrams.model import Count, Edge, Kind, Model
+from authfsm.diagrams.model import Count, Edge, EdgeKind, DiagramModel
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import LIGHT, Theme
-from authfsm.diagrams.walking import Walker, shared
+from authfsm.diagrams.walking import HistoryWalker, shared
 from authfsm.fields import frozen_mapping
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import LoopKind, Role, loop_kind
 from authfsm.traces.loading import Read
 from authfsm.traces.verdicts import OVER, Traced, Verdict
-from authfsm.traces.words import Seen, by_names, role_of, state_of
+from authfsm.traces.words import LoggedArrow, by_names, role_of, state_of
 
 
 @frozen
-class Taken:
+class TransitionCount:
     """An arrow that was taken.
 
     Args:
@@ -51,7 +51,7 @@ class Taken:
         """The responses that this may have been."""
         if self.given in RESPONSES:
             return (RESPONSES[self.given],)
-        return by_names(refused=True).get(Seen(self.source, self.given, self.dest), ())
+        return by_names(refused=True).get(LoggedArrow(self.source, self.given, self.dest), ())
 
 
 @frozen
@@ -95,7 +95,7 @@ class Funnel:
     repeated: int
     sign_ins: int
     ends: Mapping[str, int] = field(converter=frozen_mapping)
-    taken: tuple[Taken, ...]
+    taken: tuple[TransitionCount, ...]
     waits: tuple[Wait, ...]
     illegal: tuple[Traced, ...]
     illegals: int
@@ -191,14 +191,14 @@ class _Step:
     at: datetime | None = None
 
 
-def lit(model: Model, funnel: Funnel) -> Model:
+def lit(model: DiagramModel, funnel: Funnel) -> DiagramModel:
     """A picture with a funnel on it.
 
     Args:
         model: the picture.
         funnel: the traffic.
     """
-    walker, often = Walker(model), Counter[tuple[int, type[Response] | None]]()
+    walker, often = HistoryWalker(model), Counter[tuple[int, type[Response] | None]]()
     unsure: dict[str, None] = {}
     for taken in funnel.taken:
         source, dest = state_of(taken.source), state_of(taken.dest)
@@ -233,7 +233,7 @@ def _counts(edge: Edge, often: Mapping[type[Response] | None, int]) -> tuple[Cou
     """How often a line was taken: response by response, or altogether where a junction leads on."""
     if not often:
         return ()
-    if not edge.responses or edge.kind is Kind.FAILURE or edge.kind.refused:
+    if not edge.responses or edge.kind is EdgeKind.FAILURE or edge.kind.refused:
         return (Count(sum(often.values()), edge.responses[0] if edge.responses else None),)
     return tuple(Count(often[each], each) for each in edge.responses if each in often)
 

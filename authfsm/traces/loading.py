@@ -20,7 +20,7 @@ from attrs import frozen
 from authfsm.traces import cloudtrail, lines
 from authfsm.traces.scanning import Tally, read
 from authfsm.traces.shapes import is_event, is_step
-from authfsm.traces.sources import LONGEST, Source, opened
+from authfsm.traces.sources import LONGEST, TraceSource, opened
 
 # DuckDB would take such a name for a pattern.
 _PATTERN: Final = re.compile(r"[*?\[{]")
@@ -156,7 +156,7 @@ class Loader:
             ).fetchall()
         ) or ("cloudtrail",)
 
-    def _add(self, path: Path, source: Source, size: int, batches: dict[str, _Batch]) -> None:
+    def _add(self, path: Path, source: TraceSource, size: int, batches: dict[str, _Batch]) -> None:
         """Read a source by the fast way, if it seems to be made for that; else by the tolerant one."""
         kind = fast_kind(source)
         if kind is None:
@@ -212,7 +212,7 @@ class Loader:
             self._put(_each_line(first, cursor, tally), tally, str(paths[0]))
             self._connection.execute(f"DELETE FROM {table} WHERE fate = 'left'")  # noqa: S608 - our own words
 
-    def _scan(self, path: Path, source: Source) -> None:
+    def _scan(self, path: Path, source: TraceSource) -> None:
         """Read a source in the tolerant way."""
         tally = Tally()
         self._put(read(source.text(), tally), tally, source.name)
@@ -300,7 +300,7 @@ class _Batch:
         self._sink.write(b"\n")
         self.size += len(data) + 1
 
-    def spool(self, path: Path, source: Source) -> None:
+    def spool(self, path: Path, source: TraceSource) -> None:
         """Add the lines of a source; of one that is cut short, those that are whole."""
         self.spooled.append(path)
         rest = b""
@@ -327,7 +327,7 @@ class _Batch:
         self.plain, self.spooled, self.size = [], [], 0
 
 
-def fast_kind(source: Source) -> str | None:
+def fast_kind(source: TraceSource) -> str | None:
     """Return the kind of a source that has one event, or step, a line as it seems; None of any other.
 
     Args:

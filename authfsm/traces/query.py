@@ -15,7 +15,7 @@ import sqlglot
 
 from authfsm.errors import CallerError
 from authfsm.traces import cloudtrail, lines
-from authfsm.traces.words import UNKNOWN, Seen, by_names, by_responses, closed
+from authfsm.traces.words import UNKNOWN, LoggedArrow, by_names, by_responses, closed
 
 DIALECTS: Final = ("duckdb", "athena", "spark")
 """The engines that the query is written for."""
@@ -124,7 +124,7 @@ GROUP BY GROUPING SETS ((verdict, source, word, dest, suspect), (source, tenths)
 """
 
 
-def relation(arrows: Iterable[Seen]) -> str:
+def relation(arrows: Iterable[LoggedArrow]) -> str:
     """The table as a common table expression: `arrows(source, word, dest)`."""
     rows = ",\n    ".join(
         "(" + ", ".join(f"'{part}'" for part in arrow) + ")" for arrow in closed(arrows)
@@ -182,7 +182,7 @@ WITH told AS (
 """
 
 
-def _arrows(kinds: tuple[str, ...]) -> dict[Seen, None]:
+def _arrows(kinds: tuple[str, ...]) -> dict[LoggedArrow, None]:
     arrows = dict.fromkeys(by_names()) if "cloudtrail" in kinds else {}
     if "steps" in kinds:
         # A recorder writes a name where a request bore one that the table has not there.

@@ -50,7 +50,7 @@ _PENDING: Final = "authfsm.traces"
 
 
 @frozen
-class _Stand:
+class _Progress:
     """Where a sign-in stands.
 
     Args:
@@ -73,7 +73,7 @@ class _Stand:
 
 
 @define
-class _Pending:
+class _PendingRequest:
     """A request whose reply has not come.
 
     Args:
@@ -86,7 +86,7 @@ class _Pending:
         user: the hash of the app client and the name of the user.
     """
 
-    stand: _Stand
+    stand: _Progress
     operation: str
     given: type[Response] | None
     under: str | None
@@ -109,7 +109,7 @@ class Recording:
         self._recorder = recorder
         self._clock = clock
         self._salt = secrets.token_bytes(32)
-        self._stands: OrderedDict[str, _Stand] = OrderedDict()
+        self._stands: OrderedDict[str, _Progress] = OrderedDict()
         self._lock = threading.Lock()
         self._hooks = {
             f"provide-client-params.{SERVICE}": self._sends,
@@ -157,7 +157,7 @@ class Recording:
 
     # ---- what it means ------------------------------------------------------------------------------
 
-    def _read(self, name: str, params: Mapping[str, Any]) -> _Pending | None:
+    def _read(self, name: str, params: Mapping[str, Any]) -> _PendingRequest | None:
         sent = time.monotonic()
         given = classify(name, params)
         if name in BEGIN_OPERATIONS:
@@ -165,7 +165,7 @@ class Recording:
             stand = evolve(
                 self._new(), flow=str(params.get("AuthFlow")), credited="ACCESS_TOKEN" in fields
             )
-            return _Pending(stand, name, given, None, sent, user=self._user(params, fields))
+            return _PendingRequest(stand, name, given, None, sent, user=self._user(params, fields))
         if name in ANSWER_OPERATIONS:
             fields, under = _map(params, "ChallengeResponses"), str(params.get("ChallengeName"))
             handed = self._hashes(params.get("Session"), fields.get("PASSWORD_CLAIM_SECRET_BLOCK"))
@@ -175,16 +175,16 @@ class Recording:
             stand = self._stand(handed)
             odd = stand.state is not None and not _accepts(stand.state, given, under)
             word = str(NAMED.get(under, State.OTHER_CHALLENGE)) if odd else None
-            return _Pending(stand, name, given, word, sent, handed, user)
+            return _PendingRequest(stand, name, given, word, sent, handed, user)
         if given is GetTokensFromRefreshToken:
-            return _Pending(self._new(), name, given, None, sent)
+            return _PendingRequest(self._new(), name, given, None, sent)
         bears = "Session" if name in SETUP_OPERATIONS else "AccessToken"
         handed = self._hashes(params.get("Token" if given is RevokeToken else bears))
         if not handed:
             return None  # to enrol an app with a token is no step of a sign-in
-        return _Pending(self._stand(handed), name, given, None, sent, handed)
+        return _PendingRequest(self._stand(handed), name, given, None, sent, handed)
 
-    def _heard(self, pending: _Pending, parsed: Mapping[str, Any]) -> None:
+    def _heard(self, pending: _PendingRequest, parsed: Mapping[str, Any]) -> None:
         before = pending.stand
         error, ruling = _refused(parsed, pending.operation)
         state, role = before.state, before.role
@@ -203,7 +203,7 @@ class Recording:
         self._write(pending, stand, error=error, ruling=None if ruling is None else str(ruling))
         self._keep(pending, stand, parsed)
 
-    def _leads(self, pending: _Pending, parsed: Mapping[str, Any]) -> State | None:
+    def _leads(self, pending: _PendingRequest, parsed: Mapping[str, Any]) -> State | None:
         """Where a reply that is no refusal leads."""
         name = parsed.get("ChallengeName")
         if isinstance(name, str):
@@ -216,7 +216,7 @@ class Recording:
         home = State.MFA_SETUP if pending.operation in SETUP_OPERATIONS else State.AUTHENTICATED
         return next(iter(leads(home, kind)))
 
-    def _keep(self, pending: _Pending, stand: _Stand, parsed: Mapping[str, Any]) -> None:
+    def _keep(self, pending: _PendingRequest, stand: _Progress, parsed: Mapping[str, Any]) -> None:
         """By what the next request will be known."""
         parameters, result = (
             _map(parsed, "ChallengeParameters"),
@@ -233,7 +233,7 @@ class Recording:
             while len(self._stands) > _KEPT:
                 self._stands.popitem(last=False)
 
-    def _write(self, pending: _Pending, stand: _Stand, **more: Any) -> None:
+    def _write(self, pending: _PendingRequest, stand: _Progress, **more: Any) -> None:
         before = pending.stand
         self._recorder.write(
             {
@@ -252,13 +252,13 @@ class Recording:
 
     # ---- whose it is --------------------------------------------------------------------------------
 
-    def _new(self) -> _Stand:
-        return _Stand(secrets.token_hex(8), state=State.START)
+    def _new(self) -> _Progress:
+        return _Progress(secrets.token_hex(8), state=State.START)
 
-    def _stand(self, handed: tuple[str, ...]) -> _Stand:
+    def _stand(self, handed: tuple[str, ...]) -> _Progress:
         with self._lock:
             known = next((self._stands[each] for each in handed if each in self._stands), None)
-        return known or _Stand(secrets.token_hex(8))
+        return known or _Progress(secrets.token_hex(8))
 
     def _user(self, params: Mapping[str, Any], fields: Mapping[str, Any]) -> tuple[str, ...]:
         return self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
@@ -294,7 +294,7 @@ class _Harmless:
 _HARMLESS: Final = _Harmless()
 
 
-def _taken(context: Any) -> _Pending | None:
+def _taken(context: Any) -> _PendingRequest | None:
     return context.pop(_PENDING, None) if isinstance(context, dict) else None
 
 
@@ -323,7 +323,7 @@ def _stays(state: State | None, kind: type[Response] | None, ruling: Ruling | No
     return loop_kind(state, kind, ruling) is not None
 
 
-def _role(before: _Stand, kind: type[Response] | None, state: State | None) -> Role | None:
+def _role(before: _Progress, kind: type[Response] | None, state: State | None) -> Role | None:
     """Which factor an e-mailed code is, where the table tells."""
     if state is not State.EMAIL_OTP or kind is None or before.state is None:
         return None

@@ -17,7 +17,7 @@ from typing import Any, Final
 import duckdb
 
 from authfsm.errors import CallerError, OperatorError
-from authfsm.traces.funnels import Funnel, Taken, Wait
+from authfsm.traces.funnels import Funnel, TransitionCount, Wait
 from authfsm.traces.loading import Loader, Read
 from authfsm.traces.query import VALIDITY, prepared, statements
 from authfsm.traces.sources import files
@@ -30,7 +30,7 @@ MEMORY: Final = "550MB"
 _ROWS: Final = 10_000
 
 
-class NoRoom(OperatorError):
+class OutOfResources(OperatorError):
     """DuckDB has not the memory or the disk that a trail takes.
 
     Args:
@@ -59,7 +59,7 @@ def _room() -> Iterator[None]:
     try:
         yield
     except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-        raise NoRoom(str(error).partition("\n")[0]) from None
+        raise OutOfResources(str(error).partition("\n")[0]) from None
 
 
 class Trail:
@@ -262,7 +262,7 @@ def gathered(rows: Iterable[dict[str, Any]], read: Read | None = None, limit: in
         sign_ins=int(total["sign_ins"] or 0),
         ends=dict(sorted(ends.items(), key=lambda each: (-each[1], each[0]))),
         taken=tuple(
-            Taken(
+            TransitionCount(
                 source, word, dest, Verdict[verdict.upper()], times, refused, times / given[source]
             )
             for (source, word, dest, verdict), (times, refused) in sorted(

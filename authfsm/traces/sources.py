@@ -100,7 +100,7 @@ def files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
 
 
 @define
-class Source:
+class TraceSource:
     """A stream of bytes that is being read.
 
     Args:
@@ -151,7 +151,7 @@ class Source:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Iterator[Source]]:
+def opened(path: Path) -> Iterator[Iterator[TraceSource]]:
     """Open a file and give its sources: one, or each member of a ZIP archive.
 
     Args:
@@ -169,8 +169,8 @@ def opened(path: Path) -> Iterator[Iterator[Source]]:
 
 def _sources(
     path: Path, name: str, stream: IO[bytes], depth: int, *, compressed: bool
-) -> Iterator[Source]:
-    source = Source(name, stream, compressed=compressed)
+) -> Iterator[TraceSource]:
+    source = TraceSource(name, stream, compressed=compressed)
     try:
         while len(source.head) < _HEAD and (piece := _read(stream)):
             source.head += piece
@@ -197,7 +197,7 @@ def _read(stream: IO[bytes]) -> bytes:
 class _Rejoined(io.RawIOBase):
     """A stream whose head was read already, from its beginning."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: TraceSource) -> None:
         self._rest = source.head
         self._stream = source.stream
 
@@ -211,7 +211,7 @@ class _Rejoined(io.RawIOBase):
         return len(piece)
 
 
-def _members(path: Path, name: str, stream: IO[bytes], depth: int) -> Iterator[Source]:
+def _members(path: Path, name: str, stream: IO[bytes], depth: int) -> Iterator[TraceSource]:
     """The members of a ZIP archive; they can only be found in a file that can be read from its end."""
     if not stream.seekable() or depth:
         raise BadTrail(path, f"{name} has a ZIP archive within another compression: unpack it")
@@ -227,4 +227,4 @@ def _members(path: Path, name: str, stream: IO[bytes], depth: int) -> Iterator[S
                         path, f"{name}!{each.filename}", member, depth + 1, compressed=True
                     )
     except (*_BROKEN, RuntimeError):
-        yield Source(name, io.BytesIO(), compressed=True, cut_short=True)
+        yield TraceSource(name, io.BytesIO(), compressed=True, cut_short=True)

@@ -59,7 +59,7 @@ _SET_UP: Final[Mapping[Need | None, tuple[str, ...]]] = {
 }
 
 
-class Seen(NamedTuple):
+class LoggedArrow(NamedTuple):
     """An arrow as a log sees it.
 
     Args:
@@ -110,16 +110,16 @@ def _dests(arrow: Transition, role: Role | None) -> tuple[str, ...]:
     return _ROLES[role] if arrow.dest is State.EMAIL_OTP else (arrow.dest.value,)
 
 
-def _between(arrow: Transition, words: Iterable[str]) -> Iterator[Seen]:
+def _between(arrow: Transition, words: Iterable[str]) -> Iterator[LoggedArrow]:
     for each in ends(arrow):
         if arrow.kind in REFUSED:
             for place, word in product(_sources(arrow, each.source), words):
-                yield Seen(place, word, place)
+                yield LoggedArrow(place, word, place)
             continue
         for source, word, dest in product(
             _sources(arrow, each.source), words, _dests(arrow, each.dest)
         ):
-            yield Seen(source, word, dest)
+            yield LoggedArrow(source, word, dest)
 
 
 REFUSED: Final = frozenset({RETRY, RESTART})
@@ -127,13 +127,13 @@ REFUSED: Final = frozenset({RETRY, RESTART})
 
 
 @cache
-def by_names(*, refused: bool = False) -> Mapping[Seen, tuple[type[Response], ...]]:
+def by_names(*, refused: bool = False) -> Mapping[LoggedArrow, tuple[type[Response], ...]]:
     """Every arrow as CloudTrail sees it, with the responses that it may be of.
 
     Args:
         refused: the refusals that keep a sign-in in its state, too.
     """
-    found: dict[Seen, tuple[type[Response], ...]] = {}
+    found: dict[LoggedArrow, tuple[type[Response], ...]] = {}
     for arrow in TRANSITIONS:
         if arrow.kind in REFUSED and not refused:
             continue
@@ -144,7 +144,7 @@ def by_names(*, refused: bool = False) -> Mapping[Seen, tuple[type[Response], ..
 
 
 @cache
-def by_responses() -> Mapping[Seen, tuple[type[Response], ...]]:
+def by_responses() -> Mapping[LoggedArrow, tuple[type[Response], ...]]:
     """Every arrow as a log of steps sees it, by the response's trigger."""
     return MappingProxyType(
         {
@@ -156,16 +156,16 @@ def by_responses() -> Mapping[Seen, tuple[type[Response], ...]]:
     )
 
 
-def closed(arrows: Iterable[Seen]) -> tuple[Seen, ...]:
+def closed(arrows: Iterable[LoggedArrow]) -> tuple[LoggedArrow, ...]:
     """The same, and each with any part of it not known; in an order that does not change."""
-    found: dict[Seen, None] = {}
+    found: dict[LoggedArrow, None] = {}
     for arrow in arrows:
         for parts in product(*((part, UNKNOWN) for part in arrow)):
-            found[Seen(*parts)] = None
+            found[LoggedArrow(*parts)] = None
     return tuple(sorted(found))
 
 
-def allowed(place: str, arrows: Iterable[Seen]) -> tuple[str, ...]:
+def allowed(place: str, arrows: Iterable[LoggedArrow]) -> tuple[str, ...]:
     """The words that a place takes; all of them, if the place is not known."""
     words = (each.word for each in arrows if place in {each.source, UNKNOWN})
     return tuple(dict.fromkeys(words))

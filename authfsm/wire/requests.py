@@ -68,7 +68,7 @@ class Sender:
     challenge_name: str | None
 
 
-class Writer(Protocol):
+class RequestWriter(Protocol):
     """Turns a response into a request."""
 
     def __call__(self, given: Any, sender: Sender, /) -> Request:
@@ -378,7 +378,7 @@ def _global_sign_out(_: r.GlobalSignOut, sender: Sender) -> Request:
 _CHOOSE: Final = Respond("SELECT_CHALLENGE", _chosen)
 
 # fmt: off
-WRITERS: Final[Mapping[tuple[S, type[Response]], Writer]] = {
+WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
     (S.START, r.UserSrpAuth):               Begin(_srp_a),
     (S.START, r.UserPasswordAuth):          Begin(_password, device=True),
     (S.START, r.AdminUserPasswordAuth):     Begin(_password, device=True, admin=True),

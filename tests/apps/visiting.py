@@ -31,12 +31,12 @@ from authfsm import Cognito
 from authfsm.jwks import Verifier
 from authfsm.local import LocalPool, ManualClock, PoolRefusal
 from authfsm.local.exchange import exchange
-from authfsm.local.refusals import Saying
+from authfsm.local.refusals import ErrorTemplate
 from authfsm.observers import Observation
 from authfsm.sealing import new_key
 
 PASSWORD: Final = local.PASSWORD
-BUSY: Final = Saying("TooManyRequestsException", "Rate exceeded")
+BUSY: Final = ErrorTemplate("TooManyRequestsException", "Rate exceeded")
 _SESSION: Final = boto3.session.Session(
     aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
 )

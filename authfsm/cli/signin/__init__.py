@@ -191,11 +191,11 @@ def command(
     """
     if unused := _unused(context, local=local, json=json, show_tokens=show_tokens):
         end("signin", Failed(unused, MISUSED))
-    from authfsm.cli.signin.running import Wanted, run  # noqa: PLC0415 - only who signs in waits for it
+    from authfsm.cli.signin.running import SignInOptions, run  # noqa: PLC0415 - only who signs in waits for it
 
     raise typer.Exit(
         run(
-            Wanted(
+            SignInOptions(
                 client_id=client_id, pool_id=pool_id, region=region, endpoint=endpoint,
                 profile=profile, admin=admin, username=username, flow=flow and flow.value,
                 preferred=preferred and preferred.value, password_first=password_first,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from authfsm.cli.signin.exits import Ended, Exit
-from authfsm.cli.signin.person import Person, chosen
+from authfsm.cli.signin.person import UserInput, chosen
 from authfsm.cli.signin.screen import Screen, shown
 from authfsm.drivers.boto import Flow
 from authfsm.enrolment import Enrolment, NoQrCode
@@ -54,7 +54,7 @@ class Answers:
         issuer: what an authenticator app shall call the pool.
     """
 
-    def __init__(self, screen: Screen, person: Person, issuer: str) -> None:
+    def __init__(self, screen: Screen, person: UserInput, issuer: str) -> None:
         self._screen = screen
         self._person = person
         self._issuer = issuer

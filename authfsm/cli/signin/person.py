@@ -18,7 +18,7 @@ from authfsm.cli.signin.screen import Screen
 from authfsm.secret import Secret
 
 
-class Person(Protocol):
+class UserInput(Protocol):
     """Who answers."""
 
     present: bool
@@ -31,7 +31,7 @@ class Person(Protocol):
         """A line that is not shown, as it is."""
 
 
-class AtTerminal:
+class TerminalInput:
     """A person at the terminal.
 
     Args:
@@ -93,7 +93,7 @@ class AtTerminal:
             ) from None
 
 
-class FromLines:
+class PipedInput:
     """The lines of standard input: the password first, then what is asked, in its order.
 
     Args:
@@ -108,7 +108,7 @@ class FromLines:
     def _next(self, question: str) -> str:
         line = self._lines.readline()
         if not line:
-            raise Unanswered(question)
+            raise InputEnded(question)
         return line.rstrip("\r\n")
 
     def line(self, question: str, *, default: str = "", aside: str = "") -> str:  # noqa: ARG002 - shown to nobody
@@ -120,21 +120,21 @@ class FromLines:
         return Secret(self._next(question))
 
 
-class Nobody:
+class NoInput:
     """Nobody: there is no terminal, and standard input was not said to hold answers."""
 
     present = False
 
     def line(self, question: str, *, default: str = "", aside: str = "") -> str:  # noqa: ARG002 - there is nobody
         """Nobody answers."""
-        raise Unanswered(question)
+        raise InputEnded(question)
 
     def hidden(self, question: str, *, aside: str = "") -> Secret[str]:  # noqa: ARG002 - there is nobody
         """Nobody answers."""
-        raise Unanswered(question)
+        raise InputEnded(question)
 
 
-class Unanswered(Ended):
+class InputEnded(Ended):
     """Something is asked, and there is nobody to ask.
 
     Args:
@@ -150,7 +150,7 @@ class Unanswered(Ended):
         )
 
 
-def who(screen: Screen, *, lines: bool) -> Person:
+def who(screen: Screen, *, lines: bool) -> UserInput:
     """Who answers in this process.
 
     Args:
@@ -158,17 +158,17 @@ def who(screen: Screen, *, lines: bool) -> Person:
         lines: do the lines of standard input answer?
     """
     if lines:
-        return FromLines(sys.stdin)
+        return PipedInput(sys.stdin)
     if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
-        return AtTerminal(screen)
-    return Nobody()
+        return TerminalInput(screen)
+    return NoInput()
 
 
 YES: Final = ("y", "yes")
 NO: Final = ("n", "no")
 
 
-def agrees(person: Person, question: str, *, default: bool) -> bool:
+def agrees(person: UserInput, question: str, *, default: bool) -> bool:
     """Yes or no; what is the default where nobody can be asked."""
     if not person.present:
         return default
@@ -181,7 +181,7 @@ def agrees(person: Person, question: str, *, default: bool) -> bool:
 
 
 def chosen(
-    person: Person, screen: Screen, question: str, choices: Sequence[tuple[str, str]]
+    person: UserInput, screen: Screen, question: str, choices: Sequence[tuple[str, str]]
 ) -> str:
     """One of several, by its number or by its name.
 

@@ -28,7 +28,7 @@ WHOLE_TIMEOUT: Final = CONNECT_TIMEOUT + READ_TIMEOUT
 
 
 @frozen
-class Pool:
+class PoolConnection:
     """Where a pool is, and how it is reached.
 
     Args:

@@ -20,16 +20,16 @@ from attrs import field, frozen
 from authfsm.cli.signin.answers import Answers
 from authfsm.cli.signin.exits import Ended, Exit
 from authfsm.cli.signin.keeping import Keeping, tell
-from authfsm.cli.signin.person import AtTerminal, Person, who
-from authfsm.cli.signin.reaching import Pool, from_environment
+from authfsm.cli.signin.person import TerminalInput, UserInput, who
+from authfsm.cli.signin.reaching import PoolConnection, from_environment
 from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen
 from authfsm.cli.signin.shelves import InFiles, InKeyring, InMemory, Shelf
-from authfsm.cli.signin.walking import Opening, SigningIn
+from authfsm.cli.signin.walking import SignInStart, SigningIn
 
 
 @frozen(kw_only=True)
-class Wanted:
+class SignInOptions:
     """What the command was called with; `authfsm signin --help` says what each is."""
 
     client_id: str | None = None
@@ -51,13 +51,13 @@ class Wanted:
     local: bool = False
     trial: str | None = None
 
-    def opening(self, flow: str = "USER_SRP_AUTH", suggested: str = "") -> Opening:
+    def opening(self, flow: str = "USER_SRP_AUTH", suggested: str = "") -> SignInStart:
         """How the sign-in begins.
 
         Raises:
             Ended: the options contradict each other.
         """
-        opening = Opening(
+        opening = SignInStart(
             flow=self.flow or ("USER_AUTH" if self.preferred else flow),
             preferred=self.preferred,
             username=self.username,
@@ -77,7 +77,7 @@ class Terminated(BaseException):
     """A signal that ends the process."""
 
 
-def run(wanted: Wanted) -> int:
+def run(wanted: SignInOptions) -> int:
     """Sign in.
 
     Args:
@@ -104,7 +104,7 @@ def run(wanted: Wanted) -> int:
     return ended.code
 
 
-def _signed_in(wanted: Wanted, screen: Screen) -> None:
+def _signed_in(wanted: SignInOptions, screen: Screen) -> None:
     person = who(screen, lines=wanted.password_stdin)
     if wanted.trial is not None and not wanted.local:
         raise Ended(
@@ -125,7 +125,7 @@ def _signed_in(wanted: Wanted, screen: Screen) -> None:
 
 
 def _really(
-    wanted: Wanted, screen: Screen, person: Person, keeping: Keeping, shelf: Shelf | None
+    wanted: SignInOptions, screen: Screen, person: UserInput, keeping: Keeping, shelf: Shelf | None
 ) -> None:
     opening = wanted.opening()
     pool = _pool(wanted, opening, person)
@@ -145,14 +145,14 @@ def _really(
     tell(screen, flow, keeping.keep(flow, pool.service))
 
 
-def _pool(wanted: Wanted, opening: Opening, person: Person) -> Pool:
+def _pool(wanted: SignInOptions, opening: SignInStart, person: UserInput) -> PoolConnection:
     client_id, pool_id = wanted.client_id, wanted.pool_id
     proves = opening.flow in {"USER_SRP_AUTH", "USER_AUTH"} or opening.flow.startswith("ADMIN_")
     admin = wanted.admin or opening.flow.startswith("ADMIN_")
     if not pool_id and (proves or admin or opening.password_first or not wanted.region):
         pool_id = _given(person, "User pool id", "--pool-id", "AUTHFSM_POOL_ID")
     client_id = client_id or _given(person, "App client id", "--client-id", "AUTHFSM_CLIENT_ID")
-    return Pool(
+    return PoolConnection(
         client_id=client_id,
         pool_id=pool_id,
         region=wanted.region,
@@ -162,9 +162,9 @@ def _pool(wanted: Wanted, opening: Opening, person: Person) -> Pool:
     )
 
 
-def _given(person: Person, question: str, option: str, variable: str) -> str:
+def _given(person: UserInput, question: str, option: str, variable: str) -> str:
     """What was left out, and can be asked for where somebody is there."""
-    typed = person.line(question) if isinstance(person, AtTerminal) else ""
+    typed = person.line(question) if isinstance(person, TerminalInput) else ""
     if not typed:
         raise Ended(
             Exit.MISUSED,
@@ -173,7 +173,7 @@ def _given(person: Person, question: str, option: str, variable: str) -> str:
     return typed
 
 
-def _locally(wanted: Wanted, screen: Screen, person: Person, keeping: Keeping) -> None:
+def _locally(wanted: SignInOptions, screen: Screen, person: UserInput, keeping: Keeping) -> None:
     from authfsm.cli.signin import trying  # noqa: PLC0415 - only who tries waits for the pool
 
     name = wanted.trial or next(iter(trying.TRIALS))

@@ -28,7 +28,7 @@ RELYING_PARTY: Final = "app.example.com"
 
 
 @frozen
-class Trial:
+class DemoPool:
     """One pool to try.
 
     Args:
@@ -148,26 +148,26 @@ def _standing(status: str) -> Callable[[], LocalPool]:
     return lambda: _with(LocalPool(), status=status)
 
 
-TRIALS: Final[Mapping[str, Trial]] = {
-    "sms": Trial("the password, then a code by SMS", _sms),
-    "totp": Trial("the password, then a code of the authenticator app", _totp),
-    "setup": Trial("an authenticator app is enrolled on the way", _set_up),
-    "new-password": Trial(
+TRIALS: Final[Mapping[str, DemoPool]] = {
+    "sms": DemoPool("the password, then a code by SMS", _sms),
+    "totp": DemoPool("the password, then a code of the authenticator app", _totp),
+    "setup": DemoPool("an authenticator app is enrolled on the way", _set_up),
+    "new-password": DemoPool(
         "a temporary password is replaced", _new_password, hints={"a good new one": NEW_PASSWORD}
     ),
-    "email": Trial("the password, then a code by e-mail", _email),
-    "choice": Trial("the first factor is chosen", _choice, flow="USER_AUTH"),
-    "mfa-choice": Trial("the second factor is chosen", _either),
-    "custom": Trial(
+    "email": DemoPool("the password, then a code by e-mail", _email),
+    "choice": DemoPool("the first factor is chosen", _choice, flow="USER_AUTH"),
+    "mfa-choice": DemoPool("the second factor is chosen", _either),
+    "custom": DemoPool(
         "the pool's own functions ask a riddle", _custom, flow="CUSTOM_AUTH",
         hints={"the answer": "age"},
     ),
-    "passkey": Trial("a passkey, which a terminal has not", _passkey, flow="USER_AUTH"),
-    "device": Trial("this device is remembered, and stands for the code", _device, twice=True),
-    "password": Trial("nothing but a password", _password),
-    "reset": Trial("an administrator reset the password", _standing("RESET_REQUIRED")),
-    "unconfirmed": Trial("the user was never confirmed", _standing("UNCONFIRMED")),
-    "other": Trial("a challenge of an unknown name: a dead end", _other, flow="CUSTOM_AUTH"),
+    "passkey": DemoPool("a passkey, which a terminal has not", _passkey, flow="USER_AUTH"),
+    "device": DemoPool("this device is remembered, and stands for the code", _device, twice=True),
+    "password": DemoPool("nothing but a password", _password),
+    "reset": DemoPool("an administrator reset the password", _standing("RESET_REQUIRED")),
+    "unconfirmed": DemoPool("the user was never confirmed", _standing("UNCONFIRMED")),
+    "other": DemoPool("a challenge of an unknown name: a dead end", _other, flow="CUSTOM_AUTH"),
 }  # fmt: skip
 """Every pool that can be tried, by its name; the first is the usual one."""
 

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from authfsm.cli.signin.answers import Answers, Elsewhere, StartAgain
 from authfsm.cli.signin.exits import Ended, Exit, exit_of
-from authfsm.cli.signin.person import Person, Unanswered, agrees
+from authfsm.cli.signin.person import UserInput, InputEnded, agrees
 from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen, why
 from authfsm.drivers.boto import Cognito, Flow
@@ -37,7 +37,7 @@ _OVER: Final = {Ruling.START_AGAIN, Ruling.WAIT_OUT}
 
 
 @frozen
-class Opening:
+class SignInStart:
     """How the sign-in begins.
 
     Args:
@@ -76,10 +76,10 @@ class SigningIn:
     def __init__(
         self,
         cognito: Cognito,
-        opening: Opening,
+        opening: SignInStart,
         *,
         answers: Answers,
-        person: Person,
+        person: UserInput,
         screen: Screen,
         devices: Devices,
         pool_told: Callable[[Flow], None] = lambda _: None,
@@ -170,7 +170,7 @@ class SigningIn:
             return self._answers.to(flow)
         except Elsewhere:
             return self._answers.elsewhere(flow)
-        except Unanswered:
+        except InputEnded:
             if self._last is None:
                 raise
             # The last line of standard input was refused, and there is no other.

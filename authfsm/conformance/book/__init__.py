@@ -15,9 +15,9 @@ from authfsm.conformance.book.sessions import SESSIONS
 from authfsm.conformance.book.settings import SETTINGS
 from authfsm.conformance.book.tokens import TOKENS
 from authfsm.conformance.book.walks import WALKS
-from authfsm.conformance.rules import Rule
+from authfsm.conformance.rules import ConformanceRule
 
-RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[ConformanceRule, ...]] = (
     *WALKS,
     *OTHER_WALKS,
     *PROOFS,
@@ -33,7 +33,7 @@ RULES: Final[tuple[Rule, ...]] = (
 """Every rule."""
 
 
-def named(wanted: tuple[str, ...]) -> tuple[Rule, ...]:
+def named(wanted: tuple[str, ...]) -> tuple[ConformanceRule, ...]:
     """The rules of these names; a name with `*` at its end stands for all that begin so.
 
     Raises:
@@ -48,5 +48,5 @@ def named(wanted: tuple[str, ...]) -> tuple[Rule, ...]:
     return tuple(found)
 
 
-def _is(rule: Rule, name: str) -> bool:
+def _is(rule: ConformanceRule, name: str) -> bool:
     return rule.id == name or (name.endswith("*") and rule.id.startswith(name[:-1]))

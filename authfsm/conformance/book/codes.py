@@ -5,36 +5,36 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from authfsm.conformance.conversation import Heard
-from authfsm.conformance.people import AuthenticatorApp, Person
+from authfsm.conformance.conversation import ApiReply
+from authfsm.conformance.people import AuthenticatorApp, PoolUser
 from authfsm.conformance.rules import (
     Entry,
-    Group,
-    Severity,
-    Source,
+    RuleGroup,
+    RuleSeverity,
+    RuleSource,
     guide,
     issue,
     reference,
     standard,
 )
-from authfsm.conformance.trial import Desk, Trial
-from authfsm.conformance.verdicts import Fails, NotOffered
+from authfsm.conformance.trial import PoolClient, Trial
+from authfsm.conformance.verdicts import RuleFailed, NotOffered
 from authfsm.conformance.wanted import (
     ANOTHER,
     APP_REQUIRED,
     PASSWORD,
     PHONE_OR_APP,
-    PersonWanted,
+    UserRequirements,
 )
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.secret import Secret
 
-rule: Final = Entry(Group.CODES)
+rule: Final = Entry(RuleGroup.CODES)
 CODES: Final = rule.rules
 
-_APP: Final = PersonWanted(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
-_SMS: Final = PersonWanted(factors=("SMS_MFA",), preferred="SMS_MFA")
+_APP: Final = UserRequirements(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
+_SMS: Final = UserRequirements(factors=("SMS_MFA",), preferred="SMS_MFA")
 _TOTP_PAGE: Final = guide(links.TOTP, '"TOTP software token MFA"')
 _RFC_6238: Final = standard("RFC 6238, 5.2", "rfc6238#section-5.2")
 _RFC_4226: Final = standard("RFC 4226, 4, R6", "rfc4226#section-4")
@@ -42,7 +42,7 @@ _WRONG: Final = "000000"
 _SPARE: Final = "999999"
 
 
-def _asked(trial: Trial) -> tuple[Desk, Person, AuthenticatorApp, Heard]:
+def _asked(trial: Trial) -> tuple[PoolClient, PoolUser, AuthenticatorApp, ApiReply]:
     """Somebody who is asked for the code of their app."""
     desk = trial.desk(PHONE_OR_APP)
     person = trial.person(desk, _APP)
@@ -52,7 +52,7 @@ def _asked(trial: Trial) -> tuple[Desk, Person, AuthenticatorApp, Heard]:
     return desk, person, person.app, asked
 
 
-def _totp(desk: Desk, person: Person, session: str | None, code: str) -> Heard:
+def _totp(desk: PoolClient, person: PoolUser, session: str | None, code: str) -> ApiReply:
     return desk.respond(
         "SOFTWARE_TOKEN_MFA", session, USERNAME=person.username, SOFTWARE_TOKEN_MFA_CODE=code
     )
@@ -62,7 +62,7 @@ def _totp(desk: Desk, person: Person, session: str | None, code: str) -> Heard:
     "totp.wrong",
     "A wrong code of an authenticator app is refused.",
     reference("RespondToAuthChallenge"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _wrong(trial: Trial) -> None:
     desk, person, app, asked = _asked(trial)
@@ -78,7 +78,7 @@ def _wrong(trial: Trial) -> None:
         "rfc6238#section-5.2",
         Confidence.ISSUE,
     ),
-    Severity.PLAIN,
+    RuleSeverity.PLAIN,
 )
 def _once(trial: Trial) -> None:
     desk, person, app, asked = _asked(trial)
@@ -92,36 +92,36 @@ def _once(trial: Trial) -> None:
     "totp.adjacent-step",
     "The code of the step before is taken: clocks differ.",
     _RFC_6238,
-    Severity.SLIGHT,
+    RuleSeverity.SLIGHT,
 )
 def _adjacent(trial: Trial) -> None:
     desk = trial.desk(PHONE_OR_APP)
     person = trial.person(desk, _APP)
     if person.app is not None and not person.app.earlier:
-        raise Fails("VerifySoftwareToken refused the code of the step before")
+        raise RuleFailed("VerifySoftwareToken refused the code of the step before")
 
 
 @rule(
     "totp.secret-of-their-own",
     "AssociateSoftwareToken gives each user another SecretCode.",
     _RFC_4226,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _own(trial: Trial) -> None:
     if len(set(_secrets(trial))) == 1:
-        raise Fails("two users got one SecretCode")
+        raise RuleFailed("two users got one SecretCode")
 
 
 @rule(
     "totp.secret-128-bits",
     "SecretCode has 128 bits or more.",
     _RFC_4226,
-    Severity.SLIGHT,
+    RuleSeverity.SLIGHT,
 )
 def _long(trial: Trial) -> None:
     bits = min(len(AuthenticatorApp(Secret(each)).key) * 8 for each in _secrets(trial))
     if bits < 128:  # noqa: PLR2004 - "The length of the shared secret MUST be at least 128 bits"
-        raise Fails(f"SecretCode has {bits} bits")
+        raise RuleFailed(f"SecretCode has {bits} bits")
 
 
 def _secrets(trial: Trial) -> list[str]:
@@ -138,7 +138,7 @@ def _secrets(trial: Trial) -> list[str]:
     "totp.verified-by-a-right-code",
     "VerifySoftwareToken with a wrong code is refused.",
     reference("VerifySoftwareToken"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _verified(trial: Trial) -> None:
     desk = trial.desk(PHONE_OR_APP)
@@ -154,7 +154,7 @@ def _verified(trial: Trial) -> None:
     "mfa-setup.needs-a-verified-app",
     "MFA_SETUP is not closed before VerifySoftwareToken has taken a code.",
     issue("aws-amplify/amplify-js", 6461),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _needs_verified(trial: Trial) -> None:
     desk, person, setup = _setting_up(trial)
@@ -171,23 +171,23 @@ def _is_json(trial: Trial) -> None:
     _, _, setup = _setting_up(trial)
     given = setup.parameters.get("MFAS_CAN_SETUP")
     if not isinstance(given, str):
-        raise Fails("MFAS_CAN_SETUP is no string")
+        raise RuleFailed("MFAS_CAN_SETUP is no string")
     try:
         names = json.loads(given)
     except (ValueError, RecursionError):
-        raise Fails("MFAS_CAN_SETUP is not JSON") from None
+        raise RuleFailed("MFAS_CAN_SETUP is not JSON") from None
     if not isinstance(names, list):
-        raise Fails("MFAS_CAN_SETUP is no array")
+        raise RuleFailed("MFAS_CAN_SETUP is no array")
 
 
-def _setting_up(trial: Trial) -> tuple[Desk, Person, Heard]:
+def _setting_up(trial: Trial) -> tuple[PoolClient, PoolUser, ApiReply]:
     """Somebody who is asked MFA_SETUP.
 
     Raises:
         NotOffered: it is not asked; whether that is right, the walks say.
     """
     desk = trial.desk(APP_REQUIRED)
-    person = trial.person(desk, PersonWanted(temporary=True))
+    person = trial.person(desk, UserRequirements(temporary=True))
     asked = desk.password(person).asks("NEW_PASSWORD_REQUIRED")
     given = {"USERNAME": person.username, "NEW_PASSWORD": ANOTHER}
     setup = desk.respond("NEW_PASSWORD_REQUIRED", asked.session, **given)
@@ -207,7 +207,7 @@ def _another(code: str) -> str:
     "sms.wrong",
     "A wrong code for SMS_MFA is refused.",
     reference("RespondToAuthChallenge"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _sms(trial: Trial) -> None:
     desk = trial.desk(PHONE_OR_APP)
@@ -222,38 +222,38 @@ def _sms(trial: Trial) -> None:
 @rule(
     "sms.says-where",
     "SMS_MFA says by which medium and where the code went, the number masked.",
-    Source(
+    RuleSource(
         "read by amplify-js, amplify-swift and amplify-android",
         "https://github.com/aws-amplify/amplify-js/blob/main/packages/auth/src/providers/cognito/utils/signInHelpers.ts",
         Confidence.CLIENT,
     ),
-    Severity.SLIGHT,
+    RuleSeverity.SLIGHT,
 )
 def _says_where(trial: Trial) -> None:
     desk = trial.desk(PHONE_OR_APP)
     person = trial.person(desk, _SMS)
     given = desk.password(person).asks("SMS_MFA").parameters
     if given.get("CODE_DELIVERY_DELIVERY_MEDIUM") != "SMS":
-        raise Fails("CODE_DELIVERY_DELIVERY_MEDIUM is not SMS")
+        raise RuleFailed("CODE_DELIVERY_DELIVERY_MEDIUM is not SMS")
     where = given.get("CODE_DELIVERY_DESTINATION")
     if not isinstance(where, str) or "*" not in where:
-        raise Fails("CODE_DELIVERY_DESTINATION is no masked number")
+        raise RuleFailed("CODE_DELIVERY_DESTINATION is no masked number")
 
 
-def _signed_up(trial: Trial, desk: Desk) -> Person:
+def _signed_up(trial: Trial, desk: PoolClient) -> PoolUser:
     username = trial.username("ada")
     attributes = [{"Name": "email", "Value": username}]
     given = {"Username": username, "Password": PASSWORD, "UserAttributes": attributes}
     desk.ask("SignUp", **given).granted()
     trial.workshop.keep(desk.pool, username)
-    return Person(username, Secret(PASSWORD))
+    return PoolUser(username, Secret(PASSWORD))
 
 
 @rule(
     "sign-up.wrong-code",
     "ConfirmSignUp with a wrong code is refused.",
     reference("ConfirmSignUp"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _sign_up_wrong(trial: Trial) -> None:
     desk = trial.desk()
@@ -282,7 +282,7 @@ def _sign_up_right(trial: Trial) -> None:
     "forgot-password.wrong-code",
     "ConfirmForgotPassword with a wrong code is refused: it sets nobody's password.",
     reference("ConfirmForgotPassword"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _forgot_wrong(trial: Trial) -> None:
     desk, person = _forgotten(trial)
@@ -303,14 +303,14 @@ def _forgot_right(trial: Trial) -> None:
     desk.password(person).authenticates()
 
 
-def _forgotten(trial: Trial) -> tuple[Desk, Person]:
+def _forgotten(trial: Trial) -> tuple[PoolClient, PoolUser]:
     desk = trial.desk()
     person = trial.person(desk)
     desk.ask("ForgotPassword", Username=person.username).granted()
     return desk, person
 
 
-def _reset(desk: Desk, person: Person, code: str) -> Heard:
+def _reset(desk: PoolClient, person: PoolUser, code: str) -> ApiReply:
     return desk.ask(
         "ConfirmForgotPassword",
         Username=person.username,

@@ -8,23 +8,23 @@ from typing import Any, Final
 
 from authfsm import srp
 from authfsm.conformance.book.proofs import claimed
-from authfsm.conformance.conversation import Heard
-from authfsm.conformance.people import Person
-from authfsm.conformance.rules import Entry, Group, Severity, Source, guide, issue, reference
-from authfsm.conformance.trial import Desk, Trial, begun_srp
-from authfsm.conformance.verdicts import Fails, NotOffered
+from authfsm.conformance.conversation import ApiReply
+from authfsm.conformance.people import PoolUser
+from authfsm.conformance.rules import Entry, RuleGroup, RuleSeverity, RuleSource, guide, issue, reference
+from authfsm.conformance.trial import PoolClient, Trial, begun_srp
+from authfsm.conformance.verdicts import RuleFailed, NotOffered
 from authfsm.conformance.wanted import DEVICES as POOL
 from authfsm.conformance.wanted import PASSWORD
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
-rule: Final = Entry(Group.DEVICES)
+rule: Final = Entry(RuleGroup.DEVICES)
 DEVICES: Final = rule.rules
 
 _PAGE: Final = guide(links.DEVICES, '"Working with user devices"')
 
 
-def _by_srp(desk: Desk, person: Person, **more: str) -> Heard:
+def _by_srp(desk: PoolClient, person: PoolUser, **more: str) -> ApiReply:
     """USER_SRP_AUTH, the password proved."""
     mine, asked = begun_srp(desk, person.username)
     claim = claimed(desk, mine, asked, PASSWORD)
@@ -33,14 +33,14 @@ def _by_srp(desk: Desk, person: Person, **more: str) -> Heard:
     ).granted()
 
 
-def _metadata(heard: Heard) -> dict[str, Any]:
+def _metadata(heard: ApiReply) -> dict[str, Any]:
     metadata = heard.tokens.get("NewDeviceMetadata")
     if not isinstance(metadata, dict) or not metadata.get("DeviceKey"):
         raise NotOffered("tokens came without NewDeviceMetadata")
     return metadata
 
 
-def _confirmed(desk: Desk, person: Person) -> tuple[Heard, dict[str, Any]]:
+def _confirmed(desk: PoolClient, person: PoolUser) -> tuple[ApiReply, dict[str, Any]]:
     """A device that is remembered.
 
     Raises:
@@ -70,14 +70,14 @@ def _new(trial: Trial) -> None:
     desk = trial.desk(POOL)
     metadata = _metadata(_by_srp(desk, trial.person(desk)))
     if not metadata.get("DeviceGroupKey"):
-        raise Fails("NewDeviceMetadata has no DeviceGroupKey")
+        raise RuleFailed("NewDeviceMetadata has no DeviceGroupKey")
 
 
 @rule(
     "device.verifies-proof",
     "DEVICE_PASSWORD_VERIFIER answered with a signature that is no proof is refused.",
     reference("RespondToAuthChallenge"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _verifies(trial: Trial) -> None:
     desk = trial.desk(POOL)
@@ -117,12 +117,12 @@ def _refresh(trial: Trial) -> None:
 @rule(
     "device.stale-key",
     'A DEVICE_KEY that the pool does not know is ResourceNotFoundException "Device does not exist.".',
-    Source(
+    RuleSource(
         "amplify-js, retryOnResourceNotFoundException; amplify-swift does likewise",
         "https://github.com/aws-amplify/amplify-js/tree/main/packages/auth/src/providers/cognito/utils",
         Confidence.CLIENT,
     ),
-    Severity.SLIGHT,
+    RuleSeverity.SLIGHT,
 )
 def _stale(trial: Trial) -> None:
     desk = trial.desk(POOL)

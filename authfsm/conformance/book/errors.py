@@ -4,48 +4,48 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm.conformance.conversation import Heard
-from authfsm.conformance.rules import Entry, Group, Severity, Source, guide, issue, reference
+from authfsm.conformance.conversation import ApiReply
+from authfsm.conformance.rules import Entry, RuleGroup, RuleSeverity, RuleSource, guide, issue, reference
 from authfsm.conformance.trial import Trial
-from authfsm.conformance.verdicts import Fails, NotOffered, Untried
+from authfsm.conformance.verdicts import RuleFailed, NotOffered, Skipped
 from authfsm.conformance.wanted import (
     ANOTHER,
     PASSWORD,
     PHONE_OR_APP,
     WRONG,
-    ClientWanted,
-    PersonWanted,
+    ClientRequirements,
+    UserRequirements,
 )
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
-rule: Final = Entry(Group.ERRORS)
+rule: Final = Entry(RuleGroup.ERRORS)
 ERRORS: Final = rule.rules
 
 _INITIATE: Final = reference("InitiateAuth")
-_MEASURED: Final = Source(
+_MEASURED: Final = RuleSource(
     "ministackorg/ministack #1758, measured on a real pool",
     "https://github.com/ministackorg/ministack/pull/1758",
     Confidence.MEASURED,
 )
-_TRACE: Final = Source(
+_TRACE: Final = RuleSource(
     "aws-sdk-cpp #1789, a trace",
     "https://github.com/aws/aws-sdk-cpp/issues/1789",
     Confidence.ISSUE,
 )
-_ONE_TIME: Final = Source(
+_ONE_TIME: Final = RuleSource(
     "one-time passwords measured on a real pool; amplify-js #13123",
     "https://github.com/aws-amplify/amplify-js/issues/13123",
     Confidence.MEASURED,
 )
-_TEMPORARY: Final = PersonWanted(temporary=True)
-_WITHOUT_PASSWORD: Final = ClientWanted(flows=("ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"))
+_TEMPORARY: Final = UserRequirements(temporary=True)
+_WITHOUT_PASSWORD: Final = ClientRequirements(flows=("ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"))
 _BAD_REQUEST: Final = 400
 
 
-def _said(heard: Heard, what: str, message: str) -> None:
+def _said(heard: ApiReply, what: str, message: str) -> None:
     if heard.message != message:
-        raise Fails(f'{what} was refused with other words than "{message}"')
+        raise RuleFailed(f'{what} was refused with other words than "{message}"')
 
 
 @rule(
@@ -60,9 +60,9 @@ def _shape(trial: Trial) -> None:
     heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG)
     heard.refused("a wrong password")
     if heard.status != _BAD_REQUEST:
-        raise Fails(f"HTTP {heard.status} came")
+        raise RuleFailed(f"HTTP {heard.status} came")
     if "__type" not in heard.body or not heard.message:
-        raise Fails("__type or message is missing")
+        raise RuleFailed("__type or message is missing")
 
 
 @rule(
@@ -99,7 +99,7 @@ def _wrong_by_admin(trial: Trial) -> None:
 )
 def _wrong_code(trial: Trial) -> None:
     desk = trial.desk(PHONE_OR_APP)
-    wanted = PersonWanted(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
+    wanted = UserRequirements(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
     person = trial.person(desk, wanted)
     asked = desk.password(person).asks("SOFTWARE_TOKEN_MFA")
     if person.app is None:
@@ -122,7 +122,7 @@ def _used(trial: Trial) -> None:
     desk.respond("NEW_PASSWORD_REQUIRED", asked.session, **given).granted()
     heard = desk.respond("NEW_PASSWORD_REQUIRED", asked.session, **given)
     if heard.code is None:
-        raise Untried("session.once is not kept")
+        raise Skipped("session.once is not kept")
     heard.refused("a Session that led to tokens already", "NotAuthorizedException")
 
 
@@ -135,7 +135,7 @@ def _not_enabled(trial: Trial) -> None:
     desk = trial.desk(client=_WITHOUT_PASSWORD)
     heard = desk.password(trial.person(desk))
     if heard.code is None:
-        raise Untried("flows.USER_PASSWORD_AUTH is not kept")
+        raise Skipped("flows.USER_PASSWORD_AUTH is not kept")
     heard.refused("a flow that is not enabled", "InvalidParameterException")
 
 
@@ -177,7 +177,7 @@ def _unconfirmed(trial: Trial) -> None:
     "error.disabled",
     "Somebody who is disabled is refused with NotAuthorizedException.",
     reference("AdminDisableUser"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _disabled(trial: Trial) -> None:
     desk = trial.desk()
@@ -191,7 +191,7 @@ def _disabled(trial: Trial) -> None:
     "error.reset-required",
     "After AdminResetUserPassword the password is refused with PasswordResetRequiredException.",
     reference("AdminResetUserPassword"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _reset(trial: Trial) -> None:
     desk = trial.desk()
@@ -205,7 +205,7 @@ def _reset(trial: Trial) -> None:
     "reply.unknown-flow",
     "An AuthFlow that is none is refused.",
     _INITIATE,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _unknown_flow(trial: Trial) -> None:
     desk = trial.desk()
@@ -213,7 +213,7 @@ def _unknown_flow(trial: Trial) -> None:
     desk.signed_in(person)
     heard = desk.initiate("TOMORROWS_AUTH", USERNAME=person.username)
     if heard.code is None:
-        raise Fails(f"a flow that is none was answered with {heard.words}")
+        raise RuleFailed(f"a flow that is none was answered with {heard.words}")
 
 
 @rule(
@@ -242,32 +242,32 @@ def _unknown_challenge(trial: Trial) -> None:
     _whole(desk.respond("EMAIL_OTP", asked.session, **given), "EMAIL_OTP on another Session")
 
 
-def _whole(heard: Heard, what: str) -> None:
+def _whole(heard: ApiReply, what: str) -> None:
     if heard.code is None and heard.challenge is None and not heard.tokens:
-        raise Fails(f"{what} was answered with {heard.words}")
+        raise RuleFailed(f"{what} was answered with {heard.words}")
 
 
 @rule(
     "reply.tokens-alone",
     "A reply with tokens names no challenge.",
     guide(links.AUTHENTICATION_FLOWS, '"Authentication flows"'),
-    Severity.SLIGHT,
+    RuleSeverity.SLIGHT,
 )
 def _alone(trial: Trial) -> None:
     desk = trial.desk()
     heard = desk.password(trial.person(desk)).authenticates()
     if heard.challenge is not None:
-        raise Fails(f"tokens came with {heard.challenge}")
+        raise RuleFailed(f"tokens came with {heard.challenge}")
 
 
 @rule(
     "reply.new-password-parameters",
     "NEW_PASSWORD_REQUIRED carries userAttributes and requiredAttributes, each JSON in a string.",
-    Source(
+    RuleSource(
         "AWS CLI, admin-initiate-auth example",
         links.CLI_ADMIN_INITIATE_AUTH,
     ),
-    Severity.SLIGHT,
+    RuleSeverity.SLIGHT,
 )
 def _parameters(trial: Trial) -> None:
     desk = trial.desk()
@@ -275,4 +275,4 @@ def _parameters(trial: Trial) -> None:
     given = desk.password(person).asks("NEW_PASSWORD_REQUIRED").parameters
     for name in ("userAttributes", "requiredAttributes"):
         if not isinstance(given.get(name), str):
-            raise Fails(f"there is no {name}")
+            raise RuleFailed(f"there is no {name}")

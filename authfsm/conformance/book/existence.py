@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm.conformance.rules import Entry, Group, Severity, guide
-from authfsm.conformance.trial import Desk, Trial, begun_srp
-from authfsm.conformance.verdicts import Fails, NotOffered
-from authfsm.conformance.wanted import WITHOUT_CHOICE, WRONG, ClientWanted
+from authfsm.conformance.rules import Entry, RuleGroup, RuleSeverity, guide
+from authfsm.conformance.trial import PoolClient, Trial, begun_srp
+from authfsm.conformance.verdicts import RuleFailed, NotOffered
+from authfsm.conformance.wanted import WITHOUT_CHOICE, WRONG, ClientRequirements
 from authfsm.protocol import links
 
-rule: Final = Entry(Group.EXISTENCE)
+rule: Final = Entry(RuleGroup.EXISTENCE)
 EXISTENCE: Final = rule.rules
 
 _PAGE: Final = guide(links.USER_EXISTENCE_ERRORS, '"Managing user existence error responses"')
-_LEGACY: Final = ClientWanted(flows=WITHOUT_CHOICE, existence="LEGACY")
+_LEGACY: Final = ClientRequirements(flows=WITHOUT_CHOICE, existence="LEGACY")
 
 
-def _answered(desk: Desk, username: str) -> tuple[str | None, str]:
+def _answered(desk: PoolClient, username: str) -> tuple[str | None, str]:
     heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=WRONG)
     heard.refused("a wrong password")
     return heard.code, heard.message
@@ -33,7 +33,7 @@ def _password(trial: Trial) -> None:
     somebody = trial.person(desk)
     desk.signed_in(somebody)
     if _answered(desk, somebody.username) != _answered(desk, trial.username("nobody")):
-        raise Fails("a wrong password and somebody who does not exist are answered differently")
+        raise RuleFailed("a wrong password and somebody who does not exist are answered differently")
 
 
 @rule(
@@ -49,12 +49,12 @@ def _srp(trial: Trial) -> None:
     for _ in range(2):
         heard = desk.initiate("USER_SRP_AUTH", USERNAME=trial.username("nobody"), SRP_A="2")
         if heard.code not in {None, "NotAuthorizedException"} or not heard.body:
-            raise Fails(f"somebody who does not exist was answered with {heard.words}")
+            raise RuleFailed(f"somebody who does not exist was answered with {heard.words}")
         if heard.code is None and not heard.parameters.get("SALT"):
-            raise Fails(f"somebody who does not exist was answered with {heard.words}")
+            raise RuleFailed(f"somebody who does not exist was answered with {heard.words}")
         salts.add(str(heard.parameters.get("SALT")))
     if len(salts) != 1:
-        raise Fails("SALT was another one at the second sign-in, which somebody's is not")
+        raise RuleFailed("SALT was another one at the second sign-in, which somebody's is not")
 
 
 @rule(
@@ -66,17 +66,17 @@ def _forgot(trial: Trial) -> None:
     desk = trial.desk()
     sent = desk.ask("ForgotPassword", Username=trial.person(desk).username).granted()
     if not sent.body.get("CodeDeliveryDetails"):
-        raise Fails(f"ForgotPassword was answered with {sent.words}")
+        raise RuleFailed(f"ForgotPassword was answered with {sent.words}")
     heard = desk.ask("ForgotPassword", Username=trial.username("nobody"))
     if not heard.body.get("CodeDeliveryDetails"):
-        raise Fails(f"somebody who does not exist was answered with {heard.words}")
+        raise RuleFailed(f"somebody who does not exist was answered with {heard.words}")
 
 
 @rule(
     "existence.legacy",
     "With LEGACY, somebody who does not exist is UserNotFoundException.",
     _PAGE,
-    Severity.PLAIN,
+    RuleSeverity.PLAIN,
 )
 def _legacy(trial: Trial) -> None:
     desk = trial.desk(client=_LEGACY)

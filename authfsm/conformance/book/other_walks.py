@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from authfsm.conformance.book.walks import by_password, by_srp, source_of
-from authfsm.conformance.people import Person
-from authfsm.conformance.rules import Group, Rule, Severity, Source, guide
-from authfsm.conformance.trial import Desk, Trial
-from authfsm.conformance.verdicts import NotOffered, Untried
-from authfsm.conformance.walking import Opening, Walker
+from authfsm.conformance.people import PoolUser
+from authfsm.conformance.rules import RuleGroup, ConformanceRule, RuleSeverity, RuleSource, guide
+from authfsm.conformance.trial import PoolClient, Trial
+from authfsm.conformance.verdicts import NotOffered, Skipped
+from authfsm.conformance.walking import Opening, SignInRunner
 from authfsm.conformance.wanted import (
     APP_REQUIRED,
     CHOICE,
     CUSTOM,
     DEVICES,
     RP_ID,
-    PersonWanted,
+    UserRequirements,
 )
 from authfsm.conformance.workshop import made
 from authfsm.drivers.boto import Flow
@@ -29,7 +29,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
 
 if TYPE_CHECKING:
-    from authfsm.conformance.passkey import Passkey
+    from authfsm.conformance.passkey import VirtualPasskey
 
 S = State
 
@@ -41,37 +41,37 @@ def _user_auth(preferred: str | None = None) -> Opening:
 
 
 def _by_choice(asked: State, chooses: str) -> Callable[[Trial], None]:
-    def provoke(trial: Trial) -> None:
+    def run(trial: Trial) -> None:
         _offered(trial, "USER_AUTH")
         desk = trial.desk(CHOICE)
         person = trial.person(desk)
         preferred = None if asked is S.SELECT_CHALLENGE else chooses
         passkey = _registered(desk, person) if asked is S.WEB_AUTHN else None
-        Walker(desk, person, passkey, chooses).walk(_user_auth(preferred), asked)
+        SignInRunner(desk, person, passkey, chooses).walk(_user_auth(preferred), asked)
 
-    return provoke
+    return run
 
 
-def _registered(desk: Desk, person: Person) -> Passkey:
+def _registered(desk: PoolClient, person: PoolUser) -> VirtualPasskey:
     try:
-        from authfsm.conformance.passkey import Passkey  # noqa: PLC0415 - its library is an extra
+        from authfsm.conformance.passkey import VirtualPasskey  # noqa: PLC0415 - its library is an extra
     except ImportError:
-        raise Untried("passkeys need fido2: pip install 'authfsm[passkeys]'") from None
+        raise Skipped("passkeys need fido2: pip install 'authfsm[passkeys]'") from None
     token = desk.signed_in(person).get("AccessToken")
     begun = desk.call("StartWebAuthnRegistration", AccessToken=token)
     if begun.lacking:
         raise NotOffered(begun.words)
-    passkey = Passkey(RP_ID)
-    with desk.conversation.to_furnish():
+    passkey = VirtualPasskey(RP_ID)
+    with desk.conversation.setup():
         credential = passkey.created(made(begun, "CredentialCreationOptions"))
         made(desk.call("CompleteWebAuthnRegistration", AccessToken=token, Credential=credential))
     return passkey
 
 
-def _named(challenge: str, answer: Callable[[Flow, Person], Any]) -> Callable[[Trial], None]:
+def _named(challenge: str, answer: Callable[[Flow, PoolUser], Any]) -> Callable[[Trial], None]:
     """SELECT_CHALLENGE answered by another challenge's name, with the same session."""
 
-    def opening(desk: Desk, person: Person) -> Flow:
+    def opening(desk: PoolClient, person: PoolUser) -> Flow:
         flow = desk.cognito().start(person.password)
         flow.answer(r.UserAuth(person.username))
         if flow.state is not S.SELECT_CHALLENGE:
@@ -79,27 +79,27 @@ def _named(challenge: str, answer: Callable[[Flow, Person], Any]) -> Callable[[T
         answer(flow, person)
         return flow
 
-    def provoke(trial: Trial) -> None:
+    def run(trial: Trial) -> None:
         _offered(trial, "USER_AUTH")
         desk = trial.desk(CHOICE)
-        Walker(desk, trial.person(desk)).walk(opening, S.SELECT_CHALLENGE)
+        SignInRunner(desk, trial.person(desk)).walk(opening, S.SELECT_CHALLENGE)
 
-    provoke.__doc__ = challenge
-    return provoke
+    run.__doc__ = challenge
+    return run
 
 
 def _riddle(*, srp: bool) -> Callable[[Trial], None]:
-    def opening(desk: Desk, person: Person) -> Flow:
+    def opening(desk: PoolClient, person: PoolUser) -> Flow:
         password = person.password if srp else None
         return desk.cognito().sign_in(person.username, password, flow="CUSTOM_AUTH")
 
-    def provoke(trial: Trial) -> None:
+    def run(trial: Trial) -> None:
         _offered(trial, "CUSTOM_AUTH")
         desk = trial.desk(CUSTOM)
-        walker = Walker(desk, trial.person(desk))
+        walker = SignInRunner(desk, trial.person(desk))
         walker.walk(opening, S.CUSTOM_CHALLENGE)
 
-    return provoke
+    return run
 
 
 def _offered(trial: Trial, flow: str) -> None:
@@ -116,12 +116,12 @@ def _offered(trial: Trial, flow: str) -> None:
 
 def _renewed_then_set_up(trial: Trial) -> None:
     desk = trial.desk(APP_REQUIRED)
-    walker = Walker(desk, trial.person(desk, PersonWanted(temporary=True)))
+    walker = SignInRunner(desk, trial.person(desk, UserRequirements(temporary=True)))
     walker.walk(by_password("USER_PASSWORD_AUTH"), S.MFA_SETUP)
 
 
 def _device(opening: Opening) -> Callable[[Trial], None]:
-    def remembered(desk: Desk, person: Person) -> Flow:
+    def remembered(desk: PoolClient, person: PoolUser) -> Flow:
         flow = opening(desk, person)
         try:
             device = flow.confirm_device("test")
@@ -132,11 +132,11 @@ def _device(opening: Opening) -> Callable[[Trial], None]:
             raise NotOffered(heard.words if heard else str(error)) from None
         return desk.cognito(device=device).sign_in(person.username, person.password)
 
-    def provoke(trial: Trial) -> None:
+    def run(trial: Trial) -> None:
         desk = trial.desk(DEVICES)
-        Walker(desk, trial.person(desk)).walk(remembered, S.DEVICE_PASSWORD_VERIFIER)
+        SignInRunner(desk, trial.person(desk)).walk(remembered, S.DEVICE_PASSWORD_VERIFIER)
 
-    return provoke
+    return run
 
 
 _FLOWS_PAGE: Final = guide(links.AUTHENTICATION_FLOWS, '"Authentication flows"')
@@ -146,13 +146,13 @@ _CUSTOM_PAGE: Final = guide(
 _DEVICES_PAGE: Final = guide(links.DEVICES, '"Working with user devices"')
 
 
-def of_other_proofs() -> Iterator[Rule]:
+def of_other_proofs() -> Iterator[ConformanceRule]:
     """USER_AUTH without a password, CUSTOM_AUTH, a remembered device."""
 
-    def rule(name: str, claim: str, source: Source, provoke: Callable[[Trial], None]) -> Rule:
-        return Rule(f"walk.{name}", claim, Group.WALKS, source, Severity.PLAIN, provoke)
+    def rule(name: str, claim: str, source: RuleSource, run: Callable[[Trial], None]) -> ConformanceRule:
+        return ConformanceRule(f"walk.{name}", claim, RuleGroup.WALKS, source, RuleSeverity.PLAIN, run)
 
-    def arrow(response: type[Response], dest: State) -> Source:
+    def arrow(response: type[Response], dest: State) -> RuleSource:
         return source_of(Transition(S.START, response, dest), "InitiateAuth")
 
     for state, chooses in (
@@ -166,15 +166,15 @@ def of_other_proofs() -> Iterator[Rule]:
         yield rule(
             f"USER_AUTH.{state.value}", claim, arrow(r.UserAuth, state), _by_choice(state, chooses)
         )
-    yield Rule(
+    yield ConformanceRule(
         "walk.NEW_PASSWORD_REQUIRED.MFA_SETUP",
         "After NEW_PASSWORD_REQUIRED, in a pool that requires a second factor, somebody without one is asked MFA_SETUP.",
-        Group.WALKS,
+        RuleGroup.WALKS,
         source_of(
             Transition(S.NEW_PASSWORD_REQUIRED, r.NewPassword, S.MFA_SETUP),
             "RespondToAuthChallenge",
         ),
-        Severity.PLAIN,
+        RuleSeverity.PLAIN,
         _renewed_then_set_up,
     )
     yield rule(

@@ -7,42 +7,42 @@ from datetime import datetime, timezone
 from typing import Final
 
 from authfsm import srp
-from authfsm.conformance.conversation import Heard
-from authfsm.conformance.people import Person
+from authfsm.conformance.conversation import ApiReply
+from authfsm.conformance.people import PoolUser
 from authfsm.conformance.rules import (
     Entry,
-    Group,
-    Severity,
-    Source,
+    RuleGroup,
+    RuleSeverity,
+    RuleSource,
     guide,
     reference,
     standard,
 )
-from authfsm.conformance.trial import Desk, Trial, begun_srp
-from authfsm.conformance.verdicts import Fails
-from authfsm.conformance.walking import Walker
-from authfsm.conformance.wanted import ANOTHER, PASSWORD, WRONG, PersonWanted
+from authfsm.conformance.trial import PoolClient, Trial, begun_srp
+from authfsm.conformance.verdicts import RuleFailed
+from authfsm.conformance.walking import SignInRunner
+from authfsm.conformance.wanted import ANOTHER, PASSWORD, WRONG, UserRequirements
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import State
 from authfsm.secret import Secret
 
-rule: Final = Entry(Group.PROOFS)
+rule: Final = Entry(RuleGroup.PROOFS)
 PROOFS: Final = rule.rules
 
 _RESPOND: Final = reference("RespondToAuthChallenge")
-_MEASURED: Final = Source(
+_MEASURED: Final = RuleSource(
     "ministackorg/ministack #1758, measured on a real pool",
     "https://github.com/ministackorg/ministack/pull/1758",
     Confidence.MEASURED,
 )
 _RFC: Final = standard("RFC 5054, 2.5.4", "rfc5054#section-2.5.4")
-_TEMPORARY: Final = PersonWanted(temporary=True)
+_TEMPORARY: Final = UserRequirements(temporary=True)
 
 
 def claimed(
-    desk: Desk, mine: srp.Ephemeral, asked: Heard, password: str, timestamp: str = ""
+    desk: PoolClient, mine: srp.Ephemeral, asked: ApiReply, password: str, timestamp: str = ""
 ) -> dict[str, str]:
     """What answers PASSWORD_VERIFIER: the proof of a password.
 
@@ -67,7 +67,7 @@ def claimed(
         x = srp.private_key(realm, name, password, salt)
         key = srp.client_key(mine, srp.from_hex(given["SRP_B"], "SRP_B"), x)
     except (KeyError, TypeError, ValueError) as error:
-        raise Fails(f"PASSWORD_VERIFIER cannot be read: {type(error).__name__}") from None
+        raise RuleFailed(f"PASSWORD_VERIFIER cannot be read: {type(error).__name__}") from None
     return {
         "PASSWORD_CLAIM_SIGNATURE": srp.sign(key, realm, name, block, timestamp),
         "PASSWORD_CLAIM_SECRET_BLOCK": given["SECRET_BLOCK"],
@@ -79,7 +79,7 @@ def claimed(
     "srp.verifies-proof",
     "PASSWORD_VERIFIER answered with a signature that is no proof is refused.",
     _RESPOND,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _verifies(trial: Trial) -> None:
     desk = trial.desk()
@@ -95,7 +95,7 @@ def _verifies(trial: Trial) -> None:
     "srp.wrong-password",
     "A proof made with a wrong password is refused.",
     _MEASURED,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _wrong(trial: Trial) -> None:
     desk = trial.desk()
@@ -110,7 +110,7 @@ def _wrong(trial: Trial) -> None:
     "srp.binds-user",
     "PASSWORD_VERIFIER that was asked of one user is refused when it is answered in the name of another.",
     standard("RFC 5054, 2.6: a proof is made with the user's own verifier", "rfc5054#section-2.6"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _binds(trial: Trial) -> None:
     desk = trial.desk()
@@ -144,12 +144,12 @@ def _dangerous(trial: Trial, number: int, what: str) -> None:
     heard.refused(f"SRP_A = {what}")
 
 
-@rule("srp.refuses-A-zero", "SRP_A that is 0 is refused.", _RFC, Severity.GRAVE)
+@rule("srp.refuses-A-zero", "SRP_A that is 0 is refused.", _RFC, RuleSeverity.GRAVE)
 def _zero(trial: Trial) -> None:
     _dangerous(trial, 0, "0")
 
 
-@rule("srp.refuses-A-N", "SRP_A that is 0 modulo N is refused.", _RFC, Severity.GRAVE)
+@rule("srp.refuses-A-N", "SRP_A that is 0 modulo N is refused.", _RFC, RuleSeverity.GRAVE)
 def _modulus(trial: Trial) -> None:
     _dangerous(trial, srp.N, "N")
 
@@ -165,17 +165,17 @@ def _fresh(trial: Trial) -> None:
     first, second = (begun_srp(desk, person.username)[1].parameters for _ in range(2))
     for name in ("SRP_B", "SECRET_BLOCK"):
         if first.get(name) == second.get(name):
-            raise Fails(f"{name} came twice")
+            raise RuleFailed(f"{name} came twice")
     # x is made of it: a verifier that is kept has one salt.
     if first.get("SALT") != second.get("SALT"):
-        raise Fails("SALT was another one at the second sign-in")
+        raise RuleFailed("SALT was another one at the second sign-in")
 
 
 @rule(
     "srp.timestamp",
     "A TIMESTAMP of another form is refused with InvalidParameterException.",
     _MEASURED,
-    Severity.SLIGHT,
+    RuleSeverity.SLIGHT,
 )
 def _timestamp(trial: Trial) -> None:
     desk = trial.desk()
@@ -194,10 +194,10 @@ def _timestamp(trial: Trial) -> None:
 def _admin(trial: Trial) -> None:
     desk = trial.desk()
     person = trial.person(desk)
-    Walker(desk, person).walk(_by_administrator, State.AUTHENTICATED)
+    SignInRunner(desk, person).walk(_by_administrator, State.AUTHENTICATED)
 
 
-def _by_administrator(desk: Desk, person: Person) -> Flow:
+def _by_administrator(desk: PoolClient, person: PoolUser) -> Flow:
     return desk.cognito(admin=True).sign_in(person.username, person.password)
 
 
@@ -205,7 +205,7 @@ def _by_administrator(desk: Desk, person: Person) -> Flow:
     "password.wrong",
     "USER_PASSWORD_AUTH with a wrong password is refused.",
     _MEASURED,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _wrong_password(trial: Trial) -> None:
     desk = trial.desk()
@@ -219,7 +219,7 @@ def _wrong_password(trial: Trial) -> None:
     "password.wrong-by-administrator",
     "ADMIN_USER_PASSWORD_AUTH with a wrong password is refused.",
     reference("AdminInitiateAuth"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _wrong_by_admin(trial: Trial) -> None:
     desk = trial.desk()
@@ -233,7 +233,7 @@ def _wrong_by_admin(trial: Trial) -> None:
     "password.wrong-temporary",
     "A wrong temporary password is refused: it does not lead to NEW_PASSWORD_REQUIRED.",
     guide(links.guide("how-to-create-user-accounts"), '"Creating user accounts as administrator"'),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _wrong_temporary(trial: Trial) -> None:
     desk = trial.desk()
@@ -261,7 +261,7 @@ def _policy(trial: Trial) -> None:
     "password.replaced",
     "After NEW_PASSWORD_REQUIRED the new password signs in, and the temporary one no more.",
     guide(links.guide("how-to-create-user-accounts"), '"Creating user accounts as administrator"'),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _replaced(trial: Trial) -> None:
     desk = trial.desk()
@@ -278,7 +278,7 @@ def _replaced(trial: Trial) -> None:
 @rule(
     "password.lock-out",
     "After five failed tries the right password is refused too, for a second at first.",
-    Source(
+    RuleSource(
         'developer guide, "Lockout behavior for failed sign-in attempts"',
         f"{links.AUTHENTICATION}#authentication-flow-lockout-behavior",
     ),

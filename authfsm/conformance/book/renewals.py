@@ -8,22 +8,22 @@ from typing import Any, Final
 
 from authfsm.conformance.book.sessions import ANOTHER_CLIENT
 from authfsm.conformance.book.tokens import tokens_of
-from authfsm.conformance.rules import Entry, Group, Severity, guide, reference, standard
-from authfsm.conformance.trial import Desk, Trial
-from authfsm.conformance.verdicts import Fails
-from authfsm.conformance.wanted import ANOTHER, ClientWanted, PersonWanted
+from authfsm.conformance.rules import Entry, RuleGroup, RuleSeverity, guide, reference, standard
+from authfsm.conformance.trial import PoolClient, Trial
+from authfsm.conformance.verdicts import RuleFailed
+from authfsm.conformance.wanted import ANOTHER, ClientRequirements, UserRequirements
 from authfsm.protocol import links
 
-rule: Final = Entry(Group.TOKENS)
+rule: Final = Entry(RuleGroup.TOKENS)
 RENEWALS: Final = rule.rules
 
 _REFRESH_PAGE: Final = guide(links.REFRESH_TOKENS, '"Refresh tokens"')
 _REVOKE_PAGE: Final = guide(links.TOKEN_REVOCATION, '"Ending user sessions with token revocation"')
 _RFC: Final = standard("RFC 6749, 6 and 10.4", "rfc6749#section-10.4")
-_ROTATING: Final = ClientWanted(rotation=True)
+_ROTATING: Final = ClientRequirements(rotation=True)
 
 
-def _refresh(desk: Desk, token: Any, flow: str = "REFRESH_TOKEN_AUTH") -> Any:
+def _refresh(desk: PoolClient, token: Any, flow: str = "REFRESH_TOKEN_AUTH") -> Any:
     return desk.initiate(flow, REFRESH_TOKEN=str(token))
 
 
@@ -50,9 +50,9 @@ def _synonym(trial: Trial) -> None:
 
 def _renewed(tokens: Mapping[str, Any]) -> None:
     if not tokens.get("AccessToken") or not tokens.get("IdToken"):
-        raise Fails("AccessToken or IdToken is missing")
+        raise RuleFailed("AccessToken or IdToken is missing")
     if tokens.get("RefreshToken"):
-        raise Fails("a RefreshToken came, without rotation")
+        raise RuleFailed("a RefreshToken came, without rotation")
 
 
 @rule(
@@ -62,7 +62,7 @@ def _renewed(tokens: Mapping[str, Any]) -> None:
 )
 def _after(trial: Trial) -> None:
     desk = trial.desk()
-    person = trial.person(desk, PersonWanted(temporary=True))
+    person = trial.person(desk, UserRequirements(temporary=True))
     asked = desk.password(person).asks("NEW_PASSWORD_REQUIRED")
     given = {"USERNAME": person.username, "NEW_PASSWORD": ANOTHER}
     heard = desk.respond("NEW_PASSWORD_REQUIRED", asked.session, **given).granted()
@@ -73,7 +73,7 @@ def _after(trial: Trial) -> None:
     "refresh.made-up",
     "A refresh token that was never issued is refused with NotAuthorizedException.",
     reference("InitiateAuth"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _made_up(trial: Trial) -> None:
     desk = trial.desk()
@@ -87,7 +87,7 @@ def _made_up(trial: Trial) -> None:
     "refresh.binds-client",
     "A refresh token is refused by an app client that it was not issued to.",
     _RFC,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _binds(trial: Trial) -> None:
     desk, other = trial.desk(), trial.desk(client=ANOTHER_CLIENT)
@@ -105,7 +105,7 @@ def _by_operation(trial: Trial) -> None:
     token = tokens_of(trial, desk).get("RefreshToken")
     heard = desk.ask("GetTokensFromRefreshToken", RefreshToken=token).granted()
     if not heard.tokens.get("AccessToken") or not heard.tokens.get("IdToken"):
-        raise Fails("AccessToken or IdToken is missing")
+        raise RuleFailed("AccessToken or IdToken is missing")
 
 
 @rule(
@@ -119,7 +119,7 @@ def _rotation(trial: Trial) -> None:
     heard = desk.ask("GetTokensFromRefreshToken", RefreshToken=token).granted()
     new = heard.tokens.get("RefreshToken")
     if not new or new == token:
-        raise Fails("no new RefreshToken came")
+        raise RuleFailed("no new RefreshToken came")
     time.sleep(0.01)  # past a grace period of no seconds, also by a clock of milliseconds
     desk.ask("GetTokensFromRefreshToken", RefreshToken=token).refused("the old refresh token")
 
@@ -131,7 +131,7 @@ def _rotation(trial: Trial) -> None:
     "revoke.refresh-token",
     "After RevokeToken the refresh token is refused.",
     _REVOKE_PAGE,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _revoked(trial: Trial) -> None:
     desk = trial.desk()
@@ -158,7 +158,7 @@ def _revoked_access(trial: Trial) -> None:
     "sign-out.refresh-token",
     "After GlobalSignOut the refresh token is refused.",
     reference("GlobalSignOut"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _signed_out(trial: Trial) -> None:
     desk = trial.desk()

@@ -4,41 +4,41 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm.conformance.conversation import Heard
-from authfsm.conformance.people import Person
-from authfsm.conformance.rules import Entry, Group, Severity, Source, issue, reference
-from authfsm.conformance.trial import Desk, Trial, begun_srp
-from authfsm.conformance.verdicts import Fails, NotOffered
+from authfsm.conformance.conversation import ApiReply
+from authfsm.conformance.people import PoolUser
+from authfsm.conformance.rules import Entry, RuleGroup, RuleSeverity, RuleSource, issue, reference
+from authfsm.conformance.trial import PoolClient, Trial, begun_srp
+from authfsm.conformance.verdicts import RuleFailed, NotOffered
 from authfsm.conformance.wanted import (
     ANOTHER,
     APP_REQUIRED,
     PHONE_OR_APP,
     WITHOUT_CHOICE,
-    ClientWanted,
-    PersonWanted,
+    ClientRequirements,
+    UserRequirements,
 )
 from authfsm.protocol.evidence import Confidence
 
-rule: Final = Entry(Group.SESSIONS)
+rule: Final = Entry(RuleGroup.SESSIONS)
 SESSIONS: Final = rule.rules
 
 _RESPOND: Final = reference("RespondToAuthChallenge")
-_ONE_TIME: Final = Source(
+_ONE_TIME: Final = RuleSource(
     "one-time passwords measured on a real pool; amplify-js #13123, #14330",
     "https://github.com/aws-amplify/amplify-js/issues/13123",
     Confidence.MEASURED,
 )
-_TEMPORARY: Final = PersonWanted(temporary=True)
-_APP: Final = PersonWanted(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
+_TEMPORARY: Final = UserRequirements(temporary=True)
+_APP: Final = UserRequirements(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
 _MADE_UP: Final = "this-session-was-never-issued-by-anybody-0000000000000000"
-ANOTHER_CLIENT: Final = ClientWanted(flows=WITHOUT_CHOICE)
+ANOTHER_CLIENT: Final = ClientRequirements(flows=WITHOUT_CHOICE)
 
 
-def _asked(desk: Desk, person: Person) -> Heard:
+def _asked(desk: PoolClient, person: PoolUser) -> ApiReply:
     return desk.password(person).asks("NEW_PASSWORD_REQUIRED")
 
 
-def _renewed(desk: Desk, session: str | None, person: Person, password: str = ANOTHER) -> Heard:
+def _renewed(desk: PoolClient, session: str | None, person: PoolUser, password: str = ANOTHER) -> ApiReply:
     return desk.respond(
         "NEW_PASSWORD_REQUIRED", session, USERNAME=person.username, NEW_PASSWORD=password
     )
@@ -48,7 +48,7 @@ def _renewed(desk: Desk, session: str | None, person: Person, password: str = AN
     "session.made-up",
     "A Session that was never issued sets nobody's password.",
     _RESPOND,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _made_up(trial: Trial) -> None:
     desk = trial.desk()
@@ -61,7 +61,7 @@ def _made_up(trial: Trial) -> None:
     "session.made-up-for-a-code",
     "A Session that was never issued signs nobody in, where no code was sent and none is given.",
     _RESPOND,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _made_up_for_a_code(trial: Trial) -> None:
     desk = trial.desk()
@@ -75,7 +75,7 @@ def _made_up_for_a_code(trial: Trial) -> None:
     "session.once",
     "A Session that led to tokens is refused when it comes again.",
     _ONE_TIME,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _once(trial: Trial) -> None:
     desk = trial.desk()
@@ -90,12 +90,12 @@ def _once(trial: Trial) -> None:
 @rule(
     "session.binds-user",
     "A Session that was issued to one user is refused in the name of another.",
-    Source(
+    RuleSource(
         'amplify-js #13123: "Invalid session for the user"',
         "https://github.com/aws-amplify/amplify-js/issues/13123",
         Confidence.ISSUE,
     ),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _binds_user(trial: Trial) -> None:
     desk = trial.desk()
@@ -119,7 +119,7 @@ def _binds_client(trial: Trial) -> None:
     "session.binds-challenge",
     "A Session that was issued with NEW_PASSWORD_REQUIRED does not close MFA_SETUP.",
     issue("aws-amplify/amplify-js", 9734),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _binds_challenge(trial: Trial) -> None:
     desk = trial.desk()
@@ -135,7 +135,7 @@ def _binds_challenge(trial: Trial) -> None:
     "session.secret-block",
     "SECRET_BLOCK is no Session: it does not answer NEW_PASSWORD_REQUIRED.",
     _RESPOND,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _secret_block(trial: Trial) -> None:
     desk = trial.desk()
@@ -143,7 +143,7 @@ def _secret_block(trial: Trial) -> None:
     _, asked = begun_srp(desk, person.username)
     block = asked.parameters.get("SECRET_BLOCK")
     if not isinstance(block, str):
-        raise Fails("PASSWORD_VERIFIER came without SECRET_BLOCK")
+        raise RuleFailed("PASSWORD_VERIFIER came without SECRET_BLOCK")
     _renewed(desk, block, person).refused("SECRET_BLOCK in place of a Session")
 
 
@@ -151,7 +151,7 @@ def _secret_block(trial: Trial) -> None:
     "session.rotates",
     "Each reply has a Session of its own.",
     reference("RespondToAuthChallenge"),
-    Severity.SLIGHT,
+    RuleSeverity.SLIGHT,
 )
 def _rotates(trial: Trial) -> None:
     desk = trial.desk(APP_REQUIRED)
@@ -161,14 +161,14 @@ def _rotates(trial: Trial) -> None:
     if setup.code is not None or setup.challenge is None:
         raise NotOffered(f"no second challenge came: {setup.words}")
     if setup.session == asked.session:
-        raise Fails(f"{setup.challenge} came with the Session of NEW_PASSWORD_REQUIRED")
+        raise RuleFailed(f"{setup.challenge} came with the Session of NEW_PASSWORD_REQUIRED")
 
 
 @rule(
     "session.missing",
     "NEW_PASSWORD_REQUIRED without a Session is refused with InvalidParameterException.",
     issue("aws-amplify/amplify-js", 758),
-    Severity.SLIGHT,
+    RuleSeverity.SLIGHT,
 )
 def _missing(trial: Trial) -> None:
     desk = trial.desk()
@@ -180,24 +180,24 @@ def _missing(trial: Trial) -> None:
 @rule(
     "session.none-after-srp",
     "The reply to USER_SRP_AUTH has no Session.",
-    Source(
+    RuleSource(
         "ministackorg/ministack #1758, measured on a real pool; floci-io/floci #1305, a trace",
         "https://github.com/ministackorg/ministack/pull/1758",
         Confidence.MEASURED,
     ),
-    Severity.SLIGHT,
+    RuleSeverity.SLIGHT,
 )
 def _none_after_srp(trial: Trial) -> None:
     desk = trial.desk()
     _, asked = begun_srp(desk, trial.person(desk).username)
     if asked.session is not None:
-        raise Fails("PASSWORD_VERIFIER came with a Session")
+        raise RuleFailed("PASSWORD_VERIFIER came with a Session")
 
 
 @rule(
     "session.survives-wrong-code",
     "After CodeMismatchException the same Session takes the right code.",
-    Source(
+    RuleSource(
         "one-time passwords measured on a real pool; amplify-swift keeps the challenge",
         "https://github.com/aws-amplify/amplify-swift/issues/2615",
         Confidence.MEASURED,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 from typing import Final
 
-from authfsm.conformance.rules import Entry, Group, Severity, guide, reference
-from authfsm.conformance.trial import Desk, Trial, begun_srp
-from authfsm.conformance.wanted import PASSWORD, WITHOUT_CHOICE, ClientWanted
+from authfsm.conformance.rules import Entry, RuleGroup, RuleSeverity, guide, reference
+from authfsm.conformance.trial import PoolClient, Trial, begun_srp
+from authfsm.conformance.wanted import PASSWORD, WITHOUT_CHOICE, ClientRequirements
 from authfsm.protocol import links
 
-rule: Final = Entry(Group.SETTINGS)
+rule: Final = Entry(RuleGroup.SETTINGS)
 SETTINGS: Final = rule.rules
 
 _CLIENT: Final = reference("CreateUserPoolClient")
@@ -19,18 +19,18 @@ _HASH_PAGE: Final = guide(
     '"Signing up and confirming user accounts", secret hash',
 )
 _WRONG_HASH: Final = base64.b64encode(bytes(32)).decode()
-_WITH_SECRET: Final = ClientWanted(flows=WITHOUT_CHOICE, secret=True)
+_WITH_SECRET: Final = ClientRequirements(flows=WITHOUT_CHOICE, secret=True)
 
 
-def _without(flow: str) -> ClientWanted:
-    return ClientWanted(flows=tuple(each for each in WITHOUT_CHOICE if each != flow))
+def _without(flow: str) -> ClientRequirements:
+    return ClientRequirements(flows=tuple(each for each in WITHOUT_CHOICE if each != flow))
 
 
 @rule(
     "flows.USER_PASSWORD_AUTH",
     "USER_PASSWORD_AUTH is refused by an app client whose ExplicitAuthFlows do not have it.",
     _CLIENT,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _password(trial: Trial) -> None:
     desk = trial.desk(client=_without("ALLOW_USER_PASSWORD_AUTH"))
@@ -43,7 +43,7 @@ def _password(trial: Trial) -> None:
     "flows.USER_SRP_AUTH",
     "USER_SRP_AUTH is refused by an app client whose ExplicitAuthFlows do not have it.",
     _CLIENT,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _srp(trial: Trial) -> None:
     offered = trial.desk()
@@ -57,7 +57,7 @@ def _srp(trial: Trial) -> None:
     "flows.ADMIN_USER_PASSWORD_AUTH",
     "ADMIN_USER_PASSWORD_AUTH is refused by an app client whose ExplicitAuthFlows do not have it.",
     _CLIENT,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _admin(trial: Trial) -> None:
     desk = trial.desk(client=_without("ALLOW_ADMIN_USER_PASSWORD_AUTH"))
@@ -67,7 +67,7 @@ def _admin(trial: Trial) -> None:
     heard.refused("a flow that is not enabled")
 
 
-def _by_administrator(desk: Desk, given: dict[str, str]) -> None:
+def _by_administrator(desk: PoolClient, given: dict[str, str]) -> None:
     """The flow itself works, or a refusal of it says nothing."""
     desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=True, **given).authenticates()
 
@@ -76,7 +76,7 @@ def _by_administrator(desk: Desk, given: dict[str, str]) -> None:
     "flows.administrators-only",
     "ADMIN_USER_PASSWORD_AUTH is refused by InitiateAuth.",
     reference("InitiateAuth"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _public(trial: Trial) -> None:
     desk = trial.desk()
@@ -91,7 +91,7 @@ def _public(trial: Trial) -> None:
     "secret-hash.missing",
     "An app client with a secret refuses USER_PASSWORD_AUTH without SECRET_HASH.",
     _HASH_PAGE,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _missing(trial: Trial) -> None:
     desk = trial.desk(client=_WITH_SECRET)
@@ -107,7 +107,7 @@ def _missing(trial: Trial) -> None:
     "secret-hash.wrong",
     "An app client with a secret refuses USER_PASSWORD_AUTH with a wrong SECRET_HASH.",
     _HASH_PAGE,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _wrong(trial: Trial) -> None:
     desk = trial.desk(client=_WITH_SECRET)

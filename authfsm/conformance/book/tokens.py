@@ -9,13 +9,13 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from authfsm.conformance.rules import Entry, Group, Severity, guide, reference
-from authfsm.conformance.trial import Desk, Trial
-from authfsm.conformance.verdicts import Fails, NotOffered, Untried
+from authfsm.conformance.rules import Entry, RuleGroup, RuleSeverity, guide, reference
+from authfsm.conformance.trial import PoolClient, Trial
+from authfsm.conformance.verdicts import RuleFailed, NotOffered, Skipped
 from authfsm.conformance.wanted import ANY_MFA, PLAIN
 from authfsm.protocol import links
 
-rule: Final = Entry(Group.TOKENS)
+rule: Final = Entry(RuleGroup.TOKENS)
 TOKENS: Final = rule.rules
 
 _JWT_PAGE: Final = guide(
@@ -32,15 +32,15 @@ _ID_PAGE: Final = guide(
 )
 
 
-def _keys(desk: Desk) -> KeySet:
+def _keys(desk: PoolClient) -> KeySet:
     heard = desk.conversation.get(desk.pool.keys)
     try:
         return KeySet.import_key_set(dict(heard.body))  # type: ignore[arg-type]  # it says so if it is none
     except (JoseError, KeyError, TypeError, ValueError):
-        raise Fails(f"there is no key set: {heard.words}") from None
+        raise RuleFailed(f"there is no key set: {heard.words}") from None
 
 
-def _claims(desk: Desk, token: Any, what: str) -> dict[str, Any]:
+def _claims(desk: PoolClient, token: Any, what: str) -> dict[str, Any]:
     """The claims of a token that the pool's keys verify.
 
     Raises:
@@ -50,11 +50,11 @@ def _claims(desk: Desk, token: Any, what: str) -> dict[str, Any]:
         claims = jwt.decode(str(token), _keys(desk), algorithms=["RS256"]).claims
     except (JoseError, ValueError) as error:
         why = f"{what} is not signed by the keys at .well-known/jwks.json ({type(error).__name__})"
-        raise Fails(why) from None
+        raise RuleFailed(why) from None
     return dict(claims)
 
 
-def tokens_of(trial: Trial, desk: Desk) -> Mapping[str, Any]:
+def tokens_of(trial: Trial, desk: PoolClient) -> Mapping[str, Any]:
     """The tokens of somebody new, by their password.
 
     Raises:
@@ -70,7 +70,7 @@ def tokens_of(trial: Trial, desk: Desk) -> Mapping[str, Any]:
     "token.signed",
     "Access and ID token are signed by RS256, with a key from the pool's /.well-known/jwks.json.",
     _JWT_PAGE,
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _signed(trial: Trial) -> None:
     desk = trial.desk()
@@ -88,7 +88,7 @@ def _own_keys(trial: Trial) -> None:
     pools = [trial.desk(wanted) for wanted in (PLAIN, ANY_MFA)]
     first, second = ({each.thumbprint() for each in _keys(desk).keys} for desk in pools)
     if first & second:
-        raise Fails("two pools share a key")
+        raise RuleFailed("two pools share a key")
 
 
 @rule(
@@ -130,38 +130,38 @@ def _attributes(trial: Trial) -> None:
 
 def _said(claims: Mapping[str, Any], names: tuple[str, ...], **values: str) -> None:
     if missing := [name for name in names if name not in claims]:
-        raise Fails(f"there is no claim {', '.join(missing)}")
+        raise RuleFailed(f"there is no claim {', '.join(missing)}")
     if wrong := [name for name, value in values.items() if claims[name] != value]:
-        raise Fails(f"the claim {', '.join(wrong)} is another one")
+        raise RuleFailed(f"the claim {', '.join(wrong)} is another one")
 
 
-def _from_the_pool(desk: Desk, claims: Mapping[str, Any]) -> None:
+def _from_the_pool(desk: PoolClient, claims: Mapping[str, Any]) -> None:
     if not str(claims["iss"]).endswith(f"/{desk.pool.pool_id}"):
-        raise Fails("iss does not end with the pool's id")
+        raise RuleFailed("iss does not end with the pool's id")
     if not claims["iat"] < claims["exp"]:
-        raise Fails("exp is not after iat")
+        raise RuleFailed("exp is not after iat")
 
 
 @rule(
     "token.result-members",
     "AuthenticationResult says ExpiresIn, in seconds, and TokenType Bearer.",
     reference("AuthenticationResultType"),
-    Severity.SLIGHT,
+    RuleSeverity.SLIGHT,
 )
 def _members(trial: Trial) -> None:
     desk = trial.desk()
     tokens = tokens_of(trial, desk)
     if not isinstance(tokens.get("ExpiresIn"), int):
-        raise Fails("there is no ExpiresIn")
+        raise RuleFailed("there is no ExpiresIn")
     if tokens.get("TokenType") != "Bearer":
-        raise Fails("TokenType is not Bearer")
+        raise RuleFailed("TokenType is not Bearer")
 
 
 @rule(
     "token.forged",
     "An access token that another key signed is refused by GetUser.",
     reference("GetUser"),
-    Severity.GRAVE,
+    RuleSeverity.GRAVE,
 )
 def _forged(trial: Trial) -> None:
     desk = trial.desk()
@@ -169,8 +169,8 @@ def _forged(trial: Trial) -> None:
     desk.call("GetUser", AccessToken=token).granted()
     try:
         claims = _claims(desk, token, "AccessToken")
-    except Fails as fails:
-        raise Untried(fails.why) from None
+    except RuleFailed as fails:
+        raise Skipped(fails.why) from None
     key = RSAKey.generate_key(2048)
     forged = jwt.encode({"alg": "RS256", "kid": "forged"}, claims, key)
     desk.call("GetUser", AccessToken=forged).refused("a forged access token")

@@ -11,16 +11,16 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm.conformance.rules import Group, Rule, Severity, Source
+from authfsm.conformance.rules import RuleGroup, ConformanceRule, RuleSeverity, RuleSource
 from authfsm.conformance.trial import SOMEBODY, Trial
-from authfsm.conformance.walking import Opening, Walker
+from authfsm.conformance.walking import Opening, SignInRunner
 from authfsm.conformance.wanted import (
     ANY_MFA,
     APP_REQUIRED,
     PHONE_OR_APP,
     PLAIN,
-    PersonWanted,
-    PoolWanted,
+    UserRequirements,
+    PoolRequirements,
 )
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
@@ -33,7 +33,7 @@ S = State
 
 
 @frozen
-class Way:
+class SignInMethod:
     """A way to prove a password.
 
     Args:
@@ -61,8 +61,8 @@ class Standing:
     """
 
     asked: State
-    pool: PoolWanted
-    person: PersonWanted
+    pool: PoolRequirements
+    person: UserRequirements
     words: str
 
 
@@ -86,22 +86,22 @@ def _preferring(challenge: str) -> Opening:
 
 _ADMIN: Final = "AdminInitiateAuth"
 WAYS: Final = (
-    Way("USER_SRP_AUTH", by_srp(), (S.PASSWORD_VERIFIER, r.SrpClaim)),
-    Way("USER_PASSWORD_AUTH", by_password("USER_PASSWORD_AUTH"), (S.START, r.UserPasswordAuth)),
-    Way(
+    SignInMethod("USER_SRP_AUTH", by_srp(), (S.PASSWORD_VERIFIER, r.SrpClaim)),
+    SignInMethod("USER_PASSWORD_AUTH", by_password("USER_PASSWORD_AUTH"), (S.START, r.UserPasswordAuth)),
+    SignInMethod(
         "ADMIN_USER_PASSWORD_AUTH",
         by_password("ADMIN_USER_PASSWORD_AUTH", admin=True),
         (S.START, r.AdminUserPasswordAuth),
         _ADMIN,
     ),
-    Way(
+    SignInMethod(
         "ADMIN_NO_SRP_AUTH",
         by_password("ADMIN_NO_SRP_AUTH", admin=True),
         (S.START, r.AdminNoSrpAuth),
         _ADMIN,
     ),
-    Way("USER_AUTH.PASSWORD", _preferring("PASSWORD"), (S.START, r.UserAuthWithPassword)),
-    Way("USER_AUTH.PASSWORD_SRP", _preferring("PASSWORD_SRP"), (S.PASSWORD_VERIFIER, r.SrpClaim)),
+    SignInMethod("USER_AUTH.PASSWORD", _preferring("PASSWORD"), (S.START, r.UserAuthWithPassword)),
+    SignInMethod("USER_AUTH.PASSWORD_SRP", _preferring("PASSWORD_SRP"), (S.PASSWORD_VERIFIER, r.SrpClaim)),
 )
 """The ways to prove a password."""
 
@@ -110,31 +110,31 @@ STANDINGS: Final = (
     Standing(
         S.NEW_PASSWORD_REQUIRED,
         PLAIN,
-        PersonWanted(temporary=True),
+        UserRequirements(temporary=True),
         "somebody with a temporary password",
     ),
     Standing(
         S.SMS_MFA,
         ANY_MFA,
-        PersonWanted(factors=("SMS_MFA",), preferred="SMS_MFA"),
+        UserRequirements(factors=("SMS_MFA",), preferred="SMS_MFA"),
         "somebody whose second factor is SMS",
     ),
     Standing(
         S.EMAIL_OTP,
         ANY_MFA,
-        PersonWanted(factors=("EMAIL_OTP",), preferred="EMAIL_OTP"),
+        UserRequirements(factors=("EMAIL_OTP",), preferred="EMAIL_OTP"),
         "somebody whose second factor is e-mail",
     ),
     Standing(
         S.SOFTWARE_TOKEN_MFA,
         PHONE_OR_APP,
-        PersonWanted(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA"),
+        UserRequirements(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA"),
         "somebody whose second factor is an authenticator app",
     ),
     Standing(
         S.SELECT_MFA_TYPE,
         PHONE_OR_APP,
-        PersonWanted(factors=("SMS_MFA", "SOFTWARE_TOKEN_MFA")),
+        UserRequirements(factors=("SMS_MFA", "SOFTWARE_TOKEN_MFA")),
         "somebody with two second factors, neither preferred",
     ),
     Standing(
@@ -147,17 +147,17 @@ STANDINGS: Final = (
 """Who is asked what, once the password is proved."""
 
 
-def source_of(arrow: Transition, operation: str) -> Source:
+def source_of(arrow: Transition, operation: str) -> RuleSource:
     """The best that is known of an arrow, and AWS's page about the operation."""
     known = evidence(arrow)[0]
-    return Source(known.source, links.reference(operation), known.confidence)
+    return RuleSource(known.source, links.reference(operation), known.confidence)
 
 
 def _good(arrow: Transition) -> bool:
     return arrow in ON_THE_TABLE and not confidence(arrow).thin
 
 
-def after_a_password() -> Iterator[Rule]:
+def after_a_password() -> Iterator[ConformanceRule]:
     """Each way to prove a password, times each standing."""
     for way in WAYS:
         for standing in STANDINGS:
@@ -170,23 +170,23 @@ def after_a_password() -> Iterator[Rule]:
                 if asked is S.AUTHENTICATED
                 else f"is asked {asked}, answers it and gets tokens"
             )
-            yield Rule(
+            yield ConformanceRule(
                 f"walk.{way.name}.{asked.value}",
                 f"By {way.name}, {standing.words} {then}.",
-                Group.WALKS,
+                RuleGroup.WALKS,
                 source_of(arrow, way.operation),
-                Severity.PLAIN,
+                RuleSeverity.PLAIN,
                 _walks(way, standing),
             )
 
 
-def _walks(way: Way, standing: Standing) -> Callable[[Trial], None]:
-    def provoke(trial: Trial) -> None:
+def _walks(way: SignInMethod, standing: Standing) -> Callable[[Trial], None]:
+    def run(trial: Trial) -> None:
         desk = trial.desk(standing.pool)
-        walker = Walker(desk, trial.person(desk, standing.person))
+        walker = SignInRunner(desk, trial.person(desk, standing.person))
         walker.walk(way.opening, standing.asked)
 
-    return provoke
+    return run
 
 
 WALKS: Final = tuple(after_a_password())

@@ -17,12 +17,12 @@ from authfsm.diagrams.explorer.switches import EXAMPLES, SWITCHES, settings_of, 
 from authfsm.diagrams.fold import Junction
 from authfsm.diagrams.links import link
 from authfsm.diagrams.markdown import MARKS
-from authfsm.diagrams.model import Edge, Model
+from authfsm.diagrams.model import Edge, DiagramModel
 from authfsm.diagrams.picture import diagram
 from authfsm.diagrams.places import ORDER, group
 from authfsm.facts import about_state, plain
 from authfsm.protocol.error_policy import RULINGS, Ruling
-from authfsm.protocol.nodes import NODES, Ends, Node
+from authfsm.protocol.nodes import NODES, EdgeRoles, Node
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import echoes, is_usual
 
@@ -139,14 +139,14 @@ def _reckoning() -> Data:
     }
 
 
-def _line(edge: Edge, model: Model) -> Data:
+def _line(edge: Edge, model: DiagramModel) -> Data:
     """What a line stands for: arrows, response by response, or the places that a junction leads to."""
     if isinstance(edge.source, Junction):
         places = tuple(places_of(edge))
         through = [a for each in places for a in THROUGH.get((edge.source, each), ())]
         return {
             "to": sorted(ORDER[each] for each in places),
-            "through": [_NUMBER[a.transition, Ends(a.source.role, a.dest.role)] for a in through],
+            "through": [_NUMBER[a.transition, EdgeRoles(a.source.role, a.dest.role)] for a in through],
         }
     ways = {
         response.trigger: [
@@ -154,7 +154,7 @@ def _line(edge: Edge, model: Model) -> Data:
             for each in model.followed(edge)
             if each.response is response
             for arrow in ARROWS
-            if arrow[0] == each.transition and arrow[1] == Ends(each.source.role, each.dest.role)
+            if arrow[0] == each.transition and arrow[1] == EdgeRoles(each.source.role, each.dest.role)
         ]
         for response in edge.responses
     }

@@ -17,13 +17,13 @@ from authfsm.diagrams.dot import lines
 from authfsm.diagrams.fold import Junction
 from authfsm.diagrams.model import Edge
 from authfsm.diagrams.picture import Diagram
-from authfsm.diagrams.places import Group
+from authfsm.diagrams.places import StateGroup
 from authfsm.diagrams.themes import DARK, LIGHT, Paint, Theme
 from authfsm.protocol.nodes import NODES, Node
 
 NAMES: Final = (
     *("paper", "ink", "line", "label", "quiet", "faded", "lit", "here", "warning", "gained"),
-    *(f"{group.replace(' ', '-')}-{part}" for group in Group for part in ("fill", "line")),
+    *(f"{group.replace(' ', '-')}-{part}" for group in StateGroup for part in ("fill", "line")),
 )
 """The names of a theme's colours on the page, in the order of `Theme.colours`."""
 
@@ -32,7 +32,7 @@ _TOKENS: Final[dict[str, Any]] = {
 }
 
 
-def _paint(group: Group, paint: Paint) -> Paint:
+def _paint(group: StateGroup, paint: Paint) -> Paint:
     name = group.replace(" ", "-")
     return evolve(paint, fill=_TOKENS[f"{name}-fill"], line=_TOKENS[f"{name}-line"])
 

@@ -53,7 +53,7 @@ class _Names:
         return frozenset(each for each in names if each in self)
 
 
-class _Told:
+class _AnswerContext:
     """Settings that know some answers, and ask for the others."""
 
     def __init__(self, answers: Answers) -> None:
@@ -99,7 +99,7 @@ class Questions:
         """
         known = answers or {}
         try:
-            return self._leaf(rule(cast("Description", _Told(known))))
+            return self._leaf(rule(cast("Description", _AnswerContext(known))))
         except _Asks as asks:
             number = asks.number
         values = SWITCHES[number].values

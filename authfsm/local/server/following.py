@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 from authfsm.local import gate
 from authfsm.local.core import Core
 from authfsm.local.refusals import PoolRefusal
-from authfsm.local.sessions import Leg
+from authfsm.local.sessions import PendingChallenge
 from authfsm.protocol.nodes import code_role
 from authfsm.protocol.responses import REFRESHES, Response
 from authfsm.protocol.states import State
@@ -28,7 +28,7 @@ _STEPS: Final = 100
 
 
 @frozen
-class Step:
+class ObservedStep:
     """A step of a sign-in, as the diagrams take it.
 
     Args:
@@ -69,7 +69,7 @@ class Followed:
     username: str
     flow: str
     client_id: str
-    steps: list[Step] = field(factory=list)
+    steps: list[ObservedStep] = field(factory=list)
     expires: datetime | None = None
 
     @property
@@ -116,7 +116,7 @@ class Follower:
         response = self._core.response
         if response is None or response in REFRESHES:
             return  # Nobody signs in.
-        legs = [leg for leg in touched if isinstance(leg, Leg) and leg in self._core.sessions]
+        legs = [leg for leg in touched if isinstance(leg, PendingChallenge) and leg in self._core.sessions]
         known = {leg.session: leg for leg in legs if leg.session in self._by_session}
         new = next((leg for leg in legs if leg.session not in known), None)
         # What was refused for its shape comes here too: its members are of any type.
@@ -143,7 +143,7 @@ class Follower:
                 credited="ACCESS_TOKEN" in (request.get("AuthParameters") or {}),
             )
         if len(followed.steps) < _STEPS:
-            step = Step(
+            step = ObservedStep(
                 number=len(followed.steps) + 1,
                 source=followed.state,
                 response=response,
@@ -155,7 +155,7 @@ class Follower:
             )
             followed.steps.append(step)
 
-    def _begin(self, request: Mapping[str, Any], leg: Leg | None) -> Followed:
+    def _begin(self, request: Mapping[str, Any], leg: PendingChallenge | None) -> Followed:
         self._count += 1
         parameters = request.get("AuthParameters")
         typed = str(parameters.get("USERNAME", "")) if isinstance(parameters, Mapping) else ""
@@ -174,7 +174,7 @@ class Follower:
         self,
         response: type[Response],
         outcome: Mapping[str, Any] | PoolRefusal,
-        old: Leg | None,
+        old: PendingChallenge | None,
     ) -> tuple[State, str | None]:
         if isinstance(outcome, PoolRefusal):
             stays = old is not None and not old.spent and outcome.survives

@@ -12,15 +12,15 @@ from attrs import frozen
 from authfsm.local.codes import Message
 from authfsm.local.core import Core
 from authfsm.local.server.records import Absent, Records
-from authfsm.local.server.state import Row, StateFile
-from authfsm.local.sessions import Leg
+from authfsm.local.server.state import StateRow, StateFile
+from authfsm.local.sessions import PendingChallenge
 from authfsm.local.settings import AppClient
 from authfsm.local.tokens import Family
 from authfsm.local.users import User
 
 
 @frozen
-class Kind:
+class RecordKind:
     """A sort of record.
 
     Args:
@@ -41,26 +41,26 @@ def _restore_client(core: Core, client: AppClient) -> None:
 
 
 # In the order in which they are read: whoever is referred to comes first.
-KINDS: Final[dict[str, Kind]] = {
-    "client": Kind(
+KINDS: Final[dict[str, RecordKind]] = {
+    "client": RecordKind(
         AppClient,
         lambda client: str(client.client_id),
         lambda core, client: core.clients.get(client.client_id) is client,
         _restore_client,
     ),
-    "user": Kind(
+    "user": RecordKind(
         User,
         lambda user: str(user.username),
         lambda core, user: core.users.named(user.username) is user,
         lambda core, user: core.users.restore(user),
     ),
-    "leg": Kind(
-        Leg,
+    "leg": RecordKind(
+        PendingChallenge,
         lambda leg: str(leg.session),
         lambda core, leg: leg in core.sessions,
         lambda core, leg: core.sessions.restore(leg),
     ),
-    "family": Kind(
+    "family": RecordKind(
         Family,
         lambda family: str(family.origin_jti),
         lambda core, family: family in core.mint,
@@ -128,21 +128,21 @@ class Keeper:
         records = {id(record): record for record in touched}
         for record in tuple(records.values()):
             user = record.user if isinstance(record, Family) else None
-            user = record.attempt.user if isinstance(record, Leg) else user
+            user = record.attempt.user if isinstance(record, PendingChallenge) else user
             if user is not None:
                 records[id(user)] = user
         rows = [row for record in records.values() for row in self._rows(record)]
         if rows:
             self._file.write(rows, {_LATEST: self._core.elapsed().isoformat()})
 
-    def _rows(self, record: Any) -> Iterable[Row]:
+    def _rows(self, record: Any) -> Iterable[StateRow]:
         if isinstance(record, Message):
             self._message += 1
-            yield Row(_MESSAGE, str(self._message), self._records.write(record))
+            yield StateRow(_MESSAGE, str(self._message), self._records.write(record))
             # As many as the outbox keeps.
-            yield Row(_MESSAGE, str(self._message - len(self._core.outbox)), None)
+            yield StateRow(_MESSAGE, str(self._message - len(self._core.outbox)), None)
             return
         name = _KIND_OF[type(record)]
         kind = KINDS[name]
         there = kind.there(self._core, record)
-        yield Row(name, kind.key(record), self._records.write(record) if there else None)
+        yield StateRow(name, kind.key(record), self._records.write(record) if there else None)

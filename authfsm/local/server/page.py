@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from authfsm.local.server.following import Step
+from authfsm.local.server.following import ObservedStep
 
 if TYPE_CHECKING:
     from authfsm.diagrams import Theme
@@ -65,7 +65,7 @@ def overview(dark: bool) -> str:  # noqa: FBT001 - the key of the cache
 
 
 @lru_cache(maxsize=64)
-def walk(steps: tuple[Step, ...], dark: bool) -> str:  # noqa: FBT001 - the key of the cache
+def walk(steps: tuple[ObservedStep, ...], dark: bool) -> str:  # noqa: FBT001 - the key of the cache
     """The way of a sign-in, as SVG.
 
     Raises:
@@ -77,7 +77,7 @@ def walk(steps: tuple[Step, ...], dark: bool) -> str:  # noqa: FBT001 - the key 
 @cache
 def _dark() -> Theme:
     """For a dark page."""
-    from authfsm.diagrams import LIGHT, Group, Paint  # noqa: PLC0415 - as below
+    from authfsm.diagrams import LIGHT, StateGroup, Paint  # noqa: PLC0415 - as below
 
     return evolve(
         LIGHT,
@@ -91,18 +91,18 @@ def _dark() -> Theme:
         here="#5c4a00",
         warning="#ff8a80",
         groups={
-            Group.BEGIN: Paint("#eef2f8", "#eef2f8", "circle"),
-            Group.FIRST_FACTOR: Paint("#10293d", "#5ab0ec", style="rounded"),
-            Group.SET_UP: Paint("#2f2a0c", "#e0cc4a", "note"),
-            Group.SECOND_FACTOR: Paint("#3a230b", "#f0a050"),
-            Group.DEVICE: Paint("#351e2c", "#e08ab8", "component"),
-            Group.END: Paint("#0d3026", "#3fc79a", style="rounded", peripheries=2),
-            Group.OUTSIDE: Paint("#20252e", "#93a0b6", style="rounded,dashed"),
+            StateGroup.BEGIN: Paint("#eef2f8", "#eef2f8", "circle"),
+            StateGroup.FIRST_FACTOR: Paint("#10293d", "#5ab0ec", style="rounded"),
+            StateGroup.SET_UP: Paint("#2f2a0c", "#e0cc4a", "note"),
+            StateGroup.SECOND_FACTOR: Paint("#3a230b", "#f0a050"),
+            StateGroup.DEVICE: Paint("#351e2c", "#e08ab8", "component"),
+            StateGroup.END: Paint("#0d3026", "#3fc79a", style="rounded", peripheries=2),
+            StateGroup.OUTSIDE: Paint("#20252e", "#93a0b6", style="rounded,dashed"),
         },
     )
 
 
-def _drawn(steps: tuple[Step, ...] | None, *, dark: bool) -> str:
+def _drawn(steps: tuple[ObservedStep, ...] | None, *, dark: bool) -> str:
     from authfsm.diagrams import LIGHT, NoEngine, diagram  # noqa: PLC0415 - for who looks at the page
 
     try:

@@ -35,7 +35,7 @@ _BY_NAME: Final[dict[str, type]] = {each.__name__: each for each in (*_WRAPPED, 
 T = TypeVar("T")
 
 
-class Unreadable(ValueError):
+class UnreadableState(ValueError):
     """A record is not one that this version could have written."""
 
 
@@ -96,7 +96,7 @@ class Records:
             if _is_absent(error):
                 raise Absent from None
             # Neither the text nor what is wrong with it: secrets are in both.
-            raise Unreadable(f"a {kind.__name__} cannot be read") from None
+            raise UnreadableState(f"a {kind.__name__} cannot be read") from None
         return read
 
     # ---- secrets ------------------------------------------------------------------------------
@@ -167,12 +167,12 @@ def _is_open(kind: Any) -> bool:
 def _class(name: str) -> type:
     module, _, qualified = name.partition(":")
     if not module.startswith(_OURS):
-        raise Unreadable("a record names a class that is not of this package")
+        raise UnreadableState("a record names a class that is not of this package")
     found: Any = importlib.import_module(module)
     for part in qualified.split("."):
         found = getattr(found, part)
     if not isinstance(found, type) or not (attrs.has(found) or issubclass(found, Enum)):
-        raise Unreadable("a record names something that is no record")
+        raise UnreadableState("a record names something that is no record")
     return found
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @define
-class _Told:
+class _SentNotice:
     """What the log is told of an exchange: names out of fixed lists, for a stranger may write anything."""
 
     operation: str | None = None
@@ -73,7 +73,7 @@ class Service:
             body: the request's body.
             signed: whether the request has an Authorization header.
         """
-        begun, told, request_id = time.perf_counter(), _Told(), self.pool.request_id()
+        begun, told, request_id = time.perf_counter(), _SentNotice(), self.pool.request_id()
 
         def answer(operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
             return self._answer(operation, request, told)
@@ -94,7 +94,7 @@ class Service:
         self.log.write("exchange", **facts, status=answered.status, ms=took, request_id=request_id)
         return answered
 
-    def _answer(self, operation: str, request: Mapping[str, Any], told: _Told) -> Mapping[str, Any]:
+    def _answer(self, operation: str, request: Mapping[str, Any], told: _SentNotice) -> Mapping[str, Any]:
         told.operation = operation if operation in OPERATIONS else None
         outcome: Mapping[str, Any] | PoolRefusal
         with self.held():
@@ -161,7 +161,7 @@ def refused(status: int, code: str, message: str, request_id: str) -> Answered:
 
 
 def _tell(
-    told: _Told, request: Mapping[str, Any], outcome: Mapping[str, Any] | PoolRefusal
+    told: _SentNotice, request: Mapping[str, Any], outcome: Mapping[str, Any] | PoolRefusal
 ) -> None:
     flow, answers = request.get("AuthFlow"), request.get("ChallengeName")
     told.flow = flow if isinstance(flow, str) and flow in FLOWS else None

@@ -56,7 +56,7 @@ class StateFileRefused(Exception):
 
 
 @frozen
-class Row:
+class StateRow:
     """A record as it is written.
 
     Args:
@@ -143,7 +143,7 @@ class StateFile:
         with closing(self._sql.execute(query, (kind,))) as rows:
             yield from rows
 
-    def write(self, rows: Iterable[Row], facts: dict[str, str] | None = None) -> None:
+    def write(self, rows: Iterable[StateRow], facts: dict[str, str] | None = None) -> None:
         """Write records, all or none.
 
         Args:

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
 
-from authfsm.traces.neutral.documents import Unreadable as Unreadable
+from authfsm.traces.neutral.documents import UnreadableDocument as UnreadableDocument
 from authfsm.traces.neutral.documents import rewrite, rewrite_json
 from authfsm.traces.neutral.values import Neutraliser
 
-__all__ = ["Neutral", "Unreadable", "neutralise"]
+__all__ = ["Neutral", "UnreadableDocument", "neutralise"]
 
 
 @frozen

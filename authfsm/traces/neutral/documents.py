@@ -43,7 +43,7 @@ _MOST_FAILURES: Final = 50
 _LITERALS: Final = frozenset({"None", "True", "False", "null", "true", "false", "undefined"})
 
 
-class Unreadable(CallerError, ValueError):
+class UnreadableDocument(CallerError, ValueError):
     """A capture cannot be read, so nothing of it is given; the message says what is wrong and what to do."""
 
 
@@ -238,7 +238,7 @@ def rewrite(text: str, neutral: Neutraliser) -> str:
         Unreadable: the text is empty, ends in the middle, or has nothing of Cognito's in it.
     """
     if not text.strip():
-        raise Unreadable("it is empty")
+        raise UnreadableDocument("it is empty")
     if _COLUMNS.match(text):
         return _rewrite_csv(text, neutral)
     begins = text.lstrip()[0]
@@ -248,12 +248,12 @@ def rewrite(text: str, neutral: Neutraliser) -> str:
             return rewrite_json(values, neutral)
         end = _balanced(text, text.index(begins))
         if end is None or begins == '"' or values.surely:
-            raise Unreadable(
+            raise UnreadableDocument(
                 f"it begins like JSON but {values.why}: give the whole of it, or cut it where a value ends"
             )
     made = _lines(text, neutral)
     if not neutral.recognized:
-        raise Unreadable(
+        raise UnreadableDocument(
             "nothing in it is known as Cognito's: give JSON, JSON lines, HTTP messages with their headers, a HAR"
             " file, a log of botocore's, or an object as Python or JavaScript prints it"
         )
@@ -273,12 +273,12 @@ def _rewrite_csv(text: str, neutral: Neutraliser) -> str:
                 writer.writerow([neutral.key(each) for each in row])
                 continue
             if len(row) != len(columns):
-                raise Unreadable("its rows have not the columns that its first line names")
+                raise UnreadableDocument("its rows have not the columns that its first line names")
             writer.writerow(
                 [_cell(name, each, neutral) for name, each in zip(columns, row, strict=True)]
             )
     except csv.Error:
-        raise Unreadable("it begins like CSV but is none: give the whole of it") from None
+        raise UnreadableDocument("it begins like CSV but is none: give the whole of it") from None
     return out.getvalue()
 
 
@@ -348,7 +348,7 @@ def _lines(text: str, neutral: Neutraliser) -> str:
                 continue
             if begins and text[at] == "{":
                 line = text.count("\n", 0, at) + 1
-                raise Unreadable(
+                raise UnreadableDocument(
                     f"what begins in line {line} ends in the middle: give the whole of it"
                 )
             out.append(text[at])

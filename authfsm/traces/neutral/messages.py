@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from authfsm.local import refusals
-from authfsm.local.refusals import Saying
+from authfsm.local.refusals import ErrorTemplate
 from authfsm.protocol.error_policy import RULINGS
 
 CLIENT_ERROR: Final = re.compile(
@@ -59,7 +59,7 @@ _PHRASES: Final = (
 
 
 def _templates() -> Iterable[str]:
-    known = [each.message for each in vars(refusals).values() if isinstance(each, Saying)]
+    known = [each.message for each in vars(refusals).values() if isinstance(each, ErrorTemplate)]
     return [each for each in (*known, *_MESSAGES) if len(re.sub(r"\{\w+\}", "", each)) >= 9]  # noqa: PLR2004 - less says nothing
 
 
