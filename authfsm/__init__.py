@@ -12,48 +12,54 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from authfsm.device import Device as Device
+    from authfsm.base.secret import Secret as Secret
+    from authfsm.core.device import Device as Device
+    from authfsm.core.enrolment import Enrolment as Enrolment
+    from authfsm.core.history_json import histories_from_json as histories_from_json
+    from authfsm.core.history_json import history_from_json as history_from_json
+    from authfsm.core.history_json import history_to_json as history_to_json
+    from authfsm.core.machine import build as build
+    from authfsm.core.sealing import new_key as new_key
+    from authfsm.core.signin import History as History
+    from authfsm.core.signin import SignIn as SignIn
+    from authfsm.core.signin import Step as Step
+    from authfsm.core.wire import Request as Request
     from authfsm.diagrams import diagram as diagram
     from authfsm.drivers.aio import AsyncCognito as AsyncCognito
     from authfsm.drivers.aio import AsyncFlow as AsyncFlow
     from authfsm.drivers.boto import Cognito as Cognito
     from authfsm.drivers.boto import Flow as Flow
-    from authfsm.enrolment import Enrolment as Enrolment
-    from authfsm.errors import AuthfsmError as AuthfsmError
-    from authfsm.errors import BadField as BadField
-    from authfsm.errors import CallerError as CallerError
-    from authfsm.errors import ConnectionLost as ConnectionLost
-    from authfsm.errors import InvalidInput as InvalidInput
-    from authfsm.errors import MalformedReply as MalformedReply
-    from authfsm.errors import NotSent as NotSent
-    from authfsm.errors import ProtocolViolation as ProtocolViolation
-    from authfsm.errors import OperatorError as OperatorError
-    from authfsm.errors import OutOfTurn as OutOfTurn
-    from authfsm.errors import ProofRefused as ProofRefused
-    from authfsm.errors import Refused as Refused
-    from authfsm.errors import SealBroken as SealBroken
-    from authfsm.errors import SealError as SealError
-    from authfsm.errors import SealExpired as SealExpired
-    from authfsm.errors import SealForeign as SealForeign
-    from authfsm.errors import SealGone as SealGone
-    from authfsm.errors import SealTooNew as SealTooNew
-    from authfsm.errors import ServiceError as ServiceError
-    from authfsm.errors import TimeError as TimeError
-    from authfsm.errors import TooManySteps as TooManySteps
-    from authfsm.errors import UserError as UserError
-    from authfsm.errors import WrongResponse as WrongResponse
-    from authfsm.histories import histories_from_json as histories_from_json
-    from authfsm.histories import history_from_json as history_from_json
-    from authfsm.histories import history_to_json as history_to_json
     from authfsm.jwks import Claims as Claims
     from authfsm.jwks import KeysUnreachable as KeysUnreachable
     from authfsm.jwks import TokenRefused as TokenRefused
     from authfsm.jwks import Verifier as Verifier
-    from authfsm.machine import build as build
     from authfsm.observers import Observation as Observation
     from authfsm.observers import Observer as Observer
     from authfsm.protocol.error_policy import Fault as Fault
-    from authfsm.protocol.error_policy import Ruling as Ruling
+    from authfsm.protocol.error_policy import RecoveryAction as RecoveryAction
+    from authfsm.protocol.errors import AuthfsmError as AuthfsmError
+    from authfsm.protocol.errors import BadField as BadField
+    from authfsm.protocol.errors import CallerError as CallerError
+    from authfsm.protocol.errors import ConnectionLost as ConnectionLost
+    from authfsm.protocol.errors import InvalidInput as InvalidInput
+    from authfsm.protocol.errors import InvalidOperation as InvalidOperation
+    from authfsm.protocol.errors import MalformedReply as MalformedReply
+    from authfsm.protocol.errors import NotSent as NotSent
+    from authfsm.protocol.errors import OperatorError as OperatorError
+    from authfsm.protocol.errors import ProofRefused as ProofRefused
+    from authfsm.protocol.errors import ProtocolViolation as ProtocolViolation
+    from authfsm.protocol.errors import Refused as Refused
+    from authfsm.protocol.errors import SealBroken as SealBroken
+    from authfsm.protocol.errors import SealError as SealError
+    from authfsm.protocol.errors import SealExpired as SealExpired
+    from authfsm.protocol.errors import SealNotFound as SealNotFound
+    from authfsm.protocol.errors import SealTooNew as SealTooNew
+    from authfsm.protocol.errors import SealWrongClient as SealWrongClient
+    from authfsm.protocol.errors import ServiceError as ServiceError
+    from authfsm.protocol.errors import TimeError as TimeError
+    from authfsm.protocol.errors import TooManySteps as TooManySteps
+    from authfsm.protocol.errors import UserError as UserError
+    from authfsm.protocol.errors import WrongResponse as WrongResponse
     from authfsm.protocol.replies import AdminPasswordAsked as AdminPasswordAsked
     from authfsm.protocol.replies import AnyChallenge as AnyChallenge
     from authfsm.protocol.replies import Challenge as Challenge
@@ -113,31 +119,25 @@ if TYPE_CHECKING:
     from authfsm.protocol.table import LoopKind as LoopKind
     from authfsm.protocol.table import Role as Role
     from authfsm.protocol.table import Transition as Transition
-    from authfsm.sealing import new_key as new_key
-    from authfsm.secret import Secret as Secret
     from authfsm.settings import PoolSettings as PoolSettings
-    from authfsm.signin import History as History
-    from authfsm.signin import SignIn as SignIn
-    from authfsm.signin import Step as Step
     from authfsm.stores import AsyncPendingSignIns as AsyncPendingSignIns
     from authfsm.stores import MemoryStore as MemoryStore
     from authfsm.stores import PendingSignIns as PendingSignIns
-    from authfsm.wire import Request as Request
 
-_ROOMS = {
-    "device": "Device",
+_EXPORTS = {
+    "core.device": "Device",
     "diagrams": "diagram",
     "drivers.aio": "AsyncCognito AsyncFlow",
     "drivers.boto": "Cognito Flow",
-    "enrolment": "Enrolment",
-    "errors": (
-        "AuthfsmError BadField CallerError ConnectionLost InvalidInput MalformedReply NotSent OffTheTable "
-        "OperatorError OutOfTurn ProofRefused Refused SealBroken SealError SealExpired SealForeign SealGone "
+    "core.enrolment": "Enrolment",
+    "protocol.errors": (
+        "AuthfsmError BadField CallerError ConnectionLost InvalidInput MalformedReply NotSent "
+        "OperatorError InvalidOperation ProofRefused ProtocolViolation Refused SealBroken SealError SealExpired SealWrongClient SealNotFound "
         "SealTooNew ServiceError TimeError TooManySteps UserError WrongResponse"
     ),
-    "histories": "histories_from_json history_from_json history_to_json",
+    "core.history_json": "histories_from_json history_from_json history_to_json",
     "jwks": "Claims KeysUnreachable TokenRefused Verifier",
-    "machine": "build",
+    "core.machine": "build",
     "observers": "Observation Observer",
     "protocol.table": "PROTOCOL TRANSITIONS LoopKind Role Transition",
     "protocol.replies": (
@@ -153,16 +153,16 @@ _ROOMS = {
         "StepUp UpdateDeviceStatus UserAuth UserAuthWithPassword UserAuthWithSrp UserPasswordAuth UserSrpAuth "
         "VerifySoftwareToken"
     ),
-    "protocol.error_policy": "Fault Ruling",
-    "sealing": "new_key",
-    "secret": "Secret",
+    "protocol.error_policy": "Fault RecoveryAction",
+    "core.sealing": "new_key",
+    "base.secret": "Secret",
     "settings": "PoolSettings",
-    "signin": "History SignIn Step",
+    "core.signin": "History SignIn Step",
     "protocol.states": "State",
     "stores": "AsyncPendingSignIns MemoryStore PendingSignIns",
-    "wire": "Request",
+    "core.wire": "Request",
 }
-_WHERE = {name: f"authfsm.{room}" for room, names in _ROOMS.items() for name in names.split()}
+_WHERE = {name: f"authfsm.{room}" for room, names in _EXPORTS.items() for name in names.split()}
 
 __all__ = sorted(_WHERE)  # noqa: PLE0605 - the table above is the one list; a test holds it to the imports
 

@@ -15,14 +15,15 @@ from attrs import frozen
 from botocore.config import Config
 
 import authfsm
-from authfsm import AsyncCognito, Cognito, PendingSignIns, new_key, srp
+from authfsm import AsyncCognito, Cognito, PendingSignIns, new_key
+from authfsm.base.secret import Secret
+from authfsm.core import srp
+from authfsm.core.sealing import keys_for, seal, unseal
+from authfsm.core.signin import SignIn
 from authfsm.drivers import totp
 from authfsm.jwks import Verifier
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
-from authfsm.sealing import keys_for, seal, unseal
-from authfsm.secret import Secret
-from authfsm.signin import SignIn
 from authfsm.stores import AsyncMemoryStore, AsyncPendingSignIns, MemoryStore
 from authfsm.stores.pending import name_of
 
@@ -279,7 +280,7 @@ def drivers() -> Iterator[Case]:
 
 def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     """The function, how it fails, and the call."""
-    core, stores = "authfsm.signin.SignIn", "authfsm.stores.pending"
+    core, stores = "authfsm.core.signin.SignIn", "authfsm.stores.pending"
     yield (
         f"{core}.__init__",
         "an unknown keyword",
@@ -291,19 +292,23 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         lambda: SignIn("c").prove(ephemeral(), NOW, PASSWORD),
     )
     yield f"{core}.prove", "a lone surrogate", lambda: unprovable(PASSWORD + "\ud800")
-    yield "authfsm.sealing.seal", "no key", lambda: seal(waiting()._snapshot(), KEY, NOW)
-    yield "authfsm.sealing.unseal", "no key", lambda: unseal("gAAAA", KEY, NOW, into=SignIn("c"))
+    yield "authfsm.core.sealing.seal", "no key", lambda: seal(waiting()._snapshot(), KEY, NOW)
     yield (
-        "authfsm.sealing.unseal",
+        "authfsm.core.sealing.unseal",
+        "no key",
+        lambda: unseal("gAAAA", KEY, NOW, into=SignIn("c")),
+    )
+    yield (
+        "authfsm.core.sealing.unseal",
         "several keys",
         lambda: unseal("gAAAA", [new_key(), KEY], NOW, into=SignIn("c")),
     )
     resume = "authfsm.drivers.boto.Cognito.resume"
     yield resume, "another client's", resumed_elsewhere
     yield resume, "expired", lambda: resumed_elsewhere(late=True)
-    yield "authfsm.drivers.walk.Walk.seal", "no key", lambda: waiting().seal(KEY)
-    yield "authfsm.drivers.walk.Walk.seal", "a proof is due", lambda: proving().seal(KEY)
-    yield "authfsm.drivers.walk.Walk.seal", "an iterator", lambda: waiting().seal(iter([KEY]))
+    yield "authfsm.drivers.base_flow.Walk.seal", "no key", lambda: waiting().seal(KEY)
+    yield "authfsm.drivers.base_flow.Walk.seal", "a proof is due", lambda: proving().seal(KEY)
+    yield "authfsm.drivers.base_flow.Walk.seal", "an iterator", lambda: waiting().seal(iter([KEY]))
     for name, store in (("", MemoryStore), ("Async", AsyncMemoryStore)):
         made: Any = AsyncPendingSignIns if name else PendingSignIns
         cls = f"{stores}.{name}PendingSignIns.__init__"
@@ -328,7 +333,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
             ),
         )
     yield f"{stores}.name_of", "bytes", lambda: name_of(Secret(KEY.encode()))
-    yield "authfsm.sealing.keys_for", "no key", lambda: keys_for(KEY, Secret(TOKEN))
+    yield "authfsm.core.sealing.keys_for", "no key", lambda: keys_for(KEY, Secret(TOKEN))
     yield (
         "authfsm.drivers.totp.associate",
         "nothing listens",
@@ -373,7 +378,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
             lambda token=token: awaited(lambda: verifier.verify_async(token)),
         )
     yield (
-        "authfsm.local.pool.LocalPool.__init__",
+        "authfsm.local.api.pool.LocalPool.__init__",
         "an unknown keyword",
         lambda: LocalPool(client_secret=KEY, nothing=1),
     )
@@ -385,11 +390,11 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         ),
     )
     yield (
-        "authfsm.local.furnishing.Furnished.add_client",
+        "authfsm.local.api.provisioning.Furnished.add_client",
         "an unknown keyword",
         lambda: pool().add_client(client_secret=KEY, nothing=1),
     )
-    adding = "authfsm.local.furnishing.Furnished.add_user"
+    adding = "authfsm.local.api.provisioning.Furnished.add_user"
     yield adding, "the name is taken", lambda: pool().add_user("ada", PASSWORD)
     yield (
         adding,
@@ -416,41 +421,41 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
 def srp_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     """The same for the arithmetic."""
     yield (
-        "authfsm.srp.private_key",
+        "authfsm.core.srp.private_key",
         "a lone surrogate",
         lambda: srp.private_key("Pool", "ada", PASSWORD + "\ud800", 1),
     )
     x = srp.private_key("Pool", "ada", PASSWORD, 1)
     planted(str(x))
     planted(f"{x:x}")
-    yield "authfsm.srp.verifier", "no number", lambda: srp.verifier(Secret(PASSWORD))
+    yield "authfsm.core.srp.verifier", "no number", lambda: srp.verifier(Secret(PASSWORD))
     for name in ("shared_secret", "client_key"):
         yield (
-            f"authfsm.srp.{name}",
+            f"authfsm.core.srp.{name}",
             "B is 0",
             lambda name=name: getattr(srp, name)(ephemeral(), 0, x),
         )
-    yield "authfsm.srp.claim", "B is 0", lambda: claimed(B=0)
-    yield "authfsm.srp.claim", "a bad timestamp", lambda: claimed(timestamp="\ud800")
-    yield "authfsm.srp.claim", "a bad block", lambda: claimed(secret_block="?")
+    yield "authfsm.core.srp.claim", "B is 0", lambda: claimed(B=0)
+    yield "authfsm.core.srp.claim", "a bad timestamp", lambda: claimed(timestamp="\ud800")
+    yield "authfsm.core.srp.claim", "a bad block", lambda: claimed(secret_block="?")
     yield (
-        "authfsm.srp.sign",
+        "authfsm.core.srp.sign",
         "a bad timestamp",
         lambda: srp.sign(KEY.encode(), "Pool", "ada", b"", "\ud800"),
     )
     yield (
-        "authfsm.srp.verify",
+        "authfsm.core.srp.verify",
         "a bad timestamp",
         lambda: srp.verify(KEY.encode(), "Pool", "ada", b"", "\ud800", ""),
     )
     yield (
-        "authfsm.srp.device_verifier",
+        "authfsm.core.srp.device_verifier",
         "a bad salt",
         lambda: srp.device_verifier("group", "key", PASSWORD, b""),
     )
-    yield "authfsm.srp.secret_hash", "a bad name", lambda: srp.secret_hash("\ud800", "c", KEY)
+    yield "authfsm.core.srp.secret_hash", "a bad name", lambda: srp.secret_hash("\ud800", "c", KEY)
     yield (
-        "authfsm.srp.secret_hash",
+        "authfsm.core.srp.secret_hash",
         "a lone surrogate",
         lambda: srp.secret_hash("a", "c", KEY + "\ud800"),
     )
@@ -544,8 +549,8 @@ BASES: Final = {
     "authfsm.drivers.app_client.AppClient.__init__": lambda: Cognito(
         client(), client_id="c", client_secret=KEY, pool_id="no pool's id"
     ),
-    "authfsm.drivers.courses.Courses.__init__": lambda: proving_base("courses", "FlowSteps"),
-    "authfsm.drivers.walk.Walk.__init__": lambda: proving_base("walk", "Walk"),
+    "authfsm.drivers.flow_steps.Courses.__init__": lambda: proving_base("courses", "FlowSteps"),
+    "authfsm.drivers.base_flow.Walk.__init__": lambda: proving_base("walk", "Walk"),
     "authfsm.protocol.codes.wrapped_code": lambda: r.Code(CODE + "x"),
 }
 

@@ -31,18 +31,24 @@ from reviewed import GALLERY
 
 from authfsm import Cognito, PoolSettings, Verifier
 from authfsm.checks import PoolDescription
-from authfsm.errors import AuthfsmError, BadField, MalformedReply, OutOfTurn, SealError
+from authfsm.core.sealing import new_key, unseal
+from authfsm.core.signin import SignIn
+from authfsm.core.snapshot import to_json
+from authfsm.core.wire import WRITERS, read
 from authfsm.jwks import TokenRefused
 from authfsm.jwks.keys import Keys
 from authfsm.local import LocalPool
+from authfsm.protocol.errors import (
+    AuthfsmError,
+    BadField,
+    InvalidOperation,
+    MalformedReply,
+    SealError,
+)
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
-from authfsm.sealing import new_key, unseal
-from authfsm.signin import SignIn
-from authfsm.snapshot import to_json
 from authfsm.stores import MemoryStore, PendingSignIns
-from authfsm.wire import WRITERS, read
 
 PASSWORD: Final = "Correct-Horse-1"
 NOW: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -338,7 +344,7 @@ def tickets(key: RSAKey) -> Target:
     def make(rng: Random) -> Any:
         return _misspelt(rng, right) if rng.random() < 0.5 else odd(rng, in_process=True)
 
-    return Target("tickets", make, give, (SealError, OutOfTurn, BadField), 1)
+    return Target("tickets", make, give, (SealError, InvalidOperation, BadField), 1)
 
 
 # ---- tokens and keys ---------------------------------------------------------------------------------
@@ -402,7 +408,7 @@ def settings(key: RSAKey) -> list[Target]:
             if traceback.extract_tb(error.__traceback__)[-1].line.startswith("raise "):  # type: ignore[union-attr]  # our source is there
                 return
             raise
-        _ = pool.not_honoured
+        _ = pool.unsupported_settings
 
     return [
         Target("settings", make, of_client, (BadField,), 3),

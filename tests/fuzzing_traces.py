@@ -10,8 +10,8 @@ from typing import Any
 
 from test_traces_wrappers import ILLEGAL, WRAPPERS
 
-from authfsm.errors import AuthfsmError
-from authfsm.histories import histories_from_json, history_from_json
+from authfsm.core.history_json import histories_from_json, history_from_json
+from authfsm.protocol.errors import AuthfsmError
 from authfsm.traces.scanning import Tally, read
 
 ODD: tuple[Any, ...] = (
@@ -20,7 +20,7 @@ ODD: tuple[Any, ...] = (
 )  # fmt: skip
 STEP = {"sign_in": "a", "step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VERIFIER",
         "at": "2026-11-23T01:02:03.456789+00:00", "role": "second factor", "error": "CodeMismatchException",
-        "ruling": "TRY_AGAIN", "seconds": 0.1}  # fmt: skip
+        "action": "TRY_AGAIN", "seconds": 0.1}  # fmt: skip
 
 
 def damaged(value: Any, chance: random.Random) -> Any:

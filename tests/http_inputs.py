@@ -16,7 +16,7 @@ from attrs import field, frozen
 from members_of_botocore import folded
 from serving import CLIENT_ID, PASSWORD, POOL_ID, SIGNED, TARGET
 
-from authfsm.local.operations import OPERATIONS
+from authfsm.local.api.operations import OPERATIONS
 
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
 """What botocore's model of the API says of requests, folded for the local pool, and of descriptions.
 
-`python tests/members_of_botocore.py` writes authfsm/local/members.json and authfsm/settings/descriptions.json anew.
+`python tests/members_of_botocore.py` writes authfsm/local/config/members.json and authfsm/settings/descriptions.json anew.
 """
 
 from __future__ import annotations

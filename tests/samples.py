@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from authfsm.core.signin import SignIn
+from authfsm.core.wire import read
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import LoopKind, Role, Transition, leads
-from authfsm.signin import SignIn
-from authfsm.wire import read
 
 SESSION = "session-" + "s" * 20
 SRP = {"SALT": "0a1b", "SRP_B": "c0ffee", "SECRET_BLOCK": "c2VjcmV0", "USERNAME": "ada"}

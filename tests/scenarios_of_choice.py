@@ -39,9 +39,9 @@ from situations import (
     after_a_password,
 )
 
-from authfsm import srp
+from authfsm.core import srp
 from authfsm.local import Contradictions
-from authfsm.local.settings import WebAuthnConfiguration
+from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 

@@ -16,11 +16,11 @@ from attrs import field, frozen
 from authenticator import Authenticator
 from joserfc.jwk import RSAKey
 
-from authfsm.device import Device
+from authfsm.core.device import Device
 from authfsm.drivers.boto import Flow
-from authfsm.errors import MalformedReply, Refused
 from authfsm.local import LocalPool, ManualClock
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import MalformedReply, Refused
 from authfsm.protocol.replies import MfaSetup, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State

@@ -22,7 +22,7 @@ from sitting import Scenario, Sitting
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.local import LocalPool
-from authfsm.local.exchange import Answered, exchange
+from authfsm.local.api.exchange import Answered, exchange
 from authfsm.local.server.config import understood
 from authfsm.local.server.logs import Log
 from authfsm.local.server.opening import opened

@@ -20,20 +20,20 @@ from sitting_async import Waiting, a_loop, on
 
 from authfsm import State
 from authfsm.drivers.boto import Flow
-from authfsm.errors import (
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, RefreshTokenRotation
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import (
     AuthfsmError,
     BadField,
     ConnectionLost,
-    OutOfTurn,
+    InvalidOperation,
     Refused,
     RefusedCaller,
     RefusedForNow,
     RefusedUser,
     WrongResponse,
 )
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, RefreshTokenRotation
-from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.replies import Tokens
 
 PASSWORD = "Correct-Horse-1"
@@ -126,7 +126,7 @@ def test_rotation_brings_a_new_refresh_token_each_time(pool_of: PoolOf, signs_in
     assert len(set(seen)) == 4
     with pytest.raises(RefusedCaller, match="reuse") as caught:
         flow.refresh(seen[0])
-    assert caught.value.ruling is Ruling.START_AGAIN
+    assert caught.value.action is RecoveryAction.START_AGAIN
     assert (flow.state, held(flow).refresh_token) == (State.AUTHENTICATED, seen[-1])
     assert flow.refresh().refresh_token not in seen
 
@@ -170,17 +170,17 @@ def test_a_refresh_that_is_refused_takes_nothing_away(pool_of: PoolOf, signs_in:
     with pytest.raises(RefusedForNow) as caught:
         flow.refresh()
 
-    assert caught.value.ruling is Ruling.START_AGAIN
+    assert caught.value.action is RecoveryAction.START_AGAIN
     assert (flow.state, flow.tokens) == (State.AUTHENTICATED, tokens)
 
 
 def test_a_refresh_wants_tokens(pool_of: PoolOf) -> None:
-    """In a flow that has just started there is no refresh token: BadField; nor can it be kept fresh: OutOfTurn."""
+    """In a flow that has just started there is no refresh token: BadField; nor can it be kept fresh: InvalidOperation."""
     flow = pool_of().cognito().start()
 
     with pytest.raises(BadField, match="refresh_token"):
         flow.refresh()
-    with pytest.raises(OutOfTurn, match="no tokens"):
+    with pytest.raises(InvalidOperation, match="no tokens"):
         flow.fresh_tokens()
     assert flow.history == ()
 
@@ -231,7 +231,7 @@ def test_who_comes_while_a_refresh_is_under_way_has_the_present_tokens(pool_of: 
             *(flow.fresh_tokens() for _ in range(3)), return_exceptions=True
         )
         assert first == flow.tokens
-        assert [getattr(each, "ruling", None) for each in others] == [Ruling.WAIT] * 2
+        assert [getattr(each, "action", None) for each in others] == [RecoveryAction.WAIT] * 2
 
     asyncio.run(talk())
 
@@ -375,7 +375,7 @@ def test_throttling_says_how_long(
     events.unregister("before-send.*", answers)
 
     error = caught.value
-    assert (error.ruling, error.retry_after, error.survives) == (Ruling.WAIT, seconds, True)
+    assert (error.action, error.retry_after, error.survives) == (RecoveryAction.WAIT, seconds, True)
     assert flow.refresh() == flow.tokens
 
 
@@ -390,7 +390,7 @@ def test_a_lock_out_says_how_long_at_least(pool_of: PoolOf) -> None:
     with pytest.raises(RefusedForNow) as caught:
         pool.cognito().sign_in("ada", PASSWORD)
 
-    assert (caught.value.ruling, caught.value.retry_after) == (Ruling.WAIT_OUT, 1.0)
+    assert (caught.value.action, caught.value.retry_after) == (RecoveryAction.WAIT_OUT, 1.0)
     clock.advance(caught.value.retry_after)
     assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
 

@@ -23,24 +23,25 @@ from serving import CLIENT_ID, PASSWORD, POOL_ID, Here, here
 from sitting_async import aio_client, on
 from transitions.extensions.asyncio import AsyncMachine
 
-from authfsm import State, srp
+from authfsm import State
+from authfsm.core import srp
+from authfsm.core.machine import build
+from authfsm.core.sealing import new_key
 from authfsm.drivers import totp
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.drivers.boto import Cognito, Flow
-from authfsm.drivers.courses import CpuTask
-from authfsm.errors import (
+from authfsm.drivers.flow_steps import CpuTask
+from authfsm.local import DeviceConfiguration, LocalPool
+from authfsm.observers import Observation
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import (
     ConnectionLost,
-    OutOfTurn,
+    InvalidOperation,
     RefusedCaller,
     RefusedUser,
     WrongResponse,
 )
-from authfsm.local import DeviceConfiguration, LocalPool
-from authfsm.machine import build
-from authfsm.observers import Observation
-from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Ruling
-from authfsm.sealing import new_key
 
 T = TypeVar("T")
 PHONE = "+15555550143"
@@ -456,7 +457,7 @@ def test_giving_up_while_a_reply_is_awaited(pool: LocalPool) -> None:
         answer = asyncio.ensure_future(flow.answer(r.Code(pool.outbox.code_for("ada"))))
         await asyncio.sleep(0)
         flow.cancel()
-        with pytest.raises(OutOfTurn, match="nobody awaits"):
+        with pytest.raises(InvalidOperation, match="nobody awaits"):
             await answer
 
         assert (flow.state, flow.challenge, flow.tokens) == (State.FAILED, None, None)
@@ -481,8 +482,8 @@ def test_two_answers_at_once_are_one_answer(pool: LocalPool) -> None:
         )
 
         assert first is State.AUTHENTICATED
-        assert isinstance(second, OutOfTurn)
-        assert (second.ruling, second.state) == (Ruling.WAIT, State.SMS_MFA)
+        assert isinstance(second, InvalidOperation)
+        assert (second.action, second.state) == (RecoveryAction.WAIT, State.SMS_MFA)
         assert [step.error for step in flow.history] == [None, None, None]
 
     asyncio.run(talk())
@@ -510,7 +511,7 @@ def test_two_hundred_sign_ins_at_once(web: Here) -> None:
 
 
 def test_a_lost_connection_leaves_the_sign_in_usable(web: Here) -> None:
-    """Over HTTP: ConnectionLost with the ruling WAIT, told to observers, and the same answer goes through later."""
+    """Over HTTP: ConnectionLost with the action WAIT, told to observers, and the same answer goes through later."""
     seen: list[Observation] = []
 
     async def talk() -> None:
@@ -525,7 +526,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: Here) -> None:
             with pytest.raises(ConnectionLost) as caught:
                 await flow.answer(code)
             client.meta.events.unregister("before-send.*", lost)
-            assert (caught.value.ruling, caught.value.state) == (Ruling.WAIT, State.SMS_MFA)
+            assert (caught.value.action, caught.value.state) == (RecoveryAction.WAIT, State.SMS_MFA)
             assert caught.value.__context__ is None
             assert facts(flow) == before
 
@@ -687,7 +688,7 @@ def test_every_method_of_a_flow(pool: LocalPool) -> None:
         flow = await cognito.sign_in("ada", PASSWORD, walk=False)
         assert isinstance(await flow.next_response(), r.SrpClaim)
         assert await flow.step() is State.SMS_MFA
-        with pytest.raises(OutOfTurn, match="needs no person"):
+        with pytest.raises(InvalidOperation, match="needs no person"):
             await flow.step()
 
         again = await flow.restart(PASSWORD)

@@ -14,8 +14,8 @@ from scenarios import SCENARIOS
 from sitting import Scenario, Sitting
 from sitting_async import AsyncSitting, Run, a_loop, a_stage, aio_client, played
 
+from authfsm.core.signin import Step
 from authfsm.observers import Observation
-from authfsm.signin import Step
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_every_scenario_goes_the_same_way(
     run: Run,
     request: pytest.FixtureRequest,
 ) -> None:
-    """State, history and rulings are those of the sync driver; observers are told each step, in the loop's thread."""
+    """State, history and actions are those of the sync driver; observers are told each step, in the loop's thread."""
     seen: list[Observation] = []
     threads: set[str] = set()
 

@@ -22,8 +22,8 @@ from playwright.sync_api import Page
 from serving import Web
 from starlette.responses import Response
 
+from authfsm.core.sealing import new_key
 from authfsm.local import Triggers
-from authfsm.sealing import new_key
 
 pytest_plugins = ["apps.fixtures"]
 VisitOf = Callable[..., Visit]

@@ -10,12 +10,12 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from authfsm.checks import SignInPaths
-from authfsm.diagrams.drafting import draft
-from authfsm.errors import BadField
+from authfsm.diagrams.model_builder import draft
 from authfsm.journeys import journeys
 from authfsm.local import LocalPool
-from authfsm.local.refusals import PoolRefusal
+from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.protocol.auth_flows import CURRENT_VALUES, OLDER_VALUES, REQUIRED_VALUE, current_values
+from authfsm.protocol.errors import BadField
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS
 from authfsm.settings import PoolSettings

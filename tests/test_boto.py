@@ -21,14 +21,19 @@ from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from joserfc.jwk import RSAKey
 
-from authfsm.device import Device
+from authfsm.base.secret import Secret
+from authfsm.core.device import Device
+from authfsm.core.machine import build
 from authfsm.drivers.boto import Cognito, Flow
-from authfsm.errors import (
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import (
     ConnectionLost,
     InvalidInput,
+    InvalidOperation,
     MalformedReply,
     NotSent,
-    OutOfTurn,
     RefusedByConfiguration,
     RefusedCaller,
     RefusedForNow,
@@ -36,14 +41,9 @@ from authfsm.errors import (
     ServiceError,
     WrongResponse,
 )
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
-from authfsm.machine import build
-from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.replies import EmailOtp, MfaSetup, NewPasswordRequired, SelectMfaType, SmsMfa
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-from authfsm.secret import Secret
 
 PASSWORD = "Correct-Horse-1"
 PHONE = "+15555550143"
@@ -109,8 +109,8 @@ def test_a_wrong_password_is_the_persons_fault(pool_of: PoolOf) -> None:
             pool_of().cognito().sign_in("ada", "Wrong-Horse-1", flow=flow_name)
 
         error = caught.value
-        assert (error.ruling, error.state, error.survives) == (
-            Ruling.START_AGAIN,
+        assert (error.action, error.state, error.survives) == (
+            RecoveryAction.START_AGAIN,
             State.FAILED,
             False,
         )
@@ -124,7 +124,7 @@ def test_step_by_step(pool_of: PoolOf) -> None:
     assert isinstance(flow.next_response(), r.SrpClaim)
 
     assert flow.step() is State.AUTHENTICATED
-    with pytest.raises(OutOfTurn):
+    with pytest.raises(InvalidOperation):
         flow.step()
 
 
@@ -140,7 +140,7 @@ def test_a_wrong_code_then_the_right_one(pool_of: PoolOf) -> None:
     with pytest.raises(RefusedUser) as caught:
         flow.answer(r.Code(f"{(int(right) + 1) % 10**6:06d}"))
     assert caught.value.survives
-    assert caught.value.ruling is Ruling.TRY_AGAIN
+    assert caught.value.action is RecoveryAction.TRY_AGAIN
     flow.answer(r.Code(right))
 
     assert [step.error for step in flow.history] == [None, None, "CodeMismatchException", None]
@@ -164,9 +164,9 @@ def test_totp_is_enrolled_on_the_way_and_asked_for_the_next_time(pool_of: PoolOf
     assert (flow.state, flow.signin.role) == (State.SOFTWARE_TOKEN_MFA, Role.SECOND_FACTOR)
     with pytest.raises(RefusedUser) as caught:
         flow.answer(r.Code(used))
-    assert (caught.value.refusal.code, caught.value.ruling) == (
+    assert (caught.value.refusal.code, caught.value.action) == (
         "ExpiredCodeException",
-        Ruling.TRY_AGAIN,
+        RecoveryAction.TRY_AGAIN,
     )
     clock.advance(30)
     assert flow.answer(r.Code(app.at(clock()))) is State.AUTHENTICATED
@@ -302,7 +302,7 @@ def test_a_forgotten_device_costs_nothing_but_the_device(pool_of: PoolOf) -> Non
         flow = pool.cognito(device=stranger).sign_in("ada", PASSWORD, flow=flow_name)
 
         assert walked(flow) == path
-        assert flow.history[-2].ruling is Ruling.DROP_DEVICE
+        assert flow.history[-2].action is RecoveryAction.DROP_DEVICE
         assert flow.device is None
 
 
@@ -405,11 +405,11 @@ def test_an_expired_session_is_times_fault(pool_of: PoolOf) -> None:
     with pytest.raises(RefusedForNow, match="session is expired") as caught:
         flow.answer(r.Code(code))
 
-    assert (caught.value.ruling, flow.state) == (Ruling.START_AGAIN, State.FAILED)
+    assert (caught.value.action, flow.state) == (RecoveryAction.START_AGAIN, State.FAILED)
 
 
 def test_lock_out_is_told_from_a_wrong_password(pool_of: PoolOf) -> None:
-    """After five failures the same error code means something else, and the ruling says so."""
+    """After five failures the same error code means something else, and the action says so."""
     pool = pool_of()
     for _ in range(5):
         with pytest.raises(RefusedUser):
@@ -418,7 +418,7 @@ def test_lock_out_is_told_from_a_wrong_password(pool_of: PoolOf) -> None:
     with pytest.raises(RefusedForNow) as caught:
         pool.cognito().sign_in("ada", PASSWORD)
 
-    assert caught.value.ruling is Ruling.WAIT_OUT
+    assert caught.value.action is RecoveryAction.WAIT_OUT
 
 
 def test_a_flow_that_is_not_enabled_is_the_configurations_fault(pool_of: PoolOf) -> None:
@@ -428,7 +428,7 @@ def test_a_flow_that_is_not_enabled_is_the_configurations_fault(pool_of: PoolOf)
     with pytest.raises(RefusedByConfiguration) as caught:
         cognito.sign_in("ada", PASSWORD, flow="USER_PASSWORD_AUTH")
 
-    assert caught.value.ruling is Ruling.MEND
+    assert caught.value.action is RecoveryAction.FIX_CONFIGURATION
 
 
 def test_a_missing_client_secret_is_the_callers_fault(pool_of: PoolOf) -> None:
@@ -521,9 +521,9 @@ def test_a_lost_connection_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     client.meta.events.register_first("before-send.*", lost)
     with pytest.raises(ConnectionLost) as caught:
         flow.answer(code)
-    assert (caught.value.state, caught.value.ruling, flow.state) == (
+    assert (caught.value.state, caught.value.action, flow.state) == (
         State.SMS_MFA,
-        Ruling.WAIT,
+        RecoveryAction.WAIT,
         State.SMS_MFA,
     )
     client.meta.events.unregister("before-send.*", lost)
@@ -774,7 +774,7 @@ def test_a_device_without_new_device_metadata_cannot_be_confirmed(pool_of: PoolO
     """A pool that remembers no devices gives no NewDeviceMetadata: confirm_device says so."""
     flow = pool_of().cognito().sign_in("ada", PASSWORD)
 
-    with pytest.raises(OutOfTurn, match="no new device"):
+    with pytest.raises(InvalidOperation, match="no new device"):
         flow.confirm_device()
 
 

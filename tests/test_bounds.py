@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from authfsm.cli.signin import reaching
-from authfsm.concurrency import ForkSafeLock, OutOfTime, call_within
+from authfsm.base.concurrency import ForkSafeLock, OutOfTime, call_within
+from authfsm.cli.signin import connection
 from authfsm.conformance.conversation import Conversation
 from authfsm.conformance.verdicts import Skipped
-from authfsm.errors import AuthfsmError, ConnectionLost
 from authfsm.jwks import over_https
-from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import AuthfsmError, ConnectionLost
 
 SECONDS = 0.4
 SLACK = 6.0  # a busy machine's; what is bounded here would otherwise last for ever
@@ -126,7 +126,7 @@ def test_a_call_that_hangs_does_not_keep_the_process() -> None:
     """The caller goes on in time, and the interpreter ends though the thread still waits."""
     program = """
         import threading
-        from authfsm.concurrency import OutOfTime, call_within
+        from authfsm.base.concurrency import OutOfTime, call_within
         try:
             call_within(0.1, threading.Event().wait)
         except OutOfTime as error:
@@ -236,7 +236,7 @@ def test_a_fork_lets_go_of_its_locks() -> None:
     """Parent and child can both use a lock after it, and the child's is not the parent's."""
     program = """
         import os
-        from authfsm.concurrency import ForkSafeLock
+        from authfsm.base.concurrency import ForkSafeLock
         lock = ForkSafeLock()
         with lock:  # of the forking thread's own, too
             child = os.fork()
@@ -269,15 +269,15 @@ def test_a_lock_is_reentrant() -> None:
 @pytest.mark.parametrize("name", PEERS)
 def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver of `authfsm signin` on an endpoint that drips: a ConnectionLost that says why, in time."""
-    monkeypatch.setattr(reaching, "WHOLE_TIMEOUT", SECONDS)
+    monkeypatch.setattr(connection, "WHOLE_TIMEOUT", SECONDS)
     with peer(PEERS[name]) as (url, _):
-        cognito = reaching.PoolConnection("c", "eu-west-1_AbCdEfGhI", endpoint=url).cognito()
+        cognito = connection.PoolConnection("c", "eu-west-1_AbCdEfGhI", endpoint=url).cognito()
         begun = time.monotonic()
         with pytest.raises(AuthfsmError) as caught:
             cognito.sign_in("ada", "Correct-Horse-1")
         assert time.monotonic() - begun < SECONDS + SLACK
     assert isinstance(caught.value, ConnectionLost)
-    assert caught.value.ruling is Ruling.WAIT
+    assert caught.value.action is RecoveryAction.WAIT
     assert str(caught.value) == "no reply came (no complete answer within 0.4 s)"
 
 

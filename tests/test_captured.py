@@ -22,18 +22,18 @@ from samples import RESPONSES as SAMPLES
 from samples import standing
 from typer.testing import CliRunner
 
+from authfsm.base.secret import Secret
 from authfsm.cli import app
+from authfsm.core.wire import read
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Fault, Ruling
+from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.replies import Done, Refusal
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import ON_THE_TABLE, LoopKind, Role, destination
-from authfsm.secret import Secret
 from authfsm.settings import PoolSettings
 from authfsm.traces import record
 from authfsm.traces.neutral import neutralise
-from authfsm.wire import read
 
 ROWS: Final[list[dict[str, Any]]] = [
     json.loads(line)
@@ -205,7 +205,7 @@ def test_an_error_gets_its_recovery_action(row: dict[str, Any]) -> None:
     refusal = read(row["payload"], kind, state=source)
 
     assert isinstance(refusal, Refusal)
-    assert refusal.ruling is Ruling[row["ruling"]]
+    assert refusal.action is RecoveryAction[row["action"]]
     said = row["payload"].get("Error") or {
         "Code": row["payload"]["__type"], "Message": row["payload"]["message"]
     }  # fmt: skip
@@ -248,7 +248,7 @@ def test_a_malformed_code_of_an_authenticator_may_be_tried_again() -> None:
     raw = {"__type": "InvalidParameterException", "message": text}
     refusal = read(raw, r.VerifySoftwareToken)
     assert isinstance(refusal, Refusal)
-    assert (refusal.ruling, refusal.fault) == (Ruling.TRY_AGAIN, Fault.USER)
+    assert (refusal.action, refusal.fault) == (RecoveryAction.TRY_AGAIN, Fault.USER)
     arrow = destination(State.MFA_SETUP, r.VerifySoftwareToken, refusal)
     assert arrow is not None
     assert (arrow.dest, arrow.kind) == (State.MFA_SETUP, LoopKind.RETRY)
@@ -414,7 +414,7 @@ def test_captures_stay_captures_when_they_are_made_neutral() -> None:
         if row["kind"] == "error":
             refusal = read(made, response_of(row))
             assert isinstance(refusal, Refusal)
-            assert refusal.ruling is Ruling[row["ruling"]]
+            assert refusal.action is RecoveryAction[row["action"]]
 
 
 def test_the_challenges_that_were_captured() -> None:

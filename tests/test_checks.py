@@ -21,10 +21,10 @@ from authfsm.checks import (
     explore,
     of_paths,
 )
-from authfsm.checks.stand_ins import FOR_FIRST, FOR_SECOND
+from authfsm.checks.factor_exceptions import FOR_FIRST, FOR_SECOND
 from authfsm.diagrams.pools import POOLS
 from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Fault, ErrorRule, Ruling
+from authfsm.protocol.error_policy import ErrorRule, Fault, RecoveryAction
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Need, Role
@@ -102,7 +102,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "MFA is required: tokens, and no second factor was proved",
         "START -user_password_auth-> EMAIL_OTP (second factor) -password-> AUTHENTICATED",
     ),
-    "a missing ruling": (
+    "a missing action": (
         lambda t: t.without_ruling("CodeMismatchException"),
         "ruled",
         "nothing is ruled about CodeMismatchException",
@@ -155,7 +155,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         lambda t: t.with_ruling(
             "NotAuthorizedException",
             "Password attempts exceeded",
-            ErrorRule(Ruling.TRY_AGAIN, Fault.USER),
+            ErrorRule(RecoveryAction.TRY_AGAIN, Fault.USER),
         ),
         "bounded",
         "START comes round again, and nothing ends it",

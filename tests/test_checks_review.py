@@ -17,8 +17,8 @@ from authfsm import PoolSettings
 from authfsm.checks import RULES, PoolDescription, Severity, review
 from authfsm.checks.sarif import Origin, sarif
 from authfsm.diagrams.pools import POOLS
-from authfsm.errors import BadField
 from authfsm.local import LocalPool
+from authfsm.protocol.errors import BadField
 
 
 def found(told: Told) -> dict[str, str]:
@@ -299,4 +299,6 @@ def test_sarif_always_lies_in_a_file(origin: Origin, artifact: dict[str, str]) -
 def test_severities_have_an_order() -> None:
     """The worst has the lowest rank."""
     assert [each.rank for each in Severity] == [0, 1, 2, 3]
-    assert review(PoolDescription(settings=PoolSettings(mfa_configuration="OFF")))[0].id == "mfa-off"
+    assert (
+        review(PoolDescription(settings=PoolSettings(mfa_configuration="OFF")))[0].id == "mfa-off"
+    )

@@ -20,7 +20,11 @@ from samples import RESPONSES, standing
 from typer.testing import CliRunner
 
 from authfsm.cli import app
-from authfsm.local import LocalPool, ManualClock, WebAuthnConfiguration, operations
+from authfsm.core.signin import SignIn
+from authfsm.core.wire import WRITERS
+from authfsm.core.wire.requests import write
+from authfsm.local import LocalPool, ManualClock, WebAuthnConfiguration
+from authfsm.local.api import operations
 from authfsm.protocol import responses as r
 from authfsm.protocol.classification import (
     OTHER_OPERATIONS,
@@ -33,10 +37,7 @@ from authfsm.protocol.classification import (
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.vocabulary import FLOWS
-from authfsm.signin import SignIn
 from authfsm.traces import record
-from authfsm.wire import WRITERS
-from authfsm.wire.requests import write
 
 PASSWORD: Final = "Correct-Horse-1"
 WRONG: Final = "Wrong-Horse-2"

@@ -83,7 +83,7 @@ def test_failures_rulings_unfolded_and_themes() -> None:
     """What is left out otherwise is there when it is asked for."""
     assert draw("--failures", "-o", "f.svg").exit_code == 0
     assert "FAILED" in texts(Path("f.svg"))
-    assert draw("--rulings", "-o", "r.dot").exit_code == 0
+    assert draw("--actions", "-o", "r.dot").exit_code == 0
     assert "ForgotPassword" in Path("r.dot").read_text(encoding="utf-8")
     assert draw("--unfolded", "--flow", "REFRESH_TOKEN", "-o", "u.dot").exit_code == 0
     assert draw("--theme", "dark", "-o", "d.svg").exit_code == 0

@@ -13,15 +13,15 @@ from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.cli.explain import explain
-from authfsm.facts import about_state, find, names, nearest, shape
-from authfsm.facts.errors import LISTED, OPERATIONS
-from authfsm.protocol.error_policy import RULINGS
+from authfsm.core.wire.replies import READERS
+from authfsm.protocol.error_policy import ERROR_POLICY
 from authfsm.protocol.evidence import evidence
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS
 from authfsm.protocol.vocabulary import FLOWS
-from authfsm.wire.replies import READERS
+from authfsm.reference import about_state, find, names, nearest, shape
+from authfsm.reference.errors import LISTED, OPERATIONS
 
 WIDE = 400
 
@@ -82,26 +82,26 @@ def test_a_flow(flow: str) -> None:
     assert "is not in ExplicitAuthFlows" in text
 
 
-@pytest.mark.parametrize("code", RULINGS)
+@pytest.mark.parametrize("code", ERROR_POLICY)
 def test_an_error(code: str) -> None:
-    """Every part of its message that tells has its ruling, its advice and its source."""
+    """Every part of its message that tells has its action, its advice and its source."""
     text = told(code)
 
-    for part, row in RULINGS[code].items():
+    for part, row in ERROR_POLICY[code].items():
         assert part in text
-        assert row.ruling in text
-        assert row.ruling.advice in text
+        assert row.action in text
+        assert row.action.advice in text
         assert row.source in text
 
 
 def test_each_message_part_is_understood() -> None:
-    """An error's text alone, or as boto3 words it, leads to its ruling."""
-    for code, rows in RULINGS.items():
+    """An error's text alone, or as boto3 words it, leads to its action."""
+    for code, rows in ERROR_POLICY.items():
         for part, row in rows.items():
             called = row.operation or "InitiateAuth"
             words = f"An error occurred ({code}) when calling the {called} operation: {part}."
             [said] = facts(words)
-            assert (said["name"], said["this"]["ruling"]) == (code, row.ruling)
+            assert (said["name"], said["this"]["action"]) == (code, row.action)
             if part:
                 assert code in {each["name"] for each in facts(part)}
     assert "Password attempts exceeded" not in told("Incorrect username or password.")
@@ -181,7 +181,7 @@ def test_the_errors_of_an_operation_are_aws_own() -> None:
             listed.setdefault(error.name, set()).add(operation)
 
     assert {code: set(operations) for code, operations in LISTED.items()} == listed
-    assert set(LISTED) <= set(RULINGS)
+    assert set(LISTED) <= set(ERROR_POLICY)
 
 
 # ---- names ----------------------------------------------------------------------------------------------------------

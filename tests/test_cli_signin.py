@@ -26,7 +26,7 @@ from conftest import lacking
 from serving import CLIENT_ID, POOL_ID, here
 
 from authfsm.cli.signin.exits import Exit
-from authfsm.cli.signin.trying import PASSWORD, TRIALS
+from authfsm.cli.signin.local_demo import PASSWORD, TRIALS
 
 if sys.platform != "win32":
     import termios

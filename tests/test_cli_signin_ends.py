@@ -22,19 +22,19 @@ from rich.console import Console
 from serving import CLIENT_ID, POOL_ID, here
 from typer.testing import CliRunner
 
+from authfsm.base.secret import Secret
 from authfsm.cli import app
 from authfsm.cli.signin.answers import Answers
 from authfsm.cli.signin.exits import Ended, Exit, exit_of
 from authfsm.cli.signin.person import PipedInput
 from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen
-from authfsm.cli.signin.shelves import InMemory
-from authfsm.cli.signin.walking import SignInStart, SigningIn
-from authfsm.errors import AuthfsmError, OperatorError
+from authfsm.cli.signin.secret_storage import InMemory
+from authfsm.cli.signin.walking import SigningIn, SignInStart
 from authfsm.local import LocalPool, Triggers
-from authfsm.local.clock import ManualClock
-from authfsm.protocol.error_policy import Fault, Ruling
-from authfsm.secret import Secret
+from authfsm.local.config.clock import ManualClock
+from authfsm.protocol.error_policy import Fault, RecoveryAction
+from authfsm.protocol.errors import AuthfsmError, OperatorError
 
 PASSWORD = "Planted-Horse-1"
 KEY = pyotp.random_base32()
@@ -307,7 +307,7 @@ def throttled(pool: str, refuse: int) -> Iterator[str]:
 def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Throttled twice, it waits twice and signs in; throttled for ever, it ends with 3."""
     monkeypatch.setattr("authfsm.cli.signin.walking._WAITS", (0.01, 0.02, 0.04))
-    monkeypatch.setattr("authfsm.errors.AuthfsmError.retry_after", None)
+    monkeypatch.setattr("authfsm.protocol.errors.AuthfsmError.retry_after", None)
     with here(users=[ADA]) as pool:
         with throttled(pool.url, 2) as url:
             good = ran(*at(url), lines=PASSWORD)
@@ -319,22 +319,22 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("ruling", "fault", "code"),
+    ("action", "fault", "code"),
     [
-        (Ruling.RESET_PASSWORD, Fault.OPERATOR, Exit.RESET_PASSWORD),
-        (Ruling.CONFIRM_USER, Fault.USER, Exit.CONFIRM_USER),
-        (Ruling.WAIT_OUT, Fault.TIME, Exit.TOO_LATE),
-        (Ruling.START_AGAIN, Fault.USER, Exit.REFUSED),
-        (Ruling.START_AGAIN, Fault.TIME, Exit.TOO_LATE),
-        (Ruling.START_AGAIN, Fault.SERVICE, Exit.NO_ANSWER),
-        (Ruling.START_AGAIN, Fault.CALLER, Exit.MISCONFIGURED),
-        (Ruling.GIVE_UP, Fault.OPERATOR, Exit.MISCONFIGURED),
-        (Ruling.MEND, Fault.CALLER, Exit.MISCONFIGURED),
+        (RecoveryAction.RESET_PASSWORD, Fault.OPERATOR, Exit.RESET_PASSWORD),
+        (RecoveryAction.CONFIRM_USER, Fault.USER, Exit.CONFIRM_USER),
+        (RecoveryAction.WAIT_OUT, Fault.TIME, Exit.TOO_LATE),
+        (RecoveryAction.START_AGAIN, Fault.USER, Exit.REFUSED),
+        (RecoveryAction.START_AGAIN, Fault.TIME, Exit.TOO_LATE),
+        (RecoveryAction.START_AGAIN, Fault.SERVICE, Exit.NO_ANSWER),
+        (RecoveryAction.START_AGAIN, Fault.CALLER, Exit.MISCONFIGURED),
+        (RecoveryAction.GIVE_UP, Fault.OPERATOR, Exit.MISCONFIGURED),
+        (RecoveryAction.FIX_CONFIGURATION, Fault.CALLER, Exit.MISCONFIGURED),
     ],
 )
-def test_the_exit_code_of_a_ruling(ruling: Ruling, fault: Fault, code: Exit) -> None:
+def test_the_exit_code_of_a_ruling(action: RecoveryAction, fault: Fault, code: Exit) -> None:
     """What is to be done decides, else whose fault it was."""
-    error = AuthfsmError("no", ruling=ruling)
+    error = AuthfsmError("no", action=action)
     error.fault = fault
 
     assert exit_of(error) is code

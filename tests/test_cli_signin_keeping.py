@@ -17,11 +17,11 @@ from keyring.errors import PasswordDeleteError, PasswordSetError
 from serving import CLIENT_ID, POOL_ID, Here, here
 from test_cli_signin_ends import ADA, PASSWORD, Ran, ran
 
+from authfsm.base.secret import Secret
 from authfsm.cli.signin.exits import Ended, Exit
 from authfsm.cli.signin.remembering import Devices
-from authfsm.cli.signin.shelves import InFiles, InMemory, write
-from authfsm.device import Device
-from authfsm.secret import Secret
+from authfsm.cli.signin.secret_storage import InFiles, InMemory, write
+from authfsm.core.device import Device
 
 SERVICE = f"authfsm:{POOL_ID}/{CLIENT_ID}"
 
@@ -145,7 +145,7 @@ def test_no_keyring_on_this_machine() -> None:
 
 def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says what to install."""
-    monkeypatch.setattr("authfsm.cli.signin.shelves.find_spec", lambda _: None)
+    monkeypatch.setattr("authfsm.cli.signin.secret_storage.find_spec", lambda _: None)
 
     seen = ran("--local", "--keyring")
 

@@ -15,17 +15,17 @@ from botocore.exceptions import ClientError
 from joserfc.jwk import RSAKey
 from samples import standing
 
-from authfsm import BadField, Fault, InvalidInput, Ruling, UserError
+from authfsm import BadField, Fault, InvalidInput, RecoveryAction, UserError
+from authfsm.base.secret import Secret
 from authfsm.drivers import totp
-from authfsm.errors import RefusedUser
 from authfsm.local import LocalPool, ManualClock
 from authfsm.protocol import responses as r
 from authfsm.protocol.codes import MESSAGE, TOTP, normalized
 from authfsm.protocol.error_policy import rule
+from authfsm.protocol.errors import RefusedUser
 from authfsm.protocol.prompts import CODES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL
-from authfsm.secret import Secret
 
 PASSWORD = "Correct-Horse-1"
 PLANTED = "pl4nted"
@@ -89,7 +89,11 @@ def test_what_is_not_digits_is_the_persons_error(response: Any, typed: str) -> N
     error = caught.value
     assert isinstance(error, UserError)
     assert isinstance(error, BadField)
-    assert (error.fault, error.ruling, error.survives) == (Fault.USER, Ruling.TRY_AGAIN, True)
+    assert (error.fault, error.action, error.survives) == (
+        Fault.USER,
+        RecoveryAction.TRY_AGAIN,
+        True,
+    )
     assert (error.response, error.field) == (response, "code")
     assert "code" in str(error)
     assert error.advice.endswith("digits alone." if response is r.Code else "six digits.")
@@ -300,7 +304,7 @@ def test_the_pool_refuses_like_cognito(signing_key: RSAKey) -> None:
         assert "failed to satisfy constraint" in said["Message"]
         assert wrong not in said["Message"]
         row = rule(said["Code"], said["Message"], "VerifySoftwareToken")
-        assert (row.ruling, row.fault) == (Ruling.TRY_AGAIN, Fault.USER)
+        assert (row.action, row.fault) == (RecoveryAction.TRY_AGAIN, Fault.USER)
 
     flow.answer(r.VerifySoftwareToken(right))
     flow.answer(r.CompleteMfaSetup())
@@ -327,7 +331,7 @@ def test_cognitos_own_refusal_of_a_malformed_code(message: str) -> None:
 
     assert signin.receive(refusal) is State.MFA_SETUP
     assert signin.refusal is not None
-    assert signin.refusal.ruling is Ruling.TRY_AGAIN
+    assert signin.refusal.action is RecoveryAction.TRY_AGAIN
     signin.send(r.VerifySoftwareToken("654321"))
 
     other = standing(State.NEW_PASSWORD_REQUIRED)

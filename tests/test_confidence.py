@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from authfsm.checks import SignInPaths
-from authfsm.diagrams.drafting import draft
+from authfsm.core.signin import History
 from authfsm.diagrams.listing import as_json
+from authfsm.diagrams.model_builder import draft
 from authfsm.diagrams.pools import POOLS
 from authfsm.notebook.picture import drawn
 from authfsm.protocol import responses as r
@@ -21,7 +22,6 @@ from authfsm.protocol.table import TRANSITIONS, Transition
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import confidence_of
 from authfsm.settings.rules import MULTI, skips_second_factor
-from authfsm.signin import History
 
 S = State
 FLOWS = (

@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from authfsm.conformance.book import RULES, named
 from authfsm.conformance.by_api import ByApi
 from authfsm.conformance.conversation import Conversation
 from authfsm.conformance.inbox import Fixed
-from authfsm.conformance.rules import RuleSeverity
+from authfsm.conformance.requirements import ANOTHER, PASSWORD, TEMPORARY
+from authfsm.conformance.rule_book import RULES, named
 from authfsm.conformance.running import Unreachable, judge, reach
-from authfsm.conformance.verdicts import Outcome
-from authfsm.conformance.wanted import ANOTHER, PASSWORD, TEMPORARY
+from authfsm.conformance.verdicts import Outcome, RuleSeverity
 
 Reply = tuple[int, bytes]
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -121,7 +120,9 @@ def test_tokens_to_everybody_break_every_grave_rule() -> None:
     """A server that signs everybody in keeps no rule about what must be refused."""
     with server(lambda _: said(200, {"AuthenticationResult": TOKENS})) as url:
         workshop = ByApi(Conversation(url), Fixed("123456"))
-        verdicts = [judge(rule, workshop) for rule in RULES if rule.severity is RuleSeverity.GRAVE]
+        verdicts = [
+            judge(rule, workshop) for rule in RULES if rule.severity is RuleSeverity.CRITICAL
+        ]
 
     assert Outcome.PASSES not in {each.outcome for each in verdicts}
     assert Outcome.FAILS in {each.outcome for each in verdicts}

@@ -15,14 +15,14 @@ from members_of_botocore import described, merged
 from test_local_shapes import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
 from typer.testing import CliRunner
 
+from authfsm.base.secret import Secret
 from authfsm.checks import PoolDescription, SignInPaths, review
 from authfsm.cli import app
 from authfsm.diagrams import diagram
-from authfsm.errors import BadField
 from authfsm.journeys import journeys
 from authfsm.local import LocalPool
 from authfsm.local.server import config
-from authfsm.secret import Secret
+from authfsm.protocol.errors import BadField
 from authfsm.settings import PoolSettings
 from authfsm.settings.descriptions import Descriptions
 
@@ -130,7 +130,7 @@ def outcome(whole: Shape, key: RSAKey) -> Any:
             made.answer(name, {"UserPoolId": made.pool_id, "ClientId": "c"})
             for name in ("DescribeUserPool", "DescribeUserPoolClient", "GetUserPoolMfaConfig")
         ]
-        return made.configuration, app_client, made.not_honoured, said
+        return made.configuration, app_client, made.unsupported_settings, said
 
     made = (PoolSettings, PoolDescription)
     return [*(tried(lambda kind=kind: kind.from_descriptions(whole)) for kind in made), tried(pool)]
@@ -170,7 +170,11 @@ def test_each_wrong_type_names_the_member() -> None:
             at = at[name]
         at[path[-1]] = {1, 2}
         named = ".".join(str(each + 1) if isinstance(each, int) else each for each in path)
-        for make in (PoolSettings.from_descriptions, PoolDescription.from_descriptions, LocalPool.like):
+        for make in (
+            PoolSettings.from_descriptions,
+            PoolDescription.from_descriptions,
+            LocalPool.like,
+        ):
             with pytest.raises(BadField) as caught:
                 make(made)
             assert named in str(caught.value)
@@ -329,7 +333,8 @@ def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
     pool = LocalPool.like(whole, key=signing_key)
     for name in names:
         assert any(
-            said.startswith(f"{name.removeprefix('UserPool.')}:") for said in pool.not_honoured
+            said.startswith(f"{name.removeprefix('UserPool.')}:")
+            for said in pool.unsupported_settings
         )
     for command in ("draw", "check", "paths"):
         ran = CliRunner().invoke(app, commanded(command, file))

@@ -9,10 +9,10 @@ from itertools import combinations, permutations
 import pytest
 
 from authfsm.diagrams import Node, UnknownFlow, diagram
-from authfsm.diagrams.drafting import ROWS, draft
 from authfsm.diagrams.fold import JUNCTIONS, Junction, fold
-from authfsm.diagrams.leaving import Reason
-from authfsm.diagrams.model import EdgeKind, DiagramModel
+from authfsm.diagrams.model import DiagramModel, EdgeKind
+from authfsm.diagrams.model_builder import ROWS, draft
+from authfsm.diagrams.omissions import Reason
 from authfsm.diagrams.places import Arrow, StateGroup, group
 from authfsm.diagrams.pools import POOLS
 from authfsm.protocol.nodes import NODES, target_roles
@@ -138,7 +138,7 @@ def test_a_fold_is_exact() -> None:
 
 
 def test_each_reason_has_its_own_arrows() -> None:
-    """Failures, unknown challenges, a Lambda's whims, second choices, tokens and thin arrows go for what they are."""
+    """Failures, unknown challenges, a Lambda's include_lambda_named, second choices, tokens and thin arrows go for what they are."""
     left = left_out(DRAFTS["whole"])
     again = {(arrow.source.state, arrow.response) for arrow in left[Reason.AGAIN]}
 

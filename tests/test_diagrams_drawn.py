@@ -16,8 +16,8 @@ from authfsm.diagrams import (
     LIGHT,
     PRINT,
     THEMES,
-    StateGroup,
     NoEngine,
+    StateGroup,
     UnknownSuffix,
     diagram,
     gallery,
@@ -100,9 +100,9 @@ def test_paper_needs_no_colour() -> None:
     """For print every fill is white, outlines are black, and the legend tells what outlines mean."""
     source = str(diagram(theme=PRINT))
 
-    assert {paint.fill for group, paint in PRINT.groups.items() if group is not StateGroup.BEGIN} == {
-        "#ffffff"
-    }
+    assert {
+        paint.fill for group, paint in PRINT.groups.items() if group is not StateGroup.BEGIN
+    } == {"#ffffff"}
     assert (
         "Rounded: first factor. Folded corner: set-up. Square: second factor. Plugs: device."
         in source

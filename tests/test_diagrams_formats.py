@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from conftest import lacking
 
+from authfsm.core.signin import Step
 from authfsm.diagrams import (
     DARK,
     FORMATS,
@@ -35,7 +36,6 @@ from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 from authfsm.protocol.vocabulary import FLOWS
-from authfsm.signin import Step
 
 S = State
 JS = Path(__file__).parent / "js"
@@ -51,7 +51,7 @@ OFF, REQUIRED = POOLS["mfa_off"][0], POOLS["mfa_required"][0]
 PICTURES: dict[str, Diagram] = {
     "whole": diagram(),
     "unfolded": diagram(unfolded=True),
-    "rulings": diagram(rulings=True),
+    "actions": diagram(actions=True),
     "odd labels": diagram(labels=ODD),
     "a walk": diagram(history=WALK),
     "traffic": diagram(traffic=[WALK] * 3),

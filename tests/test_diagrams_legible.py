@@ -11,10 +11,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from attrs import frozen
 
+from authfsm.core.signin import Step
 from authfsm.diagrams import Diagram, diagram, gallery, render
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
-from authfsm.signin import Step
 
 SVG = "{http://www.w3.org/2000/svg}"
 WIDE, HIGH, SPACE = (

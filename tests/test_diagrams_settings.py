@@ -9,27 +9,27 @@ from hypothesis import given, settings
 from test_settings import OPTIONS
 
 from authfsm import PoolSettings
+from authfsm.core.signin import Step
 from authfsm.diagrams import (
     LIGHT,
-    Diagram,
-    EdgeKind,
-    DiagramModel,
-    Node,
     ConflictingOptions,
+    Diagram,
+    DiagramModel,
+    EdgeKind,
+    Node,
     Tone,
     UnknownState,
     diagram,
 )
 from authfsm.diagrams.advice import codes
 from authfsm.diagrams.dot import dot
-from authfsm.diagrams.drafting import ROWS, draft
+from authfsm.diagrams.model_builder import ROWS, draft
 from authfsm.diagrams.pools import POOLS
-from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.responses import Code, NewPassword, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 from authfsm.settings.reach import verdicts
-from authfsm.signin import Step
 
 S = State
 OFF, REQUIRED, CUSTOM = (POOLS[name][0] for name in ("mfa_off", "mfa_required", "custom"))
@@ -65,7 +65,7 @@ def test_a_pools_picture_holds_what_the_pool_can_do(told: PoolSettings) -> None:
 def test_a_faded_picture_fades_what_is_ruled_out(told: PoolSettings) -> None:
     """Whatever the settings: the faded places are those that nobody comes to, each with its reason."""
     model = draft(settings=told, faded=True)
-    cut = verdicts(told, whims=False).nodes
+    cut = verdicts(told, include_lambda_named=False).nodes
     faded = {
         (node.state, node.role): model.shade(node).why
         for node in model.nodes
@@ -187,13 +187,13 @@ def test_a_picture_is_of_one_thing() -> None:
 
 
 def test_rulings_say_what_to_do() -> None:
-    """With rulings, FAILED tells what to do next, with the error codes that bring it there."""
-    source = str(diagram(flow="USER_SRP_AUTH", rulings=True))
+    """With actions, FAILED tells what to do next, with the error codes that bring it there."""
+    source = str(diagram(flow="USER_SRP_AUTH", actions=True))
 
-    for ruling in Ruling:
-        assert (ruling.advice.replace("'", "&#x27;") in source) is not ruling.survives
+    for action in RecoveryAction:
+        assert (action.advice.replace("'", "&#x27;") in source) is not action.survives
     assert "PasswordResetRequiredException" in source
-    assert codes(Ruling.CONFIRM_USER) == ("UserNotConfirmedException",)
+    assert codes(RecoveryAction.CONFIRM_USER) == ("UserNotConfirmedException",)
 
 
 BEGUN = datetime(2026, 11, 2, 9, tzinfo=timezone.utc)

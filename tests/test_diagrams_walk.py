@@ -8,7 +8,8 @@ from attrs import fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authfsm.diagrams import LIGHT, Diagram, Edge, DiagramModel, Node, Walked, diagram
+from authfsm.core.signin import Step
+from authfsm.diagrams import LIGHT, Diagram, DiagramModel, Edge, Node, Walked, diagram
 from authfsm.diagrams.fold import Junction
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import (
@@ -25,7 +26,6 @@ from authfsm.protocol.responses import (
 )
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Role, Transition
-from authfsm.signin import Step
 
 WRONG = "CodeMismatchException"
 

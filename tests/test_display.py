@@ -12,8 +12,8 @@ from joserfc.jwk import RSAKey
 
 from authfsm import Code, Flow, PoolSettings, diagram
 from authfsm.diagrams import AUTO
-from authfsm.display import bundle
 from authfsm.local import LocalPool
+from authfsm.notebook.value_repr import bundle
 
 PASSWORD = "Correct-Horse-1"
 
@@ -76,7 +76,7 @@ def test_a_history_is_a_table(pool: LocalPool) -> None:
 
 
 def test_what_is_asked_and_what_was_said_are_tables(pool: LocalPool) -> None:
-    """A challenge with its parameters and what it takes; a refusal with its ruling; tokens without themselves."""
+    """A challenge with its parameters and what it takes; a refusal with its action; tokens without themselves."""
     flow = _flow(pool)
 
     assert formatted(flow.challenge)["text/plain"].splitlines() == [

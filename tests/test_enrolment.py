@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 
-from authfsm.enrolment import Enrolment, NoQrCode
-from authfsm.errors import BadField, OperatorError
+from authfsm.base.secret import Secret
+from authfsm.core.enrolment import Enrolment, NoQrCode
 from authfsm.local import LocalPool, ManualClock
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import BadField, OperatorError
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.states import State
-from authfsm.secret import Secret
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 PASSWORD = "Correct-Horse-1"

@@ -134,8 +134,8 @@ def test_the_page_rules_out_what_settings_rule_out(shown: DisplayMixin) -> None:
 
     for values, said in zip(pools, told, strict=True):
         settings = settings_of(values)
-        for whims, name in ((True, "full"), (False, "plain")):
-            known = verdicts(settings, whims=whims)
+        for include_lambda_named, name in ((True, "full"), (False, "plain")):
+            known = verdicts(settings, include_lambda_named=include_lambda_named)
             assert said[name]["arrows"] == [known.arrows[each] for each in ARROWS]
             assert said[name]["places"] == [known.nodes.get(each) for each in NODES]
         for arrow, ends in ARROWS:
@@ -215,8 +215,10 @@ def test_a_pool_on_the_switches_is_that_pool(settings: PoolSettings) -> None:
     """What a pool rules out, and why, is the same once it stands on the page's switches."""
     moved = settings_of(values_of(settings))
 
-    for whims in (True, False):
-        assert verdicts(moved, whims=whims) == verdicts(settings, whims=whims)
+    for include_lambda_named in (True, False):
+        assert verdicts(moved, include_lambda_named=include_lambda_named) == verdicts(
+            settings, include_lambda_named=include_lambda_named
+        )
 
 
 def test_a_switch_fades_what_it_rules_out(shown: DisplayMixin) -> None:

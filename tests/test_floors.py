@@ -1,66 +1,57 @@
-"""The house has floors: a module imports only from floors below it, and foreign libraries by one door each."""
+"""The order of the package: a module imports only from floors below it, and each library in few places."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import authfsm
 
-HOUSE = Path(authfsm.__file__).parent
+PACKAGE = Path(authfsm.__file__).parent
 
 FLOORS = [
-    {"enums"},
-    {
-        "secret",
-        "shown",
-        "protocol/__init__",
-        "protocol/auth_flows",
-        "protocol/error_policy",
-        "protocol/states",
-    },
-    {"srp", "errors", "protocol/links", "protocol/vocabulary"},
-    {"fields", "settings/descriptions"},
-    {"protocol/codes"},
-    {"protocol/responses", "protocol/replies"},
-    {"device", "protocol/table", "protocol/offers"},
-    {
-        "protocol/classification",
-        "protocol/evidence",
-        "protocol/forms",
-        "protocol/nodes",
-        "protocol/repetition",
-    },
-    {"wire"},
-    {"protocol/prompts"},
-    {"machine", "settings"},
-    {"signin"},
-    {"facts", "histories", "snapshot", "observers"},
-    {"sealing", "enrolment"},
-    {"concurrency"},
-    {"diagrams", "drivers", "jwks"},
-    {"local", "stores"},
-    {"checks", "display", "conformance", "notebook", "pytest_plugin", "traces"},
-    {"journeys"},
-    {"cli", "__init__", "__main__"},
+    ("base",),
+    ("protocol",),
+    ("settings",),
+    ("core",),
+    ("srp", "observers", "reference"),
+    ("drivers", "jwks", "diagrams"),
+    ("stores", "checks"),
+    ("local/config",),
+    ("local/state",),
+    ("local/signin",),
+    ("local/accounts",),
+    ("local/api",),
+    ("local",),
+    ("local/server", "pytest_plugin"),
+    ("traces", "conformance", "notebook"),
+    ("journeys",),
+    ("cli",),
+    ("__init__", "__main__"),
 ]
-FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+"""The folders and single modules of the package, from the ground up; a part imports only from floors below its own."""
 
-DOORS = {
-    "transitions": {"machine"},
-    "boto3": {"drivers", "local/door", "cli", "conformance"},
-    "botocore": {"drivers", "local/door", "cli", "conformance", "traces/recording"},
+FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
+
+DYNAMIC_IMPORTS = {("base/display_mixin", "authfsm.notebook.value_repr")}
+"""Imports by a string, against the order of the floors: a value's HTML is loaded when a notebook asks for it."""
+
+LIBRARIES = {
+    "transitions": {"core/machine"},
+    "boto3": {"drivers", "local/api/boto_hook", "cli", "conformance"},
+    "botocore": {"drivers", "local/api/boto_hook", "cli", "conformance", "traces/recording"},
     "graphviz": {"diagrams"},
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
     "joserfc": {"local", "pytest_plugin", "jwks", "conformance"},
-    "cryptography": {"sealing", "conformance"},
-    "segno": {"enrolment"},
+    "cryptography": {"core/sealing", "conformance"},
+    "segno": {"core/enrolment"},
     "redis": {"stores/redis"},
     "key_value": {"stores/key_value"},
     "opentelemetry": {"observers/otel"},
@@ -75,14 +66,15 @@ DOORS = {
     "starlette": {"local/server/app", "local/server/api", "local/server/access"},
     "anyio": {"local/server/api"},
     "uvicorn": {"local/server/running", "local/server/connection"},
-    "pyotp": {"local", "cli", "enrolment", "journeys", "notebook"},
+    "pyotp": {"local", "cli", "core/enrolment", "journeys", "notebook"},
     "fido2": {"local", "conformance/passkey"},
     "pytest": {"pytest_plugin"},
     "rich": {"cli", "notebook"},
     "typer": {"cli"},
-    "srp": {"srp"},
-    "gmpy2": {"srp", "local/powers"},
+    "srp": {"core/srp"},
+    "gmpy2": {"core/srp", "local/config/fixed_base_pow"},
 }
+"""The parts that may import a library of others."""
 
 # What touches the world: randomness, clocks, sockets, files, environment. None below the drivers.
 WORLD = {
@@ -99,22 +91,25 @@ WORLD = {
 }
 
 
-def modules() -> Iterator[tuple[str, str, ast.Module]]:
-    """Each module: the entry of `FLOORS` that it belongs to, its path inside the package, its syntax."""
-    for path in sorted(HOUSE.rglob("*.py")):
-        inside = path.relative_to(HOUSE).with_suffix("").as_posix()
-        yield entry_of(inside) or inside, inside, ast.parse(path.read_text(encoding="utf-8"))
+def modules() -> dict[str, ast.Module]:
+    """The syntax of each module, by its path inside the package without its suffix."""
+    return {
+        path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(
+            path.read_text(encoding="utf-8")
+        )
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
 
 
-def entry_of(inside: str) -> str | None:
-    """The entry of `FLOORS` for a module's path: the module itself, or a folder that it is in."""
-    parts = inside.split("/")
-    names = ("/".join(parts[:length]) for length in range(len(parts), 0, -1))
-    return next((name for name in names if name in FLOOR), None)
+def part_of(module: str) -> str:
+    """The entry of `FLOORS` that a module belongs to: the longest one that its path begins with."""
+    names = module.removesuffix("/__init__").split("/")
+    parts = ["/".join(names[:length]) for length in range(len(names), 0, -1)]
+    return next((part for part in parts if part in FLOOR), module)
 
 
 def imports(tree: ast.Module) -> Iterator[str]:
-    """Every module that is imported anywhere in this one, inside functions too."""
+    """Every name that is imported anywhere in a module, inside functions and for typing too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -123,113 +118,159 @@ def imports(tree: ast.Module) -> Iterator[str]:
             yield from [f"{node.module}.{alias.name}" for alias in node.names]
 
 
-def rooms_of(name: str) -> str | None:
-    """The entry of `FLOORS` that an import enters; None for a foreign one."""
-    top, _, inside = name.partition(".")
+def module_of(name: str, known: Collection[str]) -> str | None:
+    """The module of this package that an imported name is, or is in; None for another package's."""
+    top, *names = name.split(".")
     if top != "authfsm":
         return None
-    if inside.startswith("protocol.") and inside.count(".") == 1:
-        inside += ".__init__" if f"protocol/{inside.split('.')[1]}" not in FLOOR else ""
-    return entry_of(inside.replace(".", "/")) or "__init__"
+    paths = ["/".join(names[:length]) for length in range(len(names), 0, -1)]
+    for path in paths:
+        if path in known:
+            return path
+        if f"{path}/__init__" in known:
+            return f"{path}/__init__"
+    return "__init__"
 
 
-def test_every_room_has_a_floor() -> None:
-    """No module stands outside the house."""
-    assert {room for room, _, _ in modules()} - set(FLOOR) == set()
+def test_every_module_has_a_floor() -> None:
+    """Each module is on one floor, and each entry of the list of floors exists."""
+    assert {part_of(module) for module in modules()} == set(FLOOR)
+
+
+def test_the_top_level_has_at_most_24_entries() -> None:
+    """What lies in `authfsm/` can be seen at one look."""
+    entries = [each.name for each in PACKAGE.iterdir() if each.name != "__pycache__"]
+
+    assert len(entries) <= 24, sorted(entries)
 
 
 def test_a_module_imports_only_from_floors_below() -> None:
-    """Own floor and floors above are out of bounds, but for a package's own modules and the face."""
+    """Between parts: from lower floors only, whether at the top, in a function or for typing."""
+    known = modules()
     wrong = [
-        (path, name)
-        for room, path, tree in modules()
+        (module, name)
+        for module, tree in known.items()
         for name in imports(tree)
-        if (entered := rooms_of(name)) is not None
-        and entered != room
-        and FLOOR[entered] >= FLOOR[room]
-        and room not in FLOORS[-1]
+        if (imported := module_of(name, known)) is not None
+        and (part := part_of(imported)) != part_of(module)
+        and FLOOR[part] >= FLOOR[part_of(module)]
     ]
 
     assert wrong == []
 
 
-def test_foreign_libraries_come_in_by_their_doors() -> None:
-    """Transitions in machine.py alone, botocore in the drivers and the pool's door, graphviz in diagrams."""
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Inside a folder too there is an order: the graph of all imports, typing included, has no cycle."""
+    known = modules()
+    graph = {
+        module: {found for name in imports(tree) if (found := module_of(name, known)) is not None}
+        - {module}
+        for module, tree in known.items()
+        if not module.startswith("journeys/")
+    }
+
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+def test_dynamic_imports_are_declared() -> None:
+    """A module that imports another by a string is in `DYNAMIC_IMPORTS`, or exports lazily what is its own."""
+    found = {
+        (module, call.args[0].value)
+        for module, tree in modules().items()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func).endswith("import_module")
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+    }
+
+    assert {each for each in found if str(each[1]).startswith("authfsm")} == DYNAMIC_IMPORTS
+
+
+def test_libraries_are_imported_in_few_places() -> None:
+    """Transitions in machine.py alone, botocore in the drivers and the pool's hook, graphviz in diagrams."""
     wrong = [
-        (path, name)
-        for room, path, tree in modules()
+        (module, name)
+        for module, tree in modules().items()
         for name in imports(tree)
-        if (allowed := DOORS.get(name.split(".")[0])) is not None
-        and not {room, path} & allowed
-        and not path.startswith(tuple(f"{door}/" for door in allowed))
+        if (allowed := LIBRARIES.get(name.split(".")[0])) is not None
+        and module not in allowed
+        and not module.startswith(tuple(f"{part}/" for part in allowed))
     ]
 
     assert wrong == []
 
 
-def test_the_core_touches_no_world() -> None:
+def test_the_core_does_no_io() -> None:
     """Below the drivers there is no socket, clock, randomness, file or environment.
 
-    `concurrency` is what drivers and stores wait with, and nothing of the core's imports it.
+    `base/concurrency` is what drivers and stores wait with, and nothing of the core's imports it.
     """
-    drivers = FLOOR["drivers"]
     wrong = [
-        (path, name)
-        for room, path, tree in modules()
-        if FLOOR[room] < drivers and room != "concurrency"
+        (module, name)
+        for module, tree in modules().items()
+        if FLOOR[part_of(module)] < FLOOR["drivers"] and module != "base/concurrency"
         for name in imports(tree)
         if name.split(".")[0] in WORLD
+        or (
+            part_of(module) in {"base", "protocol", "settings", "core"}
+            and "base.concurrency" in name
+        )
     ]
 
     assert wrong == []
 
 
 def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
-    """The embedded pool is an honest witness: it knows nothing of the client, but for `pool.cognito()`.
+    """The embedded pool is an independent witness: it knows nothing of the client, but for `pool.cognito()`.
 
     The page of its server has pictures on it, and nothing of the pool's imports the server.
     """
     shared = {
-        "concurrency", "secret", "shown", "srp", "local", "errors", "settings/descriptions",
-        "protocol/__init__", "protocol/states", "protocol/table", "protocol/responses", "protocol/auth_flows",
-        "protocol/vocabulary", "protocol/classification", "protocol/nodes",
+        "base/__init__", "base/concurrency", "base/secret", "base/display_mixin", "core/__init__", "core/srp",
+        "settings/descriptions", "protocol/__init__", "protocol/errors", "protocol/states", "protocol/table",
+        "protocol/responses", "protocol/auth_flows", "protocol/vocabulary", "protocol/classification",
+        "protocol/nodes",
     }  # fmt: skip
-    wrong = [
-        (path, name)
-        for room, path, tree in modules()
-        if room == "local"
+    known = modules()
+    used = {
+        (module, imported)
+        for module, tree in known.items()
+        if module.startswith("local/")
         for name in imports(tree)
-        if (entered := rooms_of(name)) is not None and entered not in shared
-    ]
-
-    assert {(path, name.rpartition(".")[0]) for path, name in wrong} <= {
-        ("local/pool", "authfsm.drivers.boto"),
-        ("local/server/page", "authfsm.diagrams"),
+        if (imported := module_of(name, known)) is not None
+        and not imported.startswith("local/")
+        and imported not in shared
     }
-    served = {
-        path
-        for _, path, tree in modules()
+
+    assert used <= {
+        ("local/api/pool", "drivers/boto"),
+        ("local/server/page", "diagrams/__init__"),
+    }
+    serving = {
+        module
+        for module, tree in known.items()
         for name in imports(tree)
         if name.startswith("authfsm.local.server")
-        if not path.startswith("local/server/")
+        if not module.startswith("local/server/")
     }
-    assert served == {"cli/serve", "conformance/ours", "journeys/serving"}
+    assert serving == {"cli/serve", "conformance/ours", "journeys/serving"}
 
 
 @pytest.mark.parametrize(
-    "module", ["authfsm", "authfsm.signin", "authfsm.diagrams", "authfsm.machine"]
+    "module", ["authfsm", "authfsm.core.signin", "authfsm.diagrams", "authfsm.core.machine"]
 )
 def test_an_import_is_light(module: str) -> None:
-    """Neither the face nor the core loads boto3, graphviz or IPython."""
+    """Neither the package nor its core loads boto3, graphviz or IPython."""
     code = f"import {module}, sys; print({{'boto3', 'botocore', 'graphviz', 'IPython'}} & set(sys.modules))"
     seen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
     assert seen.stdout.strip() == "set()"
 
 
-def test_the_face_shows_what_it_says() -> None:
+def test_the_public_names_can_be_imported() -> None:
     """Every public name can be had, is typed for checkers, and a name that is not there is an AttributeError."""
-    tree = ast.parse((HOUSE / "__init__.py").read_text(encoding="utf-8"))
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     typed = {name.rpartition(".")[2] for name in imports(tree) if name.startswith("authfsm.")}
 
     assert typed == set(authfsm.__all__)

@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 import pytest
 
 from authfsm import Code, histories_from_json, history_from_json, history_to_json
-from authfsm.histories import BadHistory
+from authfsm.core.history_json import BadHistory
+from authfsm.core.signin import Step
 from authfsm.local import LocalPool
-from authfsm.signin import Step
 
 PASSWORD = "Correct-Horse-1"
 
@@ -44,7 +44,7 @@ def test_no_secret_is_written(walked: tuple[Step, ...]) -> None:
     assert PASSWORD not in text
     assert "ada" not in text
     assert set().union(*(json.loads(line) for line in text.splitlines())) <= {
-        "step", "from", "given", "to", "role", "error", "ruling", "at",
+        "step", "from", "given", "to", "role", "error", "action", "at",
     }  # fmt: skip
 
 
@@ -81,11 +81,11 @@ GOOD = {"step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VE
         (json.dumps({**GOOD, "step": 2}), "has step 2 where 1 is due"),
         (
             json.dumps({**GOOD, "step": "1"}),
-            "has a step, a role, a ruling or a time that cannot be",
+            "has a step, a role, an action or a time that cannot be",
         ),
         (json.dumps({**GOOD, "step": True}), "has a step"),
         (json.dumps({**GOOD, "role": "third factor"}), "has a step, a role"),
-        (json.dumps({**GOOD, "ruling": "SHRUG"}), "has no ruling"),
+        (json.dumps({**GOOD, "action": "SHRUG"}), "has no action"),
         (json.dumps({**GOOD, "error": 7}), "has a step"),
         (json.dumps({**GOOD, "at": "yesterday"}), "has a step"),
         (json.dumps({**GOOD, "to": "SMS_MFA"}), "leads where the table does not"),

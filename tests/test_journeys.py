@@ -15,25 +15,25 @@ from joserfc.jwk import RSAKey
 from reviewed import GALLERY, described
 
 from authfsm import PoolSettings
+from authfsm.base.secret import Secret
 from authfsm.checks import SignInPaths
 from authfsm.diagrams.pools import POOLS
-from authfsm.errors import CallerError
 from authfsm.journeys import (
-    NextInput,
     Journey,
     Journeys,
+    NextInput,
     NoProgress,
     NothingSent,
     Stage,
-    UnexpectedPath,
     TooMany,
+    UnexpectedPath,
     journeys,
 )
 from authfsm.journeys.person import PASSWORD
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import CallerError
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
-from authfsm.secret import Secret
 
 S = State
 WITH: Final = {name: journeys(pool) for name, (pool, _) in POOLS.items()}
@@ -278,7 +278,8 @@ def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
     with pytest.raises(ClientError, match="CodeMismatchException"):
         signs_in(app, stage)
     with pytest.raises(
-        UnexpectedPath, match=r"step 3 was to be SMS_MFA -code-> AUTHENTICATED, and was no step at all"
+        UnexpectedPath,
+        match=r"step 3 was to be SMS_MFA -code-> AUTHENTICATED, and was no step at all",
     ):
         stage.check()
 

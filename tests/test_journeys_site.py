@@ -18,12 +18,12 @@ from joserfc.jwk import RSAKey
 from serving import PATIENCE, until
 
 from authfsm import PoolSettings
-from authfsm.journeys import NextInput, Journey, Stage, journeys
+from authfsm.core.sealing import new_key
+from authfsm.journeys import Journey, NextInput, Stage, journeys
 from authfsm.jwks import Verifier
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
-from authfsm.sealing import new_key
 
 S = State
 _FIRST: Final = {S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN}

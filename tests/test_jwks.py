@@ -26,7 +26,6 @@ from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 from serving import CLIENT_ID, POOL_ID, here
 
-from authfsm.errors import AuthfsmError, CallerError, ServiceError, TimeError
 from authfsm.jwks import (
     BadSignature,
     Claims,
@@ -42,6 +41,7 @@ from authfsm.jwks import (
     over_https,
 )
 from authfsm.local import LocalPool, ManualClock
+from authfsm.protocol.errors import AuthfsmError, CallerError, ServiceError, TimeError
 from authfsm.protocol.replies import Tokens
 
 PASSWORD = "Correct-Horse-1"

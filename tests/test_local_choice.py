@@ -15,11 +15,11 @@ from joserfc.jwk import RSAKey
 from local_talk import EXPIRED, MISMATCH, NO_DEVICE, UNKNOWN, USED, WRONG, Talk, refused
 
 from authfsm.drivers.boto import Flow
-from authfsm.errors import RefusedUser
 from authfsm.local import Contradictions, DeviceConfiguration, LocalPool, ManualClock
-from authfsm.local.choice import sign_up_session
-from authfsm.local.users import Status
+from authfsm.local.signin.choice import sign_up_session
+from authfsm.local.state.users import Status
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import RefusedUser
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 

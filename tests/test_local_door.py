@@ -19,15 +19,15 @@ import authfsm.local
 from authfsm.local import (
     Contradictions,
     DeviceConfiguration,
+    GateError,
     LocalPool,
     ManualClock,
-    GateError,
     PoolRefusal,
-    gate,
-    refusals,
 )
-from authfsm.local.exchange import exchange
-from authfsm.protocol.error_policy import RULINGS, rule
+from authfsm.local.api import gate
+from authfsm.local.api.exchange import exchange
+from authfsm.local.config import error_templates
+from authfsm.protocol.error_policy import ERROR_POLICY, rule
 from authfsm.protocol.responses import SrpClaim, UserPasswordAuth, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ON_THE_TABLE, Transition
@@ -201,7 +201,7 @@ class TestTheGate:
 
 
 class TestTheRefusals:
-    """The pool's table of refusals, beside the client's table of rulings."""
+    """The pool's table of refusals, beside the client's table of actions."""
 
     BESIDE: ClassVar = {
         "SerializationException",  # garbage
@@ -217,23 +217,25 @@ class TestTheRefusals:
         "WebAuthnRelyingPartyMismatchException",
     }
     SAYINGS: ClassVar = {
-        name: value for name, value in vars(refusals).items() if isinstance(value, refusals.ErrorTemplate)
+        name: value
+        for name, value in vars(error_templates).items()
+        if isinstance(value, error_templates.ErrorTemplate)
     }
 
     @pytest.mark.parametrize("name", SAYINGS)
     def test_the_client_knows_every_code(self, name: str) -> None:
-        """Every code that the pool uses has a ruling, those beside a sign-in aside."""
+        """Every code that the pool uses has an action, those beside a sign-in aside."""
         code = self.SAYINGS[name].code
 
-        assert code in RULINGS or code in self.BESIDE
+        assert code in ERROR_POLICY or code in self.BESIDE
 
     @pytest.mark.parametrize("name", SAYINGS)
     def test_what_the_client_takes_for_alive_is(self, name: str) -> None:
-        """Where the client's ruling says that the session survives, the pool's session does."""
+        """Where the client's action says that the session survives, the pool's session does."""
         saying = self.SAYINGS[name]
         if name == "SECRET_WRONG":  # of operations that have no session
             return
-        if rule(saying.code, saying.message).ruling.survives:
+        if rule(saying.code, saying.message).action.survives:
             assert saying.survives
 
 

@@ -13,7 +13,7 @@ from joserfc.jwk import RSAKey
 from local_talk import EXPIRED, Talk, refused
 
 from authfsm.local import Contradictions, LocalPool, ManualClock, RefreshTokenRotation
-from authfsm.local.clock import SteadyClock
+from authfsm.local.config.clock import SteadyClock
 
 PASSWORD = "Correct-h0rse"
 NEW = "New-Passw0rd!"

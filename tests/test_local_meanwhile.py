@@ -27,9 +27,9 @@ from sitting import (
 )
 from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, Settings
 
-from authfsm.errors import Refused
 from authfsm.local import DeviceConfiguration
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import Refused
 from authfsm.protocol.states import State
 
 SIGNS_IN: Final = begins(r.UserPasswordAuth, USER, PASSWORD)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from members_of_botocore import folded
 
-from authfsm.local import LocalPool, PoolRefusal, members
-from authfsm.local.operations import OPERATIONS
+from authfsm.local import LocalPool, PoolRefusal
+from authfsm.local.api.operations import OPERATIONS
+from authfsm.local.config import request_members
 
 OURS = json.loads(files("authfsm.local").joinpath("members.json").read_bytes())
 
@@ -36,7 +37,7 @@ def test_the_model_says_nothing_that_botocore_contradicts() -> None:
 
 def test_every_operation_served_is_in_the_model() -> None:
     """What the pool serves, the API has."""
-    assert [name for name in OPERATIONS if not members.is_known(name)] == []
+    assert [name for name in OPERATIONS if not request_members.is_known(name)] == []
 
 
 NULL = "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null"
@@ -74,7 +75,7 @@ def test_what_is_missing_or_of_another_type(
 
 def test_what_the_api_does_not_know_is_ignored() -> None:
     """A member that is unknown or null is as good as absent."""
-    read = members.read(
+    read = request_members.read(
         "InitiateAuth",
         {"ClientId": "c", "AuthFlow": "f", "Session": None, "Tomorrow": {"deep": [1]}},
     )
@@ -117,7 +118,7 @@ def _nulled(value: Any) -> Iterator[tuple[Any, Any]]:
 
 def _outcome(operation: str, request: dict[str, Any]) -> Any:
     try:
-        return members.read(operation, request)
+        return request_members.read(operation, request)
     except PoolRefusal as refused:
         return refused.code, refused.message
 
@@ -127,7 +128,7 @@ def test_null_is_absent_in_every_member_of_every_request(operation: str) -> None
     """One member null at any depth, maps included, is read, or refused, as if it were not there."""
     full = _sample(OURS["operations"][operation])
 
-    assert members.read(operation, full) == full
+    assert request_members.read(operation, full) == full
     for null, absent in _nulled(full):
         assert _outcome(operation, null) == _outcome(operation, absent)
     assert _outcome(operation, dict.fromkeys(full)) == _outcome(operation, {})

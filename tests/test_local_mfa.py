@@ -10,11 +10,11 @@ import pytest
 from joserfc.jwk import RSAKey
 from local_talk import MISMATCH, UNKNOWN, USED, WRONG, Talk, refused
 
+from authfsm.base.secret import Secret
 from authfsm.local import Contradictions, LocalPool, ManualClock, PoolConfiguration, PoolRefusal
-from authfsm.local.mfa import Due, due
-from authfsm.local.users import SoftwareToken, User
+from authfsm.local.state.mfa import Due, due
+from authfsm.local.state.users import SoftwareToken, User
 from authfsm.protocol.states import State
-from authfsm.secret import Secret
 
 PASSWORD = "correct horse battery staple"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

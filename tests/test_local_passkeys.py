@@ -18,10 +18,10 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from local_talk import EXPIRED, MISMATCH, USED, Talk, refused
 
-from authfsm.errors import RefusedUser
 from authfsm.local import Contradictions, LocalPool, ManualClock, WebAuthnConfiguration
-from authfsm.local.passkeys import MissingExtra
+from authfsm.local.state.passkeys import MissingExtra
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import RefusedUser
 from authfsm.protocol.replies import WebAuthn
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role

@@ -10,7 +10,7 @@ from joserfc.jwk import RSAKey
 from local_talk import WRONG, Talk, refused
 
 from authfsm.local import LocalPool, ManualClock, PasswordPolicy
-from authfsm.local.users import Status
+from authfsm.local.state.users import Status
 
 PASSWORD = "Correct-h0rse"
 NEW = "New-Passw0rd!"

@@ -246,7 +246,7 @@ def test_a_crowd_of_used_sessions_takes_no_room(
     pool: LocalPool, talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However fast they come, used sessions are remembered up to a number; those that wait are all kept."""
-    monkeypatch.setattr("authfsm.local.sessions._MANY", 20)
+    monkeypatch.setattr("authfsm.local.state.sessions._MANY", 20)
     for _ in range(30):
         asked = talk.password("ada", PASSWORD)
         talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))

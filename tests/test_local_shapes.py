@@ -211,7 +211,7 @@ class TestLike:
 
     def test_what_it_cannot_be_it_says(self, pool: LocalPool) -> None:
         """Each with its reason; nothing is dropped in silence."""
-        assert [said.partition(":")[0] for said in pool.not_honoured] == [
+        assert [said.partition(":")[0] for said in pool.unsupported_settings] == [
             "EmailConfiguration",
             "VerificationMessageTemplate",
             "LambdaConfig.CustomMessage",
@@ -226,7 +226,7 @@ class TestLike:
         """A member of tomorrow is kept, given back by the pool's settings, and said."""
         pool = LocalPool.like({"TomorrowsSetting": {"On": True}}, {}, {}, key=signing_key)
 
-        assert pool.not_honoured == ("TomorrowsSetting: not known here",)
+        assert pool.unsupported_settings == ("TomorrowsSetting: not known here",)
         assert pool.answer("DescribeUserPool", {"UserPoolId": pool.pool_id})["UserPool"][
             "TomorrowsSetting"
         ] == {"On": True}
@@ -245,7 +245,7 @@ class TestLike:
         Talk(pool).password("ada", PASSWORD)
 
         assert versions == ["2"]
-        assert not any("PreTokenGeneration" in said for said in pool.not_honoured)
+        assert not any("PreTokenGeneration" in said for said in pool.unsupported_settings)
 
     def test_flows_of_tomorrow(self, signing_key: RSAKey) -> None:
         """An ExplicitAuthFlows value that is not served is said, and given back."""
@@ -254,7 +254,7 @@ class TestLike:
 
         assert pool.app_client.allows("USER_SRP_AUTH")
         assert not pool.app_client.allows("CUSTOM_AUTH")
-        assert any("ALLOW_TOKEN_EXCHANGE_DELEGATION" in said for said in pool.not_honoured)
+        assert any("ALLOW_TOKEN_EXCHANGE_DELEGATION" in said for said in pool.unsupported_settings)
         assert described(pool)[1]["UserPoolClient"]["ExplicitAuthFlows"] == flows
 
     def test_bare_defaults_are_the_apis(self, signing_key: RSAKey) -> None:
@@ -267,14 +267,14 @@ class TestLike:
         assert pool.configuration.case_sensitive
         assert pool.app_client.prevent_user_existence_errors == "LEGACY"
         assert len(pool.app_client.explicit_auth_flows) == 3
-        assert pool.not_honoured == ()
+        assert pool.unsupported_settings == ()
 
     def test_without_the_mfa_configuration(self, signing_key: RSAKey) -> None:
         """Which second factors are enabled is then not known: all are taken, and that is said."""
         pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, key=signing_key)
 
         assert len(pool.configuration.mfa_methods) == 3
-        assert any("GetUserPoolMfaConfig" in said for said in pool.not_honoured)
+        assert any("GetUserPoolMfaConfig" in said for said in pool.unsupported_settings)
 
     def test_a_description_that_contradicts_itself(self) -> None:
         """Older and newer flows do not mix; it is refused, in words."""

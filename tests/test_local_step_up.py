@@ -17,7 +17,6 @@ from joserfc.jwk import RSAKey
 from local_talk import MISMATCH, USED, Talk, refused
 
 from authfsm.drivers.boto import Flow
-from authfsm.errors import RefusedByConfiguration, RefusedCaller
 from authfsm.local import (
     Contradictions,
     DeviceConfiguration,
@@ -26,8 +25,9 @@ from authfsm.local import (
     RefreshTokenRotation,
     WebAuthnConfiguration,
 )
-from authfsm.local.levels import amr, level
+from authfsm.local.config.acr_levels import amr, level
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import RefusedByConfiguration, RefusedCaller
 from authfsm.protocol.replies import WebAuthn
 from authfsm.protocol.states import State
 

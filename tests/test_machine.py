@@ -15,14 +15,20 @@ from transitions import Machine, MachineError
 from transitions.extensions import GraphMachine, HierarchicalMachine
 from transitions.extensions.asyncio import AsyncMachine
 
-from authfsm.errors import ConnectionLost, ProtocolViolation, RefusedForNow, RefusedUser, refused
-from authfsm.machine import LeadsTo, advance, build
+from authfsm.base.secret import Secret
+from authfsm.core.machine import LeadsTo, advance, build
+from authfsm.core.wire.replies import refusal
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import (
+    ConnectionLost,
+    ProtocolViolation,
+    RefusedForNow,
+    RefusedUser,
+    refused,
+)
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS, LoopKind, Transition
-from authfsm.secret import Secret
-from authfsm.wire.replies import refusal
 
 
 class Page:

@@ -14,12 +14,12 @@ import attrs
 import pytest
 from samples import RESPONSES, reply
 
-from authfsm.diagrams.drafting import ROWS
+from authfsm.core.signin import SignIn
+from authfsm.diagrams.model_builder import ROWS
 from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import IN_ROLES, NODES, EdgeRoles, Node, code_role, target_roles
 from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE, TRANSITIONS, Role, Transition
-from authfsm.signin import SignIn
 from authfsm.traces.recording import Recording
 
 NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)

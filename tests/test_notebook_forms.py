@@ -9,15 +9,15 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from authfsm import Credential, RawAnswer, SetUpEmail, State
-from authfsm.errors import InvalidInput
+from authfsm.base.secret import Secret
+from authfsm.core.signin import SignIn
 from authfsm.local import LocalPool, ManualClock, Triggers
 from authfsm.notebook.forms import forms, sample
-from authfsm.notebook.scene import scene
-from authfsm.notebook.tape import Tape
+from authfsm.notebook.recording import Tape
+from authfsm.notebook.view_model import scene
 from authfsm.notebook.wire import MASK, secrets_of, shown
+from authfsm.protocol.errors import InvalidInput
 from authfsm.protocol.replies import CHALLENGE_OF, MfaSetup, OtherChallenge, WebAuthn
-from authfsm.secret import Secret
-from authfsm.signin import SignIn
 
 PASSWORD = "Correct-Horse-1"
 

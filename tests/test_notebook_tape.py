@@ -8,12 +8,12 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from authfsm import Answer, Code, NewPassword, PoolSettings, State
-from authfsm.errors import OutOfTurn, WrongResponse
 from authfsm.local import LocalPool, ManualClock, Triggers
 from authfsm.notebook.arithmetic import values
-from authfsm.notebook.outlook import outlook, settings_of
-from authfsm.notebook.tape import KEPT, Tape
+from authfsm.notebook.next_steps import outlook, settings_of
+from authfsm.notebook.recording import KEPT, Tape
 from authfsm.notebook.wire import MASK
+from authfsm.protocol.errors import InvalidOperation, WrongResponse
 
 PASSWORD = "Correct-Horse-1"
 
@@ -47,7 +47,7 @@ def test_forward_to_the_tokens(pool: LocalPool) -> None:
     assert tape.run() == 1
     assert stands(tape) == (State.SMS_MFA, 2, 2)
     assert tape.preview is None
-    with pytest.raises(OutOfTurn, match="needs a person"):
+    with pytest.raises(InvalidOperation, match="needs a person"):
         tape.step()
 
     assert tape.pool is not None
@@ -101,7 +101,7 @@ def test_back_to_the_beginning_and_forth(pool: LocalPool) -> None:
         tape.back()
         tape.back()
         assert stands(tape) == (State.START, 0, 0)
-    with pytest.raises(OutOfTurn, match="the beginning"):
+    with pytest.raises(InvalidOperation, match="the beginning"):
         tape.back()
 
 
@@ -128,7 +128,7 @@ def test_a_long_tape_has_an_end(signing_key: RSAKey) -> None:
         tape.back()
 
     assert stands(tape) == (State.CUSTOM_CHALLENGE, 0, 1)
-    with pytest.raises(OutOfTurn, match=f"the last {KEPT} steps"):
+    with pytest.raises(InvalidOperation, match=f"the last {KEPT} steps"):
         tape.back()
 
 
@@ -155,7 +155,7 @@ def test_a_real_pool_does_not_go_back(pool: LocalPool) -> None:
     tape.run()
 
     assert tape.no_way_back is not None
-    with pytest.raises(OutOfTurn, match="real pool"):
+    with pytest.raises(InvalidOperation, match="real pool"):
         tape.back()
     assert stands(tape) == (State.SMS_MFA, 2, 2)
     tape.restart()

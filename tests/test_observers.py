@@ -16,13 +16,13 @@ from sitting import Scenario, Sitting
 from sitting_async import on, played
 
 from authfsm import State
+from authfsm.core.sealing import new_key
 from authfsm.drivers.boto import Cognito
-from authfsm.errors import ConnectionLost, RefusedUser
 from authfsm.local import LocalPool, ManualClock
 from authfsm.observers import Observation, logged
 from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Ruling
-from authfsm.sealing import new_key
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import ConnectionLost, RefusedUser
 
 PASSWORD = "Correct-Horse-1"
 
@@ -84,7 +84,7 @@ def test_a_lost_step_is_told_as_lost(pool: LocalPool) -> None:
         "response": r.Code,
         "dest": State.SMS_MFA,
         "role": flow.history[1].role,
-        "ruling": Ruling.WAIT,
+        "action": RecoveryAction.WAIT,
         "error": None,
         "at": pool.clock(),
     }

@@ -19,13 +19,13 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from sitting_async import on
 
 from authfsm import State
+from authfsm.core.signin import Step
 from authfsm.drivers.boto import Flow
-from authfsm.errors import ConnectionLost, RefusedUser
 from authfsm.local import LocalPool, ManualClock
 from authfsm.observers import Observation
 from authfsm.observers.otel import spans
 from authfsm.protocol import responses as r
-from authfsm.signin import Step
+from authfsm.protocol.errors import ConnectionLost, RefusedUser
 
 PASSWORD = "Correct-Horse-1"
 
@@ -141,7 +141,7 @@ def test_a_span_for_each_step(
                 "authfsm.state.from": "SMS_MFA",
                 "authfsm.state.to": "SMS_MFA",
                 "authfsm.role": "second factor",
-                "authfsm.ruling": "TRY_AGAIN",
+                "authfsm.action": "TRY_AGAIN",
                 "error.type": "CodeMismatchException",
             },
             StatusCode.ERROR,

@@ -8,13 +8,13 @@ from itertools import chain, combinations
 import pytest
 from samples import challenge, whole
 
-from authfsm.errors import InvalidInput, WrongResponse
+from authfsm.core.signin import SignIn
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import InvalidInput, WrongResponse
 from authfsm.protocol.prompts import form
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL
-from authfsm.signin import SignIn
 
 SET_UP = ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP")
 FIRST = ("PASSWORD", "PASSWORD_SRP", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")

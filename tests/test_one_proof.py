@@ -12,24 +12,25 @@ from typing import Any
 import pytest
 from samples import challenge, error
 
-from authfsm import AsyncCognito, Cognito, srp
-from authfsm.device import Device
-from authfsm.drivers import courses
-from authfsm.errors import (
+from authfsm import AsyncCognito, Cognito
+from authfsm.core import srp
+from authfsm.core.device import Device
+from authfsm.core.sealing import new_key, seal, unseal
+from authfsm.core.signin import SignIn
+from authfsm.core.snapshot import Snapshot
+from authfsm.drivers import flow_steps
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import Fault
+from authfsm.protocol.errors import (
     AuthfsmError,
     BadField,
-    ProtocolViolation,
     ProofRefused,
+    ProtocolViolation,
     ServiceError,
     TooManySteps,
 )
-from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Fault
 from authfsm.protocol.states import State
 from authfsm.protocol.table import RESTART, TRANSITIONS, automatic
-from authfsm.sealing import new_key, seal, unseal
-from authfsm.signin import SignIn
-from authfsm.snapshot import Snapshot
 
 NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
 POOL = "eu-west-1_AbCdEfGhI"
@@ -241,13 +242,13 @@ def longest() -> int:
 
 def test_the_bound_holds_every_way_of_the_table() -> None:
     """No way of automatic steps is as long as the bound, and none comes round: the table is not cut short."""
-    assert longest() <= courses.MAX_AUTOMATIC_STEPS
+    assert longest() <= flow_steps.MAX_AUTOMATIC_STEPS
 
 
 @pytest.mark.parametrize("kind", [Cognito, AsyncCognito])
 def test_steps_without_new_input_are_bounded(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is a flow's own: steps in a row beyond it are a typed error, whatever the table allows."""
-    monkeypatch.setattr(courses, "MAX_AUTOMATIC_STEPS", 1)
+    monkeypatch.setattr(flow_steps, "MAX_AUTOMATIC_STEPS", 1)
     hostile = SERVICES["password, then device"][2]()
     cognito = kind(hostile, client_id="c", pool_id=POOL, device=DEVICE)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from authfsm import PoolSettings
 from authfsm.checks import Change, Path, SignInPaths
-from authfsm.checks.ways import place
+from authfsm.checks.sign_in_paths import place
 from authfsm.diagrams.pools import POOLS
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
@@ -139,7 +139,9 @@ def test_nothing_but_a_way_is_a_way() -> None:
 
 def test_a_pool_that_lets_nobody_in_has_no_way() -> None:
     """No flow but refreshing, no way: nothing is counted, nothing is the shortest or the longest."""
-    none = SignInPaths(PoolSettings(explicit_auth_flows={"ALLOW_REFRESH_TOKEN_AUTH"}, lambda_config=()))
+    none = SignInPaths(
+        PoolSettings(explicit_auth_flows={"ALLOW_REFRESH_TOKEN_AUTH"}, lambda_config=())
+    )
 
     assert (none.count(), none.shortest(), none.longest(), list(none)) == (0, None, None, [])
 

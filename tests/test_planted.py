@@ -19,12 +19,12 @@ from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
 
 from authfsm import Cognito, Flow, State, diagram, history_to_json
-from authfsm.errors import AuthfsmError, ConnectionLost
+from authfsm.core.sealing import new_key
 from authfsm.local import DeviceConfiguration, LocalPool, Triggers
 from authfsm.observers import Observation, logged
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import AuthfsmError, ConnectionLost
 from authfsm.protocol.replies import MfaSetup
-from authfsm.sealing import new_key
 
 PASSWORD, NEW, ANSWER, METADATA = "Pl4nted-Passw0rd", "Pl4nted-Newer-1", "pl4nted answer", "fine"
 HERE = Path(__file__).name

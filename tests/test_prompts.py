@@ -19,20 +19,20 @@ from rich.console import Console
 from samples import standing
 
 from authfsm import Flow, InvalidInput
+from authfsm.base.secret import Secret
 from authfsm.cli.signin.answers import Answers, StartAgain
 from authfsm.cli.signin.exits import Ended
 from authfsm.cli.signin.screen import Screen
-from authfsm.journeys.cues import NextInput
+from authfsm.journeys.inputs import NextInput
 from authfsm.local import LocalPool
 from authfsm.notebook.forms import forms
-from authfsm.notebook.scene import _form
+from authfsm.notebook.view_model import _form
 from authfsm.protocol import replies
 from authfsm.protocol import responses as r
 from authfsm.protocol.forms import BY_PROOF, Field, Form, Prompt
 from authfsm.protocol.prompts import FACTORS, check_answer, form
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import NEEDS, PROTOCOL, Need, Role, leads
-from authfsm.secret import Secret
 
 S = State
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

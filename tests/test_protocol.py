@@ -7,14 +7,14 @@ from typing import Any
 import botocore.session
 import pytest
 
-from authfsm.protocol.error_policy import RULINGS, UNKNOWN, Fault, Ruling, rule
+from authfsm.core.wire import READERS, WRITERS
+from authfsm.core.wire.requests import Begin, Respond
+from authfsm.protocol.error_policy import ERROR_POLICY, UNKNOWN, Fault, RecoveryAction, rule
 from authfsm.protocol.evidence import confidence, evidence, key, rows
 from authfsm.protocol.replies import CHALLENGE_OF
 from authfsm.protocol.responses import RESPONSES, GetTokensFromRefreshToken
 from authfsm.protocol.states import CHALLENGES, OURS, State
 from authfsm.protocol.table import CHOICE, NEEDS, PROTOCOL, TRANSITIONS, leads, may_fail, reachable
-from authfsm.wire import READERS, WRITERS
-from authfsm.wire.requests import Begin, Respond
 
 PAIRS = {(source, response) for source, answers in PROTOCOL.items() for response in answers}
 COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
@@ -159,15 +159,15 @@ OPERATIONS = [
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_error_of_an_operation_has_a_ruling(operation: str) -> None:
-    """Each error that AWS's model lists for the operation is in the table of rulings."""
+    """Each error that AWS's model lists for the operation is in the table of actions."""
     errors = {shape.name for shape in COGNITO.operation_model(operation).error_shapes}
 
-    assert errors - set(RULINGS) == set()
+    assert errors - set(ERROR_POLICY) == set()
 
 
 def test_every_ruled_error_has_a_row_for_any_message() -> None:
-    """No message leaves an error of the table without a ruling."""
-    assert [code for code, rows in RULINGS.items() if "" not in rows] == []
+    """No message leaves an error of the table without an action."""
+    assert [code for code, rows in ERROR_POLICY.items() if "" not in rows] == []
 
 
 _FORM = "1 validation error detected: Value '12' at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]+"
@@ -178,7 +178,7 @@ def test_a_row_for_one_operation_is_for_no_other(operation: str) -> None:
     """A row that names an operation is chosen for refusals of that operation alone; "" is none known."""
     limited = {
         (code, part): row
-        for code, rows in RULINGS.items()
+        for code, rows in ERROR_POLICY.items()
         for part, row in rows.items()
         if row.operation
     }
@@ -188,57 +188,68 @@ def test_a_row_for_one_operation_is_for_no_other(operation: str) -> None:
         assert row.operation in OPERATIONS
         chosen = rule(code, f"Before, {part.upper()} and after.", operation)
         assert (chosen is row) == (operation == row.operation)
-        assert rule(code, part, operation) in RULINGS[code].values()
-    assert rule("InvalidParameterException", _FORM, operation).ruling is (
-        Ruling.TRY_AGAIN if operation == "VerifySoftwareToken" else Ruling.GIVE_UP
+        assert rule(code, part, operation) in ERROR_POLICY[code].values()
+    assert rule("InvalidParameterException", _FORM, operation).action is (
+        RecoveryAction.TRY_AGAIN if operation == "VerifySoftwareToken" else RecoveryAction.GIVE_UP
     )
 
 
 def test_every_row_for_any_message_is_for_every_operation() -> None:
     """Whatever the operation, an error of the table has a row."""
-    assert all(rows[""].operation is None for rows in RULINGS.values())
+    assert all(rows[""].operation is None for rows in ERROR_POLICY.values())
 
 
 @pytest.mark.parametrize(
-    ("message", "ruling", "fault"),
+    ("message", "action", "fault"),
     [
-        ("Incorrect username or password.", Ruling.START_AGAIN, Fault.USER),
-        ("Password attempts exceeded", Ruling.WAIT_OUT, Fault.TIME),
-        ("Invalid session for the user, session is expired.", Ruling.START_AGAIN, Fault.TIME),
+        ("Incorrect username or password.", RecoveryAction.START_AGAIN, Fault.USER),
+        ("Password attempts exceeded", RecoveryAction.WAIT_OUT, Fault.TIME),
+        (
+            "Invalid session for the user, session is expired.",
+            RecoveryAction.START_AGAIN,
+            Fault.TIME,
+        ),
         (
             "Invalid session for the user, session can only be used once.",
-            Ruling.START_AGAIN,
+            RecoveryAction.START_AGAIN,
             Fault.CALLER,
         ),
-        ("Invalid session for the user.", Ruling.START_AGAIN, Fault.CALLER),
-        ("Invalid session provided for the user.", Ruling.START_AGAIN, Fault.CALLER),
-        ("User is disabled.", Ruling.GIVE_UP, Fault.OPERATOR),
-        ("Unable to verify secret hash for client 1example", Ruling.MEND, Fault.CALLER),
+        ("Invalid session for the user.", RecoveryAction.START_AGAIN, Fault.CALLER),
+        ("Invalid session provided for the user.", RecoveryAction.START_AGAIN, Fault.CALLER),
+        ("User is disabled.", RecoveryAction.GIVE_UP, Fault.OPERATOR),
+        (
+            "Unable to verify secret hash for client 1example",
+            RecoveryAction.FIX_CONFIGURATION,
+            Fault.CALLER,
+        ),
         (
             "Client 1example is configured with secret but SECRET_HASH was not received",
-            Ruling.MEND,
+            RecoveryAction.FIX_CONFIGURATION,
             Fault.CALLER,
         ),
-        ("Invalid Refresh Token.", Ruling.START_AGAIN, Fault.TIME),
-        ("Refresh Token has been revoked", Ruling.START_AGAIN, Fault.TIME),
-        ("whatever a Lambda says", Ruling.START_AGAIN, Fault.USER),
+        ("Invalid Refresh Token.", RecoveryAction.START_AGAIN, Fault.TIME),
+        ("Refresh Token has been revoked", RecoveryAction.START_AGAIN, Fault.TIME),
+        ("whatever a Lambda says", RecoveryAction.START_AGAIN, Fault.USER),
     ],
 )
 def test_not_authorized_is_sorted_by_its_message(
-    message: str, ruling: Ruling, fault: Fault
+    message: str, action: RecoveryAction, fault: Fault
 ) -> None:
     """NotAuthorizedException says a dozen things; the message tells which."""
     row = rule("NotAuthorizedException", message)
 
-    assert (row.ruling, row.fault) == (ruling, fault)
+    assert (row.action, row.fault) == (action, fault)
 
 
 def test_a_forgotten_device_is_not_a_missing_pool() -> None:
     """ResourceNotFoundException drops the device for one message, and blames the settings for others."""
-    assert rule("ResourceNotFoundException", "Device does not exist.").ruling is Ruling.DROP_DEVICE
     assert (
-        rule("ResourceNotFoundException", "User pool eu-west-1_x does not exist.").ruling
-        is Ruling.MEND
+        rule("ResourceNotFoundException", "Device does not exist.").action
+        is RecoveryAction.DROP_DEVICE
+    )
+    assert (
+        rule("ResourceNotFoundException", "User pool eu-west-1_x does not exist.").action
+        is RecoveryAction.FIX_CONFIGURATION
     )
 
 

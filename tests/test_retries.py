@@ -25,18 +25,18 @@ from botocore.session import get_session as botocore_session
 from joserfc.jwk import RSAKey
 
 from authfsm import Code, Cognito, Flow, State
+from authfsm.core.wire import WRITERS, Request
 from authfsm.drivers import totp
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.drivers.retries import _RETRIED_CODE
-from authfsm.errors import AuthfsmError, ConnectionLost, RefusedByService, RefusedForNow
 from authfsm.local import LocalPool
-from authfsm.local.exchange import exchange
+from authfsm.local.api.exchange import exchange
 from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import AuthfsmError, ConnectionLost, RefusedByService, RefusedForNow
 from authfsm.protocol.repetition import OF_OPERATION, OF_RESPONSE
 from authfsm.protocol.responses import RESPONSES
 from authfsm.traces import record
-from authfsm.wire import WRITERS, Request
 
 PASSWORD = "Correct-Horse-1"
 MODES = ["legacy", "standard", "adaptive"]
@@ -196,7 +196,7 @@ def test_an_answer_is_sent_once(wire: Wire, mode: str, how: str | int) -> None:
     assert wire.received == {"RespondToAuthChallenge": 1}
     expected = {"drop": ConnectionLost, 400: RefusedForNow}.get(how, RefusedByService)
     assert isinstance(caught.value, expected)
-    assert caught.value.ruling in {Ruling.WAIT, Ruling.TRY_AGAIN}
+    assert caught.value.action in {RecoveryAction.WAIT, RecoveryAction.TRY_AGAIN}
     assert caught.value.state is flow.state is State.SMS_MFA
 
 
@@ -254,7 +254,7 @@ def test_what_spends_something_is_sent_once(wire: Wire, name: str) -> None:
     wire.spoil[operation] = "drop"
     with pytest.raises(ConnectionLost) as caught:
         give(wire, flow)
-    assert caught.value.ruling is Ruling.WAIT
+    assert caught.value.action is RecoveryAction.WAIT
     assert wire.received[operation] == 1
 
 

@@ -19,23 +19,23 @@ from cryptography.fernet import Fernet
 from joserfc.jwk import RSAKey
 
 import authfsm
-from authfsm import Flow, Ruling, State
-from authfsm.errors import (
+from authfsm import Flow, RecoveryAction, State
+from authfsm.core.sealing import BadKey, TooLongToSeal, new_key
+from authfsm.core.snapshot import from_json, to_json
+from authfsm.local import DeviceConfiguration, LocalPool
+from authfsm.local.config.clock import ManualClock
+from authfsm.protocol import responses as r
+from authfsm.protocol.errors import (
     BadField,
     ConnectionLost,
-    OutOfTurn,
+    InvalidOperation,
     SealBroken,
     SealError,
     SealExpired,
-    SealForeign,
     SealTooNew,
+    SealWrongClient,
     WrongResponse,
 )
-from authfsm.local import DeviceConfiguration, LocalPool
-from authfsm.local.clock import ManualClock
-from authfsm.protocol import responses as r
-from authfsm.sealing import BadKey, TooLongToSeal, new_key
-from authfsm.snapshot import from_json, to_json
 
 PASSWORD = "Correct-Horse-1"
 SCHEMA = json.loads((Path(authfsm.__file__).parent / "snapshot.schema.json").read_text("utf-8"))
@@ -81,7 +81,7 @@ def test_a_sign_in_goes_on_in_another_process(pool: LocalPool) -> None:
     assert whole(second) == whole(flow)
     with pytest.raises(authfsm.UserError) as caught:
         second.answer(r.Code("000000"))
-    assert (caught.value.ruling, caught.value.survives) == (Ruling.TRY_AGAIN, True)
+    assert (caught.value.action, caught.value.survives) == (RecoveryAction.TRY_AGAIN, True)
 
     third = elsewhere(pool, second.seal(key), key)
     assert whole(third) == whole(second)
@@ -192,7 +192,7 @@ def test_10_000_flipped_bits_are_10_000_refusals(pool: LocalPool) -> None:
         text[place // 8] ^= 1 << place % 8
         with pytest.raises(SealBroken) as caught:
             cognito.resume(bytes(text), key)
-        refused += caught.value.ruling is Ruling.START_AGAIN
+        refused += caught.value.action is RecoveryAction.START_AGAIN
 
     assert refused == 10_000
 
@@ -242,7 +242,10 @@ def test_it_expires_with_the_session(pool: LocalPool) -> None:
     pool.clock.advance(1)
     with pytest.raises(SealExpired) as caught:
         elsewhere(pool, sealed, key)
-    assert (caught.value.fault, caught.value.ruling) == (authfsm.Fault.TIME, Ruling.START_AGAIN)
+    assert (caught.value.fault, caught.value.action) == (
+        authfsm.Fault.TIME,
+        RecoveryAction.START_AGAIN,
+    )
 
 
 def test_a_longer_session_waits_longer(signing_key: RSAKey) -> None:
@@ -269,7 +272,7 @@ def test_another_clients_is_foreign(pool: LocalPool, signing_key: RSAKey) -> Non
     sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
     other = LocalPool(key=signing_key)
 
-    with pytest.raises(SealForeign):
+    with pytest.raises(SealWrongClient):
         elsewhere(other, sealed, key)
 
 
@@ -391,7 +394,7 @@ def test_what_has_ended_is_not_sealed(pool: LocalPool) -> None:
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(r.Code(pool.outbox.code_for("ada")))
 
-    with pytest.raises(OutOfTurn):
+    with pytest.raises(InvalidOperation):
         flow.seal(new_key())
 
 
@@ -400,9 +403,9 @@ def test_what_awaits_its_reply_is_not_sealed(pool: LocalPool) -> None:
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.signin.send(r.Code("123456"))
 
-    with pytest.raises(OutOfTurn) as caught:
+    with pytest.raises(InvalidOperation) as caught:
         flow.seal(new_key())
-    assert caught.value.ruling is Ruling.WAIT
+    assert caught.value.action is RecoveryAction.WAIT
 
 
 def test_a_sign_in_that_has_begun_becomes_no_other(pool: LocalPool) -> None:
@@ -424,7 +427,7 @@ def test_a_seal_answered_twice_is_refused_by_the_session(pool: LocalPool) -> Non
     assert elsewhere(pool, sealed, key).answer(code) is State.AUTHENTICATED
     with pytest.raises(authfsm.CallerError) as caught:
         elsewhere(pool, sealed, key).answer(code)
-    assert caught.value.ruling is Ruling.START_AGAIN
+    assert caught.value.action is RecoveryAction.START_AGAIN
 
 
 def test_the_device_and_the_metadata_go_along(signing_key: RSAKey) -> None:
@@ -453,17 +456,17 @@ def test_two_answers_at_once_are_one_answer(pool: LocalPool) -> None:
     """Whoever comes second while the first is under way is told to wait, and nothing is spent."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     code = r.Code(pool.outbox.code_for("ada"))
-    told: list[OutOfTurn] = []
+    told: list[InvalidOperation] = []
 
     def meanwhile(**_: Any) -> None:
-        with pytest.raises(OutOfTurn) as caught:
+        with pytest.raises(InvalidOperation) as caught:
             flow.answer(code)
         told.append(caught.value)
 
     flow.cognito.client.meta.events.register("before-call.cognito-idp", meanwhile)
 
     assert flow.answer(code) is State.AUTHENTICATED
-    assert [(error.ruling, error.state) for error in told] == [(Ruling.WAIT, State.SMS_MFA)]
+    assert [(error.action, error.state) for error in told] == [(RecoveryAction.WAIT, State.SMS_MFA)]
 
 
 def test_a_cancelled_sign_in_holds_nothing(pool: LocalPool) -> None:
@@ -499,7 +502,7 @@ def test_a_reply_after_the_cancelling_finds_nobody(pool: LocalPool) -> None:
         "before-call.cognito-idp", lambda **_: flow.cancel(), unique_id="cancel"
     )
 
-    with pytest.raises(OutOfTurn):
+    with pytest.raises(InvalidOperation):
         flow.answer(r.Code(pool.outbox.code_for("ada")))
     assert (flow.state, flow.tokens) == (State.FAILED, None)
 
@@ -681,5 +684,5 @@ def test_a_refresh_under_way_is_not_cancelled(pool: LocalPool) -> None:
 
 def test_what_has_not_begun_does_not_begin_again(pool: LocalPool) -> None:
     """There is no user to begin with."""
-    with pytest.raises(OutOfTurn):
+    with pytest.raises(InvalidOperation):
         pool.cognito().start(PASSWORD).restart()

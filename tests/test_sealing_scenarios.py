@@ -12,8 +12,8 @@ from scenarios import SCENARIOS
 from sitting import Scenario, Sitting
 
 from authfsm import Flow, new_key
+from authfsm.core.signin import Step
 from authfsm.drivers.boto import Cognito
-from authfsm.signin import Step
 
 
 class Hopping:

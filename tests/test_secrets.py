@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import RESPONSES, challenge, standing
 
-from authfsm.device import Device
-from authfsm.errors import AuthfsmError, BadField, OutOfTurn, WrongResponse, refused
+from authfsm.base.secret import MASK, Secret, revealed, secret
+from authfsm.core.device import Device
+from authfsm.core.signin import SignIn
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import AuthfsmError, BadField, InvalidOperation, WrongResponse, refused
 from authfsm.protocol.states import State
-from authfsm.secret import MASK, Secret, revealed, secret
-from authfsm.signin import SignIn
 
 PLANTED = "pl4nted-s3cret"
 DIGITS = "913579"  # a code is digits: this one is planted where a code is asked for
@@ -197,7 +197,12 @@ def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFix
         for error in found
     )
 
-    assert [type(error) for error in found[:4]] == [BadField, BadField, WrongResponse, OutOfTurn]
+    assert [type(error) for error in found[:4]] == [
+        BadField,
+        BadField,
+        WrongResponse,
+        InvalidOperation,
+    ]
     assert len(found) == 7
     # The lines of this file are in the tracebacks: what they quote is the name, not the value.
     assert PLANTED not in text
@@ -206,18 +211,18 @@ def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFix
 
 def test_errors_travel() -> None:
     """Errors pickle with their facts, so that another process can read them."""
-    from authfsm.wire.replies import refusal  # noqa: PLC0415 - only here
+    from authfsm.core.wire.replies import refusal  # noqa: PLC0415 - only here
 
     error = refused(
         refusal("NotAuthorizedException", "Password attempts exceeded"), state=State.FAILED
     )
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
 
-    assert (type(again), str(again), again.state, again.ruling) == (
+    assert (type(again), str(again), again.state, again.action) == (
         type(error),
         str(error),
         State.FAILED,
-        error.ruling,
+        error.action,
     )
     assert again.refusal == error.refusal
     assert not again.survives

@@ -23,8 +23,8 @@ from rich.pretty import pretty_repr
 
 import authfsm
 from authfsm import Code
-from authfsm.device import Device
-from authfsm.secret import WrapsSecrets
+from authfsm.base.secret import WrapsSecrets
+from authfsm.core.device import Device
 
 PACKAGE: Final = Path(authfsm.__file__).parent
 WRAPPERS: Final = {"secret", "secret_values", "wrapped_keys"}
@@ -110,19 +110,19 @@ NOT_SECRET: Final = {
     "authfsm.checks.table.Table.without_ruling(code)": "an error's code",
     "authfsm.checks.table.Table.with_ruling(code)": "an error's code",
     "authfsm.checks.bounds.Bound(code)": "an error's code",
-    "authfsm.device.Device(key)": "DeviceKey identifies a device and proves nothing",
-    "authfsm.diagrams.pen.Pen.text(key)": "the name of a label",
+    "authfsm.core.device.Device(key)": "DeviceKey identifies a device and proves nothing",
+    "authfsm.diagrams.dot_style.Pen.text(key)": "the name of a label",
     "authfsm.diagrams.sequence.Writer.text(key)": "the name of a label",
-    "authfsm.facts.errors.operations_of(code)": "an error's code",
-    "authfsm.facts.errors.about_error(code)": "an error's code",
-    "authfsm.facts.errors.Met(code)": "an error's code",
-    "authfsm.facts.errors.AboutError(code)": "an error's code",
+    "authfsm.reference.errors.operations_of(code)": "an error's code",
+    "authfsm.reference.errors.about_error(code)": "an error's code",
+    "authfsm.reference.errors.Met(code)": "an error's code",
+    "authfsm.reference.errors.AboutError(code)": "an error's code",
     "authfsm.protocol.codes.normalized(code)": "called between a Secret's reveal and the next Secret; raises nothing",
     "authfsm.protocol.codes.CodeFormat.fits(code)": "the same",
     "authfsm.protocol.error_policy.rule(code)": "an error's code",
     "authfsm.protocol.replies.Refusal(code)": "an error's code",
     "authfsm.protocol.responses.Select(answer)": "the name of the choice that is made",
-    "authfsm.wire.replies.refusal(code)": "an error's code",
+    "authfsm.core.wire.replies.refusal(code)": "an error's code",
     "authfsm.traces.neutral.documents.rewrite_json(key)": "the name of a JSON member",
     "authfsm.traces.neutral.shapes.Shapes.rewrite(key)": "the name of a JSON member",
     "authfsm.traces.neutral.shapes.Shapes.value(key)": "the name of a JSON member",
@@ -135,7 +135,7 @@ NOT_SECRET: Final = {
 
 # Not public: the local Cognito but for its two classes below, what tests it, and the command line.
 _INTERNAL: Final = ("authfsm.local.", "authfsm.conformance.", "authfsm.cli.")
-_PUBLIC: Final = ("authfsm.local.pool.", "authfsm.local.furnishing.")
+_PUBLIC: Final = ("authfsm.local.api.pool.", "authfsm.local.api.provisioning.")
 _PLAIN: Final = {"str", "str | None", "bytes", "str | bytes", "str | bytes | None"}
 
 

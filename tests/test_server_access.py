@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 from serving import CLIENT_ID, PASSWORD, POOL_ID, SIGNED, TARGET, Here, here, process
 
 from authfsm.local import LocalPool
-from authfsm.local.operations import OPERATIONS
+from authfsm.local.api.operations import OPERATIONS
 from authfsm.local.server.access import Access
 from authfsm.local.server.config import ConfigRefused, understood
 

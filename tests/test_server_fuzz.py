@@ -23,10 +23,10 @@ from joserfc.jwk import RSAKey
 from members_of_botocore import folded
 from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, Here, here
 
-from authfsm import srp
+from authfsm.core import srp
 from authfsm.local import DeviceConfiguration, LocalPool, PoolRefusal, Triggers
-from authfsm.local.exchange import Answered, exchange
-from authfsm.local.operations import OPERATIONS
+from authfsm.local.api.exchange import Answered, exchange
+from authfsm.local.api.operations import OPERATIONS
 from authfsm.local.server.app import app
 from authfsm.local.server.logs import Log
 from authfsm.local.server.service import Service

@@ -21,16 +21,16 @@ from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 from serving import CLIENT_ID, PASSWORD, TARGET, Process, process, until
 
-from authfsm import srp
+from authfsm.base.secret import revealed
+from authfsm.core import srp
 from authfsm.local import LocalPool, ManualClock
 from authfsm.local.server.config import ConfigRefused, understood
 from authfsm.local.server.logs import Log
 from authfsm.local.server.opening import opened
 from authfsm.local.server.service import Service
 from authfsm.local.server.state import APPLICATION, StateFile, StateFileRefused
-from authfsm.local.users import User
+from authfsm.local.state.users import User
 from authfsm.protocol.states import State
-from authfsm.secret import revealed
 
 if sys.platform.startswith("linux"):
     import resource

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authfsm import PoolSettings
-from authfsm.errors import BadField
+from authfsm.protocol.errors import BadField
 from authfsm.protocol.nodes import IN_ROLES, ends
 from authfsm.protocol.responses import (
     AdminUserPasswordAuth,
@@ -380,7 +380,7 @@ OPTIONS = st.builds(
 @given(OPTIONS)
 def test_whoever_is_left_can_be_reached(told: PoolSettings) -> None:
     """What stays possible hangs together, what goes has a reason, and an attempt may fail wherever it stands."""
-    found = verdicts(told, whims=True)
+    found = verdicts(told, include_lambda_named=True)
     left = [each for each, why in found.arrows.items() if why is None]
     ends = {(arrow.dest, roles.dest) for arrow, roles in left} | {(S.START, None)}
 

@@ -13,9 +13,9 @@ from joserfc.jwk import RSAKey
 
 from authfsm import PoolSettings, Transition
 from authfsm.drivers.boto import Flow
-from authfsm.errors import AuthfsmError
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import AuthfsmError
 from authfsm.protocol.states import State
 
 PASSWORD = "Correct-Horse-1"

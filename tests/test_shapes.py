@@ -10,17 +10,17 @@ import pytest
 from attrs import NOTHING, asdict, evolve, fields
 from samples import PARAMETERS, RESPONSES, challenge
 
-from authfsm.device import Device
+from authfsm.base.secret import Secret
+from authfsm.core.device import Device
+from authfsm.core.wire import Sender, read, write
+from authfsm.core.wire.replies import WITHOUT_SESSION
 from authfsm.diagrams.sequence import SequenceWriter
-from authfsm.facts.shapes import OTHER_SPELLING, Parameter, Shape, carried, shape
 from authfsm.protocol import responses as r
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL
-from authfsm.secret import Secret
-from authfsm.wire import Sender, read, write
-from authfsm.wire.replies import WITHOUT_SESSION
+from authfsm.reference.shapes import OTHER_SPELLING, Parameter, Shape, carried, shape
 
 PAIRS: Final = [(state, kind) for state, kinds in PROTOCOL.items() for kind in kinds]
 SECRET: Final = "where the app client has a secret"

@@ -24,11 +24,19 @@ from samples import (
     whole,
 )
 
-from authfsm import srp
-from authfsm.device import Device
-from authfsm.errors import BadField, MalformedReply, ProtocolViolation, OutOfTurn, WrongResponse
+from authfsm.base.secret import Secret
+from authfsm.core import srp
+from authfsm.core.device import Device
+from authfsm.core.signin import SignIn, Step
 from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Fault, Ruling
+from authfsm.protocol.error_policy import Fault, RecoveryAction
+from authfsm.protocol.errors import (
+    BadField,
+    InvalidOperation,
+    MalformedReply,
+    ProtocolViolation,
+    WrongResponse,
+)
 from authfsm.protocol.replies import (
     CustomChallenge,
     DevicePasswordVerifier,
@@ -49,8 +57,6 @@ from authfsm.protocol.replies import (
 )
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS, LoopKind, Role
-from authfsm.secret import Secret
-from authfsm.signin import SignIn, Step
 
 NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -106,7 +112,7 @@ def test_srp_then_sms() -> None:
     assert signin.refusal == Refusal(
         "CodeMismatchException",
         "Invalid code",
-        ruling=Ruling.TRY_AGAIN,
+        action=RecoveryAction.TRY_AGAIN,
         fault=Fault.USER,
         request_id="r-1",
     )
@@ -134,7 +140,7 @@ def test_srp_then_sms() -> None:
         Step(2, S.PASSWORD_VERIFIER, r.SrpClaim, S.SMS_MFA, Role.SECOND_FACTOR, at=NOON),
         Step(
             3, S.SMS_MFA, r.Code, S.SMS_MFA, Role.SECOND_FACTOR,
-            Ruling.TRY_AGAIN, "CodeMismatchException", at=NOON,
+            RecoveryAction.TRY_AGAIN, "CodeMismatchException", at=NOON,
         ),
         Step(4, S.SMS_MFA, r.Code, S.AUTHENTICATED, at=NOON),
     )  # fmt: skip
@@ -166,7 +172,7 @@ def test_totp_enrolment_hands_the_session_over() -> None:
         signin.send(r.VerifySoftwareToken("000000"))
         assert signin.receive(refused) is State.MFA_SETUP
         assert signin.refusal is not None
-        assert signin.refusal.ruling is Ruling.TRY_AGAIN
+        assert signin.refusal.action is RecoveryAction.TRY_AGAIN
         assert signin.session == Secret(session)
 
     request = signin.send(r.VerifySoftwareToken("123456", "phone"))
@@ -508,7 +514,7 @@ def test_a_lost_reply_leaves_the_sign_in_where_it_stood() -> None:
     before = whole(signin)
     signin.send(r.Code("123456"))
 
-    with pytest.raises(OutOfTurn, match="awaited"):
+    with pytest.raises(InvalidOperation, match="awaited"):
         signin.send(r.Code("123456"))
     signin.send_failed()
 
@@ -522,7 +528,7 @@ def test_a_reply_that_nobody_awaits_is_refused() -> None:
     signin = standing(State.SMS_MFA)
     before = whole(signin)
 
-    with pytest.raises(OutOfTurn):
+    with pytest.raises(InvalidOperation):
         signin.receive(TOKENS)
     assert whole(signin) == before
 
@@ -540,7 +546,7 @@ def test_throttling_moves_nothing(state: State, code: str) -> None:
 
         assert signin.receive(error(code)) is state
         assert signin.refusal is not None
-        assert (signin.refusal.ruling, signin.session) == (Ruling.WAIT, session)
+        assert (signin.refusal.action, signin.session) == (RecoveryAction.WAIT, session)
 
 
 @pytest.mark.parametrize(
@@ -784,7 +790,7 @@ def test_something_missing_for_the_request_is_named() -> None:
 
 def test_beside_samples_are_complete() -> None:
     """The samples know each operation whose reply is not a challenge or tokens."""
-    from authfsm.wire.replies import _BESIDE  # noqa: PLC0415 - what the samples must match
+    from authfsm.core.wire.replies import _BESIDE  # noqa: PLC0415 - what the samples must match
 
     assert set(BESIDE) == set(_BESIDE)
 
@@ -801,13 +807,13 @@ def test_a_gateways_failure_moves_nothing(status: int) -> None:
 
     assert state is State.SMS_MFA
     assert signin.refusal is not None
-    assert (signin.refusal.ruling, signin.refusal.fault) == (Ruling.WAIT, Fault.SERVICE)
+    assert (signin.refusal.action, signin.refusal.fault) == (RecoveryAction.WAIT, Fault.SERVICE)
     signin.send(r.Code("123456"))
     assert signin.receive(TOKENS) is State.AUTHENTICATED
 
 
 def test_a_refusal_that_ends_the_attempt_does_not_say_answer_again() -> None:
-    """Where a state has no way to answer again, the ruling says to start again."""
+    """Where a state has no way to answer again, the action says to start again."""
     for state, response, refused in (
         (
             State.PASSWORD_SRP,
@@ -825,7 +831,7 @@ def test_a_refusal_that_ends_the_attempt_does_not_say_answer_again() -> None:
 
         assert signin.receive(refused) is State.FAILED
         assert signin.refusal is not None
-        assert signin.refusal.ruling is signin.history[-1].ruling is Ruling.START_AGAIN
+        assert signin.refusal.action is signin.history[-1].action is RecoveryAction.START_AGAIN
 
 
 def test_a_challenge_asked_once_more_is_the_same_challenge() -> None:

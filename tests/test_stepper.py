@@ -13,11 +13,11 @@ from joserfc.jwk import RSAKey
 from jupyter_page import Page, wires
 
 from authfsm import Code, PoolSettings, State, UserSrpAuth
-from authfsm.errors import BadField, OutOfTurn, WrongResponse
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 from authfsm.notebook import Stepper
-from authfsm.notebook.tape import KEPT
+from authfsm.notebook.recording import KEPT
 from authfsm.notebook.view import StepperView
+from authfsm.protocol.errors import BadField, InvalidOperation, WrongResponse
 
 PASSWORD = "Correct-Horse-1"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -362,7 +362,7 @@ def test_other_flows_run_to_their_end(pools: Any, flow: str) -> None:
 
 
 def test_the_end_of_an_attempt(pool: LocalPool) -> None:
-    """A wrong password ends it: the ruling is said, nothing can be stepped, back and restart can."""
+    """A wrong password ends it: the action is said, nothing can be stepped, back and restart can."""
     page = Page(Stepper(pool, "ada", "wrong"))
 
     page.press("run")
@@ -449,7 +449,7 @@ def test_from_code_it_moves_as_from_the_page(pool: LocalPool) -> None:
     first = stepper.step()
     assert (first.state, first.error) == (State.PASSWORD_VERIFIER, None)
     assert stepper.run().state is State.SOFTWARE_TOKEN_MFA
-    with pytest.raises(OutOfTurn, match="needs a person"):
+    with pytest.raises(InvalidOperation, match="needs a person"):
         stepper.step()
     refused = stepper.answer(Code("000000"))
     assert refused.error is not None
@@ -537,7 +537,7 @@ def test_it_says_what_to_install() -> None:
 import sys
 sys.modules["anywidget"] = None
 import authfsm.notebook
-from authfsm.errors import OperatorError
+from authfsm.protocol.errors import OperatorError
 try:
     from authfsm.notebook import Stepper
 except OperatorError as error:

@@ -24,10 +24,10 @@ from moto.server import ThreadedMotoServer
 from redis_server import RedisServer, redis_server
 
 from authfsm import Code
+from authfsm.core.sealing import new_key
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
-from authfsm.errors import OutOfTurn, SealGone
 from authfsm.local import LocalPool
-from authfsm.sealing import new_key
+from authfsm.protocol.errors import InvalidOperation, SealNotFound
 from authfsm.stores import (
     TAKEN,
     AsyncMemoryStore,
@@ -322,8 +322,8 @@ def test_two_workers_over_dynamodb(a_dynamodb: str, signing_key: RSAKey) -> None
         try:
             async with pending.turn(ticket) as flow:
                 return await flow.answer(Code(pool.outbox.code_for(name)))
-        except (OutOfTurn, SealGone) as error:
-            return str(error.ruling)
+        except (InvalidOperation, SealNotFound) as error:
+            return str(error.action)
 
     async def conversation() -> list[list[str]]:
         async with in_dynamodb(a_dynamodb) as here, in_dynamodb(a_dynamodb) as there:

@@ -18,19 +18,19 @@ from redis_server import RedisServer, redis_server
 from test_bounds import PEERS, dripping, peer
 
 from authfsm import Code, Flow, State
+from authfsm.base.secret import Secret
+from authfsm.core.sealing import BadKey, keys_for, new_key
 from authfsm.drivers.aio import AsyncCognito
-from authfsm.errors import (
+from authfsm.local import LocalPool
+from authfsm.protocol.error_policy import Fault, RecoveryAction
+from authfsm.protocol.errors import (
     BadField,
     RefusedCaller,
     SealBroken,
-    SealGone,
+    SealNotFound,
     ServiceError,
     StoreUnavailable,
 )
-from authfsm.local import LocalPool
-from authfsm.protocol.error_policy import Fault, Ruling
-from authfsm.sealing import BadKey, keys_for, new_key
-from authfsm.secret import Secret
 from authfsm.stores import AsyncMemoryStore, AsyncPendingSignIns, MemoryStore, PendingSignIns
 from authfsm.stores.key_value import KeyValueStore
 from authfsm.stores.pending import name_of
@@ -93,8 +93,8 @@ def test_two_texts_that_are_swapped_in_redis_do_not_open(
         for ticket in tickets:
             with pytest.raises(SealBroken) as caught, pending.turn(ticket):
                 pass
-            assert caught.value.ruling is Ruling.START_AGAIN
-            with pytest.raises(SealGone), pending.turn(ticket):
+            assert caught.value.action is RecoveryAction.START_AGAIN
+            with pytest.raises(SealNotFound), pending.turn(ticket):
                 pass
 
 
@@ -109,7 +109,7 @@ def test_bytes_that_nobody_sealed_do_not_open(
         client.set(f"authfsm:{name_of(ticket)}", bytes_)
         with pytest.raises(SealBroken), pending.turn(ticket):
             pass
-        with pytest.raises(SealGone), pending.turn(ticket):
+        with pytest.raises(SealNotFound), pending.turn(ticket):
             pass
         client.set(f"authfsm:{name_of(ticket)}", bytes_)
 
@@ -124,7 +124,7 @@ def test_bytes_that_nobody_sealed_do_not_open(
 
     with pytest.raises(SealBroken):
         asyncio.run(turn())
-    with pytest.raises(SealGone):
+    with pytest.raises(SealNotFound):
         asyncio.run(turn())
 
 
@@ -242,7 +242,7 @@ def test_a_redis_that_is_down(call: str) -> None:
     with pytest.raises(StoreUnavailable, match=r"ConnectionError|no answer within") as caught:
         CALLS[call](RedisStore(of_redis("x:9"), timeout=2))
     assert isinstance(caught.value, ServiceError)
-    assert (caught.value.ruling, caught.value.fault) == (Ruling.WAIT, Fault.SERVICE)
+    assert (caught.value.action, caught.value.fault) == (RecoveryAction.WAIT, Fault.SERVICE)
     assert caught.value.__context__ is None  # no frame of the client's, which has its password
 
     async def on_a_loop() -> Any:

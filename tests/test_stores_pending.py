@@ -12,20 +12,20 @@ from attrs import frozen
 from joserfc.jwk import RSAKey
 from redis_server import redis_server
 
-from authfsm import Code, Flow, Ruling, State, UserError
+from authfsm import Code, Flow, RecoveryAction, State, UserError
+from authfsm.core.sealing import BadKey, new_key, wrapped_keys
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
-from authfsm.errors import (
-    OutOfTurn,
+from authfsm.local import LocalPool
+from authfsm.local.config.clock import ManualClock
+from authfsm.protocol.errors import (
+    InvalidOperation,
     SealBroken,
     SealError,
     SealExpired,
-    SealGone,
+    SealNotFound,
     StoreUnavailable,
 )
-from authfsm.local import LocalPool
-from authfsm.local.clock import ManualClock
 from authfsm.protocol.replies import PasswordVerifier
-from authfsm.sealing import BadKey, new_key, wrapped_keys
 from authfsm.stores import (
     TAKEN,
     AsyncMemoryStore,
@@ -86,15 +86,17 @@ def place(signing_key: RSAKey) -> Place:
     return Place(pool, clock, store, PendingSignIns(pool.cognito(), store, new_key()))
 
 
-def refused(pending: PendingSignIns[Flow], ticket: str | None) -> tuple[type, Ruling | None]:
+def refused(
+    pending: PendingSignIns[Flow], ticket: str | None
+) -> tuple[type, RecoveryAction | None]:
     """What whoever comes with that ticket is told."""
-    with pytest.raises((OutOfTurn, SealError)) as caught, pending.turn(ticket):
+    with pytest.raises((InvalidOperation, SealError)) as caught, pending.turn(ticket):
         pass
-    return type(caught.value), caught.value.ruling
+    return type(caught.value), caught.value.action
 
 
-GONE = (SealGone, Ruling.START_AGAIN)
-WAIT = (OutOfTurn, Ruling.WAIT)
+GONE = (SealNotFound, RecoveryAction.START_AGAIN)
+WAIT = (InvalidOperation, RecoveryAction.WAIT)
 
 
 def test_a_sign_in_waits_and_goes_on_in_another_worker(place: Place) -> None:
@@ -104,7 +106,7 @@ def test_a_sign_in_waits_and_goes_on_in_another_worker(place: Place) -> None:
 
     with pytest.raises(UserError) as caught, place.pending.turn(ticket) as flow:
         flow.answer(Code("000000"))
-    assert (caught.value.ruling, caught.value.survives) == (Ruling.TRY_AGAIN, True)
+    assert (caught.value.action, caught.value.survives) == (RecoveryAction.TRY_AGAIN, True)
 
     with place.elsewhere().turn(ticket) as flow:
         assert [step.error for step in flow.history] == [None, None, "CodeMismatchException"]
@@ -182,7 +184,7 @@ def test_what_is_too_late_is_not_kept(place: Place) -> None:
     with pytest.raises(SealExpired):
         place.pending.put(flow)
     flow.cancel()
-    with pytest.raises(OutOfTurn):
+    with pytest.raises(InvalidOperation):
         place.pending.put(flow)
 
 
@@ -237,8 +239,11 @@ def test_keys_can_be_rotated(place: Place) -> None:
     for _ in range(2):
         with rotated.turn(ticket) as flow:
             assert flow.state is State.SMS_MFA
-    assert refused(place.pending, ticket) == (SealBroken, Ruling.START_AGAIN)
-    assert refused(place.elsewhere(key=new_key()), other) == (SealBroken, Ruling.START_AGAIN)
+    assert refused(place.pending, ticket) == (SealBroken, RecoveryAction.START_AGAIN)
+    assert refused(place.elsewhere(key=new_key()), other) == (
+        SealBroken,
+        RecoveryAction.START_AGAIN,
+    )
     assert (refused(rotated, ticket), refused(place.pending, other)) == (GONE, GONE)
 
 
@@ -294,7 +299,7 @@ def test_the_same_on_an_event_loop(place: Place) -> None:
                 await flow.answer(Code("000000"))
         async with pending.turn(ticket):
             assert refused(place.pending, ticket) == WAIT
-            with pytest.raises(OutOfTurn):
+            with pytest.raises(InvalidOperation):
                 async with pending.turn(ticket):
                     pass
         with place.pending.turn(ticket) as resumed:
@@ -303,7 +308,7 @@ def test_the_same_on_an_event_loop(place: Place) -> None:
             assert await flow.answer(place.code) is State.AUTHENTICATED
         other = await pending.put(await begun(pending))
         await pending.drop(other)
-        with pytest.raises(SealGone):
+        with pytest.raises(SealNotFound):
             async with pending.turn(other):
                 pass
         broken = await pending.put(await begun(pending))

@@ -13,10 +13,14 @@ from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
 from serving import here
 
+from authfsm.base.secret import Secret
+from authfsm.core.enrolment import Enrolment
 from authfsm.drivers import totp
 from authfsm.drivers.boto import Flow
-from authfsm.enrolment import Enrolment
-from authfsm.errors import (
+from authfsm.local import LocalPool, ManualClock
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import (
     AuthfsmError,
     BadField,
     CallerError,
@@ -27,11 +31,7 @@ from authfsm.errors import (
     RefusedForNow,
     RefusedUser,
 )
-from authfsm.local import LocalPool, ManualClock
-from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Ruling
 from authfsm.protocol.states import State
-from authfsm.secret import Secret
 
 PASSWORD = "Correct-Horse-1"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -181,9 +181,9 @@ def test_a_wrong_code_then_the_right_one(pool_of: PoolOf, clock: ManualClock) ->
     with pytest.raises(RefusedUser) as caught:
         totp.verify(client, token, f"{(int(right) + 1) % 10**6:06d}")
     error = caught.value
-    assert (error.refusal.code, error.ruling) == (
+    assert (error.refusal.code, error.action) == (
         "EnableSoftwareTokenMFAException",
-        Ruling.TRY_AGAIN,
+        RecoveryAction.TRY_AGAIN,
     )
     assert (error.state, error.survives) == (State.AUTHENTICATED, True)
     assert factors(pool, token) == ([], None)
@@ -223,7 +223,7 @@ def test_a_pool_without_totp(pool_of: PoolOf) -> None:
         totp.associate(pool.client(), signed_in(pool), issuer="Example")
 
     assert caught.value.refusal.code == "SoftwareTokenMFANotFoundException"
-    assert caught.value.ruling is Ruling.GIVE_UP
+    assert caught.value.action is RecoveryAction.GIVE_UP
 
 
 def test_out_of_order(pool_of: PoolOf) -> None:
@@ -286,7 +286,7 @@ def test_a_connection_lost_half_way(pool_of: PoolOf, clock: ManualClock) -> None
     app = scanned(totp.associate(client, token, issuer="Example"))
     with pytest.raises(ConnectionLost) as caught:
         totp.verify(client, token, app.at(clock()))
-    assert (caught.value.state, caught.value.ruling) == (State.AUTHENTICATED, Ruling.WAIT)
+    assert (caught.value.state, caught.value.action) == (State.AUTHENTICATED, RecoveryAction.WAIT)
     assert caught.value.__context__ is None
     assert factors(pool, token) == ([], None)
 
@@ -302,7 +302,7 @@ def test_the_status_error_is_a_refusal(pool_of: PoolOf) -> None:
     client = meddled(pool, "VerifySoftwareToken", answered(200, {"Status": "ERROR"}))
     with pytest.raises(RefusedUser) as caught:
         totp.verify(client, token, "123456")
-    assert caught.value.ruling is Ruling.TRY_AGAIN
+    assert caught.value.action is RecoveryAction.TRY_AGAIN
     with pytest.raises(MalformedReply, match="Status"):
         totp.verify(meddled(pool, "VerifySoftwareToken", answered(200, {})), token, "123456")
     for operation, name in (("GetUser", "Username"), ("AssociateSoftwareToken", "SecretCode")):

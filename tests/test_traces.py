@@ -20,10 +20,18 @@ from authfsm.protocol.table import TRANSITIONS
 from authfsm.traces import Trail, UnknownDialect, Verdict, sql
 from authfsm.traces import Trail as Opened
 from authfsm.traces.cloudtrail import COLUMNS
+from authfsm.traces.log_symbols import (
+    REFUSED,
+    UNKNOWN,
+    LoggedArrow,
+    by_names,
+    by_responses,
+    closed,
+    state_of,
+)
 from authfsm.traces.query import DIALECTS
 from authfsm.traces.replay import gathered
 from authfsm.traces.verdicts import Traced
-from authfsm.traces.words import REFUSED, UNKNOWN, LoggedArrow, by_names, by_responses, closed, state_of
 
 EVENTS = 20_000
 

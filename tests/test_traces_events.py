@@ -11,8 +11,8 @@ from trails import TODAY
 
 from authfsm.traces import Trail, sql
 from authfsm.traces.cloudtrail import COLUMNS
+from authfsm.traces.log_symbols import UNKNOWN
 from authfsm.traces.query import query
-from authfsm.traces.words import UNKNOWN
 
 SRP = {"authFlow": "USER_SRP_AUTH", "authParameters": TODAY, "clientId": "app"}
 TOKENS = {
@@ -124,7 +124,7 @@ def test_an_order_that_cannot_be_known_is_ambiguous(tmp_path: Path) -> None:
 
 
 def test_a_wrong_code_is_answered_again(tmp_path: Path) -> None:
-    """The session survives CodeMismatchException and not NotAuthorizedException, as the rulings have it."""
+    """The session survives CodeMismatchException and not NotAuthorizedException, as the actions have it."""
     wrong = refuses("CodeMismatchException", "Invalid code or auth state for the user.")
     late = refuses("NotAuthorizedException", "Invalid session for the user, session is expired.")
     steps = replayed(

@@ -22,7 +22,7 @@ from serving import here
 from sitting import PASSWORD, PHONE, USER, Scenario, Sitting
 
 from authfsm import Code, UserError, history_from_json
-from authfsm.histories import history_to_json
+from authfsm.core.history_json import history_to_json
 from authfsm.local import LocalPool
 from authfsm.local.server.config import CLIENT_ID
 from authfsm.traces import Trail, Verdict, record, recorder
@@ -250,7 +250,7 @@ def test_no_secret_is_written(everything: list[tuple[Scenario, Sitting, str, str
         "to",
         "role",
         "error",
-        "ruling",
+        "action",
         "at",
         "seconds",
     } - ({"under"} - names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from samples import BESIDE, RESPONSES, named, reply, standing, whole
 
-from authfsm.errors import ProtocolViolation, WrongResponse
+from authfsm.protocol.errors import ProtocolViolation, WrongResponse
 from authfsm.protocol.responses import RESPONSES as KINDS
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, TRANSITIONS, Transition, move

@@ -10,7 +10,9 @@ from joserfc.jwk import RSAKey
 from samples import standing
 
 import authfsm
+from authfsm.base.secret import Secret
 from authfsm.cli.signin import AuthFlow, FirstFactor
+from authfsm.core.wire.requests import write
 from authfsm.local import LocalPool, PoolRefusal
 from authfsm.protocol import responses as r
 from authfsm.protocol.classification import candidates
@@ -33,8 +35,6 @@ from authfsm.protocol.vocabulary import (
     SET_UP_STATES,
     SIGN_IN_FLOWS,
 )
-from authfsm.secret import Secret
-from authfsm.wire.requests import write
 
 ANSWER: Final = "RespondToAuthChallenge"
 HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"

@@ -23,7 +23,7 @@ from sitting import PASSWORD, USER, Scenario, Sitting, begins, goes_on, refused,
 from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, WRONG
 
 from authfsm.local import DeviceConfiguration
-from authfsm.local.refusals import PoolRefusal
+from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 

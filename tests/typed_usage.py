@@ -21,8 +21,8 @@ from authfsm import (
     Flow,
     NewPassword,
     Observation,
+    RecoveryAction,
     Request,
-    Ruling,
     Secret,
     SignIn,
     State,
@@ -30,7 +30,7 @@ from authfsm import (
     Tokens,
     new_key,
 )
-from authfsm.signin import History
+from authfsm.core.signin import History
 
 
 def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for each challenge
@@ -86,7 +86,7 @@ def embedded() -> Tokens | None:
                 case _:
                     return None
         except AuthfsmError as error:
-            assert_type(error.ruling, Ruling | None)
+            assert_type(error.action, RecoveryAction | None)
             assert_type(error.retry_after, float | None)
             assert_type(error.survives, bool)
     key = new_key()

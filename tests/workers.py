@@ -55,7 +55,7 @@ def answered(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[
             token = flow.tokens.access_token.reveal()
             return {"told": str(flow.state), "token": sha256(token.encode()).hexdigest()}
     except AuthfsmError as error:
-        return {"told": str(error.ruling), "error": type(error).__name__}
+        return {"told": str(error.action), "error": type(error).__name__}
 
 
 def work(client: redis.Redis, pending: PendingSignIns[Flow], held: str) -> None:

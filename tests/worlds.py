@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from joserfc.jwk import RSAKey
 from truth import Held, Person, Reply, Standing
 
-from authfsm import srp
+from authfsm.core import srp
 from authfsm.local import (
     AppClient,
     Contradictions,
@@ -25,7 +25,7 @@ from authfsm.local import (
     RefreshTokenRotation,
     Triggers,
 )
-from authfsm.local.settings import WebAuthnConfiguration
+from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, NAMED, State
 from authfsm.protocol.table import ON_THE_TABLE, Transition, move

@@ -5,16 +5,16 @@ sign in; `review` says what a security reviewer would want changed about a pool.
 """
 
 from authfsm.checks.checking import Broken, check, exceptions, of_paths
+from authfsm.checks.factor_exceptions import FactorException
 from authfsm.checks.findings import Finding, Remediation, Severity
 from authfsm.checks.invariants import INVARIANTS, Invariant
 from authfsm.checks.model import Explored, Model, explore
 from authfsm.checks.path import Move, Path, Position
-from authfsm.checks.posture import PoolDescription
+from authfsm.checks.pool_description import PoolDescription
 from authfsm.checks.proofs import Factor, ProofState
 from authfsm.checks.review import RULES, Rule, review
-from authfsm.checks.stand_ins import StandIn
+from authfsm.checks.sign_in_paths import Change, SignInPaths
 from authfsm.checks.table import TABLE, Table
-from authfsm.checks.ways import Change, SignInPaths
 
 __all__ = [
     "INVARIANTS",
@@ -24,20 +24,20 @@ __all__ = [
     "Change",
     "Explored",
     "Factor",
+    "FactorException",
     "Finding",
     "Invariant",
-    "Remediation",
     "Model",
     "Move",
     "Path",
-    "Position",
     "PoolDescription",
+    "Position",
     "ProofState",
+    "Remediation",
     "Rule",
     "Severity",
-    "StandIn",
-    "Table",
     "SignInPaths",
+    "Table",
     "check",
     "exceptions",
     "explore",

@@ -1,7 +1,7 @@
-"""What ends a loop: a lifetime, a lock-out, a single use. Each bound rests on a ruling that must be there.
+"""What ends a loop: a lifetime, a lock-out, a single use. Each bound rests on an action that must be there.
 
 A bound speaks of arrows: going round along one of them, sooner or later, is answered with the error that the
-bound names, and that error's ruling says that it is over.
+bound names, and that error's action says that it is over.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 from attrs import field, frozen
 
 from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import ErrorRule, Ruling
+from authfsm.protocol.error_policy import ErrorRule, RecoveryAction
 from authfsm.protocol.responses import REFRESHES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ACKNOWLEDGEMENT, FIRST, RESTART, RETRY, Transition
@@ -29,7 +29,7 @@ class Bound:
         limit: how long, or how often.
         code: the error that ends it.
         part: the part of that error's message that tells.
-        rulings: what must be done about it then.
+        actions: what must be done about it then.
         source: where this is known from.
         speaks_of: is it about this arrow?
     """
@@ -38,21 +38,25 @@ class Bound:
     limit: str
     code: str
     part: str
-    rulings: frozenset[Ruling]
+    actions: frozenset[RecoveryAction]
     source: str
     speaks_of: Callable[[Transition], bool] = field(repr=False)
 
-    def holds(self, rulings: Mapping[str, Mapping[str, ErrorRule]]) -> bool:
+    def holds(self, actions: Mapping[str, Mapping[str, ErrorRule]]) -> bool:
         """Is its error ruled as it must be, for the loop to end?
 
         Args:
-            rulings: what is done about each error.
+            actions: what is done about each error.
         """
-        row = rulings.get(self.code, {}).get(self.part)
-        return row is not None and row.ruling in self.rulings
+        row = actions.get(self.code, {}).get(self.part)
+        return row is not None and row.action in self.actions
 
 
-_OVER: Final = frozenset(Ruling) - {Ruling.TRY_AGAIN, Ruling.DROP_DEVICE, Ruling.WAIT}
+_OVER: Final = frozenset(RecoveryAction) - {
+    RecoveryAction.TRY_AGAIN,
+    RecoveryAction.DROP_DEVICE,
+    RecoveryAction.WAIT,
+}
 _SIGNS_OUT: Final = frozenset({r.RevokeToken, r.GlobalSignOut})
 
 
@@ -73,7 +77,7 @@ BOUNDS: Final = (
         "once: the key that Cognito has forgotten is dropped, and not sent again",
         "ResourceNotFoundException",
         "Device does not exist",
-        frozenset({Ruling.DROP_DEVICE}),
+        frozenset({RecoveryAction.DROP_DEVICE}),
         "amplify-js retryOnResourceNotFoundException, amplify-swift retryRespondPasswordVerifier",
         lambda arrow: arrow.kind is RESTART,
     ),
@@ -91,7 +95,7 @@ BOUNDS: Final = (
         "each choice is a request: RespondToAuthChallenge may be sent at three times the rate of UserAuthentication",
         "TooManyRequestsException",
         "",
-        frozenset({Ruling.WAIT, Ruling.WAIT_OUT}),
+        frozenset({RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}),
         "AWS developer guide, Quotas in Amazon Cognito",
         lambda arrow: arrow.response is r.Select and {arrow.source, arrow.dest} <= FIRST,
     ),
@@ -136,7 +140,7 @@ BOUNDS: Final = (
         "2^(n-5) seconds after n failures from the fifth on, up to about 15 minutes: each sign-in is a new attempt",
         "NotAuthorizedException",
         "Password attempts exceeded",
-        frozenset({Ruling.WAIT_OUT}),
+        frozenset({RecoveryAction.WAIT_OUT}),
         "AWS developer guide, Authentication: lockout behavior for failed sign-in attempts",
         lambda arrow: arrow.response in _SIGNS_OUT and arrow.dest is S.START,
     ),

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from authfsm.checks.factor_exceptions import FOR_SECOND, FactorException, excused
 from authfsm.checks.invariants import INVARIANTS, Fault, Invariant
 from authfsm.checks.model import Explored, Model, explore
 from authfsm.checks.path import Path
 from authfsm.checks.proofs import Factor
-from authfsm.checks.stand_ins import FOR_SECOND, StandIn, excused
+from authfsm.checks.sign_in_paths import walks
 from authfsm.checks.table import TABLE, Table
-from authfsm.checks.ways import walks
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 
@@ -74,7 +74,7 @@ def check(
 
 def exceptions(
     table: Table = TABLE, *, settings: PoolSettings | None = None
-) -> tuple[tuple[StandIn, Path], ...]:
+) -> tuple[tuple[FactorException, Path], ...]:
     """What stands for a second factor where MFA is required, each with a shortest path that rests on it.
 
     Args:
@@ -90,9 +90,9 @@ def exceptions(
     return tuple((each, nearest[each]) for each in FOR_SECOND if each in nearest)
 
 
-def _exceptions(model: Model) -> dict[StandIn, Path]:
+def _exceptions(model: Model) -> dict[FactorException, Path]:
     found = explore(model)
-    nearest: dict[StandIn, Path] = {}
+    nearest: dict[FactorException, Path] = {}
     for here, move in found.along():
         factors = move.to.proved.factors
         # What else was shown after a challenge that nobody knows shows no other exception.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from authfsm.checks.path import Path
-from authfsm.fields import frozen_mapping
+from authfsm.protocol.validators import frozen_mapping
 
 if TYPE_CHECKING:
     from authfsm.diagrams import Diagram

@@ -11,20 +11,20 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
+from authfsm.checks.factor_exceptions import FOR_FIRST, FOR_SECOND, excused
 from authfsm.checks.loops import loops, unattended
 from authfsm.checks.model import Explored, explore
 from authfsm.checks.path import AT_START, Move, Path, Position
 from authfsm.checks.proofs import FIRST_FACTORS, Factor
-from authfsm.checks.stand_ins import FOR_FIRST, FOR_SECOND, excused
 from authfsm.checks.table import Table
-from authfsm.facts.shapes import shape
+from authfsm.core.wire import WRITERS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import ENDS, OURS, State
 from authfsm.protocol.vocabulary import DEVICE_STATES
+from authfsm.reference.shapes import shape
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import OPEN
-from authfsm.wire import WRITERS
 
 S = State
 Fault = tuple[str, Path]
@@ -169,7 +169,7 @@ def _second_factor(found: Explored) -> Iterator[Fault]:
 
 
 def _rulings(found: Explored) -> Iterator[Fault]:
-    """Every error that an operation may give has a ruling, whatever its message."""
+    """Every error that an operation may give has an action, whatever its message."""
     table = found.model.table
     nearest: dict[str, Path] = {}
     for here, move in found.along():
@@ -178,7 +178,7 @@ def _rulings(found: Explored) -> Iterator[Fault]:
         if refused and operation and operation not in nearest:
             nearest[operation] = found.path(here).then(move)
     for code, operations in table.errors.items():
-        if "" not in table.rulings.get(code, {}):
+        if "" not in table.actions.get(code, {}):
             met = sorted((nearest[each] for each in operations if each in nearest), key=len)
             if met:
                 yield f"nothing is ruled about {code}", met[0]
@@ -228,14 +228,14 @@ INVARIANTS: Final = (
         "Where MFA is required, no tokens without a second factor or a documented exception.",
         _second_factor,
     ),
-    Invariant("bounded", "Every loop has a bound that a ruling or a lifetime gives.", loops),
+    Invariant("bounded", "Every loop has a bound that an action or a lifetime gives.", loops),
     Invariant(
         "unattended",
         "No loop is taken without new input from the caller.",
         unattended,
     ),
     Invariant("answerable", "Every challenge takes a response that leads on.", _answerable),
-    Invariant("ruled", "Every error has a ruling.", _rulings, of_table=True),
+    Invariant("ruled", "Every error has an action.", _rulings, of_table=True),
     Invariant("device", "A device is asked for only where there is one.", _device),
     Invariant("refresh", "A refresh asks no challenge.", _refresh),
 )

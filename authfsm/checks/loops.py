@@ -16,7 +16,7 @@ def loops(found: Explored) -> Iterator[tuple[str, Path]]:
         found: what was explored.
     """
     table = found.model.table
-    bounds = [each for each in table.bounds if each.holds(table.rulings)]
+    bounds = [each for each in table.bounds if each.holds(table.actions)]
     free = {
         here: [move for move in moves if not any(each.speaks_of(move.arrow) for each in bounds)]
         for here, moves in found.moves.items()

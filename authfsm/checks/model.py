@@ -164,15 +164,15 @@ def _named(arrow: Transition) -> bool:
 def _left(settings: PoolSettings, arrow: Transition, ends: EdgeRoles) -> Left:
     source, response, dest, _ = arrow
     if response in OPEN and arrow in ON_THE_TABLE:  # to whatever this pool asks for otherwise
-        why = verdicts(settings, whims=True).arrows.get((arrow, ends))
+        why = verdicts(settings, include_lambda_named=True).arrows.get((arrow, ends))
         return Left.NOT if why else Left.KEPT
     if response not in PROTOCOL.get(source, {}):
         # A row of one's own: its response and its destination may be ruled out, as anywhere.
         rules = (*RESPONSES.get(response, ()), *DESTS.get(Node(dest, ends.dest), ()))
         return Left.NOT if any(rule(settings) for rule in rules) else Left.KEPT
-    if forbidden(settings, arrow, ends, whims=True):
+    if forbidden(settings, arrow, ends, include_lambda_named=True):
         return Left.NOT
-    return Left.NAMED if forbidden(settings, arrow, ends, whims=False) else Left.KEPT
+    return Left.NAMED if forbidden(settings, arrow, ends, include_lambda_named=False) else Left.KEPT
 
 
 @frozen(eq=False)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from authfsm.checks.proofs import NOTHING, ProofState
+from authfsm.core.signin import Step
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 from authfsm.protocol.table import STAYS, Role, Transition
-from authfsm.signin import Step
 
 if TYPE_CHECKING:
     from authfsm.diagrams import Diagram
@@ -47,7 +47,7 @@ class Position:
 
 AT_START: Final = Position(Node(State.START))
 
-_RULINGS: Final = {kind: ruling for ruling, kind in STAYS.items()}
+_RULINGS: Final = {kind: action for action, kind in STAYS.items()}
 
 
 @frozen
@@ -121,7 +121,7 @@ class Path:
                 move.arrow.response,
                 move.arrow.dest,
                 role=move.to.role,
-                ruling=_RULINGS.get(move.arrow.kind) if move.arrow.kind else None,
+                action=_RULINGS.get(move.arrow.kind) if move.arrow.kind else None,
             )
             for number, move in enumerate(self.moves, 1)
         )

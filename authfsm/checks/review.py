@@ -13,11 +13,11 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from authfsm.checks.checking import check
+from authfsm.checks.example_paths import refreshed, refusal, waits, way
 from authfsm.checks.findings import Finding, Remediation, Severity, worst_first
 from authfsm.checks.path import Path
-from authfsm.checks.posture import PoolDescription
+from authfsm.checks.pool_description import PoolDescription
 from authfsm.checks.proofs import Factor
-from authfsm.checks.showing import refreshed, refusal, waits, way
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import REQUIRED_VALUE, allows, current_values
@@ -179,7 +179,9 @@ def _recovery_is_factor(told: PoolDescription) -> Iterator[Found]:
             path,
             (
                 Remediation("SetUserPoolMfaConfig", _APP),
-                Remediation("UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}),
+                Remediation(
+                    "UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}
+                ),
             ),
         )
 
@@ -198,7 +200,9 @@ def _recovery_and_factor(told: PoolDescription) -> Iterator[Found]:
             "the only second factor is SMS_MFA, and AccountRecoverySetting is not set",
             path,
             (
-                Remediation("UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}),
+                Remediation(
+                    "UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}
+                ),
                 Remediation("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_APP}),
             ),
         )

@@ -14,14 +14,14 @@ from attrs import evolve, field, frozen
 
 from authfsm.checks.bounds import BOUNDS, Bound
 from authfsm.checks.proofs import PROOFS, Factor
-from authfsm.facts.errors import LISTED
-from authfsm.fields import frozen_mapping
-from authfsm.protocol.error_policy import RULINGS, ErrorRule
+from authfsm.protocol.error_policy import ERROR_POLICY, ErrorRule
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import EdgeRoles, target_roles
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import NEEDS, PROTOCOL, Dest, Need, Role, Transition, unfolded
+from authfsm.protocol.validators import frozen_mapping
+from authfsm.reference.errors import LISTED
 
 Trigger = type[Response]
 Rows = Mapping[State, Mapping[Trigger, frozenset[Dest]]]
@@ -39,7 +39,7 @@ class Table:
         rows: where we are: what is given: where the reply may lead, as in `PROTOCOL`. FAILED need not be named.
         needs: the responses that a state takes only after something else.
         proofs: what a response proves, once it has led on.
-        rulings: what is done about each error: by its code, and by a part of its message.
+        actions: what is done about each error: by its code, and by a part of its message.
         errors: the operations that may give each error.
         bounds: what ends a loop.
         doubted: the arrows that are there only because sources contradict each other.
@@ -48,7 +48,7 @@ class Table:
     rows: Rows = field(converter=_deep)
     needs: Mapping[tuple[State, Trigger], Need] = field(converter=frozen_mapping)
     proofs: Mapping[tuple[State, Trigger], Factor] = field(converter=frozen_mapping)
-    rulings: Mapping[str, Mapping[str, ErrorRule]] = field(converter=frozen_mapping)
+    actions: Mapping[str, Mapping[str, ErrorRule]] = field(converter=frozen_mapping)
     errors: Mapping[str, frozenset[str]] = field(converter=frozen_mapping)
     bounds: tuple[Bound, ...] = ()
     doubted: frozenset[Transition] = frozenset()
@@ -96,14 +96,14 @@ class Table:
 
     def without_ruling(self, code: str, part: str = "") -> Table:
         """The same table, in which nothing is said about an error, or one of its messages."""
-        rows = {each: row for each, row in self.rulings.get(code, {}).items() if each != part}
-        kept = {each: rest for each, rest in self.rulings.items() if each != code}
-        return evolve(self, rulings={**kept, code: rows} if rows else kept)
+        rows = {each: row for each, row in self.actions.get(code, {}).items() if each != part}
+        kept = {each: rest for each, rest in self.actions.items() if each != code}
+        return evolve(self, actions={**kept, code: rows} if rows else kept)
 
     def with_ruling(self, code: str, part: str, row: ErrorRule) -> Table:
         """The same table, in which something else is said about an error."""
         return evolve(
-            self, rulings={**self.rulings, code: {**self.rulings.get(code, {}), part: row}}
+            self, actions={**self.actions, code: {**self.actions.get(code, {}), part: row}}
         )
 
 
@@ -125,7 +125,7 @@ TABLE: Final = Table(
     rows=PROTOCOL,
     needs=NEEDS,
     proofs=PROOFS,
-    rulings=RULINGS,
+    actions=ERROR_POLICY,
     errors=LISTED,
     bounds=BOUNDS,
     doubted=frozenset(_doubted()),

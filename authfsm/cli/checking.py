@@ -18,11 +18,11 @@ from authfsm import checks
 from authfsm.checks import INVARIANTS, Broken, explore, review
 from authfsm.checks.findings import Finding, Severity
 from authfsm.checks.sarif import Origin, as_json, sarif
-from authfsm.cli import check_told, describing
+from authfsm.cli import check_output, describing
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.diagrams import NoEngine
-from authfsm.errors import BadField
 from authfsm.protocol import links
+from authfsm.protocol.errors import BadField
 
 FORMS: Final = ("text", "json", "sarif")
 _NEVER: Final = "never"
@@ -53,10 +53,10 @@ def check(wanted: CheckOptions) -> bool:
     if told is None:
         broken = checks.check()
         found: Sequence[Finding] = tuple(_finding(each) for each in broken)
-        lines = [*check_told.invariants(INVARIANTS, broken), _explored()]
+        lines = [*check_output.invariants(INVARIANTS, broken), _explored()]
     else:
         found = _reviewed(told)
-        lines = [*check_told.findings(found), check_told.summed(found)]
+        lines = [*check_output.findings(found), check_output.summed(found)]
     _tell(wanted, found, lines, _origin(wanted))
     if wanted.diagram is not None:
         _draw(wanted.diagram, found)

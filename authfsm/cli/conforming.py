@@ -19,19 +19,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from authfsm.cli.conforming_shown import rules_seen, rules_told, table
+from authfsm.cli.conform_output import rules_seen, rules_told, table
 from authfsm.cli.failing import MISUSED, Failed
-from authfsm.conformance.book import RULES, named
 from authfsm.conformance.by_api import ByApi
 from authfsm.conformance.conversation import Conversation
 from authfsm.conformance.existing import Existing
 from authfsm.conformance.inbox import Inbox, inbox
 from authfsm.conformance.notes import notes_of
+from authfsm.conformance.pool_provider import PoolProvider
+from authfsm.conformance.rule_book import RULES, named
 from authfsm.conformance.rules import ConformanceRule
 from authfsm.conformance.running import Endpoint, Results, Unreachable, reach, run
 from authfsm.conformance.table import as_json, as_markdown
 from authfsm.conformance.verdicts import RuleVerdict
-from authfsm.conformance.workshop import PoolProvider
 
 OURS: Final = "ours"
 _SERVER: Final = ("cattrs", "starlette", "uvicorn")

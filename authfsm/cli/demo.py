@@ -13,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from authfsm.cli.stories import ADA, STORIES, Story
+from authfsm.core.signin import Step
 from authfsm.diagrams import NoEngine, diagram
 from authfsm.drivers.boto import Cognito, Flow
-from authfsm.errors import AuthfsmError, Refused
+from authfsm.protocol.errors import AuthfsmError, Refused
 from authfsm.protocol.replies import (
     Challenge,
     CodeChallenge,
@@ -26,7 +27,6 @@ from authfsm.protocol.replies import (
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-from authfsm.signin import Step
 
 _COLOURS = {
     State.AUTHENTICATED: "bold green",

@@ -11,10 +11,10 @@ import typer
 from attrs import frozen
 
 from authfsm.cli.failing import Failed
-from authfsm.errors import BadField
+from authfsm.protocol.errors import BadField
 from authfsm.settings import PoolSettings
 from authfsm.settings import descriptions as reader
-from authfsm.settings.described import descriptions
+from authfsm.settings.description import descriptions
 from authfsm.settings.descriptions import decoded
 
 ACTIONS: Final = "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"

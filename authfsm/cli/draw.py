@@ -68,10 +68,10 @@ def draw(
             "--failures", help="Also draw the refusals that end an attempt.", rich_help_panel=_WHAT
         ),
     ] = False,
-    rulings: Annotated[
+    actions: Annotated[
         bool,
         typer.Option(
-            "--rulings",
+            "--actions",
             help="As --failures, with what to do after each refusal.",
             rich_help_panel=_WHAT,
         ),
@@ -176,18 +176,18 @@ def draw(
 
     Without options it draws the whole protocol to protocol.svg. Graphviz need not be installed.
     """
-    from authfsm.cli import drawing, keeping  # noqa: PLC0415 - only who draws waits for them
+    from authfsm.cli import drawing, gallery_output  # noqa: PLC0415 - only who draws waits for them
 
     try:
         wanted = drawing.DrawOptions(
             folder=folder, outputs=output or [], form=format_, flow=flow, state=state,
-            failures=failures, rulings=rulings, unfolded=unfolded, history=history,
+            failures=failures, actions=actions, unfolded=unfolded, history=history,
             traffic=traffic, sequence=sequence, html=html, pool=pool, client=client,
             profile=profile, region=region, endpoint_url=endpoint_url, settings=settings,
             save_settings=save_settings, diff=diff, faded=faded, theme=theme, engine=engine,
         )  # fmt: skip
         if check or gallery is not None:
-            keeping.keep(wanted, gallery, check=check)
+            gallery_output.keep(wanted, gallery, check=check)
         else:
             drawing.draw(wanted)
     except Failed as failed:

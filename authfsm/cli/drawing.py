@@ -14,6 +14,7 @@ from attrs import frozen
 
 from authfsm.cli import describing
 from authfsm.cli.failing import MISUSED, Failed
+from authfsm.core.history_json import histories_from_json, history_from_json
 from authfsm.diagrams import (
     FORMATS,
     SUFFIXES,
@@ -25,8 +26,7 @@ from authfsm.diagrams import (
 )
 from authfsm.diagrams.sequence import SUFFIXES as SEQUENCES
 from authfsm.diagrams.sequence import sequence
-from authfsm.errors import CallerError
-from authfsm.histories import histories_from_json, history_from_json
+from authfsm.protocol.errors import CallerError
 from authfsm.settings import PoolSettings
 
 Read = TypeVar("Read")
@@ -44,7 +44,7 @@ class DrawOptions(describing.PoolOptions):
     flow: str | None
     state: str | None
     failures: bool
-    rulings: bool
+    actions: bool
     unfolded: bool
     history: Path | None
     traffic: Path | None
@@ -117,7 +117,7 @@ def _wrong(wanted: DrawOptions) -> Iterator[str]:
 
 
 _PICTURE: Final = (
-    "form", "flow", "state", "failures", "rulings", "unfolded", "history", "traffic", "diff", "faded", "theme",
+    "form", "flow", "state", "failures", "actions", "unfolded", "history", "traffic", "diff", "faded", "theme",
 )  # fmt: skip
 """The options that say what a picture shows, or how it looks."""
 
@@ -187,7 +187,7 @@ def _pictures(wanted: DrawOptions, settings: PoolSettings | None) -> None:
         "traffic": _read(wanted.traffic, histories_from_json),
         "unfolded": wanted.unfolded,
         "failures": wanted.failures,
-        "rulings": wanted.rulings,
+        "actions": wanted.actions,
         "engine": wanted.engine,
         **({"theme": THEMES[wanted.theme]} if wanted.theme else {}),
     }

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from authfsm.diagrams.links import link
 from authfsm.diagrams.markdown import MARKS
-from authfsm.facts import About, find, nearest, plain
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.nodes import NODES
+from authfsm.reference import About, find, nearest, plain
 
 Facts = dict[str, Any]
 
@@ -200,14 +200,14 @@ def _errors(told: Facts) -> Iterator[RenderableType]:
     yield _head("Errors", "that AWS lists for what is sent from here")
     groups: dict[tuple[str, str], dict[str, list[str]]] = {}
     for each in told["errors"]:
-        group = groups.setdefault((each["ruling"], each["leads_to"]), {})
+        group = groups.setdefault((each["action"], each["leads_to"]), {})
         group.setdefault(each["code"], []).append(each["message"])
     table = _grid("", "", "dim")
     here = told["name"].partition(" ")[0]
-    for (ruling, leads), codes in sorted(groups.items(), key=lambda group: group[0][1] != here):
+    for (action, leads), codes in sorted(groups.items(), key=lambda group: group[0][1] != here):
         stays = leads == here
         where = Text("stays" if stays else leads, style="green" if stays else "red")
-        table.add_row(ruling, where, ", ".join(_said(*each) for each in codes.items()))
+        table.add_row(action, where, ", ".join(_said(*each) for each in codes.items()))
     yield _in(table)
 
 
@@ -241,21 +241,21 @@ def _flow(told: Facts) -> Iterator[RenderableType]:
 
 def _error(told: Facts) -> Iterator[RenderableType]:
     if this := told.get("this"):
-        yield _head(f"{this['ruling']}: {this['advice']}", f"fault: {this['fault']}")
+        yield _head(f"{this['action']}: {this['advice']}", f"fault: {this['fault']}")
         yield _in(Text(this["source"], style="dim"))
-        if others := len(told["rulings"]) - 1:
+        if others := len(told["actions"]) - 1:
             more = f"it says {others} other things as well: authfsm explain {told['name']}"
             yield _in(Text(more, style="dim"))
         return
     yield _head("By what the message says")
     table = _grid("", "bold", "", "dim")
-    for each in told["rulings"]:
+    for each in told["actions"]:
         said = f'"{each["message"]}"' if each["message"] else "anything else"
-        lone = len(told["rulings"]) == 1
+        lone = len(told["actions"]) == 1
         session = "session survives" if each["session_survives"] else ""
         facts = ", ".join(filter(None, [f"fault: {each['fault']}", session]))
         about = Text.assemble(each["advice"], (f"\n{facts}", "dim"))
-        table.add_row("any message" if lone else said, each["ruling"], about, each["source"])
+        table.add_row("any message" if lone else said, each["action"], about, each["source"])
     yield _in(table)
     yield _head("Given by")
     given = "any operation of AWS's" if told["common"] else ", ".join(told["operations"])

@@ -16,7 +16,7 @@ from authfsm import checks
 from authfsm.checks import Change, SignInPaths
 from authfsm.checks.sarif import steps_of
 from authfsm.cli import describing
-from authfsm.cli.check_told import walked
+from authfsm.cli.check_output import walked
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.protocol.states import State
 

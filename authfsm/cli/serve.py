@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from attrs import evolve
 
-from authfsm.local.pool import LocalPool
+from authfsm.local.api.pool import LocalPool
 from authfsm.local.server.access import ANY_ORIGIN, Access, is_loopback_name
 from authfsm.local.server.config import Config, ConfigRefused, access_of, read
 from authfsm.local.server.logs import Log

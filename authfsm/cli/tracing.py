@@ -19,7 +19,16 @@ from rich.text import Text
 from authfsm.cli.drawing import made, say
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.diagrams import SUFFIXES
-from authfsm.traces import BadMemory, BadTrail, Funnel, OutOfResources, Trail, UnknownDialect, Verdict, sql
+from authfsm.traces import (
+    BadMemory,
+    BadTrail,
+    Funnel,
+    OutOfResources,
+    Trail,
+    UnknownDialect,
+    Verdict,
+    sql,
+)
 
 _EVERY: Final = 0.1
 _TABLE: Final = re.compile(r'[A-Za-z_"][\w".-]*')

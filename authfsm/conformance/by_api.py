@@ -8,17 +8,17 @@ from attrs import define, field
 
 from authfsm.conformance.conversation import Conversation
 from authfsm.conformance.inbox import Inbox
-from authfsm.conformance.verdicts import Skipped
-from authfsm.conformance.wanted import ClientRequirements, PoolRequirements
-from authfsm.conformance.workshop import (
+from authfsm.conformance.pool_provider import (
     ConformanceClient,
-    Lending,
     ConformancePool,
+    Lending,
     app_by_api,
     made,
     mfa_request,
     pool_request,
 )
+from authfsm.conformance.requirements import ClientRequirements, PoolRequirements
+from authfsm.conformance.verdicts import Skipped
 
 
 @define(eq=False)

@@ -27,9 +27,9 @@ from botocore.exceptions import (
 )
 from botocore.httpsession import URLLib3Session
 
-from authfsm.concurrency import OutOfTime, call_within
+from authfsm.base.concurrency import OutOfTime, call_within
 from authfsm.conformance.masking import Masking, code_of, message_of, parsed
-from authfsm.conformance.verdicts import RecordedExchange, RuleFailed, NotOffered, Skipped
+from authfsm.conformance.verdicts import NotOffered, RecordedExchange, RuleFailed, Skipped
 
 UNHEARD: Final = (HTTPClientError, ConnectionError, OutOfTime)
 """Errors that say that no reply came, or not in time: botocore's, and ours."""

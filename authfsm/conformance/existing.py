@@ -7,12 +7,18 @@ from typing import Any
 
 from attrs import define, field
 
+from authfsm.base.secret import Secret
 from authfsm.conformance.conversation import Conversation
 from authfsm.conformance.inbox import Inbox
+from authfsm.conformance.pool_provider import (
+    ConformanceClient,
+    ConformancePool,
+    Lending,
+    app_by_api,
+    made,
+)
+from authfsm.conformance.requirements import ClientRequirements, PoolRequirements
 from authfsm.conformance.verdicts import Skipped
-from authfsm.conformance.wanted import ClientRequirements, PoolRequirements
-from authfsm.conformance.workshop import ConformanceClient, Lending, ConformancePool, app_by_api, made
-from authfsm.secret import Secret
 
 
 @define(eq=False)
@@ -113,7 +119,9 @@ class Existing:
         )
         if not same:
             raise Skipped("wants an app client of other settings")
-        return ConformanceClient(self.client_id, Secret(secret) if isinstance(secret, str) else None)
+        return ConformanceClient(
+            self.client_id, Secret(secret) if isinstance(secret, str) else None
+        )
 
     def _describe(self, operation: str) -> Any:
         of_client = operation == "DescribeUserPoolClient"

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
+from authfsm.base.secret import Secret, WrapsSecrets, secret
 from authfsm.conformance.verdicts import Skipped
-from authfsm.secret import Secret, WrapsSecrets, secret
 
 if TYPE_CHECKING:
     from authfsm.conformance.conversation import Conversation

@@ -11,15 +11,25 @@ from attrs import define, field
 
 from authfsm.conformance.conversation import Conversation
 from authfsm.conformance.inbox import OutboxInbox
+from authfsm.conformance.pool_provider import (
+    ConformanceClient,
+    ConformancePool,
+    Lending,
+    app_by_api,
+    recovery,
+)
+from authfsm.conformance.requirements import RIDDLE, RP_ID, ClientRequirements, PoolRequirements
 from authfsm.conformance.verdicts import Skipped
-from authfsm.conformance.wanted import RIDDLE, RP_ID, ClientRequirements, PoolRequirements
-from authfsm.conformance.workshop import ConformanceClient, Lending, ConformancePool, app_by_api, recovery
+from authfsm.local.config.pool_configuration import (
+    DeviceConfiguration,
+    Triggers,
+    WebAuthnConfiguration,
+)
 from authfsm.local.server.config import Config
 from authfsm.local.server.logs import Log
 from authfsm.local.server.opening import opened
 from authfsm.local.server.running import Server
 from authfsm.local.server.sockets import listen, url_of
-from authfsm.local.settings import DeviceConfiguration, Triggers, WebAuthnConfiguration
 
 _HOST: Final = "127.0.0.1"
 _PATIENCE: Final = 30.0

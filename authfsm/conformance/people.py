@@ -10,8 +10,8 @@ from attrs import define
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
+from authfsm.base.secret import Secret
 from authfsm.conformance.verdicts import RuleFailed
-from authfsm.secret import Secret
 
 _STEP: Final = 30
 

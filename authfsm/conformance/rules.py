@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from authfsm.conformance.verdicts import RuleSeverity
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
@@ -30,16 +31,6 @@ class RuleGroup(str, Enum):
     DEVICES = "Devices"
     EXISTENCE = "Who exists"
     ERRORS = "Errors and replies"
-
-    __str__ = str.__str__
-
-
-class RuleSeverity(str, Enum):
-    """What it means for somebody who tests against an endpoint that a rule is not kept there."""
-
-    GRAVE = "grave"  #: What Cognito refuses is let through there: a test passes that must not.
-    PLAIN = "plain"  #: A client written for Cognito meets something else there.
-    SLIGHT = "slight"  #: A detail of shape or wording, which a tolerant client passes over.
 
     __str__ = str.__str__
 
@@ -97,7 +88,9 @@ def standard(words: str, url: str, confidence: Confidence = Confidence.INFERRED)
 
 def issue(thread: str, number: int, confidence: Confidence = Confidence.ISSUE) -> RuleSource:
     """A thread on GitHub, as `aws-amplify/amplify-js`."""
-    return RuleSource(f"{thread} #{number}", f"https://github.com/{thread}/issues/{number}", confidence)
+    return RuleSource(
+        f"{thread} #{number}", f"https://github.com/{thread}/issues/{number}", confidence
+    )
 
 
 @frozen
@@ -112,7 +105,7 @@ class Entry:
     rules: list[ConformanceRule] = field(factory=list)
 
     def __call__(
-        self, name: str, claim: str, source: RuleSource, severity: RuleSeverity = RuleSeverity.PLAIN
+        self, name: str, claim: str, source: RuleSource, severity: RuleSeverity = RuleSeverity.MAJOR
     ) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
         """Enter a function as a rule."""
 

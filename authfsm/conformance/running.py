@@ -11,10 +11,10 @@ from typing import Final
 from attrs import field, frozen
 
 from authfsm.conformance.conversation import Conversation
-from authfsm.conformance.rules import ConformanceRule, RuleSeverity
+from authfsm.conformance.pool_provider import PoolProvider
+from authfsm.conformance.rules import ConformanceRule
 from authfsm.conformance.trial import Trial
-from authfsm.conformance.verdicts import RuleFailed, Outcome, Observed, RuleVerdict
-from authfsm.conformance.workshop import PoolProvider
+from authfsm.conformance.verdicts import Observed, Outcome, RuleFailed, RuleSeverity, RuleVerdict
 
 SECONDS: Final = 30.0
 """How long one rule may take."""
@@ -65,7 +65,7 @@ class Column:
     @property
     def grave(self) -> int:
         """How many failures are grave."""
-        return sum(each.severity is RuleSeverity.GRAVE for each in self.verdicts.values())
+        return sum(each.severity is RuleSeverity.CRITICAL for each in self.verdicts.values())
 
 
 @frozen

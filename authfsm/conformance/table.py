@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from authfsm.conformance.book.other_walks import LEFT_OUT
-from authfsm.conformance.book.walks import STANDINGS, WAYS
 from authfsm.conformance.notes import Note
-from authfsm.conformance.rules import RuleGroup, ConformanceRule, RuleSeverity
+from authfsm.conformance.rule_book.other_walks import LEFT_OUT
+from authfsm.conformance.rule_book.walks import STANDINGS, WAYS
+from authfsm.conformance.rules import ConformanceRule, RuleGroup
 from authfsm.conformance.running import Column, Results
-from authfsm.conformance.verdicts import Outcome, RuleVerdict
+from authfsm.conformance.verdicts import Outcome, RuleSeverity, RuleVerdict
 
 _ARROW: Final = " -> "
 
@@ -100,9 +100,9 @@ _MEANINGS: Final = {
     Outcome.UNTRIED: "what the rule needs could not be had there. That says nothing.",
 }
 _SEVERITIES: Final = {
-    RuleSeverity.GRAVE: "what Cognito refuses is let through there: a test passes that must not",
-    RuleSeverity.PLAIN: "a client written for Cognito meets something else there",
-    RuleSeverity.SLIGHT: "a detail, which a tolerant client passes over",
+    RuleSeverity.CRITICAL: "what Cognito refuses is let through there: a test passes that must not",
+    RuleSeverity.MAJOR: "a client written for Cognito meets something else there",
+    RuleSeverity.MINOR: "a detail, which a tolerant client passes over",
 }
 
 

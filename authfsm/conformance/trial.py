@@ -12,24 +12,24 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from authfsm import srp
-from authfsm.conformance.conversation import Conversation, ApiReply
+from authfsm.base.secret import Secret
+from authfsm.conformance.conversation import ApiReply, Conversation
 from authfsm.conformance.masking import DOMAIN
 from authfsm.conformance.people import AuthenticatorApp, PoolUser
-from authfsm.conformance.verdicts import RecordedExchange, NotOffered, Skipped
-from authfsm.conformance.wanted import (
+from authfsm.conformance.pool_provider import ConformanceClient, ConformancePool, PoolProvider, made
+from authfsm.conformance.requirements import (
     PASSWORD,
     PHONE,
     PLAIN,
     TEMPORARY,
     ClientRequirements,
-    UserRequirements,
     PoolRequirements,
+    UserRequirements,
 )
-from authfsm.conformance.workshop import ConformanceClient, ConformancePool, PoolProvider, made
-from authfsm.device import Device
+from authfsm.conformance.verdicts import NotOffered, RecordedExchange, Skipped
+from authfsm.core import srp
+from authfsm.core.device import Device
 from authfsm.drivers.boto import Cognito
-from authfsm.secret import Secret
 
 _SETTINGS: Final = {
     "SMS_MFA": "SMSMfaSettings",
@@ -147,7 +147,9 @@ class Trial:
     deadline: float = field(default=float("inf"))
     conversations: list[tuple[Conversation, int]] = field(factory=list, init=False)
 
-    def desk(self, pool: PoolRequirements = PLAIN, client: ClientRequirements = ORDINARY) -> PoolClient:
+    def desk(
+        self, pool: PoolRequirements = PLAIN, client: ClientRequirements = ORDINARY
+    ) -> PoolClient:
         """A pool and an app client like that.
 
         Raises:
@@ -170,7 +172,9 @@ class Trial:
         domain = self.name.lower().replace("_", "-")
         return f"{who}@{domain}{DOMAIN}"
 
-    def person(self, desk: PoolClient, wanted: UserRequirements = SOMEBODY, who: str = "ada") -> PoolUser:
+    def person(
+        self, desk: PoolClient, wanted: UserRequirements = SOMEBODY, who: str = "ada"
+    ) -> PoolUser:
         """Somebody like that.
 
         Raises:
@@ -251,7 +255,9 @@ def enrolled(desk: PoolClient, **bearer: str) -> AuthenticatorApp:
     return app
 
 
-def begun_srp(desk: PoolClient, username: str, *, admin: bool = False) -> tuple[srp.Ephemeral, ApiReply]:
+def begun_srp(
+    desk: PoolClient, username: str, *, admin: bool = False
+) -> tuple[srp.Ephemeral, ApiReply]:
     """USER_SRP_AUTH as far as PASSWORD_VERIFIER.
 
     Raises:

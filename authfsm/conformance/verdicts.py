@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final
 
 from attrs import field, frozen
 
-from authfsm.conformance.rules import RuleSeverity
-from authfsm.enums import DescribedName
+from authfsm.base.enums import DescribedName
 
 
 class Outcome(DescribedName):
@@ -23,6 +23,18 @@ class Outcome(DescribedName):
     FAILS = "fails", "✗"  #: It does otherwise.
     NOT_OFFERED = "not offered", "·"  #: It says that it has no such operation, flow or challenge.
     UNTRIED = "could not be tried", "?"  #: What the rule needs could not be had here.
+
+
+class RuleSeverity(str, Enum):
+    """What it means for somebody who tests against an endpoint that a rule is not kept there."""
+
+    CRITICAL = (
+        "critical"  #: What Cognito refuses is let through there: a test passes that must not.
+    )
+    MAJOR = "major"  #: A client written for Cognito meets something else there.
+    MINOR = "minor"  #: A detail of shape or wording, which a tolerant client passes over.
+
+    __str__ = str.__str__
 
 
 @frozen

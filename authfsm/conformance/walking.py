@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field
 
 from authfsm.conformance.people import AuthenticatorApp, PoolUser
-from authfsm.conformance.rules import RuleSeverity
+from authfsm.conformance.requirements import ANOTHER, RIDDLE
 from authfsm.conformance.trial import PoolClient
-from authfsm.conformance.verdicts import RuleFailed, NotOffered, Skipped
-from authfsm.conformance.wanted import ANOTHER, RIDDLE
+from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity, Skipped
 from authfsm.drivers.boto import Flow
-from authfsm.errors import AuthfsmError, ConnectionLost, ProtocolViolation, Refused
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import AuthfsmError, ConnectionLost, ProtocolViolation, Refused
 from authfsm.protocol.replies import MfaSetup, WebAuthn
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
@@ -68,7 +67,7 @@ class SignInRunner:
         if through not in self.passed:
             # A stop for somebody that is another challenge may still lead there: a choice, say.
             if flow.state is S.AUTHENTICATED:
-                raise RuleFailed(f"tokens came where {through} was to come", RuleSeverity.GRAVE)
+                raise RuleFailed(f"tokens came where {through} was to come", RuleSeverity.CRITICAL)
             if flow.state not in _ON_THE_WAY:
                 raise RuleFailed(f"{flow.state} came where {through} was to come")
         for _ in range(_MOST):
@@ -78,7 +77,7 @@ class SignInRunner:
         else:
             raise RuleFailed(f"no end after {_MOST} answers")
         if through not in self.passed:
-            raise RuleFailed(f"tokens came, and {through} never did", RuleSeverity.GRAVE)
+            raise RuleFailed(f"tokens came, and {through} never did", RuleSeverity.CRITICAL)
 
     def _begun(self, opening: Opening, through: State) -> Flow:
         try:
@@ -101,7 +100,9 @@ class SignInRunner:
         if isinstance(error, Refused):
             # It began, and the proof was refused: that is no matter of what is offered.
             proof = heard.operation.endswith("RespondToAuthChallenge") and not heard.lacking
-            return RuleFailed(f"the right proof was refused: {words}") if proof else NotOffered(words)
+            return (
+                RuleFailed(f"the right proof was refused: {words}") if proof else NotOffered(words)
+            )
         return NotOffered(words) if not heard.body else RuleFailed(str(error))
 
     def _answer(self, flow: Flow) -> None:

@@ -4,14 +4,14 @@ Whatever a picture shows, it shows because the table says so: there is no arrow 
 costs nothing of Graphviz's; only drawing does.
 """
 
-from authfsm.diagrams.mistakes import (
+from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind, Mark, OmittedArrows, Shade, Tone
+from authfsm.diagrams.option_errors import (
     ConflictingOptions,
     UnknownFlow,
     UnknownFormat,
     UnknownState,
     UnknownSuffix,
 )
-from authfsm.diagrams.model import Edge, EdgeKind, OmittedArrows, Mark, DiagramModel, Shade, Tone
 from authfsm.diagrams.picture import FORMATS, SUFFIXES, Diagram, diagram
 from authfsm.diagrams.places import StateGroup
 from authfsm.diagrams.render import NoEngine, NoPdf
@@ -28,21 +28,21 @@ __all__ = [
     "PRINT",
     "SUFFIXES",
     "THEMES",
+    "ConflictingOptions",
     "Diagram",
-    "Edge",
-    "StateGroup",
-    "EdgeKind",
-    "OmittedArrows",
-    "Mark",
     "DiagramModel",
+    "Edge",
+    "EdgeKind",
+    "Mark",
     "NoEngine",
     "NoPdf",
     "Node",
+    "OmittedArrows",
     "Paint",
     "SequenceDiagram",
     "Shade",
+    "StateGroup",
     "Theme",
-    "ConflictingOptions",
     "Tone",
     "UnknownFlow",
     "UnknownFormat",

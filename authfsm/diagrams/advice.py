@@ -1,4 +1,4 @@
-"""What is to be done when an attempt has ended: the rulings, each with the error codes that bring it."""
+"""What is to be done when an attempt has ended: the actions, each with the error codes that bring it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from html import escape
 from typing import Final
 
 from authfsm.diagrams.themes import Theme
-from authfsm.protocol.error_policy import RULINGS, Ruling
+from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 
 CODES: Final = 3
 """As many error codes stand in a row; more take more rows."""
 
 
-def codes(ruling: Ruling) -> tuple[str, ...]:
-    """The error codes that bring a ruling, whatever their message."""
+def codes(action: RecoveryAction) -> tuple[str, ...]:
+    """The error codes that bring an action, whatever their message."""
     return tuple(
         code
-        for code, messages in RULINGS.items()
-        if any(row.ruling is ruling for row in messages.values())
+        for code, messages in ERROR_POLICY.items()
+        if any(row.action is action for row in messages.values())
     )
 
 
 def advice(name: str, theme: Theme, labels: Mapping[str, str]) -> str:
-    """A table of rulings, as one of Graphviz's HTML-like labels.
+    """A table of actions, as one of Graphviz's HTML-like labels.
 
     Args:
         name: what stands above it.
@@ -38,11 +38,11 @@ def advice(name: str, theme: Theme, labels: Mapping[str, str]) -> str:
 
 
 def _rows(theme: Theme, labels: Mapping[str, str]) -> Iterator[str]:
-    for ruling in Ruling:
-        if ruling.survives:
+    for action in RecoveryAction:
+        if action.survives:
             continue
-        told = escape(labels.get(ruling.advice, ruling.advice))
-        every = codes(ruling)
+        told = escape(labels.get(action.advice, action.advice))
+        every = codes(action)
         parts = [", ".join(every[at : at + CODES]) for at in range(0, len(every), CODES)]
         listed = '<br align="left"/>'.join([*parts, ""])
         yield (

@@ -7,8 +7,8 @@ from html import escape
 from textwrap import wrap
 from typing import Final
 
-from authfsm.diagrams.leaving import Reason
-from authfsm.diagrams.model import EdgeKind, DiagramModel
+from authfsm.diagrams.model import DiagramModel, EdgeKind
+from authfsm.diagrams.omissions import Reason
 from authfsm.diagrams.places import StateGroup, group
 from authfsm.diagrams.themes import Theme
 from authfsm.protocol.nodes import Node
@@ -20,7 +20,12 @@ LONG: Final = 96
 LETTER: Final = 4.3
 """What a letter takes, in points, more or less."""
 BREAK: Final = '<br align="left"/>'
-LEGEND: Final = (StateGroup.FIRST_FACTOR, StateGroup.SET_UP, StateGroup.SECOND_FACTOR, StateGroup.DEVICE)
+LEGEND: Final = (
+    StateGroup.FIRST_FACTOR,
+    StateGroup.SET_UP,
+    StateGroup.SECOND_FACTOR,
+    StateGroup.DEVICE,
+)
 
 
 LOOPS: Final = {

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from attrs import evolve
 
 from authfsm.diagrams import quoting
+from authfsm.diagrams.dot_style import Attributes, DotStyle, Labels
 from authfsm.diagrams.fold import Junction
-from authfsm.diagrams.model import Edge, EdgeKind, DiagramModel
-from authfsm.diagrams.pen import Attributes, Labels, DotStyle
+from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind
 from authfsm.diagrams.themes import Theme
 
 
@@ -54,7 +54,9 @@ def lines(model: DiagramModel) -> Iterator[tuple[Edge, Attributes]]:
     for edge in model.edges:
         back = between.get((edge.dest, edge.source))
         joined = back is not None and back.shade.tone is edge.shade.tone
-        if edge.kind is EdgeKind.ACKNOWLEDGEMENT or (joined and back and back.kind is EdgeKind.FOLD):
+        if edge.kind is EdgeKind.ACKNOWLEDGEMENT or (
+            joined and back and back.kind is EdgeKind.FOLD
+        ):
             continue
         if edge.kind is EdgeKind.FOLD and back and joined:
             both = dict.fromkeys(edge.marks + back.marks)

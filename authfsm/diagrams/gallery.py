@@ -44,7 +44,7 @@ def pictures() -> Iterator[tuple[str, Diagram, str]]:
     about = "What turns on when MFA becomes required."
     yield "pool_mfa_off_to_required", diagram(difference=(off, required), theme=AUTO), about
     about = "Where a sign-in by SRP may fail, and what is to be done then."
-    yield "failures", diagram(flow="USER_SRP_AUTH", rulings=True, theme=AUTO), about
+    yield "failures", diagram(flow="USER_SRP_AUTH", actions=True, theme=AUTO), about
 
 
 def files() -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.links import link
 from authfsm.diagrams.mermaid import MARKS
-from authfsm.diagrams.model import Edge, DiagramModel
+from authfsm.diagrams.model import DiagramModel, Edge
 from authfsm.diagrams.places import group
 from authfsm.settings.reach import confidence_of
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm.errors import CallerError
+from authfsm.protocol.errors import CallerError
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State

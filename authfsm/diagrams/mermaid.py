@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from authfsm.diagrams.fold import Junction, Vertex
-from authfsm.diagrams.model import Edge, EdgeKind, DiagramModel, Tone
+from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind, Tone
 from authfsm.diagrams.places import StateGroup, group
 from authfsm.diagrams.themes import Theme
 from authfsm.protocol.nodes import Node

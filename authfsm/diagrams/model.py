@@ -1,7 +1,7 @@
 """A picture before it is drawn: nodes and edges, frozen, with no word on how they look.
 
 Renderers are pure functions of a `DiagramModel`; a `DiagramModel` is a pure function of the table and its options
-(`authfsm.diagrams.drafting`) and of the steps that a sign-in has written down
+(`authfsm.diagrams.model_builder`) and of the steps that a sign-in has written down
 (`authfsm.diagrams.walking`). No live sign-in is ever looked at.
 """
 
@@ -15,12 +15,12 @@ from typing import Final
 from attrs import field, frozen
 
 from authfsm.diagrams.fold import Junction, Vertex
-from authfsm.diagrams.leaving import Reason
+from authfsm.diagrams.omissions import Reason
 from authfsm.diagrams.places import Arrow, group
-from authfsm.fields import frozen_mapping
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.table import NEW_CHALLENGE, LoopKind
+from authfsm.protocol.validators import frozen_mapping
 from authfsm.settings import PoolSettings
 
 Trigger = type[Response]
@@ -192,7 +192,7 @@ class DiagramModel:
         shades: the nodes that settings do not simply leave as they are.
         focus: the places that the picture is about, if it is not about all of them.
         traffic: how many sign-ins its counts are of; None if it counts none.
-        rulings: does it tell what to do after a failure?
+        actions: does it tell what to do after a failure?
         said: what else stands under it.
         pools: the settings of the pool, or of the two, that it is of.
     """
@@ -206,7 +206,7 @@ class DiagramModel:
     shades: Mapping[Vertex, Shade] = field(factory=dict, converter=frozen_mapping)
     focus: frozenset[Node] = frozenset()
     traffic: int | None = None
-    rulings: bool = False
+    actions: bool = False
     said: tuple[str, ...] = ()
     pools: tuple[PoolSettings, ...] = field(default=(), repr=False)
 

@@ -11,22 +11,22 @@ from attrs import field, frozen
 
 from authfsm.diagrams import render
 from authfsm.diagrams.dot import dot
-from authfsm.diagrams.drafting import draft
 from authfsm.diagrams.listing import as_json, markdown
 from authfsm.diagrams.mermaid import mermaid
-from authfsm.diagrams.mistakes import (
+from authfsm.diagrams.model import DiagramModel
+from authfsm.diagrams.model_builder import draft
+from authfsm.diagrams.option_errors import (
     ConflictingOptions,
     UnknownFlow,
     UnknownFormat,
     UnknownState,
     UnknownSuffix,
 )
-from authfsm.diagrams.model import DiagramModel
 from authfsm.diagrams.statecharts import scxml, xstate
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
 from authfsm.diagrams.walking import Walked, count, walk
-from authfsm.fields import frozen_str_mapping
 from authfsm.protocol.states import State
+from authfsm.protocol.validators import frozen_str_mapping
 from authfsm.protocol.vocabulary import FLOWS
 from authfsm.settings import PoolSettings
 
@@ -167,7 +167,7 @@ def diagram(
     traffic: Iterable[Iterable[Walked]] | None = None,
     unfolded: bool = False,
     failures: bool = False,
-    rulings: bool = False,
+    actions: bool = False,
     theme: Theme = LIGHT,
     labels: Mapping[str, str] | None = None,
     engine: str | None = None,
@@ -184,7 +184,7 @@ def diagram(
         traffic: the histories of many sign-ins: how often each line was taken, and as wide.
         unfolded: every arrow by itself, and none left out that is not asked to be.
         failures: show where an attempt ends.
-        rulings: show that, and what is to be done then.
+        actions: show that, and what is to be done then.
         theme: how it looks.
         labels: other texts, by those they replace: names of states, triggers, junctions, groups, captions.
         engine: what lays it out: "graphviz-pure", which comes along, or a system's "dot".
@@ -205,7 +205,7 @@ def diagram(
         state=None if state is None else _state(state),
         unfolded=unfolded,
         failures=failures,
-        rulings=rulings,
+        actions=actions,
         settings=settings,
         faded=faded,
         difference=difference,

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from io import BytesIO
 from typing import Any, Final
 
-from authfsm.errors import OperatorError
+from authfsm.protocol.errors import OperatorError
 
 ENGINES: Final = ("graphviz-pure", "dot")
 """The programs that can draw, the preferred one first."""

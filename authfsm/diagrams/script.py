@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from authfsm.diagrams.lines import FAILED, START
+from authfsm.diagrams.edge_merging import FAILED, START
 from authfsm.diagrams.model import DiagramModel, Trigger
 from authfsm.diagrams.places import ORDER, StateGroup, group
 from authfsm.protocol.nodes import Node

@@ -12,20 +12,20 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm.diagrams.drafting import draft
-from authfsm.diagrams.lines import START
+from authfsm.diagrams.edge_merging import START
 from authfsm.diagrams.mermaid import plain
-from authfsm.diagrams.mistakes import ConflictingOptions, UnknownFlow, UnknownSuffix
+from authfsm.diagrams.model_builder import draft
+from authfsm.diagrams.option_errors import ConflictingOptions, UnknownFlow, UnknownSuffix
 from authfsm.diagrams.places import group
 from authfsm.diagrams.script import Script
 from authfsm.diagrams.walking import Walked
-from authfsm.facts.shapes import OTHER_SPELLING, carried, shape
-from authfsm.fields import frozen_str_mapping
 from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+from authfsm.protocol.validators import frozen_str_mapping
 from authfsm.protocol.vocabulary import FLOWS
+from authfsm.reference.shapes import OTHER_SPELLING, carried, shape
 from authfsm.settings import PoolSettings
 
 GIVES: Final[Mapping[type[Response], str]] = {

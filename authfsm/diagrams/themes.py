@@ -13,7 +13,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from authfsm.diagrams.places import StateGroup
-from authfsm.fields import frozen_mapping
+from authfsm.protocol.validators import frozen_mapping
 
 
 @frozen

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from attrs import evolve, frozen
 
+from authfsm.diagrams.edge_merging import START
 from authfsm.diagrams.fold import Junction, Vertex
-from authfsm.diagrams.lines import START
-from authfsm.diagrams.model import Count, Edge, EdgeKind, Mark, DiagramModel, Trigger
+from authfsm.diagrams.model import Count, DiagramModel, Edge, EdgeKind, Mark, Trigger
 from authfsm.diagrams.places import in_order
 from authfsm.protocol.nodes import Node, node, taken, target_roles
 from authfsm.protocol.responses import Response
@@ -23,7 +23,7 @@ from authfsm.protocol.table import LoopKind, Role, Transition, leads
 
 
 class Walked(Protocol):
-    """A step that was taken, as `authfsm.signin.Step` tells of it; no secret is in it."""
+    """A step that was taken, as `authfsm.core.signin.Step` tells of it; no secret is in it."""
 
     @property
     def number(self) -> int:

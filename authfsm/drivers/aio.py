@@ -24,20 +24,20 @@ from contextvars import copy_context
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from authfsm.device import Device
+from authfsm.base.secret import Secret, secret
+from authfsm.core.device import Device
+from authfsm.core.sealing import Key, wrapped_keys
+from authfsm.core.signin import SignIn
+from authfsm.core.wire import Request
 from authfsm.drivers.app_client import BaseCognito
-from authfsm.drivers.courses import A_MINUTE, CpuTask, Course, FlowSteps, T
-from authfsm.drivers.failures import awaited, carried
-from authfsm.errors import OutOfTurn
+from authfsm.drivers.flow_steps import A_MINUTE, Course, CpuTask, FlowSteps, T
+from authfsm.drivers.transport import awaited, carried
 from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import InvalidOperation
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.sealing import Key, wrapped_keys
-from authfsm.secret import Secret, secret
-from authfsm.signin import SignIn
-from authfsm.wire import Request
 
 
 class AsyncCognito(BaseCognito[Any]):
@@ -205,7 +205,7 @@ class AsyncFlow(FlowSteps):
         """Give a response, hear its reply, and walk on until a person is needed again; as `Flow.answer`.
 
         Raises:
-            As `Flow.answer`; OutOfTurn, with the ruling WAIT: another answer is under way.
+            As `Flow.answer`; InvalidOperation, with the action WAIT: another answer is under way.
         """
         return await self._take(self._answering(response))
 
@@ -253,7 +253,7 @@ class AsyncFlow(FlowSteps):
     async def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
         """Make a response and give it, one step; as `Flow.carry`.
 
-        This is what stands behind `authfsm.machine.build(driver=flow.carry, machine_cls=AsyncMachine)`.
+        This is what stands behind `authfsm.core.machine.build(driver=flow.carry, machine_cls=AsyncMachine)`.
 
         Args:
             response: its class.
@@ -355,8 +355,8 @@ class AsyncFlow(FlowSteps):
             return tokens
         try:
             return await self.refresh()
-        except OutOfTurn as error:
-            if error.ruling is Ruling.WAIT and self.lasts(timedelta(0)):
+        except InvalidOperation as error:
+            if error.action is RecoveryAction.WAIT and self.lasts(timedelta(0)):
                 return tokens
             raise
 

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta, timezone
 from inspect import iscoroutinefunction
 from typing import Any, ClassVar, Generic, TypeVar
 
-from authfsm import srp
-from authfsm.device import Device
+from authfsm.base.secret import Secret, secret
+from authfsm.core import srp
+from authfsm.core.device import Device
+from authfsm.core.sealing import SESSION_LIFETIME, Key, unseal, wrapped_keys
+from authfsm.core.signin import SignIn
+from authfsm.core.snapshot import Snapshot
 from authfsm.observers import Observer
-from authfsm.sealing import SESSION_LIFETIME, Key, unseal, wrapped_keys
-from authfsm.secret import Secret, secret
-from authfsm.signin import SignIn
-from authfsm.snapshot import Snapshot
 
 C = TypeVar("C")
 

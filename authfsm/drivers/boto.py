@@ -10,20 +10,20 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from authfsm.device import Device
+from authfsm.base.secret import Secret, secret
+from authfsm.core.device import Device
+from authfsm.core.sealing import Key, wrapped_keys
+from authfsm.core.signin import SignIn
+from authfsm.core.wire import Request
 from authfsm.drivers.app_client import BaseCognito
-from authfsm.drivers.courses import A_MINUTE, CpuTask, Course, FlowSteps, T
-from authfsm.drivers.failures import carried
-from authfsm.errors import OutOfTurn
+from authfsm.drivers.flow_steps import A_MINUTE, Course, CpuTask, FlowSteps, T
+from authfsm.drivers.transport import carried
 from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import InvalidOperation
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.sealing import Key, wrapped_keys
-from authfsm.secret import Secret, secret
-from authfsm.signin import SignIn
-from authfsm.wire import Request
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient  # noqa: F401 - in quotes below
@@ -79,7 +79,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient"]):
         Raises:
             SealError: it cannot be taken up; its class says why, and the person starts again. SealBroken:
                 changed, sealed with another key, or nothing at all. SealExpired: Cognito's session within has expired.
-                SealForeign: another pool's or client's. SealTooNew: sealed by a later version.
+                SealWrongClient: another pool's or client's. SealTooNew: sealed by a later version.
             BadKey: that is no key.
         """
         key = wrapped_keys(key)
@@ -141,7 +141,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient"]):
 
         Raises:
             Refused, ConnectionLost, NotSent: as for `sign_in`.
-            OutOfTurn: Cognito answered the refresh with a challenge.
+            InvalidOperation: Cognito answered the refresh with a challenge.
         """
         refresh_token = secret(refresh_token)
         flow = self.start()
@@ -207,7 +207,7 @@ class Flow(FlowSteps):
             password: the password, where the flow wants one: this one's is gone once it is proved.
 
         Raises:
-            OutOfTurn: nothing was begun that could begin again.
+            InvalidOperation: nothing was begun that could begin again.
             ValueError: the flow wants the password, and it is gone: this sign-in stands where it stood.
             As `Cognito.sign_in`.
         """
@@ -227,7 +227,7 @@ class Flow(FlowSteps):
             The state the sign-in stands in now.
 
         Raises:
-            OutOfTurn: the next step needs a person.
+            InvalidOperation: the next step needs a person.
             Refused, ConnectionLost, NotSent, MalformedReply, OffTheTable: as for `answer`.
         """
         return self._take(self._stepping())
@@ -235,7 +235,7 @@ class Flow(FlowSteps):
     def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
         """Make a response and give it, one step; what it needs from the flow is filled in.
 
-        This is what stands behind the triggers of `authfsm.machine.build(driver=flow.carry)`.
+        This is what stands behind the triggers of `authfsm.core.machine.build(driver=flow.carry)`.
 
         Args:
             response: its class.
@@ -258,7 +258,7 @@ class Flow(FlowSteps):
             The device, to be kept safely and given to the next sign-in.
 
         Raises:
-            OutOfTurn: the tokens came without NewDeviceMetadata.
+            InvalidOperation: the tokens came without NewDeviceMetadata.
             Refused, ConnectionLost, NotSent: as for `answer`. Where a reply was lost, call this again: it
                 is the same device. If only the second request fails, the device is confirmed and
                 `flow.device` has it: answer UpdateDeviceStatus again.
@@ -287,7 +287,7 @@ class Flow(FlowSteps):
             ConnectionLost, NotSent: as for `answer`. Where tokens rotate, a reply that was lost may have
                 spent the refresh token (RetryGracePeriodSeconds).
             BadField: there is no refresh token.
-            OutOfTurn: Cognito answered the refresh with a challenge, which stands to be answered.
+            InvalidOperation: Cognito answered the refresh with a challenge, which stands to be answered.
         """
         refresh_token = secret(refresh_token)
         return self._take(
@@ -308,15 +308,15 @@ class Flow(FlowSteps):
             within: how long they must last.
 
         Raises:
-            As `refresh`; OutOfTurn: there are no tokens.
+            As `refresh`; InvalidOperation: there are no tokens.
         """
         tokens = self._held()
         if self.lasts(within):
             return tokens
         try:
             return self.refresh()
-        except OutOfTurn as error:
-            if error.ruling is Ruling.WAIT and self.lasts(timedelta(0)):
+        except InvalidOperation as error:
+            if error.action is RecoveryAction.WAIT and self.lasts(timedelta(0)):
                 return tokens
             raise
 

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from authfsm.base.secret import MASK, Secret, secret
+from authfsm.core.enrolment import Enrolment
+from authfsm.core.wire import Request, read
 from authfsm.drivers.app_client import is_async
-from authfsm.drivers.failures import carried
-from authfsm.enrolment import Enrolment
-from authfsm.errors import CallerError, MalformedReply, refused
+from authfsm.drivers.transport import carried
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import CallerError, MalformedReply, refused
 from authfsm.protocol.repetition import OF_OPERATION
 from authfsm.protocol.replies import Done, Refusal
 from authfsm.protocol.states import State
-from authfsm.secret import MASK, Secret, secret
-from authfsm.wire import Request, read
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient

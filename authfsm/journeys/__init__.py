@@ -9,23 +9,23 @@ def test_my_app(journey):
     stage.check()
 """
 
-from authfsm.journeys.cues import NextInput
+from authfsm.journeys.inputs import NextInput
 from authfsm.journeys.journey import Journey, Journeys, LeftOut, TooMany, journeys
 from authfsm.journeys.person import BetweenSteps, Person, Plan
 from authfsm.journeys.stage import NoProgress, NothingSent, Stage, UnexpectedPath
 
 __all__ = [
-    "NextInput",
+    "BetweenSteps",
     "Journey",
     "Journeys",
     "LeftOut",
-    "BetweenSteps",
+    "NextInput",
     "NoProgress",
     "NothingSent",
     "Person",
     "Plan",
     "Stage",
-    "UnexpectedPath",
     "TooMany",
+    "UnexpectedPath",
     "journeys",
 ]

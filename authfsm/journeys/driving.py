@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from authfsm.drivers.boto import Flow
-from authfsm.errors import Refused
-from authfsm.journeys.cues import NextInput
+from authfsm.journeys.inputs import NextInput
 from authfsm.journeys.stage import Stage, UnexpectedPath
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import Refused
 from authfsm.protocol.states import State
 
 _NAMED_ONLY = frozenset({r.UserSrpAuth, r.CustomSrpAuth, r.CustomAuth, r.UserAuthWithSrp})

@@ -14,7 +14,6 @@ from attrs import evolve, field, frozen
 
 from authfsm.checks import Model, Move, Path, PoolDescription, SignInPaths
 from authfsm.checks.path import AT_START, Position
-from authfsm.errors import CallerError
 from authfsm.journeys.observed import ObservedPool
 from authfsm.journeys.person import Plan
 from authfsm.journeys.planning import NoPlan, Told, plan
@@ -22,6 +21,7 @@ from authfsm.journeys.pools import Functions, ShiftedClock, obliging, wanted
 from authfsm.journeys.stage import Stage
 from authfsm.local import EVERY_FLOW
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import CallerError
 from authfsm.protocol.responses import ADMIN_ONLY
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ACKNOWLEDGEMENT, NEW_CHALLENGE, RESTART, RETRY, Role, Transition

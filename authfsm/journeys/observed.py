@@ -72,7 +72,7 @@ class ObservedPool(LocalPool):
         if response is None or response in AFTER_SIGN_IN:
             return
         source = State.START if operation in BEGIN_OPERATIONS else self._stands
-        said = Refusal(refusal.code, refusal.message, ruling=row.ruling, fault=row.fault)
+        said = Refusal(refusal.code, refusal.message, action=row.action, fault=row.fault)
         arrow = destination(source, response, said)
         if arrow is not None:
             self._tell(arrow, {})

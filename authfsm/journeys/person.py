@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm.fields import frozen_mapping
+from authfsm.base.secret import Secret
 from authfsm.protocol.states import State
-from authfsm.secret import Secret
+from authfsm.protocol.validators import frozen_mapping
 
 S = State
 

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from authfsm.device import Device
-from authfsm.errors import CallerError
+from authfsm.base.secret import Secret
+from authfsm.core.device import Device
 from authfsm.journeys import person as p
-from authfsm.journeys.cues import NextInput, value
+from authfsm.journeys.inputs import NextInput, value
 from authfsm.journeys.observed import ObservedPool
 from authfsm.journeys.pools import Functions, ShiftedClock
+from authfsm.protocol.errors import CallerError
 from authfsm.protocol.table import Transition
-from authfsm.secret import Secret
 
 if TYPE_CHECKING:
     from authfsm.conformance.passkey import VirtualPasskey
@@ -293,7 +293,7 @@ class Stage:
         app = self.pool.app_client
         who: dict[str, Any] = {"ClientId": app.client_id, "Username": self.username}
         if app.client_secret is not None:
-            from authfsm import srp  # noqa: PLC0415 - only who has a secret needs it
+            from authfsm.core import srp  # noqa: PLC0415 - only who has a secret needs it
 
             who["SecretHash"] = srp.secret_hash(
                 self.username, app.client_id, app.client_secret.reveal()

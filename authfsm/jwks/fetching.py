@@ -19,7 +19,7 @@ from urllib.request import (
     build_opener,
 )
 
-from authfsm.concurrency import call_within
+from authfsm.base.concurrency import call_within
 
 SECONDS: Final = 5.0
 """A document of a kilobyte that takes longer than this will not come."""

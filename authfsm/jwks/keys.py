@@ -19,7 +19,7 @@ from typing import Any, Final
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from authfsm.concurrency import after_fork_in_child, call_within
+from authfsm.base.concurrency import after_fork_in_child, call_within
 from authfsm.jwks.refusals import BadSignature, KeysUnreachable
 
 Fetch = Callable[[str], bytes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from authfsm.errors import AuthfsmError, CallerError, ServiceError, TimeError
+from authfsm.protocol.errors import AuthfsmError, CallerError, ServiceError, TimeError
 
 
 class TokenRefused(AuthfsmError):

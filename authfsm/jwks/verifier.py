@@ -19,7 +19,8 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jws import CompactSignature, JWSRegistry
 
-from authfsm.fields import to_tuple
+from authfsm.base.secret import Secret, secret
+from authfsm.core.srp import pool_name
 from authfsm.jwks.claims import Claims, moment, parsed
 from authfsm.jwks.fetching import is_private, over_https
 from authfsm.jwks.keys import Fetch, Keys
@@ -32,8 +33,7 @@ from authfsm.jwks.refusals import (
     WrongIssuer,
     WrongUse,
 )
-from authfsm.secret import Secret, secret
-from authfsm.srp import pool_name
+from authfsm.protocol.validators import to_tuple
 
 Use = Literal["access", "id"]
 

@@ -4,12 +4,11 @@
 and says what Cognito says; its `client()` is a real boto3 client whose requests never leave.
 """
 
-from authfsm.local.clock import Clock, ManualClock, utc_now
-from authfsm.local.codes import Message, Outbox, Purpose
-from authfsm.local.gate import GateError
-from authfsm.local.pool import LocalPool
-from authfsm.local.refusals import PoolRefusal
-from authfsm.local.settings import (
+from authfsm.local.api.gate import GateError
+from authfsm.local.api.pool import LocalPool
+from authfsm.local.config.clock import Clock, ManualClock, utc_now
+from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.pool_configuration import (
     COGNITO_DEFAULT_FLOWS,
     EVERY_FLOW,
     AppClient,
@@ -22,7 +21,8 @@ from authfsm.local.settings import (
     Triggers,
     WebAuthnConfiguration,
 )
-from authfsm.local.users import User
+from authfsm.local.state.codes import Message, Outbox, Purpose
+from authfsm.local.state.users import User
 
 __all__ = [
     "COGNITO_DEFAULT_FLOWS",
@@ -31,10 +31,10 @@ __all__ = [
     "Clock",
     "Contradictions",
     "DeviceConfiguration",
+    "GateError",
     "LocalPool",
     "ManualClock",
     "Message",
-    "GateError",
     "Outbox",
     "PasswordPolicy",
     "PoolConfiguration",

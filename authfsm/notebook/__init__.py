@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from authfsm.errors import OperatorError
+from authfsm.protocol.errors import OperatorError
 
 if TYPE_CHECKING:
     from authfsm.notebook.moment import Moment as Moment

@@ -10,10 +10,10 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm import srp
-from authfsm.drivers.walk import BaseFlow
+from authfsm.base.secret import Secret
+from authfsm.core import srp
+from authfsm.drivers.base_flow import BaseFlow
 from authfsm.protocol.replies import DevicePasswordVerifier, PasswordVerifier
-from authfsm.secret import Secret
 
 _ENDS: Final = 8
 

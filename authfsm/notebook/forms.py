@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from attrs import evolve
 
+from authfsm.base.secret import Secret
 from authfsm.drivers.boto import Flow
 from authfsm.protocol.forms import BY_PROOF, Prompt
 from authfsm.protocol.prompts import form
 from authfsm.protocol.responses import Response, SrpA
-from authfsm.secret import Secret
 
 _LIKE = {"code": "000000", "email": "name@example.com"}
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from attrs import field, frozen
 
-from authfsm.errors import AuthfsmError
+from authfsm.core.signin import History
 from authfsm.notebook.picture import drawn
-from authfsm.notebook.tape import Tape
+from authfsm.notebook.recording import Tape
 from authfsm.notebook.wire import WireExchange
+from authfsm.protocol.errors import AuthfsmError
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
-from authfsm.signin import History
 
 
 @frozen

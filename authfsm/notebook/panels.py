@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, Final
 
-from authfsm.facts import about_state
+from authfsm.core.signin import History
 from authfsm.notebook.arithmetic import Value
-from authfsm.notebook.outlook import Outlook
-from authfsm.notebook.tape import Frame, Tape
+from authfsm.notebook.next_steps import Outlook
+from authfsm.notebook.recording import Frame, Tape
 from authfsm.notebook.wire import WireExchange
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
-from authfsm.signin import History
+from authfsm.reference import about_state
 
 SEEN: Final = 12
 """Steps whose exchanges are shown, the newest first."""
@@ -77,8 +77,8 @@ def history(steps: History) -> str:
     for step in steps:
         role = f" <span class=quiet>{escape(step.role)}</span>" if step.role else ""
         refused = (
-            f"<b class=warning>{escape(step.error)}</b> {escape(step.ruling.advice)}"
-            if step.error and step.ruling
+            f"<b class=warning>{escape(step.error)}</b> {escape(step.action.advice)}"
+            if step.error and step.action
             else ""
         )
         at = f"{step.at:%H:%M:%S}" if step.at else ""

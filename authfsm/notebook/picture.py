@@ -10,11 +10,11 @@ from typing import Final
 
 from attrs import evolve
 
+from authfsm.core.signin import History
 from authfsm.diagrams import AUTO, Diagram, NoEngine, UnknownFlow, diagram
 from authfsm.diagrams.explorer.dressing import dressed
 from authfsm.protocol.nodes import NODES, Node
 from authfsm.settings import PoolSettings
-from authfsm.signin import History
 
 _MARGIN: Final = 14
 """Points that are cropped on each side: of 21.6 that are drawn."""

@@ -8,25 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from authfsm.device import Device
+from authfsm.base.secret import Secret, secret
+from authfsm.core.device import Device
+from authfsm.core.signin import History
 from authfsm.drivers.boto import Cognito
-from authfsm.errors import AuthfsmError, OutOfTurn
 from authfsm.local import LocalPool
 from authfsm.notebook import panels
 from authfsm.notebook.arithmetic import values
-from authfsm.notebook.asides import aside
+from authfsm.notebook.debug_secrets import aside
 from authfsm.notebook.forms import forms, response
 from authfsm.notebook.moment import Moment
-from authfsm.notebook.outlook import settings_of
+from authfsm.notebook.next_steps import settings_of
 from authfsm.notebook.picture import place
-from authfsm.notebook.scene import scene
-from authfsm.notebook.tape import Tape
+from authfsm.notebook.recording import Tape
 from authfsm.notebook.view import StepperView
+from authfsm.notebook.view_model import scene
+from authfsm.protocol.errors import AuthfsmError, InvalidOperation
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.secret import Secret, secret
 from authfsm.settings import PoolSettings
-from authfsm.signin import History
 
 
 class Stepper:
@@ -107,7 +107,7 @@ class Stepper:
         """Take the step that needs no person, or give what was offered. A refusal is no exception: the moment has it.
 
         Raises:
-            OutOfTurn: a person is needed, or the sign-in has ended.
+            InvalidOperation: a person is needed, or the sign-in has ended.
         """
         self.tape.step()
         return self._redrawn()
@@ -133,7 +133,7 @@ class Stepper:
         """One step back.
 
         Raises:
-            OutOfTurn: there is no way back; the message says why.
+            InvalidOperation: there is no way back; the message says why.
         """
         self.tape.back()
         return self._redrawn()
@@ -173,7 +173,9 @@ class Stepper:
             case {"do": "give", "trigger": trigger, "values": dict(given)}:
                 chosen = [each for each in forms(self.tape.flow) if each.trigger == trigger]
                 if not chosen:
-                    raise OutOfTurn(f"{self.state} does not ask for {trigger}", state=self.state)
+                    raise InvalidOperation(
+                        f"{self.state} does not ask for {trigger}", state=self.state
+                    )
                 self.answer(response(self.tape.flow, chosen[0], given))
             case {"do": "aside"}:
                 return {"aside": aside(self.tape, "authfsm").told()}
@@ -182,7 +184,9 @@ class Stepper:
             case {"do": "about", "place": int(number)} if (found := place(number)) is not None:
                 return {"about": panels.about(found)}
             case _:
-                raise OutOfTurn("the page asks for what the stepper does not do", state=self.state)
+                raise InvalidOperation(
+                    "the page asks for what the stepper does not do", state=self.state
+                )
         return {}
 
     def _repr_mimebundle_(self, **_: Any) -> Any:

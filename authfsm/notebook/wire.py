@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
+from authfsm.base.secret import Secret
 from authfsm.protocol.states import NAMED
-from authfsm.secret import Secret
 
 MASK: Final = "••••••"
 

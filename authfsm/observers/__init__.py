@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-from authfsm.signin import Step
+from authfsm.core.signin import Step
 
 LOGGER: Final = logging.getLogger("authfsm")
 
@@ -23,7 +23,7 @@ class Observation:
 
     Args:
         sign_in: tells one sign-in from another; the same in every process that carries it on. Not the user.
-        step: what was given and where its reply led, with the ruling if it was a refusal.
+        step: what was given and where its reply led, with the action if it was a refusal.
         seconds: from the request's leaving to its reply; in a thread, with the wait for a free one.
         flow: the AuthFlow that began this.
         lost: the class of the error, where no reply came or none that could be read; `step` then says
@@ -66,7 +66,7 @@ def logged(logger: logging.Logger = LOGGER, level: int = logging.INFO) -> Observ
     def observer(seen: Observation) -> None:
         step = seen.step
         trouble = seen.lost or step.error
-        told = f" ({trouble}: {step.ruling})" if trouble else ""
+        told = f" ({trouble}: {step.action})" if trouble else ""
         logger.log(
             logging.WARNING if trouble else level,
             "sign-in %s: %s, %s -> %s%s in %.0f ms",

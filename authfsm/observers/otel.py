@@ -40,7 +40,7 @@ def spans(tracer_provider: TracerProvider | None = None) -> Observer:
             start_time=None if ended is None else ended - round(seen.seconds * 1e9),
         )
         if trouble := seen.lost or step.error:
-            told = f"{trouble}: {step.ruling}" if step.ruling else trouble
+            told = f"{trouble}: {step.action}" if step.action else trouble
             span.set_status(StatusCode.ERROR, told)
         span.end(ended)
 
@@ -57,7 +57,7 @@ def _attributes(seen: Observation) -> dict[str, AttributeValue]:
         "authfsm.state.from": str(step.source),
         "authfsm.state.to": str(step.dest),
         "authfsm.role": step.role and str(step.role),
-        "authfsm.ruling": step.ruling and str(step.ruling),
+        "authfsm.action": step.action and str(step.action),
         "error.type": seen.lost or step.error,
     }
     return {name: value for name, value in facts.items() if value is not None}

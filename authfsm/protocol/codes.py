@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from attrs import Attribute, frozen
 
-from authfsm.errors import BadField, InvalidInput
-from authfsm.fields import not_text
+from authfsm.base.secret import Secret, secret
+from authfsm.protocol.errors import BadField, InvalidInput
 from authfsm.protocol.states import State
-from authfsm.secret import Secret, secret
+from authfsm.protocol.validators import not_text
 
 _MINUS_SIGN: Final = "\N{MINUS SIGN}"  # a symbol (Sm) to Unicode, a hyphen to whoever types it
 

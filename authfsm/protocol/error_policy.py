@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from authfsm.enums import DescribedName
+from authfsm.base.enums import DescribedName
 
 
 class Fault(str, Enum):
@@ -28,7 +28,7 @@ class Fault(str, Enum):
     __str__ = str.__str__
 
 
-class Ruling(DescribedName):
+class RecoveryAction(DescribedName):
     """What to do next after a refusal."""
 
     advice: str
@@ -56,8 +56,8 @@ class Ruling(DescribedName):
         "Reset the password (ForgotPassword), then start again.",
     )
     CONFIRM_USER = "CONFIRM_USER", "Confirm the user (ConfirmSignUp), then start again."
-    MEND = (
-        "MEND",
+    FIX_CONFIGURATION = (
+        "FIX_CONFIGURATION",
         "Fix the configuration of the user pool, the app client or the caller, then start again.",
     )
     GIVE_UP = "GIVE_UP", "Do not retry: the user cannot resolve this error."
@@ -68,7 +68,9 @@ class Ruling(DescribedName):
         return self in _SURVIVED
 
 
-_SURVIVED: Final = frozenset({Ruling.TRY_AGAIN, Ruling.DROP_DEVICE, Ruling.WAIT})
+_SURVIVED: Final = frozenset(
+    {RecoveryAction.TRY_AGAIN, RecoveryAction.DROP_DEVICE, RecoveryAction.WAIT}
+)
 
 
 @attrs.frozen
@@ -76,13 +78,13 @@ class ErrorRule:
     """One row of the error policy.
 
     Args:
-        ruling: what to do next.
+        action: what to do next.
         fault: who is at fault.
         source: the source of this row, and how certain it is.
         operation: the one operation whose refusals the row is for; None is every operation.
     """
 
-    ruling: Ruling
+    action: RecoveryAction
     fault: Fault
     source: str = "AWS API reference"
     operation: str | None = None
@@ -92,10 +94,10 @@ class ErrorRule:
         return self.operation in {None, operation}
 
 
-_R, _F = Ruling, Fault
+_R, _F = RecoveryAction, Fault
 
 # fmt: off
-RULINGS: Final[dict[str, dict[str, ErrorRule]]] = {
+ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
     # error code: {part of the message ("" matches every other message): what to do, who is at fault, source}
 
     # ---- the user ------------------------------------------------------------------------------
@@ -106,9 +108,9 @@ RULINGS: Final[dict[str, dict[str, ErrorRule]]] = {
         "session can only be used once":   ErrorRule(_R.START_AGAIN, _F.CALLER,   "measured: a session was answered twice"),
         "Invalid session":                 ErrorRule(_R.START_AGAIN, _F.CALLER,   "issues: an older session, or a challenge that a Lambda named itself"),
         "User is disabled":                ErrorRule(_R.GIVE_UP,     _F.OPERATOR, "issues"),
-        "SECRET_HASH was not received":    ErrorRule(_R.MEND,        _F.CALLER,   "issues: the app client has a secret"),
-        "Unable to verify secret hash":    ErrorRule(_R.MEND,        _F.CALLER,   "issues: SECRET_HASH and USERNAME of one request must agree"),
-        "SecretHash does not match":       ErrorRule(_R.MEND,        _F.CALLER,   "issues"),
+        "SECRET_HASH was not received":    ErrorRule(_R.FIX_CONFIGURATION,        _F.CALLER,   "issues: the app client has a secret"),
+        "Unable to verify secret hash":    ErrorRule(_R.FIX_CONFIGURATION,        _F.CALLER,   "issues: SECRET_HASH and USERNAME of one request must agree"),
+        "SecretHash does not match":       ErrorRule(_R.FIX_CONFIGURATION,        _F.CALLER,   "issues"),
         "Invalid Refresh Token":           ErrorRule(_R.START_AGAIN, _F.TIME,     "issues: also a missing DEVICE_KEY, or SECRET_HASH over an alias"),
         "Refresh Token has":               ErrorRule(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
         "Access Token has":                ErrorRule(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
@@ -154,7 +156,7 @@ RULINGS: Final[dict[str, dict[str, ErrorRule]]] = {
     # ---- the device ----------------------------------------------------------------------------
     "ResourceNotFoundException": {
         "Device does not exist":           ErrorRule(_R.DROP_DEVICE, _F.TIME,     "clients: the device was deleted at Cognito"),
-        "":                                ErrorRule(_R.MEND,        _F.OPERATOR, "AWS API reference: no such pool or app client"),
+        "":                                ErrorRule(_R.FIX_CONFIGURATION,        _F.OPERATOR, "AWS API reference: no such pool or app client"),
     },
     "DeviceKeyExistsException": {
         "":                                ErrorRule(_R.GIVE_UP,     _F.CALLER,   "AWS API reference: the device is already confirmed"),
@@ -162,8 +164,8 @@ RULINGS: Final[dict[str, dict[str, ErrorRule]]] = {
 
     # ---- the request ---------------------------------------------------------------------------
     "InvalidParameterException": {
-        "flow not enabled":                ErrorRule(_R.MEND,        _F.OPERATOR, "issues: the flow is not in the app client's ExplicitAuthFlows"),
-        "trigger is not configured":       ErrorRule(_R.MEND,        _F.OPERATOR, "issues: CUSTOM_AUTH needs three Lambda functions"),
+        "flow not enabled":                ErrorRule(_R.FIX_CONFIGURATION,        _F.OPERATOR, "issues: the flow is not in the app client's ExplicitAuthFlows"),
+        "trigger is not configured":       ErrorRule(_R.FIX_CONFIGURATION,        _F.OPERATOR, "issues: CUSTOM_AUTH needs three Lambda functions"),
         "Invalid attributes given":        ErrorRule(_R.TRY_AGAIN,   _F.USER,     "issues (the message); inferred: the session survives"),
         "Invalid email address":           ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives"),
         "Invalid phone number":            ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred, the message too: the session survives"),
@@ -180,13 +182,13 @@ RULINGS: Final[dict[str, dict[str, ErrorRule]]] = {
     "RefreshTokenReuseException":          {"": ErrorRule(_R.START_AGAIN, _F.CALLER, "measured: a rotated token was used again; the newest one still works")},
 
     # ---- the configuration ---------------------------------------------------------------------
-    "FeatureUnavailableInTierException":         {"": ErrorRule(_R.MEND, _F.OPERATOR)},
-    "InvalidEmailRoleAccessPolicyException":     {"": ErrorRule(_R.MEND, _F.OPERATOR)},
-    "InvalidSmsRoleAccessPolicyException":       {"": ErrorRule(_R.MEND, _F.OPERATOR)},
-    "InvalidSmsRoleTrustRelationshipException":  {"": ErrorRule(_R.MEND, _F.OPERATOR)},
-    "InvalidUserPoolConfigurationException":     {"": ErrorRule(_R.MEND, _F.OPERATOR)},
-    "OperationNotEnabledException":              {"": ErrorRule(_R.MEND, _F.OPERATOR)},
-    "UnsupportedOperationException":             {"": ErrorRule(_R.MEND, _F.OPERATOR)},
+    "FeatureUnavailableInTierException":         {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
+    "InvalidEmailRoleAccessPolicyException":     {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
+    "InvalidSmsRoleAccessPolicyException":       {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
+    "InvalidSmsRoleTrustRelationshipException":  {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
+    "InvalidUserPoolConfigurationException":     {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
+    "OperationNotEnabledException":              {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
+    "UnsupportedOperationException":             {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
     "ForbiddenException":                        {"": ErrorRule(_R.GIVE_UP, _F.OPERATOR, "AWS API reference: AWS WAF refused the request")},
 
     # ---- the triggers --------------------------------------------------------------------------
@@ -200,26 +202,26 @@ RULINGS: Final[dict[str, dict[str, ErrorRule]]] = {
     "ConcurrentModificationException":     {"": ErrorRule(_R.WAIT, _F.SERVICE, "AWS API reference, AssociateSoftwareToken")},
 
     # ---- AWS's common errors, which any operation may return ----------------------------------------
-    "AccessDeniedException":               {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM identity may not call this (Admin*)")},
-    "ExpiredTokenException":               {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM credentials have expired")},
-    "IncompleteSignature":                 {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors")},
+    "AccessDeniedException":               {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "AWS common errors: the IAM identity may not call this (Admin*)")},
+    "ExpiredTokenException":               {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "AWS common errors: the IAM credentials have expired")},
+    "IncompleteSignature":                 {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "AWS common errors")},
     "InternalFailure":                     {"": ErrorRule(_R.WAIT, _F.SERVICE,  "AWS common errors")},
     "LimitExceededException": {
-        "Exceeded daily email limit":      ErrorRule(_R.MEND,     _F.OPERATOR, "issues: COGNITO_DEFAULT sends few e-mails a day; configuring Amazon SES raises the limit"),
+        "Exceeded daily email limit":      ErrorRule(_R.FIX_CONFIGURATION,     _F.OPERATOR, "issues: COGNITO_DEFAULT sends few e-mails a day; configuring Amazon SES raises the limit"),
         "":                                ErrorRule(_R.WAIT_OUT, _F.TIME,     "AWS common errors"),
     },
-    "MissingAuthenticationTokenException": {"": ErrorRule(_R.MEND, _F.OPERATOR, "issues: what AWS's JSON services send for MissingAuthenticationToken")},
-    "MissingAuthenticationToken":          {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors: Admin* needs credentials")},
-    "RequestExpired":                      {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors: this machine's clock is wrong")},
+    "MissingAuthenticationTokenException": {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "issues: what AWS's JSON services send for MissingAuthenticationToken")},
+    "MissingAuthenticationToken":          {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "AWS common errors: Admin* needs credentials")},
+    "RequestExpired":                      {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "AWS common errors: this machine's clock is wrong")},
     "ServiceUnavailable":                  {"": ErrorRule(_R.WAIT, _F.SERVICE,  "AWS common errors")},
     "ThrottlingException":                 {"": ErrorRule(_R.WAIT, _F.TIME,     "AWS common errors")},
-    "UnrecognizedClientException":         {"": ErrorRule(_R.MEND, _F.OPERATOR, "AWS common errors: the IAM access key is not known")},
+    "UnrecognizedClientException":         {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "AWS common errors: the IAM access key is not known")},
     "ValidationException":                 {"": ErrorRule(_R.GIVE_UP, _F.CALLER, "AWS common errors")},
 }
 # fmt: on
 
 UNKNOWN: Final = ErrorRule(
-    Ruling.GIVE_UP,
+    RecoveryAction.GIVE_UP,
     Fault.SERVICE,
     "an error that the AWS API reference did not list when this was written",
 )
@@ -237,7 +239,7 @@ def rule(code: str, message: str = "", operation: str = "") -> ErrorRule:
     Returns:
         The row of the longest message part that matches; `UNKNOWN` for a code that is not in the table.
     """
-    rows = RULINGS.get(code)
+    rows = ERROR_POLICY.get(code)
     if rows is None:
         return UNKNOWN
     folded = message.lower()

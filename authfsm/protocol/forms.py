@@ -11,14 +11,14 @@ from typing import Any, Final, Literal
 
 from attrs import field, fields_dict, frozen
 
-from authfsm.errors import InvalidInput
-from authfsm.fields import check_typed
+from authfsm.base.secret import Secret, secret
 from authfsm.protocol import responses as r
 from authfsm.protocol.codes import CodeFormat
+from authfsm.protocol.errors import InvalidInput
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-from authfsm.secret import Secret, secret
+from authfsm.protocol.validators import check_typed
 
 Kind = Literal["code", "password", "text", "email", "tel", "date", "choice", "lines", "credential"]
 

@@ -1,7 +1,7 @@
 """What the service may say: a challenge, tokens, a refusal, or a plain yes.
 
 One frozen class a challenge, its parameters parsed; what was not understood stays in `parameters`,
-so that nothing Cognito says is lost. `authfsm.wire` reads them off the wire; nothing here does.
+so that nothing Cognito says is lost. `authfsm.core.wire` reads them off the wire; nothing here does.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from attrs import field, frozen
 
-from authfsm.protocol.error_policy import Fault, Ruling
+from authfsm.base.display_mixin import DisplayMixin
+from authfsm.base.secret import Secret
+from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.states import State
-from authfsm.secret import Secret
-from authfsm.shown import DisplayMixin
 
 
 class Reply(DisplayMixin):
@@ -325,7 +325,7 @@ class Refusal(Reply):
     Args:
         code: the error's code, as `NotAuthorizedException`.
         message: its message, any secret of the request blotted out.
-        ruling: what to do next.
+        action: what to do next.
         fault: whose fault it was.
         request_id: `x-amzn-RequestId`, to quote to AWS.
         session: a new Session; VerifySoftwareToken may bring one with `Status` ERROR.
@@ -334,7 +334,7 @@ class Refusal(Reply):
 
     code: str
     message: str = ""
-    ruling: Ruling = field(kw_only=True)
+    action: RecoveryAction = field(kw_only=True)
     fault: Fault = field(kw_only=True)
     request_id: str | None = field(default=None, kw_only=True)
     session: Secret[str] | None = field(default=None, kw_only=True)

@@ -13,11 +13,14 @@ from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
 
-from authfsm.fields import (
+from authfsm.base.secret import Secret, WrapsSecrets, secret
+from authfsm.protocol.codes import is_code, is_totp, wrapped_code
+from authfsm.protocol.validators import (
     are_names,
     are_texts,
-    frozen_str_mapping,
     frozen_secret_mapping,
+    frozen_str_mapping,
+    is_bool,
     is_count_if_given,
     is_email,
     is_hex,
@@ -26,12 +29,9 @@ from authfsm.fields import (
     is_text_if_given,
     is_typed,
     is_typed_if_given,
-    is_yes_or_no,
-    to_tuple,
     stripped,
+    to_tuple,
 )
-from authfsm.protocol.codes import is_code, is_totp, wrapped_code
-from authfsm.secret import Secret, WrapsSecrets, secret
 
 
 @frozen
@@ -68,7 +68,7 @@ class UserSrpAuth(Response):
 
     Args:
         username: a user name or an alias.
-        srp_a: the client's public value A (hex), `authfsm.srp.Ephemeral.SRP_A`.
+        srp_a: the client's public value A (hex), `authfsm.core.srp.Ephemeral.SRP_A`.
     """
 
     auth_flow: ClassVar[str | None] = "USER_SRP_AUTH"
@@ -293,7 +293,7 @@ class Password(Response):
 
     proves_password: ClassVar[bool] = True
     password: Secret[str] = field(converter=secret, validator=is_typed)
-    direct: bool = field(default=False, kw_only=True, validator=is_yes_or_no)
+    direct: bool = field(default=False, kw_only=True, validator=is_bool)
 
 
 @frozen
@@ -307,12 +307,12 @@ class SrpA(Response):
     """
 
     srp_a: str = field(validator=is_hex)
-    direct: bool = field(default=False, kw_only=True, validator=is_yes_or_no)
+    direct: bool = field(default=False, kw_only=True, validator=is_bool)
 
 
 @frozen
 class SrpClaim(Response):
-    """End a proof by SRP: `authfsm.srp.claim` makes the signature.
+    """End a proof by SRP: `authfsm.core.srp.claim` makes the signature.
 
     Args:
         signature: `PASSWORD_CLAIM_SIGNATURE` (base64).
@@ -426,7 +426,7 @@ class SetUpEmail(Response):
 
 @frozen
 class ConfirmDevice(Response):
-    """Let Cognito know the new device by an SRP verifier of its own (`authfsm.srp.device_verifier`).
+    """Let Cognito know the new device by an SRP verifier of its own (`authfsm.core.srp.device_verifier`).
 
     Args:
         password_verifier: base64 of the padded verifier.
@@ -450,7 +450,7 @@ class UpdateDeviceStatus(Response):
         device_key: left out, the sign-in's own.
     """
 
-    remembered: bool = field(default=True, validator=is_yes_or_no)
+    remembered: bool = field(default=True, validator=is_bool)
     device_key: str | None = field(default=None, validator=is_text_if_given)
 
 

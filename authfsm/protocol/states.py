@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm.enums import DescribedName
+from authfsm.base.enums import DescribedName
 
 
 class State(DescribedName):

@@ -18,8 +18,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from authfsm.errors import ProtocolViolation
-from authfsm.protocol.error_policy import Ruling
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import ProtocolViolation
 from authfsm.protocol.replies import Challenge, Refusal, Reply, Tokens
 from authfsm.protocol.responses import (
     AdminNoSrpAuth,
@@ -320,32 +320,35 @@ def leads(source: State, response: type[Response]) -> frozenset[State]:
     return _LEADS.get((source, response), frozenset())
 
 
-STAYS: Final[Mapping[Ruling, LoopKind]] = {Ruling.TRY_AGAIN: RETRY, Ruling.DROP_DEVICE: RESTART}
+STAYS: Final[Mapping[RecoveryAction, LoopKind]] = {
+    RecoveryAction.TRY_AGAIN: RETRY,
+    RecoveryAction.DROP_DEVICE: RESTART,
+}
 """What a refusal that leaves a state where it is asks for, and the kind of the self-loop."""
 
 
 def loop_kind(
-    source: State, response: type[Response], ruling: Ruling | None = None
+    source: State, response: type[Response], action: RecoveryAction | None = None
 ) -> LoopKind | None:
     """The kind of a self-loop: the one place that tells a retry, a challenge and an acknowledgement apart.
 
     Args:
         source: the state that is not left.
         response: the class of the response that was given.
-        ruling: what the refusal asks for; None where the reply was no refusal.
+        action: what the refusal asks for; None where the reply was no refusal.
 
     Returns:
         The kind; None where the table has no such self-loop, or the reply moved nothing (WAIT).
     """
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
-    if ruling is not None:
-        kind = STAYS.get(ruling)
+    if action is not None:
+        kind = STAYS.get(action)
         return kind if kind in kinds else None
     return next((kind for kind in (NEW_CHALLENGE, ACKNOWLEDGEMENT) if kind in kinds), None)
 
 
 def move(
-    source: State, response: type[Response], dest: State, ruling: Ruling | None = None
+    source: State, response: type[Response], dest: State, action: RecoveryAction | None = None
 ) -> Transition:
     """The arrow between two states, its kind filled in where they are one; it need not be on the table.
 
@@ -353,9 +356,9 @@ def move(
         source: the state it leaves.
         response: the class of the response that was given.
         dest: the state that the reply led to.
-        ruling: what the refusal asked for; None where the reply was no refusal.
+        action: what the refusal asked for; None where the reply was no refusal.
     """
-    kind = loop_kind(source, response, ruling) if dest is source else None
+    kind = loop_kind(source, response, action) if dest is source else None
     return Transition(source, response, dest, kind)
 
 
@@ -375,12 +378,12 @@ def destination(source: State, response: type[Response], reply: Reply) -> Transi
         OffTheTable: an acknowledgement of a response that leads to more than one place.
     """
     match reply:
-        case Refusal(ruling=Ruling.WAIT):
+        case Refusal(action=RecoveryAction.WAIT):
             return None
-        case Refusal(ruling=ruling):
+        case Refusal(action=action):
             if not may_fail(source):
                 return None
-            kind = loop_kind(source, response, ruling)
+            kind = loop_kind(source, response, action)
             return Transition(source, response, source if kind else State.FAILED, kind)
         case Challenge() | Tokens():
             dest = reply.state

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from authfsm.base.display_mixin import DisplayMixin
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.nodes import Node, ends
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Role, Transition
-from authfsm.settings.described import Description
-from authfsm.settings.difference import Difference, ChangedArrow, difference
+from authfsm.settings.description import Description
+from authfsm.settings.difference import ChangedArrow, Difference, difference
 from authfsm.settings.reach import confidence_in, verdicts
-from authfsm.shown import DisplayMixin
 
-__all__ = ["Description", "Difference", "PoolSettings", "ChangedArrow", "difference"]
+__all__ = ["ChangedArrow", "Description", "Difference", "PoolSettings", "difference"]
 
 
 @frozen(kw_only=True, cache_hash=True)
@@ -34,7 +34,7 @@ class PoolSettings(Description, DisplayMixin):
         Raises:
             KeyError: the arrow is not on the table, or not in this role.
         """
-        return self._verdict(arrow, role, whims=True)
+        return self._verdict(arrow, role, include_lambda_named=True)
 
     def named_only(self, arrow: Transition, role: Role | None = None) -> bool:
         """Is an arrow possible for the one reason that a Lambda function may name any challenge?
@@ -46,11 +46,13 @@ class PoolSettings(Description, DisplayMixin):
         Raises:
             KeyError: the arrow is not on the table, or not in this role.
         """
-        plain = self._verdict(arrow, role, whims=False)
+        plain = self._verdict(arrow, role, include_lambda_named=False)
         return plain is not None and self.ruled_out(arrow, role) is None
 
-    def _verdict(self, arrow: Transition, role: Role | None, *, whims: bool) -> str | None:
-        found = verdicts(self, whims=whims).arrows
+    def _verdict(
+        self, arrow: Transition, role: Role | None, *, include_lambda_named: bool
+    ) -> str | None:
+        found = verdicts(self, include_lambda_named=include_lambda_named).arrows
         both = ends(arrow)
         told = [found[arrow, each] for each in both if role in {None, each.role} or not each.role]
         if not told:
@@ -64,7 +66,7 @@ class PoolSettings(Description, DisplayMixin):
             state: the state.
             role: which factor it is there, for EMAIL_OTP; None is any.
         """
-        cut = verdicts(self, whims=True).nodes
+        cut = verdicts(self, include_lambda_named=True).nodes
         roles = ((role,) if role else tuple(Role)) if state is State.EMAIL_OTP else (None,)
         told = [cut.get(Node(state, each)) for each in roles]
         return None if None in told else "; ".join(dict.fromkeys(why for why in told if why))

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm.errors import BadField
-from authfsm.secret import Secret, secret
+from authfsm.base.secret import Secret, secret
+from authfsm.protocol.errors import BadField
 
 Shape = Mapping[str, Any]
 """A structure of the API, as botocore gives it."""

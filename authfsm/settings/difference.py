@@ -7,7 +7,7 @@ from typing import NamedTuple
 from attrs import frozen
 
 from authfsm.protocol.table import Role, Transition
-from authfsm.settings.described import Description
+from authfsm.settings.description import Description
 from authfsm.settings.reach import verdicts
 
 
@@ -59,11 +59,18 @@ def difference(before: Description, after: Description) -> Difference:
         before: the first.
         after: the second.
     """
-    old, new = verdicts(before, whims=True).arrows, verdicts(after, whims=True).arrows
+    old, new = (
+        verdicts(before, include_lambda_named=True).arrows,
+        verdicts(after, include_lambda_named=True).arrows,
+    )
     gained = [
-        ChangedArrow(each[0], each[1].role, why) for each, why in old.items() if why and not new[each]
+        ChangedArrow(each[0], each[1].role, why)
+        for each, why in old.items()
+        if why and not new[each]
     ]
     lost = [
-        ChangedArrow(each[0], each[1].role, why) for each, why in new.items() if why and not old[each]
+        ChangedArrow(each[0], each[1].role, why)
+        for each, why in new.items()
+        if why and not old[each]
     ]
     return Difference(tuple(gained), tuple(lost), before.mfa_configuration, after.mfa_configuration)

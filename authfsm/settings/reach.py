@@ -12,7 +12,7 @@ from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import IN_ROLES, EdgeRoles, Node
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import ANY, PROTOCOL, Transition
-from authfsm.settings.described import Description
+from authfsm.settings.description import Description
 from authfsm.settings.rules import DESTS, OPEN, Why, forbidden, skips_second_factor
 
 InRoles = tuple[Transition, EdgeRoles]
@@ -67,14 +67,16 @@ for _each in IN_ROLES:
 
 
 @lru_cache(maxsize=256)
-def verdicts(told: Description, *, whims: bool) -> Verdicts:
+def verdicts(told: Description, *, include_lambda_named: bool) -> Verdicts:
     """What a description leaves of the table.
 
     Args:
         told: the description.
-        whims: count what a Lambda function may name as possible.
+        include_lambda_named: count what a Lambda function may name as possible.
     """
-    why = {each: forbidden(told, *each, whims=whims) for each in IN_ROLES}
+    why = {
+        each: forbidden(told, *each, include_lambda_named=include_lambda_named) for each in IN_ROLES
+    }
     reached = _reached(why)
     cut = {
         node: _cut_off(told, node, why, reached)

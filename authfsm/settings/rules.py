@@ -45,7 +45,7 @@ from authfsm.protocol.responses import (
 )  # fmt: skip
 from authfsm.protocol.states import State
 from authfsm.protocol.table import CUSTOM, FIRST, PROTOCOL, RESTART, UNKNOWN, Role, Transition
-from authfsm.settings.described import Description
+from authfsm.settings.description import Description
 
 Why = str | None
 Rule = Callable[[Description], Why]
@@ -282,14 +282,16 @@ def led(told: Description, arrow: Transition) -> bool:
     return _LAMBDA(told) is None or _ADMIN(told) is None
 
 
-def forbidden(told: Description, arrow: Transition, ends: EdgeRoles, *, whims: bool) -> Why:
+def forbidden(
+    told: Description, arrow: Transition, ends: EdgeRoles, *, include_lambda_named: bool
+) -> Why:
     """Why an arrow cannot be taken, its source being reached; None if it can.
 
     Args:
         told: the description.
         arrow: the arrow.
         ends: the roles of its ends.
-        whims: count what a Lambda function may name as possible.
+        include_lambda_named: count what a Lambda function may name as possible.
     """
     source, response, dest, kind = arrow
     if dest is State.FAILED:
@@ -299,6 +301,6 @@ def forbidden(told: Description, arrow: Transition, ends: EdgeRoles, *, whims: b
         rules += PREFERRED.get(response, ())
     if response is SignedUp and dest is State.AUTHENTICATED:
         rules += (single, acceptable)
-    if not (whims and led(told, arrow)):
+    if not (include_lambda_named and led(told, arrow)):
         rules += DESTS.get(Node(dest, ends.dest), ())
     return next((why for rule in rules if (why := rule(told))), None)

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from key_value.aio.protocols import AsyncKeyValue
 
-from authfsm.errors import CallerError
+from authfsm.protocol.errors import CallerError
 from authfsm.stores.store import SECONDS, TAKEN, bounded_async, checked_timeout
 
 TAKES_ONCE: Final = {

@@ -10,7 +10,7 @@ import heapq
 import time
 from collections.abc import Callable
 
-from authfsm.concurrency import ForkSafeLock
+from authfsm.base.concurrency import ForkSafeLock
 from authfsm.stores.store import TAKEN
 
 

@@ -21,11 +21,11 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from authfsm.drivers.walk import BaseFlow
-from authfsm.errors import BadField, OutOfTurn, SealError, SealExpired, SealGone
-from authfsm.protocol.error_policy import Ruling
-from authfsm.sealing import Key, keys_for, wrapped_keys
-from authfsm.secret import Secret, secret
+from authfsm.base.secret import Secret, secret
+from authfsm.core.sealing import Key, keys_for, wrapped_keys
+from authfsm.drivers.base_flow import BaseFlow
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import BadField, InvalidOperation, SealError, SealExpired, SealNotFound
 from authfsm.stores.store import TAKEN, AsyncStore, Store
 
 TURN_LIFETIME: Final = timedelta(seconds=30)
@@ -96,11 +96,13 @@ class _PendingBase(Generic[FlowT]):
 
     def _resumed(self, sealed: str | None, ticket: Secret[str]) -> FlowT:
         if sealed is None:
-            raise SealGone(
+            raise SealNotFound(
                 "the store does not have it: it has ended, has expired, or its worker died"
             )
         if sealed == TAKEN:
-            raise OutOfTurn("another request is answering this sign-in", ruling=Ruling.WAIT)
+            raise InvalidOperation(
+                "another request is answering this sign-in", action=RecoveryAction.WAIT
+            )
         return self.cognito.resume(sealed, keys_for(self._key, ticket))
 
 
@@ -114,7 +116,7 @@ class PendingSignIns(_PendingBase[FlowT]):
     Args:
         cognito: the pool and its client; its `session_lifetime` is how long a sign-in waits.
         store: where they wait.
-        key: of `authfsm.sealing.new_key`; of several the first seals and all open.
+        key: of `authfsm.core.sealing.new_key`; of several the first seals and all open.
         turn_lifetime: how long a turn may last before its worker is taken for dead. Others who come later
             than that are told to start again, though a turn that lasts even longer still ends as it should.
     """
@@ -138,9 +140,9 @@ class PendingSignIns(_PendingBase[FlowT]):
             Its ticket: 43 letters, digits and `-_`, good until the sign-in ends or Cognito's session expires.
 
         Raises:
-            OutOfTurn: it has ended already, or an answer is under way.
+            InvalidOperation: it has ended already, or an answer is under way.
             SealExpired: its session has expired.
-            StoreUnavailable: the store failed, or did not answer in time (ruling WAIT).
+            StoreUnavailable: the store failed, or did not answer in time (action WAIT).
             BadKey: the key is none.
         """
         ticket = self._new_ticket()
@@ -159,10 +161,10 @@ class PendingSignIns(_PendingBase[FlowT]):
             ticket: what `put` gave; whatever a browser may send instead, None too, is simply not there.
 
         Raises:
-            OutOfTurn: another turn is under way (ruling WAIT): a second click, a reload.
-            StoreUnavailable: the store failed, or did not answer in time (ruling WAIT).
+            InvalidOperation: another turn is under way (action WAIT): a second click, a reload.
+            StoreUnavailable: the store failed, or did not answer in time (action WAIT).
             BadField: the ticket is neither text nor None.
-            SealError: as `Cognito.resume`; the person starts again. SealGone: it is not there, for it has
+            SealError: as `Cognito.resume`; the person starts again. SealNotFound: it is not there, for it has
                 ended, has expired, was dropped, or was lost with its worker.
         """
         ticket = secret(ticket)
@@ -205,7 +207,7 @@ class AsyncPendingSignIns(_PendingBase[FlowT]):
     Args:
         cognito: the pool and its client; its `session_lifetime` is how long a sign-in waits.
         store: where they wait.
-        key: of `authfsm.sealing.new_key`; of several the first seals and all open.
+        key: of `authfsm.core.sealing.new_key`; of several the first seals and all open.
         turn_lifetime: how long a turn may last before its worker is taken for dead.
     """
 

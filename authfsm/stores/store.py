@@ -1,6 +1,6 @@
 """What a store does: put with a time to live, take once, drop. Three methods, and no more is asked of it.
 
-What is put is sealed text (`authfsm.sealing`), and the name it is put under a hash of the ticket: whoever
+What is put is sealed text (`authfsm.core.sealing`), and the name it is put under a hash of the ticket: whoever
 reads a store learns neither a sign-in nor a valid ticket.
 
 A store that fails, or does not answer in time, raises `StoreUnavailable`; `bounded` and `bounded_async` are
@@ -13,8 +13,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar
 
-from authfsm.concurrency import OutOfTime, call_within
-from authfsm.errors import StoreUnavailable
+from authfsm.base.concurrency import OutOfTime, call_within
+from authfsm.protocol.errors import StoreUnavailable
 
 T = TypeVar("T")
 

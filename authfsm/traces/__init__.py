@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from authfsm.traces.verdicts import Traced as Traced
     from authfsm.traces.verdicts import Verdict as Verdict
 
-_ROOMS: Final = {
+_EXPORTS: Final = {
     "funnels": "Funnel Taken Wait",
     "lines": "Recorder recorder",
     "loading": "Read",
@@ -44,7 +44,7 @@ _ROOMS: Final = {
     "verdicts": "Traced Verdict",
 }
 _WHERE: Final = {
-    name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names.split()
+    name: f"{__name__}.{room}" for room, names in _EXPORTS.items() for name in names.split()
 }
 
 __all__ = sorted(_WHERE)  # noqa: PLE0605 - the table above is the one list; a test holds it to the imports

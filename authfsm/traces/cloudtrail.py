@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from authfsm.protocol.classification import REDACTED
-from authfsm.protocol.error_policy import RULINGS, ErrorRule
+from authfsm.protocol.error_policy import ERROR_POLICY, ErrorRule
 from authfsm.protocol.responses import (
     AssociateSoftwareToken,
     ConfirmDevice,
@@ -30,7 +30,15 @@ from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import PROTOCOL
 from authfsm.protocol.table import leads as leads_to
 from authfsm.protocol.vocabulary import ANSWER_OPERATIONS, BEGIN_OPERATIONS
-from authfsm.traces.words import ASSOCIATED, FIRST, SECOND, UNKNOWN, VERIFIED, by_names, operation
+from authfsm.traces.log_symbols import (
+    ASSOCIATED,
+    FIRST,
+    SECOND,
+    UNKNOWN,
+    VERIFIED,
+    by_names,
+    operation,
+)
 
 SOURCE: Final = "cognito-idp.amazonaws.com"
 """The `eventSource` of Cognito's user pools."""
@@ -168,8 +176,8 @@ def _survives() -> str:
     """Does the session survive a refusal? By its code and its message, as `authfsm.protocol.error_policy` has it."""
     cases = [
         f"WHEN error = {_text(code)} THEN {_by_message(rows)}"
-        for code, rows in RULINGS.items()
-        if any(row.ruling.survives for row in rows.values())
+        for code, rows in ERROR_POLICY.items()
+        if any(row.action.survives for row in rows.values())
     ]
     return f"CASE {' '.join(cases)} ELSE FALSE END"
 
@@ -178,11 +186,11 @@ def _by_message(rows: Mapping[str, ErrorRule]) -> str:
     if len(rows) == 1:
         return "TRUE"
     whens = [
-        f"WHEN LOWER(message) LIKE {_text(f'%{part.lower()}%')}{_only(rows[part])} THEN {str(rows[part].ruling.survives).upper()}"
+        f"WHEN LOWER(message) LIKE {_text(f'%{part.lower()}%')}{_only(rows[part])} THEN {str(rows[part].action.survives).upper()}"
         for part in sorted(rows, key=len, reverse=True)
         if part
     ]
-    return f"CASE {' '.join(whens)} ELSE {str(rows[''].ruling.survives).upper()} END"
+    return f"CASE {' '.join(whens)} ELSE {str(rows[''].action.survives).upper()} END"
 
 
 def _only(row: ErrorRule) -> str:

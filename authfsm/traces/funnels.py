@@ -9,19 +9,19 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.diagrams.drafting import draft
-from authfsm.diagrams.lines import START
-from authfsm.diagrams.model import Count, Edge, EdgeKind, DiagramModel
+from authfsm.diagrams.edge_merging import START
+from authfsm.diagrams.model import Count, DiagramModel, Edge, EdgeKind
+from authfsm.diagrams.model_builder import draft
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.walking import HistoryWalker, shared
-from authfsm.fields import frozen_mapping
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import LoopKind, Role, loop_kind
+from authfsm.protocol.validators import frozen_mapping
 from authfsm.traces.loading import Read
+from authfsm.traces.log_symbols import LoggedArrow, by_names, role_of, state_of
 from authfsm.traces.verdicts import OVER, Traced, Verdict
-from authfsm.traces.words import LoggedArrow, by_names, role_of, state_of
 
 
 @frozen

@@ -120,7 +120,7 @@ class Loader:
         connection.execute(f"CREATE TABLE noted ({columns}, fate VARCHAR, line VARCHAR)")
         connection.execute(
             "CREATE TABLE steps (sign_in VARCHAR, step BIGINT, source VARCHAR, given VARCHAR, under VARCHAR,"
-            " dest VARCHAR, role VARCHAR, error VARCHAR, ruling VARCHAR, lost VARCHAR, moment TIMESTAMP,"
+            " dest VARCHAR, role VARCHAR, error VARCHAR, action VARCHAR, lost VARCHAR, moment TIMESTAMP,"
             " fate VARCHAR, line VARCHAR)"
         )
 
@@ -400,7 +400,7 @@ def _steps(read_from: str, final: bool) -> str:  # noqa: FBT001 - one of two of 
     n = {name: f"field[{number}]" for number, name in enumerate(lines.COLUMNS, start=1)}
     texts = ", ".join(
         f"NULLIF({n[name]}, '')"
-        for name in ("from", "given", "under", "to", "role", "error", "ruling", "lost")
+        for name in ("from", "given", "under", "to", "role", "error", "action", "lost")
     )
     return (
         f"INSERT INTO steps SELECT {n['sign_in']}, TRY_CAST({n['step']} AS BIGINT),"  # noqa: S608 - our own words

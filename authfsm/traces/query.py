@@ -13,9 +13,9 @@ from typing import Final
 
 import sqlglot
 
-from authfsm.errors import CallerError
+from authfsm.protocol.errors import CallerError
 from authfsm.traces import cloudtrail, lines
-from authfsm.traces.words import UNKNOWN, LoggedArrow, by_names, by_responses, closed
+from authfsm.traces.log_symbols import UNKNOWN, LoggedArrow, by_names, by_responses, closed
 
 DIALECTS: Final = ("duckdb", "athena", "spark")
 """The engines that the query is written for."""

@@ -32,7 +32,7 @@ from authfsm.protocol.classification import (
     classify,
     names_for,
 )
-from authfsm.protocol.error_policy import Ruling, rule
+from authfsm.protocol.error_policy import RecoveryAction, rule
 from authfsm.protocol.nodes import code_role, proves_password, target_roles
 from authfsm.protocol.responses import GetTokensFromRefreshToken, Response, RevokeToken
 from authfsm.protocol.states import NAMED, State
@@ -186,7 +186,7 @@ class Recording:
 
     def _heard(self, pending: _PendingRequest, parsed: Mapping[str, Any]) -> None:
         before = pending.stand
-        error, ruling = _refused(parsed, pending.operation)
+        error, action = _refused(parsed, pending.operation)
         state, role = before.state, before.role
         kind = pending.given
         proved = before.proved
@@ -195,12 +195,12 @@ class Recording:
             if kind is not None and before.state is not None and state is not None:
                 proved = proved or proves_password(before.state, kind, state)
             role = _role(evolve(before, proved=proved), kind, state)
-        elif not _stays(before.state, kind, ruling):
+        elif not _stays(before.state, kind, action):
             state, role = State.FAILED, None
         stand = evolve(
             before, number=before.number + 1, state=state, role=role, proved=proved, credited=False
         )
-        self._write(pending, stand, error=error, ruling=None if ruling is None else str(ruling))
+        self._write(pending, stand, error=error, action=None if action is None else str(action))
         self._keep(pending, stand, parsed)
 
     def _leads(self, pending: _PendingRequest, parsed: Mapping[str, Any]) -> State | None:
@@ -303,7 +303,7 @@ def _map(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _refused(parsed: Mapping[str, Any], operation: str) -> tuple[str | None, Ruling | None]:
+def _refused(parsed: Mapping[str, Any], operation: str) -> tuple[str | None, RecoveryAction | None]:
     """A refusal's code, and what to do about it."""
     if parsed.get("Status") == "ERROR":
         code, message = "EnableSoftwareTokenMFAException", ""
@@ -311,16 +311,16 @@ def _refused(parsed: Mapping[str, Any], operation: str) -> tuple[str | None, Rul
         code, message = error["Code"], str(error.get("Message", ""))
     else:
         return None, None
-    return code, rule(code, message, operation).ruling
+    return code, rule(code, message, operation).action
 
 
-def _stays(state: State | None, kind: type[Response] | None, ruling: Ruling | None) -> bool:
+def _stays(state: State | None, kind: type[Response] | None, action: RecoveryAction | None) -> bool:
     """Does a refusal leave a sign-in where it stands? As `authfsm.protocol.table.destination` has it."""
-    if state is State.AUTHENTICATED or ruling is Ruling.WAIT:
+    if state is State.AUTHENTICATED or action is RecoveryAction.WAIT:
         return True
     if state is None or kind is None:
-        return ruling is not None and ruling.survives
-    return loop_kind(state, kind, ruling) is not None
+        return action is not None and action.survives
+    return loop_kind(state, kind, action) is not None
 
 
 def _role(before: _Progress, kind: type[Response] | None, state: State | None) -> Role | None:

@@ -16,13 +16,13 @@ from typing import Any, Final
 
 import duckdb
 
-from authfsm.errors import CallerError, OperatorError
+from authfsm.protocol.errors import CallerError, OperatorError
 from authfsm.traces.funnels import Funnel, TransitionCount, Wait
 from authfsm.traces.loading import Loader, Read
+from authfsm.traces.log_symbols import UNKNOWN, order
 from authfsm.traces.query import VALIDITY, prepared, statements
 from authfsm.traces.sources import files
 from authfsm.traces.verdicts import OVER, Traced, Verdict
-from authfsm.traces.words import UNKNOWN, order
 
 MEMORY: Final = "550MB"
 """What DuckDB may use; the rest goes to disk."""

@@ -17,7 +17,7 @@ from typing import IO, Final, cast
 
 from attrs import define, field
 
-from authfsm.errors import CallerError
+from authfsm.protocol.errors import CallerError
 
 SUFFIXES: Final = (
     ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".log", ".gz", ".bz2", ".xz", ".zip",

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from attrs import frozen
 
-from authfsm.enums import DescribedName
+from authfsm.base.enums import DescribedName
 from authfsm.protocol.states import ENDS, State
-from authfsm.traces.words import UNKNOWN, allowed, by_names, by_responses
+from authfsm.traces.log_symbols import UNKNOWN, allowed, by_names, by_responses
 
 OVER = frozenset(state.value for state in (*ENDS, State.START))
 """Where a sign-in ends that was not left in the middle."""

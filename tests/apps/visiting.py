@@ -28,12 +28,12 @@ from apps.site import local
 from apps.site.__main__ import ONE_TRY
 from apps.site.app import FLOWS, site
 from authfsm import Cognito
+from authfsm.core.sealing import new_key
 from authfsm.jwks import Verifier
 from authfsm.local import LocalPool, ManualClock, PoolRefusal
-from authfsm.local.exchange import exchange
-from authfsm.local.refusals import ErrorTemplate
+from authfsm.local.api.exchange import exchange
+from authfsm.local.config.error_templates import ErrorTemplate
 from authfsm.observers import Observation
-from authfsm.sealing import new_key
 
 PASSWORD: Final = local.PASSWORD
 BUSY: Final = ErrorTemplate("TooManyRequestsException", "Rate exceeded")

@@ -10,7 +10,7 @@ import statistics
 from rows import Row, interleaved, milliseconds, show
 
 from authfsm.diagrams import diagram
-from authfsm.diagrams.drafting import draft
+from authfsm.diagrams.model_builder import draft
 from authfsm.diagrams.pools import POOLS
 from authfsm.settings.reach import verdicts
 

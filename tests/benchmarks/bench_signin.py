@@ -18,11 +18,11 @@ import boto3
 from botocore.stub import Stubber
 from rows import Row, show
 
-from authfsm.machine import build
+from authfsm.core.machine import build
+from authfsm.core.signin import SignIn
 from authfsm.protocol.responses import Code, UserPasswordAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS
-from authfsm.signin import SignIn
 
 SMS = {
     "ChallengeName": "SMS_MFA",

@@ -19,9 +19,9 @@ from joserfc.jwk import RSAKey
 from redis_server import redis_server
 
 from authfsm import Code
-from authfsm.errors import OutOfTurn, SealGone
+from authfsm.core.sealing import new_key
 from authfsm.local import LocalPool
-from authfsm.sealing import new_key
+from authfsm.protocol.errors import InvalidOperation, SealNotFound
 from authfsm.stores import MemoryStore, PendingSignIns
 from authfsm.stores.redis import RedisStore
 
@@ -54,8 +54,8 @@ def on_one_ticket(store: Any, tickets: int, rng: random.Random, key: RSAKey) -> 
             try:
                 with pending.turn(ticket) as flow:
                     issued.append(str(flow.answer(Code(code))))
-            except (OutOfTurn, SealGone) as error:
-                told[str(error.ruling)] += 1
+            except (InvalidOperation, SealNotFound) as error:
+                told[str(error.action)] += 1
 
         threads = [threading.Thread(target=answer, args=(wait,)) for wait in waits]
         for each in threads:

@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from authfsm.base.secret import Secret
 from authfsm.cli.signin.exits import Ended, Exit
 from authfsm.cli.signin.person import UserInput, chosen
 from authfsm.cli.signin.screen import Screen, shown
+from authfsm.core.enrolment import Enrolment, NoQrCode
 from authfsm.drivers.boto import Flow
-from authfsm.enrolment import Enrolment, NoQrCode
-from authfsm.errors import BadField, InvalidInput
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import BadField, InvalidInput
 from authfsm.protocol.forms import Field, Prompt
 from authfsm.protocol.prompts import FACTORS, check_answer, form
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.secret import Secret
 
 _AGAIN, _LEAVE, _HERE = "again", "leave", "here"
 _SECOND: Final = {State.SELECT_MFA_TYPE, State.MFA_SETUP}

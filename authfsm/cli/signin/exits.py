@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
-from authfsm.errors import AuthfsmError
-from authfsm.protocol.error_policy import Fault, Ruling
+from authfsm.protocol.error_policy import Fault, RecoveryAction
+from authfsm.protocol.errors import AuthfsmError
 
 
 class Exit(IntEnum):
@@ -62,11 +62,11 @@ class Ended(Exception):
         self.todo = todo
 
 
-_BY_RULING: Final[Mapping[Ruling, Exit]] = {
-    Ruling.RESET_PASSWORD: Exit.RESET_PASSWORD,
-    Ruling.CONFIRM_USER: Exit.CONFIRM_USER,
-    Ruling.WAIT_OUT: Exit.TOO_LATE,
-    Ruling.MEND: Exit.MISCONFIGURED,
+_BY_RULING: Final[Mapping[RecoveryAction, Exit]] = {
+    RecoveryAction.RESET_PASSWORD: Exit.RESET_PASSWORD,
+    RecoveryAction.CONFIRM_USER: Exit.CONFIRM_USER,
+    RecoveryAction.WAIT_OUT: Exit.TOO_LATE,
+    RecoveryAction.FIX_CONFIGURATION: Exit.MISCONFIGURED,
 }
 _BY_FAULT: Final[Mapping[Fault, Exit]] = {
     Fault.USER: Exit.REFUSED,
@@ -79,6 +79,6 @@ _BY_FAULT: Final[Mapping[Fault, Exit]] = {
 
 
 def exit_of(error: AuthfsmError) -> Exit:
-    """Return the exit code of an error that ends the sign-in: by its ruling, otherwise by its fault."""
-    by_ruling = None if error.ruling is None else _BY_RULING.get(error.ruling)
+    """Return the exit code of an error that ends the sign-in: by its action, otherwise by its fault."""
+    by_ruling = None if error.action is None else _BY_RULING.get(error.action)
     return _BY_FAULT[error.fault] if by_ruling is None else by_ruling

@@ -12,10 +12,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Final, Protocol, TextIO
 
+from authfsm.base.secret import Secret
 from authfsm.cli.signin.exits import Ended, Exit
 from authfsm.cli.signin.keyboard import read_line
 from authfsm.cli.signin.screen import Screen
-from authfsm.secret import Secret
 
 
 class UserInput(Protocol):

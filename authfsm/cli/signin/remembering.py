@@ -6,10 +6,10 @@ import json
 
 from attrs import frozen
 
-from authfsm.cli.signin.shelves import Shelf
-from authfsm.device import Device
-from authfsm.errors import BadField
-from authfsm.secret import Secret
+from authfsm.base.secret import Secret
+from authfsm.cli.signin.secret_storage import Shelf
+from authfsm.core.device import Device
+from authfsm.protocol.errors import BadField
 
 
 @frozen

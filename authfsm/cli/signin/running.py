@@ -18,14 +18,14 @@ import typer
 from attrs import field, frozen
 
 from authfsm.cli.signin.answers import Answers
+from authfsm.cli.signin.connection import PoolConnection, from_environment
 from authfsm.cli.signin.exits import Ended, Exit
-from authfsm.cli.signin.keeping import Keeping, tell
 from authfsm.cli.signin.person import TerminalInput, UserInput, who
-from authfsm.cli.signin.reaching import PoolConnection, from_environment
 from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen
-from authfsm.cli.signin.shelves import InFiles, InKeyring, InMemory, Shelf
-from authfsm.cli.signin.walking import SignInStart, SigningIn
+from authfsm.cli.signin.secret_storage import InFiles, InKeyring, InMemory, Shelf
+from authfsm.cli.signin.token_output import Keeping, tell
+from authfsm.cli.signin.walking import SigningIn, SignInStart
 
 
 @frozen(kw_only=True)
@@ -174,19 +174,19 @@ def _given(person: UserInput, question: str, option: str, variable: str) -> str:
 
 
 def _locally(wanted: SignInOptions, screen: Screen, person: UserInput, keeping: Keeping) -> None:
-    from authfsm.cli.signin import trying  # noqa: PLC0415 - only who tries waits for the pool
+    from authfsm.cli.signin import local_demo  # noqa: PLC0415 - only who tries waits for the pool
 
-    name = wanted.trial or next(iter(trying.TRIALS))
-    if name not in trying.TRIALS:
+    name = wanted.trial or next(iter(local_demo.TRIALS))
+    if name not in local_demo.TRIALS:
         raise Ended(
-            Exit.MISUSED, f"unknown example {name}: choose one of {', '.join(trying.TRIALS)}."
+            Exit.MISUSED, f"unknown example {name}: choose one of {', '.join(local_demo.TRIALS)}."
         )
-    trial = trying.TRIALS[name]
-    opening = wanted.opening(trial.flow, suggested=trying.suggested())
+    trial = local_demo.TRIALS[name]
+    opening = wanted.opening(trial.flow, suggested=local_demo.suggested())
     pool = trial.make()
     devices = Devices(InMemory(), f"authfsm:{pool.pool_id}/{pool.client_id}")
-    trying.introduce(name, pool, screen)
-    neighbours = trying.Neighbours(pool, screen)
+    local_demo.introduce(name, pool, screen)
+    neighbours = local_demo.Neighbours(pool, screen)
     signing_in = SigningIn(
         pool.cognito(admin=wanted.admin),
         opening,

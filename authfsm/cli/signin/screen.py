@@ -20,10 +20,10 @@ from rich.table import Table
 from rich.text import Text
 
 from authfsm.cli.signin.keyboard import unheeded
-from authfsm.errors import AuthfsmError, ConnectionLost, InvalidInput, Refused
+from authfsm.core.signin import Step
+from authfsm.protocol.errors import AuthfsmError, ConnectionLost, InvalidInput, Refused
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-from authfsm.signin import Step
 
 _WIDEST: Final = 88
 _SIGNS: Final[Mapping[str, tuple[str, str]]] = {

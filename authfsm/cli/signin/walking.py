@@ -1,4 +1,4 @@
-"""A sign-in from its first question to its tokens: one step at a time, and each refusal by its ruling.
+"""A sign-in from its first question to its tokens: one step at a time, and each refusal by its action.
 
 Where the session survives the same is asked again; where Cognito wants time it gets it; where the
 attempt is over the person is offered a new one. What needs no person is never asked.
@@ -13,19 +13,25 @@ from typing import Final
 
 from attrs import frozen
 
+from authfsm.base.secret import Secret
 from authfsm.cli.signin.answers import Answers, Elsewhere, StartAgain
 from authfsm.cli.signin.exits import Ended, Exit, exit_of
-from authfsm.cli.signin.person import UserInput, InputEnded, agrees
+from authfsm.cli.signin.person import InputEnded, UserInput, agrees
 from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen, why
 from authfsm.drivers.boto import Cognito, Flow
-from authfsm.errors import AuthfsmError, ConnectionLost, InvalidInput, Refused, WrongResponse
-from authfsm.protocol.error_policy import Fault, Ruling
+from authfsm.protocol.error_policy import Fault, RecoveryAction
+from authfsm.protocol.errors import (
+    AuthfsmError,
+    ConnectionLost,
+    InvalidInput,
+    Refused,
+    WrongResponse,
+)
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.vocabulary import PASSWORD_FLOWS
-from authfsm.secret import Secret
 
 PASSWORD_TRIES: Final = 3
 """As many as sudo and ssh give."""
@@ -33,7 +39,7 @@ PASSWORD_TRIES: Final = 3
 _WAITS: Final = (1.0, 2.0, 4.0)
 _LONGEST_WAIT: Final = 300.0
 _WITH_PASSWORD: Final = {State.PASSWORD.value, State.PASSWORD_SRP.value}
-_OVER: Final = {Ruling.START_AGAIN, Ruling.WAIT_OUT}
+_OVER: Final = {RecoveryAction.START_AGAIN, RecoveryAction.WAIT_OUT}
 
 
 @frozen
@@ -140,7 +146,7 @@ class SigningIn:
             try:
                 self._give(flow, self._next(flow))
             except (Refused, InvalidInput) as error:  # noqa: PERF203 - the same
-                if error.ruling is not Ruling.TRY_AGAIN or not error.survives:
+                if error.action is not RecoveryAction.TRY_AGAIN or not error.survives:
                     raise
                 self._last = error
                 self._screen.refused(error)
@@ -185,7 +191,7 @@ class SigningIn:
             except WrongResponse as error:  # noqa: PERF203 - the same
                 raise Ended(Exit.NOT_HERE, str(error)) from None
             except AuthfsmError as error:
-                if error.ruling is not Ruling.WAIT or least is None or not error.survives:
+                if error.action is not RecoveryAction.WAIT or least is None or not error.survives:
                     raise
                 pause = max(error.retry_after or 0.0, least)
                 if pause > _LONGEST_WAIT:
@@ -223,7 +229,7 @@ class SigningIn:
             self._screen.note("This app client has a secret.", "or set AUTHFSM_CLIENT_SECRET")
             self._cognito.client_secret = person.hidden("Client secret")
             return
-        if not person.present or error.ruling not in _OVER:
+        if not person.present or error.action not in _OVER:
             raise self._ended(error)
         self._screen.refused(error)
         self._answers.password = None
@@ -233,9 +239,9 @@ class SigningIn:
             if self._opening.username is None and _code(error) == "UserNotFoundException":
                 self._username = None
             return
-        if error.ruling is Ruling.WAIT_OUT:
-            self._screen.note(Ruling.WAIT_OUT.advice)
-        if not agrees(person, "Start again", default=error.ruling is Ruling.START_AGAIN):
+        if error.action is RecoveryAction.WAIT_OUT:
+            self._screen.note(RecoveryAction.WAIT_OUT.advice)
+        if not agrees(person, "Start again", default=error.action is RecoveryAction.START_AGAIN):
             raise Ended(exit_of(error))
         if error.retry_after:
             with self._screen.waiting(f"waiting {error.retry_after:g} s"):
@@ -260,7 +266,7 @@ class SigningIn:
 
     def _ended(self, error: AuthfsmError) -> Ended:
         code, (reason, aside) = exit_of(error), why(error)
-        advice = error.ruling.advice if error.ruling else ""
+        advice = error.action.advice if error.action else ""
         if isinstance(error, (ConnectionLost, InvalidInput)):
             advice = ""  # it was sent again, more than once; or the reason says what is right
         if self._wants_secret(error):

@@ -10,19 +10,19 @@ import json
 from importlib.resources import files
 from typing import Any, Final
 
-from authfsm.diagrams.drafting import THROUGH
 from authfsm.diagrams.explorer.dressing import dressed, junctions, places_of, styles
 from authfsm.diagrams.explorer.questions import ARROWS, questions
 from authfsm.diagrams.explorer.switches import EXAMPLES, SWITCHES, settings_of, values_of
 from authfsm.diagrams.fold import Junction
 from authfsm.diagrams.links import link
 from authfsm.diagrams.markdown import MARKS
-from authfsm.diagrams.model import Edge, DiagramModel
+from authfsm.diagrams.model import DiagramModel, Edge
+from authfsm.diagrams.model_builder import THROUGH
 from authfsm.diagrams.picture import diagram
 from authfsm.diagrams.places import ORDER, group
-from authfsm.facts import about_state, plain
-from authfsm.protocol.error_policy import RULINGS, Ruling
+from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 from authfsm.protocol.nodes import NODES, EdgeRoles, Node
+from authfsm.reference import about_state, plain
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import echoes, is_usual
 
@@ -59,7 +59,7 @@ def page(settings: PoolSettings | None = None, engine: str | None = None) -> str
         "preset": values_of(settings) if settings else {},
         "lines": [_line(each, drawn.model) for each in lines],
         "junctions": junctions(drawn),
-        "rulings": {str(each): each.advice for each in Ruling},
+        "actions": {str(each): each.advice for each in RecoveryAction},
         "errors": _errors(),
         "marks": {str(sure): mark for sure, mark in MARKS.items()},
     }  # fmt: skip
@@ -85,7 +85,9 @@ def _place(place: Node) -> Data:
     told = plain(about_state(place.state, place.role))
     codes: dict[tuple[str, str], int] = {
         (code, part): number
-        for number, (code, part) in enumerate((c, p) for c, rows in RULINGS.items() for p in rows)
+        for number, (code, part) in enumerate(
+            (c, p) for c, rows in ERROR_POLICY.items() for p in rows
+        )
     }
     errors = [
         (codes[each["code"], each["message"]], each["leads_to"] == place.state)
@@ -111,8 +113,8 @@ def _taken(each: Data) -> Data:
 
 def _errors() -> list[list[str]]:
     return [
-        [code, part, str(row.ruling), str(row.fault), row.source]
-        for code, rows in RULINGS.items()
+        [code, part, str(row.action), str(row.fault), row.source]
+        for code, rows in ERROR_POLICY.items()
         for part, row in rows.items()
     ]
 
@@ -146,7 +148,9 @@ def _line(edge: Edge, model: DiagramModel) -> Data:
         through = [a for each in places for a in THROUGH.get((edge.source, each), ())]
         return {
             "to": sorted(ORDER[each] for each in places),
-            "through": [_NUMBER[a.transition, EdgeRoles(a.source.role, a.dest.role)] for a in through],
+            "through": [
+                _NUMBER[a.transition, EdgeRoles(a.source.role, a.dest.role)] for a in through
+            ],
         }
     ways = {
         response.trigger: [
@@ -154,7 +158,8 @@ def _line(edge: Edge, model: DiagramModel) -> Data:
             for each in model.followed(edge)
             if each.response is response
             for arrow in ARROWS
-            if arrow[0] == each.transition and arrow[1] == EdgeRoles(each.source.role, each.dest.role)
+            if arrow[0] == each.transition
+            and arrow[1] == EdgeRoles(each.source.role, each.dest.role)
         ]
         for response in edge.responses
     }

@@ -267,13 +267,13 @@ function sources(number) {
 function errors(place) {
   const groups = new Map();
   for (const [number, stays] of place.errors) {
-    const [code, part, ruling] = data.errors[number], key = `${stays} ${ruling}`;
-    if (!groups.has(key)) groups.set(key, { stays, ruling, codes: new Map() });
+    const [code, part, action] = data.errors[number], key = `${stays} ${action}`;
+    if (!groups.has(key)) groups.set(key, { stays, action, codes: new Map() });
     const { codes } = groups.get(key);
     codes.set(code, [...(codes.get(code) ?? []), ...(part ? [part] : [])]);
   }
   const sorted = [...groups.values()].sort((a, b) => b.stays - a.stays);
-  return sorted.map(({ stays, ruling, codes }) => h("details", { class: "errors", open: Boolean(stays) && ruling === "TRY_AGAIN" }, h("summary", {}, h("strong", {}, ruling), ` ${data.rulings[ruling]} ${stays ? "It stays here." : "Leads to FAILED."}`), h("ul", {}, [...codes].map(([code, parts]) => h("li", {}, h("button", { type: "button", class: "go", onclick: () => error(code) }, code), parts.length ? h("span", { class: "quiet" }, ` “${parts.join("”, “")}”`) : "")))));
+  return sorted.map(({ stays, action, codes }) => h("details", { class: "errors", open: Boolean(stays) && action === "TRY_AGAIN" }, h("summary", {}, h("strong", {}, action), ` ${data.actions[action]} ${stays ? "It stays here." : "Leads to FAILED."}`), h("ul", {}, [...codes].map(([code, parts]) => h("li", {}, h("button", { type: "button", class: "go", onclick: () => error(code) }, code), parts.length ? h("span", { class: "quiet" }, ` “${parts.join("”, “")}”`) : "")))));
 }
 
 function error(code) {
@@ -283,7 +283,7 @@ function error(code) {
   lit();
   $("details").replaceChildren(
     head(code, "outside"),
-    ...rows.map(([, part, ruling, fault, source]) => h("div", {}, h("h3", {}, part ? `“${part}”` : rows.length > 1 ? "Any other message" : "Any message"), h("p", {}, h("strong", {}, ruling), ` ${data.rulings[ruling]}`), h("p", { class: "quiet" }, `Fault: ${fault}. ${source}`))),
+    ...rows.map(([, part, action, fault, source]) => h("div", {}, h("h3", {}, part ? `“${part}”` : rows.length > 1 ? "Any other message" : "Any message"), h("p", {}, h("strong", {}, action), ` ${data.actions[action]}`), h("p", { class: "quiet" }, `Fault: ${fault}. ${source}`))),
     ...(met.length ? [h("h3", {}, "May be met in"), h("ul", { class: "index" }, met.map((n) => h("li", {}, go(n))))] : [h("p", {}, "Any operation of AWS’s may give it.")]),
   );
   $("details").querySelector(".chip").textContent = "error";

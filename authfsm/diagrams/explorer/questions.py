@@ -132,15 +132,19 @@ def questions() -> tuple[Questions, list[tuple[int, int]], dict[Any, int], list[
     """
     asked = Questions()
     arrows = [
-        (asked.tree(_of(each, whims=True)), asked.tree(_of(each, whims=False))) for each in ARROWS
+        (
+            asked.tree(_of(each, include_lambda_named=True)),
+            asked.tree(_of(each, include_lambda_named=False)),
+        )
+        for each in ARROWS
     ]
     own = {node: asked.tree(_first(rules)) for node, rules in DESTS.items()}
     known = [asked.tree(_known(each)) for each in ARROWS]
     return asked, arrows, own, known
 
 
-def _of(each: InRoles, *, whims: bool) -> Rule:
-    return lambda told: forbidden(told, *each, whims=whims)
+def _of(each: InRoles, *, include_lambda_named: bool) -> Rule:
+    return lambda told: forbidden(told, *each, include_lambda_named=include_lambda_named)
 
 
 def _known(each: InRoles) -> Rule:

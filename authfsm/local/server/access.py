@@ -18,8 +18,8 @@ from typing import Any, Final
 from attrs import field, frozen
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from authfsm.local.exchange import TARGET
-from authfsm.local.operations import OPERATIONS
+from authfsm.local.api.exchange import TARGET
+from authfsm.local.api.operations import OPERATIONS
 
 ANY_ORIGIN: Final = "*"
 

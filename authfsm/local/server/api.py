@@ -13,7 +13,7 @@ import anyio
 from attrs import frozen
 from starlette.types import Receive, Scope, Send
 
-from authfsm.local.exchange import Answered
+from authfsm.local.api.exchange import Answered
 from authfsm.local.server.service import Service, refused
 
 LARGEST: Final = 1 << 20

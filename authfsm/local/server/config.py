@@ -22,12 +22,10 @@ from typing import Any, Final, NoReturn
 
 from attrs import field, fields, fields_dict, frozen
 
-from authfsm.local import shapes
-from authfsm.local.contradictions import Contradictions
-from authfsm.local.pool import LocalPool
-from authfsm.local.schema import SchemaAttribute
-from authfsm.local.server.access import Access
-from authfsm.local.settings import (
+from authfsm.local.api.pool import LocalPool
+from authfsm.local.config import description_shapes
+from authfsm.local.config.contradictions import Contradictions
+from authfsm.local.config.pool_configuration import (
     AppClient,
     DeviceConfiguration,
     PasswordPolicy,
@@ -36,6 +34,8 @@ from authfsm.local.settings import (
     Triggers,
     WebAuthnConfiguration,
 )
+from authfsm.local.config.schema import SchemaAttribute
+from authfsm.local.server.access import Access
 from authfsm.settings.descriptions import (
     Descriptions,
     decoded,
@@ -216,9 +216,11 @@ def _like(described: Mapping[str, Any], triggers: Triggers | None) -> dict[str, 
         return {}
     try:
         told = Descriptions.read(described)
-        client = shapes.client_settings(told.user_pool_client or {})
-        settings = {**shapes.pool_settings(told), **client}
-        more = {"triggers": shapes.versioned(triggers, told.user_pool)} if triggers else {}
+        client = description_shapes.client_settings(told.user_pool_client or {})
+        settings = {**description_shapes.pool_settings(told), **client}
+        more = (
+            {"triggers": description_shapes.versioned(triggers, told.user_pool)} if triggers else {}
+        )
     except (TypeError, ValueError) as error:
         raise ConfigRefused(f"the descriptions cannot be read: {error}") from None
     return {**settings, **more}

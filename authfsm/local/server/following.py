@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from authfsm.local import gate
-from authfsm.local.core import Core
-from authfsm.local.refusals import PoolRefusal
-from authfsm.local.sessions import PendingChallenge
+from authfsm.local.api import gate
+from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.state.core import Core
+from authfsm.local.state.sessions import PendingChallenge
 from authfsm.protocol.nodes import code_role
 from authfsm.protocol.responses import REFRESHES, Response
 from authfsm.protocol.states import State
@@ -116,7 +116,11 @@ class Follower:
         response = self._core.response
         if response is None or response in REFRESHES:
             return  # Nobody signs in.
-        legs = [leg for leg in touched if isinstance(leg, PendingChallenge) and leg in self._core.sessions]
+        legs = [
+            leg
+            for leg in touched
+            if isinstance(leg, PendingChallenge) and leg in self._core.sessions
+        ]
         known = {leg.session: leg for leg in legs if leg.session in self._by_session}
         new = next((leg for leg in legs if leg.session not in known), None)
         # What was refused for its shape comes here too: its members are of any type.

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from authfsm.local.codes import Message
-from authfsm.local.core import Core
+from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.server.records import Absent, Records
-from authfsm.local.server.state import StateRow, StateFile
-from authfsm.local.sessions import PendingChallenge
-from authfsm.local.settings import AppClient
-from authfsm.local.tokens import Family
-from authfsm.local.users import User
+from authfsm.local.server.state import StateFile, StateRow
+from authfsm.local.state.codes import Message
+from authfsm.local.state.core import Core
+from authfsm.local.state.sessions import PendingChallenge
+from authfsm.local.state.token_issuer import Family
+from authfsm.local.state.users import User
 
 
 @frozen

@@ -14,11 +14,11 @@ from typing import Any
 
 from joserfc.jwk import RSAKey
 
+from authfsm.base.secret import Secret
 from authfsm.local.server.config import CLIENT_ID, POOL_ID, Config
 from authfsm.local.server.logs import Log
 from authfsm.local.server.service import Service, parts
 from authfsm.local.server.state import StateFile, StateFileRefused
-from authfsm.secret import Secret
 
 
 def opened(

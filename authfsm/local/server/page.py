@@ -77,7 +77,7 @@ def walk(steps: tuple[ObservedStep, ...], dark: bool) -> str:  # noqa: FBT001 - 
 @cache
 def _dark() -> Theme:
     """For a dark page."""
-    from authfsm.diagrams import LIGHT, StateGroup, Paint  # noqa: PLC0415 - as below
+    from authfsm.diagrams import LIGHT, Paint, StateGroup  # noqa: PLC0415 - as below
 
     return evolve(
         LIGHT,

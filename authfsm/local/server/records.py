@@ -20,9 +20,9 @@ import attrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 from cattrs.preconf.json import make_converter
 
-from authfsm.local.settings import AppClient
-from authfsm.local.users import User
-from authfsm.secret import Secret
+from authfsm.base.secret import Secret
+from authfsm.local.config.pool_configuration import AppClient
+from authfsm.local.state.users import User
 
 _CLASS: Final = "!"
 _VALUE: Final = "="

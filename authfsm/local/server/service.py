@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, define
 
-from authfsm.local.core import Core
-from authfsm.local.exchange import CONTENT_TYPE, Answered, exchange
-from authfsm.local.operations import OPERATIONS
-from authfsm.local.pool import LocalPool
-from authfsm.local.refusals import PoolRefusal
+from authfsm.local.api.exchange import CONTENT_TYPE, Answered, exchange
+from authfsm.local.api.operations import OPERATIONS
+from authfsm.local.api.pool import LocalPool
+from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.server.access import Access
 from authfsm.local.server.following import Follower
 from authfsm.local.server.logs import Log
 from authfsm.local.server.state import StateFileRefused
+from authfsm.local.state.core import Core
 from authfsm.protocol.states import State
 from authfsm.protocol.vocabulary import FLOWS
 
@@ -94,7 +94,9 @@ class Service:
         self.log.write("exchange", **facts, status=answered.status, ms=took, request_id=request_id)
         return answered
 
-    def _answer(self, operation: str, request: Mapping[str, Any], told: _SentNotice) -> Mapping[str, Any]:
+    def _answer(
+        self, operation: str, request: Mapping[str, Any], told: _SentNotice
+    ) -> Mapping[str, Any]:
         told.operation = operation if operation in OPERATIONS else None
         outcome: Mapping[str, Any] | PoolRefusal
         with self.held():

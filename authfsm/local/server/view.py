@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, Final
 
-from authfsm.local.codes import Message
 from authfsm.local.server.following import Followed
 from authfsm.local.server.service import Service
-from authfsm.local.users import User
+from authfsm.local.state.codes import Message
+from authfsm.local.state.users import User
 from authfsm.protocol.nodes import node
 from authfsm.protocol.states import State
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from attrs import define
 
-from authfsm.errors import CallerError
+from authfsm.protocol.errors import CallerError
 from authfsm.traces.neutral import vocabulary as v
 from authfsm.traces.neutral.shapes import is_json
 from authfsm.traces.neutral.values import Neutraliser

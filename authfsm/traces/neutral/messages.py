@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from authfsm.local import refusals
-from authfsm.local.refusals import ErrorTemplate
-from authfsm.protocol.error_policy import RULINGS
+from authfsm.local.config import error_templates
+from authfsm.local.config.error_templates import ErrorTemplate
+from authfsm.protocol.error_policy import ERROR_POLICY
 
 CLIENT_ERROR: Final = re.compile(
     r"An error occurred \((\w+)\) when calling the (\w+) operation(?: \(reached max retries: \d+\))?: (.*)",
@@ -24,7 +24,7 @@ CLIENT_ERROR_WORDS: Final = frozenset(
 )
 """The words that it begins with."""
 
-# What AWS says besides the messages of `authfsm.local.refusals`, with their variable parts.
+# What AWS says besides the messages of `authfsm.local.config.error_templates`, with their variable parts.
 _MESSAGES: Final = (
     "Exception migrating user in app client {client}: {why}",
     "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: {why}",
@@ -54,12 +54,14 @@ _PHRASES: Final = (
     "does not exist", "is not authorized to perform", "The security token included in the request is invalid",
     "The security token included in the request is expired", "no identity-based policy allows the",
     *(message for message in _MESSAGES if "{" not in message),
-    *(part for parts in RULINGS.values() for part in parts if part),
+    *(part for parts in ERROR_POLICY.values() for part in parts if part),
 )  # fmt: skip
 
 
 def _templates() -> Iterable[str]:
-    known = [each.message for each in vars(refusals).values() if isinstance(each, ErrorTemplate)]
+    known = [
+        each.message for each in vars(error_templates).values() if isinstance(each, ErrorTemplate)
+    ]
     return [each for each in (*known, *_MESSAGES) if len(re.sub(r"\{\w+\}", "", each)) >= 9]  # noqa: PLR2004 - less says nothing
 
 

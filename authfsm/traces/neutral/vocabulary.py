@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from authfsm.protocol.error_policy import RULINGS, Ruling
+from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 from authfsm.protocol.replies import CHALLENGE_OF
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import CHALLENGES, State
@@ -28,7 +28,7 @@ _MODEL: Final[dict[str, dict[str, list[str]]]] = json.loads(
 )
 
 OPERATIONS: Final = frozenset(_MODEL["operations"])
-ERRORS: Final = frozenset(_MODEL["errors"]) | frozenset(RULINGS) | {
+ERRORS: Final = frozenset(_MODEL["errors"]) | frozenset(ERROR_POLICY) | {
     "SerializationException", "UnknownOperationException", "SignatureDoesNotMatch", "InvalidSignatureException",
     "ConnectTimeoutError", "ReadTimeoutError", "EndpointConnectionError", "ConnectionClosedError",
     "ProxyConnectionError", "SSLError", "ClientError", "TimeoutError", "ConnectionLost",
@@ -100,7 +100,7 @@ TOOLS: Final = _set("""
     __type message code url_path query_string body context client_region client_config has_streaming_input
     auth_type operation_name service $metadata httpStatusCode requestId extendedRequestId cfId attempts
     totalRetryDelay $fault $service $response statusCode stack
-    sign_in step from given under to role error ruling lost at seconds session
+    sign_in step from given under to role error action lost at seconds session
     pool client users dryRun
     UserPool UserPoolClient MfaConfig payload operation kind reply
     privateChallengeParameters publicChallengeParameters challengeMetadata challengeAnswer challengeResult
@@ -212,7 +212,7 @@ _BY_HAND: Final[dict[str, frozenset[str]]] = {
     }),
     "principalid": frozenset({"Anonymous"}),
     "from": STATES, "to": STATES, "given": frozenset(RESPONSES), "under": STATES | frozenset(RESPONSES),
-    "role": frozenset(each.value for each in Role), "ruling": frozenset(each.value for each in Ruling),
+    "role": frozenset(each.value for each in Role), "action": frozenset(each.value for each in RecoveryAction),
     "tokentype": frozenset({"Bearer"}), "token_type": frozenset({"Bearer"}),
     "token_use": frozenset({"access", "id", "refresh"}),
     "alg": frozenset({"RS256", "RS512", "ES256", "HS256", "RSA-OAEP", "RSA-OAEP-256"}),

@@ -8,7 +8,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from authfsm import Flow, Password, RawAnswer, Response, SrpA, State
-from authfsm.enrolment import Enrolment
+from authfsm.core.enrolment import Enrolment
 from authfsm.protocol.forms import Prompt
 from authfsm.protocol.prompts import form
 from authfsm.protocol.replies import MfaSetup, WebAuthn

@@ -1,7 +1,7 @@
 """Signing in. The browser carries the attempt, sealed in a cookie, and the server keeps nothing of it.
 
 Each form is answered by a redirection (POST, redirect, GET), so that reloading and going back send nothing
-twice. Whatever goes wrong, `error.ruling` says what to do next: the same page again, or the first.
+twice. Whatever goes wrong, `error.action` says what to do next: the same page again, or the first.
 """
 
 from __future__ import annotations

@@ -1,11 +1,19 @@
-"""What a person is told when something went wrong: `error.ruling` decides, and no word of it is a secret."""
+"""What a person is told when something went wrong: `error.action` decides, and no word of it is a secret."""
 
 from __future__ import annotations
 
 from math import ceil
 from typing import Final
 
-from authfsm import AuthfsmError, ConnectionLost, Fault, InvalidInput, NotSent, Refused, Ruling
+from authfsm import (
+    AuthfsmError,
+    ConnectionLost,
+    Fault,
+    InvalidInput,
+    NotSent,
+    RecoveryAction,
+    Refused,
+)
 
 EARLIER: Final = "That page was of an earlier step. This is where your sign-in stands."
 EMPTY: Final = "Please fill in your user name and your password."
@@ -20,28 +28,28 @@ _REFUSALS: Final = {
 }
 
 
-def said(error: AuthfsmError) -> str:  # noqa: C901, PLR0911 - one case a ruling
+def said(error: AuthfsmError) -> str:  # noqa: C901, PLR0911 - one case an action
     """The message for a person: what happened, and what to do next."""
-    match error.ruling, error.fault:
+    match error.action, error.fault:
         case _ if isinstance(error, InvalidInput):
             return error.advice
         case _ if isinstance(error, NotSent):  # botocore knows what Cognito's fields can hold
             return "That cannot be right. Please check what you typed."
-        case Ruling.TRY_AGAIN, _ if isinstance(error, Refused):
+        case RecoveryAction.TRY_AGAIN, _ if isinstance(error, Refused):
             return _REFUSALS.get(error.refusal.code) or str(error.refusal.message)
-        case Ruling.WAIT, _ if isinstance(error, ConnectionLost):
+        case RecoveryAction.WAIT, _ if isinstance(error, ConnectionLost):
             return "The connection was lost. Please try again."
-        case Ruling.WAIT, _:
+        case RecoveryAction.WAIT, _:
             return f"We are very busy. Wait {ceil(error.retry_after or 1)} s, then try again."
-        case Ruling.WAIT_OUT, _:
+        case RecoveryAction.WAIT_OUT, _:
             return f"Too many attempts. Wait {ceil(error.retry_after or 1)} s at least, then start again."
-        case Ruling.START_AGAIN, Fault.USER if isinstance(error, Refused):
+        case RecoveryAction.START_AGAIN, Fault.USER if isinstance(error, Refused):
             return "We could not sign you in with that. Please check it, and start again."
-        case Ruling.START_AGAIN, _:
+        case RecoveryAction.START_AGAIN, _:
             return "Your sign-in has ended: it took too long, or was answered already. Start again."
-        case Ruling.RESET_PASSWORD, _:
+        case RecoveryAction.RESET_PASSWORD, _:
             return "Your password must be reset before you can sign in."
-        case Ruling.CONFIRM_USER, _:
+        case RecoveryAction.CONFIRM_USER, _:
             return "Your account is not confirmed yet: follow the message we sent you."
         case _:
             return "We cannot sign you in now. It is not your fault, and we have taken note."

@@ -1,0 +1,224 @@
+"""`authfsm signin --local`: a pool in this process with a user made for it, one for each challenge.
+
+What such a pool would send, and what the user's authenticator app would show, is told on the screen:
+there is nobody else to send it to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pyotp
+from attrs import frozen
+
+from authfsm.base.secret import Secret
+from authfsm.cli.signin.screen import Screen
+from authfsm.cli.stories import ADA, NEW_PASSWORD, PHONE, RIDDLE
+from authfsm.drivers.boto import Flow
+from authfsm.local import DeviceConfiguration, LocalPool, Triggers
+from authfsm.local.config.pool_configuration import WebAuthnConfiguration
+from authfsm.local.state.passkey_records import Passkey
+from authfsm.protocol.replies import MfaSetup
+from authfsm.protocol.states import State
+
+PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of a user who lives as long as this process
+EMAIL: Final = "ada@example.com"
+RELYING_PARTY: Final = "app.example.com"
+
+
+@frozen
+class DemoPool:
+    """One pool to try.
+
+    Args:
+        about: what happens in it.
+        make: makes it, with its user.
+        flow: the AuthFlow that shows it.
+        hints: what the person should know, beside name and password.
+        twice: sign in once more, where a device was remembered.
+    """
+
+    about: str
+    make: Callable[[], LocalPool]
+    flow: str = "USER_SRP_AUTH"
+    hints: Mapping[str, str] = {}
+    twice: bool = False
+
+
+def _with(pool: LocalPool, **user: Any) -> LocalPool:
+    pool.add_user(ADA, **{"password": PASSWORD, "groups": ["pioneers"], **user})
+    return pool
+
+
+def _mfa(*methods: str, **settings: Any) -> LocalPool:
+    return LocalPool(mfa="ON", mfa_methods=methods, **settings)
+
+
+def _password() -> LocalPool:
+    return _with(LocalPool())
+
+
+def _sms() -> LocalPool:
+    return _with(_mfa("SMS_MFA"), phone_number=PHONE)
+
+
+def _email() -> LocalPool:
+    return _with(_mfa("EMAIL_OTP"), email=EMAIL)
+
+
+def _totp() -> LocalPool:
+    return _with(_mfa("SOFTWARE_TOKEN_MFA"), totp_secret=pyotp.random_base32())
+
+
+def _set_up() -> LocalPool:
+    return _with(_mfa("SOFTWARE_TOKEN_MFA"))
+
+
+def _either() -> LocalPool:
+    return _with(
+        _mfa("SMS_MFA", "SOFTWARE_TOKEN_MFA"),
+        phone_number=PHONE,
+        totp_secret=pyotp.random_base32(),
+        mfa=["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
+    )
+
+
+def _new_password() -> LocalPool:
+    return _with(LocalPool(required_attributes=["name"]), temporary=True)
+
+
+def _choice() -> LocalPool:
+    factors = ["PASSWORD", "EMAIL_OTP", "SMS_OTP"]
+    return _with(LocalPool(allowed_first_auth_factors=factors), email=EMAIL, phone_number=PHONE)
+
+
+def _passkey() -> LocalPool:
+    pool = LocalPool(
+        allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"],
+        webauthn=WebAuthnConfiguration(RELYING_PARTY),
+    )
+    _with(pool, email=EMAIL)
+    # Registered in a browser that is elsewhere: nobody here has its key.
+    key = Passkey("YWRh", b"", RELYING_PARTY, pool.clock(), "platform", ("internal",))
+    pool.user(ADA).passkeys.registered[key.credential_id] = key
+    return pool
+
+
+def _custom() -> LocalPool:
+    def define(event: dict[str, Any]) -> dict[str, Any]:
+        answered = event["request"]["session"]
+        passed = bool(answered) and answered[-1]["challengeResult"]
+        event["response"] |= {
+            "issueTokens": passed,
+            "failAuthentication": not passed and len(answered) >= 3,  # noqa: PLR2004 - three tries
+            "challengeName": State.CUSTOM_CHALLENGE.value,
+        }
+        return event
+
+    def create(event: dict[str, Any]) -> dict[str, Any]:
+        event["response"]["publicChallengeParameters"] = {"riddle": RIDDLE}
+        event["response"]["privateChallengeParameters"] = {"answer": "age"}
+        return event
+
+    def verify(event: dict[str, Any]) -> dict[str, Any]:
+        right = event["request"]["privateChallengeParameters"]["answer"]
+        event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == right
+        return event
+
+    return _with(LocalPool(triggers=Triggers(define=define, create=create, verify=verify)))
+
+
+def _other() -> LocalPool:
+    def define(event: dict[str, Any]) -> dict[str, Any]:
+        event["response"]["challengeName"] = "CAPTCHA_CHALLENGE"
+        return event
+
+    return _with(LocalPool(triggers=Triggers(define=define)))
+
+
+def _device() -> LocalPool:
+    device = DeviceConfiguration(
+        challenge_required_on_new_device=True, device_only_remembered_on_user_prompt=True
+    )
+    return _with(_mfa("SMS_MFA", device=device), phone_number=PHONE)
+
+
+def _standing(status: str) -> Callable[[], LocalPool]:
+    return lambda: _with(LocalPool(), status=status)
+
+
+TRIALS: Final[Mapping[str, DemoPool]] = {
+    "sms": DemoPool("the password, then a code by SMS", _sms),
+    "totp": DemoPool("the password, then a code of the authenticator app", _totp),
+    "setup": DemoPool("an authenticator app is enrolled on the way", _set_up),
+    "new-password": DemoPool(
+        "a temporary password is replaced", _new_password, hints={"a good new one": NEW_PASSWORD}
+    ),
+    "email": DemoPool("the password, then a code by e-mail", _email),
+    "choice": DemoPool("the first factor is chosen", _choice, flow="USER_AUTH"),
+    "mfa-choice": DemoPool("the second factor is chosen", _either),
+    "custom": DemoPool(
+        "the pool's own functions ask a riddle", _custom, flow="CUSTOM_AUTH",
+        hints={"the answer": "age"},
+    ),
+    "passkey": DemoPool("a passkey, which a terminal has not", _passkey, flow="USER_AUTH"),
+    "device": DemoPool("this device is remembered, and stands for the code", _device, twice=True),
+    "password": DemoPool("nothing but a password", _password),
+    "reset": DemoPool("an administrator reset the password", _standing("RESET_REQUIRED")),
+    "unconfirmed": DemoPool("the user was never confirmed", _standing("UNCONFIRMED")),
+    "other": DemoPool("a challenge of an unknown name: a dead end", _other, flow="CUSTOM_AUTH"),
+}  # fmt: skip
+"""Every pool that can be tried, by its name; the first is the usual one."""
+
+
+class Neighbours:
+    """What goes on around the sign-in: the pool's messages, and the user's authenticator app.
+
+    Args:
+        pool: the pool.
+        screen: where it is told.
+    """
+
+    def __init__(self, pool: LocalPool, screen: Screen) -> None:
+        self._pool = pool
+        self._screen = screen
+        self._told = 0
+
+    def tell(self, flow: Flow) -> None:
+        """Tell what has come since the last time."""
+        for message in self._pool.outbox[self._told :]:
+            by = "an SMS" if message.medium == "SMS" else "an e-mail"
+            self._screen.mail(
+                f"The pool would have sent {by} to {message.to}: {message.code.reveal()}"
+            )
+        self._told = len(self._pool.outbox)
+        app: Secret[str] | None = None
+        if isinstance(flow.challenge, MfaSetup):
+            app = flow.challenge.secret_code
+        elif flow.state is State.SOFTWARE_TOKEN_MFA:
+            token = self._pool.user(ADA).software_token
+            app = None if token is None else token.secret
+        if app is not None:
+            code = pyotp.TOTP(app.reveal()).at(self._pool.clock())
+            self._screen.mail(f"The authenticator app would show: {code}")
+
+
+def suggested() -> str:
+    """The user's name: what is taken if nothing is typed."""
+    return ADA
+
+
+def introduce(name: str, pool: LocalPool, screen: Screen) -> None:
+    """Tell the story: which pool, which user, which password."""
+    trial = TRIALS[name]
+    screen.facts(
+        {
+            "pool": f"{pool.pool_id}, in this process alone",
+            "tried here": trial.about,
+            "user": ADA,
+            "password": PASSWORD,
+            **trial.hints,
+        },
+        title=f"A pool of your own: {name}",
+    )

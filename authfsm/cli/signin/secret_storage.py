@@ -1,0 +1,164 @@
+"""Where secrets are kept on this machine: the system's keyring, or files that only their owner can read."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from authfsm.base.secret import Secret
+from authfsm.cli.signin.exits import Ended, Exit
+
+
+class Shelf(Protocol):
+    """Where secrets are kept, each under a service's name and an account's."""
+
+    def get(self, service: str, account: str) -> Secret[str] | None:
+        """What is kept there; None if there is nothing."""
+
+    def put(self, service: str, account: str, kept: Secret[str]) -> str:
+        """Keep it, in place of what was there; returns where, for people."""
+
+    def drop(self, service: str, account: str) -> None:
+        """Keep it no longer."""
+
+
+class InKeyring:
+    """The system's keyring, by the package `keyring` and whichever backend it finds or is told to take.
+
+    Raises:
+        Ended: it is not installed, or there is no keyring on this machine.
+    """
+
+    def __init__(self) -> None:
+        if find_spec("keyring") is None:
+            raise Ended(Exit.MISUSED, "--keyring needs keyring: pip install 'authfsm[keyring]'")
+        import keyring  # noqa: PLC0415 - an extra
+        from keyring.backends import fail, null  # noqa: PLC0415 - the same
+        from keyring.errors import KeyringError  # noqa: PLC0415 - the same
+
+        self._keyring: Any = keyring.get_keyring()
+        self._failed = KeyringError
+        if isinstance(self._keyring, (fail.Keyring, null.Keyring)):
+            raise Ended(
+                Exit.MISUSED,
+                "--keyring: this machine has no keyring (no Secret Service, no Keychain): use --output FILE",
+            )
+
+    def get(self, service: str, account: str) -> Secret[str] | None:
+        """What the keyring has."""
+        with self._said("read"):
+            found: str | None = self._keyring.get_password(service, account)
+            return None if found is None else Secret(found)
+
+    def put(self, service: str, account: str, kept: Secret[str]) -> str:
+        """Keep it in the keyring."""
+        with self._said("written"):
+            self._keyring.set_password(service, account, kept.reveal())
+        return f"keyring, service {service}, account {account}"
+
+    def drop(self, service: str, account: str) -> None:
+        """Take it out of the keyring."""
+        with contextlib.suppress(self._failed):
+            self._keyring.delete_password(service, account)
+
+    @contextlib.contextmanager
+    def _said(self, how: str) -> Any:
+        failed = ""
+        try:
+            yield
+        except self._failed as error:
+            failed = type(error).__name__
+        if failed:  # outside the handler: the backend's frames hold the secret
+            raise Ended(Exit.MISCONFIGURED, f"the keyring could not be {how} ({failed})")
+
+
+class InFiles:
+    """A folder of files with mode 0600, in a folder with mode 0700.
+
+    Args:
+        folder: where.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _file(self, service: str, account: str) -> Path:
+        # A name may hold anything: a file's name holds its digest.
+        digest = hashlib.sha256(f"{service}\n{account}".encode()).hexdigest()
+        return self._folder / f"{digest[:32]}.json"
+
+    def get(self, service: str, account: str) -> Secret[str] | None:
+        """What the file says."""
+        try:
+            return Secret(self._file(service, account).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def put(self, service: str, account: str, kept: Secret[str]) -> str:
+        """Write the file."""
+        file = self._file(service, account)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(self._folder, error) from None
+        write(file, kept)
+        return str(file)
+
+    def drop(self, service: str, account: str) -> None:
+        """Take the file away."""
+        with contextlib.suppress(OSError):
+            self._file(service, account).unlink()
+
+
+class InMemory:
+    """For as long as this process lives."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Secret[str]] = {}
+
+    def get(self, service: str, account: str) -> Secret[str] | None:
+        """What was put."""
+        return self._kept.get((service, account))
+
+    def put(self, service: str, account: str, kept: Secret[str]) -> str:
+        """Keep it."""
+        self._kept[service, account] = kept
+        return "memory, until the pool is gone"
+
+    def drop(self, service: str, account: str) -> None:
+        """Forget it."""
+        self._kept.pop((service, account), None)
+
+
+def write(file: Path, kept: Secret[str]) -> None:
+    """Write a file that only its owner can read: all of it, or nothing.
+
+    Raises:
+        Ended: it could not be written; what was there is as it was.
+    """
+    beside = ""
+    try:
+        # mkstemp makes it with mode 0600 from the start.
+        handle, beside = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as opened:
+            opened.write(kept.reveal())
+        Path(beside).replace(file)
+    except BaseException as error:
+        if beside:
+            with contextlib.suppress(OSError):
+                Path(beside).unlink()
+        if isinstance(error, OSError):
+            raise unwritable(file, error) from None
+        raise
+
+
+def unwritable(file: Path, error: OSError) -> Ended:
+    """What to say where a file cannot be written."""
+    return Ended(
+        Exit.MISUSED, f"{file} cannot be written: {error.strerror or type(error).__name__}"
+    )

@@ -1,0 +1,166 @@
+"""What becomes of the tokens: told of, printed as JSON, written to a file, put into the keyring.
+
+What would not work is told before anybody types a password. Tokens never go to a terminal unasked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from authfsm.base.secret import Secret
+from authfsm.cli.signin.exits import Ended, Exit
+from authfsm.cli.signin.screen import Screen
+from authfsm.cli.signin.secret_storage import Shelf, unwritable, write
+from authfsm.drivers.boto import Flow
+from authfsm.protocol.replies import Tokens, unverified_claims
+
+
+@frozen
+class Keeping:
+    """Where the tokens go.
+
+    Args:
+        printed: to standard output, as JSON.
+        in_the_open: even to a terminal.
+        file: to this file.
+        keyring: to this shelf.
+    """
+
+    printed: bool = False
+    in_the_open: bool = False
+    file: Path | None = None
+    keyring: Shelf | None = None
+
+    def check(self) -> None:
+        """Will it work?
+
+        Raises:
+            Ended: no, and why.
+        """
+        if self.printed and sys.stdout.isatty() and not self.in_the_open:
+            raise Ended(
+                Exit.MISUSED,
+                "--json would print the tokens to this terminal: use a pipe, or add --show-tokens.",
+            )
+        if self.file is not None:
+            folder = self.file.parent
+            if not folder.is_dir() or self.file.is_dir():
+                why = "it is a folder" if self.file.is_dir() else f"there is no folder {folder}"
+                raise Ended(Exit.MISUSED, f"{self.file} cannot be written: {why}")
+            if not os.access(folder, os.W_OK):
+                raise unwritable(self.file, PermissionError(13, "Permission denied"))
+
+    def keep(self, flow: Flow, service: str) -> list[str]:
+        """Do it.
+
+        Args:
+            flow: a sign-in that has tokens.
+            service: the keyring's name for pool and app client.
+
+        Returns:
+            What was done, for people.
+        """
+        assert flow.tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
+        text = Secret(json.dumps(as_json(flow.tokens), indent=2) + "\n")
+        done = []
+        if self.keyring is not None:
+            account = flow.signin.username or ""
+            done.append(f"stored in {self.keyring.put(service, account, text)}")
+        if self.file is not None:
+            write(self.file, text)
+            done.append(f"written to {self.file} (0600)")
+        if self.printed:
+            try:
+                sys.stdout.write(text.reveal())
+                sys.stdout.flush()
+            except BrokenPipeError:
+                # What is left in the buffer must not be tried again when Python ends (Python docs, signal).
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise Ended(
+                    Exit.MISUSED, "The tokens could not be written: the pipe is closed."
+                ) from None
+            done.append("printed as JSON")
+        return done
+
+
+def as_json(tokens: Tokens) -> dict[str, Any]:
+    """Tokens in Cognito's own words, as AuthenticationResult has them; and when the access token expires."""
+    told = {
+        "AccessToken": tokens.access_token.reveal(),
+        "IdToken": tokens.id_token and tokens.id_token.reveal(),
+        "RefreshToken": tokens.refresh_token and tokens.refresh_token.reveal(),
+        "TokenType": tokens.token_type,
+        "ExpiresIn": tokens.expires_in,
+        "ExpiresAt": tokens.expires_at and tokens.expires_at.isoformat(timespec="seconds"),
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def summary(flow: Flow) -> dict[str, str]:
+    """Who signed in, until when, and what they may do; no token.
+
+    The claims are read as they came, straight from Cognito: nobody has verified them.
+    """
+    tokens = flow.tokens
+    assert tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
+    access = unverified_claims(tokens.access_token)
+    identity = unverified_claims(tokens.id_token) if tokens.id_token else {}
+    groups = access.get("cognito:groups") or identity.get("cognito:groups") or ()
+    there = [
+        ("access", tokens.access_token),
+        ("id", tokens.id_token),
+        ("refresh", tokens.refresh_token),
+    ]
+    told = {
+        "e-mail": identity.get("email"),
+        "user id": access.get("sub"),
+        "groups": ", ".join(map(str, groups)) if isinstance(groups, list) else None,
+        "scopes": access.get("scope"),
+        "expires": _expiry(tokens),
+        "tokens": ", ".join(name for name, token in there if token is not None),
+        "device": flow.device and f"{flow.device.key}, remembered",
+    }
+    return {name: str(value) for name, value in told.items() if value}
+
+
+def _expiry(tokens: Tokens) -> str | None:
+    at, seconds = tokens.expires_at, tokens.expires_in
+    if at is None or seconds is None:
+        return None
+    minutes = max(round(seconds / 60), 1)
+    hours, minutes = divmod(minutes, 60)
+    span = (
+        f"{hours} h {minutes} min"
+        if hours and minutes
+        else f"{hours} h"
+        if hours
+        else f"{minutes} min"
+    )
+    return f"in {span}, at {_local(at)}"
+
+
+def _local(at: datetime) -> str:
+    here = at.astimezone()
+    day = "" if here.date() == datetime.now(timezone.utc).astimezone().date() else "%Y-%m-%d "
+    return here.strftime(f"{day}%H:%M:%S")
+
+
+def tell(screen: Screen, flow: Flow, done: list[str]) -> None:
+    """Show the summary."""
+    who = (flow.tokens.username if flow.tokens else None) or flow.signin.username or ""
+    screen.stands(flow.history)
+    screen.good(f"Signed in as {who}")
+    screen.facts(summary(flow))
+    if done:
+        screen.plain(f"The tokens were {'; '.join(done)}.")
+    else:
+        screen.plain(
+            "The tokens were discarded: use --json to pipe them, or --output FILE or --keyring to store them."
+        )

@@ -1,0 +1,52 @@
+"""Every rule, in the order of the table."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from authfsm.conformance.rule_book.codes import CODES
+from authfsm.conformance.rule_book.devices import DEVICES
+from authfsm.conformance.rule_book.errors import ERRORS
+from authfsm.conformance.rule_book.existence import EXISTENCE
+from authfsm.conformance.rule_book.other_walks import OTHER_WALKS
+from authfsm.conformance.rule_book.proofs import PROOFS
+from authfsm.conformance.rule_book.renewals import RENEWALS
+from authfsm.conformance.rule_book.sessions import SESSIONS
+from authfsm.conformance.rule_book.settings import SETTINGS
+from authfsm.conformance.rule_book.tokens import TOKENS
+from authfsm.conformance.rule_book.walks import WALKS
+from authfsm.conformance.rules import ConformanceRule
+
+RULES: Final[tuple[ConformanceRule, ...]] = (
+    *WALKS,
+    *OTHER_WALKS,
+    *PROOFS,
+    *SESSIONS,
+    *CODES,
+    *TOKENS,
+    *RENEWALS,
+    *SETTINGS,
+    *DEVICES,
+    *EXISTENCE,
+    *ERRORS,
+)
+"""Every rule."""
+
+
+def named(wanted: tuple[str, ...]) -> tuple[ConformanceRule, ...]:
+    """The rules of these names; a name with `*` at its end stands for all that begin so.
+
+    Raises:
+        LookupError: a name is no rule's.
+    """
+    if not wanted:
+        return RULES
+    found = [each for each in RULES if any(_is(each, name) for name in wanted)]
+    for name in wanted:
+        if not any(_is(each, name) for each in found):
+            raise LookupError(name)
+    return tuple(found)
+
+
+def _is(rule: ConformanceRule, name: str) -> bool:
+    return rule.id == name or (name.endswith("*") and rule.id.startswith(name[:-1]))

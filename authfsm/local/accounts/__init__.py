@@ -1,0 +1,1 @@
+"""The operations on accounts: sign-up, recovery, administration, profiles, enrolment."""

@@ -1,0 +1,159 @@
+"""Users, as administrators make them; and the tokens of users, taken back."""
+
+from __future__ import annotations
+
+import string
+from typing import Final
+
+from authfsm.base.secret import Secret
+from authfsm.local.accounts import admin_users, sign_up
+from authfsm.local.accounts.flows import check_client_secret
+from authfsm.local.config import error_templates
+from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.signin import passwords
+from authfsm.local.state import attributes, triggers, verification
+from authfsm.local.state.codes import Message, Purpose
+from authfsm.local.state.core import Core, Reply, Request
+from authfsm.local.state.users import Status, User
+
+_ALPHABETS: Final = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!@#$%^*-_+")
+
+
+def new_user(pool: Core, username: str, given: dict[str, str], *, verified: bool = False) -> User:
+    """A new user of the pool, without a password, put in by hand: the schema is not asked.
+
+    Args:
+        pool: the pool.
+        username: the name; in a pool whose users sign in with an attribute, that attribute's value, and
+            the internal name will be the sub.
+        given: the attributes.
+        verified: take address and number for verified, unless an attribute says not.
+
+    Raises:
+        PoolRefusal: the name is taken, or is no such attribute.
+    """
+    user = sign_up.stub(pool, username, given)
+    user.status = Status.CONFIRMED
+    if verified:
+        marks = {f"{n}_verified": "true" for n in ("email", "phone_number") if n in user.attributes}
+        user.attributes.update({n: v for n, v in marks.items() if n not in user.attributes})
+    pool.users.add(user)
+    return user
+
+
+def create_user(pool: Core, request: Request) -> Reply:
+    """AdminCreateUser: with a temporary password, which the invitation brings; or with none.
+
+    "To create a user with no password, omit this parameter ... You can only create a passwordless user when
+    passwordless sign-in is available. ... If you don't specify a value, Amazon Cognito generates one for
+    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. It generates
+    none either where the message that would bring it is suppressed, or where WEB_AUTHN is allowed: then it
+    refuses (measured, and reports of users).
+    """
+    pool.check_pool(request)
+    action = request.get("MessageAction")
+    if action == "RESEND":
+        return _invite_again(pool, request)
+    given = attributes.read(request.get("UserAttributes", ()))
+    password = _temporary_password(pool, request)
+    user = sign_up.stub(pool, request["Username"], given)
+    attributes.check(pool, {n: v for n, v in user.attributes.items() if n != "sub"})
+    user.attributes.pop("sub", None)
+    if pool.users.find(request["Username"]) is not None:
+        raise PoolRefusal(error_templates.USER_EXISTS)
+    taken = pool.users.conflict(user)
+    if taken and not request.get("ForceAliasCreation"):
+        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=taken)
+    # Its response is not looked at: "the user is created by an administrator" and is confirmed already.
+    triggers.pre_sign_up(
+        pool,
+        "PreSignUp_AdminCreateUser",
+        None,
+        user,
+        validation=attributes.read(request.get("ValidationData", ())),
+        metadata=request.get("ClientMetadata"),
+    )
+    pool.users.add(user, force=bool(taken))
+    user.status = Status.CONFIRMED
+    if password is not None:
+        passwords.set_password(pool, user, password, temporary=True)
+        _invite(pool, user, password, request)
+    return {"User": admin_users.described(user, "Attributes")}
+
+
+def _temporary_password(pool: Core, request: Request) -> Secret[str] | None:
+    if given := request.get("TemporaryPassword"):
+        password = Secret(given)
+        passwords.check_policy(pool, password)
+        return password
+    if sign_up.passwordless(pool):
+        return None
+    factors = pool.configuration.allowed_first_auth_factors
+    if request.get("MessageAction") == "SUPPRESS" or "WEB_AUTHN" in factors:
+        raise PoolRefusal(error_templates.NO_PASSWORD)
+    return Secret(_random_password(pool))
+
+
+def _invite(pool: Core, user: User, password: Secret[str], request: Request) -> None:
+    """The invitation brings the temporary password; it goes nowhere where there is no address for it."""
+    if request.get("MessageAction") == "SUPPRESS":
+        return
+    wanted = request.get("DesiredDeliveryMediums") or ["SMS"]  # "The default value is SMS"
+    for medium, attribute in (("SMS", "phone_number"), ("EMAIL", "email")):
+        address = user.attributes.get(attribute)
+        if medium in wanted and address:
+            purpose = Purpose.ADMIN_CREATE_USER
+            message = Message(user.username, address, medium, purpose, password, pool.clock())
+            pool.outbox.put(message)
+
+
+def _invite_again(pool: Core, request: Request) -> Reply:
+    user = pool.named(request)
+    if user.status is not Status.FORCE_CHANGE_PASSWORD:
+        raise PoolRefusal(error_templates.NO_INVITATION, username=user.username)
+    password = _temporary_password(pool, request) or Secret(_random_password(pool))
+    passwords.set_password(pool, user, password, temporary=True)
+    _invite(pool, user, password, request)
+    return {"User": admin_users.described(user, "Attributes")}
+
+
+def confirm_sign_up(pool: Core, request: Request) -> Reply:
+    """AdminConfirmSignUp: without a code, so that no address is verified by it."""
+    user = pool.named(request)
+    sign_up.check_unconfirmed(user)
+    verification.spend(user, verification.SIGN_UP)
+    sign_up.confirm(pool, None, user, request.get("ClientMetadata"))
+    return {}
+
+
+def set_user_password(pool: Core, request: Request) -> Reply:
+    """AdminSetUserPassword: permanent, or to be changed at the next sign-in."""
+    user, password = pool.named(request), Secret(request["Password"])
+    passwords.check_policy(pool, password)
+    passwords.check_history(pool, user, password)
+    passwords.set_password(pool, user, password, temporary=not request.get("Permanent", False))
+    return {}
+
+
+def global_sign_out(pool: Core, request: Request) -> Reply:
+    """GlobalSignOut: every token of the user's is revoked."""
+    pool.bearer(request).sign_outs += 1
+    return {}
+
+
+def revoke_token(pool: Core, request: Request) -> Reply:
+    """RevokeToken: a refresh token, and the access tokens of its sign-in."""
+    client = pool.client(request)
+    check_client_secret(client, request)
+    if not client.enable_token_revocation:
+        raise PoolRefusal(error_templates.NOT_REVOCABLE)
+    pool.mint.revoke(request["Token"], client)
+    return {}
+
+
+def _random_password(pool: Core) -> str:
+    entropy = pool.entropy(20)
+    return "".join(
+        alphabet[byte % len(alphabet)]
+        for alphabet, byte in zip(_ALPHABETS * 5, entropy, strict=True)
+    )

@@ -1,0 +1,200 @@
+"""Enrolling a second factor: AssociateSoftwareToken and VerifySoftwareToken, and which factor is preferred.
+
+A software token is not in use until a code of it has been verified: until then it waits in the MFA_SETUP
+leg (by Session) or beside the user's present one (by AccessToken), which it does not disturb.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import evolve
+
+from authfsm.local.config import error_templates
+from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.signin.steps import Setup
+from authfsm.local.state import mfa
+from authfsm.local.state.codes import new_totp_secret, spend_totp
+from authfsm.local.state.core import Core, Reply, Request
+from authfsm.local.state.sessions import PendingChallenge
+from authfsm.local.state.users import SoftwareToken, User
+from authfsm.protocol.states import State
+from authfsm.protocol.vocabulary import MFA_METHODS
+
+_SETTINGS: Final = {
+    "SMSMfaSettings": State.SMS_MFA,
+    "SoftwareTokenMfaSettings": State.SOFTWARE_TOKEN_MFA,
+    "EmailMfaSettings": State.EMAIL_OTP,
+}
+
+
+def associate(pool: Core, request: Request) -> Reply:
+    """AssociateSoftwareToken: by Session a new Session comes back, by AccessToken none does."""
+    _totp_enabled(pool)
+    token = SoftwareToken(new_totp_secret(pool.entropy))
+    reply: Reply = {"SecretCode": token.secret.reveal()}
+    if "Session" in request:
+        leg = _setup_leg(pool, request)
+        setup: Setup = leg.matter
+        moved = pool.sessions.move(leg, leg.challenge, evolve(setup, token=token, verified=False))
+        return {**reply, "Session": moved.session}
+    _by_token(pool, request).pending_token = token
+    return reply
+
+
+def verify(pool: Core, request: Request) -> Reply:
+    """VerifySoftwareToken: the code it accepts is spent, for sign-in too (issues)."""
+    # UserCode: length 6, pattern [0-9]+ (botocore's model), refused before anything is looked at.
+    if not re.fullmatch("[0-9]{6}", request["UserCode"]):
+        raise PoolRefusal(error_templates.NO_USER_CODE)
+    if "Session" in request:
+        leg = _setup_leg(pool, request)
+        setup: Setup = leg.matter
+        user = leg.attempt.known
+        _accept(pool, user, setup.token, request)
+        # The factor is the user's from here on; that it is switched on too is what MFA_SETUP is for.
+        user.mfa_enabled |= {State.SOFTWARE_TOKEN_MFA}
+        moved = pool.sessions.move(leg, leg.challenge, evolve(setup, verified=True))
+        return {"Status": "SUCCESS", "Session": moved.session}
+    user = _by_token(pool, request)
+    _accept(pool, user, user.pending_token, request)
+    user.pending_token = None
+    return {"Status": "SUCCESS"}
+
+
+def _accept(pool: Core, user: User, token: SoftwareToken | None, request: Request) -> None:
+    if token is None:
+        raise PoolRefusal(error_templates.NO_TOTP)
+    try:
+        right = spend_totp(token, request["UserCode"], pool.clock())
+    except PoolRefusal:
+        right = False  # It was spent before; of VerifySoftwareToken the API lists no ExpiredCodeException.
+    if not right:
+        raise PoolRefusal(error_templates.TOTP_SETUP_MISMATCH)
+    token.friendly_name = request.get("FriendlyDeviceName", "")
+    user.software_token, user.modified = token, pool.clock()
+
+
+def _totp_enabled(pool: Core) -> None:
+    if State.SOFTWARE_TOKEN_MFA not in pool.configuration.mfa_methods:
+        raise PoolRefusal(error_templates.TOTP_OFF)
+
+
+def _by_token(pool: Core, request: Request) -> User:
+    if "AccessToken" not in request:
+        raise PoolRefusal(error_templates.ABSENT, name="AccessToken or Session")
+    return pool.bearer(request)
+
+
+def _setup_leg(pool: Core, request: Request) -> PendingChallenge:
+    """The MFA_SETUP leg of a Session. No client is named here: the session itself is the proof."""
+    leg = pool.sessions.of(request["Session"])
+    if not isinstance(leg.matter, Setup):
+        raise PoolRefusal(error_templates.SESSION_UNKNOWN)
+    if leg.attempt.known.deleted:
+        raise PoolRefusal(error_templates.SESSION_OF_ANOTHER)
+    if not leg.attempt.known.enabled:
+        raise PoolRefusal(error_templates.DISABLED)
+    pool.sessions.check_current(leg)
+    if State.SOFTWARE_TOKEN_MFA not in leg.matter.offered:
+        raise PoolRefusal(error_templates.NOT_IN_SETUP)
+    return leg
+
+
+# ---- preferences --------------------------------------------------------------------------------
+
+
+def set_preference(pool: Core, request: Request) -> Reply:
+    """SetUserMFAPreference."""
+    return _prefer(pool, pool.bearer(request), request)
+
+
+def set_preference_as_admin(pool: Core, request: Request) -> Reply:
+    """AdminSetUserMFAPreference."""
+    pool.check_pool(request)
+    user = pool.users.find(request["Username"])
+    if user is None:
+        raise PoolRefusal(error_templates.NO_SUCH_USER)
+    return _prefer(pool, user, request)
+
+
+def _prefer(pool: Core, user: User, request: Request) -> Reply:
+    enabled, preferred = set(user.mfa_enabled), user.preferred_mfa
+    as_mfa = request.get("WebAuthnMfaSettings", {}).get("Enabled", user.passkeys.as_mfa)
+    given = {factor: request[key] for key, factor in _SETTINGS.items() if key in request}
+    if sum(bool(each.get("PreferredMfa")) for each in given.values()) > 1:
+        # The words are not known.
+        raise PoolRefusal(error_templates.MALFORMED, why="Only one MFA method can be preferred.")
+    for factor, settings in given.items():
+        on, wished = bool(settings.get("Enabled")), bool(settings.get("PreferredMfa"))
+        if (on or wished) and not (
+            factor in pool.configuration.mfa_methods and mfa.has(user, factor)
+        ):
+            raise PoolRefusal(error_templates.CANNOT_PREFER, factor=factor)
+        # "Enabled: false" and "PreferredMfa: true" together: the preference needs the factor.
+        enabled = enabled | {factor} if on or wished else enabled - {factor}
+        if wished:
+            preferred = factor
+        elif preferred is factor:
+            preferred = None
+    if as_mfa and "WebAuthnMfaSettings" in request:
+        _check_passkey_mfa(pool, enabled)
+    user.mfa_enabled, user.preferred_mfa = frozenset(enabled), preferred
+    user.passkeys.as_mfa = bool(as_mfa)
+    user.modified = pool.clock()
+    return {}
+
+
+def _check_passkey_mfa(pool: Core, enabled: Iterable[State]) -> None:
+    """May passkeys satisfy this user's MFA?
+
+    "the FactorConfiguration ... must be MULTI_FACTOR_WITH_USER_VERIFICATION ... the Essentials tier or higher
+    ... The user must also have at least one other MFA method ... activated to prevent account lockout"
+    -- AWS API reference, WebAuthnMfaSettingsType
+    """
+    webauthn = pool.configuration.webauthn
+    multi = "MULTI_FACTOR_WITH_USER_VERIFICATION"
+    if (
+        webauthn is None
+        or webauthn.factor_configuration != multi
+        or pool.configuration.tier == "LITE"
+    ):
+        raise PoolRefusal(error_templates.PASSKEY_MFA_OFF)
+    if not set(enabled):
+        raise PoolRefusal(error_templates.PASSKEY_MFA_ALONE)
+
+
+def enrol(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
+    """Give a user these factors, as they stand from the outset.
+
+    Args:
+        user: the user.
+        enabled: UserMFASettingList; if left out, TOTP where there is a secret, and `preferred`.
+        preferred: PreferredMfaSetting.
+
+    Raises:
+        ValueError: the user has not what a factor needs.
+    """
+    chosen = {State[name] for name in enabled or ()}
+    if enabled is None and user.software_token is not None:
+        chosen.add(State.SOFTWARE_TOKEN_MFA)
+    if preferred is not None:
+        user.preferred_mfa = State[preferred]
+        chosen.add(user.preferred_mfa)
+    if lacking := [factor for factor in chosen if not mfa.has(user, factor)]:
+        raise ValueError(f"{user.username} has nothing for {', '.join(sorted(lacking))}")
+    user.mfa_enabled = frozenset(chosen)
+
+
+def described(user: User) -> Reply:
+    """UserMFASettingList and PreferredMfaSetting, as GetUser and AdminGetUser show them."""
+    reply: Reply = {}
+    if user.mfa_enabled:
+        reply["UserMFASettingList"] = [
+            each.value for each in MFA_METHODS if each in user.mfa_enabled
+        ]
+    if user.preferred_mfa is not None:
+        reply["PreferredMfaSetting"] = user.preferred_mfa.value
+    return reply

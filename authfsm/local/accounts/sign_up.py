@@ -1,0 +1,258 @@
+"""Accounts that users make themselves: SignUp, its confirmation, and taking the account away again.
+
+Checked in this order: the app client, SECRET_HASH, may anybody sign up, the password, the attributes, the
+name, PreSignUp. That Cognito asks in this order is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+
+from authfsm.base.secret import Secret
+from authfsm.local.accounts import enrolment
+from authfsm.local.config import error_templates
+from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.pool_configuration import AppClient
+from authfsm.local.signin import choice, passwords
+from authfsm.local.state import attributes, triggers, verification
+from authfsm.local.state.codes import Purpose
+from authfsm.local.state.core import Core, Reply, Request, check_secret_hash
+from authfsm.local.state.sessions import Attempt
+from authfsm.local.state.users import Status, User
+
+_SIGNING_UP: Final = "SIGN_UP"
+"""What a session of SignUp is bound to; no challenge has this name, so none is answered with it."""
+
+
+@frozen
+class SigningUp:
+    """What the session of a SignUp waits for: ConfirmSignUp."""
+
+
+def caller(pool: Core, request: Request) -> AppClient:
+    """The app client of an operation that names a user, SECRET_HASH checked.
+
+    Raises:
+        PoolRefusal: ResourceNotFoundException, NotAuthorizedException.
+    """
+    client = pool.client(request)
+    given = {"SECRET_HASH": request["SecretHash"]} if "SecretHash" in request else {}
+    check_secret_hash(client, request["Username"], given)
+    return client
+
+
+def passwordless(pool: Core) -> bool:
+    """May a user be without a password: is a code a first factor here?"""
+    return bool({"EMAIL_OTP", "SMS_OTP"} & set(pool.configuration.allowed_first_auth_factors))
+
+
+def stub(pool: Core, username: str, given: Mapping[str, str]) -> User:
+    """A user who is not in the pool yet, under their internal name.
+
+    Args:
+        pool: the pool.
+        username: the name; in a pool whose users sign in with an attribute, that attribute's value, and
+            the internal name will be the sub.
+        given: the attributes.
+
+    Raises:
+        PoolRefusal: InvalidParameterException: the name is no such attribute.
+    """
+    sub, now = pool.mint.uuid(), pool.clock()
+    name, own = username, dict(given)
+    if wanted := pool.configuration.username_attributes:
+        name = sub
+        kind = "email" if "@" in username else "phone_number"
+        if kind not in wanted:
+            # Seen in issues, the first and the third; the second by analogy.
+            words = {"email": "an email", "phone_number": "a phone number"}
+            texts = [words[each] for each in wanted]
+            many = "either an email or a phone number"
+            text = many if len(texts) > 1 else texts[0]
+            raise PoolRefusal(error_templates.MALFORMED, why=f"Username should be {text}.")
+        own = {kind: username, **own}
+    elif "email" in pool.configuration.aliases and "@" in username:
+        why = "Username cannot be of email format, since user pool is configured for email alias."
+        raise PoolRefusal(error_templates.MALFORMED, why=why)
+    return User(name, sub, now, now, Status.UNCONFIRMED, attributes=own)
+
+
+# ---- signing up ---------------------------------------------------------------------------------
+
+
+def sign_up(pool: Core, request: Request) -> Reply:
+    """SignUp."""
+    client = caller(pool, request)
+    if pool.configuration.allow_admin_create_user_only:
+        raise PoolRefusal(error_templates.NO_SIGN_UP)
+    password = Secret(request["Password"]) if request.get("Password") else None
+    if password is not None:
+        passwords.check_policy(pool, password, error_templates.SIGN_UP_POLICY)
+    elif not passwordless(pool):
+        raise PoolRefusal(error_templates.NO_PASSWORD)
+    given = attributes.read(request.get("UserAttributes", ()))
+    attributes.check_writable(pool, client, given)
+    user = stub(pool, request["Username"], given)
+    attributes.check(pool, {n: v for n, v in user.attributes.items() if n != "sub"})
+    attributes.check_required(pool, user.attributes)
+    _check_free(pool, request["Username"])
+    metadata = request.get("ClientMetadata")
+    approval = triggers.pre_sign_up(
+        pool,
+        "PreSignUp_SignUp",
+        client,
+        user,
+        validation=attributes.read(request.get("ValidationData", ())),
+        metadata=metadata,
+    )
+    marked = (("email", approval.verify_email), ("phone_number", approval.verify_phone))
+    for attribute, on in marked:
+        if attribute in user.attributes:
+            user.attributes[f"{attribute}_verified"] = "true" if on else "false"
+    if taken := pool.users.conflict(user):
+        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=taken)
+    pool.users.add(user)
+    user.account.never_signed_in = True
+    if password is not None:
+        passwords.set_password(pool, user, password, temporary=False)
+        user.status = Status.UNCONFIRMED
+    return _signed_up(pool, client, user, metadata, confirmed=approval.confirm)
+
+
+def _check_free(pool: Core, typed: str) -> None:
+    if pool.users.find(typed) is None:
+        return
+    if pool.configuration.username_attributes:
+        kind = "email" if "@" in typed else "phone_number"
+        raise PoolRefusal(error_templates.ADDRESS_TAKEN, name=kind)
+    raise PoolRefusal(error_templates.NAME_TAKEN)
+
+
+def _signed_up(
+    pool: Core, client: AppClient, user: User, metadata: triggers.Metadata, *, confirmed: bool
+) -> Reply:
+    reply: Reply = {"UserConfirmed": confirmed, "UserSub": user.sub}
+    if confirmed:
+        confirm(pool, client, user, metadata)
+        return reply
+    if way := verification.channel(pool, user):
+        reply["CodeDeliveryDetails"] = verification.send(
+            pool, user, Purpose.SIGN_UP, way, wanted_for=verification.SIGN_UP
+        )
+    if passwordless(pool):
+        # Absent in a pool without passwordless sign-in (a recorded reply).
+        name = user.username
+        attempt = Attempt(client, _SIGNING_UP, user, name, name, pool.clock())
+        reply["Session"] = pool.sessions.open(attempt, _SIGNING_UP, SigningUp()).session
+    return reply
+
+
+def confirm(pool: Core, client: AppClient | None, user: User, metadata: triggers.Metadata) -> None:
+    """Take an account for confirmed, and tell PostConfirmation of it."""
+    user.status, user.modified = Status.CONFIRMED, pool.clock()
+    triggers.post_confirmation(pool, "PostConfirmation_ConfirmSignUp", client, user, metadata)
+
+
+def confirm_sign_up(pool: Core, request: Request) -> Reply:
+    """ConfirmSignUp: the code; its reply may have a session that signs in."""
+    client = caller(pool, request)
+    user = pool.users.find(request["Username"])
+    hidden = client.prevent_user_existence_errors == "ENABLED"
+    if user is None and not hidden:
+        raise PoolRefusal(error_templates.NO_SUCH_NAME)
+    verification.count(pool, user, "ConfirmSignUp", request["Username"])
+    if user is None:
+        # As ConfirmForgotPassword, of which it is documented.
+        raise PoolRefusal(error_templates.CODE_WRONG)
+    check_unconfirmed(user)
+    code = request["ConfirmationCode"]
+    pending = verification.check(pool, user, verification.SIGN_UP, code, hidden=hidden)
+    _settle_alias(pool, user, pending.attribute, force=bool(request.get("ForceAliasCreation")))
+    verification.verified(pool, user, pending)
+    if request.get("ForceAliasCreation"):
+        pool.users.take_over(user)
+    verification.spend(user, verification.SIGN_UP)
+    continued = _continued(pool, client, user, request.get("Session"))
+    confirm(pool, client, user, request.get("ClientMetadata"))
+    session = choice.sign_up_session(pool, client, user) if continued else None
+    return {"Session": session} if session is not None else {}
+
+
+def check_unconfirmed(user: User) -> None:
+    """Is this account still to be confirmed?
+
+    Raises:
+        PoolRefusal: NotAuthorizedException; before the code is looked at (reports of users).
+    """
+    if not user.enabled:
+        raise PoolRefusal(error_templates.DISABLED)
+    if user.status is not Status.UNCONFIRMED:
+        raise PoolRefusal(error_templates.NOT_TO_CONFIRM, status=user.status.value)
+
+
+def _settle_alias(pool: Core, user: User, attribute: str, *, force: bool) -> None:
+    """Whose alias will the verified address be?
+
+    "If false and an attribute belongs to an existing alias, this request returns an AliasExistsException"
+    -- AWS API reference, ConfirmSignUp, ForceAliasCreation
+    """
+    address = user.attributes.get(attribute, "")
+    if not force and pool.users.is_taken(attribute, address, user):
+        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=attribute)
+
+
+def _continued(pool: Core, client: AppClient, user: User, session: str | None) -> bool:
+    """Is this the session of the user's own SignUp? It is spent by being shown."""
+    if session is None:
+        return False
+    leg = pool.sessions.find(client, session)
+    with pool.sessions.answering(leg):
+        if not isinstance(leg.matter, SigningUp) or leg.attempt.user is not user:
+            raise PoolRefusal(error_templates.SESSION_OF_ANOTHER)
+        pool.sessions.check_current(leg)
+    return True
+
+
+def resend_confirmation_code(pool: Core, request: Request) -> Reply:
+    """ResendConfirmationCode: a new code, and the old one dies."""
+    client = caller(pool, request)
+    user = pool.users.find(request["Username"])
+    hidden = client.prevent_user_existence_errors == "ENABLED"
+    if user is None and not hidden:
+        raise PoolRefusal(error_templates.NO_SUCH_NAME)
+    verification.count(pool, user, "ResendConfirmationCode", request["Username"])
+    if user is None or (hidden and not user.enabled):
+        # "returns CodeDeliveryDetails for a disabled user or a user that doesn't exist" (developer guide)
+        return {"CodeDeliveryDetails": verification.pretended(pool, request["Username"])}
+    if user.status is not Status.UNCONFIRMED:
+        raise PoolRefusal(error_templates.ALREADY_CONFIRMED)
+    way = verification.channel(pool, user)
+    if way is None:
+        raise PoolRefusal(error_templates.NO_RESEND)
+    details = verification.send(
+        pool, user, Purpose.RESEND_CODE, way, wanted_for=verification.SIGN_UP
+    )
+    return {"CodeDeliveryDetails": details}
+
+
+# ---- with an access token -----------------------------------------------------------------------
+
+
+def get_user(pool: Core, request: Request) -> Reply:
+    """GetUser: what the app client may read."""
+    family = pool.mint.bearer(request["AccessToken"])
+    listed = attributes.shown(attributes.readable(pool, family.client, family.user))
+    return {
+        "Username": family.user.username,
+        "UserAttributes": listed,
+        **enrolment.described(family.user),
+    }
+
+
+def delete_user(pool: Core, request: Request) -> Reply:
+    """DeleteUser: the user is gone, and with them whatever their tokens opened."""
+    pool.users.remove(pool.bearer(request))
+    return {}

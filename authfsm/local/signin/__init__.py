@@ -1,0 +1,1 @@
+"""How the local pool decides each step of a sign-in: proofs, factors, choices, devices, triggers."""

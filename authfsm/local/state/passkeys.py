@@ -1,0 +1,253 @@
+"""Passkeys: what an authenticator is asked to sign, and whether what it signed is good.
+
+The ceremonies are verified by `fido2`, as W3C Web Authentication (7.1 and 7.2) has it; it comes with the
+extra `authfsm[passkeys]` and is imported when it is first wanted. What it stumbles over is no passkey.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from attrs import field, frozen
+
+from authfsm.local.config import error_templates
+from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.pool_configuration import WebAuthnConfiguration
+from authfsm.local.state.passkey_records import Passkey, Registration
+from authfsm.local.state.users import User
+
+if TYPE_CHECKING:
+    from fido2.server import Fido2Server
+    from fido2.webauthn import AttestedCredentialData, RegistrationResponse
+
+ALGORITHMS: Final = (-7, -257)
+"""ES256 and RS256: "Amazon Cognito recognizes passkeys created using either" (developer guide)."""
+
+CHALLENGE_BYTES: Final = 16
+"""As long as the challenge of a trace is (aws-sdk-net #4386)."""
+
+_LONGEST_CREDENTIAL: Final = 65_536
+
+
+class MissingExtra(ImportError):
+    """A passkey is to be verified, and `fido2` is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "passkeys are verified by the package fido2, which is not installed: "
+            "pip install 'authfsm[passkeys]'",
+            name="fido2",
+        )
+
+
+@frozen
+class Signing:
+    """What a WEB_AUTHN answer is checked against.
+
+    Args:
+        challenge: what is to be signed.
+        relying_party_id: for whom.
+        verification: is user verification "required", or "preferred"?
+    """
+
+    challenge: bytes = field(repr=False)
+    relying_party_id: str
+    verification: str
+
+
+def text(raw: bytes) -> str:
+    """Bytes as base64url without padding, as the JSON of Web Authentication has them."""
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def server(relying_party_id: str) -> Fido2Server:
+    """The verifier of a relying party.
+
+    Raises:
+        MissingExtra: `fido2` is not installed.
+    """
+    try:
+        from fido2.server import Fido2Server  # noqa: PLC0415 - an extra
+        from fido2.webauthn import PublicKeyCredentialRpEntity  # noqa: PLC0415 - the same
+    except ImportError:
+        raise MissingExtra from None
+    entity = PublicKeyCredentialRpEntity(name=relying_party_id, id=relying_party_id)
+    return Fido2Server(entity)
+
+
+# ---- registration -------------------------------------------------------------------------------
+
+
+def creation_options(
+    settings: WebAuthnConfiguration, user: User, registration: Registration, timeout: int
+) -> dict[str, Any]:
+    """CredentialCreationOptions: PublicKeyCredentialCreationOptionsJSON.
+
+    Args:
+        settings: the pool's.
+        user: who registers.
+        registration: the one that begins.
+        timeout: milliseconds.
+    """
+    return {
+        "rp": {"id": settings.relying_party_id, "name": settings.relying_party_id},
+        "user": {
+            "id": text(user.sub.encode()),
+            "name": user.username,
+            "displayName": user.username,
+        },
+        "challenge": text(registration.challenge),
+        "pubKeyCredParams": [{"type": "public-key", "alg": number} for number in ALGORITHMS],
+        "timeout": timeout,
+        "excludeCredentials": [
+            _described(each) for each in user.passkeys.of(settings.relying_party_id)
+        ],
+        # "Passkeys are discoverable" -- developer guide
+        "authenticatorSelection": {
+            "requireResidentKey": True,
+            "residentKey": "required",
+            "userVerification": settings.user_verification,
+        },
+        "attestation": "none",
+    }
+
+
+def registered(
+    registration: Registration, credential: Mapping[str, Any], verification: str, now: datetime
+) -> Passkey:
+    """The passkey of a RegistrationResponseJSON, verified.
+
+    Args:
+        registration: the one it completes.
+        credential: RegistrationResponseJSON.
+        verification: is user verification "required", or "preferred"?
+        now: the present moment.
+
+    Raises:
+        PoolRefusal: with the WebAuthn* error that fits, or InvalidParameterException.
+        MissingExtra: `fido2` is not installed.
+    """
+    relying_party = server(registration.relying_party_id)
+    from fido2.webauthn import RegistrationResponse  # noqa: PLC0415 - an extra
+
+    try:
+        parsed = RegistrationResponse.from_dict(credential)
+        _check_registration(registration, parsed)
+        state = {"challenge": text(registration.challenge), "user_verification": verification}
+        auth_data = relying_party.register_complete(state, parsed)
+        data = cast("AttestedCredentialData", auth_data.credential_data)
+        transports = [str(each) for each in credential["response"].get("transports") or ()]
+    except PoolRefusal:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it was, it is no credential
+        raise PoolRefusal(error_templates.BAD_CREDENTIAL) from None
+    if data.public_key.ALGORITHM not in ALGORITHMS:
+        raise PoolRefusal(error_templates.UNSUPPORTED_CREDENTIAL)
+    attachment = credential.get("authenticatorAttachment")
+    return Passkey(
+        text(data.credential_id),
+        bytes(data),
+        registration.relying_party_id,
+        now,
+        attachment if attachment in {"platform", "cross-platform"} else None,
+        tuple(transports),
+        auth_data.counter,
+    )
+
+
+def _check_registration(registration: Registration, parsed: RegistrationResponse) -> None:
+    """The refusals that have an error of their own; the rest is `fido2`'s."""
+    from fido2.rpid import verify_rp_id  # noqa: PLC0415 - an extra
+
+    client_data = parsed.response.client_data
+    if client_data.challenge != registration.challenge:
+        raise PoolRefusal(error_templates.NO_REGISTRATION)
+    if not verify_rp_id(registration.relying_party_id, client_data.origin):
+        raise PoolRefusal(error_templates.ORIGIN_NOT_ALLOWED)
+    expected = hashlib.sha256(registration.relying_party_id.encode()).digest()
+    if parsed.response.attestation_object.auth_data.rp_id_hash != expected:
+        raise PoolRefusal(error_templates.OTHER_RELYING_PARTY)
+
+
+# ---- signing in ---------------------------------------------------------------------------------
+
+
+def request_options(signing: Signing, passkeys: list[dict[str, Any]], timeout: int) -> str:
+    """CREDENTIAL_REQUEST_OPTIONS: PublicKeyCredentialRequestOptionsJSON, as text.
+
+    Args:
+        signing: what is to be signed.
+        passkeys: allowCredentials.
+        timeout: milliseconds.
+    """
+    return json.dumps(
+        {
+            "challenge": text(signing.challenge),
+            "timeout": timeout,
+            "rpId": signing.relying_party_id,
+            "allowCredentials": passkeys,
+            "userVerification": signing.verification,
+        }
+    )
+
+
+def allowed(user: User, relying_party_id: str) -> list[dict[str, Any]]:
+    """AllowCredentials of a user."""
+    return [_described(each) for each in user.passkeys.of(relying_party_id)]
+
+
+def _described(passkey: Passkey) -> dict[str, Any]:
+    return {
+        "type": "public-key",
+        "id": passkey.credential_id,
+        "transports": list(passkey.transports),
+    }
+
+
+def signed(signing: Signing, user: User, credential: str) -> Passkey:
+    """The passkey that made an AuthenticationResponseJSON, verified; its counter moves on.
+
+    Raises:
+        PoolRefusal: it is not good, whatever the reason: no reason is told.
+        MissingExtra: `fido2` is not installed.
+    """
+    relying_party = server(signing.relying_party_id)
+    try:
+        return _signed(relying_party, signing, user, credential)
+    except Exception:  # noqa: BLE001 - whatever it was, it is no assertion
+        raise PoolRefusal(error_templates.PASSKEY_REFUSED) from None
+
+
+def _signed(relying_party: Fido2Server, signing: Signing, user: User, credential: str) -> Passkey:
+    from fido2.webauthn import (  # noqa: PLC0415 - an extra
+        AttestedCredentialData,
+        AuthenticationResponse,
+    )
+
+    if len(credential) > _LONGEST_CREDENTIAL:
+        raise ValueError("too long")
+    parsed = AuthenticationResponse.from_dict(cast("dict[str, Any]", json.loads(credential)))
+    passkey = user.passkeys.registered[text(parsed.raw_id)]
+    if passkey.relying_party_id != signing.relying_party_id:
+        raise ValueError("another relying party's")
+    # "If response.userHandle is present, verify that the user identified by this value is the owner of
+    # the public key credential" -- W3C Web Authentication, 7.2, step 6
+    handle = parsed.response.user_handle
+    if handle and handle != user.sub.encode():
+        raise ValueError("another user's")
+    state = {"challenge": text(signing.challenge), "user_verification": signing.verification}
+    data = AttestedCredentialData(passkey.public_key)
+    relying_party.authenticate_complete(state, [data], parsed)
+    # "less than or equal to the stored signCount value: this is a signal, but not proof, that the
+    # authenticator may be cloned" (step 22); 0 and 0 is an authenticator that does not count. What Cognito
+    # does about it is not known.
+    count = parsed.response.authenticator_data.counter
+    if (count or passkey.sign_count) and count <= passkey.sign_count:
+        raise ValueError("perhaps a copy")
+    passkey.sign_count = count
+    return passkey
