@@ -16,7 +16,7 @@ import pytest
 
 from authfsm.base.concurrency import ForkSafeLock, OutOfTime, call_within
 from authfsm.cli.signin import connection
-from authfsm.conformance.conversation import Conversation
+from authfsm.conformance.api_client import Conversation
 from authfsm.conformance.verdicts import Skipped
 from authfsm.jwks import over_https
 from authfsm.protocol.error_policy import RecoveryAction

@@ -10,7 +10,7 @@ from serving import CLIENT_ID, POOL_ID, here
 from typer.testing import CliRunner
 
 from authfsm.cli import app
-from authfsm.conformance.rule_book import RULES
+from authfsm.conformance.rules import RULES
 
 WIDE = {"COLUMNS": "300", "TERM": "dumb"}
 

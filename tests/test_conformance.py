@@ -24,16 +24,15 @@ from conftest import lacking
 from typer.testing import CliRunner
 
 from authfsm.cli import app
-from authfsm.conformance.by_api import ByApi
-from authfsm.conformance.conversation import Conversation
-from authfsm.conformance.inbox import inbox
-from authfsm.conformance.notes import notes_of
-from authfsm.conformance.ours import Ours
-from authfsm.conformance.rule_book import RULES, named
-from authfsm.conformance.rule_book.other_walks import LEFT_OUT
-from authfsm.conformance.rules import RuleGroup
-from authfsm.conformance.running import Column, Endpoint, Results, Unreachable, reach, run
-from authfsm.conformance.table import as_json, as_markdown
+from authfsm.conformance.api_client import Conversation
+from authfsm.conformance.embedded_pools import Ours
+from authfsm.conformance.pool_providers import ByApi
+from authfsm.conformance.pools import inbox
+from authfsm.conformance.report import as_json, as_markdown, notes_of
+from authfsm.conformance.rule import RuleGroup
+from authfsm.conformance.rules import RULES, named
+from authfsm.conformance.rules.other_walks import LEFT_OUT
+from authfsm.conformance.runner import Column, Endpoint, Results, Unreachable, reach, run
 from authfsm.conformance.verdicts import Outcome
 from authfsm.protocol.states import CHALLENGES
 

@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from authfsm.conformance.by_api import ByApi
-from authfsm.conformance.conversation import Conversation
-from authfsm.conformance.inbox import Fixed
-from authfsm.conformance.requirements import ANOTHER, PASSWORD, TEMPORARY
-from authfsm.conformance.rule_book import RULES, named
-from authfsm.conformance.running import Unreachable, judge, reach
+from authfsm.conformance.api_client import Conversation
+from authfsm.conformance.pool_providers import ByApi
+from authfsm.conformance.pools import ANOTHER, PASSWORD, TEMPORARY, Fixed
+from authfsm.conformance.rules import RULES, named
+from authfsm.conformance.runner import Unreachable, judge, reach
 from authfsm.conformance.verdicts import Outcome, RuleSeverity
 
 Reply = tuple[int, bytes]

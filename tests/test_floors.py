@@ -254,7 +254,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
         if name.startswith("authfsm.local.server")
         if not module.startswith("local/server/")
     }
-    assert serving == {"cli/serve", "conformance/ours", "journeys/serving"}
+    assert serving == {"cli/serve", "conformance/embedded_pools", "journeys/serving"}
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.conformance.rules import ConformanceRule, RuleGroup
-from authfsm.conformance.running import Column, Results
+from authfsm.conformance.rule import ConformanceRule, RuleGroup
+from authfsm.conformance.runner import Column, Results
 from authfsm.conformance.verdicts import Outcome, RuleVerdict
 
 _COLOURS: Final = {

@@ -21,16 +21,13 @@ from rich.text import Text
 
 from authfsm.cli.conform_output import rules_seen, rules_told, table
 from authfsm.cli.failing import MISUSED, Failed
-from authfsm.conformance.by_api import ByApi
-from authfsm.conformance.conversation import Conversation
-from authfsm.conformance.existing import Existing
-from authfsm.conformance.inbox import Inbox, inbox
-from authfsm.conformance.notes import notes_of
-from authfsm.conformance.pool_provider import PoolProvider
-from authfsm.conformance.rule_book import RULES, named
-from authfsm.conformance.rules import ConformanceRule
-from authfsm.conformance.running import Endpoint, Results, Unreachable, reach, run
-from authfsm.conformance.table import as_json, as_markdown
+from authfsm.conformance.api_client import Conversation
+from authfsm.conformance.pool_providers import ByApi, Existing
+from authfsm.conformance.pools import Inbox, PoolProvider, inbox
+from authfsm.conformance.report import as_json, as_markdown, notes_of
+from authfsm.conformance.rule import ConformanceRule
+from authfsm.conformance.rules import RULES, named
+from authfsm.conformance.runner import Endpoint, Results, Unreachable, reach, run
 from authfsm.conformance.verdicts import RuleVerdict
 
 OURS: Final = "ours"
@@ -179,7 +176,7 @@ def _ours() -> PoolProvider:
             f"the embedded pool's server needs {', '.join(lacking)}: pip install 'authfsm[server]'",
             MISUSED,
         )
-    from authfsm.conformance.ours import Ours  # noqa: PLC0415 - what it needs is an extra
+    from authfsm.conformance.embedded_pools import Ours  # noqa: PLC0415 - what it needs is an extra
 
     return Ours()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm.conformance.requirements import WITHOUT_CHOICE, WRONG, ClientRequirements
-from authfsm.conformance.rules import Entry, RuleGroup, guide
+from authfsm.conformance.pools import WITHOUT_CHOICE, WRONG, ClientRequirements
+from authfsm.conformance.rule import Entry, RuleGroup, guide
 from authfsm.conformance.trial import PoolClient, Trial, begun_srp
 from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity
 from authfsm.protocol import links

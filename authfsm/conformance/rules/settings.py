@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Final
 
-from authfsm.conformance.requirements import PASSWORD, WITHOUT_CHOICE, ClientRequirements
-from authfsm.conformance.rules import Entry, RuleGroup, guide, reference
+from authfsm.conformance.pools import PASSWORD, WITHOUT_CHOICE, ClientRequirements
+from authfsm.conformance.rule import Entry, RuleGroup, guide, reference
 from authfsm.conformance.trial import PoolClient, Trial, begun_srp
 from authfsm.conformance.verdicts import RuleSeverity
 from authfsm.protocol import links

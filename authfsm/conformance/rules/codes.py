@@ -6,16 +6,15 @@ import json
 from typing import Final
 
 from authfsm.base.secret import Secret
-from authfsm.conformance.conversation import ApiReply
-from authfsm.conformance.people import AuthenticatorApp, PoolUser
-from authfsm.conformance.requirements import (
+from authfsm.conformance.api_client import ApiReply
+from authfsm.conformance.pools import (
     ANOTHER,
     APP_REQUIRED,
     PASSWORD,
     PHONE_OR_APP,
     UserRequirements,
 )
-from authfsm.conformance.rules import (
+from authfsm.conformance.rule import (
     Entry,
     RuleGroup,
     RuleSource,
@@ -24,7 +23,7 @@ from authfsm.conformance.rules import (
     reference,
     standard,
 )
-from authfsm.conformance.trial import PoolClient, Trial
+from authfsm.conformance.trial import AuthenticatorApp, PoolClient, PoolUser, Trial
 from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm.conformance.conversation import ApiReply
-from authfsm.conformance.requirements import (
+from authfsm.conformance.api_client import ApiReply
+from authfsm.conformance.pools import (
     ANOTHER,
     PASSWORD,
     PHONE_OR_APP,
@@ -13,7 +13,7 @@ from authfsm.conformance.requirements import (
     ClientRequirements,
     UserRequirements,
 )
-from authfsm.conformance.rules import (
+from authfsm.conformance.rule import (
     Entry,
     RuleGroup,
     RuleSource,

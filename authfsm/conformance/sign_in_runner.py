@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
-from authfsm.conformance.people import AuthenticatorApp, PoolUser
-from authfsm.conformance.requirements import ANOTHER, RIDDLE
-from authfsm.conformance.trial import PoolClient
+from authfsm.conformance.pools import ANOTHER, RIDDLE
+from authfsm.conformance.trial import AuthenticatorApp, PoolClient, PoolUser
 from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity, Skipped
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import responses as r

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from authfsm.conformance.people import PoolUser
-from authfsm.conformance.pool_provider import made
-from authfsm.conformance.requirements import (
+from authfsm.conformance.pools import (
     APP_REQUIRED,
     CHOICE,
     CUSTOM,
     DEVICES,
     RP_ID,
     UserRequirements,
+    made,
 )
-from authfsm.conformance.rule_book.walks import by_password, by_srp, source_of
-from authfsm.conformance.rules import ConformanceRule, RuleGroup, RuleSource, guide
-from authfsm.conformance.trial import PoolClient, Trial
+from authfsm.conformance.rule import ConformanceRule, RuleGroup, RuleSource, guide
+from authfsm.conformance.rules.walks import by_password, by_srp, source_of
+from authfsm.conformance.sign_in_runner import Opening, SignInRunner
+from authfsm.conformance.trial import PoolClient, PoolUser, Trial
 from authfsm.conformance.verdicts import NotOffered, RuleSeverity, Skipped
-from authfsm.conformance.walking import Opening, SignInRunner
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
 from authfsm.protocol import responses as r

@@ -10,9 +10,9 @@ from typing import Final
 
 from attrs import field, frozen
 
-from authfsm.conformance.conversation import Conversation
-from authfsm.conformance.pool_provider import PoolProvider
-from authfsm.conformance.rules import ConformanceRule
+from authfsm.conformance.api_client import Conversation
+from authfsm.conformance.pools import PoolProvider
+from authfsm.conformance.rule import ConformanceRule
 from authfsm.conformance.trial import Trial
 from authfsm.conformance.verdicts import Observed, Outcome, RuleFailed, RuleSeverity, RuleVerdict
 

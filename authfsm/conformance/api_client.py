@@ -28,7 +28,7 @@ from botocore.exceptions import (
 from botocore.httpsession import URLLib3Session
 
 from authfsm.base.concurrency import OutOfTime, call_within
-from authfsm.conformance.masking import Masking, code_of, message_of, parsed
+from authfsm.conformance.redaction import Masking, code_of, message_of, parsed
 from authfsm.conformance.verdicts import NotOffered, RecordedExchange, RuleFailed, Skipped
 
 UNHEARD: Final = (HTTPClientError, ConnectionError, OutOfTime)

@@ -7,10 +7,9 @@ from datetime import datetime, timezone
 from typing import Final
 
 from authfsm.base.secret import Secret
-from authfsm.conformance.conversation import ApiReply
-from authfsm.conformance.people import PoolUser
-from authfsm.conformance.requirements import ANOTHER, PASSWORD, WRONG, UserRequirements
-from authfsm.conformance.rules import (
+from authfsm.conformance.api_client import ApiReply
+from authfsm.conformance.pools import ANOTHER, PASSWORD, WRONG, UserRequirements
+from authfsm.conformance.rule import (
     Entry,
     RuleGroup,
     RuleSource,
@@ -18,9 +17,9 @@ from authfsm.conformance.rules import (
     reference,
     standard,
 )
-from authfsm.conformance.trial import PoolClient, Trial, begun_srp
+from authfsm.conformance.sign_in_runner import SignInRunner
+from authfsm.conformance.trial import PoolClient, PoolUser, Trial, begun_srp
 from authfsm.conformance.verdicts import RuleFailed, RuleSeverity
-from authfsm.conformance.walking import SignInRunner
 from authfsm.core import srp
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import links

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm.conformance.rule_book.codes import CODES
-from authfsm.conformance.rule_book.devices import DEVICES
-from authfsm.conformance.rule_book.errors import ERRORS
-from authfsm.conformance.rule_book.existence import EXISTENCE
-from authfsm.conformance.rule_book.other_walks import OTHER_WALKS
-from authfsm.conformance.rule_book.proofs import PROOFS
-from authfsm.conformance.rule_book.renewals import RENEWALS
-from authfsm.conformance.rule_book.sessions import SESSIONS
-from authfsm.conformance.rule_book.settings import SETTINGS
-from authfsm.conformance.rule_book.tokens import TOKENS
-from authfsm.conformance.rule_book.walks import WALKS
-from authfsm.conformance.rules import ConformanceRule
+from authfsm.conformance.rule import ConformanceRule
+from authfsm.conformance.rules.codes import CODES
+from authfsm.conformance.rules.devices import DEVICES
+from authfsm.conformance.rules.errors import ERRORS
+from authfsm.conformance.rules.existence import EXISTENCE
+from authfsm.conformance.rules.other_walks import OTHER_WALKS
+from authfsm.conformance.rules.proofs import PROOFS
+from authfsm.conformance.rules.renewals import RENEWALS
+from authfsm.conformance.rules.sessions import SESSIONS
+from authfsm.conformance.rules.settings import SETTINGS
+from authfsm.conformance.rules.tokens import TOKENS
+from authfsm.conformance.rules.walks import WALKS
 
 RULES: Final[tuple[ConformanceRule, ...]] = (
     *WALKS,

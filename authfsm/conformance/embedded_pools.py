@@ -9,16 +9,19 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from authfsm.conformance.conversation import Conversation
-from authfsm.conformance.inbox import OutboxInbox
-from authfsm.conformance.pool_provider import (
+from authfsm.conformance.api_client import Conversation
+from authfsm.conformance.pools import (
+    RIDDLE,
+    RP_ID,
+    ClientRequirements,
     ConformanceClient,
     ConformancePool,
     Lending,
+    OutboxInbox,
+    PoolRequirements,
     app_by_api,
     recovery,
 )
-from authfsm.conformance.requirements import RIDDLE, RP_ID, ClientRequirements, PoolRequirements
 from authfsm.conformance.verdicts import Skipped
 from authfsm.local.config.pool_configuration import (
     DeviceConfiguration,

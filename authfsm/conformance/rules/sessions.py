@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm.conformance.conversation import ApiReply
-from authfsm.conformance.people import PoolUser
-from authfsm.conformance.requirements import (
+from authfsm.conformance.api_client import ApiReply
+from authfsm.conformance.pools import (
     ANOTHER,
     APP_REQUIRED,
     PHONE_OR_APP,
@@ -14,8 +13,8 @@ from authfsm.conformance.requirements import (
     ClientRequirements,
     UserRequirements,
 )
-from authfsm.conformance.rules import Entry, RuleGroup, RuleSource, issue, reference
-from authfsm.conformance.trial import PoolClient, Trial, begun_srp
+from authfsm.conformance.rule import Entry, RuleGroup, RuleSource, issue, reference
+from authfsm.conformance.trial import PoolClient, PoolUser, Trial, begun_srp
 from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity
 from authfsm.protocol.evidence import Confidence
 

@@ -1,21 +1,150 @@
-"""Where pools come from. A workshop has them made, lends them to rules, and puts them away at the end.
+"""What a rule needs at an endpoint before it can be seen: a pool, an app client, people. Frozen values.
 
-Pools are made by the endpoint's own API, or are there already, or are this package's own, served over HTTP:
-`PoolProvider` is what the three have in common. App clients and people are made by Cognito's own API everywhere.
+Two rules that want the same pool share it; people are never shared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, Protocol
+from urllib.parse import quote
 
 from attrs import define, field, frozen
 
-from authfsm.base.secret import Secret
-from authfsm.conformance.conversation import ApiReply, Conversation
-from authfsm.conformance.inbox import Inbox
-from authfsm.conformance.requirements import RP_ID, ClientRequirements, PoolRequirements
+from authfsm.base.secret import Secret, WrapsSecrets, secret
+from authfsm.conformance.api_client import ApiReply, Conversation
 from authfsm.conformance.verdicts import Observed, Skipped
+from authfsm.protocol.auth_flows import CURRENT_VALUES
+from authfsm.protocol.vocabulary import FIRST_FACTORS, MFA_METHODS
+
+EVERY_FLOW: Final = CURRENT_VALUES
+WITHOUT_CHOICE: Final = tuple(each for each in EVERY_FLOW if each != "ALLOW_USER_AUTH")
+PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - people made for a rule, and gone with it
+TEMPORARY: Final = "Temporary-Horse-1"
+ANOTHER: Final = "Another-Horse-2"
+WRONG: Final = "Wrong-Horse-4"
+PHONE: Final = "+15555550143"
+"""A number that is kept for fiction: nobody's telephone rings."""
+RP_ID: Final = "app.example.com"
+
+
+@frozen
+class PoolRequirements:
+    """A user pool, in Cognito's words.
+
+    Args:
+        mfa: MfaConfiguration.
+        methods: the second factors that are enabled.
+        devices: are devices remembered, by themselves and beside MFA?
+        first_factors: AllowedFirstAuthFactors.
+        riddle: do Lambda functions ask a riddle (CUSTOM_AUTH), whose answer is `RIDDLE`?
+    """
+
+    mfa: Literal["OFF", "OPTIONAL", "ON"] = "OFF"
+    methods: tuple[str, ...] = ()
+    devices: bool = False
+    first_factors: tuple[str, ...] = ("PASSWORD",)
+    riddle: bool = False
+
+
+@frozen
+class ClientRequirements:
+    """An app client, in Cognito's words.
+
+    Args:
+        flows: ExplicitAuthFlows.
+        secret: GenerateSecret.
+        existence: PreventUserExistenceErrors.
+        rotation: RefreshTokenRotation, without a grace period.
+    """
+
+    flows: tuple[str, ...] = EVERY_FLOW
+    secret: bool = False
+    existence: Literal["ENABLED", "LEGACY"] = "ENABLED"
+    rotation: bool = False
+
+
+@frozen
+class UserRequirements:
+    """A user.
+
+    Args:
+        temporary: is the password a temporary one?
+        factors: active second factors, as UserMFASettingList has them.
+        preferred: the one that is preferred.
+    """
+
+    temporary: bool = False
+    factors: tuple[str, ...] = field(default=())
+    preferred: str | None = None
+
+
+PLAIN: Final = PoolRequirements()
+ANY_MFA: Final = PoolRequirements("OPTIONAL", tuple(each.value for each in MFA_METHODS))
+PHONE_OR_APP: Final = PoolRequirements("OPTIONAL", ("SMS_MFA", "SOFTWARE_TOKEN_MFA"))
+APP_REQUIRED: Final = PoolRequirements("ON", ("SOFTWARE_TOKEN_MFA",))
+DEVICES: Final = PoolRequirements(devices=True)
+CHOICE: Final = PoolRequirements(first_factors=FIRST_FACTORS)
+CUSTOM: Final = PoolRequirements(riddle=True)
+
+RIDDLE: Final = "a river"
+
+
+class Inbox(Protocol):
+    """Where codes can be read."""
+
+    def code_for(self, username: str, conversation: Conversation) -> Secret[str]:
+        """The last code that was sent to somebody.
+
+        Raises:
+            Untried: there is none.
+        """
+
+
+@frozen
+class OutboxInbox:
+    """The endpoint's own `GET /outbox?username=`."""
+
+    def code_for(self, username: str, conversation: Conversation) -> Secret[str]:
+        """The last code."""
+        with conversation.setup():
+            heard = conversation.get(f"{conversation.url}/outbox?username={quote(username)}")
+        messages = heard.body.get("messages")
+        last = messages[-1] if isinstance(messages, list) and messages else {}
+        code = last.get("code") if isinstance(last, Mapping) else None
+        if not isinstance(code, str):
+            raise Skipped("no code was sent")
+        return Secret(code)
+
+
+@frozen
+class Fixed(WrapsSecrets):
+    """The one code that is always sent.
+
+    Args:
+        code: it.
+    """
+
+    code: Secret[str] = field(converter=secret)
+
+    def code_for(self, username: str, conversation: Conversation) -> Secret[str]:
+        """The code."""
+        del username, conversation
+        return self.code
+
+
+def inbox(named: str) -> Inbox:
+    """The inbox that an option names.
+
+    Raises:
+        ValueError: it names none.
+    """
+    kind, _, what = named.partition(":")
+    if named == "outbox":
+        return OutboxInbox()
+    if kind == "fixed" and what:
+        return Fixed(what)
+    raise ValueError("is neither outbox nor fixed:CODE")
 
 
 @frozen

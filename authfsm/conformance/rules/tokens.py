@@ -9,8 +9,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from authfsm.conformance.requirements import ANY_MFA, PLAIN
-from authfsm.conformance.rules import Entry, RuleGroup, guide, reference
+from authfsm.conformance.pools import ANY_MFA, PLAIN
+from authfsm.conformance.rule import Entry, RuleGroup, guide, reference
 from authfsm.conformance.trial import PoolClient, Trial
 from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity, Skipped
 from authfsm.protocol import links

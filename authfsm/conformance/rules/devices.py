@@ -6,12 +6,10 @@ import base64
 import secrets
 from typing import Any, Final
 
-from authfsm.conformance.conversation import ApiReply
-from authfsm.conformance.people import PoolUser
-from authfsm.conformance.requirements import DEVICES as POOL
-from authfsm.conformance.requirements import PASSWORD
-from authfsm.conformance.rule_book.proofs import claimed
-from authfsm.conformance.rules import (
+from authfsm.conformance.api_client import ApiReply
+from authfsm.conformance.pools import DEVICES as POOL
+from authfsm.conformance.pools import PASSWORD
+from authfsm.conformance.rule import (
     Entry,
     RuleGroup,
     RuleSource,
@@ -19,7 +17,8 @@ from authfsm.conformance.rules import (
     issue,
     reference,
 )
-from authfsm.conformance.trial import PoolClient, Trial, begun_srp
+from authfsm.conformance.rules.proofs import claimed
+from authfsm.conformance.trial import PoolClient, PoolUser, Trial, begun_srp
 from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity
 from authfsm.core import srp
 from authfsm.protocol import links

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from authfsm.conformance.requirements import (
+from authfsm.conformance.pools import (
     ANY_MFA,
     APP_REQUIRED,
     PHONE_OR_APP,
@@ -19,10 +19,10 @@ from authfsm.conformance.requirements import (
     PoolRequirements,
     UserRequirements,
 )
-from authfsm.conformance.rules import ConformanceRule, RuleGroup, RuleSource
+from authfsm.conformance.rule import ConformanceRule, RuleGroup, RuleSource
+from authfsm.conformance.sign_in_runner import Opening, SignInRunner
 from authfsm.conformance.trial import SOMEBODY, Trial
 from authfsm.conformance.verdicts import RuleSeverity
-from authfsm.conformance.walking import Opening, SignInRunner
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.evidence import confidence, evidence

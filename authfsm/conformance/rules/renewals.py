@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authfsm.conformance.requirements import ANOTHER, ClientRequirements, UserRequirements
-from authfsm.conformance.rule_book.sessions import ANOTHER_CLIENT
-from authfsm.conformance.rule_book.tokens import tokens_of
-from authfsm.conformance.rules import Entry, RuleGroup, guide, reference, standard
+from authfsm.conformance.pools import ANOTHER, ClientRequirements, UserRequirements
+from authfsm.conformance.rule import Entry, RuleGroup, guide, reference, standard
+from authfsm.conformance.rules.sessions import ANOTHER_CLIENT
+from authfsm.conformance.rules.tokens import tokens_of
 from authfsm.conformance.trial import PoolClient, Trial
 from authfsm.conformance.verdicts import RuleFailed, RuleSeverity
 from authfsm.protocol import links
