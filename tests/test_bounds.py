@@ -16,7 +16,7 @@ import pytest
 
 from authfsm.base.concurrency import ForkSafeLock, OutOfTime, call_within
 from authfsm.cli.signin import connection
-from authfsm.conformance.api_client import Conversation
+from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.verdicts import Skipped
 from authfsm.jwks import over_https
 from authfsm.protocol.error_policy import RecoveryAction
@@ -285,7 +285,7 @@ def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 def test_conform_gives_up_in_time(name: str) -> None:
     """A rule on an endpoint that drips has its time and no more, in what it sends and in what it fetches."""
     with peer(PEERS[name]) as (url, _):
-        talk = Conversation(url, patience=SECONDS)
+        talk = ApiClient(url, patience=SECONDS)
         asked: list[Callable[[], object]] = [
             lambda: talk.call("GetUser", AccessToken="none"),
             lambda: talk.get(f"{url}/jwks.json"),

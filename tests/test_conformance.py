@@ -24,15 +24,22 @@ from conftest import lacking
 from typer.testing import CliRunner
 
 from authfsm.cli import app
-from authfsm.conformance.api_client import Conversation
-from authfsm.conformance.embedded_pools import Ours
-from authfsm.conformance.pool_providers import ByApi
-from authfsm.conformance.pools import inbox
-from authfsm.conformance.report import as_json, as_markdown, notes_of
+from authfsm.conformance.api_client import ApiClient
+from authfsm.conformance.embedded_pools import EmbeddedPoolProvider
+from authfsm.conformance.pool_providers import ApiPoolProvider
+from authfsm.conformance.pools import parse_inbox
+from authfsm.conformance.report import as_json, as_markdown
 from authfsm.conformance.rule import RuleGroup
-from authfsm.conformance.rules import RULES, named
+from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.rules.other_walks import LEFT_OUT
-from authfsm.conformance.runner import Column, Endpoint, Results, Unreachable, reach, run
+from authfsm.conformance.runner import (
+    Endpoint,
+    EndpointResult,
+    Results,
+    Unreachable,
+    ensure_reachable,
+    run_rules,
+)
 from authfsm.conformance.verdicts import Outcome
 from authfsm.protocol.states import CHALLENGES
 
@@ -66,7 +73,7 @@ def running(command: list[str], port: int, **env: str) -> Iterator[str]:
             until = time.monotonic() + 60
             while True:
                 with suppress(Unreachable):
-                    reach(Conversation(url))
+                    ensure_reachable(ApiClient(url))
                     break
                 assert process.poll() is None, command
                 assert time.monotonic() < until, command
@@ -112,15 +119,15 @@ def endpoints() -> Iterator[tuple[list[Endpoint], list[str]]]:
         ]
         yield (
             [
-                Endpoint(f"authfsm {version('authfsm')}", Ours()),
+                Endpoint(f"authfsm {version('authfsm')}", EmbeddedPoolProvider()),
                 Endpoint(
                     f"moto_server {version('moto')}",
-                    ByApi(Conversation(urls[0])),
+                    ApiPoolProvider(ApiClient(urls[0])),
                     "http://{}:{}".format(*MOTO),
                 ),
                 Endpoint(
                     f"cognito-local {package['version']}",
-                    ByApi(Conversation(urls[1]), inbox(f"fixed:{CODE}")),
+                    ApiPoolProvider(ApiClient(urls[1]), parse_inbox(f"fixed:{CODE}")),
                     "http://{}:{}".format(*LOCAL),
                     (f"--codes fixed:{CODE}",),
                 ),
@@ -131,7 +138,7 @@ def endpoints() -> Iterator[tuple[list[Endpoint], list[str]]]:
 
 def told(results: Results) -> str:
     """The table of the repository."""
-    return as_markdown(results, notes_of(each.endpoint.name for each in results.columns))
+    return as_markdown(results)
 
 
 def verdicts_of(text: str) -> list[str]:
@@ -145,13 +152,13 @@ def test_the_table_is_what_is_seen() -> None:
     """
     committed = TABLE.read_text(encoding="utf-8")
     with endpoints() as (several, urls):
-        results = run(several, RULES, day=date(2026, 1, 1))
-        names = ", ".join(column.endpoint.name for column in results.columns)
-        ours, *others = results.columns
+        results = run_rules(several, RULES, day=date(2026, 1, 1))
+        names = ", ".join(column.endpoint.name for column in results.endpoints)
+        ours, *others = results.endpoints
 
         assert committed.splitlines()[2].startswith(f"{names}; seen on 20")
         assert verdicts_of(told(results)) == verdicts_of(committed)
-        assert {n: v for n, v in ours.verdicts.items() if v.outcome is not Outcome.PASSES} == {}
+        assert {n: v for n, v in ours.verdicts.items() if v.outcome is not Outcome.PASSED} == {}
         for column, url in zip(others, urls, strict=True):
             comes_again(column, url)
 
@@ -163,11 +170,11 @@ def test_no_exchange_is_shown_where_there_was_none() -> None:
     assert [line for line in committed.splitlines() if line.endswith(": ``")] == []
 
 
-def comes_again(column: Column, url: str) -> None:
+def comes_again(column: EndpointResult, url: str) -> None:
     """What failed at an endpoint fails by the command that the table shows, and for the same reason."""
-    names = [name for name, each in column.verdicts.items() if each.outcome is Outcome.FAILS]
+    names = [name for name, each in column.verdicts.items() if each.outcome is Outcome.FAILED]
     options = [word for each in column.endpoint.options for word in each.split()]
-    for rule in named(tuple(names)):
+    for rule in select_rules(tuple(names)):
         where = ["authfsm", "conform", "--endpoint", str(column.endpoint.url)]
         assert column.endpoint.command(rule) == " ".join([*where, *options, "--rule", rule.id])
 
@@ -180,7 +187,7 @@ def comes_again(column: Column, url: str) -> None:
     assert again.exit_code == 1
     for name in names:
         verdict = column.verdicts[name]
-        assert f"fails: {verdict.why}" in again.stdout, name
+        assert f"failed: {verdict.why}" in again.stdout, name
         assert f"> {verdict.evidence.partition(' -> ')[0]}" in again.stdout, name
 
 
@@ -192,7 +199,7 @@ def test_a_rule_is_a_sentence_with_a_source() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
     assert [rule.id for rule in RULES if not rule.claim.endswith((".", '".'))] == []
     assert [rule.id for rule in RULES if not rule.source.url.startswith("https://")] == []
-    assert [rule.id for rule in RULES if not rule.source.words] == []
+    assert [rule.id for rule in RULES if not rule.source.title] == []
 
 
 def test_the_walks_go_through_every_challenge() -> None:
@@ -206,17 +213,20 @@ def test_the_walks_go_through_every_challenge() -> None:
 
 def test_rules_by_name() -> None:
     """One by its name, many by their beginning, all by none; an unknown one is an error."""
-    assert [rule.id for rule in named(("srp.timestamp",))] == ["srp.timestamp"]
-    assert {rule.id.split(".")[0] for rule in named(("srp.*", "token.*"))} == {"srp", "token"}
-    assert named(()) == RULES
+    assert [rule.id for rule in select_rules(("srp.timestamp",))] == ["srp.timestamp"]
+    assert {rule.id.split(".")[0] for rule in select_rules(("srp.*", "token.*"))} == {
+        "srp",
+        "token",
+    }
+    assert select_rules(()) == RULES
     with pytest.raises(LookupError, match=r"srp\.nothing"):
-        named(("srp.nothing",))
+        select_rules(("srp.nothing",))
 
 
 def test_json_has_everything() -> None:
     """Rules with their sources; by endpoint every verdict, its evidence, and its command."""
-    ours = Endpoint("ours", Ours())
-    results = run([ours], named(("password.wrong",)), day=date(2026, 1, 1))
+    ours = Endpoint("ours", EmbeddedPoolProvider())
+    results = run_rules([ours], select_rules(("password.wrong",)), day=date(2026, 1, 1))
 
     assert as_json(results) == {
         "date": "2026-01-01",
@@ -225,7 +235,7 @@ def test_json_has_everything() -> None:
                 "id": "password.wrong",
                 "claim": "USER_PASSWORD_AUTH with a wrong password is refused.",
                 "group": "Proofs",
-                "severity": "grave",
+                "severity": "critical",
                 "source": "ministackorg/ministack #1758, measured on a real pool",
                 "url": "https://github.com/ministackorg/ministack/pull/1758",
                 "confidence": "measured",
@@ -235,10 +245,10 @@ def test_json_has_everything() -> None:
             {
                 "name": "ours",
                 "url": None,
-                "counts": {"passes": 1, "fails": 0, "not offered": 0, "could not be tried": 0},
+                "counts": {"passed": 1, "failed": 0, "not supported": 0, "skipped": 0},
                 "verdicts": {
                     "password.wrong": {
-                        "outcome": "passes",
+                        "outcome": "passed",
                         "why": "",
                         "severity": None,
                         "evidence": "InitiateAuth AuthFlow=USER_PASSWORD_AUTH USERNAME=ada PASSWORD=****"
@@ -253,6 +263,6 @@ def test_json_has_everything() -> None:
 
 if __name__ == "__main__":
     with endpoints() as (every, _):
-        today = run(every, RULES, day=datetime.now(timezone.utc).date())
+        today = run_rules(every, RULES, day=datetime.now(timezone.utc).date())
     TABLE.write_text(told(today), encoding="utf-8")
     sys.stdout.write(f"{TABLE.name} is written\n")

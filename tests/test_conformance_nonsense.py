@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from authfsm.conformance.api_client import Conversation
-from authfsm.conformance.pool_providers import ByApi
-from authfsm.conformance.pools import ANOTHER, PASSWORD, TEMPORARY, Fixed
-from authfsm.conformance.rules import RULES, named
-from authfsm.conformance.runner import Unreachable, judge, reach
+from authfsm.conformance.api_client import ApiClient
+from authfsm.conformance.pool_providers import ApiPoolProvider
+from authfsm.conformance.pools import ANOTHER, PASSWORD, TEMPORARY, FixedCode
+from authfsm.conformance.rules import RULES, select_rules
+from authfsm.conformance.runner import Unreachable, ensure_reachable, run_rule
 from authfsm.conformance.verdicts import Outcome, RuleSeverity
 
 Reply = tuple[int, bytes]
@@ -108,23 +108,23 @@ NONSENSE: dict[str, Callable[[str], Reply]] = {
 def test_nothing_passes_by_nonsense(kind: str) -> None:
     """Whatever comes back, every rule has a verdict, and none is that it passes."""
     with server(NONSENSE[kind]) as url:
-        workshop = ByApi(Conversation(url), Fixed("123456"))
-        verdicts = {rule.id: judge(rule, workshop) for rule in RULES}
+        workshop = ApiPoolProvider(ApiClient(url), FixedCode("123456"))
+        verdicts = {rule.id: run_rule(rule, workshop) for rule in RULES}
         workshop.tidy()
 
-    assert [name for name, each in verdicts.items() if each.outcome is Outcome.PASSES] == []
+    assert [name for name, each in verdicts.items() if each.outcome is Outcome.PASSED] == []
 
 
 def test_tokens_to_everybody_break_every_grave_rule() -> None:
     """A server that signs everybody in keeps no rule about what must be refused."""
     with server(lambda _: said(200, {"AuthenticationResult": TOKENS})) as url:
-        workshop = ByApi(Conversation(url), Fixed("123456"))
+        workshop = ApiPoolProvider(ApiClient(url), FixedCode("123456"))
         verdicts = [
-            judge(rule, workshop) for rule in RULES if rule.severity is RuleSeverity.CRITICAL
+            run_rule(rule, workshop) for rule in RULES if rule.severity is RuleSeverity.CRITICAL
         ]
 
-    assert Outcome.PASSES not in {each.outcome for each in verdicts}
-    assert Outcome.FAILS in {each.outcome for each in verdicts}
+    assert Outcome.PASSED not in {each.outcome for each in verdicts}
+    assert Outcome.FAILED in {each.outcome for each in verdicts}
 
 
 def test_who_does_not_answer_is_not_waited_for() -> None:
@@ -136,14 +136,14 @@ def test_who_does_not_answer_is_not_waited_for() -> None:
         return said(200, {})
 
     with server(answer) as url:
-        workshop = ByApi(Conversation(url, patience=0.2))
+        workshop = ApiPoolProvider(ApiClient(url, patience=0.2))
         begun = time.monotonic()
-        verdicts = [judge(rule, workshop) for rule in named(("token.*",))]
+        verdicts = [run_rule(rule, workshop) for rule in select_rules(("token.*",))]
         took = time.monotonic() - begun
         silent.set()
 
     whys = {each.why for each in verdicts}
-    assert {each.outcome for each in verdicts} == {Outcome.UNTRIED}
+    assert {each.outcome for each in verdicts} == {Outcome.SKIPPED}
     assert any("no reply came within 0.2 s" in why for why in whys)
     assert took < 6
 
@@ -151,18 +151,18 @@ def test_who_does_not_answer_is_not_waited_for() -> None:
 def test_a_rule_has_its_time() -> None:
     """After its seconds a rule asks nothing more."""
     with server(NONSENSE["an empty object"]) as url:
-        verdict = judge(RULES[0], ByApi(Conversation(url)), seconds=-1)
+        verdict = run_rule(RULES[0], ApiPoolProvider(ApiClient(url)), seconds=-1)
 
-    assert (verdict.outcome, verdict.why) == (Outcome.UNTRIED, "it took too long")
+    assert (verdict.outcome, verdict.why) == (Outcome.SKIPPED, "it took too long")
 
 
 def test_nobody_there() -> None:
     """Where nobody listens, nobody answers."""
     with server(NONSENSE["HTML"]) as url:
-        reach(Conversation(url))
+        ensure_reachable(ApiClient(url))
 
     with pytest.raises(Unreachable, match=f"nobody answers at {url}"):
-        reach(Conversation(url))
+        ensure_reachable(ApiClient(url))
 
 
 def test_no_secret_is_told() -> None:
@@ -177,10 +177,10 @@ def test_no_secret_is_told() -> None:
         return said(400, {"__type": "some.where#CodeMismatchException", "message": words})
 
     with server(answer) as url:
-        verdict = judge(named(("password.replaced",))[0], ByApi(Conversation(url)))
-    told = f"{verdict.why} {verdict.evidence} {verdict.conversation} {verdict!r}"
+        verdict = run_rule(select_rules(("password.replaced",))[0], ApiPoolProvider(ApiClient(url)))
+    told = f"{verdict.why} {verdict.evidence} {verdict.exchanges} {verdict!r}"
 
-    assert verdict.outcome is Outcome.FAILS
+    assert verdict.outcome is Outcome.FAILED
     assert "CodeMismatchException: Session **** of **** with **** was not taken" in told
     for secret in (planted, PASSWORD, TEMPORARY, ANOTHER, "5a17"):
         assert secret not in told

@@ -115,8 +115,8 @@ def conform(
             codes=codes or [], region=region, profile=profile, rules=tuple(rule or ()),
             timeout=timeout, outputs=output or [],
         )  # fmt: skip
-        faultless = conforming.list_rules(wanted) if list_ else conforming.conform(wanted)
+        all_passed = conforming.list_rules(wanted) if list_ else conforming.conform(wanted)
     except Failed as failed:
         end("conform", failed)
-    if not faultless:
+    if not all_passed:
         raise typer.Exit(FAILED)

@@ -10,14 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from authfsm.conformance.rule import ConformanceRule, RuleGroup
-from authfsm.conformance.runner import Column, Results
+from authfsm.conformance.runner import EndpointResult, Results
 from authfsm.conformance.verdicts import Outcome, RuleVerdict
 
 _COLOURS: Final = {
-    Outcome.PASSES: "green",
-    Outcome.FAILS: "bold red",
-    Outcome.NOT_OFFERED: "dim",
-    Outcome.UNTRIED: "yellow",
+    Outcome.PASSED: "green",
+    Outcome.FAILED: "bold red",
+    Outcome.NOT_SUPPORTED: "dim",
+    Outcome.SKIPPED: "yellow",
 }
 
 
@@ -27,7 +27,7 @@ def rules_told(rules: tuple[ConformanceRule, ...]) -> RenderableType:
     told.add_column(style="bold", no_wrap=True)
     told.add_column(overflow="fold")
     for rule in rules:
-        source = f"{rule.source.words} ({rule.source.confidence})\n{rule.source.url}"
+        source = f"{rule.source.title} ({rule.source.confidence})\n{rule.source.url}"
         told.add_row(rule.id, Text.assemble(rule.claim, "\n", (source, "dim")))
     return told
 
@@ -36,19 +36,21 @@ def table(results: Results) -> Iterator[RenderableType]:
     """The table, the numbers under it, and what failed."""
     shown = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
     shown.add_column("rule", no_wrap=True)
-    for column in results.columns:
+    for column in results.endpoints:
         shown.add_column(column.endpoint.name, justify="center")
     for group in RuleGroup:
         rules = [rule for rule in results.rules if rule.group is group]
         if rules:
             shown.add_row(Text(f"\n{group}", style="bold"))
         for rule in rules:
-            shown.add_row(rule.id, *(_mark(column.verdicts[rule.id]) for column in results.columns))
+            shown.add_row(
+                rule.id, *(_mark(column.verdicts[rule.id]) for column in results.endpoints)
+            )
     yield shown
-    for column in results.columns:
+    for column in results.endpoints:
         yield from _failed(results, column)
     yield Text()
-    for column in results.columns:
+    for column in results.endpoints:
         yield _counts(column)
     yield Text(", ".join(f"{each.mark} {each}" for each in Outcome), style="dim")
 
@@ -62,13 +64,13 @@ def _mark(verdict: RuleVerdict) -> Text:
     return Text(verdict.outcome.mark, style=_COLOURS[verdict.outcome])
 
 
-def _counts(column: Column) -> Text:
+def _counts(column: EndpointResult) -> Text:
     counts = ", ".join(f"{column.count(each)} {each}" for each in Outcome)
     return Text.assemble((column.endpoint.name, "bold"), f": {counts}")
 
 
-def _failed(results: Results, column: Column) -> Iterator[RenderableType]:
-    failed = [rule for rule in results.rules if column.verdicts[rule.id].outcome is Outcome.FAILS]
+def _failed(results: Results, column: EndpointResult) -> Iterator[RenderableType]:
+    failed = [rule for rule in results.rules if column.verdicts[rule.id].outcome is Outcome.FAILED]
     if failed:
         yield Text(f"\nFailed at {column.endpoint.name}", style="bold")
     for rule in failed:
@@ -81,13 +83,13 @@ def rules_seen(results: Results) -> Iterator[RenderableType]:
     """Each rule with the whole conversation about it."""
     for rule in results.rules:
         yield Text.assemble((rule.id, "bold"), f"  {rule.claim}")
-        source = f"{rule.source.words} ({rule.source.confidence})  {rule.source.url}"
+        source = f"{rule.source.title} ({rule.source.confidence})  {rule.source.url}"
         yield _in(Text(source, style="dim"), 2)
-        for column in results.columns:
+        for column in results.endpoints:
             yield from _seen(column, rule)
 
 
-def _seen(column: Column, rule: ConformanceRule) -> Iterator[RenderableType]:
+def _seen(column: EndpointResult, rule: ConformanceRule) -> Iterator[RenderableType]:
     verdict = column.verdicts[rule.id]
     outcome = Text.assemble(
         f"{column.endpoint.name}: ", (verdict.outcome.value, _COLOURS[verdict.outcome])
@@ -95,8 +97,8 @@ def _seen(column: Column, rule: ConformanceRule) -> Iterator[RenderableType]:
     if verdict.why:
         outcome.append(f": {verdict.why}")
     yield _in(outcome, 2)
-    for exchange in verdict.conversation:
-        style = "dim" if exchange.furnishing else ""
-        yield _in(Text(f"> {exchange.asked}", style=style), 4)
-        yield _in(Text(f"< {exchange.heard}", style=style), 4)
+    for exchange in verdict.exchanges:
+        style = "dim" if exchange.is_setup else ""
+        yield _in(Text(f"> {exchange.request}", style=style), 4)
+        yield _in(Text(f"< {exchange.reply}", style=style), 4)
     yield Text()

@@ -21,13 +21,13 @@ from rich.text import Text
 
 from authfsm.cli.conform_output import rules_seen, rules_told, table
 from authfsm.cli.failing import MISUSED, Failed
-from authfsm.conformance.api_client import Conversation
-from authfsm.conformance.pool_providers import ByApi, Existing
-from authfsm.conformance.pools import Inbox, PoolProvider, inbox
-from authfsm.conformance.report import as_json, as_markdown, notes_of
+from authfsm.conformance.api_client import ApiClient
+from authfsm.conformance.pool_providers import ApiPoolProvider, ExistingPoolProvider
+from authfsm.conformance.pools import Inbox, PoolProvider, parse_inbox
+from authfsm.conformance.report import as_json, as_markdown
 from authfsm.conformance.rule import ConformanceRule
-from authfsm.conformance.rules import RULES, named
-from authfsm.conformance.runner import Endpoint, Results, Unreachable, reach, run
+from authfsm.conformance.rules import RULES, select_rules
+from authfsm.conformance.runner import Endpoint, Results, Unreachable, ensure_reachable, run_rules
 from authfsm.conformance.verdicts import RuleVerdict
 
 OURS: Final = "ours"
@@ -82,8 +82,8 @@ def conform(wanted: ConformOptions) -> bool:
         console = Console(highlight=False)
         for each in rules_seen(results) if wanted.rules else table(results):
             console.print(each, soft_wrap=isinstance(each, Text))
-    for column in results.columns:
-        if column.endpoint.name in results.untried:
+    for column in results.endpoints:
+        if column.endpoint.name in results.endpoints_without_result:
             why = next(
                 (each.why for each in column.verdicts.values() if each.why), "no rule was run"
             )
@@ -91,12 +91,12 @@ def conform(wanted: ConformOptions) -> bool:
                 f"no rule could run at {column.endpoint.name}: check that it is a Cognito endpoint."
                 f" The first rule reports: {why}"
             )
-    return results.faultless
+    return results.all_passed
 
 
 def _rules(wanted: ConformOptions) -> tuple[ConformanceRule, ...]:
     try:
-        return named(wanted.rules)
+        return select_rules(wanted.rules)
     except LookupError as error:
         raise Failed(
             f"unknown rule {error.args[0]}: authfsm conform --list lists all {len(RULES)} rules",
@@ -164,7 +164,7 @@ def _inboxes(wanted: ConformOptions, names: list[str]) -> dict[str, tuple[Inbox,
         if name not in names:
             raise Failed(f"--codes names {name!r}, which is not a --compare column", MISUSED)
         try:
-            found[name] = inbox(how), how
+            found[name] = parse_inbox(how), how
         except ValueError as error:
             raise Failed(f"--codes {each!r} {error}", MISUSED) from None
     return found
@@ -176,23 +176,23 @@ def _ours() -> PoolProvider:
             f"the embedded pool's server needs {', '.join(lacking)}: pip install 'authfsm[server]'",
             MISUSED,
         )
-    from authfsm.conformance.embedded_pools import Ours  # noqa: PLC0415 - what it needs is an extra
+    from authfsm.conformance.embedded_pools import EmbeddedPoolProvider  # noqa: PLC0415 - what it needs is an extra
 
-    return Ours()
+    return EmbeddedPoolProvider()
 
 
 def _workshop(wanted: ConformOptions, url: str, box: Inbox | None) -> PoolProvider:
     region = wanted.region
     if region is None and wanted.pool_id and "-" in wanted.pool_id:
         region = wanted.pool_id.partition("_")[0]
-    conversation = Conversation(url, region or "us-east-1", _credentials(wanted.profile))
+    conversation = ApiClient(url, region or "us-east-1", _credentials(wanted.profile))
     try:
-        reach(conversation)
+        ensure_reachable(conversation)
     except Unreachable as error:
         raise Failed(str(error), MISUSED) from None
     if wanted.pool_id:
-        return Existing(conversation, wanted.pool_id, wanted.client_id, box)
-    return ByApi(conversation, box)
+        return ExistingPoolProvider(conversation, wanted.pool_id, wanted.client_id, box)
+    return ApiPoolProvider(conversation, box)
 
 
 def _credentials(profile: str | None) -> tuple[str, str, str | None]:
@@ -230,13 +230,13 @@ def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout:
             bars = {e.name: progress.add_task(e.name, total=len(rules), rule="") for e in endpoints}
         lock = Lock()
 
-        def told(name: str, rule: ConformanceRule, verdict: RuleVerdict) -> None:
+        def on_verdict(name: str, rule: ConformanceRule, verdict: RuleVerdict) -> None:
             with lock:
                 if name in bars:
                     progress.update(bars[name], advance=1, rule=f"{verdict.outcome.mark} {rule.id}")
 
         day = datetime.now(timezone.utc).date()
-        return run(endpoints, rules, day=day, seconds=timeout, told=told)
+        return run_rules(endpoints, rules, day=day, seconds=timeout, on_verdict=on_verdict)
 
 
 def _write(results: Results, outputs: list[Path]) -> None:
@@ -253,6 +253,6 @@ def _write(results: Results, outputs: list[Path]) -> None:
 
 def _text(results: Results, path: Path) -> str:
     if path.suffix == ".md":
-        return as_markdown(results, notes_of(each.endpoint.name for each in results.columns))
+        return as_markdown(results)
     told: dict[str, Any] = as_json(results)
     return json.dumps(told, indent=2, ensure_ascii=False) + "\n"

@@ -28,10 +28,10 @@ from botocore.exceptions import (
 from botocore.httpsession import URLLib3Session
 
 from authfsm.base.concurrency import OutOfTime, call_within
-from authfsm.conformance.redaction import Masking, code_of, message_of, parsed
-from authfsm.conformance.verdicts import NotOffered, RecordedExchange, RuleFailed, Skipped
+from authfsm.conformance.redaction import Redactor, code_of, message_of, parsed
+from authfsm.conformance.verdicts import NotSupported, RecordedExchange, RuleFailed, Skipped
 
-UNHEARD: Final = (HTTPClientError, ConnectionError, OutOfTime)
+NO_REPLY_ERRORS: Final = (HTTPClientError, ConnectionError, OutOfTime)
 """Errors that say that no reply came, or not in time: botocore's, and ours."""
 
 _SERVER_FAULT: Final = 500
@@ -119,7 +119,7 @@ class ApiReply:
             Fails: it was an error, or nothing.
         """
         if self.lacking:
-            raise NotOffered(self.words)
+            raise NotSupported(self.words)
         if self.code is not None:
             raise RuleFailed(f"{self.operation} was refused: {self.words}")
         return self
@@ -148,7 +148,7 @@ class ApiReply:
             Fails: it was no error, or another one.
         """
         if self.lacking:
-            raise NotOffered(self.words)
+            raise NotSupported(self.words)
         if self.code is None:
             raise RuleFailed(f"{what} {self._led}")
         if codes and self.code not in codes:
@@ -169,14 +169,14 @@ class ApiReply:
             Fails: it was something else.
         """
         if self.code is not None:
-            raise NotOffered(self.words)
+            raise NotSupported(self.words)
         if self.challenge != challenge:
             raise RuleFailed(f"{challenge} was to come: the request {self._led}")
         return self
 
 
 @define(eq=False)
-class Conversation:
+class ApiClient:
     """What is said with one endpoint.
 
     Args:
@@ -195,7 +195,7 @@ class Conversation:
     said: list[RecordedExchange] = field(factory=list, init=False, repr=False)
     furnishing: bool = field(default=False, init=False)
     deadline: float = field(default=float("inf"), init=False)
-    masking: Masking = field(factory=Masking, init=False, repr=False)
+    masking: Redactor = field(factory=Redactor, init=False, repr=False)
     last: ApiReply | None = field(default=None, init=False, repr=False)
     client: Any = field(init=False, repr=False)
     _asked: tuple[str, Mapping[str, Any]] = field(default=("", {}), init=False, repr=False)
@@ -238,7 +238,7 @@ class Conversation:
         given = {name: value for name, value in given.items() if value is not None}
         try:
             method(**given)
-        except UNHEARD as error:
+        except NO_REPLY_ERRORS as error:
             raise self._unheard(error) from None
         except (BotoCoreError, ClientError):
             pass
@@ -264,7 +264,7 @@ class Conversation:
             reply = self._asked_in_time(
                 AWSPreparedRequest("GET", url, headers, b"", stream_output=False)
             )
-        except UNHEARD as error:
+        except NO_REPLY_ERRORS as error:
             raise self._unheard(error) from None
         body = reply.content
         words = f"{reply.status_code}, {len(body)} bytes"
@@ -289,7 +289,7 @@ class Conversation:
         operation, given = self._asked
         try:
             reply = self._asked_in_time(request)
-        except UNHEARD as error:
+        except NO_REPLY_ERRORS as error:
             self._kept(self.masking.request(operation, given), "no reply")
             raise self._unheard(error) from None
         body = reply.content

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from authfsm.conformance.api_client import Conversation
+from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pools import (
     RIDDLE,
     RP_ID,
@@ -39,10 +39,10 @@ _PATIENCE: Final = 30.0
 
 
 @define(eq=False)
-class Ours:
+class EmbeddedPoolProvider:
     """Pools of `authfsm.local`, each with a server of its own."""
 
-    conversations: list[Conversation] = field(factory=list, init=False)
+    conversations: list[ApiClient] = field(factory=list, init=False)
     _pools: Lending = field(init=False)
     _apps: Lending = field(init=False)
     _running: list[tuple[Server, threading.Thread]] = field(factory=list, init=False)
@@ -84,7 +84,7 @@ class Ours:
         self._running.append((server, thread))
         if not ready.wait(_PATIENCE):
             raise Skipped("the server did not start")
-        conversation = Conversation(url, "eu-west-1")
+        conversation = ApiClient(url, "eu-west-1")
         self.conversations.append(conversation)
         return ConformancePool(conversation, pool_id, OutboxInbox())
 

@@ -43,7 +43,7 @@ class VirtualPasskey:
     )
     _handle: str = field(default="", init=False, repr=False)
 
-    def created(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def create(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """RegistrationResponseJSON for CredentialCreationOptions."""
         self._handle = options["user"]["id"]
         public: Any = ES256
@@ -57,7 +57,7 @@ class VirtualPasskey:
             transports=["internal"],
         )
 
-    def signed(self, options: str) -> str:
+    def sign(self, options: str) -> str:
         """AuthenticationResponseJSON, as JSON, for CREDENTIAL_REQUEST_OPTIONS."""
         client = self._client_data("webauthn.get", json.loads(options)["challenge"])
         data = AuthenticatorData.create(self._hash(), _F.UP | _F.UV, 0)

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import define, field
 
 from authfsm.base.secret import Secret
-from authfsm.conformance.api_client import Conversation
+from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pools import (
     ClientRequirements,
     ConformanceClient,
@@ -25,7 +25,7 @@ from authfsm.conformance.verdicts import Skipped
 
 
 @define(eq=False)
-class ByApi:
+class ApiPoolProvider:
     """CreateUserPool, SetUserPoolMfaConfig, CreateUserPoolClient.
 
     Args:
@@ -33,7 +33,7 @@ class ByApi:
         inbox: where what it sends can be read.
     """
 
-    conversation: Conversation
+    conversation: ApiClient
     inbox: Inbox | None = None
     _pools: Lending = field(init=False)
     _apps: Lending = field(init=False)
@@ -76,7 +76,7 @@ class ByApi:
 
 
 @define(eq=False)
-class Existing:
+class ExistingPoolProvider:
     """A pool, and maybe an app client, that somebody else made.
 
     Args:
@@ -86,7 +86,7 @@ class Existing:
         inbox: where what it sends can be read.
     """
 
-    conversation: Conversation
+    conversation: ApiClient
     pool_id: str
     client_id: str | None = None
     inbox: Inbox | None = None

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from attrs import define, field, frozen
 
 from authfsm.base.secret import Secret, WrapsSecrets, secret
-from authfsm.conformance.api_client import ApiReply, Conversation
-from authfsm.conformance.verdicts import Observed, Skipped
+from authfsm.conformance.api_client import ApiClient, ApiReply
+from authfsm.conformance.verdicts import RuleEnded, Skipped
 from authfsm.protocol.auth_flows import CURRENT_VALUES
 from authfsm.protocol.vocabulary import FIRST_FACTORS, MFA_METHODS
 
@@ -93,7 +93,7 @@ RIDDLE: Final = "a river"
 class Inbox(Protocol):
     """Where codes can be read."""
 
-    def code_for(self, username: str, conversation: Conversation) -> Secret[str]:
+    def code_for(self, username: str, conversation: ApiClient) -> Secret[str]:
         """The last code that was sent to somebody.
 
         Raises:
@@ -105,7 +105,7 @@ class Inbox(Protocol):
 class OutboxInbox:
     """The endpoint's own `GET /outbox?username=`."""
 
-    def code_for(self, username: str, conversation: Conversation) -> Secret[str]:
+    def code_for(self, username: str, conversation: ApiClient) -> Secret[str]:
         """The last code."""
         with conversation.setup():
             heard = conversation.get(f"{conversation.url}/outbox?username={quote(username)}")
@@ -118,7 +118,7 @@ class OutboxInbox:
 
 
 @frozen
-class Fixed(WrapsSecrets):
+class FixedCode(WrapsSecrets):
     """The one code that is always sent.
 
     Args:
@@ -127,13 +127,13 @@ class Fixed(WrapsSecrets):
 
     code: Secret[str] = field(converter=secret)
 
-    def code_for(self, username: str, conversation: Conversation) -> Secret[str]:
+    def code_for(self, username: str, conversation: ApiClient) -> Secret[str]:
         """The code."""
         del username, conversation
         return self.code
 
 
-def inbox(named: str) -> Inbox:
+def parse_inbox(named: str) -> Inbox:
     """The inbox that an option names.
 
     Raises:
@@ -143,7 +143,7 @@ def inbox(named: str) -> Inbox:
     if named == "outbox":
         return OutboxInbox()
     if kind == "fixed" and what:
-        return Fixed(what)
+        return FixedCode(what)
     raise ValueError("is neither outbox nor fixed:CODE")
 
 
@@ -157,7 +157,7 @@ class ConformancePool:
         inbox: where what it sends can be read; None where nobody can.
     """
 
-    conversation: Conversation = field(repr=False)
+    conversation: ApiClient = field(repr=False)
     pool_id: str
     inbox: Inbox | None = None
 
@@ -238,10 +238,10 @@ class Lending:
         if wanted not in self._lent:
             try:
                 self._lent[wanted] = self.make(*wanted)
-            except Observed as seen:
+            except RuleEnded as seen:
                 self._lent[wanted] = seen
         lent = self._lent[wanted]
-        if isinstance(lent, Observed):
+        if isinstance(lent, RuleEnded):
             raise type(lent)(lent.why)
         return lent
 

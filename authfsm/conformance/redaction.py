@@ -37,7 +37,7 @@ _WORDS: Final = frozenset({each.value for each in CHALLENGES})
 
 
 @define
-class Masking:
+class Redactor:
     """Shows what was said at one endpoint, and remembers it.
 
     Args:

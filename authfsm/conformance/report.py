@@ -13,7 +13,7 @@ from attrs import frozen
 from authfsm.conformance.rule import ConformanceRule, RuleGroup
 from authfsm.conformance.rules.other_walks import LEFT_OUT
 from authfsm.conformance.rules.walks import STANDINGS, WAYS
-from authfsm.conformance.runner import Column, Results
+from authfsm.conformance.runner import EndpointResult, Results
 from authfsm.conformance.verdicts import Outcome, RuleSeverity, RuleVerdict
 
 
@@ -73,7 +73,7 @@ def as_json(results: Results) -> dict[str, Any]:
     return {
         "date": results.day.isoformat(),
         "rules": [_rule_as_json(rule) for rule in results.rules],
-        "endpoints": [_column_as_json(column, results.rules) for column in results.columns],
+        "endpoints": [_column_as_json(column, results.rules) for column in results.endpoints],
     }
 
 
@@ -83,13 +83,13 @@ def _rule_as_json(rule: ConformanceRule) -> dict[str, Any]:
         "claim": rule.claim,
         "group": rule.group.value,
         "severity": rule.severity.value,
-        "source": rule.source.words,
+        "source": rule.source.title,
         "url": rule.source.url,
         "confidence": rule.source.confidence.value,
     }
 
 
-def _column_as_json(column: Column, rules: tuple[ConformanceRule, ...]) -> dict[str, Any]:
+def _column_as_json(column: EndpointResult, rules: tuple[ConformanceRule, ...]) -> dict[str, Any]:
     verdicts = {}
     for rule in rules:
         verdict = column.verdicts[rule.id]
@@ -108,17 +108,16 @@ def _column_as_json(column: Column, rules: tuple[ConformanceRule, ...]) -> dict[
     }
 
 
-def as_markdown(results: Results, notes: tuple[Note, ...] = ()) -> str:
+def as_markdown(results: Results) -> str:
     """Everything, for people.
 
     Args:
         results: what was seen.
-        notes: what is to be known of the endpoints.
     """
     parts = [
         *_head(results),
         *_summary(results),
-        *_notes(results, notes),
+        *_notes(results, notes_of(each.endpoint.name for each in results.endpoints)),
         *_walks(results),
         *_groups(results),
         *_seen(results),
@@ -128,7 +127,7 @@ def as_markdown(results: Results, notes: tuple[Note, ...] = ()) -> str:
 
 
 def _head(results: Results) -> Iterator[str]:
-    names = ", ".join(column.endpoint.name for column in results.columns)
+    names = ", ".join(column.endpoint.name for column in results.endpoints)
     yield "# Conformance of local Cognito servers"
     yield ""
     yield f"{names}; seen on {results.day.isoformat()} by `authfsm conform`."
@@ -147,10 +146,10 @@ def _head(results: Results) -> Iterator[str]:
 
 
 _MEANINGS: Final = {
-    Outcome.PASSES: "the endpoint does as the rule says.",
-    Outcome.FAILS: "it does otherwise; what came is told below, with the command that shows it again.",
-    Outcome.NOT_OFFERED: "it says, in its own words, that it has no such operation, flow or challenge. That is no fault.",
-    Outcome.UNTRIED: "what the rule needs could not be had there. That says nothing.",
+    Outcome.PASSED: "the endpoint does as the rule says.",
+    Outcome.FAILED: "it does otherwise; what came is told below, with the command that shows it again.",
+    Outcome.NOT_SUPPORTED: "it says, in its own words, that it has no such operation, flow or challenge. That is no fault.",
+    Outcome.SKIPPED: "what the rule needs could not be had there. That says nothing.",
 }
 _SEVERITIES: Final = {
     RuleSeverity.CRITICAL: "what Cognito refuses is let through there: a test passes that must not",
@@ -164,9 +163,9 @@ def _summary(results: Results) -> Iterator[str]:
     yield ""
     yield f"| | {' | '.join(str(each) for each in Outcome)} | of the failures grave |"
     yield f"|---|{'---:|' * (len(Outcome) + 1)}"
-    for column in results.columns:
+    for column in results.endpoints:
         counts = " | ".join(str(column.count(each)) for each in Outcome)
-        yield f"| {column.endpoint.name} | {counts} | {column.grave} |"
+        yield f"| {column.endpoint.name} | {counts} | {column.critical_failures} |"
     yield ""
     told = "; ".join(f"*{each}*: {words}" for each, words in _SEVERITIES.items())
     yield f"A failure is one of three: {told}."
@@ -190,7 +189,7 @@ def _notes(results: Results, notes: tuple[Note, ...]) -> Iterator[str]:
 
 
 def _compared(results: Results) -> Iterator[str]:
-    for column in results.columns:
+    for column in results.endpoints:
         endpoint = column.endpoint
         yield f"--compare '{endpoint.name}={endpoint.url or 'ours'}'"
         for option in endpoint.options:
@@ -220,7 +219,7 @@ def _walks(results: Results) -> Iterator[str]:
     for state, why in LEFT_OUT.items():
         yield f"Left out: {state.value} ({why})."
     yield ""
-    for column in results.columns:
+    for column in results.endpoints:
         yield f"### {column.endpoint.name}"
         yield ""
         yield f"| asked | {' | '.join(f'`{way}`' for way in ways)} |"
@@ -233,7 +232,7 @@ def _walks(results: Results) -> Iterator[str]:
     yield from _rows([rule for name, rule in rules.items() if name not in in_matrix], results)
 
 
-def _mark(column: Column, rule: str) -> str:
+def _mark(column: EndpointResult, rule: str) -> str:
     verdict = column.verdicts.get(rule)
     return verdict.outcome.mark if verdict else ""
 
@@ -254,17 +253,17 @@ def _groups(results: Results) -> Iterator[str]:
 def _rows(rules: list[ConformanceRule], results: Results) -> Iterator[str]:
     if not rules:
         return
-    names = " | ".join(column.endpoint.name for column in results.columns)
+    names = " | ".join(column.endpoint.name for column in results.endpoints)
     yield f"| rule | what Cognito does | source | if not | {names} |"
-    yield f"|---|---|---|---|{':---:|' * len(results.columns)}"
+    yield f"|---|---|---|---|{':---:|' * len(results.endpoints)}"
     for rule in rules:
-        marks = " | ".join(_mark(column, rule.id) for column in results.columns)
+        marks = " | ".join(_mark(column, rule.id) for column in results.endpoints)
         yield f"| `{rule.id}` | {_cell(rule.claim)} | {_source(rule)} | {rule.severity} | {marks} |"
     yield ""
 
 
 def _source(rule: ConformanceRule) -> str:
-    return f"[{_cell(rule.source.words)}]({rule.source.url}) ({rule.source.confidence})"
+    return f"[{_cell(rule.source.title)}]({rule.source.url}) ({rule.source.confidence})"
 
 
 def _cell(words: str) -> str:
@@ -275,9 +274,9 @@ def _cell(words: str) -> str:
 
 
 def _seen(results: Results) -> Iterator[str]:
-    for column in results.columns:
+    for column in results.endpoints:
         failed = [
-            rule for rule in results.rules if column.verdicts[rule.id].outcome is Outcome.FAILS
+            rule for rule in results.rules if column.verdicts[rule.id].outcome is Outcome.FAILED
         ]
         if not failed:
             continue
@@ -310,11 +309,11 @@ def _code(words: str) -> str:
 
 def _not_tried(results: Results) -> Iterator[str]:
     """What is not offered, and what could not be tried, gathered by the words that say so."""
-    for column in results.columns:
+    for column in results.endpoints:
         told: dict[tuple[Outcome, str], list[str]] = {}
         for rule in results.rules:
             verdict = column.verdicts[rule.id]
-            if verdict.outcome in {Outcome.NOT_OFFERED, Outcome.UNTRIED}:
+            if verdict.outcome in {Outcome.NOT_SUPPORTED, Outcome.SKIPPED}:
                 told.setdefault((verdict.outcome, verdict.why), []).append(rule.id)
         if not told:
             continue

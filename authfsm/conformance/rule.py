@@ -40,12 +40,12 @@ class RuleSource:
     """Where a rule is known from.
 
     Args:
-        words: the page, the measurement or the issue.
+        title: the page, the measurement or the issue.
         url: where to read it.
         confidence: how sure it is.
     """
 
-    words: str
+    title: str
     url: str
     confidence: Confidence = Confidence.DOCUMENTED
 

@@ -10,11 +10,11 @@ from typing import Final
 
 from attrs import field, frozen
 
-from authfsm.conformance.api_client import Conversation
+from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pools import PoolProvider
 from authfsm.conformance.rule import ConformanceRule
 from authfsm.conformance.trial import Trial
-from authfsm.conformance.verdicts import Observed, Outcome, RuleFailed, RuleSeverity, RuleVerdict
+from authfsm.conformance.verdicts import Outcome, RuleEnded, RuleFailed, RuleSeverity, RuleVerdict
 
 SECONDS: Final = 30.0
 """How long one rule may take."""
@@ -35,7 +35,7 @@ class Endpoint:
     """
 
     name: str
-    workshop: PoolProvider = field(repr=False)
+    pool_provider: PoolProvider = field(repr=False)
     url: str | None = None
     options: tuple[str, ...] = ()
 
@@ -47,7 +47,7 @@ class Endpoint:
 
 
 @frozen
-class Column:
+class EndpointResult:
     """What was seen at one endpoint.
 
     Args:
@@ -63,7 +63,7 @@ class Column:
         return sum(each.outcome is outcome for each in self.verdicts.values())
 
     @property
-    def grave(self) -> int:
+    def critical_failures(self) -> int:
         """How many failures are grave."""
         return sum(each.severity is RuleSeverity.CRITICAL for each in self.verdicts.values())
 
@@ -79,21 +79,23 @@ class Results:
     """
 
     rules: tuple[ConformanceRule, ...] = field(repr=False)
-    columns: tuple[Column, ...]
+    endpoints: tuple[EndpointResult, ...]
     day: date
 
     @property
-    def faultless(self) -> bool:
+    def all_passed(self) -> bool:
         """Was something tried at every endpoint, and did no rule fail anywhere?"""
-        return not self.untried and not any(column.count(Outcome.FAILS) for column in self.columns)
+        return not self.endpoints_without_result and not any(
+            column.count(Outcome.FAILED) for column in self.endpoints
+        )
 
     @property
-    def untried(self) -> tuple[str, ...]:
+    def endpoints_without_result(self) -> tuple[str, ...]:
         """The names of the endpoints at which no rule passed or failed: nothing is known about them."""
         return tuple(
             column.endpoint.name
-            for column in self.columns
-            if not column.count(Outcome.PASSES) + column.count(Outcome.FAILS)
+            for column in self.endpoints
+            if not column.count(Outcome.PASSED) + column.count(Outcome.FAILED)
         )
 
 
@@ -101,7 +103,7 @@ class Unreachable(Exception):
     """Nobody answers at an endpoint."""
 
 
-def reach(conversation: Conversation) -> None:
+def ensure_reachable(conversation: ApiClient) -> None:
     """See that somebody answers there.
 
     Raises:
@@ -109,11 +111,13 @@ def reach(conversation: Conversation) -> None:
     """
     try:
         conversation.get(conversation.url)
-    except Observed:
+    except RuleEnded:
         raise Unreachable(f"nobody answers at {conversation.url}") from None
 
 
-def judge(rule: ConformanceRule, workshop: PoolProvider, seconds: float = SECONDS) -> RuleVerdict:
+def run_rule(
+    rule: ConformanceRule, workshop: PoolProvider, seconds: float = SECONDS
+) -> RuleVerdict:
     """One rule at one endpoint.
 
     Args:
@@ -123,25 +127,25 @@ def judge(rule: ConformanceRule, workshop: PoolProvider, seconds: float = SECOND
     """
     begun = time.monotonic()
     trial = Trial(workshop, rule.id, begun + seconds)
-    outcome, why, severity = Outcome.PASSES, "", None
+    outcome, why, severity = Outcome.PASSED, "", None
     try:
         rule.run(trial)
     except RuleFailed as fails:
         outcome, why, severity = fails.outcome, fails.why, fails.severity or rule.severity
-    except Observed as seen:
+    except RuleEnded as seen:
         outcome, why = seen.outcome, seen.why
     except Exception as error:  # noqa: BLE001 - a server may say anything, and the next rule is to run all the same
-        outcome, why = Outcome.UNTRIED, f"what came could not be read ({type(error).__name__})"
+        outcome, why = Outcome.SKIPPED, f"what came could not be read ({type(error).__name__})"
     return RuleVerdict(outcome, why, trial.said, severity, time.monotonic() - begun)
 
 
-def run(
+def run_rules(
     endpoints: Iterable[Endpoint],
     rules: Iterable[ConformanceRule],
     *,
     day: date,
     seconds: float = SECONDS,
-    told: Told = lambda *_: None,
+    on_verdict: Told = lambda *_: None,
 ) -> Results:
     """The rules at the endpoints; what was made there is put away at the end.
 
@@ -150,19 +154,19 @@ def run(
         rules: the rules.
         day: today.
         seconds: how long one rule may take.
-        told: is told of each verdict, from several threads.
+        on_verdict: is told of each verdict, from several threads.
     """
     wanted = tuple(rules)
 
-    def column(endpoint: Endpoint) -> Column:
+    def column(endpoint: Endpoint) -> EndpointResult:
         verdicts = {}
         try:
             for rule in wanted:
-                verdicts[rule.id] = judge(rule, endpoint.workshop, seconds)
-                told(endpoint.name, rule, verdicts[rule.id])
+                verdicts[rule.id] = run_rule(rule, endpoint.pool_provider, seconds)
+                on_verdict(endpoint.name, rule, verdicts[rule.id])
         finally:
-            endpoint.workshop.tidy()
-        return Column(endpoint, verdicts)
+            endpoint.pool_provider.tidy()
+        return EndpointResult(endpoint, verdicts)
 
     several = tuple(endpoints)
     with ThreadPoolExecutor(max(len(several), 1), thread_name_prefix="conform") as threads:

@@ -13,7 +13,7 @@ from attrs import define, field
 
 from authfsm.conformance.pools import ANOTHER, RIDDLE
 from authfsm.conformance.trial import AuthenticatorApp, PoolClient, PoolUser
-from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity, Skipped
+from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, ProtocolViolation, Refused
@@ -100,9 +100,11 @@ class SignInRunner:
             # It began, and the proof was refused: that is no matter of what is offered.
             proof = heard.operation.endswith("RespondToAuthChallenge") and not heard.lacking
             return (
-                RuleFailed(f"the right proof was refused: {words}") if proof else NotOffered(words)
+                RuleFailed(f"the right proof was refused: {words}")
+                if proof
+                else NotSupported(words)
             )
-        return NotOffered(words) if not heard.body else RuleFailed(str(error))
+        return NotSupported(words) if not heard.body else RuleFailed(str(error))
 
     def _answer(self, flow: Flow) -> None:
         state = flow.state
@@ -114,7 +116,7 @@ class SignInRunner:
             heard = self.desk.conversation.last
             words = heard.words if heard else str(refused)
             if heard is not None and heard.lacking:
-                raise NotOffered(words) from None
+                raise NotSupported(words) from None
             raise RuleFailed(f"the right answer to {state} was refused: {words}") from None
         except AuthfsmError as error:
             raise RuleFailed(f"after the answer to {state}: {error}") from None
@@ -163,7 +165,7 @@ class SignInRunner:
         asked = flow.challenge
         if self.passkey is None or not isinstance(asked, WebAuthn):
             raise RuleFailed("WEB_AUTHN came for somebody who has no passkey")
-        return r.Credential(self.passkey.signed(asked.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
+        return r.Credential(self.passkey.sign(asked.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
 
     def _set_up(self, flow: Flow) -> Response:
         asked = flow.challenge

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from authfsm.base.secret import Secret
-from authfsm.conformance.api_client import ApiReply, Conversation
+from authfsm.conformance.api_client import ApiClient, ApiReply
 from authfsm.conformance.pools import (
     PASSWORD,
     PHONE,
@@ -32,7 +32,7 @@ from authfsm.conformance.pools import (
     made,
 )
 from authfsm.conformance.redaction import DOMAIN
-from authfsm.conformance.verdicts import NotOffered, RecordedExchange, RuleFailed, Skipped
+from authfsm.conformance.verdicts import NotSupported, RecordedExchange, RuleFailed, Skipped
 from authfsm.core import srp
 from authfsm.core.device import Device
 from authfsm.drivers.boto import Cognito
@@ -113,7 +113,7 @@ class PoolClient:
     app: ConformanceClient
 
     @property
-    def conversation(self) -> Conversation:
+    def conversation(self) -> ApiClient:
         """With the pool's endpoint."""
         return self.pool.conversation
 
@@ -205,7 +205,7 @@ class Trial:
     workshop: PoolProvider
     name: str
     deadline: float = field(default=float("inf"))
-    conversations: list[tuple[Conversation, int]] = field(factory=list, init=False)
+    conversations: list[tuple[ApiClient, int]] = field(factory=list, init=False)
 
     def desk(
         self, pool: PoolRequirements = PLAIN, client: ClientRequirements = ORDINARY
@@ -291,7 +291,7 @@ class Trial:
         )
         if isinstance(active, list) and (missing := set(wanted.factors) - set(active)):
             names = ", ".join(sorted(missing))
-            raise NotOffered(f"{names} was switched on, and AdminGetUser does not list it")
+            raise NotSupported(f"{names} was switched on, and AdminGetUser does not list it")
 
 
 def enrolled(desk: PoolClient, **bearer: str) -> AuthenticatorApp:
@@ -327,5 +327,5 @@ def begun_srp(
     mine = srp.ephemeral(secrets.token_bytes(32))
     heard = desk.initiate("USER_SRP_AUTH", admin=admin, USERNAME=username, SRP_A=mine.SRP_A)
     if heard.code is not None:
-        raise NotOffered(heard.words)
+        raise NotSupported(heard.words)
     return mine, heard.asks("PASSWORD_VERIFIER")

@@ -19,10 +19,13 @@ class Outcome(DescribedName):
     def __init__(self, _: str, mark: str) -> None:
         self.mark = mark
 
-    PASSES = "passes", "✓"  #: The endpoint does as the rule says.
-    FAILS = "fails", "✗"  #: It does otherwise.
-    NOT_OFFERED = "not offered", "·"  #: It says that it has no such operation, flow or challenge.
-    UNTRIED = "could not be tried", "?"  #: What the rule needs could not be had here.
+    PASSED = "passed", "✓"  #: The endpoint does as the rule says.
+    FAILED = "failed", "✗"  #: It does otherwise.
+    NOT_SUPPORTED = (
+        "not supported",
+        "·",
+    )  #: It says that it has no such operation, flow or challenge.
+    SKIPPED = "skipped", "?"  #: What the rule needs could not be had here.
 
 
 class RuleSeverity(str, Enum):
@@ -42,14 +45,14 @@ class RecordedExchange:
     """A request and what came back, without secrets.
 
     Args:
-        asked: the operation and what it was given.
+        request: the operation and what it was given.
         heard: what came back.
         furnishing: was it only to make what the rule needs, as a pool or a user?
     """
 
-    asked: str
-    heard: str
-    furnishing: bool = False
+    request: str
+    reply: str
+    is_setup: bool = False
 
 
 @frozen
@@ -66,18 +69,18 @@ class RuleVerdict:
 
     outcome: Outcome
     why: str = ""
-    conversation: tuple[RecordedExchange, ...] = field(default=(), repr=False)
+    exchanges: tuple[RecordedExchange, ...] = field(default=(), repr=False)
     severity: RuleSeverity | None = None
     seconds: float = field(default=0.0, eq=False)
 
     @property
     def evidence(self) -> str:
         """The last thing said that was no furnishing."""
-        told = [each for each in self.conversation if not each.furnishing]
-        return f"{told[-1].asked} -> {told[-1].heard}" if told else ""
+        told = [each for each in self.exchanges if not each.is_setup]
+        return f"{told[-1].request} -> {told[-1].reply}" if told else ""
 
 
-class Observed(Exception):
+class RuleEnded(Exception):
     """What a rule saw, if it did not simply pass: the base of the three below.
 
     Args:
@@ -91,7 +94,7 @@ class Observed(Exception):
         self.why = why
 
 
-class RuleFailed(Observed):
+class RuleFailed(RuleEnded):
     """The endpoint does otherwise than the rule says.
 
     Args:
@@ -99,24 +102,24 @@ class RuleFailed(Observed):
         severity: how grave that is; as the rule says, if left out.
     """
 
-    outcome = Outcome.FAILS
+    outcome = Outcome.FAILED
 
     def __init__(self, why: str, severity: RuleSeverity | None = None) -> None:
         super().__init__(why)
         self.severity = severity
 
 
-class NotOffered(Observed):
+class NotSupported(RuleEnded):
     """The endpoint has no such operation, flow or challenge."""
 
-    outcome = Outcome.NOT_OFFERED
+    outcome = Outcome.NOT_SUPPORTED
 
 
-class Skipped(Observed):
+class Skipped(RuleEnded):
     """What the rule needs could not be had."""
 
-    outcome = Outcome.UNTRIED
+    outcome = Outcome.SKIPPED
 
 
-WITHOUT_FAULT: Final = frozenset({Outcome.PASSES, Outcome.NOT_OFFERED, Outcome.UNTRIED})
+WITHOUT_FAULT: Final = frozenset({Outcome.PASSED, Outcome.NOT_SUPPORTED, Outcome.SKIPPED})
 """The outcomes that say nothing against an endpoint."""

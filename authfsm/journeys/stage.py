@@ -216,7 +216,7 @@ class Stage:
 
     def signed(self) -> Secret[str]:
         """What the passkey signs, as it was asked last."""
-        return Secret(self._passkey.signed(self.heard["CREDENTIAL_REQUEST_OPTIONS"]))
+        return Secret(self._passkey.sign(self.heard["CREDENTIAL_REQUEST_OPTIONS"]))
 
     @cached_property
     def _passkey(self) -> VirtualPasskey:
@@ -286,7 +286,7 @@ class Stage:
         if self.journey.plan.person.passkey:
             token = {"AccessToken": tokens.access_token.reveal()}
             begun = self.pool.answer("StartWebAuthnRegistration", token)
-            made = self._passkey.created(begun["CredentialCreationOptions"])
+            made = self._passkey.create(begun["CredentialCreationOptions"])
             self.pool.answer("CompleteWebAuthnRegistration", {**token, "Credential": made})
 
     def _sign_up(self) -> None:

@@ -33,7 +33,7 @@ RULES: Final[tuple[ConformanceRule, ...]] = (
 """Every rule."""
 
 
-def named(wanted: tuple[str, ...]) -> tuple[ConformanceRule, ...]:
+def select_rules(wanted: tuple[str, ...]) -> tuple[ConformanceRule, ...]:
     """The rules of these names; a name with `*` at its end stands for all that begin so.
 
     Raises:

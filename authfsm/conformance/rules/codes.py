@@ -24,7 +24,7 @@ from authfsm.conformance.rule import (
     standard,
 )
 from authfsm.conformance.trial import AuthenticatorApp, PoolClient, PoolUser, Trial
-from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity
+from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
@@ -46,7 +46,7 @@ def _asked(trial: Trial) -> tuple[PoolClient, PoolUser, AuthenticatorApp, ApiRep
     person = trial.person(desk, _APP)
     asked = desk.password(person).asks("SOFTWARE_TOKEN_MFA")
     if person.app is None:
-        raise NotOffered("there is no authenticator app")
+        raise NotSupported("there is no authenticator app")
     return desk, person, person.app, asked
 
 
@@ -190,7 +190,7 @@ def _setting_up(trial: Trial) -> tuple[PoolClient, PoolUser, ApiReply]:
     given = {"USERNAME": person.username, "NEW_PASSWORD": ANOTHER}
     setup = desk.respond("NEW_PASSWORD_REQUIRED", asked.session, **given)
     if setup.challenge != "MFA_SETUP":
-        raise NotOffered(f"MFA_SETUP did not come: {setup.words}")
+        raise NotSupported(f"MFA_SETUP did not come: {setup.words}")
     return desk, person, setup
 
 

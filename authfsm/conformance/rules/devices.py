@@ -19,7 +19,7 @@ from authfsm.conformance.rule import (
 )
 from authfsm.conformance.rules.proofs import claimed
 from authfsm.conformance.trial import PoolClient, PoolUser, Trial, begun_srp
-from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity
+from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity
 from authfsm.core import srp
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
@@ -42,7 +42,7 @@ def _by_srp(desk: PoolClient, person: PoolUser, **more: str) -> ApiReply:
 def _metadata(heard: ApiReply) -> dict[str, Any]:
     metadata = heard.tokens.get("NewDeviceMetadata")
     if not isinstance(metadata, dict) or not metadata.get("DeviceKey"):
-        raise NotOffered("tokens came without NewDeviceMetadata")
+        raise NotSupported("tokens came without NewDeviceMetadata")
     return metadata
 
 

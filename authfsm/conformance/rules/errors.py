@@ -22,7 +22,7 @@ from authfsm.conformance.rule import (
     reference,
 )
 from authfsm.conformance.trial import Trial
-from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity, Skipped
+from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
@@ -112,7 +112,7 @@ def _wrong_code(trial: Trial) -> None:
     person = trial.person(desk, wanted)
     asked = desk.password(person).asks("SOFTWARE_TOKEN_MFA")
     if person.app is None:
-        raise NotOffered("there is no authenticator app")
+        raise NotSupported("there is no authenticator app")
     given = {"USERNAME": person.username, "SOFTWARE_TOKEN_MFA_CODE": person.app.wrong_code()}
     heard = desk.respond("SOFTWARE_TOKEN_MFA", asked.session, **given)
     heard.refused("a wrong code", "CodeMismatchException")

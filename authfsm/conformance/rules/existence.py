@@ -7,7 +7,7 @@ from typing import Final
 from authfsm.conformance.pools import WITHOUT_CHOICE, WRONG, ClientRequirements
 from authfsm.conformance.rule import Entry, RuleGroup, guide
 from authfsm.conformance.trial import PoolClient, Trial, begun_srp
-from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity
+from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity
 from authfsm.protocol import links
 
 rule: Final = Entry(RuleGroup.EXISTENCE)
@@ -85,5 +85,5 @@ def _legacy(trial: Trial) -> None:
     desk.signed_in(trial.person(desk))
     heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=trial.username("nobody"), PASSWORD=WRONG)
     if heard.lacking:
-        raise NotOffered(heard.words)
+        raise NotSupported(heard.words)
     heard.refused("somebody who does not exist", "UserNotFoundException")

@@ -18,7 +18,7 @@ from authfsm.conformance.rule import ConformanceRule, RuleGroup, RuleSource, gui
 from authfsm.conformance.rules.walks import by_password, by_srp, source_of
 from authfsm.conformance.sign_in_runner import Opening, SignInRunner
 from authfsm.conformance.trial import PoolClient, PoolUser, Trial
-from authfsm.conformance.verdicts import NotOffered, RuleSeverity, Skipped
+from authfsm.conformance.verdicts import NotSupported, RuleSeverity, Skipped
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
@@ -59,10 +59,10 @@ def _registered(desk: PoolClient, person: PoolUser) -> VirtualPasskey:
     token = desk.signed_in(person).get("AccessToken")
     begun = desk.call("StartWebAuthnRegistration", AccessToken=token)
     if begun.lacking:
-        raise NotOffered(begun.words)
+        raise NotSupported(begun.words)
     passkey = VirtualPasskey(RP_ID)
     with desk.conversation.setup():
-        credential = passkey.created(made(begun, "CredentialCreationOptions"))
+        credential = passkey.create(made(begun, "CredentialCreationOptions"))
         made(desk.call("CompleteWebAuthnRegistration", AccessToken=token, Credential=credential))
     return passkey
 
@@ -74,7 +74,7 @@ def _named(challenge: str, answer: Callable[[Flow, PoolUser], Any]) -> Callable[
         flow = desk.cognito().start(person.password)
         flow.answer(r.UserAuth(person.username))
         if flow.state is not S.SELECT_CHALLENGE:
-            raise NotOffered(f"{flow.state} came where SELECT_CHALLENGE was to come")
+            raise NotSupported(f"{flow.state} came where SELECT_CHALLENGE was to come")
         answer(flow, person)
         return flow
 
@@ -110,7 +110,7 @@ def _offered(trial: Trial, flow: str) -> None:
     desk = trial.desk()
     heard = desk.initiate(flow, USERNAME=trial.person(desk, who="nobody-asked").username)
     if heard.lacking or not heard.body:
-        raise NotOffered(heard.words)
+        raise NotSupported(heard.words)
 
 
 def _renewed_then_set_up(trial: Trial) -> None:
@@ -125,10 +125,10 @@ def _device(opening: Opening) -> Callable[[Trial], None]:
         try:
             device = flow.confirm_device("test")
         except InvalidOperation:
-            raise NotOffered("tokens came without NewDeviceMetadata") from None
+            raise NotSupported("tokens came without NewDeviceMetadata") from None
         except AuthfsmError as error:
             heard = desk.conversation.last
-            raise NotOffered(heard.words if heard else str(error)) from None
+            raise NotSupported(heard.words if heard else str(error)) from None
         return desk.cognito(device=device).sign_in(person.username, person.password)
 
     def run(trial: Trial) -> None:

@@ -15,7 +15,7 @@ from authfsm.conformance.pools import (
 )
 from authfsm.conformance.rule import Entry, RuleGroup, RuleSource, issue, reference
 from authfsm.conformance.trial import PoolClient, PoolUser, Trial, begun_srp
-from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity
+from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity
 from authfsm.protocol.evidence import Confidence
 
 rule: Final = Entry(RuleGroup.SESSIONS)
@@ -128,7 +128,7 @@ def _binds_challenge(trial: Trial) -> None:
     heard = desk.respond("MFA_SETUP", _asked(desk, person).session, USERNAME=person.username)
     if heard.lacking:
         # Nothing was signed in; and that MFA_SETUP is not offered, its walk says.
-        raise NotOffered(heard.words)
+        raise NotSupported(heard.words)
     heard.refused("MFA_SETUP on the Session of NEW_PASSWORD_REQUIRED")
 
 
@@ -160,7 +160,7 @@ def _rotates(trial: Trial) -> None:
     asked = _asked(desk, person)
     setup = _renewed(desk, asked.session, person)
     if setup.code is not None or setup.challenge is None:
-        raise NotOffered(f"no second challenge came: {setup.words}")
+        raise NotSupported(f"no second challenge came: {setup.words}")
     if setup.session == asked.session:
         raise RuleFailed(f"{setup.challenge} came with the Session of NEW_PASSWORD_REQUIRED")
 
@@ -210,7 +210,7 @@ def _survives(trial: Trial) -> None:
     app = person.app
     asked = desk.password(person).asks("SOFTWARE_TOKEN_MFA")
     if app is None:
-        raise NotOffered("there is no authenticator app")
+        raise NotSupported("there is no authenticator app")
     for code in (app.wrong_code(), app.code()):
         heard = desk.respond(
             "SOFTWARE_TOKEN_MFA",

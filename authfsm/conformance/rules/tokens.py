@@ -12,7 +12,7 @@ from joserfc.jwk import KeySet, RSAKey
 from authfsm.conformance.pools import ANY_MFA, PLAIN
 from authfsm.conformance.rule import Entry, RuleGroup, guide, reference
 from authfsm.conformance.trial import PoolClient, Trial
-from authfsm.conformance.verdicts import NotOffered, RuleFailed, RuleSeverity, Skipped
+from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped
 from authfsm.protocol import links
 
 rule: Final = Entry(RuleGroup.TOKENS)
@@ -62,7 +62,7 @@ def tokens_of(trial: Trial, desk: PoolClient) -> Mapping[str, Any]:
     """
     heard = desk.password(trial.person(desk)).granted()
     if not heard.tokens:
-        raise NotOffered(heard.words)
+        raise NotSupported(heard.words)
     return heard.tokens
 
 
