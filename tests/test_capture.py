@@ -25,8 +25,8 @@ from typer.testing import CliRunner
 from vocabulary_of_botocore import folded
 
 from authfsm.cli import app
-from authfsm.traces.neutral import Neutral, UnreadableDocument, neutralise
-from authfsm.traces.neutral import vocabulary as v
+from authfsm.traces.anonymiser import AnonymisedText, UnreadableDocument, anonymise
+from authfsm.traces.anonymiser import vocabulary as v
 
 SEEDS = range(20)
 LETTERS = string.ascii_letters
@@ -468,7 +468,7 @@ def test_nothing_planted_is_left(document: Callable[[Plants], str]) -> None:
         plants = Plants(seed)
         text = document(plants)
         assert left(plants.planted, text), "the search finds what is there"
-        made = neutralise(text)
+        made = anonymise(text)
         assert left(plants.planted, made.text) == set()
         planted += len(plants.planted)
     assert planted >= 100
@@ -485,7 +485,7 @@ def test_a_thousand_in_one() -> None:
             )
         )
     lines += lines[:5]
-    made = neutralise("\n".join(lines)).text
+    made = anonymise("\n".join(lines)).text
     assert left(plants.planted, made) == set()
     rows = made.split("\n")
     assert rows[-5:] == rows[:5]
@@ -535,7 +535,7 @@ def shape_of(tree: Any) -> Any:
 )
 def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
     """Whatever is in a tree of JSON is replaced, and its structure stays."""
-    made = neutralise(json.dumps(tree, indent=indent, ensure_ascii=ascii_))
+    made = anonymise(json.dumps(tree, indent=indent, ensure_ascii=ascii_))
     folded_text = json.dumps(json.loads(made.text), ensure_ascii=False).casefold()
     for each in texts_of(tree):
         words = [word for word in re.findall(r"\w+", each) if len(word) >= 6]
@@ -552,7 +552,7 @@ def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
 
 def neutral(tree: Any) -> Any:
     """A tree of JSON, made neutral."""
-    return json.loads(neutralise(json.dumps(tree)).text)
+    return json.loads(anonymise(json.dumps(tree)).text)
 
 
 @pytest.mark.parametrize(
@@ -681,7 +681,7 @@ def test_a_map_of_the_customers_own_keeps_nothing() -> None:
     assert neutral({"ChallengeParameters": {"size": "1234", "Status": "CONFIRMED"}})[
         "ChallengeParameters"
     ].keys() == {"size", "Status"}
-    assert "1234" not in neutralise(json.dumps({"ChallengeParameters": {"size": "1234"}})).text
+    assert "1234" not in anonymise(json.dumps({"ChallengeParameters": {"size": "1234"}})).text
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -696,24 +696,22 @@ def leaves(tree: Any) -> list[Any]:
 def test_white_space_and_order_stay() -> None:
     """Only values change: the text between them is the original's."""
     text = '{ "Session" :\t"abc",\n\n"ExpiresIn":3600 , "Session":"abc"}\n'
-    assert neutralise(text).text == text.replace(
-        "abc", json.loads(neutralise(text).text)["Session"]
-    )
+    assert anonymise(text).text == text.replace("abc", json.loads(anonymise(text).text)["Session"])
 
 
 def test_what_is_new_is_told_and_can_be_kept() -> None:
     """A challenge that is not known is replaced, and said by its key; `keep` keeps it."""
     text = '{"ChallengeName": "RETINA_SCAN"}'
-    assert (neutralise(text).text, dict(neutralise(text).unknown)) == (
+    assert (anonymise(text).text, dict(anonymise(text).unknown)) == (
         '{"ChallengeName": "XXXXXX_XXXX"}',
         {"ChallengeName": 1},
     )
-    assert neutralise(text, keep=["RETINA_SCAN"]).text == text
+    assert anonymise(text, keep=["RETINA_SCAN"]).text == text
 
 
 def test_a_table_of_athena_keeps_its_columns() -> None:
     """The columns, the flow and the identity's type stay; a row of other columns is refused."""
-    made = list(csv.DictReader(io.StringIO(neutralise(athena(Plants(1))).text)))
+    made = list(csv.DictReader(io.StringIO(anonymise(athena(Plants(1))).text)))
     assert len(made) == 3
     assert made[0]["eventname"] == "InitiateAuth"
     assert json.loads(made[0]["requestparameters"])["authFlow"] == "CUSTOM_AUTH"
@@ -721,16 +719,16 @@ def test_a_table_of_athena_keeps_its_columns() -> None:
         "{type=Unknown, principalid=Anonymous, arn=null, username=X"
     )
     with pytest.raises(UnreadableDocument, match="columns"):
-        neutralise("eventtime,eventname\na,b,c\n")
+        anonymise("eventtime,eventname\na,b,c\n")
     with pytest.raises(UnreadableDocument, match="CSV"):
-        neutralise('eventtime,eventname\n"a,b\n')
+        anonymise('eventtime,eventname\n"a,b\n')
 
 
 def test_again() -> None:
     """What is neutral can be made neutral again, and keeps its shape."""
-    once = neutralise(reply(Plants(1)))
-    assert isinstance(once, Neutral)
-    assert len(neutralise(once.text).text) == len(once.text)
+    once = anonymise(reply(Plants(1)))
+    assert isinstance(once, AnonymisedText)
+    assert len(anonymise(once.text).text) == len(once.text)
 
 
 @pytest.mark.parametrize(
@@ -749,7 +747,7 @@ def test_again() -> None:
 def test_what_cannot_be_read(text: str, why: str) -> None:
     """A sentence says what is wrong and where, and quotes nothing of the text."""
     with pytest.raises(UnreadableDocument, match=why) as caught:
-        neutralise(text)
+        anonymise(text)
     assert "Ada" not in str(caught.value)
 
 
@@ -790,7 +788,7 @@ def test_the_time_it_takes_is_bounded(piece: str) -> None:
         json.dumps({"message": piece * 3000 + "x"}),
     ):
         with contextlib.suppress(UnreadableDocument):
-            neutralise(text)
+            anonymise(text)
     assert time.process_time() - begun < 5
 
 
@@ -822,7 +820,7 @@ def test_the_command(tmp_path: Path) -> None:
     shown, written, piped = run(str(file)), run(str(file), "-o", str(out)), run("-", text=text)
 
     assert (shown.exit_code, written.exit_code, piped.exit_code) == (0, 0, 0)
-    assert shown.stdout == piped.stdout == out.read_text(encoding="utf-8") == neutralise(text).text
+    assert shown.stdout == piped.stdout == out.read_text(encoding="utf-8") == anonymise(text).text
     assert written.stdout == ""
     assert "Secret" not in shown.output
     assert "Replaced (different values): 1 sessions." in written.stderr
@@ -838,7 +836,7 @@ def test_compressed_and_in_utf_16(tmp_path: Path) -> None:
         b"\xef\xbb\xbf" + text.encode(),
     ):
         (tmp_path / "file").write_bytes(data)
-        assert run(str(tmp_path / "file")).stdout == neutralise(text).text
+        assert run(str(tmp_path / "file")).stdout == anonymise(text).text
 
 
 @pytest.mark.parametrize(

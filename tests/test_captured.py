@@ -33,7 +33,7 @@ from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import ON_THE_TABLE, LoopKind, Role, destination
 from authfsm.settings import PoolSettings
 from authfsm.traces import record
-from authfsm.traces.neutral import neutralise
+from authfsm.traces.anonymiser import anonymise
 
 ROWS: Final[list[dict[str, Any]]] = [
     json.loads(line)
@@ -405,7 +405,7 @@ def test_captures_stay_captures_when_they_are_made_neutral() -> None:
     for row in ROWS:
         if "payload" not in row:
             continue
-        made = json.loads(neutralise(json.dumps(row["payload"])).text)
+        made = json.loads(anonymise(json.dumps(row["payload"])).text)
         assert list(keys(made))[:1] == list(keys(row["payload"]))[:1]
         for path in ("ChallengeName", "__type", "AvailableChallenges"):
             assert made.get(path) == row["payload"].get(path)

@@ -45,7 +45,7 @@ DYNAMIC_IMPORTS = {("base/display_mixin", "authfsm.notebook.value_repr")}
 LIBRARIES = {
     "transitions": {"core/machine"},
     "boto3": {"drivers", "local/api/boto_hook", "cli", "conformance"},
-    "botocore": {"drivers", "local/api/boto_hook", "cli", "conformance", "traces/recording"},
+    "botocore": {"drivers", "local/api/boto_hook", "cli", "conformance", "traces/client_recording"},
     "graphviz": {"diagrams"},
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},

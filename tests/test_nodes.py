@@ -20,7 +20,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import IN_ROLES, NODES, EdgeRoles, Node, code_role, target_roles
 from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE, TRANSITIONS, Role, Transition
-from authfsm.traces.recording import Recording
+from authfsm.traces import Recording
 
 NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
 FLOWS = sorted({each.auth_flow for each in RESPONSES if each.auth_flow} | {"USER_AUTH"})

@@ -123,13 +123,13 @@ NOT_SECRET: Final = {
     "authfsm.protocol.replies.Refusal(code)": "an error's code",
     "authfsm.protocol.responses.Select(answer)": "the name of the choice that is made",
     "authfsm.core.wire.replies.refusal(code)": "an error's code",
-    "authfsm.traces.neutral.documents.rewrite_json(key)": "the name of a JSON member",
-    "authfsm.traces.neutral.shapes.Shapes.rewrite(key)": "the name of a JSON member",
-    "authfsm.traces.neutral.shapes.Shapes.value(key)": "the name of a JSON member",
-    "authfsm.traces.neutral.values.Neutraliser.number(key)": "the name of a JSON member",
-    "authfsm.traces.neutral.values.Neutraliser.rewrite(key)": "the name of a JSON member",
-    "authfsm.traces.neutral.values.Neutraliser.value(key)": "the name of a JSON member",
-    "authfsm.traces.neutral.vocabulary.stays(key)": "the name of a JSON member",
+    "authfsm.traces.anonymiser.documents.rewrite_json(key)": "the name of a JSON member",
+    "authfsm.traces.anonymiser.value_shapes.ShapeAnonymiser.rewrite(key)": "the name of a JSON member",
+    "authfsm.traces.anonymiser.value_shapes.ShapeAnonymiser.value(key)": "the name of a JSON member",
+    "authfsm.traces.anonymiser.value_anonymiser.ValueAnonymiser.number(key)": "the name of a JSON member",
+    "authfsm.traces.anonymiser.value_anonymiser.ValueAnonymiser.rewrite(key)": "the name of a JSON member",
+    "authfsm.traces.anonymiser.value_anonymiser.ValueAnonymiser.value(key)": "the name of a JSON member",
+    "authfsm.traces.anonymiser.vocabulary.stays(key)": "the name of a JSON member",
 }
 """Parameters and fields that have the name of a secret and hold none, with what they hold."""
 

@@ -17,21 +17,21 @@ from trails import PLANTS, USUAL, Conversation, conversation, conversations, pla
 
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS
-from authfsm.traces import Trail, UnknownDialect, Verdict, sql
-from authfsm.traces import Trail as Opened
+from authfsm.traces import TraceFiles, UnknownDialect, Verdict, sql
+from authfsm.traces import TraceFiles as Opened
 from authfsm.traces.cloudtrail import COLUMNS
 from authfsm.traces.log_symbols import (
-    REFUSED,
+    REFUSAL_LOOPS,
     UNKNOWN,
-    LoggedArrow,
-    by_names,
-    by_responses,
+    LoggedTransition,
     closed,
+    cloudtrail_transitions,
+    recorded_transitions,
     state_of,
 )
 from authfsm.traces.query import DIALECTS
-from authfsm.traces.replay import gathered
-from authfsm.traces.verdicts import Traced
+from authfsm.traces.trace_files import funnel_from_rows
+from authfsm.traces.verdicts import CheckedStep
 
 EVENTS = 20_000
 
@@ -68,41 +68,41 @@ def test_a_log_of_steps_sees_the_table() -> None:
     """By responses the relation has every arrow of the table, between the very states, and no other."""
     seen = {
         (state_of(each.source), kind, state_of(each.dest))
-        for each, (kind,) in by_responses().items()
+        for each, (kind,) in recorded_transitions().items()
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert seen == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSED}
+    assert seen == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
 
 
 def test_cloudtrail_sees_the_table() -> None:
     """By names every arrow is there too, under one of the names that its request bears."""
     seen = {
         (state_of(each.source), kind, state_of(each.dest))
-        for each, kinds in by_names().items()
+        for each, kinds in cloudtrail_transitions().items()
         for kind in kinds
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert seen == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSED}
+    assert seen == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
 
 
 def test_set_up_has_its_order() -> None:
     """MFA_SETUP leads to tokens only once an app is verified."""
-    arrows = by_names()
+    arrows = cloudtrail_transitions()
 
-    assert LoggedArrow("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED") not in arrows
-    assert LoggedArrow("MFA_SETUP/associated", "MFA_SETUP", "AUTHENTICATED") not in arrows
-    assert LoggedArrow("MFA_SETUP/verified", "MFA_SETUP", "AUTHENTICATED") in arrows
-    assert LoggedArrow("MFA_SETUP", "VerifySoftwareToken", "MFA_SETUP/verified") not in arrows
+    assert LoggedTransition("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED") not in arrows
+    assert LoggedTransition("MFA_SETUP/associated", "MFA_SETUP", "AUTHENTICATED") not in arrows
+    assert LoggedTransition("MFA_SETUP/verified", "MFA_SETUP", "AUTHENTICATED") in arrows
+    assert LoggedTransition("MFA_SETUP", "VerifySoftwareToken", "MFA_SETUP/verified") not in arrows
 
 
 def test_a_second_factor_is_not_left_for_a_first() -> None:
     """An e-mailed code can be left for another factor where it is the first, or may be."""
     leaves = {
         each.source
-        for each in by_names()
-        if each.word == "SELECT_CHALLENGE" and "EMAIL" in each.source
+        for each in cloudtrail_transitions()
+        if each.symbol == "SELECT_CHALLENGE" and "EMAIL" in each.source
     }
 
     assert leaves == {"EMAIL_OTP", "EMAIL_OTP/first"}
@@ -110,11 +110,13 @@ def test_a_second_factor_is_not_left_for_a_first() -> None:
 
 def test_what_is_forgotten_is_not_held_against_anybody() -> None:
     """An arrow any part of which is not known is in the closed relation; one that is on no table is not."""
-    arrows = set(closed([LoggedArrow("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")]))
+    arrows = set(closed([LoggedTransition("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")]))
 
     assert len(arrows) == 8
-    assert LoggedArrow(UNKNOWN, "USER_SRP_AUTH", UNKNOWN) in arrows
-    assert LoggedArrow(UNKNOWN, "USER_SRP_AUTH", "AUTHENTICATED") not in set(closed(by_names()))
+    assert LoggedTransition(UNKNOWN, "USER_SRP_AUTH", UNKNOWN) in arrows
+    assert LoggedTransition(UNKNOWN, "USER_SRP_AUTH", "AUTHENTICATED") not in set(
+        closed(cloudtrail_transitions())
+    )
 
 
 # ---- every planted error, and nothing else ------------------------------------------------------------------
@@ -126,12 +128,12 @@ def test_every_planted_error_is_found_and_nothing_else(trail: Any) -> None:
     funnel = opened.funnel(limit=10_000)
 
     assert {each.id for each in funnel.illegal} == set(made.planted)
-    assert funnel.illegals == len(made.planted) == 20 * len(PLANTS)
-    assert (funnel.of(Verdict.UNKNOWN), funnel.of(Verdict.AMBIGUOUS)) == (0, 0)
+    assert funnel.illegal_count == len(made.planted) == 20 * len(PLANTS)
+    assert (funnel.count(Verdict.UNKNOWN), funnel.count(Verdict.AMBIGUOUS)) == (0, 0)
     assert funnel.sign_ins == sum(funnel.ends.values()) == made.sign_ins
-    assert opened.read.whole
-    assert opened.read.events + opened.read.others == made.events
-    assert funnel.steps + funnel.repeated == opened.read.events
+    assert opened.load().complete
+    assert opened.load().events + opened.load().others == made.events
+    assert funnel.steps + funnel.repeated == opened.load().events
 
 
 def test_the_replay_says_the_same_step_by_step(trail: Any) -> None:
@@ -139,16 +141,17 @@ def test_the_replay_says_the_same_step_by_step(trail: Any) -> None:
     made, opened = trail
     funnel = opened.funnel(limit=10_000)
     steps: Counter[tuple[str, ...]] = Counter()
-    wrong: dict[str, Traced] = {}
+    wrong: dict[str, CheckedStep] = {}
     left = 0
     for each in opened.replay():
-        steps[each.source, each.given, each.dest, str(each.verdict)] += 1
+        steps[each.source, each.symbol, each.dest, str(each.verdict)] += 1
         left += each.left
         if each.verdict is Verdict.ILLEGAL:
             wrong[each.id] = each
 
     assert steps == {
-        (each.source, each.given, each.dest, str(each.verdict)): each.times for each in funnel.taken
+        (each.source, each.symbol, each.dest, str(each.verdict)): each.times
+        for each in funnel.transitions
     }
     assert left == funnel.unfinished
     assert set(wrong) == set(made.planted)
@@ -179,9 +182,9 @@ def test_shares_and_waits(trail: Any) -> None:
     _, opened = trail
     funnel = opened.funnel()
     shares: Counter[str] = Counter()
-    for each in funnel.taken:
+    for each in funnel.transitions:
         shares[each.source] += each.share
-    waits = {each.place: each for each in funnel.waits}
+    waits = {each.node: each for each in funnel.durations}
 
     assert {round(share, 6) for share in shares.values()} == {1}
     assert waits["PASSWORD_VERIFIER"].median == 0
@@ -196,13 +199,13 @@ def test_traffic_on_the_diagram(trail: Any) -> None:
     model = drawn.model
     times = next(
         each.times
-        for each in funnel.taken
-        if (each.given, each.dest) == ("USER_SRP_AUTH", "PASSWORD_VERIFIER")
+        for each in funnel.transitions
+        if (each.symbol, each.dest) == ("USER_SRP_AUTH", "PASSWORD_VERIFIER")
     )
 
     assert model.traffic == funnel.sign_ins
     assert f"user_srp_auth \u00d7{times:,}" in str(drawn)
-    assert f"{funnel.illegals:,} steps are not on the table." in model.said
+    assert f"{funnel.illegal_count:,} steps are not on the table." in model.said
     assert model.said[0].startswith("Where sign-ins ended: AUTHENTICATED ")
 
 
@@ -237,7 +240,7 @@ def test_spark_says_the_same(trail: Any, spark: Any) -> None:
     schema = ", ".join(f"{name} STRING" for name in COLUMNS)
     spark.read.schema(schema).json(str(made.path)).createOrReplaceTempView("cloudtrail_logs")
     rows = spark.sql(sql("spark", "cloudtrail_logs")).collect()
-    theirs = gathered((row.asDict() for row in rows), opened.read, limit=10_000)
+    theirs = funnel_from_rows((row.asDict() for row in rows), opened.load(), limit=10_000)
 
     assert theirs == opened.funnel(limit=10_000)
 
@@ -288,7 +291,7 @@ def test_each_plant_is_illegal_in_one_event(
         each["eventTime"] = f"2026-03-01T10:00:{number * 3:02d}Z"
     path = tmp_path / "events.jsonl"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
-    with Trail(path) as opened:
+    with TraceFiles(path) as opened:
         verdicts = {each.id: each.verdict for each in opened.replay()}
 
     assert [name for name, verdict in verdicts.items() if verdict is not Verdict.LEGAL] == [
@@ -309,7 +312,7 @@ def test_no_scenario_is_illegal(said: tuple[Conversation, ...], tmp_path: Path) 
             lines.append(json.dumps(told_event))
     path = tmp_path / "events.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
-    with Trail(path) as opened:
+    with TraceFiles(path) as opened:
         odd = [each for each in opened.replay() if each.verdict is not Verdict.LEGAL]
         states = {state_of(each.dest) for each in opened.replay()}
 

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 from trails import TODAY
 
-from authfsm.traces import Trail, sql
+from authfsm.traces import TraceFiles, sql
 from authfsm.traces.cloudtrail import COLUMNS
 from authfsm.traces.log_symbols import UNKNOWN
 from authfsm.traces.query import query
@@ -71,8 +71,10 @@ def replayed(tmp_path: Path, *events: dict[str, Any]) -> list[tuple[str, ...]]:
     """The steps that events come to."""
     path = tmp_path / "events.jsonl"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
-    with Trail(path) as opened:
-        return [(each.source, each.given, each.dest, str(each.verdict)) for each in opened.replay()]
+    with TraceFiles(path) as opened:
+        return [
+            (each.source, each.symbol, each.dest, str(each.verdict)) for each in opened.replay()
+        ]
 
 
 def test_an_srp_sign_in_within_one_second(tmp_path: Path) -> None:
@@ -295,12 +297,12 @@ def test_delivered_twice_and_out_of_order(tmp_path: Path) -> None:
         "".join(f"{json.dumps(each)}\n" for each in (second, first, second, first, first)),
         encoding="utf-8",
     )
-    with Trail(path) as opened:
+    with TraceFiles(path) as opened:
         funnel = opened.funnel()
 
     assert (funnel.steps, funnel.repeated, funnel.sign_ins, funnel.legal) == (2, 3, 1, True)
     assert dict(funnel.ends) == {"AUTHENTICATED": 1}
-    assert [(each.place, each.times, each.median) for each in funnel.waits] == [
+    assert [(each.node, each.times, each.median) for each in funnel.durations] == [
         ("PASSWORD_VERIFIER", 1, 30)
     ]
 

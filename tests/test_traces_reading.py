@@ -15,11 +15,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authfsm.traces import BadMemory, BadTrail, OutOfResources, Read, Trail
-from authfsm.traces.lines import COLUMNS
-from authfsm.traces.scanning import Tally
-from authfsm.traces.scanning import read as scanned
-from authfsm.traces.sources import LONGEST
+from authfsm.traces import (
+    InputSummary,
+    InvalidMemoryLimit,
+    OutOfResources,
+    TraceFiles,
+    UnreadableTraceFile,
+)
+from authfsm.traces.sources import MAX_EVENT_LENGTH
+from authfsm.traces.step_log import COLUMNS
+from authfsm.traces.text_scanner import ScanCounts
+from authfsm.traces.text_scanner import read as scanned
 
 EVENTS: list[dict[str, Any]] = [
     {
@@ -39,9 +45,9 @@ LINES = "".join(f"{json.dumps(each)}\n" for each in EVENTS)
 ALL = [f"event-{number}" for number in range(5)]
 
 
-def read(*paths: Path) -> tuple[Read, list[str]]:
+def read(*paths: Path) -> tuple[InputSummary, list[str]]:
     """What was read of files, and the ids of the steps that it came to, every one of them legal."""
-    with Trail(paths) as trail:
+    with TraceFiles(paths) as trail:
         told = trail.load()
         steps = list(trail.replay())
     assert {str(each.verdict) for each in steps} <= {"legal"}
@@ -95,7 +101,7 @@ def test_every_form_is_read(form: str, zipped: bool, tmp_path: Path) -> None:  #
     data = FORMS[form].encode()
     path.write_bytes(gzip.compress(data) if zipped else data)
 
-    assert read(path) == (Read(files=1, events=5), ALL)
+    assert read(path) == (InputSummary(files=1, events=5), ALL)
 
 
 def test_a_name_says_nothing_of_what_is_inside(tmp_path: Path) -> None:
@@ -103,7 +109,7 @@ def test_a_name_says_nothing_of_what_is_inside(tmp_path: Path) -> None:
     path = tmp_path / "odd [1] {name} it's *.log"
     path.write_bytes(gzip.compress(LINES.encode()))
 
-    assert read(path) == (Read(files=1, events=5), ALL)
+    assert read(path) == (InputSummary(files=1, events=5), ALL)
 
 
 def test_files_folders_and_patterns(tmp_path: Path) -> None:
@@ -118,10 +124,10 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
 
     assert read(tmp_path) == read(pattern) == read(pattern, tmp_path / "a" / "b" / "0.json")
     assert read(tmp_path)[1] == ALL
-    with pytest.raises(BadTrail, match="there is no such file"):
-        Trail(tmp_path / "nowhere")
-    with pytest.raises(BadTrail, match="there is no such file"):
-        Trail(f"{tmp_path}/*.nothing")
+    with pytest.raises(UnreadableTraceFile, match="there is no such file"):
+        TraceFiles(tmp_path / "nowhere")
+    with pytest.raises(UnreadableTraceFile, match="there is no such file"):
+        TraceFiles(f"{tmp_path}/*.nothing")
 
 
 def test_broken_lines_are_counted(tmp_path: Path) -> None:
@@ -142,14 +148,14 @@ def test_broken_lines_are_counted(tmp_path: Path) -> None:
 
     assert ids == ALL
     # `{` and what follows it are one broken piece; four are JSON that is no event.
-    assert (told.events, told.broken, told.unrecognised, told.whole) == (5, 3, 4, False)
+    assert (told.events, told.broken, told.unrecognised, told.complete) == (5, 3, 4, False)
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
 def test_a_huge_line_is_not_kept(zipped: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a row's field
     """An event larger than any of CloudTrail's is passed over and told."""
     path = tmp_path / "trail.jsonl"
-    data = b'{"eventName": "' + b"x" * (LONGEST + 10) + b'"}\n' + LINES.encode()
+    data = b'{"eventName": "' + b"x" * (MAX_EVENT_LENGTH + 10) + b'"}\n' + LINES.encode()
     path.write_bytes(gzip.compress(data, 1) if zipped else data)
     told, ids = read(path)
 
@@ -159,7 +165,7 @@ def test_a_huge_line_is_not_kept(zipped: bool, tmp_path: Path) -> None:  # noqa:
 
 def test_a_huge_event_in_a_list(tmp_path: Path) -> None:
     """The same, in CloudTrail's own layout: on from the next event."""
-    huge = {"eventVersion": "1.10", "eventName": "x" * (LONGEST + 10)}
+    huge = {"eventVersion": "1.10", "eventName": "x" * (MAX_EVENT_LENGTH + 10)}
     path = tmp_path / "trail.json"
     path.write_text(
         json.dumps({"Records": [huge, *({"eventVersion": "1.10", **each} for each in EVENTS)]}),
@@ -231,7 +237,7 @@ def test_other_services_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "trail.jsonl"
     path.write_text(LINES + "".join(f"{json.dumps(each)}\n" for each in others), encoding="utf-8")
 
-    assert read(path) == (Read(files=1, events=5, others=4), ALL)
+    assert read(path) == (InputSummary(files=1, events=5, others=4), ALL)
 
 
 def test_parameters_that_are_no_json(tmp_path: Path) -> None:
@@ -243,10 +249,10 @@ def test_parameters_that_are_no_json(tmp_path: Path) -> None:
         "responseElements": "HIDDEN_DUE_TO_SECURITY_REASONS",
     }
     path.write_text(json.dumps(event), encoding="utf-8")
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         (step,) = trail.replay()
 
-    assert (step.source, step.given, step.dest, str(step.verdict)) == (
+    assert (step.source, step.symbol, step.dest, str(step.verdict)) == (
         "START",
         "UNKNOWN",
         "UNKNOWN",
@@ -258,23 +264,23 @@ def test_an_empty_file_and_a_folder_of_nothing(tmp_path: Path) -> None:
     """An empty file comes to nothing, and is not called legal; a folder without trails is a mistake."""
     path = tmp_path / "empty.jsonl"
     path.write_bytes(b"")
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         funnel = trail.funnel()
 
     assert (funnel.steps, funnel.sign_ins, dict(funnel.ends), funnel.legal) == (0, 0, {}, False)
-    assert funnel.plain()["since"] is None
+    assert funnel.to_dict()["since"] is None
     path.unlink()
-    with pytest.raises(BadTrail):
-        Trail(tmp_path)
+    with pytest.raises(UnreadableTraceFile):
+        TraceFiles(tmp_path)
 
 
 def test_a_file_that_goes_away(tmp_path: Path) -> None:
     """A file that cannot be read any more is named."""
     path = tmp_path / "trail.jsonl"
     path.write_text(LINES, encoding="utf-8")
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         path.unlink()
-        with pytest.raises(BadTrail, match=r"trail\.jsonl cannot be read: No such file"):
+        with pytest.raises(UnreadableTraceFile, match=r"trail\.jsonl cannot be read: No such file"):
             trail.load()
 
 
@@ -284,11 +290,11 @@ def test_memory(tmp_path: Path) -> None:
     path.write_text(LINES, encoding="utf-8")
     room = tmp_path / "room"
     room.mkdir()
-    with pytest.raises(BadMemory, match="an amount as 700MB, not 'lots'"):
-        Trail(path, memory="lots", folder=room)
+    with pytest.raises(InvalidMemoryLimit, match="an amount as 700MB, not 'lots'"):
+        TraceFiles(path, memory="lots", folder=room)
     with (
         pytest.raises(OutOfResources, match="there is no room"),
-        Trail(path, memory="1MB", folder=room) as trail,
+        TraceFiles(path, memory="1MB", folder=room) as trail,
     ):
         trail.funnel()
 
@@ -300,7 +306,7 @@ def test_standard_output_is_not_written_to(tmp_path: Path) -> None:
     path = tmp_path / "trail.jsonl"
     path.write_text(LINES, encoding="utf-8")
     asked = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         trail.funnel()
         told = [each.execute(asked).fetchone() for each in (trail._connection, trail._running)]
 
@@ -311,7 +317,7 @@ def test_reading_can_be_stopped(tmp_path: Path) -> None:
     """What goes on in another thread ends with an error there, and is not taken for a broken file."""
     path = tmp_path / "trail.jsonl"
     path.write_text(LINES * 20_000, encoding="utf-8")
-    with Trail(path) as trail, ThreadPoolExecutor(1) as worker:
+    with TraceFiles(path) as trail, ThreadPoolExecutor(1) as worker:
         reading = worker.submit(trail.load)
         while not reading.done():
             trail.stop()
@@ -330,12 +336,12 @@ _HEADS = st.sampled_from([b"", b"{", b"[", b'{"Records":[', b'{"Records": [{"eve
 @given(_HEADS, st.binary(max_size=400))
 def test_any_bytes_can_be_scanned(head: bytes, rest: bytes) -> None:
     """Any text comes to lines of JSON, or to a count of what could not be read."""
-    tally = Tally()
+    tally = ScanCounts()
     text = (head + rest).decode("utf-8", "replace")
     for _, line in scanned(iter([text]), tally):
         json.loads(line)
 
-    assert not text.strip() or tally != Tally()
+    assert not text.strip() or tally != ScanCounts()
 
 
 @settings(
@@ -346,8 +352,8 @@ def test_any_bytes_can_be_traced(tmp_path: Path, head: bytes, rest: bytes) -> No
     """No file makes a trail fail."""
     path = tmp_path / "any"
     path.write_bytes(head + rest)
-    with Trail(path) as trail:
-        assert trail.funnel().read.files == 1
+    with TraceFiles(path) as trail:
+        assert trail.funnel().input.files == 1
 
 
 _STEP = {"sign_in": "a", "step": 1, "from": "START", "given": "user_auth", "to": "SELECT_CHALLENGE"}
@@ -377,13 +383,13 @@ def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]
     path.write_text(
         "".join(f"{json.dumps(each)}\n" for each in [*events, *EVENTS]), encoding="utf-8"
     )
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         funnel = trail.funnel()
 
     # Without the name of an operation it is no event.
-    read = funnel.read
+    read = funnel.input
     assert read.events + read.others + read.unrecognised == len(events) + 5
-    assert funnel.steps + funnel.repeated == funnel.read.events
+    assert funnel.steps + funnel.repeated == funnel.input.events
     assert funnel.sign_ins >= 5
 
 
@@ -396,8 +402,8 @@ def test_any_steps_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]])
     lines = [{**_STEP, "sign_in": str(n), key: value} for n, (key, value) in enumerate(changes)]
     path = tmp_path / "any"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in [*lines, _STEP]), encoding="utf-8")
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         funnel = trail.funnel()
 
-    assert funnel.read.events + funnel.read.others == len(lines) + 1
-    assert sum(each.times for each in funnel.taken) == funnel.steps
+    assert funnel.input.events + funnel.input.others == len(lines) + 1
+    assert sum(each.times for each in funnel.transitions) == funnel.steps

@@ -25,7 +25,7 @@ from authfsm import Code, UserError, history_from_json
 from authfsm.core.history_json import history_to_json
 from authfsm.local import LocalPool
 from authfsm.local.server.config import CLIENT_ID
-from authfsm.traces import Trail, Verdict, record, recorder
+from authfsm.traces import TraceFiles, Verdict, record, recorder
 
 WITH_TOKENS = (
     "ConfirmDevice, UpdateDeviceStatus, GetTokensFromRefreshToken, REFRESH_TOKEN_AUTH, REFRESH_TOKEN, "
@@ -68,7 +68,7 @@ def test_the_driver_is_recorded(signing_key: RSAKey, tmp_path: Path) -> None:
     ]
     assert len(set(told(text, "sign_in"))) == 1
     assert history_to_json(history_from_json(text)) == history_to_json(flow.history)
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         assert {each.verdict for each in trail.replay()} == {Verdict.LEGAL}
 
 
@@ -129,8 +129,8 @@ def test_what_is_wrong_with_anothers_code_is_found(signing_key: RSAKey, tmp_path
         respond("SMS_MFA", "SMS_MFA_CODE", code, session)
         with pytest.raises(ClientError, match="session can only be used once"):
             respond("SMS_MFA", "SMS_MFA_CODE", code, session)
-    with Trail(path) as trail:
-        steps = [(each.source, each.given, str(each.verdict), each.why) for each in trail.replay()]
+    with TraceFiles(path) as trail:
+        steps = [(each.source, each.symbol, str(each.verdict), each.why) for each in trail.replay()]
         funnel = trail.funnel()
 
     assert steps == [
@@ -142,7 +142,7 @@ def test_what_is_wrong_with_anothers_code_is_found(signing_key: RSAKey, tmp_path
             f"AUTHENTICATED takes {WITH_TOKENS}; not SMS_MFA",
         ),
     ]  # fmt: skip
-    assert (funnel.illegals, funnel.sign_ins) == (2, 1)
+    assert (funnel.illegal_count, funnel.sign_ins) == (2, 1)
 
 
 def test_what_began_before_has_no_beginning(signing_key: RSAKey, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_what_began_before_has_no_beginning(signing_key: RSAKey, tmp_path: Path)
     assert told(path.read_text(encoding="utf-8"), *STEP) == [
         (1, None, "code", None, "AUTHENTICATED", None)
     ]
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         assert [(each.source, each.verdict) for each in trail.replay()] == [
             ("UNKNOWN", Verdict.UNKNOWN)
         ]
@@ -218,7 +218,7 @@ def test_no_scenario_is_illegal_as_it_is_recorded(
     """Whatever the pool says to the driver in any scenario, the recording of it is legal."""
     path = tmp_path / "steps.jsonl"
     path.write_text("".join(seen for *_, seen in everything), encoding="utf-8")
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         odd = [each for each in trail.replay() if each.verdict is not Verdict.LEGAL]
 
     assert odd == []

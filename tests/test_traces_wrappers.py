@@ -19,9 +19,9 @@ import pytest
 from typer.testing import CliRunner
 
 from authfsm.cli import app
-from authfsm.traces import Trail
-from authfsm.traces.scanning import Tally, read
-from authfsm.traces.sources import LONGEST
+from authfsm.traces import TraceFiles
+from authfsm.traces.sources import MAX_EVENT_LENGTH
+from authfsm.traces.text_scanner import ScanCounts, read
 
 Event = dict[str, Any]
 
@@ -243,9 +243,9 @@ def zipped(members: dict[str, bytes]) -> bytes:
 
 def found(path: Path) -> tuple[list[str], tuple[str, ...], int]:
     """The illegal events' ids, what could not be read, and how many events were found."""
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         funnel = trail.funnel()
-    return [each.id for each in funnel.illegal], funnel.read.problems, funnel.read.events
+    return [each.id for each in funnel.illegal], funnel.input.problems, funnel.input.events
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
@@ -291,7 +291,7 @@ def test_wrappers_may_be_mixed(tmp_path: Path) -> None:
 def test_a_wrapper_larger_than_memory_allows_is_read_event_by_event(tmp_path: Path) -> None:
     """Lists far larger than the longest event, in one line or many, with the illegal step at the end."""
     many = [event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, TOKENS, eventID=f"legal-{n}",
-                  additionalEventData={"sub": f"sub-{n}"}) for n in range(4 * LONGEST // 800)]  # fmt: skip
+                  additionalEventData={"sub": f"sub-{n}"}) for n in range(4 * MAX_EVENT_LENGTH // 800)]  # fmt: skip
     for name, indent in (("one line", None), ("many lines", 1)):
         path = tmp_path / name
         path.write_text(
@@ -323,7 +323,7 @@ def test_an_empty_error_code_is_none(wrapper: str, tmp_path: Path) -> None:
     )
     path = tmp_path / "trail"
     path.write_text(WRAPPERS[wrapper](events), encoding="utf-8", newline="")
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         steps = [(each.source, each.dest, each.error, str(each.verdict)) for each in trail.replay()]
 
     assert steps == [
@@ -344,8 +344,8 @@ def test_an_empty_member_is_an_absent_one(member: str, tmp_path: Path) -> None:
                     each[part] |= value
         path = tmp_path / "trail"
         path.write_text(lines(events), encoding="utf-8")
-        with Trail(path) as trail:
-            steps.append([(s.source, s.given, s.dest, str(s.verdict)) for s in trail.replay()])
+        with TraceFiles(path) as trail:
+            steps.append([(s.source, s.symbol, s.dest, str(s.verdict)) for s in trail.replay()])
 
     assert steps[0] == steps[1]
 
@@ -392,9 +392,9 @@ UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
     "a broken line": (LINES.encode() + b'{"eventVersion": "1.10", oops}\n' + LINES.encode(), "1 piece is no JSON and could not be read, the first at "),
     "a line of text among events": (LINES.encode() + b"Killed\n" + LINES.encode(), "1 piece is no JSON and could not be read, the first at "),
     "a broken event in a string": (LINES.encode() + json.dumps({"CloudTrailEvent": '{"eventVersion": "1.1'}).encode(), "1 piece is no JSON"),
-    "a line that is too long": (LINES.encode() + b'{"eventName": "' + b"x" * (LONGEST + 10) + b'"}\n', "longer than 2,097,152 characters"),
-    "text that is too long": (LINES.encode() + b"x" * (LONGEST + 10) + b"\n", "longer than 2,097,152 characters"),
-    "a bomb in base64": (json.dumps({"data": base64.b64encode(gzip.compress(b" " * (LONGEST + 10))).decode()}).encode(), "longer than 2,097,152 characters"),
+    "a line that is too long": (LINES.encode() + b'{"eventName": "' + b"x" * (MAX_EVENT_LENGTH + 10) + b'"}\n', "longer than 2,097,152 characters"),
+    "text that is too long": (LINES.encode() + b"x" * (MAX_EVENT_LENGTH + 10) + b"\n", "longer than 2,097,152 characters"),
+    "a bomb in base64": (json.dumps({"data": base64.b64encode(gzip.compress(b" " * (MAX_EVENT_LENGTH + 10))).decode()}).encode(), "longer than 2,097,152 characters"),
     "deep JSON": (b"[" * 100_000 + b"]" * 100_000, "1 piece is no JSON and could not be read"),
     "deep objects": (b'{"a":' * 100_000, "no JSON and could not be read"),
     "an absurd number": (LINES.encode() + b'{"eventVersion": ' + b"9" * 10_000 + b"}\n", "no JSON and could not be read"),
@@ -418,7 +418,7 @@ def test_what_cannot_be_read_is_the_first_line_and_a_failure(what: str, tmp_path
     assert "every step is on the table" not in result.stdout
     assert as_json.exit_code == 1
     assert any(said in each for each in json.loads(as_json.stdout)["problems"])
-    with Trail(path) as trail:
+    with TraceFiles(path) as trail:
         assert not trail.funnel().legal
 
 
@@ -519,7 +519,7 @@ def test_a_folder_of_nothing_to_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("piece", [1, 10_000])
 def test_a_frame_around_nothing_is_broken(text: str, piece: int) -> None:
     """What a tool puts around events is no event: where there is nothing else, that is said."""
-    tally = Tally()
+    tally = ScanCounts()
 
     assert not list(read(iter([text[n : n + piece] for n in range(0, len(text), piece)]), tally))
     assert tally.broken == 1
@@ -527,7 +527,7 @@ def test_a_frame_around_nothing_is_broken(text: str, piece: int) -> None:
 
 def test_a_damaged_row_of_a_table_is_broken() -> None:
     """A row with the rest of an event that has lost its beginning is counted beside the rows that are whole."""
-    tally = Tally()
+    tally = ScanCounts()
     damaged = '||  CloudTrailEvent  |"expiresIn":3600},"eventID":"event-1"  ||\n'
 
     assert len(list(read(iter([as_table(ILLEGAL) + damaged]), tally))) == len(ILLEGAL)

@@ -1,6 +1,6 @@
 """The words of botocore's model of the API, folded for `authfsm capture`.
 
-`python tests/vocabulary_of_botocore.py` writes authfsm/traces/neutral/vocabulary.json again. What the file
+`python tests/vocabulary_of_botocore.py` writes authfsm/traces/anonymiser/vocabulary.json again. What the file
 has and this botocore has not is kept, so that an older botocore takes nothing away.
 """
 
@@ -16,7 +16,7 @@ import botocore.model
 import authfsm.local
 import authfsm.traces
 
-FILE = Path(authfsm.traces.__file__).parent / "neutral" / "vocabulary.json"
+FILE = Path(authfsm.traces.__file__).parent / "anonymiser" / "vocabulary.json"
 MEMBERS = Path(authfsm.local.__file__).parent / "members.json"
 
 

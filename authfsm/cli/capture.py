@@ -50,11 +50,11 @@ def capture(
     Replaces names, ids, addresses, tokens, secrets and unknown texts, the same value always with the same
     placeholder, and keeps Cognito's own words. Shifts all times so that the first is 2020-01-01.
     """
-    from authfsm.traces.neutral import UnreadableDocument, neutralise  # noqa: PLC0415 - only this command needs it
+    from authfsm.traces.anonymiser import UnreadableDocument, anonymise  # noqa: PLC0415 - only this command needs it
 
     try:
         _check_other(name, output)
-        made = neutralise(_read(name), keep=keep or ())
+        made = anonymise(_read(name), keep=keep or ())
         if output is None:
             sys.stdout.buffer.write(made.text.encode())
             sys.stdout.flush()

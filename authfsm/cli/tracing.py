@@ -20,12 +20,12 @@ from authfsm.cli.drawing import made, say
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.diagrams import SUFFIXES
 from authfsm.traces import (
-    BadMemory,
-    BadTrail,
     Funnel,
+    InvalidMemoryLimit,
     OutOfResources,
-    Trail,
+    TraceFiles,
     UnknownDialect,
+    UnreadableTraceFile,
     Verdict,
     sql,
 )
@@ -94,12 +94,12 @@ def trace(
         raise Failed(f"{diagram} must end in one of {', '.join(SUFFIXES)}", MISUSED)
     try:
         funnel = _funnel(names, limit, validity, memory)
-    except BadMemory as error:
+    except InvalidMemoryLimit as error:
         raise Failed(str(error), MISUSED) from None
-    except (BadTrail, OutOfResources) as error:
+    except (UnreadableTraceFile, OutOfResources) as error:
         raise Failed(str(error)) from None
     if as_json:
-        sys.stdout.write(json.dumps(funnel.plain(), indent=2) + "\n")
+        sys.stdout.write(json.dumps(funnel.to_dict(), indent=2) + "\n")
     else:
         out = console or Console(highlight=False)
         for part in told(funnel):
@@ -126,7 +126,7 @@ def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> Fun
         TimeElapsedColumn(),
     )
     with (
-        Trail(names, validity=validity, memory=memory) as trail,
+        TraceFiles(names, validity=validity, memory=memory) as trail,
         Progress(*columns, console=Console(stderr=True), transient=True) as bar,
         ThreadPoolExecutor(1) as worker,
     ):
@@ -166,19 +166,19 @@ def told(funnel: Funnel) -> Iterator[RenderableType]:
     Args:
         funnel: what a trail came to.
     """
-    for problem in funnel.read.problems:
+    for problem in funnel.input.problems:
         yield Text(problem, style="bold red")
     yield from _counted(funnel)
     if funnel.ends:
         yield _ends(funnel)
-    if funnel.waits:
+    if funnel.durations:
         yield _waits(funnel)
-    if funnel.taken:
+    if funnel.transitions:
         yield _taken(funnel)
     if funnel.illegal:
         yield _illegal(funnel)
-    if funnel.illegals:
-        yield Text(f"illegal steps: {funnel.illegals:,}", style="bold red")
+    if funnel.illegal_count:
+        yield Text(f"illegal steps: {funnel.illegal_count:,}", style="bold red")
     elif funnel.legal:
         yield Text("every step is on the table", style="bold green")
     else:
@@ -189,7 +189,7 @@ def told(funnel: Funnel) -> Iterator[RenderableType]:
 
 
 def _counted(funnel: Funnel) -> Iterator[RenderableType]:
-    read = funnel.read
+    read = funnel.input
     when = f", {funnel.since} to {funnel.until} UTC" if funnel.since else ""
     yield Text(
         f"sign-ins: {funnel.sign_ins:,}, unfinished: {funnel.unfinished:,}, steps: {funnel.steps:,}{when}",
@@ -198,7 +198,7 @@ def _counted(funnel: Funnel) -> Iterator[RenderableType]:
     beside = {
         "of other services or operations": read.others,
         "delivered again": funnel.repeated,
-        **{str(each): funnel.of(each) for each in (Verdict.UNKNOWN, Verdict.AMBIGUOUS)},
+        **{str(each): funnel.count(each) for each in (Verdict.UNKNOWN, Verdict.AMBIGUOUS)},
     }
     if said := [f"{n:,} {what}" for what, n in beside.items() if n]:
         yield Text(f"events: {', '.join(said)}", style="dim")
@@ -228,21 +228,21 @@ def _ends(funnel: Funnel) -> Table:
 
 def _waits(funnel: Funnel) -> Table:
     table = _table("How long each step took", "in", "times", "median s", "p95 s")
-    for each in funnel.waits:
-        table.add_row(each.place, f"{each.times:,}", f"{each.median:g}", f"{each.p95:g}")
+    for each in funnel.durations:
+        table.add_row(each.node, f"{each.times:,}", f"{each.median:g}", f"{each.p95:g}")
     return table
 
 
 def _taken(funnel: Funnel) -> Table:
     table = _table("Every arrow that was taken", "from", "given", "to", "times", "share", "")
     before = ""
-    for each in funnel.taken:
+    for each in funnel.transitions:
         verdict = "" if each.verdict is Verdict.LEGAL else str(each.verdict)
         shown = "" if each.source == before else each.source
         times = f"{each.times:,}"
         table.add_row(
             shown,
-            each.given,
+            each.symbol,
             each.dest,
             times,
             f"{each.share:.1%}",
@@ -253,9 +253,14 @@ def _taken(funnel: Funnel) -> Table:
 
 
 def _illegal(funnel: Funnel) -> Table:
-    more = f", the first {len(funnel.illegal):,}" if funnel.illegals > len(funnel.illegal) else ""
+    more = (
+        f", the first {len(funnel.illegal):,}" if funnel.illegal_count > len(funnel.illegal) else ""
+    )
     table = _table(
-        f"Illegal steps: {funnel.illegals:,}{more}", "at", "event", "what the protocol allows there"
+        f"Illegal steps: {funnel.illegal_count:,}{more}",
+        "at",
+        "event",
+        "what the protocol allows there",
     )
     for each in funnel.illegal:
         refused = f" (refused: {each.error})" if each.error else ""

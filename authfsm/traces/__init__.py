@@ -1,12 +1,13 @@
-"""What really happened: sign-ins recorded, read from CloudTrail, and held against the table.
+"""Recorded sign-ins: record them, read them from CloudTrail logs, and check them against the protocol.
 
-    recorder("steps.jsonl")            an observer: Cognito(client, observers=[...]) writes each step
-    record(client, "steps.jsonl")      the same of anybody's code, through its boto3 client
-    Trail("logs/**/*.json.gz")         steps or CloudTrail's events, replayed and summed up (extra: trace)
-    sql("athena")                      the query itself, for trails that outgrow one machine
-    gathered(rows)                     what its rows come to, whichever engine gave them
+    recorder("steps.jsonl")            an observer that writes each step: Cognito(client, observers=[...])
+    record(client, "steps.jsonl")      the same for any code that signs in through a boto3 client
+    TraceFiles("logs/**/*.json.gz")    recorded steps or CloudTrail events, checked and counted (extra: trace)
+    sql("athena")                      the query behind it, for logs that are too large for one machine
+    funnel_from_rows(rows)             the result of that query's rows, from any engine
 
-Nothing is imported before it is asked for.
+The names in `__all__` are public, and so is `authfsm.traces.anonymiser`. All other modules are private.
+Each name is imported at its first use.
 """
 
 from __future__ import annotations
@@ -15,45 +16,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from authfsm.traces.client_recording import Recording as Recording
+    from authfsm.traces.client_recording import record as record
+    from authfsm.traces.duckdb_loader import InputSummary as InputSummary
     from authfsm.traces.funnels import Funnel as Funnel
+    from authfsm.traces.funnels import StepDuration as StepDuration
     from authfsm.traces.funnels import TransitionCount as TransitionCount
-    from authfsm.traces.funnels import Wait as Wait
-    from authfsm.traces.lines import Recorder as Recorder
-    from authfsm.traces.lines import recorder as recorder
-    from authfsm.traces.loading import Read as Read
     from authfsm.traces.query import UnknownDialect as UnknownDialect
     from authfsm.traces.query import sql as sql
-    from authfsm.traces.recording import Recording as Recording
-    from authfsm.traces.recording import record as record
-    from authfsm.traces.replay import BadMemory as BadMemory
-    from authfsm.traces.replay import OutOfResources as OutOfResources
-    from authfsm.traces.replay import Trail as Trail
-    from authfsm.traces.replay import gathered as gathered
-    from authfsm.traces.sources import BadTrail as BadTrail
-    from authfsm.traces.verdicts import Traced as Traced
+    from authfsm.traces.sources import UnreadableTraceFile as UnreadableTraceFile
+    from authfsm.traces.step_log import Recorder as Recorder
+    from authfsm.traces.step_log import recorder as recorder
+    from authfsm.traces.trace_files import InvalidMemoryLimit as InvalidMemoryLimit
+    from authfsm.traces.trace_files import OutOfResources as OutOfResources
+    from authfsm.traces.trace_files import TraceFiles as TraceFiles
+    from authfsm.traces.trace_files import funnel_from_rows as funnel_from_rows
+    from authfsm.traces.verdicts import CheckedStep as CheckedStep
     from authfsm.traces.verdicts import Verdict as Verdict
 
 _EXPORTS: Final = {
-    "funnels": "Funnel Taken Wait",
-    "lines": "Recorder recorder",
-    "loading": "Read",
+    "client_recording": "Recording record",
+    "duckdb_loader": "InputSummary",
+    "funnels": "Funnel StepDuration TransitionCount",
     "query": "UnknownDialect sql",
-    "recording": "Recording record",
-    "replay": "BadMemory NoRoom Trail gathered",
-    "sources": "BadTrail",
-    "verdicts": "Traced Verdict",
+    "sources": "UnreadableTraceFile",
+    "step_log": "Recorder recorder",
+    "trace_files": "InvalidMemoryLimit OutOfResources TraceFiles funnel_from_rows",
+    "verdicts": "CheckedStep Verdict",
 }
-_WHERE: Final = {
-    name: f"{__name__}.{room}" for room, names in _EXPORTS.items() for name in names.split()
+_MODULE_OF: Final = {
+    name: f"{__name__}.{module}" for module, names in _EXPORTS.items() for name in names.split()
 }
 
-__all__ = sorted(_WHERE)  # noqa: PLE0605 - the table above is the one list; a test holds it to the imports
+__all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - `_EXPORTS` is the one list; a test compares it with the imports
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_WHERE[name]), name)
+    value = getattr(import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value
 

@@ -31,12 +31,12 @@ from authfsm.protocol.table import PROTOCOL
 from authfsm.protocol.table import leads as leads_to
 from authfsm.protocol.vocabulary import ANSWER_OPERATIONS, BEGIN_OPERATIONS
 from authfsm.traces.log_symbols import (
-    ASSOCIATED,
-    FIRST,
-    SECOND,
+    APP_ASSOCIATED,
+    APP_VERIFIED,
+    EMAIL_FIRST_FACTOR,
+    EMAIL_SECOND_FACTOR,
     UNKNOWN,
-    VERIFIED,
-    by_names,
+    cloudtrail_transitions,
     operation,
 )
 
@@ -50,8 +50,8 @@ COLUMNS: Final = (
 """What is read of an event. In Athena's table of CloudTrail's they have the same names, in lower case."""
 
 _SET_UP: Final[Mapping[type[Response], str]] = {
-    AssociateSoftwareToken: ASSOCIATED,
-    VerifySoftwareToken: VERIFIED,
+    AssociateSoftwareToken: APP_ASSOCIATED,
+    VerifySoftwareToken: APP_VERIFIED,
 }
 _BESIDE: Final = (ConfirmDevice, UpdateDeviceStatus, RevokeToken, GlobalSignOut)
 _BEGIN: Final = tuple(sorted(BEGIN_OPERATIONS))
@@ -158,12 +158,12 @@ def _challenge(name: str) -> str:
 def _asked() -> str:
     """Where a challenge leads: of EMAIL_OTP the word mostly tells which factor it is."""
     roles: dict[str, set[str]] = {}
-    for seen in by_names():
-        if seen.dest in {FIRST, SECOND}:
-            roles.setdefault(seen.word, set()).add(seen.dest)
+    for seen in cloudtrail_transitions():
+        if seen.dest in {EMAIL_FIRST_FACTOR, EMAIL_SECOND_FACTOR}:
+            roles.setdefault(seen.symbol, set()).add(seen.dest)
     sure = {
         place: sorted(word for word, found in roles.items() if found == {place})
-        for place in (FIRST, SECOND)
+        for place in (EMAIL_FIRST_FACTOR, EMAIL_SECOND_FACTOR)
     }
     cases = " ".join(
         f"WHEN word IN ({_among(words)}) THEN '{place}'" for place, words in sure.items() if words
@@ -319,7 +319,7 @@ def _leads(associate: str, verify: str) -> str:
     """Where a reply that is no refusal leads."""
     plain = {operation(each): next(iter(leads_to(State.AUTHENTICATED, each))) for each in _BESIDE}
     return (
-        f"CASE WHEN operation = '{associate}' THEN '{ASSOCIATED}' WHEN operation = '{verify}' THEN '{VERIFIED}'"
+        f"CASE WHEN operation = '{associate}' THEN '{APP_ASSOCIATED}' WHEN operation = '{verify}' THEN '{APP_VERIFIED}'"
         + "".join(f" WHEN operation = '{name}' THEN '{dest}'" for name, dest in plain.items())
         + f" WHEN asked IS NOT NULL THEN {_asked()}"
         + f" WHEN tokens THEN '{State.AUTHENTICATED}' ELSE '{UNKNOWN}' END"

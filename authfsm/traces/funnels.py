@@ -19,9 +19,9 @@ from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import LoopKind, Role, loop_kind
 from authfsm.protocol.validators import frozen_mapping
-from authfsm.traces.loading import Read
-from authfsm.traces.log_symbols import LoggedArrow, by_names, role_of, state_of
-from authfsm.traces.verdicts import OVER, Traced, Verdict
+from authfsm.traces.duckdb_loader import InputSummary
+from authfsm.traces.log_symbols import LoggedTransition, cloudtrail_transitions, role_of, state_of
+from authfsm.traces.verdicts import FINAL_NODES, CheckedStep, Verdict
 
 
 @frozen
@@ -30,7 +30,7 @@ class TransitionCount:
 
     Args:
         source: the place it leaves.
-        given: what was given, in the log's words.
+        symbol: what was given, in the log's words.
         dest: the place it leads to.
         verdict: is it on the table?
         times: how often.
@@ -39,7 +39,7 @@ class TransitionCount:
     """
 
     source: str
-    given: str
+    symbol: str
     dest: str
     verdict: Verdict
     times: int
@@ -49,13 +49,15 @@ class TransitionCount:
     @property
     def responses(self) -> tuple[type[Response], ...]:
         """The responses that this may have been."""
-        if self.given in RESPONSES:
-            return (RESPONSES[self.given],)
-        return by_names(refused=True).get(LoggedArrow(self.source, self.given, self.dest), ())
+        if self.symbol in RESPONSES:
+            return (RESPONSES[self.symbol],)
+        return cloudtrail_transitions(refused=True).get(
+            LoggedTransition(self.source, self.symbol, self.dest), ()
+        )
 
 
 @frozen
-class Wait:
+class StepDuration:
     """How long sign-ins stood in a place before the next step was over.
 
     Args:
@@ -65,7 +67,7 @@ class Wait:
         p95: the same, of 95 in a hundred.
     """
 
-    place: str
+    node: str
     times: int
     median: float
     p95: float
@@ -90,47 +92,49 @@ class Funnel:
         until: the last one's.
     """
 
-    read: Read
+    input: InputSummary
     steps: int
     repeated: int
     sign_ins: int
     ends: Mapping[str, int] = field(converter=frozen_mapping)
-    taken: tuple[TransitionCount, ...]
-    waits: tuple[Wait, ...]
-    illegal: tuple[Traced, ...]
-    illegals: int
+    transitions: tuple[TransitionCount, ...]
+    durations: tuple[StepDuration, ...]
+    illegal: tuple[CheckedStep, ...]
+    illegal_count: int
     since: datetime | None
     until: datetime | None
 
     @property
     def legal(self) -> bool:
         """Could everything be read, and is no step illegal?"""
-        return not self.illegals and self.read.whole
+        return not self.illegal_count and self.input.complete
 
     @property
     def unfinished(self) -> int:
         """How many attempts were left in the middle."""
-        return sum(n for place, n in self.ends.items() if place not in OVER and state_of(place))
+        return sum(
+            n for place, n in self.ends.items() if place not in FINAL_NODES and state_of(place)
+        )
 
-    def of(self, verdict: Verdict) -> int:
+    def count(self, verdict: Verdict) -> int:
         """How many steps have this verdict."""
-        return sum(each.times for each in self.taken if each.verdict is verdict)
+        return sum(each.times for each in self.transitions if each.verdict is verdict)
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
         return {
-            "problems": list(self.read.problems),
+            "problems": list(self.input.problems),
             "read": {
-                "files": self.read.files,
-                "events": self.read.events,
-                "others": self.read.others,
-                "unrecognised": self.read.unrecognised,
-                "unrecognised_example": self.read.unrecognised_example,
-                "broken": self.read.broken,
-                "broken_example": self.read.broken_example,
-                "too_long": self.read.too_long,
-                "cut_short": [str(path) for path in self.read.cut_short],
-                "empty": [str(path) for path in self.read.empty],
+                "files": self.input.files,
+                "events": self.input.events,
+                "others": self.input.others,
+                "unrecognised": self.input.unrecognised,
+                "unrecognised_example": self.input.unrecognised_example,
+                "broken": self.input.broken,
+                "broken_example": self.input.broken_example,
+                "too_long": self.input.too_long,
+                "cut_short": [str(path) for path in self.input.cut_short],
+                "empty": [str(path) for path in self.input.empty],
             },
             "since": self.since and self.since.isoformat(),
             "until": self.until and self.until.isoformat(),
@@ -138,23 +142,23 @@ class Funnel:
             "repeated": self.repeated,
             "sign_ins": self.sign_ins,
             "unfinished": self.unfinished,
-            "verdicts": {str(each): self.of(each) for each in Verdict},
+            "verdicts": {str(each): self.count(each) for each in Verdict},
             "ends": dict(self.ends),
             "taken": [
                 {
-                    "from": each.source, "given": each.given, "to": each.dest, "verdict": str(each.verdict),
+                    "from": each.source, "given": each.symbol, "to": each.dest, "verdict": str(each.verdict),
                     "times": each.times, "refused": each.refused, "share": round(each.share, 4),
                 }
-                for each in self.taken
+                for each in self.transitions
             ],
             "waits": [
-                {"place": each.place, "times": each.times, "median": each.median, "p95": each.p95}
-                for each in self.waits
+                {"place": each.node, "times": each.times, "median": each.median, "p95": each.p95}
+                for each in self.durations
             ],
             "illegal": [
                 {
                     "id": each.id, "sign_in": each.sign_in, "at": each.at and each.at.isoformat(),
-                    "from": each.source, "given": each.given, "to": each.dest, "error": each.error,
+                    "from": each.source, "given": each.symbol, "to": each.dest, "error": each.error,
                     "allowed": list(each.allowed), "leads": list(each.leads), "why": each.why,
                 }
                 for each in self.illegal
@@ -171,7 +175,7 @@ class Funnel:
             engine: what lays it out.
             options: of `authfsm.diagram`: `flow`, `settings`, `failures` and the like.
         """
-        return Diagram(lit(draft(**options), self), theme, {}, engine)
+        return Diagram(with_traffic(draft(**options), self), theme, {}, engine)
 
 
 # ---- on the diagram ---------------------------------------------------------------------------------------
@@ -191,7 +195,7 @@ class _Step:
     at: datetime | None = None
 
 
-def lit(model: DiagramModel, funnel: Funnel) -> DiagramModel:
+def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
     """A picture with a funnel on it.
 
     Args:
@@ -200,12 +204,12 @@ def lit(model: DiagramModel, funnel: Funnel) -> DiagramModel:
     """
     walker, often = HistoryWalker(model), Counter[tuple[int, type[Response] | None]]()
     unsure: dict[str, None] = {}
-    for taken in funnel.taken:
+    for taken in funnel.transitions:
         source, dest = state_of(taken.source), state_of(taken.dest)
         if source is None or dest is None or not taken.responses:
             continue
         if len(taken.responses) > 1:
-            unsure[taken.given] = None
+            unsure[taken.symbol] = None
         error = "refused" if taken.refused == taken.times else None
         role = role_of(taken.dest)
         stays = error is None and dest is source
@@ -247,8 +251,8 @@ def _said(funnel: Funnel) -> Iterable[str]:
     ends = [f"{place} {n / total:.1%}" for place, n in list(funnel.ends.items())[:_TOLD]]
     more = ", and elsewhere" if len(funnel.ends) > _TOLD else ""
     yield f"Where sign-ins ended: {', '.join(ends)}{more}."
-    slow = sorted(funnel.waits, key=lambda each: -each.median)[:_TOLD]
+    slow = sorted(funnel.durations, key=lambda each: -each.median)[:_TOLD]
     if slow:
-        yield f"Seconds, median and 95th percentile: {', '.join(f'{w.place} {w.median:g} and {w.p95:g}' for w in slow)}."
-    if funnel.illegals:
-        yield f"{funnel.illegals:,} steps are not on the table."
+        yield f"Seconds, median and 95th percentile: {', '.join(f'{w.node} {w.median:g} and {w.p95:g}' for w in slow)}."
+    if funnel.illegal_count:
+        yield f"{funnel.illegal_count:,} steps are not on the table."

@@ -35,41 +35,41 @@ from authfsm.protocol.table import (
 UNKNOWN: Final = "UNKNOWN"
 """What a log does not tell."""
 
-ASSOCIATED: Final = f"{State.MFA_SETUP}/associated"
+APP_ASSOCIATED: Final = f"{State.MFA_SETUP}/associated"
 """MFA_SETUP, once AssociateSoftwareToken has given a secret."""
 
-VERIFIED: Final = f"{State.MFA_SETUP}/verified"
+APP_VERIFIED: Final = f"{State.MFA_SETUP}/verified"
 """MFA_SETUP, once VerifySoftwareToken has accepted a code."""
 
-FIRST: Final = f"{State.EMAIL_OTP}/first"
+EMAIL_FIRST_FACTOR: Final = f"{State.EMAIL_OTP}/first"
 """EMAIL_OTP as a first factor."""
 
-SECOND: Final = f"{State.EMAIL_OTP}/mfa"
+EMAIL_SECOND_FACTOR: Final = f"{State.EMAIL_OTP}/mfa"
 """EMAIL_OTP as a second factor."""
 
 _ROLES: Final[Mapping[Role | None, tuple[str, ...]]] = {
     # Without a role a place takes what either takes: the log did not tell which it was.
-    Role.FIRST_FACTOR: (FIRST, State.EMAIL_OTP.value),
-    Role.SECOND_FACTOR: (SECOND, State.EMAIL_OTP.value),
+    Role.FIRST_FACTOR: (EMAIL_FIRST_FACTOR, State.EMAIL_OTP.value),
+    Role.SECOND_FACTOR: (EMAIL_SECOND_FACTOR, State.EMAIL_OTP.value),
 }
 _SET_UP: Final[Mapping[Need | None, tuple[str, ...]]] = {
-    None: (State.MFA_SETUP.value, ASSOCIATED, VERIFIED),
-    Need.ASSOCIATED: (ASSOCIATED, VERIFIED),
-    Need.VERIFIED: (VERIFIED,),
+    None: (State.MFA_SETUP.value, APP_ASSOCIATED, APP_VERIFIED),
+    Need.ASSOCIATED: (APP_ASSOCIATED, APP_VERIFIED),
+    Need.VERIFIED: (APP_VERIFIED,),
 }
 
 
-class LoggedArrow(NamedTuple):
+class LoggedTransition(NamedTuple):
     """An arrow as a log sees it.
 
     Args:
         source: the place it leaves.
-        word: what the log has for the response.
+        symbol: what the log has for the response.
         dest: the place it leads to.
     """
 
     source: str
-    word: str
+    symbol: str
     dest: str
 
 
@@ -80,7 +80,9 @@ def state_of(place: str) -> State | None:
 
 def role_of(place: str) -> Role | None:
     """Which factor an e-mailed code is there, if the log tells."""
-    return {FIRST: Role.FIRST_FACTOR, SECOND: Role.SECOND_FACTOR}.get(place)
+    return {EMAIL_FIRST_FACTOR: Role.FIRST_FACTOR, EMAIL_SECOND_FACTOR: Role.SECOND_FACTOR}.get(
+        place
+    )
 
 
 def order(place: str) -> tuple[int, str]:
@@ -106,36 +108,38 @@ def _sources(arrow: Transition, role: Role | None) -> tuple[str, ...]:
 
 def _dests(arrow: Transition, role: Role | None) -> tuple[str, ...]:
     if arrow.kind is ACKNOWLEDGEMENT and arrow.source is State.MFA_SETUP:
-        return (ASSOCIATED if arrow.response is AssociateSoftwareToken else VERIFIED,)
+        return (APP_ASSOCIATED if arrow.response is AssociateSoftwareToken else APP_VERIFIED,)
     return _ROLES[role] if arrow.dest is State.EMAIL_OTP else (arrow.dest.value,)
 
 
-def _between(arrow: Transition, words: Iterable[str]) -> Iterator[LoggedArrow]:
+def _between(arrow: Transition, words: Iterable[str]) -> Iterator[LoggedTransition]:
     for each in ends(arrow):
-        if arrow.kind in REFUSED:
+        if arrow.kind in REFUSAL_LOOPS:
             for place, word in product(_sources(arrow, each.source), words):
-                yield LoggedArrow(place, word, place)
+                yield LoggedTransition(place, word, place)
             continue
         for source, word, dest in product(
             _sources(arrow, each.source), words, _dests(arrow, each.dest)
         ):
-            yield LoggedArrow(source, word, dest)
+            yield LoggedTransition(source, word, dest)
 
 
-REFUSED: Final = frozenset({RETRY, RESTART})
+REFUSAL_LOOPS: Final = frozenset({RETRY, RESTART})
 """The kinds of self-loop that a refusal is: a log has the refusal, and no reply that leads anywhere."""
 
 
 @cache
-def by_names(*, refused: bool = False) -> Mapping[LoggedArrow, tuple[type[Response], ...]]:
+def cloudtrail_transitions(
+    *, refused: bool = False
+) -> Mapping[LoggedTransition, tuple[type[Response], ...]]:
     """Every arrow as CloudTrail sees it, with the responses that it may be of.
 
     Args:
         refused: the refusals that keep a sign-in in its state, too.
     """
-    found: dict[LoggedArrow, tuple[type[Response], ...]] = {}
+    found: dict[LoggedTransition, tuple[type[Response], ...]] = {}
     for arrow in TRANSITIONS:
-        if arrow.kind in REFUSED and not refused:
+        if arrow.kind in REFUSAL_LOOPS and not refused:
             continue
         for seen in _between(arrow, names_for(arrow.source, arrow.response)):
             if arrow.response not in found.get(seen, ()):
@@ -144,28 +148,28 @@ def by_names(*, refused: bool = False) -> Mapping[LoggedArrow, tuple[type[Respon
 
 
 @cache
-def by_responses() -> Mapping[LoggedArrow, tuple[type[Response], ...]]:
+def recorded_transitions() -> Mapping[LoggedTransition, tuple[type[Response], ...]]:
     """Every arrow as a log of steps sees it, by the response's trigger."""
     return MappingProxyType(
         {
             seen: (arrow.response,)
             for arrow in TRANSITIONS
-            if arrow.kind not in REFUSED
+            if arrow.kind not in REFUSAL_LOOPS
             for seen in _between(arrow, (arrow.response.trigger,))
         }
     )
 
 
-def closed(arrows: Iterable[LoggedArrow]) -> tuple[LoggedArrow, ...]:
+def closed(arrows: Iterable[LoggedTransition]) -> tuple[LoggedTransition, ...]:
     """The same, and each with any part of it not known; in an order that does not change."""
-    found: dict[LoggedArrow, None] = {}
+    found: dict[LoggedTransition, None] = {}
     for arrow in arrows:
         for parts in product(*((part, UNKNOWN) for part in arrow)):
-            found[LoggedArrow(*parts)] = None
+            found[LoggedTransition(*parts)] = None
     return tuple(sorted(found))
 
 
-def allowed(place: str, arrows: Iterable[LoggedArrow]) -> tuple[str, ...]:
+def allowed(place: str, arrows: Iterable[LoggedTransition]) -> tuple[str, ...]:
     """The words that a place takes; all of them, if the place is not known."""
-    words = (each.word for each in arrows if place in {each.source, UNKNOWN})
+    words = (each.symbol for each in arrows if place in {each.source, UNKNOWN})
     return tuple(dict.fromkeys(words))

@@ -14,8 +14,14 @@ from typing import Final
 import sqlglot
 
 from authfsm.protocol.errors import CallerError
-from authfsm.traces import cloudtrail, lines
-from authfsm.traces.log_symbols import UNKNOWN, LoggedArrow, by_names, by_responses, closed
+from authfsm.traces import cloudtrail, step_log
+from authfsm.traces.log_symbols import (
+    UNKNOWN,
+    LoggedTransition,
+    closed,
+    cloudtrail_transitions,
+    recorded_transitions,
+)
 
 DIALECTS: Final = ("duckdb", "athena", "spark")
 """The engines that the query is written for."""
@@ -124,7 +130,7 @@ GROUP BY GROUPING SETS ((verdict, source, word, dest, suspect), (source, tenths)
 """
 
 
-def relation(arrows: Iterable[LoggedArrow]) -> str:
+def relation(arrows: Iterable[LoggedTransition]) -> str:
     """The table as a common table expression: `arrows(source, word, dest)`."""
     rows = ",\n    ".join(
         "(" + ", ".join(f"'{part}'" for part in arrow) + ")" for arrow in closed(arrows)
@@ -182,11 +188,11 @@ WITH told AS (
 """
 
 
-def _arrows(kinds: tuple[str, ...]) -> dict[LoggedArrow, None]:
-    arrows = dict.fromkeys(by_names()) if "cloudtrail" in kinds else {}
+def _arrows(kinds: tuple[str, ...]) -> dict[LoggedTransition, None]:
+    arrows = dict.fromkeys(cloudtrail_transitions()) if "cloudtrail" in kinds else {}
     if "steps" in kinds:
         # A recorder writes a name where a request bore one that the table has not there.
-        arrows |= dict.fromkeys((*by_responses(), *by_names()))
+        arrows |= dict.fromkeys((*recorded_transitions(), *cloudtrail_transitions()))
     return arrows
 
 
@@ -219,7 +225,7 @@ def statements(kinds: tuple[str, ...], validity: int = VALIDITY) -> tuple[str, .
         kinds: what there is to read, of `KINDS`.
         validity: AuthSessionValidity, minutes.
     """
-    parts = {"cloudtrail": cloudtrail.exchanges(stored=True), "steps": lines.exchanges()}
+    parts = {"cloudtrail": cloudtrail.exchanges(stored=True), "steps": step_log.exchanges()}
     common = ", ".join(parts[kind].strip() for kind in kinds)
     walk = _WALK.format(seconds=validity * 60, unknown=UNKNOWN).strip()
     return (

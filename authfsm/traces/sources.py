@@ -24,7 +24,7 @@ SUFFIXES: Final = (
 )  # fmt: skip
 """What is read of a folder; a file that is named itself may have any suffix."""
 
-LONGEST: Final = 2 * 1024 * 1024
+MAX_EVENT_LENGTH: Final = 2 * 1024 * 1024
 """Characters of an event at most; CloudTrail's own limit is 256 kB, or 1 MB by choice."""
 
 _PIECE: Final = 1024 * 1024
@@ -45,7 +45,7 @@ _MARKS: Final = (
 )  # fmt: skip
 
 
-class BadTrail(CallerError, ValueError):
+class UnreadableTraceFile(CallerError, ValueError):
     """A file cannot be read at all.
 
     Args:
@@ -90,11 +90,11 @@ def files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
                     if Path(each).is_file()
                 ]
         except OSError as error:
-            raise BadTrail(path, error.strerror or type(error).__name__) from None
+            raise UnreadableTraceFile(path, error.strerror or type(error).__name__) from None
         except ValueError:
-            raise BadTrail(path, "this is no name of a file") from None
+            raise UnreadableTraceFile(path, "this is no name of a file") from None
         if not inside:
-            raise BadTrail(path, why)
+            raise UnreadableTraceFile(path, why)
         found |= dict.fromkeys(inside)
     return tuple(found)
 
@@ -164,7 +164,7 @@ def opened(path: Path) -> Iterator[Iterator[TraceSource]]:
         with path.open("rb") as file:
             yield _sources(path, str(path), file, 0, compressed=False)
     except OSError as error:
-        raise BadTrail(path, error.strerror or type(error).__name__) from None
+        raise UnreadableTraceFile(path, error.strerror or type(error).__name__) from None
 
 
 def _sources(
@@ -214,14 +214,18 @@ class _Rejoined(io.RawIOBase):
 def _members(path: Path, name: str, stream: IO[bytes], depth: int) -> Iterator[TraceSource]:
     """The members of a ZIP archive; they can only be found in a file that can be read from its end."""
     if not stream.seekable() or depth:
-        raise BadTrail(path, f"{name} has a ZIP archive within another compression: unpack it")
+        raise UnreadableTraceFile(
+            path, f"{name} has a ZIP archive within another compression: unpack it"
+        )
     try:
         with zipfile.ZipFile(stream) as archive:
             for each in archive.infolist():
                 if each.is_dir():
                     continue
                 if each.flag_bits & 1:
-                    raise BadTrail(path, f"{each.filename!r} in the archive is encrypted")
+                    raise UnreadableTraceFile(
+                        path, f"{each.filename!r} in the archive is encrypted"
+                    )
                 with archive.open(each) as member:
                     yield from _sources(
                         path, f"{name}!{each.filename}", member, depth + 1, compressed=True

@@ -8,9 +8,14 @@ from attrs import frozen
 
 from authfsm.base.enums import DescribedName
 from authfsm.protocol.states import ENDS, State
-from authfsm.traces.log_symbols import UNKNOWN, allowed, by_names, by_responses
+from authfsm.traces.log_symbols import (
+    UNKNOWN,
+    allowed,
+    cloudtrail_transitions,
+    recorded_transitions,
+)
 
-OVER = frozenset(state.value for state in (*ENDS, State.START))
+FINAL_NODES = frozenset(state.value for state in (*ENDS, State.START))
 """Where a sign-in ends that was not left in the middle."""
 
 
@@ -32,7 +37,7 @@ class Verdict(DescribedName):
 
 
 @frozen
-class Traced:
+class CheckedStep:
     """A step of a log.
 
     Args:
@@ -41,7 +46,7 @@ class Traced:
         attempt: which attempt of that one's.
         at: when, UTC; of CloudTrail whole seconds.
         source: the place it left, UNKNOWN if the log does not tell.
-        given: the response's trigger; of CloudTrail the flow, the challenge or the operation of the request.
+        symbol: the response's trigger; of CloudTrail the flow, the challenge or the operation of the request.
         dest: the place it led to.
         verdict: is it on the table?
         error: Cognito's code, if it was refused.
@@ -53,7 +58,7 @@ class Traced:
     attempt: int
     at: datetime | None
     source: str
-    given: str
+    symbol: str
     dest: str
     verdict: Verdict
     error: str | None = None
@@ -62,17 +67,17 @@ class Traced:
     @property
     def allowed(self) -> tuple[str, ...]:
         """What the table has for that place, in the log's words."""
-        arrows = by_responses() if self.given.islower() else by_names()
+        arrows = recorded_transitions() if self.symbol.islower() else cloudtrail_transitions()
         return allowed(self.source, arrows)
 
     @property
     def leads(self) -> tuple[str, ...]:
         """Where the table lets this lead from that place; nowhere, if it does not take it."""
-        arrows = by_responses() if self.given.islower() else by_names()
+        arrows = recorded_transitions() if self.symbol.islower() else cloudtrail_transitions()
         ways = (
             each.dest
             for each in arrows
-            if self.source in {each.source, UNKNOWN} and self.given == each.word
+            if self.source in {each.source, UNKNOWN} and self.symbol == each.symbol
         )
         return tuple(dict.fromkeys(ways))
 
@@ -84,8 +89,10 @@ class Traced:
         if self.verdict is not Verdict.ILLEGAL:
             return self.verdict.meaning
         if leads := self.leads:
-            return f"from {self.source}, {self.given} leads to {_listed(leads)}; not to {self.dest}"
-        return f"{self.source} takes {_listed(self.allowed)}; not {self.given}"
+            return (
+                f"from {self.source}, {self.symbol} leads to {_listed(leads)}; not to {self.dest}"
+            )
+        return f"{self.source} takes {_listed(self.allowed)}; not {self.symbol}"
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -29,16 +29,16 @@ SPEED = 100_000
 
 TRACE = """
 import json, resource, sys, time
-from authfsm.traces import Trail
+from authfsm.traces import TraceFiles
 path, memory = sys.argv[1:]
 begun, cpu = time.perf_counter(), time.process_time()
-with Trail(path, memory=memory) as trail:
+with TraceFiles(path, memory=memory) as trail:
     trail.load()
     read = time.perf_counter() - begun
     funnel = trail.funnel(limit=1_000_000)
 took = time.perf_counter() - begun
 print(json.dumps({
-    "read": read, "took": took, "cpu": time.process_time() - cpu, "plain": funnel.plain(),
+    "read": read, "took": took, "cpu": time.process_time() - cpu, "plain": funnel.to_dict(),
     "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
 }))
 """
@@ -48,7 +48,7 @@ import json, sys, time
 from pyspark.sql import SparkSession
 from authfsm.traces import sql
 from authfsm.traces.cloudtrail import COLUMNS
-from authfsm.traces.replay import gathered
+from authfsm.traces import funnel_from_rows
 session = (
     SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
     .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
@@ -60,7 +60,7 @@ begun = time.perf_counter()
 schema = ", ".join(f"{name} STRING" for name in COLUMNS)
 session.read.schema(schema).json(sys.argv[1]).createOrReplaceTempView("trail")
 rows = session.sql(sql("spark", "trail")).collect()
-plain = gathered((row.asDict() for row in rows), limit=1_000_000).plain()
+plain = funnel_from_rows((row.asDict() for row in rows), limit=1_000_000).to_dict()
 print(json.dumps({"took": time.perf_counter() - begun, "plain": plain}))
 """
 

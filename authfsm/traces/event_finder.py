@@ -24,8 +24,8 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from authfsm.traces import cloudtrail, lines
-from authfsm.traces.sources import LONGEST
+from authfsm.traces import cloudtrail, step_log
+from authfsm.traces.sources import MAX_EVENT_LENGTH
 
 _OBJECTS: Final = ("requestParameters", "responseElements", "additionalEventData")
 _BESIDE: Final = frozenset(
@@ -48,14 +48,14 @@ DECODER: Final = json.JSONDecoder(parse_float=str, parse_constant=str)
 
 
 @define
-class Found:
+class FoundRecords:
     """What was found in one value.
 
     Args:
         events: CloudTrail's events, by `COLUMNS`, as lines of JSON.
         steps: a recorder's lines, likewise.
         broken: strings that begin as an event does, and are no JSON.
-        too_long: strings that were not opened because they are larger than `LONGEST` when unpacked.
+        too_long: strings that were not opened because they are larger than `MAX_EVENT_LENGTH` when unpacked.
     """
 
     events: list[bytes] = field(factory=list)
@@ -67,14 +67,14 @@ class Found:
         return bool(self.events or self.steps)
 
 
-def find(value: Any, within: int = 0) -> Found:
+def find(value: Any, within: int = 0) -> FoundRecords:
     """Return the events and steps in a value.
 
     Args:
         value: JSON, parsed.
         within: in how many events, or rows, this stands that may themselves be what is looked for.
     """
-    found = Found()
+    found = FoundRecords()
     # Depth first, in the order in which things stand there.
     waiting: list[tuple[Any, int, int]] = [(value, 0, 0)]
     while waiting:
@@ -96,7 +96,7 @@ def find(value: Any, within: int = 0) -> Found:
     return found
 
 
-def _taken(each: dict[str, Any], found: Found, within: int) -> tuple[Any, ...] | None:
+def _taken(each: dict[str, Any], found: FoundRecords, within: int) -> tuple[Any, ...] | None:
     """Take an object as what it is; return what may hold more, or None where nothing does."""
     look = within < _STRINGS
     if (
@@ -109,7 +109,7 @@ def _taken(each: dict[str, Any], found: Found, within: int) -> tuple[Any, ...] |
         found.steps += inner.steps
         return None
     if is_step(each):
-        _keep(found, found.steps, {name: _leaf(each.get(name)) for name in lines.COLUMNS})
+        _keep(found, found.steps, {name: _leaf(each.get(name)) for name in step_log.COLUMNS})
         return None
     if "." in "".join(each):
         each = nested(each)
@@ -221,7 +221,7 @@ def nested(row: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _opened(text: str, found: Found) -> Iterator[Any]:
+def _opened(text: str, found: FoundRecords) -> Iterator[Any]:
     """The values that a string holds."""
     begins = text.lstrip()[:1]
     if begins in {"{", "["} or text.lstrip()[:2] == '"{':
@@ -230,7 +230,7 @@ def _opened(text: str, found: Found) -> Iterator[Any]:
         data = _unpacked(text)
         if data is None:
             return
-        if len(data) > LONGEST:
+        if len(data) > MAX_EVENT_LENGTH:
             found.too_long += 1
             return
         yield from _all_in(data.decode("utf-8", "replace"), found)
@@ -241,13 +241,13 @@ def _unpacked(text: str) -> bytes | None:
     try:
         data = base64.b64decode(text)
         if data.startswith(b"\x1f\x8b"):
-            return zlib.decompressobj(wbits=31).decompress(data, LONGEST + 1)
+            return zlib.decompressobj(wbits=31).decompress(data, MAX_EVENT_LENGTH + 1)
     except (ValueError, zlib.error):
         return None
     return data
 
 
-def _all_in(text: str, found: Found) -> Iterator[Any]:
+def _all_in(text: str, found: FoundRecords) -> Iterator[Any]:
     """The JSON values in a text, one after the other, as far as there are any."""
     where = 0
     while where < len(text):
@@ -261,11 +261,11 @@ def _all_in(text: str, found: Found) -> Iterator[Any]:
             where += 1
 
 
-def _keep(found: Found, kept: list[bytes], members: Mapping[str, Any]) -> None:
+def _keep(found: FoundRecords, kept: list[bytes], members: Mapping[str, Any]) -> None:
     """Keep an event as a line that every reader of JSON takes."""
     text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
     line = _SURROGATES.sub("\ufffd", text.replace("\\u0000", "\ufffd")).encode()
-    if len(line) < LONGEST:
+    if len(line) < MAX_EVENT_LENGTH:
         kept.append(line)
     else:
         found.too_long += 1

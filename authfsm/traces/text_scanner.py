@@ -1,7 +1,7 @@
 """The JSON values in a text, however they are spread over it: one a line, many on one, each over many lines.
 
 Text around them is passed over where it is what a tool puts there: the prefix of a log's line, the frame
-of a table. Values larger than `LONGEST` are not read whole: what is in them is read one by one. After a
+of a table. Values larger than `MAX_EVENT_LENGTH` are not read whole: what is in them is read one by one. After a
 broken one it goes on from the next that begins as an event does.
 """
 
@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from attrs import define
 
-from authfsm.traces.shapes import DECODER, EVENT, described, find, is_event, nested, row
-from authfsm.traces.sources import LONGEST
+from authfsm.traces.event_finder import DECODER, EVENT, described, find, is_event, nested, row
+from authfsm.traces.sources import MAX_EVENT_LENGTH
 
 _BRACKET: Final = re.compile(r"""[\[{]|^"(?=\s*[\[{])""", re.MULTILINE)
 _AGAIN: Final = re.compile(rf"{EVENT.pattern}|\n[ \t]*[\[{{]")
@@ -39,14 +39,14 @@ _EXAMPLE: Final = 60
 
 
 @define
-class Tally:
+class ScanCounts:
     """What was found in a source, and what was not.
 
     Args:
         events: CloudTrail's events.
         steps: steps of a recorder.
         broken: pieces that are no JSON.
-        too_long: pieces larger than `LONGEST`.
+        too_long: pieces larger than `MAX_EVENT_LENGTH`.
         unrecognised: JSON that holds neither events nor steps.
         empty: JSON that holds nothing at all, as a list of no events.
         cut_short: does the source end in the middle of a value?
@@ -73,7 +73,7 @@ class Tally:
         self.broken += 1
         self.broken_example = self.broken_example or f"line {line:,}"
 
-    def merge(self, other: Tally, name: str) -> None:
+    def merge(self, other: ScanCounts, name: str) -> None:
         """Add what another has counted.
 
         Args:
@@ -120,7 +120,7 @@ class _Text:
             self.held += piece
 
 
-def values(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:  # noqa: C901 - one loop over one position
+def values(pieces: Iterator[str], tally: ScanCounts) -> Iterator[Any]:  # noqa: C901 - one loop over one position
     """Return the JSON values in a text.
 
     Args:
@@ -141,7 +141,7 @@ def values(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:  # noqa: C901 
             where = 0
             continue
         where = begins.start()
-        if where > LONGEST // 2:
+        if where > MAX_EVENT_LENGTH // 2:
             text.held, where = text.held[where:], 0
         begun = where
         try:
@@ -152,7 +152,7 @@ def values(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:  # noqa: C901 
         except ValueError as error:
             at = error.pos if isinstance(error, json.JSONDecodeError) else begun
             unfinished = at >= len(text.held) - _NEAR or "Unterminated" in str(error)
-            if unfinished and not text.ended and len(text.held) - begun <= LONGEST:
+            if unfinished and not text.ended and len(text.held) - begun <= MAX_EVENT_LENGTH:
                 text.more(begun)
                 where = 0
                 continue
@@ -166,7 +166,7 @@ def values(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:  # noqa: C901 
                 inside = True
         else:
             gap.value(text.held.count("\n", begun, where))
-            if where - begun > LONGEST and EVENT.match(text.held, begun):
+            if where - begun > MAX_EVENT_LENGTH and EVENT.match(text.held, begun):
                 tally.too_long += 1
             else:
                 yield value
@@ -182,7 +182,7 @@ def _within(text: str, begun: int, at: int) -> int | None:
     return None if own or inner is None or inner.start() >= at else inner.start()
 
 
-def _count_broken(tally: Tally, gap: _Gap, *, unfinished: bool, ended: bool) -> None:
+def _count_broken(tally: ScanCounts, gap: _Gap, *, unfinished: bool, ended: bool) -> None:
     if unfinished and ended:
         tally.cut_short = True
     elif unfinished:
@@ -200,7 +200,7 @@ def _opening(text: str, where: int) -> int:
 class _Gap:
     """What stands between values: line by line, whether it is a frame, or something that could not be read."""
 
-    tally: Tally
+    tally: ScanCounts
     line: str = ""
     number: int = 1
     has_value: bool = False
@@ -241,7 +241,7 @@ class _Gap:
         if self.has_value or inside or self.skipping:
             return
         self.line += part
-        if len(self.line) > LONGEST:
+        if len(self.line) > MAX_EVENT_LENGTH:
             self.tally.too_long += 1
             self.line, self.skipping, self.found = "", True, True
 
@@ -275,7 +275,7 @@ class _Gap:
 # ---- other layouts -----------------------------------------------------------------------------------------
 
 
-def rows(pieces: Iterator[str], delimiter: str, tally: Tally) -> Iterator[Any]:
+def rows(pieces: Iterator[str], delimiter: str, tally: ScanCounts) -> Iterator[Any]:
     """Return the rows of a CSV whose first names its columns, as objects.
 
     Args:
@@ -283,7 +283,7 @@ def rows(pieces: Iterator[str], delimiter: str, tally: Tally) -> Iterator[Any]:
         delimiter: what stands between columns.
         tally: where it is counted what could not be read.
     """
-    csv.field_size_limit(LONGEST)
+    csv.field_size_limit(MAX_EVENT_LENGTH)
     reader = csv.DictReader(_lines(pieces, tally), delimiter=delimiter)
     none = True
     while True:
@@ -304,7 +304,7 @@ def rows(pieces: Iterator[str], delimiter: str, tally: Tally) -> Iterator[Any]:
         )
 
 
-def _lines(pieces: Iterable[str], tally: Tally) -> Iterator[str]:
+def _lines(pieces: Iterable[str], tally: ScanCounts) -> Iterator[str]:
     """Text line by line, ends kept; of a line that is too long, as much as shows that it is."""
     rest, quotes = "", 0
     for piece in pieces:
@@ -312,14 +312,14 @@ def _lines(pieces: Iterable[str], tally: Tally) -> Iterator[str]:
         *whole, rest = (rest + piece).split("\n")
         for line in whole:
             yield line + "\n"
-        if len(rest) > 2 * LONGEST:
-            rest = rest[: LONGEST + 1]
+        if len(rest) > 2 * MAX_EVENT_LENGTH:
+            rest = rest[: MAX_EVENT_LENGTH + 1]
     tally.cut_short |= quotes % 2 == 1  # the last column's quotation mark is missing
     if rest:
         yield rest
 
 
-def documents(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:
+def documents(pieces: Iterator[str], tally: ScanCounts) -> Iterator[Any]:
     """Return the strings of a YAML document that hold JSON, as `lookup-events --output yaml` prints them.
 
     Args:
@@ -340,7 +340,7 @@ def documents(pieces: Iterator[str], tally: Tally) -> Iterator[Any]:
                 found = True
                 yield text
         held = held[where:]
-        if len(held) > 2 * LONGEST:
+        if len(held) > 2 * MAX_EVENT_LENGTH:
             tally.too_long += 1
             held = ""
     tally.cut_short |= _OPEN_SCALAR.search(held) is not None
@@ -384,7 +384,7 @@ def layout(head: str) -> tuple[str, str]:
     return "json", ""
 
 
-def read(pieces: Iterator[str], tally: Tally) -> Iterator[tuple[str, bytes]]:
+def read(pieces: Iterator[str], tally: ScanCounts) -> Iterator[tuple[str, bytes]]:
     """Return the events ("cloudtrail") and steps ("steps") in a text, as lines of JSON.
 
     Args:
@@ -396,7 +396,7 @@ def read(pieces: Iterator[str], tally: Tally) -> Iterator[tuple[str, bytes]]:
         head += piece
         if len(head) > _NEAR and "\n" in head.strip():
             break
-        if len(head) > LONGEST:
+        if len(head) > MAX_EVENT_LENGTH:
             break
     form, delimiter = layout(head)
     text = _joined(head, pieces)

@@ -22,7 +22,13 @@ from authfsm.observers import Observation
 from authfsm.protocol.responses import AssociateSoftwareToken, VerifySoftwareToken
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-from authfsm.traces.log_symbols import ASSOCIATED, FIRST, SECOND, UNKNOWN, VERIFIED
+from authfsm.traces.log_symbols import (
+    APP_ASSOCIATED,
+    APP_VERIFIED,
+    EMAIL_FIRST_FACTOR,
+    EMAIL_SECOND_FACTOR,
+    UNKNOWN,
+)
 
 COLUMNS: Final = (
     "sign_in", "step", "from", "given", "under", "to", "role", "error", "action", "lost", "at",
@@ -100,10 +106,10 @@ def exchanges(table: str = "steps") -> str:
         table: the lines, with the columns of `COLUMNS`; `from`, `to` and `at` as `source`, `dest`, `moment`.
     """
     leads = f"""CASE
-            WHEN dest = '{State.MFA_SETUP}' AND given = '{AssociateSoftwareToken.trigger}' THEN '{ASSOCIATED}'
-            WHEN dest = '{State.MFA_SETUP}' AND given = '{VerifySoftwareToken.trigger}' THEN '{VERIFIED}'
-            WHEN dest = '{State.EMAIL_OTP}' AND role = '{Role.FIRST_FACTOR}' THEN '{FIRST}'
-            WHEN dest = '{State.EMAIL_OTP}' AND role = '{Role.SECOND_FACTOR}' THEN '{SECOND}'
+            WHEN dest = '{State.MFA_SETUP}' AND given = '{AssociateSoftwareToken.trigger}' THEN '{APP_ASSOCIATED}'
+            WHEN dest = '{State.MFA_SETUP}' AND given = '{VerifySoftwareToken.trigger}' THEN '{APP_VERIFIED}'
+            WHEN dest = '{State.EMAIL_OTP}' AND role = '{Role.FIRST_FACTOR}' THEN '{EMAIL_FIRST_FACTOR}'
+            WHEN dest = '{State.EMAIL_OTP}' AND role = '{Role.SECOND_FACTOR}' THEN '{EMAIL_SECOND_FACTOR}'
             ELSE COALESCE(dest, '{UNKNOWN}') END"""
     stays = "(error IS NOT NULL OR lost IS NOT NULL) AND dest = source"
     return f"""

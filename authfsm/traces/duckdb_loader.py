@@ -1,8 +1,8 @@
 """From files to the relations that the query reads: in DuckDB, on disk where they are larger than memory.
 
 Files of one event a line go straight through DuckDB. Whatever it does not take, a file as a whole or a
-single line, is read by `authfsm.traces.scanning`: nothing passes unread. What cannot be read at all is
-counted and reported (`Read.problems`).
+single line, is read by `authfsm.traces.text_scanner`: nothing passes unread. What cannot be read at all is
+counted and reported (`InputSummary.problems`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import IO, Any, Final
 import duckdb
 from attrs import frozen
 
-from authfsm.traces import cloudtrail, lines
-from authfsm.traces.scanning import Tally, read
-from authfsm.traces.shapes import is_event, is_step
-from authfsm.traces.sources import LONGEST, TraceSource, opened
+from authfsm.traces import cloudtrail, step_log
+from authfsm.traces.event_finder import is_event, is_step
+from authfsm.traces.sources import MAX_EVENT_LENGTH, TraceSource, opened
+from authfsm.traces.text_scanner import ScanCounts, read
 
 # DuckDB would take such a name for a pattern.
 _PATTERN: Final = re.compile(r"[*?\[{]")
@@ -29,7 +29,7 @@ _ROWS: Final = 1000
 
 
 @frozen
-class Read:
+class InputSummary:
     """What was read.
 
     Args:
@@ -40,7 +40,7 @@ class Read:
         unrecognised_example: what the first of them looks like, without its content.
         broken: pieces that are no JSON.
         broken_example: where the first of them begins.
-        too_long: pieces longer than `authfsm.traces.sources.LONGEST`.
+        too_long: pieces longer than `authfsm.traces.sources.MAX_EVENT_LENGTH`.
         cut_short: files that end in the middle; what was before is in.
         empty: files with nothing in them.
     """
@@ -70,7 +70,9 @@ class Read:
             said.append(f"{pieces} no JSON and could not be read{where}")
         if self.too_long:
             pieces = "1 piece is" if self.too_long == 1 else f"{self.too_long:,} pieces are"
-            said.append(f"{pieces} longer than {LONGEST:,} characters and could not be read")
+            said.append(
+                f"{pieces} longer than {MAX_EVENT_LENGTH:,} characters and could not be read"
+            )
         if self.files and not self.events:
             there = (
                 f"; there are {self.others:,} of other services or operations"
@@ -95,7 +97,7 @@ class Read:
         return f"{values} no event, for example {self.unrecognised_example}"
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Could everything be read?"""
         return not self.problems
 
@@ -111,7 +113,7 @@ class Loader:
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._connection = connection
         self._folder = folder
-        self._total = Tally()
+        self._total = ScanCounts()
         self._cut: dict[Path, None] = {}
         self._empty: list[Path] = []
         self.done = 0
@@ -124,7 +126,7 @@ class Loader:
             " fate VARCHAR, line VARCHAR)"
         )
 
-    def load(self, paths: Sequence[Path]) -> Read:
+    def load(self, paths: Sequence[Path]) -> InputSummary:
         """Read files.
 
         Args:
@@ -208,20 +210,20 @@ class Loader:
         cursor = self._connection.cursor()
         cursor.execute(f"SELECT line FROM {table} WHERE fate = 'left'")  # noqa: S608 - our own words
         if first := cursor.fetchmany(_ROWS):
-            tally = Tally()
+            tally = ScanCounts()
             self._put(_each_line(first, cursor, tally), tally, str(paths[0]))
             self._connection.execute(f"DELETE FROM {table} WHERE fate = 'left'")  # noqa: S608 - our own words
 
     def _scan(self, path: Path, source: TraceSource) -> None:
         """Read a source in the tolerant way."""
-        tally = Tally()
+        tally = ScanCounts()
         self._put(read(source.text(), tally), tally, source.name)
         if tally.cut_short or source.cut_short:
             self._cut[path] = None
-        elif tally == Tally():
+        elif tally == ScanCounts():
             self._empty.append(path)
 
-    def _put(self, found: Iterator[tuple[str, bytes]], tally: Tally, name: str) -> None:
+    def _put(self, found: Iterator[tuple[str, bytes]], tally: ScanCounts, name: str) -> None:
         spools = {kind: _Batch(kind, self._folder / f"found {kind}") for kind in _INSERTS}
         for kind, line in found:
             spools[kind].write(line)
@@ -240,7 +242,7 @@ class Loader:
         # A JSON text has no control character in it, so that a line is one column.
         read_from = (
             f"read_csv([{names}], columns={{'line': 'VARCHAR'}}, delim=chr(1), quote='', escape='', header=false,"
-            f" auto_detect=false, max_line_size={LONGEST}, compression='none')"
+            f" auto_detect=false, max_line_size={MAX_EVENT_LENGTH}, compression='none')"
         )
         execute = self._connection.execute
         execute("BEGIN")
@@ -252,7 +254,7 @@ class Loader:
             raise
         execute("COMMIT")
 
-    def _read(self, number: int) -> Read:
+    def _read(self, number: int) -> InputSummary:
         fates = dict(
             self._connection.execute(
                 "SELECT fate, SUM(times) FROM (SELECT fate, COUNT(*) AS times FROM noted GROUP BY fate"
@@ -262,7 +264,7 @@ class Loader:
         self._connection.execute("DELETE FROM noted WHERE fate <> 'read'")
         self._connection.execute("DELETE FROM steps WHERE fate <> 'read'")
         total = self._total
-        return Read(
+        return InputSummary(
             files=number,
             events=int(fates.get("read", 0)),
             others=int(fates.get("other", 0)),
@@ -346,7 +348,7 @@ def fast_kind(source: TraceSource) -> str | None:
 
 
 def _each_line(
-    rows: list[Any], cursor: duckdb.DuckDBPyConnection, tally: Tally
+    rows: list[Any], cursor: duckdb.DuckDBPyConnection, tally: ScanCounts
 ) -> Iterator[tuple[str, bytes]]:
     while rows:
         for (line,) in rows:
@@ -397,7 +399,7 @@ def _events(read_from: str, final: bool) -> str:  # noqa: FBT001 - one of two of
 
 def _steps(read_from: str, final: bool) -> str:  # noqa: FBT001 - one of two of a kind
     """What puts lines of steps into `steps`."""
-    n = {name: f"field[{number}]" for number, name in enumerate(lines.COLUMNS, start=1)}
+    n = {name: f"field[{number}]" for number, name in enumerate(step_log.COLUMNS, start=1)}
     texts = ", ".join(
         f"NULLIF({n[name]}, '')"
         for name in ("from", "given", "under", "to", "role", "error", "action", "lost")
@@ -407,7 +409,7 @@ def _steps(read_from: str, final: bool) -> str:  # noqa: FBT001 - one of two of 
         f" {texts}, TRY_CAST(TRY_CAST({n['at']} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP),"
         f" fate, CASE WHEN fate = 'left' THEN line END FROM (SELECT *, CASE WHEN {n['sign_in']} IS NOT NULL"
         f" AND TRY_CAST({n['step']} AS BIGINT) IS NOT NULL THEN 'read' WHEN {final} THEN 'other' ELSE 'left' END AS fate"
-        f" FROM {_fields(lines.COLUMNS, read_from)})"
+        f" FROM {_fields(step_log.COLUMNS, read_from)})"
     )
 
 

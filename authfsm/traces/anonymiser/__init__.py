@@ -13,15 +13,15 @@ from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
 
-from authfsm.traces.neutral.documents import UnreadableDocument as UnreadableDocument
-from authfsm.traces.neutral.documents import rewrite, rewrite_json
-from authfsm.traces.neutral.values import Neutraliser
+from authfsm.traces.anonymiser.documents import UnreadableDocument as UnreadableDocument
+from authfsm.traces.anonymiser.documents import rewrite, rewrite_json
+from authfsm.traces.anonymiser.value_anonymiser import ValueAnonymiser
 
-__all__ = ["Neutral", "UnreadableDocument", "neutralise"]
+__all__ = ["AnonymisedText", "UnreadableDocument", "anonymise"]
 
 
 @frozen
-class Neutral:
+class AnonymisedText:
     """A neutral text, and what was replaced in it.
 
     Args:
@@ -36,7 +36,7 @@ class Neutral:
     unknown: Mapping[str, int]
 
 
-def neutralise(text: str, *, keep: Iterable[str] = ()) -> Neutral:
+def anonymise(text: str, *, keep: Iterable[str] = ()) -> AnonymisedText:
     """Replace everything in a capture that is not known to be harmless.
 
     Args:
@@ -48,9 +48,9 @@ def neutralise(text: str, *, keep: Iterable[str] = ()) -> Neutral:
     """
     words = frozenset(keep)
     # First only to learn the values: a placeholder must not be one of them by chance.
-    first = Neutraliser(rewrite_json, words)
+    first = ValueAnonymiser(rewrite_json, words)
     rewrite(text, first)
     avoid = frozenset(each.lower() for each in first.placeholders.originals)
-    neutral = Neutraliser(rewrite_json, words, avoid)
+    neutral = ValueAnonymiser(rewrite_json, words, avoid)
     made = rewrite(text, neutral)
-    return Neutral(made, dict(neutral.placeholders.kinds), dict(neutral.unknown))
+    return AnonymisedText(made, dict(neutral.placeholders.kinds), dict(neutral.unknown))

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from authfsm.traces.neutral import placeholders as p
-from authfsm.traces.neutral import vocabulary as v
-from authfsm.traces.neutral.placeholders import Placeholders
+from authfsm.traces.anonymiser import placeholders as p
+from authfsm.traces.anonymiser import vocabulary as v
+from authfsm.traces.anonymiser.placeholders import Placeholders
 
 DEEPEST: Final = 12
 _LONGEST_HOST: Final = 253  # RFC 1035, 2.3.4
@@ -75,7 +75,7 @@ def is_opaque(text: str) -> bool:
     return "&" in text or bool(_BASE64.fullmatch(text) or _URL.fullmatch(text))
 
 
-class Shapes(ABC):
+class ShapeAnonymiser(ABC):
     """Replaces a value by its shape; what it stands under is a subclass's business.
 
     Args:

@@ -1,6 +1,6 @@
 """A trail replayed against the table: each step legal or not, and where each sign-in was left.
 
-A `Trail` reads its files once, into a database of its own that lies on disk and goes when it is closed, so
+A `TraceFiles` reads its files once, into a database of its own that lies on disk and goes when it is closed, so
 that memory is bounded however large they are.
 """
 
@@ -17,12 +17,12 @@ from typing import Any, Final
 import duckdb
 
 from authfsm.protocol.errors import CallerError, OperatorError
-from authfsm.traces.funnels import Funnel, TransitionCount, Wait
-from authfsm.traces.loading import Loader, Read
+from authfsm.traces.duckdb_loader import InputSummary, Loader
+from authfsm.traces.funnels import Funnel, StepDuration, TransitionCount
 from authfsm.traces.log_symbols import UNKNOWN, order
 from authfsm.traces.query import VALIDITY, prepared, statements
 from authfsm.traces.sources import files
-from authfsm.traces.verdicts import OVER, Traced, Verdict
+from authfsm.traces.verdicts import FINAL_NODES, CheckedStep, Verdict
 
 MEMORY: Final = "550MB"
 """What DuckDB may use; the rest goes to disk."""
@@ -42,7 +42,7 @@ class OutOfResources(OperatorError):
         self.why = why
 
 
-class BadMemory(CallerError, ValueError):
+class InvalidMemoryLimit(CallerError, ValueError):
     """No amount of memory.
 
     Args:
@@ -62,7 +62,7 @@ def _room() -> Iterator[None]:
         raise OutOfResources(str(error).partition("\n")[0]) from None
 
 
-class Trail:
+class TraceFiles:
     """Files of a trail, read; to be closed, or used in a `with`.
 
     Args:
@@ -90,7 +90,7 @@ class Trail:
         self.size = sum(path.stat().st_size for path in self.paths)
         """Bytes of all the files."""
         self._validity = validity
-        self._read: Read | None = None
+        self._read: InputSummary | None = None
         self._prepared = False
         self._folder = tempfile.TemporaryDirectory(prefix="authfsm-", dir=folder)
         room = Path(self._folder.name)
@@ -104,11 +104,11 @@ class Trail:
             self._connection = duckdb.connect(":memory:", config=config)
         except duckdb.Error:
             self._folder.cleanup()
-            raise BadMemory(memory) from None
+            raise InvalidMemoryLimit(memory) from None
         self._running = _hushed(self._connection)
         self._loader = Loader(self._connection, room)
 
-    def load(self) -> Read:
+    def load(self) -> InputSummary:
         """Read the files; what else is asked of a trail does so by itself.
 
         Raises:
@@ -120,7 +120,7 @@ class Trail:
                 self._read = self._loader.load(self.paths)
         return self._read
 
-    def _prepare(self) -> Read:
+    def _prepare(self) -> InputSummary:
         """Read the files and put what is in them in order; once."""
         read = self.load()
         if not self._prepared:
@@ -131,7 +131,7 @@ class Trail:
         return read
 
     @property
-    def read(self) -> Read:
+    def read(self) -> InputSummary:
         """What was read; it is read now, if it was not yet."""
         return self.load()
 
@@ -145,7 +145,7 @@ class Trail:
     def _one(self) -> bool:
         return len(self.paths) == 1
 
-    def replay(self, *verdicts: Verdict) -> Iterator[Traced]:
+    def replay(self, *verdicts: Verdict) -> Iterator[CheckedStep]:
         """Every step with its verdict, those of one attempt in their order, one attempt after the other.
 
         Args:
@@ -165,9 +165,9 @@ class Trail:
             )
         while rows := cursor.fetchmany(_ROWS):
             for id_, whose, attempt, at, source, word, dest, error, verdict, ended, _ in rows:
-                yield Traced(
-                    id=id_ or "", sign_in=whose, attempt=int(attempt), at=at, source=source, given=word, dest=dest,
-                    verdict=Verdict[verdict.upper()], error=error, left=ended is not None and ended not in {*OVER, UNKNOWN},
+                yield CheckedStep(
+                    id=id_ or "", sign_in=whose, attempt=int(attempt), at=at, source=source, symbol=word, dest=dest,
+                    verdict=Verdict[verdict.upper()], error=error, left=ended is not None and ended not in {*FINAL_NODES, UNKNOWN},
                 )  # fmt: skip
 
     def funnel(self, limit: int = 1000) -> Funnel:
@@ -183,7 +183,7 @@ class Trail:
         cursor = self._running = _hushed(self._connection.cursor())
         with _room():
             cursor.execute(prepared(funnel=True))
-            return gathered(_named(cursor), read, limit)
+            return funnel_from_rows(_named(cursor), read, limit)
 
     def stop(self) -> None:
         """Have what is going on in another thread end, with an error there."""
@@ -194,7 +194,7 @@ class Trail:
         self._connection.close()
         self._folder.cleanup()
 
-    def __enter__(self) -> Trail:
+    def __enter__(self) -> TraceFiles:
         return self
 
     def __exit__(
@@ -219,7 +219,9 @@ def _named(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
         yield from (dict(zip(names, row, strict=True)) for row in rows)
 
 
-def gathered(rows: Iterable[dict[str, Any]], read: Read | None = None, limit: int = 1000) -> Funnel:
+def funnel_from_rows(
+    rows: Iterable[dict[str, Any]], read: InputSummary | None = None, limit: int = 1000
+) -> Funnel:
     """The funnel of the query's rows, of whichever engine.
 
     Args:
@@ -230,8 +232,8 @@ def gathered(rows: Iterable[dict[str, Any]], read: Read | None = None, limit: in
     taken: dict[tuple[str, ...], list[int]] = {}
     waits: dict[str, Counter[int]] = {}
     ends: Counter[str] = Counter()
-    illegal: list[Traced] = []
-    illegals = 0
+    illegal: list[CheckedStep] = []
+    illegal_count = 0
     total: dict[str, Any] = dict.fromkeys(("times", "repeated", "sign_ins", "first_at", "last_at"))
     for row in rows:
         if not row["no_edge"]:
@@ -240,7 +242,7 @@ def gathered(rows: Iterable[dict[str, Any]], read: Read | None = None, limit: in
             counted[0] += row["times"]
             counted[1] += int(row["refused"])
             if row["verdict"] == Verdict.ILLEGAL:
-                illegals += row["times"]
+                illegal_count += row["times"]
                 illegal.append(_illegal(row))
                 if len(illegal) > 2 * limit:
                     illegal = _first(illegal, limit)
@@ -256,12 +258,12 @@ def gathered(rows: Iterable[dict[str, Any]], read: Read | None = None, limit: in
     for (source, *_), (times, _) in taken.items():
         given[source] += times
     return Funnel(
-        read=read or Read(),
+        input=read or InputSummary(),
         steps=int(total["times"] or 0),
         repeated=int(total["repeated"] or 0),
         sign_ins=int(total["sign_ins"] or 0),
         ends=dict(sorted(ends.items(), key=lambda each: (-each[1], each[0]))),
-        taken=tuple(
+        transitions=tuple(
             TransitionCount(
                 source, word, dest, Verdict[verdict.upper()], times, refused, times / given[source]
             )
@@ -269,26 +271,26 @@ def gathered(rows: Iterable[dict[str, Any]], read: Read | None = None, limit: in
                 taken.items(), key=lambda each: (order(each[0][0]), -each[1][0], each[0])
             )
         ),
-        waits=tuple(_wait(place, waits[place]) for place in sorted(waits, key=order)),
+        durations=tuple(_wait(place, waits[place]) for place in sorted(waits, key=order)),
         illegal=tuple(_first(illegal, limit)),
-        illegals=illegals,
+        illegal_count=illegal_count,
         since=total["first_at"],
         until=total["last_at"],
     )
 
 
-def _illegal(row: dict[str, Any]) -> Traced:
-    return Traced(
+def _illegal(row: dict[str, Any]) -> CheckedStep:
+    return CheckedStep(
         id=row["suspect"] or "", sign_in=row["whose"], attempt=0, at=row["first_at"], source=row["source"],
-        given=row["word"], dest=row["dest"], verdict=Verdict.ILLEGAL, error=row["error"],
+        symbol=row["word"], dest=row["dest"], verdict=Verdict.ILLEGAL, error=row["error"],
     )  # fmt: skip
 
 
-def _first(illegal: list[Traced], limit: int) -> list[Traced]:
+def _first(illegal: list[CheckedStep], limit: int) -> list[CheckedStep]:
     return sorted(illegal, key=lambda each: (str(each.at), each.id))[:limit]
 
 
-def _wait(place: str, tenths: Counter[int]) -> Wait:
+def _wait(place: str, tenths: Counter[int]) -> StepDuration:
     ordered, times = sorted(tenths.items()), tenths.total()
 
     def at_most(share: float) -> float:
@@ -300,4 +302,4 @@ def _wait(place: str, tenths: Counter[int]) -> Wait:
                 return value / 10
         raise AssertionError
 
-    return Wait(place, times, at_most(0.5), at_most(0.95))
+    return StepDuration(place, times, at_most(0.5), at_most(0.95))

@@ -17,9 +17,9 @@ from typing import Final
 from attrs import define
 
 from authfsm.protocol.errors import CallerError
-from authfsm.traces.neutral import vocabulary as v
-from authfsm.traces.neutral.shapes import is_json
-from authfsm.traces.neutral.values import Neutraliser
+from authfsm.traces.anonymiser import vocabulary as v
+from authfsm.traces.anonymiser.value_anonymiser import ValueAnonymiser
+from authfsm.traces.anonymiser.value_shapes import is_json
 
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
@@ -89,7 +89,7 @@ class _Frame:
         return self.key if self.mark in {"{", "("} or self.key else self.above
 
 
-def rewrite_json(text: str, neutral: Neutraliser, key: str = "") -> str:
+def rewrite_json(text: str, neutral: ValueAnonymiser, key: str = "") -> str:
     """A text of JSON, rewritten.
 
     Args:
@@ -100,12 +100,12 @@ def rewrite_json(text: str, neutral: Neutraliser, key: str = "") -> str:
     return _rewrite(text, neutral, key, strict=True)
 
 
-def rewrite_literal(text: str, neutral: Neutraliser) -> str:
+def rewrite_literal(text: str, neutral: ValueAnonymiser) -> str:
     """An object as Python or JavaScript prints it, rewritten."""
     return _rewrite(text, neutral, "", strict=False)
 
 
-def _rewrite(text: str, neutral: Neutraliser, key: str, *, strict: bool) -> str:
+def _rewrite(text: str, neutral: ValueAnonymiser, key: str, *, strict: bool) -> str:
     tokens = list(_TOKEN.finditer(text))
     frames = [_Frame("", key)]
     out = []
@@ -128,7 +128,7 @@ def _rewrite(text: str, neutral: Neutraliser, key: str, *, strict: bool) -> str:
     return "".join(out)
 
 
-def _value(token: re.Match[str], frame: _Frame, neutral: Neutraliser, *, strict: bool) -> str:
+def _value(token: re.Match[str], frame: _Frame, neutral: ValueAnonymiser, *, strict: bool) -> str:
     """What becomes of a value."""
     kind, said = token.lastgroup, token.group()
     if kind == "text":
@@ -203,7 +203,7 @@ def _encoded(token: re.Match[str], made: str, *, strict: bool) -> str:
     return f"{prefix}{quote}{escaped}{quote}"
 
 
-def _moved(said: str, neutral: Neutraliser) -> str:
+def _moved(said: str, neutral: ValueAnonymiser) -> str:
     """Python's `datetime.datetime(...)`, moved."""
     found = _DATE_CALL.fullmatch(said)
     numbers = (
@@ -227,7 +227,7 @@ def _moved(said: str, neutral: Neutraliser) -> str:
 # ---- which kind of text ---------------------------------------------------------------------------------
 
 
-def rewrite(text: str, neutral: Neutraliser) -> str:
+def rewrite(text: str, neutral: ValueAnonymiser) -> str:
     """A whole text, rewritten.
 
     Args:
@@ -260,7 +260,7 @@ def rewrite(text: str, neutral: Neutraliser) -> str:
     return made
 
 
-def _rewrite_csv(text: str, neutral: Neutraliser) -> str:
+def _rewrite_csv(text: str, neutral: ValueAnonymiser) -> str:
     """The table of an Athena query over CloudTrail's events, rewritten cell by cell; each cell is quoted."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
@@ -282,7 +282,7 @@ def _rewrite_csv(text: str, neutral: Neutraliser) -> str:
     return out.getvalue()
 
 
-def _cell(column: str, text: str, neutral: Neutraliser) -> str:
+def _cell(column: str, text: str, neutral: ValueAnonymiser) -> str:
     # Athena prints what is structured as {type=Unknown, principalId=Anonymous}.
     if text[:1] == "{" and not is_json(text) and _balanced(text, 0) == len(text):
         return rewrite_literal(text, neutral)
@@ -328,7 +328,7 @@ def _balanced(text: str, start: int) -> int | None:
     return None
 
 
-def _lines(text: str, neutral: Neutraliser) -> str:
+def _lines(text: str, neutral: ValueAnonymiser) -> str:
     """HTTP messages, logs, and objects among words."""
     out, at, failed = [], 0, 0
     while at < len(text):
@@ -365,7 +365,7 @@ def _lines(text: str, neutral: Neutraliser) -> str:
     return "".join(out)
 
 
-def _object(text: str, at: int, neutral: Neutraliser) -> tuple[str, int] | None:
+def _object(text: str, at: int, neutral: ValueAnonymiser) -> tuple[str, int] | None:
     with suppress(ValueError, RecursionError):
         _, end = json.JSONDecoder(strict=False).raw_decode(text, at)
         return rewrite_json(text[at:end], neutral), end
@@ -373,7 +373,7 @@ def _object(text: str, at: int, neutral: Neutraliser) -> tuple[str, int] | None:
     return (rewrite_literal(text[at:end], neutral), end) if end else None
 
 
-def _http(line: str, neutral: Neutraliser) -> tuple[str, int] | None:
+def _http(line: str, neutral: ValueAnonymiser) -> tuple[str, int] | None:
     """A line of an HTTP message, and how much of it was read; a body in a header's line is left."""
     if found := _REQUEST.fullmatch(line):
         mark, method, target, version = found.groups()

@@ -38,7 +38,7 @@ from authfsm.protocol.responses import GetTokensFromRefreshToken, Response, Revo
 from authfsm.protocol.states import NAMED, State
 from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, Role, leads, loop_kind, move
 from authfsm.protocol.vocabulary import ANSWER_OPERATIONS, BEGIN_OPERATIONS
-from authfsm.traces.lines import Recorder
+from authfsm.traces.step_log import Recorder
 
 LOGGER: Final = logging.getLogger("authfsm")
 

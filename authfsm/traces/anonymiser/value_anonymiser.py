@@ -7,10 +7,16 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from authfsm.traces.neutral import placeholders as p
-from authfsm.traces.neutral import vocabulary as v
-from authfsm.traces.neutral.messages import CLIENT_ERROR, CLIENT_ERROR_WORDS, PHRASE, TEMPLATES
-from authfsm.traces.neutral.shapes import BETWEEN, DEEPEST, Shapes, is_json, is_opaque
+from authfsm.traces.anonymiser import placeholders as p
+from authfsm.traces.anonymiser import vocabulary as v
+from authfsm.traces.anonymiser.messages import CLIENT_ERROR, CLIENT_ERROR_WORDS, PHRASE, TEMPLATES
+from authfsm.traces.anonymiser.value_shapes import (
+    BETWEEN,
+    DEEPEST,
+    ShapeAnonymiser,
+    is_json,
+    is_opaque,
+)
 
 _LONGEST_NUMBER: Final = 9
 _WORD_OF_THE_API: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:[A-Z][a-z]+)+Exception")
@@ -19,7 +25,7 @@ _MODEL_NAMESPACE: Final = re.compile(r"com\.amazon(?:aws)?\.[a-z.]+")
 _ERROR_PAGE: Final = re.compile(r"(\w+)(:(?:http://internal\.amazon\.com/coral/[a-z.]+/)?)?")
 
 
-class Neutraliser(Shapes):
+class ValueAnonymiser(ShapeAnonymiser):
     """Replaces values, and counts what it did.
 
     Args:
@@ -30,7 +36,7 @@ class Neutraliser(Shapes):
 
     def __init__(
         self,
-        rewrite: Callable[[str, Neutraliser, str], str],
+        rewrite: Callable[[str, ValueAnonymiser, str], str],
         keep: frozenset[str] = frozenset(),
         avoid: frozenset[str] = frozenset(),
     ) -> None:
