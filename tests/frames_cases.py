@@ -390,11 +390,11 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         ),
     )
     yield (
-        "authfsm.local.api.provisioning.Furnished.add_client",
+        "authfsm.local.api.pool.LocalPool.add_client",
         "an unknown keyword",
         lambda: pool().add_client(client_secret=KEY, nothing=1),
     )
-    adding = "authfsm.local.api.provisioning.Furnished.add_user"
+    adding = "authfsm.local.api.pool.LocalPool.add_user"
     yield adding, "the name is taken", lambda: pool().add_user("ada", PASSWORD)
     yield (
         adding,

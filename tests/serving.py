@@ -19,12 +19,10 @@ import boto3
 import botocore.config
 from attrs import define, field
 
-from authfsm.local.server.config import CLIENT_ID, POOL_ID, understood
-from authfsm.local.server.logs import Log
-from authfsm.local.server.opening import opened
-from authfsm.local.server.running import Server
-from authfsm.local.server.service import Service
-from authfsm.local.server.sockets import listen, url_of
+from authfsm.local.server.access import listen, url_of
+from authfsm.local.server.config import CLIENT_ID, POOL_ID, parse_config
+from authfsm.local.server.service import Log, Service, open_service
+from authfsm.local.server.uvicorn_server import PoolServer
 
 PASSWORD = "Correct-Horse-1"
 TARGET = "AWSCognitoIdentityProviderService."
@@ -214,8 +212,8 @@ def here(**config: Any) -> Iterator[Here]:
     sock = listen("127.0.0.1", 0)
     url = url_of("127.0.0.1", sock)
     ready = threading.Event()
-    service = opened(understood(config), url, Log(log))
-    server = Server(service, ready.set)
+    service = open_service(parse_config(config), url, Log(log))
+    server = PoolServer(service, ready.set)
     thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
     thread.start()
     try:

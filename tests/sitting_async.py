@@ -22,13 +22,11 @@ from sitting import Scenario, Sitting
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.local import LocalPool
-from authfsm.local.api.exchange import Answered, exchange
-from authfsm.local.server.config import understood
-from authfsm.local.server.logs import Log
-from authfsm.local.server.opening import opened
-from authfsm.local.server.running import Server
-from authfsm.local.server.service import Service
-from authfsm.local.server.sockets import listen, url_of
+from authfsm.local.api.aws_json import HttpReply, answer_http
+from authfsm.local.server.access import listen, url_of
+from authfsm.local.server.config import parse_config
+from authfsm.local.server.service import Log, Service, open_service
+from authfsm.local.server.uvicorn_server import PoolServer
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -52,10 +50,10 @@ class Stage(Service):
 
     playing: LocalPool
 
-    def exchange(self, target: str, body: bytes, signed: bool = False) -> Answered:  # noqa: FBT001, FBT002 - as it is there
+    def exchange(self, target: str, body: bytes, signed: bool = False) -> HttpReply:  # noqa: FBT001, FBT002 - as it is there
         """Answer a request."""
         request_id = self.playing.request_id()
-        return exchange(self.playing.answer, target, body, request_id, signed=signed)
+        return answer_http(self.playing.answer, target, body, request_id, signed=signed)
 
 
 @contextmanager
@@ -63,9 +61,9 @@ def a_stage() -> Iterator[tuple[Stage, str]]:
     """A server for pools of this process, one after another, and its address."""
     sock = listen("127.0.0.1", 0)
     url, ready = url_of("127.0.0.1", sock), threading.Event()
-    bare = opened(understood({}), url, Log(StringIO()))
+    bare = open_service(parse_config({}), url, Log(StringIO()))
     stage = Stage(bare.pool, bare.log)
-    server = Server(stage, ready.set)
+    server = PoolServer(stage, ready.set)
     thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
     thread.start()
     try:

@@ -244,7 +244,7 @@ def test_nulls_are_drawn_checked_listed_and_served_as_absence(
     one, other = (PoolSettings.from_descriptions(each) for each in (written, meant))
     file = tmp_path / "pool.json"
     file.write_text(json.dumps(written))
-    served = config.read(file).pool(key=signing_key)
+    served = config.read_config(file).pool(key=signing_key)
 
     assert one == other
     assert str(diagram(settings=one)) == str(diagram(settings=other))
@@ -309,7 +309,7 @@ def test_a_file_may_be_in_utf_16_or_have_a_mark(encoding: str, tmp_path: Path) -
     ran = CliRunner().invoke(app, ["paths", "--settings", str(file)])
 
     assert ran.exit_code == 0, ran.output
-    assert config.read(file).settings["mfa"] == "ON"
+    assert config.read_config(file).settings["mfa"] == "ON"
 
 
 def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:

@@ -30,7 +30,7 @@ from authfsm.drivers import totp
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.drivers.retries import _RETRIED_CODE
 from authfsm.local import LocalPool
-from authfsm.local.api.exchange import exchange
+from authfsm.local.api.aws_json import answer_http
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, RefusedByService, RefusedForNow
@@ -101,7 +101,7 @@ def served(wire: Wire) -> Iterator[Wire]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             wire.received[operation] += 1
             signed = "Authorization" in self.headers
-            answered = exchange(
+            answered = answer_http(
                 wire.pool.answer, target, body, wire.pool.request_id(), signed=signed
             )
             how = wire.spoil.get(operation)

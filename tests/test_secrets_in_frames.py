@@ -133,9 +133,9 @@ NOT_SECRET: Final = {
 }
 """Parameters and fields that have the name of a secret and hold none, with what they hold."""
 
-# Not public: the local Cognito but for its two classes below, what tests it, and the command line.
+# Not public: the local Cognito but for its class below, what tests it, and the command line.
 _INTERNAL: Final = ("authfsm.local.", "authfsm.conformance.", "authfsm.cli.")
-_PUBLIC: Final = ("authfsm.local.api.pool.", "authfsm.local.api.provisioning.")
+_PUBLIC: Final = ("authfsm.local.api.pool.",)
 _PLAIN: Final = {"str", "str | None", "bytes", "str | bytes", "str | bytes | None"}
 
 

@@ -22,8 +22,8 @@ from serving import CLIENT_ID, PASSWORD, POOL_ID, SIGNED, TARGET, Here, here, pr
 
 from authfsm.local import LocalPool
 from authfsm.local.api.operations import OPERATIONS
-from authfsm.local.server.access import Access
-from authfsm.local.server.config import ConfigRefused, understood
+from authfsm.local.server.access import AccessRules
+from authfsm.local.server.config import ConfigError, parse_config
 
 ADA = {"username": "ada", "password": PASSWORD, "email": "ada@example.com"}
 APP = "http://localhost:3000"
@@ -139,8 +139,8 @@ class TestHosts:
     @pytest.mark.parametrize("host", ["http://cognito", "cognito:9229", "*", "a b", ""])
     def test_written_wrongly(self, host: str) -> None:
         """What is no host is refused at the start."""
-        with pytest.raises(ConfigRefused, match="a host is"):
-            understood({"allow_host": [host]})
+        with pytest.raises(ConfigError, match="a host is"):
+            parse_config({"allow_host": [host]})
 
 
 class TestOrigins:
@@ -270,8 +270,8 @@ class TestOrigins:
     )
     def test_written_wrongly(self, origin: str) -> None:
         """What is no origin is refused at the start."""
-        with pytest.raises(ConfigRefused, match="an origin is"):
-            understood({"cors": [origin]})
+        with pytest.raises(ConfigError, match="an origin is"):
+            parse_config({"cors": [origin]})
 
     @pytest.mark.parametrize("operation", sorted(OPERATIONS))
     def test_every_operation(self, web: Here, operation: str) -> None:
@@ -369,8 +369,8 @@ class TestOpen:
     @pytest.mark.parametrize(("given", "why"), [({"open": "yes"}, "open is"), ({"cors": "*"}, "lists"), ({"allow_host": [7]}, "lists")])  # fmt: skip
     def test_said_wrongly(self, given: dict[str, Any], why: str) -> None:
         """A configuration that says it otherwise is refused."""
-        with pytest.raises(ConfigRefused, match=why):
-            understood(given)
+        with pytest.raises(ConfigError, match=why):
+            parse_config(given)
 
 
 def test_what_the_banner_says(tmp_path: Path) -> None:
@@ -393,7 +393,7 @@ def test_what_the_banner_says(tmp_path: Path) -> None:
 
 def test_a_host_of_its_own() -> None:
     """Another address of this machine may be named where the request came to it, and no other."""
-    access = Access()
+    access = AccessRules()
 
     assert access.allows_host("192.0.2.7:9229", "192.0.2.7")
     assert not access.allows_host("192.0.2.8:9229", "192.0.2.7")

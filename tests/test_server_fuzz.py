@@ -25,11 +25,10 @@ from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, Here, here
 
 from authfsm.core import srp
 from authfsm.local import DeviceConfiguration, LocalPool, PoolRefusal, Triggers
-from authfsm.local.api.exchange import Answered, exchange
+from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import OPERATIONS
-from authfsm.local.server.app import app
-from authfsm.local.server.logs import Log
-from authfsm.local.server.service import Service
+from authfsm.local.server.app import create_app
+from authfsm.local.server.service import Log, Service
 
 MODEL = folded()
 CASES = settings(
@@ -178,15 +177,15 @@ def requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return operation, draw(of_shape(MODEL["operations"][operation]))
 
 
-def answered(pool: LocalPool, target: str, body: bytes) -> Answered:
+def answered(pool: LocalPool, target: str, body: bytes) -> HttpReply:
     """One exchange, in less time than a person notices."""
     begun = time.monotonic()
-    answer = exchange(pool.answer, target, body, "0" * 36, signed=True)
+    answer = answer_http(pool.answer, target, body, "0" * 36, signed=True)
     assert time.monotonic() - begun < 2
     return answer
 
 
-def is_cognitos(answer: Answered) -> bool:
+def is_cognitos(answer: HttpReply) -> bool:
     """Is it a reply, or an error in Cognito's shape?"""
     said = json.loads(answer.body)
     if answer.status == 200:
@@ -331,7 +330,7 @@ class TestTheHttpSurface:
         """2,000 requests drawn from a seed: each is answered, and none by a fault of ours."""
         log = StringIO()
         service = fuzzed(signing_key, log)
-        statuses = asyncio.run(fuzz(app(service), seed=20261128, number=2000))
+        statuses = asyncio.run(fuzz(create_app(service), seed=20261128, number=2000))
 
         assert '"fault"' not in log.getvalue()
         assert statuses[200] > 100

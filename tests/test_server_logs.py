@@ -215,8 +215,8 @@ def test_a_configuration_in_toml(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     code = (
-        "from pathlib import Path; from authfsm.local.server.config import read\n"
-        "config = read(Path('pool.toml')); pool = config.pool(); config.add_users(pool)\n"
+        "from pathlib import Path; from authfsm.local.server.config import read_config\n"
+        "config = read_config(Path('pool.toml')); pool = config.pool(); config.add_users(pool)\n"
         "print(pool.client_id, pool.client_secret.reveal(), pool.user('ada').status)"
     )
     ran = subprocess.run(

@@ -9,8 +9,8 @@ import pytest
 from serving import PASSWORD, Here, here
 from slow_clients import WAYS, many, trickle
 
-from authfsm.local.server import api, connection
-from authfsm.local.server.connection import LARGEST_HEAD
+from authfsm.local.server import app, uvicorn_server
+from authfsm.local.server.uvicorn_server import MAX_HEAD_BYTES
 
 PATIENCE = 1.0
 
@@ -18,8 +18,8 @@ PATIENCE = 1.0
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
     """A server that is patient for a second only."""
-    monkeypatch.setattr(connection, "PATIENCE", PATIENCE)
-    monkeypatch.setattr(api, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(uvicorn_server, "REQUEST_SECONDS", PATIENCE)
+    monkeypatch.setattr(app, "REQUEST_SECONDS", PATIENCE)
     with here(users=[{"username": "ada", "password": PASSWORD}]) as served:
         yield served
 
@@ -76,11 +76,11 @@ def test_headers_without_end(web: Here, begin: bytes, again: bytes) -> None:
         except OSError:  # it is not listened to any more
             pass
     # What lies in the buffers of both sides was sent, but not read.
-    assert sent < 40 * LARGEST_HEAD + 8_000_000
+    assert sent < 40 * MAX_HEAD_BYTES + 8_000_000
     assert web.password("ada")[0] == 200
 
 
-@pytest.mark.parametrize("size", [LARGEST_HEAD // 2, LARGEST_HEAD + 1000])
+@pytest.mark.parametrize("size", [MAX_HEAD_BYTES // 2, MAX_HEAD_BYTES + 1000])
 def test_the_bound_itself(web: Here, size: int) -> None:
     """Headers below it are served; those above are refused by 431, in JSON."""
     with socket.create_connection(address(web), timeout=10) as sock:
@@ -89,6 +89,6 @@ def test_the_bound_itself(web: Here, size: int) -> None:
         )
         reply = sock.recv(65536)
 
-    assert reply.startswith(b"HTTP/1.1 200 " if size < LARGEST_HEAD else b"HTTP/1.1 431 ")
-    if size > LARGEST_HEAD:
+    assert reply.startswith(b"HTTP/1.1 200 " if size < MAX_HEAD_BYTES else b"HTTP/1.1 431 ")
+    if size > MAX_HEAD_BYTES:
         assert b'{"message": "The headers are larger than' in reply

@@ -24,11 +24,9 @@ from serving import CLIENT_ID, PASSWORD, TARGET, Process, process, until
 from authfsm.base.secret import revealed
 from authfsm.core import srp
 from authfsm.local import LocalPool, ManualClock
-from authfsm.local.server.config import ConfigRefused, understood
-from authfsm.local.server.logs import Log
-from authfsm.local.server.opening import opened
-from authfsm.local.server.service import Service
-from authfsm.local.server.state import APPLICATION, StateFile, StateFileRefused
+from authfsm.local.server.config import ConfigError, parse_config
+from authfsm.local.server.service import Log, Service, open_service
+from authfsm.local.server.state_file import APPLICATION, StateFile, StateFileError
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
@@ -61,10 +59,10 @@ class Kept:
             self.file.close()
         self.file = StateFile(self.path)
         given = {name: value for name, value in self.config.items() if name != "key"}
-        config = understood(given)
+        config = parse_config(given)
         if "key" in self.config:  # making one takes longer than a test
             config = evolve(config, settings={**config.settings, "key": self.config["key"]})
-        self.service = opened(config, URL, Log(StringIO()), self.file)
+        self.service = open_service(config, URL, Log(StringIO()), self.file)
         return self.service
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
@@ -425,7 +423,7 @@ def test_no_part_of_a_pool_is_forgotten() -> None:
 class TestWhatIsNoStateFile:
     def test_another_process_has_it(self, kept: Kept) -> None:
         """Two pools cannot have one file."""
-        with pytest.raises(StateFileRefused, match="is in use by another process"):
+        with pytest.raises(StateFileError, match="is in use by another process"):
             StateFile(kept.path)
 
     def test_only_its_owner_reads_it(self, tmp_path: Path) -> None:
@@ -455,7 +453,7 @@ class TestWhatIsNoStateFile:
         path = tmp_path / "notes.txt"
         path.write_bytes(content)
 
-        with pytest.raises(StateFileRefused, match=why):
+        with pytest.raises(StateFileError, match=why):
             StateFile(path)
         assert path.read_bytes() == content
 
@@ -466,7 +464,7 @@ class TestWhatIsNoStateFile:
         other.execute("CREATE TABLE notes (text)")
         other.close()
 
-        with pytest.raises(StateFileRefused, match="is another program's database"):
+        with pytest.raises(StateFileError, match="is another program's database"):
             StateFile(path)
 
     def test_a_newer_version(self, tmp_path: Path) -> None:
@@ -478,7 +476,7 @@ class TestWhatIsNoStateFile:
         later.execute("PRAGMA user_version = 99")
         later.close()
 
-        with pytest.raises(StateFileRefused, match="newer version"):
+        with pytest.raises(StateFileError, match="newer version"):
             StateFile(path)
 
     def test_another_pools(self, tmp_path: Path) -> None:
@@ -488,7 +486,7 @@ class TestWhatIsNoStateFile:
         assert kept.file is not None
         kept.file.close()
 
-        with pytest.raises(StateFileRefused, match="of the pool eu-west-1_LocalPool, not of"):
+        with pytest.raises(StateFileError, match="of the pool eu-west-1_LocalPool, not of"):
             Kept(path, {"pool_id": "eu-west-1_Other"})
 
     def test_damaged(self, tmp_path: Path) -> None:
@@ -502,14 +500,14 @@ class TestWhatIsNoStateFile:
         inside.commit()
         inside.close()
 
-        with pytest.raises(StateFileRefused, match="damaged") as caught:
+        with pytest.raises(StateFileError, match="damaged") as caught:
             Kept(path)
         assert "hunter2" not in repr(caught.value) + str(caught.value.__cause__)
 
     @pytest.mark.parametrize("path", ["/nowhere/at/all/pool.db", "/"])
     def test_no_place_for_a_file(self, path: str) -> None:
         """A path where nothing can be made."""
-        with pytest.raises(StateFileRefused, match="cannot be opened"):
+        with pytest.raises(StateFileError, match="cannot be opened"):
             StateFile(Path(path))
 
 
@@ -534,7 +532,7 @@ def test_what_the_api_did_to_the_app_client_holds(kept: Kept) -> None:
 
 def test_a_pool_like_a_real_one() -> None:
     """Descriptions of a real pool, and users as ListUsers shows them, make the pool."""
-    config = understood(
+    config = parse_config(
         {
             "UserPool": {"Id": "eu-west-1_Real", "MfaConfiguration": "OPTIONAL"},
             "UserPoolClient": {"UserPoolClient": {"ClientId": "real", "AuthSessionValidity": 5}},
@@ -580,7 +578,7 @@ def test_a_bad_user_is_named_but_not_told(tmp_path: Path) -> None:
     """The password of a user that cannot be made is not in the message."""
     config = {"users": [{"username": "ada", "password": "hunter2", "colour": "red"}]}
 
-    with pytest.raises(ConfigRefused, match="user ada has no setting colour") as caught:
+    with pytest.raises(ConfigError, match="user ada has no setting colour") as caught:
         Kept(tmp_path / "pool.db", config)
     assert "hunter2" not in str(caught.value)
 
@@ -769,8 +767,8 @@ class TestAFullDisk:
         file = StateFile(tmp_path / "pool.db")
         whole = file._sql
         file._sql = Full(whole, "COMMIT")  # type: ignore[assignment]  # it stands in for it
-        with pytest.raises(StateFileRefused, match="cannot be written: database or disk is full"):
-            opened(understood(CONFIG), URL, Log(StringIO()), file)
+        with pytest.raises(StateFileError, match="cannot be written: database or disk is full"):
+            open_service(parse_config(CONFIG), URL, Log(StringIO()), file)
         whole.close()
 
     @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prlimit is Linux's")

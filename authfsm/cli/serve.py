@@ -10,12 +10,18 @@ from typing import NoReturn
 from attrs import evolve
 
 from authfsm.local.api.pool import LocalPool
-from authfsm.local.server.access import ANY_ORIGIN, Access, is_loopback_name
-from authfsm.local.server.config import Config, ConfigRefused, access_of, read
-from authfsm.local.server.logs import Log
-from authfsm.local.server.opening import opened
-from authfsm.local.server.sockets import NoSocket, is_loopback, listen, url_of
-from authfsm.local.server.state import StateFile, StateFileRefused
+from authfsm.local.server.access import (
+    ANY_ORIGIN,
+    AccessRules,
+    ListenError,
+    is_loopback,
+    is_loopback_name,
+    listen,
+    url_of,
+)
+from authfsm.local.server.config import ConfigError, ServerConfig, access_rules, read_config
+from authfsm.local.server.service import Log, open_service
+from authfsm.local.server.state_file import StateFile, StateFileError
 
 
 def serve(
@@ -44,21 +50,21 @@ def serve(
     log = Log(sys.stderr)
     file = sock = None
     try:
-        wanted = read(config) if config else Config()
+        wanted = read_config(config) if config else ServerConfig()
         access = _access(wanted.access, host, allow_host, cors, is_open=is_open)
         wanted = evolve(wanted, access=access)
         sock = listen(host, port)
         file = StateFile(state) if state else None
         url = url_of(host, sock)
-        service = opened(wanted, url, log, file, issuer)
-    except (ConfigRefused, NoSocket, StateFileRefused) as refused:
+        service = open_service(wanted, url, log, file, issuer)
+    except (ConfigError, ListenError, StateFileError) as refused:
         for each in (sock, file):
             if each is not None:
                 each.close()
         fail(str(refused))
     if not is_loopback(sock):
         log.write("open to the network", level="warning", host=host)
-    from authfsm.local.server.running import run  # noqa: PLC0415 - while a key is being made
+    from authfsm.local.server.uvicorn_server import run  # noqa: PLC0415 - while a key is being made
 
     try:
         run(service, sock, lambda: _announce(service.pool, url, state, access))
@@ -74,19 +80,24 @@ def fail(why: str) -> NoReturn:
 
 
 def _access(
-    configured: Access, host: str, allow_host: Sequence[str], cors: Sequence[str], *, is_open: bool
-) -> Access:
+    configured: AccessRules,
+    host: str,
+    allow_host: Sequence[str],
+    cors: Sequence[str],
+    *,
+    is_open: bool,
+) -> AccessRules:
     """Who may use the server: what the configuration allows, and what the options add to it.
 
     Raises:
-        ConfigRefused: a host or an origin is not written as one.
+        ConfigError: a host or an origin is not written as one.
     """
     own = () if host in {"", "0.0.0.0", "::"} or is_loopback_name(host) else (host,)  # noqa: S104 - compared only
     hosts = (*own, *configured.hosts, *allow_host)
-    return access_of(hosts, cors or configured.origins, is_open=is_open or configured.open)
+    return access_rules(hosts, cors or configured.origins, is_open=is_open or configured.open)
 
 
-def _access_lines(access: Access) -> list[str]:
+def _access_lines(access: AccessRules) -> list[str]:
     if access.open:
         return [
             "  OPEN        every host, pages of every origin, and requests without credentials (--open):",
@@ -103,7 +114,7 @@ def _access_lines(access: Access) -> list[str]:
     ]
 
 
-def _announce(pool: LocalPool, url: str, state: Path | None, access: Access) -> None:
+def _announce(pool: LocalPool, url: str, state: Path | None, access: AccessRules) -> None:
     keys = 'aws_access_key_id="local", aws_secret_access_key="local"'
     boto3 = f'"cognito-idp", endpoint_url="{url}", region_name="{pool.region}", {keys}'
     lines = [

@@ -28,11 +28,10 @@ from authfsm.local.config.pool_configuration import (
     Triggers,
     WebAuthnConfiguration,
 )
-from authfsm.local.server.config import Config
-from authfsm.local.server.logs import Log
-from authfsm.local.server.opening import opened
-from authfsm.local.server.running import Server
-from authfsm.local.server.sockets import listen, url_of
+from authfsm.local.server.access import listen, url_of
+from authfsm.local.server.config import ServerConfig
+from authfsm.local.server.service import Log, open_service
+from authfsm.local.server.uvicorn_server import PoolServer
 
 _HOST: Final = "127.0.0.1"
 _PATIENCE: Final = 30.0
@@ -45,7 +44,7 @@ class EmbeddedPoolProvider:
     conversations: list[ApiClient] = field(factory=list, init=False)
     _pools: Lending = field(init=False)
     _apps: Lending = field(init=False)
-    _running: list[tuple[Server, threading.Thread]] = field(factory=list, init=False)
+    _running: list[tuple[PoolServer, threading.Thread]] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._pools, self._apps = Lending(self._serve), Lending(app_by_api)
@@ -76,9 +75,11 @@ class EmbeddedPoolProvider:
         sock = listen(_HOST, 0)
         url = url_of(_HOST, sock)
         pool_id = f"eu-west-1_Conform{number}"
-        service = opened(Config({"pool_id": pool_id, **_settings(wanted)}), url, Log(StringIO()))
+        service = open_service(
+            ServerConfig({"pool_id": pool_id, **_settings(wanted)}), url, Log(StringIO())
+        )
         ready = threading.Event()
-        server = Server(service, ready.set)
+        server = PoolServer(service, ready.set)
         thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
         thread.start()
         self._running.append((server, thread))

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from io import StringIO
 
 from authfsm.local import LocalPool
-from authfsm.local.server.logs import Log
-from authfsm.local.server.running import Server
-from authfsm.local.server.service import Service
-from authfsm.local.server.sockets import listen, url_of
+from authfsm.local.server.access import listen, url_of
+from authfsm.local.server.service import Log, Service
+from authfsm.local.server.uvicorn_server import PoolServer
 
 _PATIENCE = 30.0
 
@@ -31,7 +30,7 @@ def serving(pool: LocalPool) -> Iterator[str]:
     """
     sock = listen("127.0.0.1", 0)
     ready = threading.Event()
-    server = Server(Service(pool, Log(StringIO())), ready.set)
+    server = PoolServer(Service(pool, Log(StringIO())), ready.set)
     thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
     thread.start()
     try:

@@ -4,7 +4,7 @@
 and says what Cognito says; its `client()` is a real boto3 client whose requests never leave.
 """
 
-from authfsm.local.api.gate import GateError
+from authfsm.local.api.operations import GateError
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.config.clock import Clock, ManualClock, utc_now
 from authfsm.local.config.error_templates import PoolRefusal

@@ -31,7 +31,7 @@ from authfsm import Cognito
 from authfsm.core.sealing import new_key
 from authfsm.jwks import Verifier
 from authfsm.local import LocalPool, ManualClock, PoolRefusal
-from authfsm.local.api.exchange import exchange
+from authfsm.local.api.aws_json import answer_http
 from authfsm.local.config.error_templates import ErrorTemplate
 from authfsm.observers import Observation
 
@@ -79,7 +79,7 @@ class Wire:
         hears = self._refuse if fault == "busy" else self._hear
         signed = bool(request.headers.get("Authorization"))
         request_id = self.pool.request_id()
-        answered = exchange(hears, target.decode(), body, request_id, signed=signed)
+        answered = answer_http(hears, target.decode(), body, request_id, signed=signed)
         if fault == "unheard":
             raise ReadTimeoutError(endpoint_url=request.url)
         more = {"Retry-After": "7"} if fault == "busy" else {}

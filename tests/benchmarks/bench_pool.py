@@ -29,10 +29,9 @@ from rows import Row, interleaved, milliseconds, ratio, show
 
 from authfsm.core import srp
 from authfsm.local import LocalPool
-from authfsm.local.server.config import CLIENT_ID, understood
-from authfsm.local.server.logs import Log
-from authfsm.local.server.opening import opened
-from authfsm.local.server.state import StateFile
+from authfsm.local.server.config import CLIENT_ID, parse_config
+from authfsm.local.server.service import Log, open_service
+from authfsm.local.server.state_file import StateFile
 
 ADA, PASSWORD = "ada@example.com", "Correct-Horse-1"  # cognito-local wants an address
 TARGET = "AWSCognitoIdentityProviderService."
@@ -288,7 +287,7 @@ def many_users() -> Iterator[Row]:
         for number in (10, 1_000, 100_000):
             folder = closing.enter_context(tempfile.TemporaryDirectory())
             file = StateFile(Path(folder) / "pool.db") if kept else None
-            service = opened(understood({}), "http://127.0.0.1", Log(StringIO()), file)
+            service = open_service(parse_config({}), "http://127.0.0.1", Log(StringIO()), file)
             for n in range(number - 1):
                 service.pool.add_user(f"user{n}", email=f"user{n}@example.com")
             service.pool.add_user(ADA, PASSWORD)

@@ -31,7 +31,7 @@ from serving import CLIENT_ID, PASSWORD, POOL_ID, Process, process, until
 from slow_clients import many
 from test_server_fuzz import fuzzed
 
-from authfsm.local.server.app import app
+from authfsm.local.server.app import create_app
 
 
 def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
     service = fuzzed(RSAKey.generate_key(2048), log)
     statuses: dict[int, int] = {}
     for part in range(0, number, 10_000):
-        got = asyncio.run(fuzz(app(service), seed + part, min(10_000, number - part)))
+        got = asyncio.run(fuzz(create_app(service), seed + part, min(10_000, number - part)))
         for status, times in got.items():
             statuses[status] = statuses.get(status, 0) + times
         assert '"fault"' not in log.getvalue()

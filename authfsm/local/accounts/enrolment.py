@@ -8,63 +8,67 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
 from attrs import evolve
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.pool_configuration import WebAuthnConfiguration
+from authfsm.local.signin import offers
 from authfsm.local.signin.steps import Setup
-from authfsm.local.state import mfa
+from authfsm.local.state import mfa, passkeys
 from authfsm.local.state.codes import new_totp_secret, spend_totp
 from authfsm.local.state.core import Core, Reply, Request
+from authfsm.local.state.passkey_records import Passkey, Registration
 from authfsm.local.state.sessions import PendingChallenge
 from authfsm.local.state.users import SoftwareToken, User
 from authfsm.protocol.states import State
 from authfsm.protocol.vocabulary import MFA_METHODS
 
-_SETTINGS: Final = {
+_MFA_MEMBERS: Final = {
     "SMSMfaSettings": State.SMS_MFA,
     "SoftwareTokenMfaSettings": State.SOFTWARE_TOKEN_MFA,
     "EmailMfaSettings": State.EMAIL_OTP,
 }
 
 
-def associate(pool: Core, request: Request) -> Reply:
+def associate_software_token(pool: Core, request: Request) -> Reply:
     """AssociateSoftwareToken: by Session a new Session comes back, by AccessToken none does."""
-    _totp_enabled(pool)
+    _check_totp_enabled(pool)
     token = SoftwareToken(new_totp_secret(pool.entropy))
     reply: Reply = {"SecretCode": token.secret.reveal()}
     if "Session" in request:
-        leg = _setup_leg(pool, request)
+        leg = _pending_setup(pool, request)
         setup: Setup = leg.matter
         moved = pool.sessions.move(leg, leg.challenge, evolve(setup, token=token, verified=False))
         return {**reply, "Session": moved.session}
-    _by_token(pool, request).pending_token = token
+    _bearer(pool, request).pending_token = token
     return reply
 
 
-def verify(pool: Core, request: Request) -> Reply:
+def verify_software_token(pool: Core, request: Request) -> Reply:
     """VerifySoftwareToken: the code it accepts is spent, for sign-in too (issues)."""
     # UserCode: length 6, pattern [0-9]+ (botocore's model), refused before anything is looked at.
     if not re.fullmatch("[0-9]{6}", request["UserCode"]):
         raise PoolRefusal(error_templates.NO_USER_CODE)
     if "Session" in request:
-        leg = _setup_leg(pool, request)
+        leg = _pending_setup(pool, request)
         setup: Setup = leg.matter
         user = leg.attempt.known
-        _accept(pool, user, setup.token, request)
+        _accept_totp(pool, user, setup.token, request)
         # The factor is the user's from here on; that it is switched on too is what MFA_SETUP is for.
         user.mfa_enabled |= {State.SOFTWARE_TOKEN_MFA}
         moved = pool.sessions.move(leg, leg.challenge, evolve(setup, verified=True))
         return {"Status": "SUCCESS", "Session": moved.session}
-    user = _by_token(pool, request)
-    _accept(pool, user, user.pending_token, request)
+    user = _bearer(pool, request)
+    _accept_totp(pool, user, user.pending_token, request)
     user.pending_token = None
     return {"Status": "SUCCESS"}
 
 
-def _accept(pool: Core, user: User, token: SoftwareToken | None, request: Request) -> None:
+def _accept_totp(pool: Core, user: User, token: SoftwareToken | None, request: Request) -> None:
     if token is None:
         raise PoolRefusal(error_templates.NO_TOTP)
     try:
@@ -77,18 +81,18 @@ def _accept(pool: Core, user: User, token: SoftwareToken | None, request: Reques
     user.software_token, user.modified = token, pool.clock()
 
 
-def _totp_enabled(pool: Core) -> None:
+def _check_totp_enabled(pool: Core) -> None:
     if State.SOFTWARE_TOKEN_MFA not in pool.configuration.mfa_methods:
         raise PoolRefusal(error_templates.TOTP_OFF)
 
 
-def _by_token(pool: Core, request: Request) -> User:
+def _bearer(pool: Core, request: Request) -> User:
     if "AccessToken" not in request:
         raise PoolRefusal(error_templates.ABSENT, name="AccessToken or Session")
     return pool.bearer(request)
 
 
-def _setup_leg(pool: Core, request: Request) -> PendingChallenge:
+def _pending_setup(pool: Core, request: Request) -> PendingChallenge:
     """The MFA_SETUP leg of a Session. No client is named here: the session itself is the proof."""
     leg = pool.sessions.of(request["Session"])
     if not isinstance(leg.matter, Setup):
@@ -106,24 +110,24 @@ def _setup_leg(pool: Core, request: Request) -> PendingChallenge:
 # ---- preferences --------------------------------------------------------------------------------
 
 
-def set_preference(pool: Core, request: Request) -> Reply:
+def set_user_mfa_preference(pool: Core, request: Request) -> Reply:
     """SetUserMFAPreference."""
-    return _prefer(pool, pool.bearer(request), request)
+    return _set_preference(pool, pool.bearer(request), request)
 
 
-def set_preference_as_admin(pool: Core, request: Request) -> Reply:
+def admin_set_user_mfa_preference(pool: Core, request: Request) -> Reply:
     """AdminSetUserMFAPreference."""
     pool.check_pool(request)
     user = pool.users.find(request["Username"])
     if user is None:
         raise PoolRefusal(error_templates.NO_SUCH_USER)
-    return _prefer(pool, user, request)
+    return _set_preference(pool, user, request)
 
 
-def _prefer(pool: Core, user: User, request: Request) -> Reply:
+def _set_preference(pool: Core, user: User, request: Request) -> Reply:
     enabled, preferred = set(user.mfa_enabled), user.preferred_mfa
     as_mfa = request.get("WebAuthnMfaSettings", {}).get("Enabled", user.passkeys.as_mfa)
-    given = {factor: request[key] for key, factor in _SETTINGS.items() if key in request}
+    given = {factor: request[key] for key, factor in _MFA_MEMBERS.items() if key in request}
     if sum(bool(each.get("PreferredMfa")) for each in given.values()) > 1:
         # The words are not known.
         raise PoolRefusal(error_templates.MALFORMED, why="Only one MFA method can be preferred.")
@@ -166,7 +170,7 @@ def _check_passkey_mfa(pool: Core, enabled: Iterable[State]) -> None:
         raise PoolRefusal(error_templates.PASSKEY_MFA_ALONE)
 
 
-def enrol(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
+def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
     """Give a user these factors, as they stand from the outset.
 
     Args:
@@ -188,7 +192,7 @@ def enrol(user: User, enabled: Iterable[str] | None, preferred: str | None) -> N
     user.mfa_enabled = frozenset(chosen)
 
 
-def described(user: User) -> Reply:
+def mfa_members(user: User) -> Reply:
     """UserMFASettingList and PreferredMfaSetting, as GetUser and AdminGetUser show them."""
     reply: Reply = {}
     if user.mfa_enabled:
@@ -198,3 +202,106 @@ def described(user: User) -> Reply:
     if user.preferred_mfa is not None:
         reply["PreferredMfaSetting"] = user.preferred_mfa.value
     return reply
+
+
+MAX_PASSKEYS: Final = 20
+_PAGE: Final = 20
+
+
+def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:
+    configuration = pool.configuration
+    if "WEB_AUTHN" not in configuration.allowed_first_auth_factors or configuration.tier == "LITE":
+        raise PoolRefusal(error_templates.PASSKEYS_OFF)
+    if configuration.webauthn is None:
+        raise PoolRefusal(error_templates.NO_RELYING_PARTY)
+    return configuration.webauthn
+
+
+def start_web_authn_registration(pool: Core, request: Request) -> Reply:
+    """StartWebAuthnRegistration: CredentialCreationOptions. It is not known how long they are good for."""
+    family, settings = pool.mint.bearer(request["AccessToken"]), _webauthn_settings(pool)
+    user, client = family.user, family.client
+    passkeys.server(settings.relying_party_id)
+    if len(user.passkeys.registered) >= MAX_PASSKEYS:
+        raise PoolRefusal(error_templates.TOO_MANY_PASSKEYS)
+    life = timedelta(minutes=client.auth_session_validity)
+    user.passkeys.registration = registration = Registration(
+        pool.entropy(passkeys.CHALLENGE_BYTES),
+        client.client_id,
+        settings.relying_party_id,
+        pool.elapsed() + life,
+    )
+    timeout = int(life.total_seconds() * 1000)
+    options = passkeys.creation_options(settings, user, registration, timeout)
+    return {"CredentialCreationOptions": options}
+
+
+def complete_web_authn_registration(pool: Core, request: Request) -> Reply:
+    """CompleteWebAuthnRegistration: a RegistrationResponseJSON, verified."""
+    family, settings = pool.mint.bearer(request["AccessToken"]), _webauthn_settings(pool)
+    user = family.user
+    registration = user.passkeys.registration
+    if registration is None or pool.elapsed() >= registration.expires:
+        raise PoolRefusal(error_templates.NO_REGISTRATION)
+    if registration.client_id != family.client.client_id:
+        raise PoolRefusal(error_templates.OTHER_CLIENT)
+    passkey = passkeys.registered(
+        registration, request["Credential"], settings.user_verification, pool.clock()
+    )
+    if passkey.credential_id in user.passkeys.registered:
+        raise PoolRefusal(error_templates.BAD_CREDENTIAL)
+    user.passkeys.registration = None
+    user.passkeys.registered[passkey.credential_id] = passkey
+    user.modified = pool.clock()
+    return {}
+
+
+def list_web_authn_credentials(pool: Core, request: Request) -> Reply:
+    """ListWebAuthnCredentials: `MaxResults` at a time."""
+    known = list(pool.bearer(request).passkeys.registered.values())
+    names = [each.credential_id for each in known]
+    token = request.get("NextToken")
+    begin = names.index(token) if token in names else 0
+    end = begin + min(max(request.get("MaxResults", _PAGE), 1), _PAGE)
+    reply: Reply = {"Credentials": [_passkey_members(each) for each in known[begin:end]]}
+    if end < len(known):
+        reply["NextToken"] = names[end]
+    return reply
+
+
+def delete_web_authn_credential(pool: Core, request: Request) -> Reply:
+    """DeleteWebAuthnCredential."""
+    user = pool.bearer(request)
+    if request["CredentialId"] not in user.passkeys.registered:
+        raise PoolRefusal(error_templates.NO_SUCH_PASSKEY)
+    del user.passkeys.registered[request["CredentialId"]]
+    return {}
+
+
+def _passkey_members(passkey: Passkey) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "CredentialId": passkey.credential_id,
+        "FriendlyCredentialName": passkey.name,
+        "RelyingPartyId": passkey.relying_party_id,
+        "AuthenticatorTransports": list(passkey.transports),
+        "CreatedAt": passkey.created.timestamp(),
+    }
+    if passkey.attachment is not None:
+        described["AuthenticatorAttachment"] = passkey.attachment
+    return described
+
+
+def get_user_auth_factors(pool: Core, request: Request) -> Reply:
+    """GetUserAuthFactors: what the user can begin with, and the MFA settings."""
+    user = pool.bearer(request)
+    available = offers.available(pool.configuration, user)
+    # In AuthFactorType's words: PASSWORD is both ways, and "SOFTWARE_TOKEN can only be used as an MFA
+    # factor" -- AWS API reference
+    factors = [each.value for each in available if each is not State.PASSWORD_SRP]
+    if user.software_token is not None:
+        factors.append("SOFTWARE_TOKEN")
+    return {
+        "Username": user.username,
+        "ConfiguredUserAuthFactors": factors,
+        **mfa_members(user),
+    }

@@ -7,7 +7,7 @@ name, PreSignUp. That Cognito asks in this order is not known.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -21,18 +21,20 @@ from authfsm.local.state import attributes, triggers, verification
 from authfsm.local.state.codes import Purpose
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash
 from authfsm.local.state.sessions import Attempt
+from authfsm.local.state.triggers import Metadata
 from authfsm.local.state.users import Status, User
+from authfsm.protocol.states import State
 
-_SIGNING_UP: Final = "SIGN_UP"
+_SIGN_UP_SESSION: Final = "SIGN_UP"
 """What a session of SignUp is bound to; no challenge has this name, so none is answered with it."""
 
 
 @frozen
-class SigningUp:
+class AwaitsConfirmSignUp:
     """What the session of a SignUp waits for: ConfirmSignUp."""
 
 
-def caller(pool: Core, request: Request) -> AppClient:
+def client_of(pool: Core, request: Request) -> AppClient:
     """The app client of an operation that names a user, SECRET_HASH checked.
 
     Raises:
@@ -49,7 +51,7 @@ def passwordless(pool: Core) -> bool:
     return bool({"EMAIL_OTP", "SMS_OTP"} & set(pool.configuration.allowed_first_auth_factors))
 
 
-def stub(pool: Core, username: str, given: Mapping[str, str]) -> User:
+def unsaved_user(pool: Core, username: str, given: Mapping[str, str]) -> User:
     """A user who is not in the pool yet, under their internal name.
 
     Args:
@@ -85,7 +87,7 @@ def stub(pool: Core, username: str, given: Mapping[str, str]) -> User:
 
 def sign_up(pool: Core, request: Request) -> Reply:
     """SignUp."""
-    client = caller(pool, request)
+    client = client_of(pool, request)
     if pool.configuration.allow_admin_create_user_only:
         raise PoolRefusal(error_templates.NO_SIGN_UP)
     password = Secret(request["Password"]) if request.get("Password") else None
@@ -95,7 +97,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
         raise PoolRefusal(error_templates.NO_PASSWORD)
     given = attributes.read(request.get("UserAttributes", ()))
     attributes.check_writable(pool, client, given)
-    user = stub(pool, request["Username"], given)
+    user = unsaved_user(pool, request["Username"], given)
     attributes.check(pool, {n: v for n, v in user.attributes.items() if n != "sub"})
     attributes.check_required(pool, user.attributes)
     _check_free(pool, request["Username"])
@@ -119,7 +121,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
     if password is not None:
         passwords.set_password(pool, user, password, temporary=False)
         user.status = Status.UNCONFIRMED
-    return _signed_up(pool, client, user, metadata, confirmed=approval.confirm)
+    return _sign_up_reply(pool, client, user, metadata, confirmed=approval.confirm)
 
 
 def _check_free(pool: Core, typed: str) -> None:
@@ -131,7 +133,7 @@ def _check_free(pool: Core, typed: str) -> None:
     raise PoolRefusal(error_templates.NAME_TAKEN)
 
 
-def _signed_up(
+def _sign_up_reply(
     pool: Core, client: AppClient, user: User, metadata: triggers.Metadata, *, confirmed: bool
 ) -> Reply:
     reply: Reply = {"UserConfirmed": confirmed, "UserSub": user.sub}
@@ -145,8 +147,10 @@ def _signed_up(
     if passwordless(pool):
         # Absent in a pool without passwordless sign-in (a recorded reply).
         name = user.username
-        attempt = Attempt(client, _SIGNING_UP, user, name, name, pool.clock())
-        reply["Session"] = pool.sessions.open(attempt, _SIGNING_UP, SigningUp()).session
+        attempt = Attempt(client, _SIGN_UP_SESSION, user, name, name, pool.clock())
+        reply["Session"] = pool.sessions.open(
+            attempt, _SIGN_UP_SESSION, AwaitsConfirmSignUp()
+        ).session
     return reply
 
 
@@ -158,7 +162,7 @@ def confirm(pool: Core, client: AppClient | None, user: User, metadata: triggers
 
 def confirm_sign_up(pool: Core, request: Request) -> Reply:
     """ConfirmSignUp: the code; its reply may have a session that signs in."""
-    client = caller(pool, request)
+    client = client_of(pool, request)
     user = pool.users.find(request["Username"])
     hidden = client.prevent_user_existence_errors == "ENABLED"
     if user is None and not hidden:
@@ -175,7 +179,7 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
     if request.get("ForceAliasCreation"):
         pool.users.take_over(user)
     verification.spend(user, verification.SIGN_UP)
-    continued = _continued(pool, client, user, request.get("Session"))
+    continued = _continues_session(pool, client, user, request.get("Session"))
     confirm(pool, client, user, request.get("ClientMetadata"))
     session = choice.sign_up_session(pool, client, user) if continued else None
     return {"Session": session} if session is not None else {}
@@ -204,13 +208,13 @@ def _settle_alias(pool: Core, user: User, attribute: str, *, force: bool) -> Non
         raise PoolRefusal(error_templates.ALIAS_TAKEN, name=attribute)
 
 
-def _continued(pool: Core, client: AppClient, user: User, session: str | None) -> bool:
+def _continues_session(pool: Core, client: AppClient, user: User, session: str | None) -> bool:
     """Is this the session of the user's own SignUp? It is spent by being shown."""
     if session is None:
         return False
     leg = pool.sessions.find(client, session)
     with pool.sessions.answering(leg):
-        if not isinstance(leg.matter, SigningUp) or leg.attempt.user is not user:
+        if not isinstance(leg.matter, AwaitsConfirmSignUp) or leg.attempt.user is not user:
             raise PoolRefusal(error_templates.SESSION_OF_ANOTHER)
         pool.sessions.check_current(leg)
     return True
@@ -218,7 +222,7 @@ def _continued(pool: Core, client: AppClient, user: User, session: str | None) -
 
 def resend_confirmation_code(pool: Core, request: Request) -> Reply:
     """ResendConfirmationCode: a new code, and the old one dies."""
-    client = caller(pool, request)
+    client = client_of(pool, request)
     user = pool.users.find(request["Username"])
     hidden = client.prevent_user_existence_errors == "ENABLED"
     if user is None and not hidden:
@@ -248,7 +252,7 @@ def get_user(pool: Core, request: Request) -> Reply:
     return {
         "Username": family.user.username,
         "UserAttributes": listed,
-        **enrolment.described(family.user),
+        **enrolment.mfa_members(family.user),
     }
 
 
@@ -256,3 +260,84 @@ def delete_user(pool: Core, request: Request) -> Reply:
     """DeleteUser: the user is gone, and with them whatever their tokens opened."""
     pool.users.remove(pool.bearer(request))
     return {}
+
+
+_SIGN_IN: Final = "UserMigration_Authentication"
+_FORGOT: Final = "UserMigration_ForgotPassword"
+
+
+def migrate_at_sign_in(
+    pool: Core, client: AppClient, typed: str, password: Secret[str], metadata: Metadata
+) -> User | None:
+    """The user of a name that the pool does not know and a password; None if there is none."""
+    # InitiateAuth's ClientMetadata comes as validationData (developer guide).
+    asked = {
+        "password": password.reveal(),
+        "validationData": dict(metadata) if metadata else None,
+    }
+    return _migrate(pool, client, _SIGN_IN, typed, asked, password=password)
+
+
+def migrate_at_forgot_password(
+    pool: Core, client: AppClient, typed: str, metadata: Metadata
+) -> User | None:
+    """The user of a name that the pool does not know; None if there is none."""
+    return _migrate(pool, client, _FORGOT, typed, {}, metadata=metadata)
+
+
+def _migrate(
+    pool: Core,
+    client: AppClient,
+    source: str,
+    typed: str,
+    asked: Mapping[str, Any],
+    *,
+    password: Secret[str] | None = None,
+    metadata: Metadata = None,
+) -> User | None:
+    function = triggers.of(pool).user_migration
+    if function is None:
+        return None
+    blank = dict.fromkeys(
+        (
+            "userAttributes",
+            "finalUserStatus",
+            "messageAction",
+            "desiredDeliveryMediums",
+            "forceAliasCreation",
+            "enableSMSMFA",
+        )
+    )
+    response = triggers.call(
+        pool,
+        function,
+        source,
+        user_name=typed,
+        client=client,
+        asked=asked,
+        blank=blank,
+        metadata=metadata,
+    )
+    given = triggers.texts(source, response, "userAttributes")
+    if not given:
+        # "This field is required." AWS's own example leaves it out for a user it does not know either;
+        # what Cognito then says is "Exception migrating user in app client <id>" (one report, without a
+        # class). Here the user is as unknown as before.
+        return None
+    status = response.get("finalUserStatus")
+    if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:
+        raise triggers.misshapen(source, "finalUserStatus is neither CONFIRMED nor RESET_REQUIRED")
+    # "username" may name the user where they came by an alias.
+    user = unsaved_user(pool, given.pop("username", typed), given)
+    user.attributes.pop("sub", None)
+    pool.users.add(user, force=triggers.flag(source, response, "forceAliasCreation"))
+    if password is not None:
+        # "Amazon Cognito doesn't enforce the password strength policy ... during migration"
+        passwords.set_password(pool, user, password, temporary=False)
+    user.status = Status(status or "CONFIRMED")
+    if password is None:
+        # A forgotten password is to be set anew, and that is what the user has come for.
+        user.status = Status.RESET_REQUIRED
+    if triggers.flag(source, response, "enableSMSMFA"):
+        user.mfa_enabled = frozenset({State.SMS_MFA})
+    return user

@@ -17,7 +17,7 @@ import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from authfsm.base.concurrency import ForkSafeLock
-from authfsm.local.api.exchange import exchange
+from authfsm.local.api.aws_json import answer_http
 
 _EVENT: Final = "before-send.cognito-identity-provider"
 _DUMMY: Final = "local"
@@ -93,7 +93,7 @@ def _handler(pool: Pool) -> Callable[..., AWSResponse]:
         if not isinstance(body, bytes):
             raise TypeError("botocore serialises AWS JSON as bytes")
         signed = bool(request.headers.get("Authorization"))
-        answered = exchange(pool.answer, target, body, pool.request_id(), signed=signed)
+        answered = answer_http(pool.answer, target, body, pool.request_id(), signed=signed)
         headers: Any = dict(answered.headers)  # what AWSResponse reads them into is its own affair
         return AWSResponse(request.url, answered.status, headers, _Body(answered.body))
 

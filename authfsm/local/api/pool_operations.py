@@ -17,25 +17,25 @@ _LOWER: Final = string.ascii_lowercase + string.digits
 _PAGE: Final = 60
 
 
-def describe(pool: Core, request: Request) -> Reply:
+def describe_user_pool(pool: Core, request: Request) -> Reply:
     """DescribeUserPool."""
     pool.check_pool(request)
     return {"UserPool": descriptions.user_pool(pool.configuration, len(pool.users))}
 
 
-def describe_mfa(pool: Core, request: Request) -> Reply:
+def get_user_pool_mfa_config(pool: Core, request: Request) -> Reply:
     """GetUserPoolMfaConfig."""
     pool.check_pool(request)
     return descriptions.mfa_config(pool.configuration)
 
 
-def describe_client(pool: Core, request: Request) -> Reply:
+def describe_user_pool_client(pool: Core, request: Request) -> Reply:
     """DescribeUserPoolClient."""
     pool.check_pool(request)
     return _described(pool, pool.client(request))
 
 
-def list_clients(pool: Core, request: Request) -> Reply:
+def list_user_pool_clients(pool: Core, request: Request) -> Reply:
     """ListUserPoolClients."""
     pool.check_pool(request)
     clients = list(pool.clients.values())
@@ -53,7 +53,7 @@ def list_clients(pool: Core, request: Request) -> Reply:
     return {**reply, "NextToken": ids[end]} if end < len(ids) else reply
 
 
-def create_client(pool: Core, request: Request) -> Reply:
+def create_user_pool_client(pool: Core, request: Request) -> Reply:
     """CreateUserPoolClient: one more app client."""
     pool.check_pool(request)
     asked: dict[str, Any] = {**request, "ClientId": drawn(pool.entropy, 26, _LOWER)}
@@ -62,7 +62,7 @@ def create_client(pool: Core, request: Request) -> Reply:
     return _kept(pool, asked)
 
 
-def update_client(pool: Core, request: Request) -> Reply:
+def update_user_pool_client(pool: Core, request: Request) -> Reply:
     """UpdateUserPoolClient: "If you don't provide a value for an attribute, Amazon Cognito sets it to its
     default value." -- AWS API reference. Its secret stays; sign-ins under way go on as they began.
     """
@@ -74,7 +74,7 @@ def update_client(pool: Core, request: Request) -> Reply:
     return _kept(pool, asked)
 
 
-def delete_client(pool: Core, request: Request) -> Reply:
+def delete_user_pool_client(pool: Core, request: Request) -> Reply:
     """DeleteUserPoolClient."""
     pool.check_pool(request)
     del pool.clients[pool.client(request).client_id]

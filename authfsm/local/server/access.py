@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any, Final
@@ -18,7 +19,7 @@ from typing import Any, Final
 from attrs import field, frozen
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from authfsm.local.api.exchange import TARGET
+from authfsm.local.api.aws_json import TARGET_PREFIX
 from authfsm.local.api.operations import OPERATIONS
 
 ANY_ORIGIN: Final = "*"
@@ -88,7 +89,7 @@ def _normal(origin: re.Match[str]) -> str:
 
 
 @frozen
-class Access:
+class AccessRules:
     """Who may use the server.
 
     Args:
@@ -133,7 +134,7 @@ class Access:
 
 
 @frozen
-class Guard:
+class AccessMiddleware:
     """The ASGI application that takes or refuses each request before `app` sees it.
 
     Args:
@@ -143,7 +144,7 @@ class Guard:
         refused: is called with `host`, `origin` or `operation` for each request that is refused.
     """
 
-    access: Access
+    access: AccessRules
     app: ASGIApp
     readable: frozenset[str]
     refused: Callable[[str], None]
@@ -153,7 +154,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = _read(scope["headers"])
+        headers = _joined_headers(scope["headers"])
         host, origin = headers.get("host", ""), headers.get("origin")
         address = (scope.get("server") or (None,))[0]
         if not self.access.allows_host(host, address):
@@ -198,9 +199,9 @@ class Guard:
             return
         cors = self._cors(origin)
         if preflight:
-            await _reply(send, 200, b"", [*cors, *_preflight(headers)])
+            await _send(send, 200, b"", [*cors, *_preflight(headers)])
             return
-        operation = headers.get("x-amz-target", "").removeprefix(TARGET)
+        operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
         known = OPERATIONS.get(operation)
         if known is not None and not known.public and not self.access.open:
             await self._refuse(scope, send, "operation", _needs_credentials(operation), cors)
@@ -234,10 +235,10 @@ class Guard:
             headers.append((b"x-amzn-errortype", f"{_FORBIDDEN}:".encode()))
         # The body of the request is not waited for.
         headers.append((b"connection", b"close"))
-        await _reply(send, 403, json.dumps(said).encode(), headers)
+        await _send(send, 403, json.dumps(said).encode(), headers)
 
 
-async def _reply(send: Send, status: int, body: bytes, headers: Headers) -> None:
+async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})
@@ -253,7 +254,7 @@ def _preflight(headers: Mapping[str, str]) -> Headers:
     return allowed
 
 
-def _read(given: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+def _joined_headers(given: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """The headers; of one that is there twice, both values, which is no host and no origin."""
     read: dict[str, str] = {}
     for name, value in given:
@@ -311,3 +312,38 @@ def _needs_credentials(operation: str) -> str:
         f"{operation} needs AWS credentials, and pages of other origins may call only the operations that"
         " need none. Call it from a program, or start authfsm serve with --open."
     )
+
+
+class ListenError(Exception):
+    """The address cannot be listened at, and why."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: a name or address.
+        port: 0 for any that is free.
+
+    Raises:
+        ListenError: it cannot be had.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=1024)
+    except OSError as error:
+        raise ListenError(f"cannot listen at {host}:{port}: {error.strerror or error}") from None
+
+
+def url_of(host: str, sock: socket.socket) -> str:
+    """The URL of what listens there, for clients on this machine."""
+    port = sock.getsockname()[1]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared only
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(sock: socket.socket) -> bool:
+    """Can only this machine reach it?"""
+    return ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback

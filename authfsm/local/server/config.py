@@ -35,7 +35,7 @@ from authfsm.local.config.pool_configuration import (
     WebAuthnConfiguration,
 )
 from authfsm.local.config.schema import SchemaAttribute
-from authfsm.local.server.access import Access
+from authfsm.local.server.access import AccessRules
 from authfsm.settings.descriptions import (
     Descriptions,
     decoded,
@@ -75,12 +75,12 @@ _USER: Final = {
 _OF_NO_ACCOUNT: Final = {"UserCreateDate", "UserLastModifiedDate", "MFAOptions"}
 
 
-class ConfigRefused(Exception):
+class ConfigError(Exception):
     """The configuration cannot be used, and why."""
 
 
 @frozen
-class Config:
+class ServerConfig:
     """What the server is told to serve.
 
     Args:
@@ -91,7 +91,7 @@ class Config:
 
     settings: Mapping[str, Any] = field(factory=dict, repr=False)
     users: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
-    access: Access = field(factory=Access)
+    access: AccessRules = field(factory=AccessRules)
 
     def pool(self, **settings: Any) -> LocalPool:
         """A pool of these settings, without its users.
@@ -100,24 +100,24 @@ class Config:
             settings: more settings.
 
         Raises:
-            ConfigRefused: the pool does not take them.
+            ConfigError: the pool does not take them.
         """
         ids = {"pool_id": POOL_ID, "client_id": CLIENT_ID}
         try:
             return LocalPool(**{**ids, **self.settings, **settings})
         except (TypeError, ValueError) as error:
-            raise ConfigRefused(str(error)) from None
+            raise ConfigError(str(error)) from None
 
     def add_users(self, pool: LocalPool) -> None:
         """Make the users that are not there yet.
 
         Raises:
-            ConfigRefused: the pool does not take one.
+            ConfigError: the pool does not take one.
         """
         for number, user in enumerate(self.users, 1):
             name = user.get("username")
             if not isinstance(name, str):
-                raise ConfigRefused(f"user {number} has no username")
+                raise ConfigError(f"user {number} has no username")
             try:
                 pool.user(name)
             except LookupError:
@@ -132,39 +132,39 @@ def _made(pool: LocalPool, name: str, user: Mapping[str, Any]) -> None:
         known = inspect.signature(pool.add_user).parameters
         unknown = ", ".join(sorted(set(user) - set(known)))
         why = f"has no setting {unknown}" if unknown else f"is refused ({type(error).__name__})"
-        raise ConfigRefused(f"user {name} {why}") from None
+        raise ConfigError(f"user {name} {why}") from None
 
 
-def read(path: Path) -> Config:
+def read_config(path: Path) -> ServerConfig:
     """The configuration in a file.
 
     Raises:
-        ConfigRefused: it cannot be read, or says something else.
+        ConfigError: it cannot be read, or says something else.
     """
     try:
         text = decoded(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8 or UTF-16"
-        raise ConfigRefused(f"{path} cannot be read: {why}") from None
+        raise ConfigError(f"{path} cannot be read: {why}") from None
     try:
         given = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except ValueError as error:
-        raise ConfigRefused(f"{path} is not {_form(path)}: {error}") from None
+        raise ConfigError(f"{path} is not {_form(path)}: {error}") from None
     except RecursionError:
-        raise ConfigRefused(f"{path} cannot be read: it is nested too deeply") from None
+        raise ConfigError(f"{path} cannot be read: it is nested too deeply") from None
     if not isinstance(given, dict):
-        raise ConfigRefused(f"{path} holds no settings")
+        raise ConfigError(f"{path} holds no settings")
     try:
-        return understood(given)
-    except ConfigRefused as refused:
-        raise ConfigRefused(f"{path}: {refused}") from None
+        return parse_config(given)
+    except ConfigError as refused:
+        raise ConfigError(f"{path}: {refused}") from None
 
 
-def understood(given: Mapping[str, Any]) -> Config:
+def parse_config(given: Mapping[str, Any]) -> ServerConfig:
     """The configuration that a mapping says.
 
     Raises:
-        ConfigRefused: it says something else.
+        ConfigError: it says something else.
     """
     settings = without_metadata(given)
     access = _access({name: settings.pop(name) for name in _ACCESS if name in settings})
@@ -175,7 +175,7 @@ def understood(given: Mapping[str, Any]) -> Config:
     known |= {each.name for kind in (PoolConfiguration, AppClient) for each in fields(kind)}
     known -= _NOT_HERE
     if unknown := set(settings) - known:
-        raise ConfigRefused(
+        raise ConfigError(
             f"no setting {', '.join(sorted(unknown))};"
             f" the settings are {', '.join(sorted({*known, *_ACCESS, 'users'}))}"
         )
@@ -184,30 +184,34 @@ def understood(given: Mapping[str, Any]) -> Config:
             settings[name] = _structured(name, kind, settings[name])
     if "schema" in settings:
         settings["schema"] = [_structured("schema", SchemaAttribute, e) for e in settings["schema"]]
-    return Config({**_like(described, settings.get("triggers")), **settings}, tuple(users), access)
+    return ServerConfig(
+        {**_like(described, settings.get("triggers")), **settings}, tuple(users), access
+    )
 
 
-def _access(given: Mapping[str, Any]) -> Access:
+def _access(given: Mapping[str, Any]) -> AccessRules:
     lists = [given[name] for name in ("allow_host", "cors") if name in given]
     if not all(isinstance(each, list) and all(isinstance(e, str) for e in each) for each in lists):
-        raise ConfigRefused("allow_host and cors are lists of text")
+        raise ConfigError("allow_host and cors are lists of text")
     if not isinstance(given.get("open", False), bool):
-        raise ConfigRefused("open is true or false")
-    return access_of(
+        raise ConfigError("open is true or false")
+    return access_rules(
         given.get("allow_host", ()), given.get("cors"), is_open=given.get("open", False)
     )
 
 
-def access_of(hosts: Iterable[str], origins: Iterable[str] | None, *, is_open: bool) -> Access:
+def access_rules(
+    hosts: Iterable[str], origins: Iterable[str] | None, *, is_open: bool
+) -> AccessRules:
     """Who may use the server, as options and configurations say it.
 
     Raises:
-        ConfigRefused: a host or an origin is not written as one.
+        ConfigError: a host or an origin is not written as one.
     """
     try:
-        return Access(tuple(hosts), None if origins is None else tuple(origins), is_open)
+        return AccessRules(tuple(hosts), None if origins is None else tuple(origins), is_open)
     except ValueError as error:
-        raise ConfigRefused(str(error)) from None
+        raise ConfigError(str(error)) from None
 
 
 def _like(described: Mapping[str, Any], triggers: Triggers | None) -> dict[str, Any]:
@@ -222,13 +226,13 @@ def _like(described: Mapping[str, Any], triggers: Triggers | None) -> dict[str, 
             {"triggers": description_shapes.versioned(triggers, told.user_pool)} if triggers else {}
         )
     except (TypeError, ValueError) as error:
-        raise ConfigRefused(f"the descriptions cannot be read: {error}") from None
+        raise ConfigError(f"the descriptions cannot be read: {error}") from None
     return {**settings, **more}
 
 
 def _users(given: Any) -> list[dict[str, Any]]:
     if not isinstance(given, list) or not all(isinstance(user, dict) for user in given):
-        raise ConfigRefused("users is not a list of users")
+        raise ConfigError("users is not a list of users")
     return [_user(user) if "Username" in user else user for user in given]
 
 
@@ -248,18 +252,18 @@ def _user(given: Mapping[str, Any]) -> dict[str, Any]:
 def _structured(name: str, kind: type, given: Any) -> Any:
     known = fields_dict(kind)
     if not isinstance(given, dict) or set(given) - set(known):
-        raise ConfigRefused(f"{name} is not made of {', '.join(known)}")
+        raise ConfigError(f"{name} is not made of {', '.join(known)}")
     if kind is Triggers:
         given = {part: _function(f"{name}.{part}", value) for part, value in given.items()}
     try:
         return kind(**given)
     except (TypeError, ValueError) as error:
-        raise ConfigRefused(f"{name}: {error}") from None
+        raise ConfigError(f"{name}: {error}") from None
 
 
 def _function(name: str, given: Any) -> Callable[..., Any]:
     def refuse(why: str) -> NoReturn:
-        raise ConfigRefused(f"{name} {why}")
+        raise ConfigError(f"{name} {why}")
 
     module, colon, function = given.partition(":") if isinstance(given, str) else ("", "", "")
     if not colon:

@@ -7,17 +7,23 @@ import re
 from base64 import b64encode
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from authfsm.local.server.following import ObservedStep
+from authfsm.local.server.service import Service
+from authfsm.local.server.sign_in_tracker import TrackedSignIn, TrackedStep
+from authfsm.local.state.codes import Message
+from authfsm.local.state.users import User
+from authfsm.protocol.nodes import node
+from authfsm.protocol.states import State
 
 if TYPE_CHECKING:
     from authfsm.diagrams import Theme
 
 
-class NoPicture(Exception):
+class PictureUnavailable(Exception):
     """There is nothing here that draws."""
 
 
@@ -55,21 +61,21 @@ def headers() -> dict[str, str]:
 
 
 @lru_cache(maxsize=2)
-def overview(dark: bool) -> str:  # noqa: FBT001 - the key of the cache
+def protocol_picture(dark: bool) -> str:  # noqa: FBT001 - the key of the cache
     """The whole protocol, as SVG.
 
     Raises:
-        NoPicture: there is no engine.
+        PictureUnavailable: there is no engine.
     """
     return _drawn(None, dark=dark)
 
 
 @lru_cache(maxsize=64)
-def walk(steps: tuple[ObservedStep, ...], dark: bool) -> str:  # noqa: FBT001 - the key of the cache
+def sign_in_picture(steps: tuple[TrackedStep, ...], dark: bool) -> str:  # noqa: FBT001 - the key of the cache
     """The way of a sign-in, as SVG.
 
     Raises:
-        NoPicture: there is no engine.
+        PictureUnavailable: there is no engine.
     """
     return _drawn(steps, dark=dark)
 
@@ -102,10 +108,80 @@ def _dark() -> Theme:
     )
 
 
-def _drawn(steps: tuple[ObservedStep, ...] | None, *, dark: bool) -> str:
+def _drawn(steps: tuple[TrackedStep, ...] | None, *, dark: bool) -> str:
     from authfsm.diagrams import LIGHT, NoEngine, diagram  # noqa: PLC0415 - for who looks at the page
 
     try:
         return diagram(history=steps, theme=_dark() if dark else LIGHT).svg()
     except NoEngine as error:
-        raise NoPicture(str(error)) from None
+        raise PictureUnavailable(str(error)) from None
+
+
+_SHOWN: Final = 100
+
+
+def page_data(service: Service) -> dict[str, Any]:
+    """All that the page shows, at one moment."""
+    with service.held():
+        pool, core = service.pool, service.core
+        now = core.elapsed()
+        return {
+            "pool": pool.pool_id,
+            "client": pool.client_id,
+            "users": [_user(user) for user in islice(core.users, _SHOWN)],
+            "usersInAll": len(core.users),
+            "outbox": [_message(each) for each in islice(reversed(core.outbox), _SHOWN)],
+            "signIns": [
+                {**_sign_in(each), "live": each.expires is not None and now < each.expires}
+                for each in islice(service.follower, _SHOWN)
+            ],
+        }
+
+
+def outbox_data(service: Service, name: str | None) -> list[dict[str, Any]]:
+    """The messages the pool would have sent, the oldest first; those of one user or address, if named."""
+    with service.held():
+        return [
+            _message(each)
+            for each in service.core.outbox
+            if name is None or name in (each.username, each.to)
+        ]
+
+
+def _user(user: User) -> dict[str, Any]:
+    return {
+        "username": user.username,
+        "status": user.status.value,
+        "enabled": user.enabled,
+        "mfa": [each.value for each in State if each in user.mfa_enabled],
+        "preferred": user.preferred_mfa.value if user.preferred_mfa else None,
+        "devices": sum(each.credential is not None for each in user.devices.values()),
+        "email": user.attributes.get("email"),
+        "phone": user.attributes.get("phone_number"),
+    }
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {
+        "username": message.username,
+        "to": message.to,
+        "medium": message.medium,
+        "purpose": str(message.purpose),
+        "code": message.code.reveal(),
+        "at": message.at.isoformat(),
+    }
+
+
+def _sign_in(followed: TrackedSignIn) -> dict[str, Any]:
+    last = followed.steps[-1]
+    place = node(last.dest, last.role).name
+    return {
+        "number": followed.number,
+        "username": followed.username,
+        "flow": followed.flow,
+        "state": str(last.dest),
+        "place": place,
+        "error": last.error,
+        "steps": len(followed.steps),
+        "at": last.at.isoformat(),
+    }

@@ -11,17 +11,24 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, TypeVar, get_args, get_origin
 
 import attrs
+from attrs import frozen
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 from cattrs.preconf.json import make_converter
 
 from authfsm.base.secret import Secret
 from authfsm.local.config.pool_configuration import AppClient
+from authfsm.local.server.state_file import RecordRow, StateFile
+from authfsm.local.state.codes import Message
+from authfsm.local.state.core import Core
+from authfsm.local.state.sessions import PendingChallenge
+from authfsm.local.state.token_issuer import Family
 from authfsm.local.state.users import User
 
 _CLASS: Final = "!"
@@ -35,15 +42,15 @@ _BY_NAME: Final[dict[str, type]] = {each.__name__: each for each in (*_WRAPPED, 
 T = TypeVar("T")
 
 
-class UnreadableState(ValueError):
+class UnreadableRecord(ValueError):
     """A record is not one that this version could have written."""
 
 
-class Absent(LookupError):
+class MissingReference(LookupError):
     """A record refers to one that is not there any more."""
 
 
-class Records:
+class RecordSerializer:
     """Writes records, and reads them back.
 
     Args:
@@ -94,9 +101,9 @@ class Records:
             read: T = whole[1](given, kind) if whole else self._converter.structure(given, kind)
         except Exception as error:  # noqa: BLE001 - whatever it is: the text is not one of ours
             if _is_absent(error):
-                raise Absent from None
+                raise MissingReference from None
             # Neither the text nor what is wrong with it: secrets are in both.
-            raise UnreadableState(f"a {kind.__name__} cannot be read") from None
+            raise UnreadableRecord(f"a {kind.__name__} cannot be read") from None
         return read
 
     # ---- secrets ------------------------------------------------------------------------------
@@ -156,7 +163,7 @@ def _is_secret(kind: Any) -> bool:
 
 def _there(found: T | None) -> T:
     if found is None:
-        raise Absent
+        raise MissingReference
     return found
 
 
@@ -167,16 +174,145 @@ def _is_open(kind: Any) -> bool:
 def _class(name: str) -> type:
     module, _, qualified = name.partition(":")
     if not module.startswith(_OURS):
-        raise UnreadableState("a record names a class that is not of this package")
+        raise UnreadableRecord("a record names a class that is not of this package")
     found: Any = importlib.import_module(module)
     for part in qualified.split("."):
         found = getattr(found, part)
     if not isinstance(found, type) or not (attrs.has(found) or issubclass(found, Enum)):
-        raise UnreadableState("a record names something that is no record")
+        raise UnreadableRecord("a record names something that is no record")
     return found
 
 
 def _is_absent(error: BaseException) -> bool:
     """Is an error, perhaps one of cattrs' groups, that of a reference to what is not there?"""
     inner = getattr(error, "exceptions", ())
-    return isinstance(error, Absent) or any(_is_absent(each) for each in inner)
+    return isinstance(error, MissingReference) or any(_is_absent(each) for each in inner)
+
+
+@frozen
+class RecordType:
+    """A sort of record.
+
+    Args:
+        of: its class.
+        key: a record's key.
+        there: is the record still the pool's?
+        restore: puts a record back.
+    """
+
+    of: type
+    key: Callable[[Any], str]
+    there: Callable[[Core, Any], bool]
+    restore: Callable[[Core, Any], None]
+
+
+def _restore_client(core: Core, client: AppClient) -> None:
+    core.clients[client.client_id] = client
+
+
+# In the order in which they are read: whoever is referred to comes first.
+RECORD_TYPES: Final[dict[str, RecordType]] = {
+    "client": RecordType(
+        AppClient,
+        lambda client: str(client.client_id),
+        lambda core, client: core.clients.get(client.client_id) is client,
+        _restore_client,
+    ),
+    "user": RecordType(
+        User,
+        lambda user: str(user.username),
+        lambda core, user: core.users.named(user.username) is user,
+        lambda core, user: core.users.restore(user),
+    ),
+    "leg": RecordType(
+        PendingChallenge,
+        lambda leg: str(leg.session),
+        lambda core, leg: leg in core.sessions,
+        lambda core, leg: core.sessions.restore(leg),
+    ),
+    "family": RecordType(
+        Family,
+        lambda family: str(family.origin_jti),
+        lambda core, family: family in core.mint,
+        lambda core, family: core.mint.restore(family),
+    ),
+}
+_MESSAGE: Final = "message"
+_LATEST: Final = "latest"
+"""The fact that says when the last record was written, by the clock that never goes back."""
+_NAME_OF: Final = {kind.of: name for name, kind in RECORD_TYPES.items()}
+
+
+class RecordStore:
+    """Keeps a pool's records in a file.
+
+    Args:
+        core: the pool's parts.
+        file: the file.
+    """
+
+    def __init__(self, core: Core, file: StateFile) -> None:
+        self._core = core
+        self._file = file
+        # Not core.clients.get itself: once watched, that is another dictionary.
+        self._records = RecordSerializer(core.users.named, lambda key: core.clients.get(key))  # noqa: PLW0108
+        self._message = 0
+
+    def written(self, record: Any) -> str:
+        """A record, as it is in the file."""
+        return self._records.write(record)
+
+    def restore(self, held: str | None = None) -> None:
+        """Put back what is in the file.
+
+        Args:
+            held: an app client that stays as it is in the pool.
+
+        Raises:
+            Unreadable: the file has something else in it.
+        """
+        if latest := self._file.facts().get(_LATEST):
+            self._core.elapsed.resume(datetime.fromisoformat(latest))
+        for name, kind in RECORD_TYPES.items():
+            for key, body in self._file.read(name):
+                if (name, key) == ("client", held):
+                    continue
+                with suppress(MissingReference):  # of a user or an app client that was taken away
+                    kind.restore(self._core, self._records.read(body, kind.of))
+        for key, body in self._file.read(_MESSAGE):
+            self._core.outbox.put(self._records.read(body, Message))
+            self._message = int(key)
+
+    def reload(self) -> None:
+        """Make the pool again what the file says: what could not be written did not happen."""
+        self._core.forget_all()
+        self._message = 0
+        self.restore()
+
+    def keep(self, touched: Iterable[Any]) -> None:
+        """Write these records, and the users they are about.
+
+        Raises:
+            StateFileError: they cannot be written.
+        """
+        records = {id(record): record for record in touched}
+        for record in tuple(records.values()):
+            user = record.user if isinstance(record, Family) else None
+            user = record.attempt.user if isinstance(record, PendingChallenge) else user
+            if user is not None:
+                records[id(user)] = user
+        rows = [row for record in records.values() for row in self._rows(record)]
+        if rows:
+            self._file.write(rows, {_LATEST: self._core.elapsed().isoformat()})
+
+    def _rows(self, record: Any) -> Iterable[RecordRow]:
+        if isinstance(record, Message):
+            self._message += 1
+            yield RecordRow(_MESSAGE, str(self._message), self._records.write(record))
+            # As many as the outbox keeps.
+            yield RecordRow(_MESSAGE, str(self._message - len(self._core.outbox)), None)
+            return
+        name = _NAME_OF[type(record)]
+        kind = RECORD_TYPES[name]
+        there = kind.there(self._core, record)
+        yield RecordRow(name, kind.key(record), self._records.write(record) if there else None)

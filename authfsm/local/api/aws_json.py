@@ -11,18 +11,18 @@ from typing import Any, Final, NoReturn
 
 from attrs import field, frozen
 
-from authfsm.local.api.operations import check_signed
+from authfsm.local.api.operations import check_credentials
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 
-TARGET: Final = "AWSCognitoIdentityProviderService."
+TARGET_PREFIX: Final = "AWSCognitoIdentityProviderService."
 """What stands before the operation's name in X-Amz-Target."""
 
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 
 
 @frozen
-class Answered:
+class HttpReply:
     """An HTTP response.
 
     Args:
@@ -36,14 +36,14 @@ class Answered:
     body: bytes = field(repr=False)
 
 
-def exchange(
+def answer_http(
     answer: Callable[[str, Mapping[str, Any]], Mapping[str, Any]],
     target: str,
     body: bytes,
     request_id: str,
     *,
     signed: bool,
-) -> Answered:
+) -> HttpReply:
     """Answer one HTTP request.
 
     Args:
@@ -57,7 +57,7 @@ def exchange(
     headers = {"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": request_id}
     try:
         operation = _operation(target)
-        check_signed(operation, signed=signed)
+        check_credentials(operation, signed=signed)
         reply = answer(operation, _read(body))
     except PoolRefusal as refusal:
         headers["x-amzn-ErrorType"] = f"{refusal.code}:"
@@ -65,14 +65,14 @@ def exchange(
         line = " ".join(refusal.message.split())
         headers["x-amzn-ErrorMessage"] = line.encode("ascii", "replace").decode()
         error = {"__type": refusal.code, "message": refusal.message}
-        return Answered(400, headers, json.dumps(error).encode())
-    return Answered(200, headers, json.dumps(reply).encode())
+        return HttpReply(400, headers, json.dumps(error).encode())
+    return HttpReply(200, headers, json.dumps(reply).encode())
 
 
 def _operation(target: str) -> str:
-    if not target.startswith(TARGET):
+    if not target.startswith(TARGET_PREFIX):
         raise PoolRefusal(error_templates.UNKNOWN_OPERATION)
-    return target.removeprefix(TARGET)
+    return target.removeprefix(TARGET_PREFIX)
 
 
 def _read(body: bytes) -> Mapping[str, Any]:

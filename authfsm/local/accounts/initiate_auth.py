@@ -11,7 +11,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from authfsm.base.secret import Secret
-from authfsm.local.accounts import migration
+from authfsm.local.accounts import sign_up
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
@@ -32,7 +32,7 @@ from authfsm.protocol.states import State
 
 
 @frozen
-class Opening:
+class FlowRequest:
     """How a sign-in begins.
 
     Args:
@@ -50,20 +50,20 @@ class Opening:
     metadata: Metadata = None
 
 
-Flow = Callable[[Core, Opening], Reply]
+Flow = Callable[[Core, FlowRequest], Reply]
 
 
-def initiate(pool: Core, request: Request) -> Reply:
+def initiate_auth(pool: Core, request: Request) -> Reply:
     """InitiateAuth."""
     client, flow = pool.client(request), request["AuthFlow"]
     if flow in FLOWS and not client.allows(flow):
         raise PoolRefusal(error_templates.FLOW_OFF, flow=flow)
     if flow not in FLOWS:
         raise PoolRefusal(error_templates.FLOW_ELSEWHERE)
-    return FLOWS[flow](pool, _opening(client, request))
+    return FLOWS[flow](pool, _flow_request(client, request))
 
 
-def initiate_as_admin(pool: Core, request: Request) -> Reply:
+def admin_initiate_auth(pool: Core, request: Request) -> Reply:
     """AdminInitiateAuth."""
     pool.check_pool(request)
     client, flow = pool.client(request), request["AuthFlow"]
@@ -71,12 +71,12 @@ def initiate_as_admin(pool: Core, request: Request) -> Reply:
         raise PoolRefusal(error_templates.ADMIN_FLOW_OFF)
     if flow not in ADMIN_FLOWS:
         raise PoolRefusal(error_templates.FLOW_ELSEWHERE)
-    return ADMIN_FLOWS[flow](pool, _opening(client, request))
+    return ADMIN_FLOWS[flow](pool, _flow_request(client, request))
 
 
-def _opening(client: AppClient, request: Request) -> Opening:
+def _flow_request(client: AppClient, request: Request) -> FlowRequest:
     parameters = request.get("AuthParameters") or {}
-    return Opening(
+    return FlowRequest(
         client,
         request["AuthFlow"],
         parameters,
@@ -88,7 +88,7 @@ def _opening(client: AppClient, request: Request) -> Opening:
 # ---- with a user name ---------------------------------------------------------------------------
 
 
-def _begin(pool: Core, opening: Opening) -> Attempt:
+def _begin(pool: Core, opening: FlowRequest) -> Attempt:
     """The attempt at its beginning; its user is None where there is none and the pool pretends."""
     typed = wanted(opening.parameters, "USERNAME")
     check_secret_hash(opening.client, typed, opening.parameters)
@@ -107,7 +107,7 @@ def _pretends(client: AppClient, user: User | None) -> None:
         raise PoolRefusal(error_templates.NO_SUCH_USER)
 
 
-def _announce(pool: Core, opening: Opening, attempt: Attempt) -> None:
+def _announce(pool: Core, opening: FlowRequest, attempt: Attempt) -> None:
     """Have PreAuthentication look at it: before the password is, and whoever the user may be.
 
     Not in CUSTOM_AUTH without SRP (amplify-js #5318).
@@ -116,7 +116,7 @@ def _announce(pool: Core, opening: Opening, attempt: Attempt) -> None:
         pre_authentication(pool, opening.client, attempt.user, attempt.name, opening.metadata)
 
 
-def _user_srp_auth(pool: Core, opening: Opening) -> Reply:
+def _user_srp_auth(pool: Core, opening: FlowRequest) -> Reply:
     """USER_SRP_AUTH: the first reply tells nothing about the user, not even whether there is one.
 
     An unconfirmed, disabled or locked-out user is told so at the answer to PASSWORD_VERIFIER; the API
@@ -130,11 +130,11 @@ def _user_srp_auth(pool: Core, opening: Opening) -> Reply:
     return ask_password_verifier(pool, _with_known_device(pool, attempt, opening), proof)
 
 
-def _with_known_device(pool: Core, attempt: Attempt, opening: Opening) -> Attempt:
+def _with_known_device(pool: Core, attempt: Attempt, opening: FlowRequest) -> Attempt:
     return devices.if_known(pool, attempt, opening.parameters.get("DEVICE_KEY"))
 
 
-def _password(pool: Core, opening: Opening) -> Reply:
+def _password(pool: Core, opening: FlowRequest) -> Reply:
     """USER_PASSWORD_AUTH, ADMIN_USER_PASSWORD_AUTH: the password in clear."""
     password = Secret(wanted(opening.parameters, "PASSWORD"))
     attempt = _fetched(pool, opening, _begin(pool, opening), password)
@@ -144,15 +144,17 @@ def _password(pool: Core, opening: Opening) -> Reply:
     return onward(pool, evolve(attempt, password_proved=True))
 
 
-def _fetched(pool: Core, opening: Opening, attempt: Attempt, password: Secret[str]) -> Attempt:
+def _fetched(pool: Core, opening: FlowRequest, attempt: Attempt, password: Secret[str]) -> Attempt:
     """The attempt, with the user whom UserMigration fetched if the pool did not know them."""
     if attempt.user is not None:
         return attempt
-    user = migration.on_sign_in(pool, opening.client, attempt.typed, password, opening.metadata)
+    user = sign_up.migrate_at_sign_in(
+        pool, opening.client, attempt.typed, password, opening.metadata
+    )
     return attempt if user is None else evolve(attempt, user=user, name=user.username)
 
 
-def _admin_no_srp_auth(pool: Core, opening: Opening) -> Reply:
+def _admin_no_srp_auth(pool: Core, opening: FlowRequest) -> Reply:
     """ADMIN_NO_SRP_AUTH: the older name of the same; an older reference has it ask for the password."""
     asks = pool.configuration.contradictions.admin_no_srp_auth_asks
     if opening.parameters.get("PASSWORD") or not asks:
@@ -164,7 +166,7 @@ def _admin_no_srp_auth(pool: Core, opening: Opening) -> Reply:
     return ask(pool, attempt, State.ADMIN_NO_SRP_AUTH, {"USERNAME": attempt.name})
 
 
-def _custom_auth(pool: Core, opening: Opening) -> Reply:
+def _custom_auth(pool: Core, opening: FlowRequest) -> Reply:
     """CUSTOM_AUTH: the pool's functions lead, with the password by SRP first or without.
 
     "CHALLENGE_NAME: SRP_A" begins with SRP; without it, or with CUSTOM_CHALLENGE, the functions begin.
@@ -187,7 +189,7 @@ def _custom_auth(pool: Core, opening: Opening) -> Reply:
     return onward(pool, evolve(attempt, rounds=(custom.passed("SRP_A"),)), proof=proof)
 
 
-def _user_auth(pool: Core, opening: Opening) -> Reply:
+def _user_auth(pool: Core, opening: FlowRequest) -> Reply:
     """USER_AUTH: the first factor is chosen, or preferred (`choice`)."""
     attempt = _begin(pool, opening)
     if not pool.configuration.contradictions.user_auth_always_pretends:
@@ -199,7 +201,7 @@ def _user_auth(pool: Core, opening: Opening) -> Reply:
 # ---- with a refresh token -----------------------------------------------------------------------
 
 
-def _refresh(pool: Core, opening: Opening) -> Reply:
+def _refresh(pool: Core, opening: FlowRequest) -> Reply:
     """REFRESH_TOKEN_AUTH and REFRESH_TOKEN: new access and id tokens, no new refresh token."""
     client, parameters = opening.client, opening.parameters
     if client.refresh_token_rotation is not None:

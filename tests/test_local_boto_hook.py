@@ -24,8 +24,8 @@ from authfsm.local import (
     ManualClock,
     PoolRefusal,
 )
-from authfsm.local.api import gate
-from authfsm.local.api.exchange import exchange
+from authfsm.local.api import operations
+from authfsm.local.api.aws_json import answer_http
 from authfsm.local.config import error_templates
 from authfsm.protocol.error_policy import ERROR_POLICY, rule
 from authfsm.protocol.responses import SrpClaim, UserPasswordAuth, UserSrpAuth
@@ -167,7 +167,7 @@ class TestRawRequests:
     ) -> None:
         """HTTP 400 with an error of Cognito's shape, never an exception of ours."""
         target = f"AWSCognitoIdentityProviderService.{operation}"
-        answered = exchange(pool.answer, target, body, "id", signed=True)
+        answered = answer_http(pool.answer, target, body, "id", signed=True)
 
         assert answered.status == 400
         assert f"{code}:" == answered.headers["x-amzn-ErrorType"]
@@ -180,21 +180,23 @@ class TestTheGate:
     def test_an_answer_off_the_table(self) -> None:
         """Tokens for a proof that has not been given would be our fault."""
         with pytest.raises(GateError) as caught:
-            gate.check(UserSrpAuth, {"AuthenticationResult": {}}, None)
+            operations.check_arrow(UserSrpAuth, {"AuthenticationResult": {}}, None)
 
         assert State.AUTHENTICATED is caught.value.arrow.dest
         assert caught.value.arrow not in ON_THE_TABLE
 
     def test_beginnings(self) -> None:
         """A beginning goes from START by the flow's own response."""
-        found = gate.arrow(UserPasswordAuth, {"ChallengeName": "SMS_MFA"}, None)
+        found = operations.arrow_of(UserPasswordAuth, {"ChallengeName": "SMS_MFA"}, None)
 
         assert Transition(State.START, UserPasswordAuth, State.SMS_MFA) == found
 
     def test_it_is_asked(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every answer of a sign-in goes through it."""
         seen = []
-        monkeypatch.setattr(gate, "check", lambda *args: seen.append((args[0], args[2])))
+        monkeypatch.setattr(
+            operations, "check_arrow", lambda *args: seen.append((args[0], args[2]))
+        )
         Talk(pool).srp("ada", PASSWORD)
 
         assert seen == [(UserSrpAuth, None), (SrpClaim, "PASSWORD_VERIFIER")]

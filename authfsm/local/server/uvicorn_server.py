@@ -1,26 +1,91 @@
-"""One connection, bounded: how long a request may take to come in, and how large it may be.
-
-uvicorn bounds neither with httptools: a peer that sends a byte now and then holds its connection for ever,
-and headers are collected without end.
-"""
+"""Runs the server: uvicorn on a socket, a clean end at SIGTERM and SIGINT."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from authfsm.local.server.api import PATIENCE
+from authfsm.local.server.app import REQUEST_SECONDS, create_app
+from authfsm.local.server.service import Service
 
-LARGEST_HEAD: Final = 64 << 10
+_GRACE: Final = 5  # seconds for what is under way
+_CONNECTIONS: Final = 2000
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class PoolServer(uvicorn.Server):
+    """uvicorn's server for a pool; it says when requests are answered.
+
+    Args:
+        service: what is served.
+        ready: is called then.
+    """
+
+    def __init__(self, service: Service, ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                create_app(service, lambda: self.should_exit),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                lifespan="on",
+                http=BoundedProtocol,
+                ws="none",
+                limit_concurrency=_CONNECTIONS,
+                timeout_keep_alive=65,
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._ready()
+
+
+def run(service: Service, sock: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until a signal says to stop; what is under way is finished.
+
+    Args:
+        service: what is served.
+        sock: listens.
+        ready: is called once requests are answered.
+    """
+    service.log.take_over_uvicorn()
+    with _signals_end_quietly():
+        PoolServer(service, ready).run(sockets=[sock])
+    service.log.write("stopped")
+
+
+@contextmanager
+def _signals_end_quietly() -> Iterator[None]:
+    # uvicorn takes the signals, ends, and raises them again for whoever had them before.
+    before = {each: signal.signal(each, lambda *_: None) for each in _SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+MAX_HEAD_BYTES: Final = 64 << 10
 """The largest request line and headers that are read, in bytes; trailers count too."""
 
-LARGEST_REQUEST: Final = 8 << 20
-"""The largest request as it is sent, in bytes: a body of `api.LARGEST` in small chunks has room in it."""
+MAX_REQUEST_BYTES: Final = 8 << 20
+"""The largest request as it is sent, in bytes: a body of `app.MAX_BODY_BYTES` in small chunks has room in it."""
 
-_FLUSH: Final = 5.0  # seconds for a peer to read why it is given up
+_ABORT_SECONDS: Final = 5.0  # seconds for a peer to read why it is given up
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -35,7 +100,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self._arm(PATIENCE)
+        self._arm(REQUEST_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
@@ -47,11 +112,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._given_up:
             return
         if self._timer is None:  # kept alive, and the next request begins
-            self._arm(PATIENCE)
+            self._arm(REQUEST_SECONDS)
         self._sent += len(data)
         super().data_received(data)
         # One header without end is no header yet: its bytes are counted as they come.
-        too_much = self._sent > LARGEST_REQUEST or (self._in_head and self._sent > LARGEST_HEAD)
+        too_much = self._sent > MAX_REQUEST_BYTES or (self._in_head and self._sent > MAX_HEAD_BYTES)
         if too_much and self._timer is not None:
             self._give_up(431 if self._in_head else 413)
 
@@ -60,7 +125,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._head, self._in_head = 0, True
         if self._timer is None:
-            self._arm(PATIENCE)
+            self._arm(REQUEST_SECONDS)
 
     def on_url(self, url: bytes) -> None:
         """Count a part of the request line."""
@@ -77,7 +142,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The headers are in: the body may take as long again."""
         self._in_head = False
         if not self._given_up:
-            self._arm(PATIENCE * 1.25)  # api's own answer, in Cognito's words, comes first
+            self._arm(REQUEST_SECONDS * 1.25)  # api's own answer, in Cognito's words, comes first
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -95,11 +160,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """End an idle connection, also of a peer that does not read what it was sent."""
         super().timeout_keep_alive_handler()
-        self.loop.call_later(_FLUSH, self.transport.abort)
+        self.loop.call_later(_ABORT_SECONDS, self.transport.abort)
 
     def _count(self, size: int) -> None:
         self._head += size
-        if self._head > LARGEST_HEAD:
+        if self._head > MAX_HEAD_BYTES:
             self._give_up(431)
 
     def _arm(self, seconds: float) -> None:
@@ -127,13 +192,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.message_event.set()
         self.transport.close()
         # `close` waits for what is written to be read, which a peer may never do.
-        self.loop.call_later(_FLUSH, self.transport.abort)
+        self.loop.call_later(_ABORT_SECONDS, self.transport.abort)
 
 
 _WHY: Final = {
     408: ("Request Timeout", "The request was not received in time."),
-    413: ("Content Too Large", f"The request is larger than {LARGEST_REQUEST} bytes."),
-    431: ("Request Header Fields Too Large", f"The headers are larger than {LARGEST_HEAD} bytes."),
+    413: ("Content Too Large", f"The request is larger than {MAX_REQUEST_BYTES} bytes."),
+    431: (
+        "Request Header Fields Too Large",
+        f"The headers are larger than {MAX_HEAD_BYTES} bytes.",
+    ),
 }
 
 

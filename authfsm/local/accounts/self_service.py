@@ -6,14 +6,15 @@ Where PreventUserExistenceErrors is ENABLED, nothing here tells a user who is th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from authfsm.base.secret import Secret
-from authfsm.local.accounts import migration, sign_up
+from authfsm.local.accounts import sign_up
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.signin import passwords
-from authfsm.local.state import triggers, verification
+from authfsm.local.state import attributes, triggers, verification
 from authfsm.local.state.codes import Purpose
 from authfsm.local.state.core import Core, Reply, Request
 from authfsm.local.state.users import Status, User
@@ -23,7 +24,7 @@ _RECOVERS: Final = {"verified_email": "email", "verified_phone_number": "phone_n
 _LEGACY: Final = ("verified_phone_number", "verified_email")
 
 
-def channel(pool: Core, user: User) -> str | None:
+def recovery_attribute(pool: Core, user: User) -> str | None:
     """The verified address by which a user gets back in; None if there is none.
 
     "In the absence of this setting, Amazon Cognito uses the legacy behavior ... where SMS is preferred
@@ -45,7 +46,7 @@ def channel(pool: Core, user: User) -> str | None:
 
 def forgot_password(pool: Core, request: Request) -> Reply:
     """ForgotPassword: a code to a verified address."""
-    client = sign_up.caller(pool, request)
+    client = sign_up.client_of(pool, request)
     typed, metadata = request["Username"], request.get("ClientMetadata")
     if pool.configuration.account_recovery == ("admin_only",):
         raise PoolRefusal(
@@ -53,7 +54,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
         )  # before anything is looked up: of nobody in particular
     user = pool.users.find(typed)
     if user is None:
-        user = migration.on_forgot_password(pool, client, typed, metadata)
+        user = sign_up.migrate_at_forgot_password(pool, client, typed, metadata)
     pretended: Reply = {"CodeDeliveryDetails": verification.pretended(pool, typed)}
     hidden = client.prevent_user_existence_errors == "ENABLED"
     if user is None and not hidden:
@@ -61,7 +62,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
     verification.count(pool, user, "ForgotPassword", typed)
     if user is None:
         return pretended
-    way = channel(pool, user)
+    way = recovery_attribute(pool, user)
     # "isn't found, is deactivated, or doesn't have a verified delivery mechanism" (developer guide)
     if hidden and (way is None or not user.enabled):
         return pretended
@@ -83,7 +84,7 @@ def _check_resettable(user: User) -> None:
 
 def confirm_forgot_password(pool: Core, request: Request) -> Reply:
     """ConfirmForgotPassword: the code and a new password; a refused password leaves the code good."""
-    client = sign_up.caller(pool, request)
+    client = sign_up.client_of(pool, request)
     typed, code = request["Username"], request["ConfirmationCode"]
     user, password = pool.users.find(typed), Secret(request["Password"])
     hidden = client.prevent_user_existence_errors == "ENABLED"
@@ -122,11 +123,11 @@ def _check_findable(user: User | None) -> None:
         raise PoolRefusal(error_templates.DISABLED)
 
 
-def reset_as_admin(pool: Core, request: Request) -> Reply:
+def admin_reset_user_password(pool: Core, request: Request) -> Reply:
     """AdminResetUserPassword: the password signs in no more; a code is sent, as by ForgotPassword."""
     user = pool.named(request)
     _check_resettable(user)
-    way = channel(pool, user)
+    way = recovery_attribute(pool, user)
     if way is None:
         raise PoolRefusal(error_templates.NO_WAY_BACK)
     user.status, user.modified = Status.RESET_REQUIRED, pool.clock()
@@ -147,4 +148,85 @@ def change_password(pool: Core, request: Request) -> Reply:
     passwords.check_policy(pool, password)
     passwords.check_history(pool, user, password)
     passwords.set_password(pool, user, password, temporary=False)
+    return {}
+
+
+_ADDRESSES: Final = ("email", "phone_number")
+
+
+def update_user_attributes(pool: Core, request: Request) -> Reply:
+    """UpdateUserAttributes: a new address is verified by a code, if the pool verifies such addresses."""
+    family = pool.mint.bearer(request["AccessToken"])
+    given = attributes.read(request["UserAttributes"])
+    attributes.check_writable(pool, family.client, given)
+    attributes.check(pool, given, family.user)
+    return {"CodeDeliveryDetailsList": _write_attributes(pool, family.user, given)}
+
+
+def admin_update_user_attributes(pool: Core, request: Request) -> Reply:
+    """AdminUpdateUserAttributes: also what says that an address is verified."""
+    user, given = pool.named(request), attributes.read(request["UserAttributes"])
+    attributes.check(pool, given, user)
+    _write_attributes(pool, user, given)
+    return {}
+
+
+def _write_attributes(pool: Core, user: User, given: Mapping[str, str]) -> list[dict[str, str]]:
+    settings = pool.configuration
+    changed = [n for n in _ADDRESSES if given.get(n) and given[n] != user.attributes.get(n)]
+    to_verify = [
+        name
+        for name in changed
+        if name in settings.auto_verified_attributes and given.get(f"{name}_verified") != "true"
+    ]
+    # "If your user pool requires verification before Amazon Cognito updates the attribute value, this
+    # operation" (VerifyUserAttribute) "updates the affected attribute to its pending value"
+    later = [name for name in to_verify if name in settings.verified_before_update]
+    attributes.write(pool, user, {n: v for n, v in given.items() if n not in later})
+    return [
+        verification.send(
+            pool,
+            user,
+            Purpose.UPDATE_USER_ATTRIBUTE,
+            name,
+            wanted_for=name,
+            address=given[name],
+        )
+        for name in to_verify
+    ]
+
+
+def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
+    """GetUserAttributeVerificationCode: a code to the address the user has, or is about to have."""
+    user, name = pool.bearer(request), request["AttributeName"]
+    verification.count(pool, user, "GetUserAttributeVerificationCode")
+    waiting = user.account.codes.get(name)
+    address = waiting.address if waiting is not None else user.attributes.get(name)
+    if name not in _ADDRESSES or not address:
+        raise PoolRefusal(error_templates.NOTHING_TO_VERIFY, name=name)
+    details = verification.send(
+        pool,
+        user,
+        Purpose.VERIFY_USER_ATTRIBUTE,
+        name,
+        wanted_for=name,
+        address=address,
+    )
+    return {"CodeDeliveryDetails": details}
+
+
+def verify_user_attribute(pool: Core, request: Request) -> Reply:
+    """VerifyUserAttribute: the right code verifies the address it went to."""
+    user, name = pool.bearer(request), request["AttributeName"]
+    verification.count(pool, user, "VerifyUserAttribute")
+    if name not in _ADDRESSES:
+        raise PoolRefusal(error_templates.NOTHING_TO_VERIFY, name=name)
+    pending = verification.check(pool, user, name, request["Code"])
+    if pool.users.is_taken(name, pending.address, user):
+        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=name)
+    verification.spend(user, name)
+    if name in pool.configuration.verified_before_update:
+        pool.users.change(user, name, pending.address)
+    verification.verified(pool, user, pending)
+    user.modified = pool.clock()
     return {}

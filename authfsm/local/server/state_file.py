@@ -41,7 +41,7 @@ _WRITE: Final = (
 )
 
 
-class StateFileRefused(Exception):
+class StateFileError(Exception):
     """The file cannot be used for the pool's state, and why.
 
     Args:
@@ -56,7 +56,7 @@ class StateFileRefused(Exception):
 
 
 @frozen
-class StateRow:
+class RecordRow:
     """A record as it is written.
 
     Args:
@@ -77,7 +77,7 @@ class StateFile:
         path: the file; made, for its owner alone, if it is not there.
 
     Raises:
-        StateFileRefused: another process has it, or it is none of ours, or a newer version's.
+        StateFileError: another process has it, or it is none of ours, or a newer version's.
     """
 
     def __init__(self, path: Path) -> None:
@@ -88,13 +88,13 @@ class StateFile:
                 path, isolation_level=None, timeout=0.2, check_same_thread=False
             )
         except (OSError, sqlite3.Error) as error:
-            raise StateFileRefused(path, f"cannot be opened: {_why(error)}") from None
+            raise StateFileError(path, f"cannot be opened: {_why(error)}") from None
         try:
             self._take()
         except sqlite3.Error as error:
             self._sql.close()
-            raise StateFileRefused(path, _why(error)) from None
-        except StateFileRefused:
+            raise StateFileError(path, _why(error)) from None
+        except StateFileError:
             self._sql.close()
             raise
 
@@ -105,9 +105,9 @@ class StateFile:
         application, version = self._pragma("application_id"), self._pragma("user_version")
         tables = self._sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if application != APPLICATION and tables:
-            raise StateFileRefused(self.path, "is another program's database")
+            raise StateFileError(self.path, "is another program's database")
         if version > VERSION:
-            raise StateFileRefused(self.path, "was written by a newer version of authfsm")
+            raise StateFileError(self.path, "was written by a newer version of authfsm")
         if not tables:
             for statement in _SCHEMA.split(";"):
                 self._sql.execute(statement)
@@ -143,7 +143,7 @@ class StateFile:
         with closing(self._sql.execute(query, (kind,))) as rows:
             yield from rows
 
-    def write(self, rows: Iterable[StateRow], facts: dict[str, str] | None = None) -> None:
+    def write(self, rows: Iterable[RecordRow], facts: dict[str, str] | None = None) -> None:
         """Write records, all or none.
 
         Args:
@@ -152,7 +152,7 @@ class StateFile:
                 written otherwise, so that reading goes on when the disk is full.
 
         Raises:
-            StateFileRefused: they cannot be written; the file is as it was.
+            StateFileError: they cannot be written; the file is as it was.
         """
         with self._transaction() as sql:
             before = sql.total_changes
@@ -173,7 +173,7 @@ class StateFile:
             yield self._sql
             self._sql.execute("COMMIT")
         except sqlite3.Error as error:
-            raise StateFileRefused(self.path, f"cannot be written: {_why(error)}") from None
+            raise StateFileError(self.path, f"cannot be written: {_why(error)}") from None
         finally:
             if self._sql.in_transaction:
                 self._sql.execute("ROLLBACK")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from authfsm.local.api import gate
+from authfsm.local.api import operations
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import PendingChallenge
@@ -23,12 +23,12 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, RESTART, RETRY, LoopKind, Role, loop_kinds, move
 from authfsm.protocol.vocabulary import BEGIN_OPERATIONS
 
-_FOLLOWED: Final = 200
-_STEPS: Final = 100
+_MAX_SIGN_INS: Final = 200
+_MAX_STEPS: Final = 100
 
 
 @frozen
-class ObservedStep:
+class TrackedStep:
     """A step of a sign-in, as the diagrams take it.
 
     Args:
@@ -53,7 +53,7 @@ class ObservedStep:
 
 
 @define(eq=False)
-class Followed:
+class TrackedSignIn:
     """A sign-in that is followed.
 
     Args:
@@ -69,7 +69,7 @@ class Followed:
     username: str
     flow: str
     client_id: str
-    steps: list[ObservedStep] = field(factory=list)
+    steps: list[TrackedStep] = field(factory=list)
     expires: datetime | None = None
 
     @property
@@ -78,7 +78,7 @@ class Followed:
         return self.steps[-1].dest if self.steps else State.START
 
 
-class Follower:
+class SignInTracker:
     """Follows the sign-ins of a pool, the last two hundred of them.
 
     Args:
@@ -87,14 +87,14 @@ class Follower:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._by_session: dict[str, Followed] = {}
-        self._all: OrderedDict[int, Followed] = OrderedDict()
+        self._by_session: dict[str, TrackedSignIn] = {}
+        self._all: OrderedDict[int, TrackedSignIn] = OrderedDict()
         self._count = 0
 
-    def __iter__(self) -> Iterator[Followed]:
+    def __iter__(self) -> Iterator[TrackedSignIn]:
         return reversed(self._all.values())
 
-    def get(self, number: int) -> Followed | None:
+    def get(self, number: int) -> TrackedSignIn | None:
         """A sign-in, by its number."""
         return self._all.get(number)
 
@@ -146,29 +146,29 @@ class Follower:
                 password_proved=new.attempt.password_proved,
                 credited="ACCESS_TOKEN" in (request.get("AuthParameters") or {}),
             )
-        if len(followed.steps) < _STEPS:
-            step = ObservedStep(
+        if len(followed.steps) < _MAX_STEPS:
+            step = TrackedStep(
                 number=len(followed.steps) + 1,
                 source=followed.state,
                 response=response,
                 dest=dest,
                 role=role if dest is State.EMAIL_OTP else None,
                 error=error,
-                kind=_kind(followed.state, response, dest, error),
+                kind=_loop_kind(followed.state, response, dest, error),
                 at=self._core.clock(),
             )
             followed.steps.append(step)
 
-    def _begin(self, request: Mapping[str, Any], leg: PendingChallenge | None) -> Followed:
+    def _begin(self, request: Mapping[str, Any], leg: PendingChallenge | None) -> TrackedSignIn:
         self._count += 1
         parameters = request.get("AuthParameters")
         typed = str(parameters.get("USERNAME", "")) if isinstance(parameters, Mapping) else ""
         username = leg.attempt.name if leg else typed
-        followed = Followed(
+        followed = TrackedSignIn(
             self._count, username, request["AuthFlow"], str(request.get("ClientId"))
         )
         self._all[self._count] = followed
-        while len(self._all) > _FOLLOWED:
+        while len(self._all) > _MAX_SIGN_INS:
             _, gone = self._all.popitem(last=False)
             for session in [key for key, of in self._by_session.items() if of is gone]:
                 del self._by_session[session]
@@ -183,11 +183,11 @@ class Follower:
         if isinstance(outcome, PoolRefusal):
             stays = old is not None and not old.spent and outcome.survives
             return (_state(old.challenge) if old and stays else State.FAILED), outcome.code
-        arrow = gate.arrow(response, outcome, old.challenge if old else None)
+        arrow = operations.arrow_of(response, outcome, old.challenge if old else None)
         return (arrow.dest if arrow else State.FAILED), None
 
 
-def _kind(
+def _loop_kind(
     source: State, response: type[Response], dest: State, error: str | None
 ) -> LoopKind | None:
     """What a step was that stayed in its state, by what its row has."""
