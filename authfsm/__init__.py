@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from authfsm.base.secret import Secret as Secret
     from authfsm.core.device import Device as Device
     from authfsm.core.enrolment import Enrolment as Enrolment
-    from authfsm.core.history_json import histories_from_json as histories_from_json
-    from authfsm.core.history_json import history_from_json as history_from_json
-    from authfsm.core.history_json import history_to_json as history_to_json
+    from authfsm.core.history import History as History
+    from authfsm.core.history import Step as Step
+    from authfsm.core.history import histories_from_json as histories_from_json
+    from authfsm.core.history import history_from_json as history_from_json
+    from authfsm.core.history import history_to_json as history_to_json
     from authfsm.core.machine import build as build
     from authfsm.core.sealing import new_key as new_key
-    from authfsm.core.signin import History as History
     from authfsm.core.signin import SignIn as SignIn
-    from authfsm.core.signin import Step as Step
-    from authfsm.core.wire import Request as Request
+    from authfsm.core.wire_requests import Request as Request
     from authfsm.diagrams import diagram as diagram
     from authfsm.drivers.aio import AsyncCognito as AsyncCognito
     from authfsm.drivers.aio import AsyncFlow as AsyncFlow
@@ -135,7 +135,7 @@ _EXPORTS = {
         "OperatorError InvalidOperation ProofRefused ProtocolViolation Refused SealBroken SealError SealExpired SealWrongClient SealNotFound "
         "SealTooNew ServiceError TimeError TooManySteps UserError WrongResponse"
     ),
-    "core.history_json": "histories_from_json history_from_json history_to_json",
+    "core.history": "History Step histories_from_json history_from_json history_to_json",
     "jwks": "Claims KeysUnreachable TokenRefused Verifier",
     "core.machine": "build",
     "observers": "Observation Observer",
@@ -157,10 +157,10 @@ _EXPORTS = {
     "core.sealing": "new_key",
     "base.secret": "Secret",
     "settings": "PoolSettings",
-    "core.signin": "History SignIn Step",
+    "core.signin": "SignIn",
     "protocol.states": "State",
     "stores": "AsyncPendingSignIns MemoryStore PendingSignIns",
-    "core.wire": "Request",
+    "core.wire_requests": "Request",
 }
 _WHERE = {name: f"authfsm.{room}" for room, names in _EXPORTS.items() for name in names.split()}
 

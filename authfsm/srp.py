@@ -1,69 +1,376 @@
-"""Cognito's SRP-6a, public names of `authfsm.core.srp`: both halves of the exchange, integers and bytes only."""
+"""Cognito's SRP-6a, both halves of it: integers and bytes in, integers and bytes out.
 
-from authfsm.core.srp import (
-    N_HEX,
-    DeviceVerifier,
-    Ephemeral,
-    H,
-    N,
-    ServerEphemeral,
-    SrpRefused,
-    TimestampFormat,
-    claim,
-    client_key,
-    derived_key,
-    device_verifier,
-    ephemeral,
-    from_device_config,
-    from_hex,
-    g,
-    k,
-    padded,
-    parse_timestamp,
-    pool_name,
-    private_key,
-    scrambler,
-    secret_hash,
-    server_ephemeral,
-    server_key,
-    shared_secret,
-    sign,
-    timestamp,
-    to_hex,
-    verifier,
-    verify,
+No clock, no randomness: entropy and moments are arguments. What is standard SRP-6a (A, B) is the
+`srp` package's, by its public interface; what is Cognito's own (padding, u, x, S, the key, the
+signature) stands here. Powers take constant time, other threads running on. N, g, k, a, A, b, B, u,
+x, v, S are RFC 5054's names, and integers; texts are hashed in UTF-8. "The clients", by whose rules
+Cognito's own part is known, are pycognito and amazon-cognito-identity-js.
+
+Cognito's protocol gives the client no proof of the server. In SRP-6a the server answers the client's proof
+M1 with M2, which only who has the verifier can compute (RFC 2945, section 3); Cognito sends no M2. That
+the peer is Cognito rests on TLS alone. A peer that is not, and chooses B and the salt, can test one guess at
+the password for each proof it gets; so a sign-in gives one proof for one challenge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from base64 import b64decode, b64encode
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from authfsm.base.secret import Secret, secret
+
+# fmt: off
+__all__ = [
+    "N_HEX", "DeviceVerifier", "Ephemeral", "H", "N", "ServerEphemeral", "SrpRefused",
+    "TimestampFormat", "claim", "client_key", "derived_key", "device_verifier", "ephemeral",
+    "from_device_config", "from_hex", "g", "k", "padded", "parse_timestamp", "pool_name",
+    "private_key", "scrambler", "secret_hash", "server_ephemeral", "server_key", "shared_secret",
+    "sign", "timestamp", "to_hex", "verifier", "verify",
+]
+# fmt: on
+
+# RFC 3526, group 15: 2^3072 - 2^3008 - 1 + 2^64 * ([2^2942 pi] + 1690314).
+N_HEX: Final = (
+    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
+    "EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED"
+    "EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE45B3DC2007CB8A163BF0598DA48361C55D39A69163FA8FD24CF5F"
+    "83655D23DCA3AD961C62F356208552BB9ED529077096966D670C354E4ABC9804F1746C08CA18217C32905E462E36CE3B"
+    "E39E772C180E86039B2783A2EC07A28FB5C55DF06F4C52C9DE2BCBF6955817183995497CEA956AE515D2261898FA0510"
+    "15728E5A8AAAC42DAD33170D04507A33A85521ABDF1CBA64ECFB850458DBEF0A8AEA71575D060C7DB3970F85A6E1E4C7"
+    "ABF5AE8CDB0933D71E8C94E04A25619DCEE3D2261AD2EE6BF12FFA06D98A0864D87602733EC86A64521F2B18177B200C"
+    "BBE117577A615D6C770988C0BAD946E208E24FA074E5AB3143DB5BFCE0FD108E4B82D120A93AD2CAFFFFFFFFFFFFFFFF"
+)
+N: Final = int(N_HEX, 16)
+g: Final = 2  # A trap: RFC 5054 gives this prime the generator 5; Cognito's is 2.
+
+_HEX: Final = re.compile(r"[0-9A-Fa-f]{1,1024}")  # N has 768 digits; the rest is for leading zeros.
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_MONTHS: Final = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_TIMESTAMP: Final = re.compile(
+    rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ({_MONTHS}) ([0-9]{{1,2}})"
+    r" ((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]) UTC ([0-9]{4})"
 )
 
-__all__ = [
-    "N_HEX",
-    "DeviceVerifier",
-    "Ephemeral",
-    "H",
-    "N",
-    "ServerEphemeral",
-    "SrpRefused",
-    "TimestampFormat",
-    "claim",
-    "client_key",
-    "derived_key",
-    "device_verifier",
-    "ephemeral",
-    "from_device_config",
-    "from_hex",
-    "g",
-    "k",
-    "padded",
-    "parse_timestamp",
-    "pool_name",
-    "private_key",
-    "scrambler",
-    "secret_hash",
-    "server_ephemeral",
-    "server_key",
-    "shared_secret",
-    "sign",
-    "timestamp",
-    "to_hex",
-    "verifier",
-    "verify",
-]
+
+class SrpRefused(ValueError):
+    """A value that would break the proof, or is malformed: which one (`value`), never what it was."""
+
+    def __init__(self, value: str, reason: str) -> None:
+        super().__init__(value, reason)
+        self.value = value
+
+    def __str__(self) -> str:
+        return " ".join(self.args)
+
+
+def padded(n: int) -> bytes:
+    """A non-negative integer as Java's BigInteger.toByteArray() writes it: the clients' padHex.
+    Big-endian, as short as can be, a zero byte in front where the top bit would be set.
+    """
+    return n.to_bytes(n.bit_length() // 8 + 1, "big")
+
+
+def H(*parts: bytes) -> int:
+    """SHA-256 of the bytes joined, as an integer (RFC 5054)."""
+    return int.from_bytes(hashlib.sha256(b"".join(parts)).digest(), "big")
+
+
+k: Final = H(padded(N), padded(g))  # The clients: SHA256("00" + N + "02"); the 00 counts.
+
+
+def from_hex(text: str, name: str) -> int:
+    """The integer of at most 1,024 hexadecimal digits, with or without leading zeros.
+    Anything else (a sign, 0x, a space, an underscore) is `SrpRefused` under the `name` given.
+    """
+    if not _HEX.fullmatch(text):
+        raise SrpRefused(name, "is not a hexadecimal number of at most 1024 digits")
+    return int(text, 16)
+
+
+def to_hex(n: int) -> str:
+    """The integer in the fewest lower-case hexadecimal digits: clients send SRP_A unpadded."""
+    return f"{n:x}"
+
+
+def pool_name(pool_id: str) -> str:
+    """The part of a pool id after its "_", under which passwords are hashed: AbC of eu-west-1_AbC.
+    ValueError if there is no such part, or more than one: clients would not agree on it.
+    """
+    region, _, name = pool_id.partition("_")
+    if not region or not name or "_" in name:
+        raise ValueError(f"a pool id looks like eu-west-1_AbCdEfGhI, not like {pool_id!r}")
+    return name
+
+
+@frozen
+class Ephemeral:
+    """The client's key pair for one proof: a is kept, A is sent."""
+
+    a: Secret[int]
+    A: int
+
+    @property
+    def SRP_A(self) -> str:
+        """A as the wire has it: hexadecimal, unpadded."""
+        return to_hex(self.A)
+
+
+def ephemeral(entropy: bytes) -> Ephemeral:
+    """The client's key pair, A = g^a mod N (RFC 5054, 2.5.4).
+    `entropy` is a: 32 random bytes, used once. `SrpRefused` if not 32, or if all are zero.
+    """
+    a = _exponent(entropy, "a")
+    user = _standard("User", b"", bytes_a=entropy)
+    A = int.from_bytes(user.start_authentication()[1], "big") if user else _power(g, a)
+    return Ephemeral(Secret(a), _public(A, "A"))
+
+
+def private_key(realm: str, name: str, password: str | Secret[str], salt: int) -> int:
+    """x = SHA256(padded(salt) | SHA256(realm | name | ":" | password)): one formula, two variants.
+    A user's password: the pool's name (`pool_name`) and USER_ID_FOR_SRP. A device's (AWS, "Working
+    with user devices"): DeviceGroupKey and DEVICE_KEY. The salt is the integer: zeros in front of
+    SALT do not count. `SrpRefused` if a text has a lone surrogate.
+    """
+    password = secret(password)
+    user = _utf8(realm, "realm") + _utf8(name, "name") + b":"
+    return H(padded(salt), hashlib.sha256(user + _utf8(password, "password")).digest())
+
+
+def verifier(x: int | Secret[int]) -> int:
+    """v = g^x mod N: what the service keeps in place of the password (RFC 5054, 2.4)."""
+    x = secret(x)
+    return _power(g, x)
+
+
+def scrambler(A: int, B: int) -> int:
+    """u = SHA256(padded(A) | padded(B)).
+    `SrpRefused` if A or B is 0 mod N or has more than 3,072 bits, or if u is 0.
+    """
+    # RFC 5054, 2.5.3 and 2.5.4: both sides "MUST abort" on such an A or B.
+    u = H(padded(_public(A, "A")), padded(_public(B, "B")))
+    if u == 0:
+        raise SrpRefused("u", "is zero")  # The clients abort too: the password would not count.
+    return u
+
+
+def shared_secret(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> int:
+    """S = (B - k g^x)^(a + u x) mod N, the client's side (RFC 5054, 2.6); refuses as `scrambler`."""
+    x = secret(x)
+    u = scrambler(ephemeral.A, B)
+    # "Take the base mod N first": the difference may be negative.
+    return _power((B - k * _power(g, x)) % N, Secret(ephemeral.a.reveal() + u * x.reveal()))
+
+
+def derived_key(S: int, u: int) -> bytes:
+    """The 16 bytes that sign: HKDF-SHA256 (RFC 5869) of padded(S), the salt being padded(u)."""
+    extracted = hmac.digest(padded(u), padded(S), "sha256")  # RFC 5869, 2.2
+    # RFC 5869, 2.3: T(1) = HMAC(PRK, info | 0x01). The clients: this info, the first 16 bytes.
+    return hmac.digest(extracted, b"Caldera Derived Key\x01", "sha256")[:16]
+
+
+def client_key(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> bytes:
+    """The client's 16 bytes, from its key pair, SRP_B and x; refuses as `scrambler`."""
+    x = secret(x)
+    return derived_key(shared_secret(ephemeral, B, x), scrambler(ephemeral.A, B))
+
+
+def sign(
+    key: bytes | Secret[bytes], realm: str, name: str, secret_block: bytes, timestamp: str
+) -> str:
+    """The signature in base64: HMAC-SHA256(key, realm | name | secret block | timestamp).
+    Realm and name as in `private_key`; the block decoded; the timestamp as sent.
+    """
+    key = secret(key)
+    message = _utf8(realm, "realm") + _utf8(name, "name") + secret_block
+    message += _utf8(timestamp, "TIMESTAMP")
+    return b64encode(hmac.digest(key.reveal(), message, "sha256")).decode()
+
+
+def claim(
+    ephemeral: Ephemeral,
+    *,
+    realm: str,
+    name: str,
+    password: str | Secret[str],
+    salt: int,
+    B: int,
+    secret_block: str,
+    timestamp: str,
+) -> str:
+    """Return the client's whole half: PASSWORD_CLAIM_SIGNATURE, in base64.
+    It proves the password to the server; nothing comes back that proves the server to the client.
+    `ephemeral` is the pair whose A was sent; realm, name, password, salt as in `private_key`; B, the
+    integer of SRP_B; SECRET_BLOCK in base64, as it came; TIMESTAMP as `timestamp` writes it.
+    `SrpRefused` as `scrambler` and `private_key`, or if the block is not base64.
+    """
+    password = secret(password)
+    block = _from_base64(secret_block, "SECRET_BLOCK")
+    x = Secret(private_key(realm, name, password, salt))
+    return sign(Secret(client_key(ephemeral, B, x)), realm, name, block, timestamp)
+
+
+@frozen
+class ServerEphemeral:
+    """The service's key pair for one proof: b is kept, B is sent."""
+
+    b: Secret[int]
+    B: int
+
+
+def server_ephemeral(v: int, A: int, entropy: bytes) -> ServerEphemeral:
+    """The service's key pair, B = k v + g^b mod N (RFC 5054, 2.5.3), for a verifier and an SRP_A.
+    `entropy` is b, as in `ephemeral`. `SrpRefused` also if A or v is 0 mod N or too long.
+    """
+    b = _exponent(entropy, "b")
+    # A goes in although B does not need it: srp never frees a Verifier that was not given one.
+    public = padded(_public(v, "v")), padded(_public(A, "A"))
+    pair = _standard("Verifier", b"", *public, bytes_b=entropy)
+    B = int.from_bytes(pair.get_challenge()[1], "big") if pair else (k * v + _power(g, b)) % N
+    return ServerEphemeral(Secret(b), _public(B, "B"))
+
+
+def server_key(server: ServerEphemeral, A: int, v: int) -> bytes:
+    """The service's 16 bytes, S = (A v^u)^b mod N (RFC 5054, 2.6); refuses as `scrambler`."""
+    u = scrambler(A, server.B)
+    return derived_key(_power(A * _power(v, u) % N, server.b), u)
+
+
+def verify(  # noqa: PLR0917 - the order is that of sign
+    key: bytes | Secret[bytes],
+    realm: str,
+    name: str,
+    secret_block: bytes,
+    timestamp: str,
+    signature: str,
+) -> bool:
+    """Whether PASSWORD_CLAIM_SIGNATURE is what `sign` gives; False too if it is not base64."""
+    key = secret(key)
+    ours = sign(key, realm, name, secret_block, timestamp).encode()
+    return hmac.compare_digest(ours, signature.encode("utf-8", "replace"))
+
+
+@frozen
+class DeviceVerifier:
+    """ConfirmDevice's DeviceSecretVerifierConfig: both in base64 of the padded bytes."""
+
+    password_verifier: str = field(repr=False)
+    salt: str
+
+
+def device_verifier(
+    group_key: str, device_key: str, password: str | Secret[str], salt: bytes
+) -> DeviceVerifier:
+    """What ConfirmDevice registers, from NewDeviceMetadata's keys, the device's password, a salt.
+    The clients: 40 random bytes in base64 are the password. `SrpRefused` if the salt is not of 16.
+    """
+    password = secret(password)
+    if len(salt) != 16:  # noqa: PLR2004 - AWS, "Working with user devices": 16 random bytes
+        raise SrpRefused("Salt", "is not of 16 bytes")
+    number = int.from_bytes(salt, "big")
+    v = verifier(Secret(private_key(group_key, device_key, password, number)))
+    return DeviceVerifier(b64encode(padded(v)).decode(), b64encode(padded(number)).decode())
+
+
+def from_device_config(password_verifier: str, salt: str) -> tuple[int, int]:
+    """The integers v and salt of a DeviceSecretVerifierConfig, each base64 of padded bytes.
+    `SrpRefused` if not base64, negative, 0 mod N (the verifier) or too long.
+    """
+    v, number = (
+        int.from_bytes(_from_base64(text, name), "big", signed=True)
+        for text, name in ((password_verifier, "PasswordVerifier"), (salt, "Salt"))
+    )
+    # Without the padding Java reads a negative number (amplify-js #7618).
+    if not 0 <= number < 1 << 3072:
+        raise SrpRefused("Salt", "is negative, or longer than 3072 bits")
+    return _public(v, "PasswordVerifier"), number
+
+
+def secret_hash(username: str, client_id: str, client_secret: str | Secret[str]) -> str:
+    """SECRET_HASH in base64: HMAC-SHA256(client secret, USERNAME of that request | client id)."""
+    client_secret = secret(client_secret)
+    message = _utf8(username, "USERNAME") + _utf8(client_id, "client id")
+    return b64encode(hmac.digest(_utf8(client_secret, "client secret"), message, "sha256")).decode()
+
+
+class TimestampFormat(ValueError):
+    """A TIMESTAMP that cannot be read."""
+
+
+def timestamp(moment: datetime) -> str:
+    """TIMESTAMP of an aware datetime (else ValueError): `EEE MMM d HH:mm:ss UTC yyyy`, in English."""
+    if moment.utcoffset() is None:
+        raise ValueError("a TIMESTAMP is made of an aware datetime")
+    # datetime.ctime() is English in every locale. It pads the day with a space: the service wants none.
+    weekday, month, day, clock, year = moment.astimezone(timezone.utc).ctime().split()
+    return f"{weekday} {month} {day} {clock} UTC {year}"
+
+
+def parse_timestamp(text: str) -> datetime:
+    """The moment that a TIMESTAMP names, or `TimestampFormat`.
+    A zero-padded day and a wrong weekday can be read, so they pass, but no proof over them does:
+    whoever verifies one asks whether `timestamp(parse_timestamp(text)) == text`.
+    """
+    if found := _TIMESTAMP.fullmatch(text):
+        month, day, clock, year = found.groups()
+        number = _MONTHS.index(month) // 4 + 1
+        try:
+            return datetime.fromisoformat(f"{year}-{number:02}-{day:0>2}T{clock}+00:00")
+        except ValueError:  # There is no such day.
+            pass
+    raise TimestampFormat("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")
+
+
+def _power(base: int, exponent: int | Secret[int]) -> int:
+    """base^exponent mod N: constant time, the GIL released, the caller's gmpy2 context untouched."""
+    exponent = secret(exponent)
+    import gmpy2  # noqa: PLC0415 - 50 ms: only a proof waits for it
+
+    with gmpy2.context(allow_release_gil=True):
+        return int(gmpy2.powmod_sec(base, exponent.reveal(), N))
+
+
+def _standard(role: str, *given: bytes, **entropy: bytes) -> Any:
+    """An actor of srp's in Cognito's group; None where srp found no OpenSSL to run on: its other
+    half takes powers in variable time, and wants 256 bytes of entropy.
+    """
+    import srp  # noqa: PLC0415 - 10 ms: the same
+
+    actor = getattr(srp, role)
+    if actor.__module__ != "srp._ctsrp":
+        return None
+    group = {"n_hex": N_HEX.encode(), "g_hex": b"2", "k_hex": to_hex(k).encode()}
+    return actor("", *given, hash_alg=srp.SHA256, ng_type=srp.NG_CUSTOM, **group, **entropy)
+
+
+def _public(n: int, name: str) -> int:
+    if not 0 <= n < 1 << 3072 or n % N == 0:
+        raise SrpRefused(name, "is 0 mod N, negative, or longer than 3072 bits")
+    return n
+
+
+def _exponent(entropy: bytes, name: str) -> int:
+    # RFC 5054, 2.5.4: a "SHOULD be at least 256 bits in length".
+    if len(entropy) != 32 or not any(entropy):  # noqa: PLR2004 - those 256 bits
+        raise SrpRefused(name, "is not made of 32 random bytes")
+    return int.from_bytes(entropy, "big")
+
+
+def _utf8(text: str | Secret[str], name: str) -> bytes:
+    text = secret(text)
+    # UnicodeEncodeError would carry the whole text, which may be a password.
+    if _LONE_SURROGATE.search(text.reveal()):
+        raise SrpRefused(name, "has a lone surrogate, which UTF-8 cannot write")
+    return text.reveal().encode()
+
+
+def _from_base64(text: str, name: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        raise SrpRefused(name, "is not base64") from None

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from truth import CHOICES, Standing, signature
 from worlds import MFA, PASSWORDS, STALE_KEY, Choose, World
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.local import AppClient
 from authfsm.protocol.states import CHALLENGES
 

@@ -15,9 +15,8 @@ from attrs import frozen
 from botocore.config import Config
 
 import authfsm
-from authfsm import AsyncCognito, Cognito, PendingSignIns, new_key
+from authfsm import AsyncCognito, Cognito, PendingSignIns, new_key, srp
 from authfsm.base.secret import Secret
-from authfsm.core import srp
 from authfsm.core.sealing import keys_for, seal, unseal
 from authfsm.core.signin import SignIn
 from authfsm.drivers import totp
@@ -250,9 +249,9 @@ def drivers() -> Iterator[Case]:
                 (),
                 lambda c: c.start().carry(r.SrpClaim, password=PASSWORD),
             ),
-            "Flow.filled": (
+            "Flow.make_response": (
                 (),
-                lambda c: c.start().filled(r.UserSrpAuth, "ada", PASSWORD.encode()),
+                lambda c: c.start().make_response(r.UserSrpAuth, "ada", PASSWORD.encode()),
             ),
             "Flow, too much": (
                 (f"{flow}.__init__",),
@@ -421,41 +420,41 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
 def srp_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     """The same for the arithmetic."""
     yield (
-        "authfsm.core.srp.private_key",
+        "authfsm.srp.private_key",
         "a lone surrogate",
         lambda: srp.private_key("Pool", "ada", PASSWORD + "\ud800", 1),
     )
     x = srp.private_key("Pool", "ada", PASSWORD, 1)
     planted(str(x))
     planted(f"{x:x}")
-    yield "authfsm.core.srp.verifier", "no number", lambda: srp.verifier(Secret(PASSWORD))
+    yield "authfsm.srp.verifier", "no number", lambda: srp.verifier(Secret(PASSWORD))
     for name in ("shared_secret", "client_key"):
         yield (
-            f"authfsm.core.srp.{name}",
+            f"authfsm.srp.{name}",
             "B is 0",
             lambda name=name: getattr(srp, name)(ephemeral(), 0, x),
         )
-    yield "authfsm.core.srp.claim", "B is 0", lambda: claimed(B=0)
-    yield "authfsm.core.srp.claim", "a bad timestamp", lambda: claimed(timestamp="\ud800")
-    yield "authfsm.core.srp.claim", "a bad block", lambda: claimed(secret_block="?")
+    yield "authfsm.srp.claim", "B is 0", lambda: claimed(B=0)
+    yield "authfsm.srp.claim", "a bad timestamp", lambda: claimed(timestamp="\ud800")
+    yield "authfsm.srp.claim", "a bad block", lambda: claimed(secret_block="?")
     yield (
-        "authfsm.core.srp.sign",
+        "authfsm.srp.sign",
         "a bad timestamp",
         lambda: srp.sign(KEY.encode(), "Pool", "ada", b"", "\ud800"),
     )
     yield (
-        "authfsm.core.srp.verify",
+        "authfsm.srp.verify",
         "a bad timestamp",
         lambda: srp.verify(KEY.encode(), "Pool", "ada", b"", "\ud800", ""),
     )
     yield (
-        "authfsm.core.srp.device_verifier",
+        "authfsm.srp.device_verifier",
         "a bad salt",
         lambda: srp.device_verifier("group", "key", PASSWORD, b""),
     )
-    yield "authfsm.core.srp.secret_hash", "a bad name", lambda: srp.secret_hash("\ud800", "c", KEY)
+    yield "authfsm.srp.secret_hash", "a bad name", lambda: srp.secret_hash("\ud800", "c", KEY)
     yield (
-        "authfsm.core.srp.secret_hash",
+        "authfsm.srp.secret_hash",
         "a lone surrogate",
         lambda: srp.secret_hash("a", "c", KEY + "\ud800"),
     )

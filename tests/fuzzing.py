@@ -33,8 +33,9 @@ from authfsm import Cognito, PoolSettings, Verifier
 from authfsm.checks import PoolDescription
 from authfsm.core.sealing import new_key, unseal
 from authfsm.core.signin import SignIn
-from authfsm.core.snapshot import to_json
-from authfsm.core.wire import WRITERS, read
+from authfsm.core.snapshot import snapshot_to_json
+from authfsm.core.wire_replies import read
+from authfsm.core.wire_requests import WRITERS
 from authfsm.jwks import TokenRefused
 from authfsm.jwks.keys import Keys
 from authfsm.local import LocalPool
@@ -302,7 +303,7 @@ def _flows(key: RSAKey) -> list[Any]:
 def sealed(key: RSAKey) -> list[Target]:
     """Sealed texts that anybody changed, and forms that only a holder of the key could have sealed."""
     flows, secret = _flows(key), new_key()
-    forms = [json.loads(to_json(each._snapshot(), NOW).reveal()) for each in flows]
+    forms = [json.loads(snapshot_to_json(each._snapshot(), NOW).reveal()) for each in flows]
     texts = [each.seal(secret) for each in flows]
     lock, signin = Fernet(secret.reveal()), flows[0].signin
 

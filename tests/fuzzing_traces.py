@@ -10,7 +10,7 @@ from typing import Any
 
 from test_traces_wrappers import ILLEGAL, WRAPPERS
 
-from authfsm.core.history_json import histories_from_json, history_from_json
+from authfsm.core.history import histories_from_json, history_from_json
 from authfsm.protocol.errors import AuthfsmError
 from authfsm.traces.text_scanner import ScanCounts, read
 

@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 from truth import Device, Family, Held, Person, Reply, Standing, Words
 from worlds import MFA, STALE_KEY, Choose
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State

@@ -1,6 +1,6 @@
 """A small, independent Cognito client for the tests of the embedded pool: one method, one request.
 
-It shares `authfsm.core.srp` with the pool; that arithmetic is pinned elsewhere, by outside vectors.
+It shares `authfsm.srp` with the pool; that arithmetic is pinned elsewhere, by outside vectors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.local import AppClient, LocalPool
 
 WRONG = ("NotAuthorizedException", "Incorrect username or password.")

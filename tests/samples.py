@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from authfsm.core.signin import SignIn
-from authfsm.core.wire import read
+from authfsm.core.wire_replies import read
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import LoopKind, Role, Transition, leads

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from scenarios_of_choice import CHOICES
-from sitting import (
+from scenario_user import (
     EMAIL,
     NEW_PASSWORD,
     PASSWORD,
@@ -33,6 +32,7 @@ from sitting import (
     too_late,
     unreadable,
 )
+from scenarios_of_choice import CHOICES
 from situations import (
     FACTORS,
     SITUATIONS,
@@ -113,7 +113,7 @@ def mfa_setup() -> Iterator[Scenario]:
         S.CUSTOM_CHALLENGE,
         {**TOTP_ONLY, **_THEN_ASKED},
     )
-    wrong = gives(r.VerifySoftwareToken, lambda sitting: sitting.wrong_code())
+    wrong = gives(r.VerifySoftwareToken, lambda scenario_user: scenario_user.wrong_code())
     yield Scenario(
         "TOTP set up, a wrong code",
         (_SIGNS_IN, associates, refused(wrong)),
@@ -144,8 +144,8 @@ def mfa_setup() -> Iterator[Scenario]:
 
 # ---- second factors -------------------------------------------------------------------------------------
 
-_RIGHT: Final = gives(r.Code, lambda sitting: sitting.code())
-_NOT_RIGHT: Final = refused(gives(r.Code, lambda sitting: sitting.wrong_code()))
+_RIGHT: Final = gives(r.Code, lambda scenario_user: scenario_user.code())
+_NOT_RIGHT: Final = refused(gives(r.Code, lambda scenario_user: scenario_user.wrong_code()))
 
 
 def second_factors() -> Iterator[Scenario]:

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from attrs import evolve
-from sitting import (
+from scenario_user import (
     NEWCOMER,
     PASSWORD,
     STALE,
     USER,
     Move,
     Scenario,
-    Sitting,
+    ScenarioUser,
     access_token,
     administrator,
     begins,
@@ -39,7 +39,7 @@ from situations import (
     after_a_password,
 )
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.local import Contradictions
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.protocol import responses as r
@@ -69,8 +69,8 @@ def _before(factor: State) -> tuple[Move, ...]:
     return (registers_passkey,) if factor is S.WEB_AUTHN else ()
 
 
-def _key(sitting: Sitting) -> str | None:
-    device = sitting.device
+def _key(scenario_user: ScenarioUser) -> str | None:
+    device = scenario_user.device
     return None if device in {None, STALE} else device.key
 
 
@@ -189,7 +189,7 @@ def choosing() -> Iterator[Scenario]:
     )
 
 
-_RIGHT: Final = gives(r.Code, lambda sitting: sitting.code())
+_RIGHT: Final = gives(r.Code, lambda scenario_user: scenario_user.code())
 _OTHER: Final = {S.EMAIL_OTP: S.SMS_MFA, S.SMS_OTP: S.EMAIL_OTP}
 
 
@@ -197,7 +197,7 @@ def one_time_passwords() -> Iterator[Scenario]:
     """EMAIL_OTP and SMS_OTP as first factors: the code right, wrong and late; what follows."""
     for factor, other in _OTHER.items():
         begun = _prefers(factor)
-        wrong = refused(gives(r.Code, lambda sitting: sitting.wrong_code()))
+        wrong = refused(gives(r.Code, lambda scenario_user: scenario_user.wrong_code()))
         for name, moves, ends in (
             ("right", (begun, _RIGHT), S.AUTHENTICATED),
             ("wrong", (begun, wrong), factor),
@@ -300,8 +300,8 @@ def _steps(level: int, *, with_token: bool = False) -> Move:
     return begins(r.StepUp, USER, lambda _: _level(level), **more)
 
 
-def _session(sitting: Sitting) -> str:
-    return sitting.sign_up_session
+def _session(scenario_user: ScenarioUser) -> str:
+    return scenario_user.sign_up_session
 
 
 def signed_up() -> Iterator[Scenario]:
@@ -322,10 +322,10 @@ def signed_up() -> Iterator[Scenario]:
     )
 
 
-def _wants_mfa(sitting: Sitting) -> None:
+def _wants_mfa(scenario_user: ScenarioUser) -> None:
     """The newcomer has MFA by e-mail from now on, and may not begin with a code any more."""
-    sitting.client.admin_set_user_mfa_preference(
-        UserPoolId=sitting.pool.pool_id, Username=NEWCOMER, EmailMfaSettings={"Enabled": True}
+    scenario_user.client.admin_set_user_mfa_preference(
+        UserPoolId=scenario_user.pool.pool_id, Username=NEWCOMER, EmailMfaSettings={"Enabled": True}
     )
 
 

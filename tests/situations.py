@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from attrs import field, frozen
-from sitting import (
+from scenario_user import (
     EMAIL,
     PASSWORD,
     PHONE,

@@ -16,7 +16,7 @@ import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
-from sitting_async import Waiting, a_loop, on
+from scenario_user_async import Waiting, a_loop, on
 
 from authfsm import State
 from authfsm.drivers.boto import Flow

@@ -19,12 +19,11 @@ from typing import Any, TypeVar
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
+from scenario_user_async import aio_client, on
 from serving import CLIENT_ID, PASSWORD, POOL_ID, Here, here
-from sitting_async import aio_client, on
 from transitions.extensions.asyncio import AsyncMachine
 
-from authfsm import State
-from authfsm.core import srp
+from authfsm import State, srp
 from authfsm.core.machine import build
 from authfsm.core.sealing import new_key
 from authfsm.drivers import totp
@@ -653,11 +652,13 @@ def test_what_is_made_ready_is_given(pool: LocalPool) -> None:
 
     async def talk() -> None:
         flow = on(pool).start(PASSWORD)
-        assert await flow.answer(await flow.opening("USER_SRP_AUTH", "ada")) is State.SMS_MFA
+        assert (
+            await flow.answer(await flow.initial_response("USER_SRP_AUTH", "ada")) is State.SMS_MFA
+        )
 
         flow = await on(pool).sign_in("ada", flow="USER_AUTH")
         assert flow.state is State.SELECT_CHALLENGE
-        proof = await flow.filled(r.SrpA, password=PASSWORD)
+        proof = await flow.make_response(r.SrpA, password=PASSWORD)
         assert await flow.answer(proof) is State.SMS_MFA
 
     asyncio.run(talk())

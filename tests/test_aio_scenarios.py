@@ -10,11 +10,11 @@ from typing import Any
 import attrs
 import pytest
 from joserfc.jwk import RSAKey
+from scenario_user import Scenario, ScenarioUser
+from scenario_user_async import AsyncScenarioUser, Run, a_loop, a_stage, aio_client, played
 from scenarios import SCENARIOS
-from sitting import Scenario, Sitting
-from sitting_async import AsyncSitting, Run, a_loop, a_stage, aio_client, played
 
-from authfsm.core.signin import Step
+from authfsm.core.history import Step
 from authfsm.observers import Observation
 
 
@@ -36,14 +36,14 @@ def over_http(run: Run) -> Iterator[dict[str, Any]]:
         yield {"stage": stage, "client": client}
 
 
-def histories(sitting: Sitting) -> list[list[Step]]:
-    """Every step of every sign-in; when it was is told from where that sitting's clock began."""
-    return [[attrs.evolve(step, at=None) for step in flow.history] for flow in sitting.flows]
+def histories(scenario_user: ScenarioUser) -> list[list[Step]]:
+    """Every step of every sign-in; when it was is told from where that scenario_user's clock began."""
+    return [[attrs.evolve(step, at=None) for step in flow.history] for flow in scenario_user.flows]
 
 
-def moments(sitting: Sitting) -> list[float]:
+def moments(scenario_user: ScenarioUser) -> list[float]:
     """When each step was, in seconds from the first."""
-    at = [step.at.timestamp() for flow in sitting.flows for step in flow.history if step.at]
+    at = [step.at.timestamp() for flow in scenario_user.flows for step in flow.history if step.at]
     return [round(each - at[0], 3) for each in at]
 
 
@@ -65,18 +65,18 @@ def test_every_scenario_goes_the_same_way(
         threads.add(threading.current_thread().name)
 
     more = request.getfixturevalue("over_http") if way == "HTTP" else {}
-    sitting = AsyncSitting(
+    scenario_user = AsyncScenarioUser(
         signing_key, scenario.pool, scenario.user, run=run, observers=[observer], **more
     )
     there = scenario.play(signing_key)
 
-    played(scenario, sitting)
+    played(scenario, scenario_user)
 
-    assert sitting.flow.state is scenario.ends
-    assert [each.walk for each in sitting.flows] == [False] * len(sitting.flows)
-    assert histories(sitting) == histories(there)
-    assert moments(sitting) == moments(there)
+    assert scenario_user.flow.state is scenario.ends
+    assert [each.walk for each in scenario_user.flows] == [False] * len(scenario_user.flows)
+    assert histories(scenario_user) == histories(there)
+    assert moments(scenario_user) == moments(there)
     assert [each.step for each in seen if each.lost is None] == [
-        step for flow in sitting.flows for step in flow.history
+        step for flow in scenario_user.flows for step in flow.history
     ]
     assert threads <= {"the loop"}

@@ -13,8 +13,8 @@ from typing import Final
 import pytest
 from joserfc.jwk import RSAKey
 from samples import named
+from scenario_user import Scenario
 from scenarios import SCENARIOS
-from sitting import Scenario
 from unreachable import UNREACHABLE, Rule
 
 from authfsm.protocol.table import TRANSITIONS, Transition
@@ -29,9 +29,9 @@ _PLAYED: dict[str, Arrows] = {}
 def played(scenario: Scenario, signing_key: RSAKey) -> Arrows:
     """The arrows of a scenario; it is played once in a run."""
     if scenario.name not in _PLAYED:
-        sitting = scenario.play(signing_key)
-        assert sitting.flow.state is scenario.ends, scenario
-        _PLAYED[scenario.name] = sitting.arrows
+        scenario_user = scenario.play(signing_key)
+        assert scenario_user.flow.state is scenario.ends, scenario
+        _PLAYED[scenario.name] = scenario_user.arrows
     return _PLAYED[scenario.name]
 
 

@@ -18,7 +18,7 @@ from authfsm.base.concurrency import ForkSafeLock, OutOfTime, call_within
 from authfsm.cli.signin import connection
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.verdicts import Skipped
-from authfsm.jwks import over_https
+from authfsm.jwks import fetch_https
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost
 
@@ -93,7 +93,7 @@ def test_keys_are_given_up_in_time(name: str) -> None:
     begun, before = time.monotonic(), set(threading.enumerate())
     with peer(PEERS[name]) as (url, _):
         with pytest.raises(OSError, match=r"no complete answer within 0\.4 s|HTTP 500") as caught:
-            over_https(f"{url}/jwks.json", seconds=SECONDS)
+            fetch_https(f"{url}/jwks.json", seconds=SECONDS)
         assert time.monotonic() - begun < SECONDS + SLACK
         if "error" not in name:
             assert isinstance(caught.value, TimeoutError)
@@ -117,7 +117,7 @@ def test_what_is_too_large_is_refused(said: bytes, error: type[Exception]) -> No
     """At once, without waiting for the end of the time."""
     begun = time.monotonic()
     with peer(lambda talking: talking.sendall(said)) as (url, _), pytest.raises(error) as caught:
-        over_https(f"{url}/jwks.json", seconds=60)
+        fetch_https(f"{url}/jwks.json", seconds=60)
     assert not isinstance(caught.value, TimeoutError)
     assert time.monotonic() - begun < SLACK
 

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 
 from authfsm.base.secret import Secret
 from authfsm.cli import app
-from authfsm.core.wire import read
+from authfsm.core.wire_replies import read
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault, RecoveryAction

@@ -21,8 +21,7 @@ from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.core.signin import SignIn
-from authfsm.core.wire import WRITERS
-from authfsm.core.wire.requests import write
+from authfsm.core.wire_requests import WRITERS, write
 from authfsm.local import LocalPool, ManualClock, WebAuthnConfiguration
 from authfsm.local.api import operations
 from authfsm.protocol import responses as r

@@ -72,9 +72,7 @@ def test_a_pool_that_is_there() -> None:
 
     assert code == 0
     assert set(outcomes.values()) == {"passed", "skipped"}
-    assert [name for name, each in outcomes.items() if each == "skipped"] == [
-        "totp.wrong"
-    ]
+    assert [name for name, each in outcomes.items() if each == "skipped"] == ["totp.wrong"]
     assert (
         endpoint["verdicts"]["totp.wrong"]["why"] == "wants a pool with MfaConfiguration OPTIONAL"
     )

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.cli.explain import explain
-from authfsm.core.wire.replies import READERS
+from authfsm.core.wire_replies import READERS
 from authfsm.protocol.error_policy import ERROR_POLICY
 from authfsm.protocol.evidence import evidence
 from authfsm.protocol.responses import RESPONSES

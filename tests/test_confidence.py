@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from authfsm.checks import SignInPaths
-from authfsm.core.signin import History
+from authfsm.core.history import History
 from authfsm.diagrams.listing import as_json
 from authfsm.diagrams.model_builder import draft
 from authfsm.diagrams.pools import POOLS

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from conftest import lacking
 
-from authfsm.core.signin import Step
+from authfsm.core.history import Step
 from authfsm.diagrams import (
     DARK,
     FORMATS,

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from attrs import frozen
 
-from authfsm.core.signin import Step
+from authfsm.core.history import Step
 from authfsm.diagrams import Diagram, diagram, gallery, render
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State

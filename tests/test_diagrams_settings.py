@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from test_settings import OPTIONS
 
 from authfsm import PoolSettings
-from authfsm.core.signin import Step
+from authfsm.core.history import Step
 from authfsm.diagrams import (
     LIGHT,
     ConflictingOptions,

@@ -8,7 +8,7 @@ from attrs import fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authfsm.core.signin import Step
+from authfsm.core.history import Step
 from authfsm.diagrams import LIGHT, Diagram, DiagramModel, Edge, Node, Walked, diagram
 from authfsm.diagrams.fold import Junction
 from authfsm.protocol import responses as r

@@ -17,10 +17,10 @@ PACKAGE = Path(authfsm.__file__).parent
 
 FLOORS = [
     ("base",),
-    ("protocol",),
+    ("protocol", "srp"),
     ("settings",),
     ("core",),
-    ("srp", "observers", "reference"),
+    ("observers", "reference"),
     ("drivers", "jwks", "diagrams"),
     ("stores", "checks"),
     ("local/config",),
@@ -71,8 +71,8 @@ LIBRARIES = {
     "pytest": {"pytest_plugin"},
     "rich": {"cli", "notebook"},
     "typer": {"cli"},
-    "srp": {"core/srp"},
-    "gmpy2": {"core/srp", "local/config/fixed_base_pow"},
+    "srp": {"srp"},
+    "gmpy2": {"srp", "local/config/fixed_base_pow"},
 }
 """The parts that may import a library of others."""
 
@@ -227,7 +227,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
     The page of its server has pictures on it, and nothing of the pool's imports the server.
     """
     shared = {
-        "base/__init__", "base/concurrency", "base/secret", "base/display_mixin", "core/__init__", "core/srp",
+        "base/__init__", "base/concurrency", "base/secret", "base/display_mixin", "srp",
         "settings/descriptions", "protocol/__init__", "protocol/errors", "protocol/states", "protocol/table",
         "protocol/responses", "protocol/auth_flows", "protocol/vocabulary", "protocol/classification",
         "protocol/nodes",

@@ -8,8 +8,7 @@ from datetime import datetime, timezone
 import pytest
 
 from authfsm import Code, histories_from_json, history_from_json, history_to_json
-from authfsm.core.history_json import BadHistory
-from authfsm.core.signin import Step
+from authfsm.core.history import BadHistory, Step
 from authfsm.local import LocalPool
 
 PASSWORD = "Correct-Horse-1"
@@ -81,14 +80,14 @@ GOOD = {"step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VE
         (json.dumps({**GOOD, "step": 2}), "has step 2 where 1 is due"),
         (
             json.dumps({**GOOD, "step": "1"}),
-            "has a step, a role, an action or a time that cannot be",
+            "has an invalid step, role, error, action or time",
         ),
-        (json.dumps({**GOOD, "step": True}), "has a step"),
-        (json.dumps({**GOOD, "role": "third factor"}), "has a step, a role"),
+        (json.dumps({**GOOD, "step": True}), "has an invalid step"),
+        (json.dumps({**GOOD, "role": "third factor"}), "has an invalid step"),
         (json.dumps({**GOOD, "action": "SHRUG"}), "has no action"),
-        (json.dumps({**GOOD, "error": 7}), "has a step"),
-        (json.dumps({**GOOD, "at": "yesterday"}), "has a step"),
-        (json.dumps({**GOOD, "to": "SMS_MFA"}), "leads where the table does not"),
+        (json.dumps({**GOOD, "error": 7}), "has an invalid step"),
+        (json.dumps({**GOOD, "at": "yesterday"}), "has an invalid step"),
+        (json.dumps({**GOOD, "to": "SMS_MFA"}), "is not on the protocol table"),
     ],
 )
 def test_what_is_no_history(line: str, why: str) -> None:

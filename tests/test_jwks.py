@@ -38,7 +38,7 @@ from authfsm.jwks import (
     Verifier,
     WrongIssuer,
     WrongUse,
-    over_https,
+    fetch_https,
 )
 from authfsm.local import LocalPool, ManualClock
 from authfsm.protocol.errors import AuthfsmError, CallerError, ServiceError, TimeError
@@ -885,20 +885,20 @@ class TestFetching:
     def test_one_document(self) -> None:
         """A document comes; one that is missing, moved, too large or too slow does not."""
         with site() as url:
-            assert over_https(f"{url}/good") == b"good"
-            assert over_https(f"{url}/most") == b"x" * 65_536
+            assert fetch_https(f"{url}/good") == b"good"
+            assert fetch_https(f"{url}/most") == b"x" * 65_536
             with pytest.raises(OSError, match="HTTP 404"):
-                over_https(f"{url}/none")
+                fetch_https(f"{url}/none")
             with pytest.raises(OSError, match="HTTP 302"):
-                over_https(f"{url}/moved")
+                fetch_https(f"{url}/moved")
             with pytest.raises(ValueError, match="65536 bytes"):
-                over_https(f"{url}/large")
+                fetch_https(f"{url}/large")
             begun = time.monotonic()
             with pytest.raises(TimeoutError):
-                over_https(f"{url}/slow", seconds=0.2)
+                fetch_https(f"{url}/slow", seconds=0.2)
             assert time.monotonic() - begun < 2
         with pytest.raises(OSError, match="refused"):
-            over_https(f"{url}/good")
+            fetch_https(f"{url}/good")
 
     @pytest.mark.parametrize(
         "url", ["http://example.com/", "file:///etc/passwd", "ftp://localhost/", "https:///x", "x"]
@@ -906,7 +906,7 @@ class TestFetching:
     def test_not_in_the_open(self, url: str) -> None:
         """Neither HTTP off this machine, nor files."""
         with pytest.raises(ValueError, match="https"):
-            over_https(url)
+            fetch_https(url)
 
 
 def test_a_served_pool() -> None:

@@ -11,7 +11,7 @@ from joserfc.jwk import RSAKey
 from local_talk import NO_DEVICE, USED, WRONG, Talk, refused
 from pycognito.aws_srp import AWSSRP
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.local import Contradictions, DeviceConfiguration, LocalPool, ManualClock, Triggers
 
 PASSWORD = "correct horse battery staple"

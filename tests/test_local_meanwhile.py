@@ -7,15 +7,14 @@ from typing import Final
 import pytest
 from attrs import evolve
 from joserfc.jwk import RSAKey
-from scenarios_of_choice import EVERYTHING, RELYING_PARTY
-from sitting import (
+from scenario_user import (
     NEW_PASSWORD,
     PASSWORD,
     PHONE,
     USER,
     Move,
     Scenario,
-    Sitting,
+    ScenarioUser,
     administrator,
     begins,
     enrols,
@@ -25,6 +24,7 @@ from sitting import (
     signature,
     temporary_password,
 )
+from scenarios_of_choice import EVERYTHING, RELYING_PARTY
 from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, Settings
 
 from authfsm.local import DeviceConfiguration
@@ -33,18 +33,18 @@ from authfsm.protocol.errors import Refused
 from authfsm.protocol.states import State
 
 SIGNS_IN: Final = begins(r.UserPasswordAuth, USER, PASSWORD)
-CODE: Final = gives(r.Code, lambda sitting: sitting.code())
+CODE: Final = gives(r.Code, lambda scenario_user: scenario_user.code())
 EMAIL: Final[Settings] = {"email": FACTORS["email"]}
 PERMANENT: Final = administrator("set_user_password", Password=PASSWORD, Permanent=True)
 RESET: Final = administrator("reset_user_password")
 
 
-def refused(sitting: Sitting, move: Move) -> str:
+def refused(scenario_user: ScenarioUser, move: Move) -> str:
     """The error that a move is refused with; the attempt is over."""
     with pytest.raises(Refused) as caught:
-        move(sitting)
+        move(scenario_user)
 
-    assert sitting.flow.state is State.FAILED
+    assert scenario_user.flow.state is State.FAILED
     return str(caught.value.refusal.code)
 
 
@@ -81,21 +81,21 @@ def test_the_password_is_no_more(
 
     Nor is the new password asked for then: it comes before any MFA, never after.
     """
-    sitting = Sitting(signing_key, proved.pool, proved.user or FACTORS)
+    scenario_user = ScenarioUser(signing_key, proved.pool, proved.user or FACTORS)
     *moves, last = proved.moves
     for move in (*moves, happens):
-        move(sitting)
+        move(scenario_user)
 
-    assert refused(sitting, last) == code
+    assert refused(scenario_user, last) == code
 
 
 def test_a_new_password_does_not_undo_a_reset(signing_key: RSAKey) -> None:
     """NEW_PASSWORD_REQUIRED was asked before the administrator reset the password: it is too late to answer."""
-    sitting = Sitting(signing_key, {}, EMAIL)
+    scenario_user = ScenarioUser(signing_key, {}, EMAIL)
     for move in (temporary_password, SIGNS_IN, PERMANENT, RESET):
-        move(sitting)
+        move(scenario_user)
 
-    code = refused(sitting, gives(r.NewPassword, NEW_PASSWORD))
+    code = refused(scenario_user, gives(r.NewPassword, NEW_PASSWORD))
 
     assert code == "PasswordResetRequiredException"
 
@@ -104,7 +104,7 @@ def test_a_passkey_offered_for_mfa_verifies_its_user(signing_key: RSAKey) -> Non
     """Offered to satisfy required MFA, the preference then switched off: without user verification it does nothing."""
     multi = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
     pool = {**EVERYTHING, "webauthn": multi, "mfa": "ON"}
-    sitting = Sitting(signing_key, pool, {"phone_number": PHONE})
+    scenario_user = ScenarioUser(signing_key, pool, {"phone_number": PHONE})
     both = {"SMSMfaSettings": {"Enabled": True}, "WebAuthnMfaSettings": {"Enabled": True}}
     for move in (
         registers_passkey,
@@ -113,7 +113,7 @@ def test_a_passkey_offered_for_mfa_verifies_its_user(signing_key: RSAKey) -> Non
         administrator("set_user_mfa_preference", WebAuthnMfaSettings={"Enabled": False}),
         gives(r.Select, "WEB_AUTHN"),
     ):
-        move(sitting)
-    sitting.passkeys.verifies = False
+        move(scenario_user)
+    scenario_user.passkeys.verifies = False
 
-    refused(sitting, gives(r.Credential, signature))
+    refused(scenario_user, gives(r.Credential, signature))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.local.config import fixed_base_pow
 
 

@@ -11,7 +11,7 @@ from joserfc.jwk import RSAKey
 from local_talk import EXPIRED, MISMATCH, UNKNOWN, USED, WRONG, Talk, refused
 from pycognito.aws_srp import AWSSRP
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.local import LocalPool, ManualClock
 
 PASSWORD = "correct horse battery staple"

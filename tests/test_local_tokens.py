@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from local_talk import WRONG, Talk, refused
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.local import LocalPool, ManualClock, RefreshTokenRotation
 
 PASSWORD = "correct horse battery staple"

@@ -17,7 +17,7 @@ from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm.base.secret import Secret
 from authfsm.core.machine import LeadsTo, advance, build
-from authfsm.core.wire.replies import refusal
+from authfsm.core.wire_replies import refusal
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import (
     ConnectionLost,

@@ -43,7 +43,7 @@ def standing(tape: Tape, challenge: Any) -> Tape:
         username="ada",
         role=None,
         password_proved=False,
-        asked_at=None,
+        session_received_at=None,
     )
     tape.flow.signin = made
     return tape

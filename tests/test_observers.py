@@ -11,15 +11,15 @@ import attrs
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
+from scenario_user import Scenario, ScenarioUser
+from scenario_user_async import on, played
 from scenarios import SCENARIOS
-from sitting import Scenario, Sitting
-from sitting_async import on, played
 
 from authfsm import State
 from authfsm.core.sealing import new_key
 from authfsm.drivers.boto import Cognito
 from authfsm.local import LocalPool, ManualClock
-from authfsm.observers import Observation, logged
+from authfsm.observers import Observation, logging_observer
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import ConnectionLost, RefusedUser
@@ -39,12 +39,12 @@ def pool(signing_key: RSAKey) -> LocalPool:
 def test_every_step_is_told_once_and_in_order(scenario: Scenario, signing_key: RSAKey) -> None:
     """What observers hear of each sign-in is its history; what was lost or unreadable is told as that, and is not in it."""
     seen: list[Observation] = []
-    sitting = Sitting(signing_key, scenario.pool, scenario.user)
-    sitting.cognito.observers = (seen.append,)
+    scenario_user = ScenarioUser(signing_key, scenario.pool, scenario.user)
+    scenario_user.cognito.observers = (seen.append,)
 
-    played(scenario, sitting)
+    played(scenario, scenario_user)
 
-    for flow in sitting.flows:
+    for flow in scenario_user.flows:
         told = [each for each in seen if each.sign_in == flow.sign_in_id]
         assert tuple(each.step for each in told if each.lost is None) == flow.history
         lost = [each for each in told if each.lost is not None]
@@ -52,7 +52,7 @@ def test_every_step_is_told_once_and_in_order(scenario: Scenario, signing_key: R
         assert all(each.step not in flow.history for each in lost)
         numbers = [each.step.number for each in told]
         assert numbers == sorted(numbers)
-    assert len({flow.sign_in_id for flow in sitting.flows}) == len(sitting.flows)
+    assert len({flow.sign_in_id for flow in scenario_user.flows}) == len(scenario_user.flows)
     assert all(0 < each.seconds < 60 for each in seen)
 
 
@@ -130,7 +130,7 @@ def test_an_observer_that_raises_breaks_nothing(
 
 def test_a_log_line_for_each_step(pool: LocalPool, caplog: pytest.LogCaptureFixture) -> None:
     """Moves at INFO, refusals and lost replies as warnings; the facts are the record's."""
-    cognito = pool.cognito(observers=[logged()])
+    cognito = pool.cognito(observers=[logging_observer()])
     with caplog.at_level(logging.INFO, "authfsm"):
         flow = cognito.sign_in("ada", PASSWORD)
         with pytest.raises(RefusedUser):
@@ -171,7 +171,7 @@ def test_no_secret_reaches_an_observer(
         "provide-client-params.*", lambda params, **_: wire.update(words(params))
     )
     client.meta.events.register("after-call.*", lambda parsed, **_: wire.update(words(parsed)))
-    observers = [seen.append, logged()]
+    observers = [seen.append, logging_observer()]
 
     with caplog.at_level(logging.INFO, "authfsm"):
         if driver == "sync":

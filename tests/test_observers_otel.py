@@ -16,10 +16,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
-from sitting_async import on
+from scenario_user_async import on
 
 from authfsm import State
-from authfsm.core.signin import Step
+from authfsm.core.history import Step
 from authfsm.drivers.boto import Flow
 from authfsm.local import LocalPool, ManualClock
 from authfsm.observers import Observation

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from samples import challenge, error
 
-from authfsm import AsyncCognito, Cognito
-from authfsm.core import srp
+from authfsm import AsyncCognito, Cognito, srp
 from authfsm.core.device import Device
 from authfsm.core.sealing import new_key, seal, unseal
 from authfsm.core.signin import SignIn

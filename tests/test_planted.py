@@ -21,7 +21,7 @@ from joserfc.jwk import RSAKey
 from authfsm import Cognito, Flow, State, diagram, history_to_json
 from authfsm.core.sealing import new_key
 from authfsm.local import DeviceConfiguration, LocalPool, Triggers
-from authfsm.observers import Observation, logged
+from authfsm.observers import Observation, logging_observer
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost
 from authfsm.protocol.replies import MfaSetup
@@ -133,7 +133,7 @@ def watch(caplog: pytest.LogCaptureFixture) -> Watch:
 def speaking(pool: LocalPool, watch: Watch) -> Cognito:
     """A driver whose wire the watch listens to."""
     cognito = pool.cognito()
-    cognito.observers = (watch.seen.append, logged())
+    cognito.observers = (watch.seen.append, logging_observer())
     events = cognito.client.meta.events
     events.register("provide-client-params.cognito-idp", watch.hear)
     events.register("after-call.cognito-idp", watch.heard)

@@ -7,8 +7,8 @@ from typing import Any
 import botocore.session
 import pytest
 
-from authfsm.core.wire import READERS, WRITERS
-from authfsm.core.wire.requests import Begin, Respond
+from authfsm.core.wire_replies import READERS
+from authfsm.core.wire_requests import WRITERS, InitiateAuth, RespondToAuthChallenge
 from authfsm.protocol.error_policy import ERROR_POLICY, UNKNOWN, Fault, RecoveryAction, rule
 from authfsm.protocol.evidence import confidence, evidence, key, rows
 from authfsm.protocol.replies import CHALLENGE_OF
@@ -69,7 +69,7 @@ def test_a_device_key_goes_where_it_can_be_dropped() -> None:
     carrying = {
         pair
         for pair, writer in WRITERS.items()
-        if isinstance(writer, (Begin, Respond)) and writer.device
+        if isinstance(writer, (InitiateAuth, RespondToAuthChallenge)) and writer.device
     }
     device_states = {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
     stuck = {

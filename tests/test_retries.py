@@ -25,7 +25,7 @@ from botocore.session import get_session as botocore_session
 from joserfc.jwk import RSAKey
 
 from authfsm import Code, Cognito, Flow, State
-from authfsm.core.wire import WRITERS, Request
+from authfsm.core.wire_requests import WRITERS, Request
 from authfsm.drivers import totp
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.drivers.retries import _RETRIED_CODE

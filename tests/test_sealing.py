@@ -21,7 +21,7 @@ from joserfc.jwk import RSAKey
 import authfsm
 from authfsm import Flow, RecoveryAction, State
 from authfsm.core.sealing import BadKey, TooLongToSeal, new_key
-from authfsm.core.snapshot import from_json, to_json
+from authfsm.core.snapshot import snapshot_from_json, snapshot_to_json
 from authfsm.local import DeviceConfiguration, LocalPool
 from authfsm.local.config.clock import ManualClock
 from authfsm.protocol import responses as r
@@ -56,7 +56,7 @@ def elsewhere(pool: LocalPool, sealed: str, key: Any) -> Flow:
 
 def form(flow: Flow) -> dict[str, Any]:
     """What is inside the seal."""
-    told: dict[str, Any] = json.loads(to_json(flow._snapshot(), flow._clock()).reveal())
+    told: dict[str, Any] = json.loads(snapshot_to_json(flow._snapshot(), flow._clock()).reveal())
     return told
 
 
@@ -67,7 +67,7 @@ def whole(flow: Flow) -> tuple[Any, ...]:
         flow.sign_in_id, flow.state, flow.challenge, flow.history, flow.device, flow.accepts,
         flow._password, flow._ephemeral, flow.preferred_challenge, dict(flow._client_metadata), flow.walk,
         inner.username, inner.flow, inner.role, inner.password_proved, inner.admin,
-        inner.asked_at or flow._clock(),  # what has not begun is as old as its seal
+        inner.session_received_at or flow._clock(),  # what has not begun is as old as its seal
     )  # fmt: skip
 
 
@@ -411,10 +411,10 @@ def test_what_awaits_its_reply_is_not_sealed(pool: LocalPool) -> None:
 def test_a_sign_in_that_has_begun_becomes_no_other(pool: LocalPool) -> None:
     """A snapshot is taken up by a new sign-in alone."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
-    told = to_json(flow._snapshot(), flow._clock())
+    told = snapshot_to_json(flow._snapshot(), flow._clock())
 
     with pytest.raises(SealBroken):
-        from_json(told, into=flow.signin)
+        snapshot_from_json(told, into=flow.signin)
     assert flow.state is State.SMS_MFA
 
 
@@ -612,8 +612,8 @@ def test_the_middle_is_no_place_to_begin(pool: LocalPool) -> None:
         lambda: flow.begin("USER_SRP_AUTH", "bob", "EMAIL_OTP"),
         lambda: flow.carry(r.UserSrpAuth, "bob", "Other-Horse-1"),
         lambda: flow.carry(r.SrpA, password="Other-Horse-1"),
-        lambda: flow.filled(r.SrpA, password="Other-Horse-1"),
-        lambda: flow.opening("USER_AUTH", "bob"),
+        lambda: flow.make_response(r.SrpA, password="Other-Horse-1"),
+        lambda: flow.initial_response("USER_AUTH", "bob"),
     ):
         with pytest.raises(WrongResponse):
             begins()

@@ -8,11 +8,11 @@ from typing import Any, cast
 import attrs
 import pytest
 from joserfc.jwk import RSAKey
+from scenario_user import Scenario, ScenarioUser
 from scenarios import SCENARIOS
-from sitting import Scenario, Sitting
 
 from authfsm import Flow, new_key
-from authfsm.core.signin import Step
+from authfsm.core.history import Step
 from authfsm.drivers.boto import Cognito
 
 
@@ -20,12 +20,12 @@ class Hopping:
     """A flow that is sealed, let go and resumed whenever it was asked to do something, as long as it waits.
 
     Args:
-        sitting: gives a driver that has never seen this sign-in.
+        scenario_user: gives a driver that has never seen this sign-in.
         flow: the flow.
     """
 
-    def __init__(self, sitting: Sitting, flow: Flow) -> None:
-        self._sitting, self._flow = sitting, flow
+    def __init__(self, scenario_user: ScenarioUser, flow: Flow) -> None:
+        self._sitting, self._flow = scenario_user, flow
         self._hop()
 
     def __getattr__(self, name: str) -> Any:
@@ -49,16 +49,16 @@ class Hopping:
             self._flow = driver.resume(self._flow.seal(key), key)
 
 
-class HoppingSitting(Sitting):
-    """A sitting whose every sign-in hops."""
+class HoppingSitting(ScenarioUser):
+    """A scenario_user whose every sign-in hops."""
 
     def begin(self) -> None:
-        """As `Sitting.begin`."""
+        """As `ScenarioUser.begin`."""
         super().begin()
         self.flows[-1] = cast("Flow", Hopping(self, self.flows[-1]))
 
 
-def facts(sitting: Sitting) -> list[Any]:
+def facts(scenario_user: ScenarioUser) -> list[Any]:
     """Where each sign-in stands, and all that it says of itself, but for what is drawn at random."""
     return [
         (
@@ -66,7 +66,7 @@ def facts(sitting: Sitting) -> list[Any]:
             flow.signin.password_proved, flow.device is None, flow.challenge and flow.challenge.available,
             flow.tokens and flow.tokens.username, told(flow.history),
         )
-        for flow in sitting.flows
+        for flow in scenario_user.flows
     ]  # fmt: skip
 
 
@@ -86,11 +86,11 @@ def told(history: tuple[Step, ...]) -> list[Any]:
 def test_every_scenario_ends_as_in_one_hand(scenario: Scenario, signing_key: RSAKey) -> None:
     """Sealed by one driver and resumed by another, twice after each step: the same states, steps, facts and end."""
     there = scenario.play(signing_key)
-    sitting = HoppingSitting(signing_key, scenario.pool, scenario.user)
-    assert isinstance(sitting.cognito, Cognito)
+    scenario_user = HoppingSitting(signing_key, scenario.pool, scenario.user)
+    assert isinstance(scenario_user.cognito, Cognito)
 
     for move in scenario.moves:
-        move(sitting)
+        move(scenario_user)
 
-    assert sitting.flow.state is scenario.ends
-    assert facts(sitting) == facts(there)
+    assert scenario_user.flow.state is scenario.ends
+    assert facts(scenario_user) == facts(there)

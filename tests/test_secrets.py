@@ -211,7 +211,7 @@ def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFix
 
 def test_errors_travel() -> None:
     """Errors pickle with their facts, so that another process can read them."""
-    from authfsm.core.wire.replies import refusal  # noqa: PLC0415 - only here
+    from authfsm.core.wire_replies import refusal  # noqa: PLC0415 - only here
 
     error = refused(
         refusal("NotAuthorizedException", "Password attempts exceeded"), state=State.FAILED

@@ -28,8 +28,7 @@ from pycognito.exceptions import (
 )
 from serving import CLIENT_ID, PASSWORD, POOL_ID, Process, process
 
-from authfsm import Code, Cognito, NewPassword, State
-from authfsm.core import srp
+from authfsm import Code, Cognito, NewPassword, State, srp
 from authfsm.local import AppClient
 
 JS = Path(__file__).parent / "js"

@@ -23,7 +23,7 @@ from joserfc.jwk import RSAKey
 from members_of_botocore import folded
 from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, Here, here
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.local import DeviceConfiguration, LocalPool, PoolRefusal, Triggers
 from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import OPERATIONS

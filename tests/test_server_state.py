@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 from serving import CLIENT_ID, PASSWORD, TARGET, Process, process, until
 
+from authfsm import srp
 from authfsm.base.secret import revealed
-from authfsm.core import srp
 from authfsm.local import LocalPool, ManualClock
 from authfsm.local.server.config import ConfigError, parse_config
 from authfsm.local.server.service import Log, Service, open_service

@@ -12,8 +12,8 @@ from samples import PARAMETERS, RESPONSES, challenge
 
 from authfsm.base.secret import Secret
 from authfsm.core.device import Device
-from authfsm.core.wire import Sender, read, write
-from authfsm.core.wire.replies import WITHOUT_SESSION
+from authfsm.core.wire_replies import WITHOUT_SESSION, read
+from authfsm.core.wire_requests import Sender, write
 from authfsm.diagrams.sequence import SequenceWriter
 from authfsm.protocol import responses as r
 from authfsm.protocol.replies import Tokens

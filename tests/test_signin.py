@@ -24,10 +24,11 @@ from samples import (
     whole,
 )
 
+from authfsm import srp
 from authfsm.base.secret import Secret
-from authfsm.core import srp
 from authfsm.core.device import Device
-from authfsm.core.signin import SignIn, Step
+from authfsm.core.history import Step
+from authfsm.core.signin import SignIn
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.errors import (
@@ -790,7 +791,7 @@ def test_something_missing_for_the_request_is_named() -> None:
 
 def test_beside_samples_are_complete() -> None:
     """The samples know each operation whose reply is not a challenge or tokens."""
-    from authfsm.core.wire.replies import _BESIDE  # noqa: PLC0415 - what the samples must match
+    from authfsm.core.wire_replies import _BESIDE  # noqa: PLC0415 - what the samples must match
 
     assert set(BESIDE) == set(_BESIDE)
 

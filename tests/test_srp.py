@@ -29,9 +29,9 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from authfsm import srp
 from authfsm.base.secret import MASK, Secret
-from authfsm.core import srp
-from authfsm.core.srp import Ephemeral, ServerEphemeral, SrpRefused, TimestampFormat
+from authfsm.srp import Ephemeral, ServerEphemeral, SrpRefused, TimestampFormat
 
 try:
     import srp._ctsrp as with_openssl
@@ -102,7 +102,7 @@ def test_k_is_the_clients() -> None:
 
 def test_import_is_lazy() -> None:
     """Importing the module imports neither srp nor gmpy2."""
-    code = "import sys, authfsm.core.srp; print({'srp', 'gmpy2', 'srp._ctsrp'} & set(sys.modules))"
+    code = "import sys, authfsm.srp; print({'srp', 'gmpy2', 'srp._ctsrp'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert run.stdout.strip() == "set()"
 

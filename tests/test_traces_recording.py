@@ -17,12 +17,12 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from joserfc.jwk import RSAKey
 from pycognito import AWSSRP
 from pycognito.exceptions import SMSMFAChallengeException
+from scenario_user import PASSWORD, PHONE, USER, Scenario, ScenarioUser
 from scenarios import SCENARIOS
 from serving import here
-from sitting import PASSWORD, PHONE, USER, Scenario, Sitting
 
 from authfsm import Code, UserError, history_from_json
-from authfsm.core.history_json import history_to_json
+from authfsm.core.history import history_to_json
 from authfsm.local import LocalPool
 from authfsm.local.server.config import CLIENT_ID
 from authfsm.traces import TraceFiles, Verdict, record, recorder
@@ -173,21 +173,21 @@ def test_what_began_before_has_no_beginning(signing_key: RSAKey, tmp_path: Path)
 
 
 @pytest.fixture(scope="module")
-def everything(signing_key: RSAKey) -> list[tuple[Scenario, Sitting, str, str]]:
+def everything(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, str]]:
     """Every scenario, recorded both ways: what the driver wrote down itself, and what a hook on its client saw."""
     played = []
     for scenario in SCENARIOS:
-        sitting, out = Sitting(signing_key, scenario.pool, scenario.user), io.StringIO()
-        with record(sitting.cognito.client, out, clock=sitting.clock):
+        scenario_user, out = ScenarioUser(signing_key, scenario.pool, scenario.user), io.StringIO()
+        with record(scenario_user.cognito.client, out, clock=scenario_user.clock):
             for move in scenario.moves:
-                move(sitting)
-        own = "".join(history_to_json(flow.history) for flow in sitting.flows)
-        played.append((scenario, sitting, own, out.getvalue()))
+                move(scenario_user)
+        own = "".join(history_to_json(flow.history) for flow in scenario_user.flows)
+        played.append((scenario, scenario_user, own, out.getvalue()))
     return played
 
 
 def test_a_hook_sees_what_the_driver_did(
-    everything: list[tuple[Scenario, Sitting, str, str]],
+    everything: list[tuple[Scenario, ScenarioUser, str, str]],
 ) -> None:
     """In every scenario the recorded steps are those of the driver's history: from where, what, to where."""
     differ: list[tuple[Any, ...]] = []
@@ -213,7 +213,7 @@ def test_a_hook_sees_what_the_driver_did(
 
 
 def test_no_scenario_is_illegal_as_it_is_recorded(
-    everything: list[tuple[Scenario, Sitting, str, str]], tmp_path: Path
+    everything: list[tuple[Scenario, ScenarioUser, str, str]], tmp_path: Path
 ) -> None:
     """Whatever the pool says to the driver in any scenario, the recording of it is legal."""
     path = tmp_path / "steps.jsonl"
@@ -224,20 +224,22 @@ def test_no_scenario_is_illegal_as_it_is_recorded(
     assert odd == []
 
 
-def test_no_secret_is_written(everything: list[tuple[Scenario, Sitting, str, str]]) -> None:
+def test_no_secret_is_written(everything: list[tuple[Scenario, ScenarioUser, str, str]]) -> None:
     """Neither password nor code nor session nor token of any scenario is in a line; nor is anybody's name."""
     text = "".join(seen for *_, seen in everything)
     names = {name for line in text.splitlines() for name in json.loads(line)}
     tokens = {
         each.reveal()
-        for _, sitting, *_ in everything
-        for flow in sitting.flows
+        for _, scenario_user, *_ in everything
+        for flow in scenario_user.flows
         if flow.tokens is not None
         for each in (flow.tokens.access_token, flow.tokens.id_token, flow.tokens.refresh_token)
         if each is not None
     }
     codes = {
-        message.code.reveal() for _, sitting, *_ in everything for message in sitting.pool.outbox
+        message.code.reveal()
+        for _, scenario_user, *_ in everything
+        for message in scenario_user.pool.outbox
     }
     values = {str(value) for line in text.splitlines() for value in json.loads(line).values()}
 

@@ -12,7 +12,7 @@ from samples import standing
 import authfsm
 from authfsm.base.secret import Secret
 from authfsm.cli.signin import AuthFlow, FirstFactor
-from authfsm.core.wire.requests import write
+from authfsm.core.wire_requests import write
 from authfsm.local import LocalPool, PoolRefusal
 from authfsm.protocol import responses as r
 from authfsm.protocol.classification import candidates

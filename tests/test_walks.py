@@ -17,8 +17,7 @@ from holding import Excuse, Holding
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
-from scenarios_of_choice import EVERYTHING, RELYING_PARTY
-from sitting import (
+from scenario_user import (
     NEWCOMER,
     PASSWORD,
     USER,
@@ -31,6 +30,7 @@ from sitting import (
     signature,
     signs_up,
 )
+from scenarios_of_choice import EVERYTHING, RELYING_PARTY
 from situations import FACTORS, SWITCHED_ON, led
 from truth import Person, Standing
 from walker import Walker
@@ -211,7 +211,7 @@ REAL: Final = (
         (
             begins(r.UserAuth, USER, "EMAIL_OTP"),
             SWITCHED_ON[State.SMS_MFA],
-            gives(r.Code, lambda sitting: sitting.code()),
+            gives(r.Code, lambda scenario_user: scenario_user.code()),
         ),
         State.AUTHENTICATED,
         {**EVERYTHING, "mfa": "OPTIONAL"},
@@ -245,8 +245,8 @@ def test_every_excuse_is_in_use() -> None:
 @pytest.mark.parametrize("scenario", REAL, ids=lambda scenario: scenario.name)
 def test_an_excuse_is_real(scenario: Scenario, signing_key: RSAKey) -> None:
     """The documented exception is what the pool does, and the second factor was not proved."""
-    sitting = scenario.play(signing_key)
-    last = sitting.flow.history
+    scenario_user = scenario.play(signing_key)
+    last = scenario_user.flow.history
 
-    assert sitting.flow.state is State.AUTHENTICATED
+    assert scenario_user.flow.state is State.AUTHENTICATED
     assert not {step.source for step in last} & {State.SMS_MFA, State.SOFTWARE_TOKEN_MFA}

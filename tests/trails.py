@@ -18,8 +18,17 @@ from uuid import UUID
 
 from attrs import define, field, frozen
 from joserfc.jwk import RSAKey
+from scenario_user import (
+    PASSWORD,
+    USER,
+    Scenario,
+    ScenarioUser,
+    begins,
+    goes_on,
+    refused,
+    remembers,
+)
 from scenarios import SCENARIOS
-from sitting import PASSWORD, USER, Scenario, Sitting, begins, goes_on, refused, remembers
 from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, WRONG
 
 from authfsm.local import DeviceConfiguration
@@ -92,32 +101,32 @@ class Conversation:
         )
 
 
-def listened(sitting: Sitting) -> list[Exchange]:
-    """Whatever is said to a sitting's pool from now on."""
+def listened(scenario_user: ScenarioUser) -> list[Exchange]:
+    """Whatever is said to a scenario_user's pool from now on."""
     heard: list[Exchange] = []
-    pool, begun = sitting.pool, sitting.clock()
+    pool, begun = scenario_user.pool, scenario_user.clock()
     answer = pool.answer
 
     def listening(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         fields = {**request.get("AuthParameters", {}), **request.get("ChallengeResponses", {})}
         name = fields.get("USERNAME", request.get("Username", "ada"))
-        at = (sitting.clock() - begun).total_seconds()
+        at = (scenario_user.clock() - begun).total_seconds()
         try:
             reply = answer(operation, request)
         except PoolRefusal as refusal:
-            code, known = (refusal.code, refusal.message), _known(sitting, name)
+            code, known = (refusal.code, refusal.message), _known(scenario_user, name)
             heard.append(Exchange(operation, request, None, code, known, at))
             raise
-        heard.append(Exchange(operation, request, reply, None, _known(sitting, name), at))
+        heard.append(Exchange(operation, request, reply, None, _known(scenario_user, name), at))
         return reply
 
     pool.answer = listening  # type: ignore[method-assign]  # a person at the keyhole: all that is said is as it was
     return heard
 
 
-def _known(sitting: Sitting, name: str) -> bool:
+def _known(scenario_user: ScenarioUser, name: str) -> bool:
     try:
-        sitting.pool.user(name)
+        scenario_user.pool.user(name)
     except LookupError:
         return False
     return True
@@ -125,10 +134,10 @@ def _known(sitting: Sitting, name: str) -> bool:
 
 def conversation(scenario: Scenario, signing_key: RSAKey) -> Conversation:
     """A scenario, played, as events."""
-    sitting = Sitting(signing_key, scenario.pool, scenario.user)
-    heard = listened(sitting)
+    scenario_user = ScenarioUser(signing_key, scenario.pool, scenario.user)
+    heard = listened(scenario_user)
     for move in scenario.moves:
-        move(sitting)
+        move(scenario_user)
     return Conversation(
         scenario.name, tuple(event(each) for each in heard), tuple(each.at for each in heard)
     )

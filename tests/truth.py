@@ -13,7 +13,7 @@ from typing import Any, Final
 import pyotp
 from attrs import define, field, frozen
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.local import AppClient
 
 Reply = Mapping[str, Any]

@@ -30,7 +30,7 @@ from authfsm import (
     Tokens,
     new_key,
 )
-from authfsm.core.signin import History
+from authfsm.core.history import History
 
 
 def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for each challenge

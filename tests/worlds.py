@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from joserfc.jwk import RSAKey
 from truth import Held, Person, Reply, Standing
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.local import (
     AppClient,
     Contradictions,

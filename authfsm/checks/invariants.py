@@ -17,7 +17,7 @@ from authfsm.checks.model import Explored, explore
 from authfsm.checks.path import AT_START, Move, Path, Position
 from authfsm.checks.proofs import FIRST_FACTORS, Factor
 from authfsm.checks.table import Table
-from authfsm.core.wire import WRITERS
+from authfsm.core.wire_requests import WRITERS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import ENDS, OURS, State

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from authfsm.checks.proofs import NOTHING, ProofState
-from authfsm.core.signin import Step
+from authfsm.core.history import Step
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 from authfsm.protocol.table import STAYS, Role, Transition

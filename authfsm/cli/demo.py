@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from authfsm.cli.stories import ADA, STORIES, Story
-from authfsm.core.signin import Step
+from authfsm.core.history import Step
 from authfsm.diagrams import NoEngine, diagram
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.protocol.errors import AuthfsmError, Refused
@@ -80,7 +80,7 @@ class DemoStage:
     def begin(self, cognito: Cognito, password: str | None, opening: str) -> Flow:
         """Begin with this AuthFlow, and walk on while no person is needed."""
         flow = cognito.start(password, walk=False)
-        self._show(flow, lambda: flow.answer(flow.opening(opening, ADA)), "begins")
+        self._show(flow, lambda: flow.answer(flow.initial_response(opening, ADA)), "begins")
         self._walk_on(flow)
         return flow
 

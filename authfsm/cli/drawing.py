@@ -14,7 +14,7 @@ from attrs import frozen
 
 from authfsm.cli import describing
 from authfsm.cli.failing import MISUSED, Failed
-from authfsm.core.history_json import histories_from_json, history_from_json
+from authfsm.core.history import histories_from_json, history_from_json
 from authfsm.diagrams import (
     FORMATS,
     SUFFIXES,

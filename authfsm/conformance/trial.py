@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
+from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.conformance.api_client import ApiClient, ApiReply
 from authfsm.conformance.pools import (
@@ -33,7 +34,6 @@ from authfsm.conformance.pools import (
 )
 from authfsm.conformance.redaction import DOMAIN
 from authfsm.conformance.verdicts import NotSupported, RecordedExchange, RuleFailed, Skipped
-from authfsm.core import srp
 from authfsm.core.device import Device
 from authfsm.drivers.boto import Cognito
 

@@ -6,8 +6,8 @@ import base64
 
 from attrs import field, frozen
 
+from authfsm import srp
 from authfsm.base.secret import Secret, WrapsSecrets, secret
-from authfsm.core import srp
 from authfsm.protocol.replies import NewDevice
 from authfsm.protocol.responses import ConfirmDevice
 from authfsm.protocol.validators import is_text

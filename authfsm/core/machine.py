@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeAlias
 from attrs import frozen
 from transitions import Machine
 
-from authfsm.core.wire import read
+from authfsm.core.wire_replies import read
 from authfsm.protocol.errors import AuthfsmError, ProtocolViolation, Refused, refused
 from authfsm.protocol.replies import Refusal, Reply
 from authfsm.protocol.responses import RESPONSES, Response, wrap_call

@@ -19,7 +19,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.signin import SignIn
-from authfsm.core.snapshot import Snapshot, from_json, to_json
+from authfsm.core.snapshot import Snapshot, snapshot_from_json, snapshot_to_json
 from authfsm.protocol.errors import CallerError, SealBroken, SealExpired
 
 AnySecret: TypeAlias = "Secret[str] | Secret[bytes]"
@@ -118,7 +118,7 @@ def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
     """
     key = wrapped_keys(key)
     lock = _lock(key)  # first: an invalid key must not raise in a frame that holds other secrets
-    form = to_json(snapshot, now)
+    form = snapshot_to_json(snapshot, now)
     # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode.
     sealed = lock.encrypt_at_time(
         form.reveal().encode("utf-8", "surrogatepass"), int(now.timestamp())
@@ -156,8 +156,8 @@ def unseal(
     opened = _opened(sealed, _lock(key))
     if opened is None:
         raise SealBroken("it was tampered with, or sealed with another key")
-    snapshot = from_json(opened, into=into)
-    since = into.asked_at
+    snapshot = snapshot_from_json(opened, into=into)
+    since = into.session_received_at
     if since is None or now - since >= session_lifetime:
         into.abandon()
         raise SealExpired("its Cognito session has expired")

@@ -13,14 +13,15 @@ from datetime import datetime
 from typing import Any, cast
 
 import attrs
-from attrs import frozen
 
+from authfsm import srp
 from authfsm.base.display_mixin import DisplayMixin
 from authfsm.base.secret import MASK, Secret, secret
-from authfsm.core import srp
 from authfsm.core.device import Device
+from authfsm.core.history import History, Step
 from authfsm.core.machine import advance
-from authfsm.core.wire import Request, Sender, read, write
+from authfsm.core.wire_replies import read
+from authfsm.core.wire_requests import Request, Sender, write
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, ProofRefused, WrongResponse
 from authfsm.protocol.nodes import proves_password, role_asked
@@ -39,45 +40,7 @@ from authfsm.protocol.replies import (
 )
 from authfsm.protocol.responses import Response, SrpClaim, StepUp
 from authfsm.protocol.states import ENDS, State
-from authfsm.protocol.table import NEEDS, PROTOCOL, LoopKind, Need, Role, destination, loop_kind
-
-
-@frozen
-class Step:
-    """One step of a sign-in: what was given, and where the reply led. No secrets.
-
-    Args:
-        number: 1 for the first.
-        source: where the sign-in stood.
-        response: the class of what was given.
-        dest: where the reply led; `source` again where it moved nothing.
-        role: which factor the new state asks for, where it asks for one.
-        action: what to do next, where the reply was a refusal.
-        error: Cognito's code of that refusal.
-        at: when the reply came, if the driver said so.
-    """
-
-    number: int
-    source: State
-    response: type[Response]
-    dest: State
-    role: Role | None = None
-    action: RecoveryAction | None = None
-    error: str | None = None
-    at: datetime | None = None
-
-    @property
-    def kind(self) -> LoopKind | None:
-        """What a step that stayed in its state was; None where it left it, or moved nothing."""
-        return (
-            loop_kind(self.source, self.response, self.action) if self.dest is self.source else None
-        )
-
-
-class History(DisplayMixin, tuple[Step, ...]):
-    """The steps of a sign-in, from its first: a tuple that shows itself as a table."""
-
-    __slots__ = ()
+from authfsm.protocol.table import NEEDS, PROTOCOL, Need, Role, destination
 
 
 class SignIn(Sender, DisplayMixin):
@@ -98,7 +61,6 @@ class SignIn(Sender, DisplayMixin):
         "_srp_due",
         "_state",
         "_steps",
-        "asked_at",
         "challenge",
         "client_id",
         "client_secret",
@@ -108,13 +70,14 @@ class SignIn(Sender, DisplayMixin):
         "pool_id",
         "refusal",
         "role",
+        "session_received_at",
         "tokens",
         "username",
     )
 
     challenge: AnyChallenge | None
     """What is asked now, its parameters parsed."""
-    asked_at: datetime | None
+    session_received_at: datetime | None
     """When the newest Session came, if the driver said so."""
     tokens: Tokens | None
     """The tokens, once they are here."""
@@ -149,7 +112,7 @@ class SignIn(Sender, DisplayMixin):
         self._srp_answered: tuple[str, ...] = ()
         self._srp_due = False
         self.username: str | None = None
-        self.asked_at = None
+        self.session_received_at = None
         self.challenge = None
         self.tokens = None
         self.refusal = None
@@ -270,7 +233,7 @@ class SignIn(Sender, DisplayMixin):
         username: str | None,
         role: Role | None,
         password_proved: bool,
-        asked_at: datetime | None,
+        session_received_at: datetime | None,
         srp_answered: tuple[str, ...] = (),
         srp_due: bool = False,
     ) -> None:
@@ -286,7 +249,7 @@ class SignIn(Sender, DisplayMixin):
             username: the user's name in the answers to come.
             role: which factor that state asks for.
             password_proved: had a password been proved?
-            asked_at: when the newest Session came.
+            session_received_at: when the newest Session came.
             srp_answered: the fingerprints of the SRP_As that a challenge has answered.
             srp_due: does the present challenge answer the last of them?
 
@@ -299,7 +262,11 @@ class SignIn(Sender, DisplayMixin):
             )
         self._state, self.challenge, self._steps = state, challenge, list(steps)
         self.device, self._admin, self.flow, self.username = device, admin, flow, username
-        self.role, self.password_proved, self.asked_at = role, password_proved, asked_at
+        self.role, self.password_proved, self.session_received_at = (
+            role,
+            password_proved,
+            session_received_at,
+        )
         self._srp_answered, self._srp_due = srp_answered, srp_due
 
     @property
@@ -448,7 +415,9 @@ class SignIn(Sender, DisplayMixin):
 
     def _moved(self, source: State, given: Response, heard: Reply, at: datetime | None) -> None:
         self.refusal = None
-        self.asked_at = None if self._state is State.START else at  # signed out: no Session is left
+        self.session_received_at = (
+            None if self._state is State.START else at
+        )  # signed out: no Session is left
         if source is State.START:
             self.username = getattr(given, "username", None) or self.username
             self.flow = given.auth_flow
@@ -492,7 +461,7 @@ class SignIn(Sender, DisplayMixin):
             self.challenge = self.role = None
         elif refusal.session is not None and self.challenge is not None:  # the newest always
             self.challenge = attrs.evolve(self.challenge, session=refusal.session)
-            self.asked_at = at
+            self.session_received_at = at
 
     def _blot(self, message: str, given: Response) -> str:
         """A service's message, without any secret of the request it answers."""

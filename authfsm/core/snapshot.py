@@ -19,8 +19,9 @@ from attrs import frozen
 
 from authfsm.base.secret import Secret, revealed
 from authfsm.core.device import Device
-from authfsm.core.signin import SignIn, Step
-from authfsm.core.wire import challenge
+from authfsm.core.history import Step
+from authfsm.core.signin import SignIn
+from authfsm.core.wire_replies import challenge
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import (
     AuthfsmError,
@@ -74,7 +75,7 @@ class Snapshot:
     begun: tuple[str, str] | None = None
 
 
-def to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
+def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
     """A snapshot in the form of `snapshot.schema.json`.
 
     Args:
@@ -106,7 +107,7 @@ def to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "username": signin.username,
         "role": signin.role and str(signin.role),
         "proved": signin.password_proved,
-        "at": (signin.asked_at or now).isoformat(),
+        "at": (signin.session_received_at or now).isoformat(),
         "asked": _asked(signin),
         "device": signin.device and attrs.asdict(signin.device),
         "password": snapshot.password,
@@ -124,11 +125,11 @@ def to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
     return Secret(json.dumps(revealed(told), separators=(",", ":"), ensure_ascii=False))
 
 
-def from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
+def snapshot_from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
     """The snapshot that a form tells.
 
     Args:
-        form: what `to_json` wrote.
+        form: what `snapshot_to_json` wrote.
         into: a new sign-in of the pool and client that resume it; it becomes the one that waits.
 
     Raises:
@@ -216,7 +217,7 @@ def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:
         username=told.get("username"),
         role=Role(told["role"]) if "role" in told else None,
         password_proved=told["proved"],
-        asked_at=at,
+        session_received_at=at,
         srp_answered=answered,
         srp_due=due,
     )

@@ -28,10 +28,10 @@ from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.sealing import Key, wrapped_keys
 from authfsm.core.signin import SignIn
-from authfsm.core.wire import Request
+from authfsm.core.wire_requests import Request
 from authfsm.drivers.app_client import BaseCognito
 from authfsm.drivers.flow_steps import A_MINUTE, Course, CpuTask, FlowSteps, T
-from authfsm.drivers.transport import awaited, carried
+from authfsm.drivers.transport import send_request, send_request_async
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import InvalidOperation
@@ -173,8 +173,8 @@ class AsyncCognito(BaseCognito[Any]):
     async def _carried(self, request: Request, state: State) -> Mapping[str, Any]:
         call = getattr(self.client, request.method)
         if self._awaited:
-            return await awaited(call, request, state)
-        return await self._off_the_loop(carried, call, request, state)
+            return await send_request_async(call, request, state)
+        return await self._off_the_loop(send_request, call, request, state)
 
 
 class AsyncFlow(FlowSteps):
@@ -270,10 +270,10 @@ class AsyncFlow(FlowSteps):
         """What needs no person in the present state, made ready to be given; None where one is needed."""
         return await self._take(self._following())
 
-    async def opening(
+    async def initial_response(
         self, flow: str, username: str, preferred_challenge: str | None = None
     ) -> Response:
-        """The response that begins a flow, filled in with what this sign-in holds; as `Flow.opening`.
+        """The response that begins a flow, filled in with what this sign-in holds; as `Flow.initial_response`.
 
         Args:
             flow: the AuthFlow.
@@ -281,12 +281,12 @@ class AsyncFlow(FlowSteps):
             preferred_challenge: for USER_AUTH.
 
         Raises:
-            As `Flow.opening`.
+            As `Flow.initial_response`.
         """
         return await self._take(self._opening(flow, username, preferred_challenge))
 
-    async def filled(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
-        """A response of this class; what it needs from the flow is filled in; as `Flow.filled`.
+    async def make_response(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
+        """A response of this class; what it needs from the flow is filled in; as `Flow.make_response`.
 
         Args:
             response: its class.
@@ -294,7 +294,7 @@ class AsyncFlow(FlowSteps):
             **kwargs: the same.
 
         Raises:
-            As `Flow.filled`.
+            As `Flow.make_response`.
         """
         args, kwargs = r.wrap_call(response, args, kwargs)
         return await self._take(self._filled(response, *args, **kwargs))

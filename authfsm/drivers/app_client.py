@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 from inspect import iscoroutinefunction
 from typing import Any, ClassVar, Generic, TypeVar
 
+from authfsm import srp
 from authfsm.base.secret import Secret, secret
-from authfsm.core import srp
 from authfsm.core.device import Device
 from authfsm.core.sealing import SESSION_LIFETIME, Key, unseal, wrapped_keys
 from authfsm.core.signin import SignIn

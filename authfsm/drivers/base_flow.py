@@ -12,14 +12,15 @@ from datetime import datetime, timedelta
 from threading import Lock, RLock
 from typing import Any, Final
 
+from authfsm import srp
 from authfsm.base.display_mixin import DisplayMixin
 from authfsm.base.secret import Secret, secret
-from authfsm.core import srp
 from authfsm.core.device import Device
+from authfsm.core.history import History, Step
 from authfsm.core.sealing import Key, seal, wrapped_keys
-from authfsm.core.signin import History, SignIn, Step
+from authfsm.core.signin import SignIn
 from authfsm.core.snapshot import Snapshot
-from authfsm.observers import Observation, Observer, tell
+from authfsm.observers import Observation, Observer, notify
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, InvalidOperation
@@ -241,7 +242,7 @@ class BaseFlow(DisplayMixin):
             self._lost(error, source, given, took)
             raise
         seen = Observation(self.sign_in_id, self.history[-1], took, self.signin.flow)
-        tell(self._observers, seen)
+        notify(self._observers, seen)
 
     def _lost(self, error: BaseException, source: State, given: Response, took: float) -> None:
         """No reply came to what was sent, or none that could be read; whoever observes is told."""
@@ -255,7 +256,7 @@ class BaseFlow(DisplayMixin):
             at=self._clock(),
         )
         lost = type(error).__name__
-        tell(self._observers, Observation(self.sign_in_id, step, took, self.signin.flow, lost))
+        notify(self._observers, Observation(self.sign_in_id, step, took, self.signin.flow, lost))
 
     def _forget(self) -> None:
         """The password and the exponent go as soon as no step to come can need them."""

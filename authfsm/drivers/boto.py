@@ -14,10 +14,10 @@ from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.sealing import Key, wrapped_keys
 from authfsm.core.signin import SignIn
-from authfsm.core.wire import Request
+from authfsm.core.wire_requests import Request
 from authfsm.drivers.app_client import BaseCognito
 from authfsm.drivers.flow_steps import A_MINUTE, Course, CpuTask, FlowSteps, T
-from authfsm.drivers.transport import carried
+from authfsm.drivers.transport import send_request
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import InvalidOperation
@@ -341,7 +341,9 @@ class Flow(FlowSteps):
         """What needs no person in the present state, made ready to be given; None where one is needed."""
         return self._take(self._following())
 
-    def opening(self, flow: str, username: str, preferred_challenge: str | None = None) -> Response:
+    def initial_response(
+        self, flow: str, username: str, preferred_challenge: str | None = None
+    ) -> Response:
         """The response that begins a flow, filled in with what this sign-in holds.
 
         Args:
@@ -355,12 +357,12 @@ class Flow(FlowSteps):
         """
         return self._take(self._opening(flow, username, preferred_challenge))
 
-    def filled(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
+    def make_response(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
         """A response of this class; what it needs from the flow is filled in.
 
-        `filled(UserSrpAuth, "ada", "password")`, `filled(SrpA)` and `filled(SrpClaim)` are complete as
+        `make_response(UserSrpAuth, "ada", "password")`, `make_response(SrpA)` and `make_response(SrpClaim)` are complete as
         they are: key pair and proof are the flow's business. A password that comes late goes along with
-        either: `filled(SrpA, password="...")`.
+        either: `make_response(SrpA, password="...")`.
 
         Args:
             response: its class.
@@ -395,4 +397,4 @@ class Flow(FlowSteps):
             return result
 
     def _carried(self, request: Request) -> Mapping[str, Any]:
-        return carried(getattr(self.cognito.client, request.method), request, self.state)
+        return send_request(getattr(self.cognito.client, request.method), request, self.state)

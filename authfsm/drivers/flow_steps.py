@@ -16,11 +16,11 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 import attrs
 from attrs import field, frozen
 
+from authfsm import srp
 from authfsm.base.secret import Secret, secret
-from authfsm.core import srp
 from authfsm.core.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.core.signin import SignIn
-from authfsm.core.wire import Request
+from authfsm.core.wire_requests import Request
 from authfsm.drivers.app_client import BaseCognito
 from authfsm.drivers.base_flow import BaseFlow, paired
 from authfsm.drivers.initial_response import initial_response

@@ -22,9 +22,10 @@ import attrs
 
 from authfsm.base.secret import MASK, Secret, secret
 from authfsm.core.enrolment import Enrolment
-from authfsm.core.wire import Request, read
+from authfsm.core.wire_replies import read
+from authfsm.core.wire_requests import Request
 from authfsm.drivers.app_client import is_async
-from authfsm.drivers.transport import carried
+from authfsm.drivers.transport import send_request
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import CallerError, MalformedReply, refused
 from authfsm.protocol.repetition import OF_OPERATION
@@ -189,7 +190,7 @@ def _heard(client: Any, operation: str, parameters: Mapping[str, Any]) -> Mappin
 
 def _answered(client: Any, operation: str, parameters: Mapping[str, Any]) -> Refusal | Done:
     request = Request(operation, parameters, OF_OPERATION[operation].harmless)
-    heard = carried(getattr(client, request.method), request, _HERE)
+    heard = send_request(getattr(client, request.method), request, _HERE)
     # A refusal reads the same after any operation; else these replies are plain maps, as that one's is.
     reply = read(heard, r.GlobalSignOut, state=_HERE)
     assert isinstance(reply, (Refusal, Done))  # noqa: S101 - GlobalSignOut is answered by nothing else

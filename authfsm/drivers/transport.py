@@ -16,7 +16,7 @@ from botocore.exceptions import ConnectionError as EndpointError
 from botocore.parsers import ResponseParserError
 
 from authfsm.base.concurrency import OutOfTime
-from authfsm.core.wire import Request
+from authfsm.core.wire_requests import Request
 from authfsm.drivers.retries import once
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, MalformedReply, NotSent
 from authfsm.protocol.states import State
@@ -100,7 +100,9 @@ def _calling(
             raise
 
 
-def carried(call: Callable[..., Any], request: Request, state: State | None) -> Mapping[str, Any]:
+def send_request(
+    call: Callable[..., Any], request: Request, state: State | None
+) -> Mapping[str, Any]:
     """Return what came back on a request, a refusal included.
 
     Args:
@@ -116,7 +118,7 @@ def carried(call: Callable[..., Any], request: Request, state: State | None) -> 
     return outcome.heard()
 
 
-async def awaited(
+async def send_request_async(
     call: Callable[..., Any], request: Request, state: State | None
 ) -> Mapping[str, Any]:
     """Do the same with a client whose methods are awaited.

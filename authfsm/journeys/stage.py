@@ -293,7 +293,7 @@ class Stage:
         app = self.pool.app_client
         who: dict[str, Any] = {"ClientId": app.client_id, "Username": self.username}
         if app.client_secret is not None:
-            from authfsm.core import srp  # noqa: PLC0415 - only who has a secret needs it
+            from authfsm import srp  # noqa: PLC0415 - only who has a secret needs it
 
             who["SecretHash"] = srp.secret_hash(
                 self.username, app.client_id, app.client_secret.reveal()

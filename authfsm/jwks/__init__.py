@@ -14,7 +14,7 @@ RevokeToken an access token verifies here until it expires. Where that matters, 
 """
 
 from authfsm.jwks.claims import Claims
-from authfsm.jwks.fetching import over_https
+from authfsm.jwks.fetching import fetch_https
 from authfsm.jwks.keys import Keys
 from authfsm.jwks.refusals import (
     BadSignature,
@@ -42,5 +42,5 @@ __all__ = [
     "Verifier",
     "WrongIssuer",
     "WrongUse",
-    "over_https",
+    "fetch_https",
 ]

@@ -49,7 +49,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def over_https(url: str, *, seconds: float = SECONDS, most: int = BYTES) -> bytes:
+def fetch_https(url: str, *, seconds: float = SECONDS, most: int = BYTES) -> bytes:
     """Return the document at a URL. Proxies are taken from the environment, as urllib does; redirections are not.
 
     Args:

@@ -20,9 +20,8 @@ from joserfc.errors import JoseError
 from joserfc.jws import CompactSignature, JWSRegistry
 
 from authfsm.base.secret import Secret, secret
-from authfsm.core.srp import pool_name
 from authfsm.jwks.claims import Claims, moment, parsed
-from authfsm.jwks.fetching import is_private, over_https
+from authfsm.jwks.fetching import fetch_https, is_private
 from authfsm.jwks.keys import Fetch, Keys
 from authfsm.jwks.refusals import (
     BadSignature,
@@ -34,6 +33,7 @@ from authfsm.jwks.refusals import (
     WrongUse,
 )
 from authfsm.protocol.validators import to_tuple
+from authfsm.srp import pool_name
 
 Use = Literal["access", "id"]
 
@@ -105,7 +105,7 @@ class Verifier:
         url = f"{self.issuer}/.well-known/jwks.json"
         if fetch is None and not is_private(url):
             raise ValueError(f"keys come by https, or from this machine: not from {self.issuer}")
-        self.keys = Keys(url, fetch or over_https, interval=interval, max_age=max_age, ticks=ticks)
+        self.keys = Keys(url, fetch or fetch_https, interval=interval, max_age=max_age, ticks=ticks)
 
     def __repr__(self) -> str:
         return f"<Verifier of {self.issuer} for {', '.join(sorted(self.client_ids))}>"

@@ -10,8 +10,8 @@ from typing import Final
 
 from attrs import frozen
 
+from authfsm import srp
 from authfsm.base.secret import Secret
-from authfsm.core import srp
 from authfsm.drivers.base_flow import BaseFlow
 from authfsm.protocol.replies import DevicePasswordVerifier, PasswordVerifier
 

@@ -47,7 +47,7 @@ def response(flow: Flow, prompt: Prompt, values: Mapping[str, str | Secret[str]]
     Raises:
         BadField: one is missing, or is not what it must be.
     """
-    return flow.filled(prompt.response, **prompt.arguments(values))
+    return flow.make_response(prompt.response, **prompt.arguments(values))
 
 
 def sample(prompt: Prompt) -> Response | None:

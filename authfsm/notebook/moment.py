@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from authfsm.core.signin import History
+from authfsm.core.history import History
 from authfsm.notebook.picture import drawn
 from authfsm.notebook.recording import Tape
 from authfsm.notebook.wire import WireExchange

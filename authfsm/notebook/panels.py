@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, Final
 
-from authfsm.core.signin import History
+from authfsm.core.history import History
 from authfsm.notebook.arithmetic import Value
 from authfsm.notebook.next_steps import Outlook
 from authfsm.notebook.recording import Frame, Tape

@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import evolve
 
-from authfsm.core.signin import History
+from authfsm.core.history import History
 from authfsm.diagrams import AUTO, Diagram, NoEngine, UnknownFlow, diagram
 from authfsm.diagrams.explorer.dressing import dressed
 from authfsm.protocol.nodes import NODES, Node

@@ -120,7 +120,7 @@ class Tape:
         """The response that `step` gives: what needs no person, or what was offered; None where one is needed."""
         if self._pending is None and not self.flow.done:
             self._pending = (
-                self.flow.opening(self.auth_flow, self.username, self.preferred_challenge)
+                self.flow.initial_response(self.auth_flow, self.username, self.preferred_challenge)
                 if not self.flow.history
                 else self.flow.next_response()
             )

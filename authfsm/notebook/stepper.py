@@ -10,7 +10,7 @@ from typing import Any
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
-from authfsm.core.signin import History
+from authfsm.core.history import History
 from authfsm.drivers.boto import Cognito
 from authfsm.local import LocalPool
 from authfsm.notebook import panels

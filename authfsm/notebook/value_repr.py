@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from functools import singledispatch
 
-from authfsm.core.signin import History, SignIn, Step
+from authfsm.core.history import History, Step
+from authfsm.core.signin import SignIn
 from authfsm.diagrams import AUTO, Diagram, diagram
 from authfsm.drivers.base_flow import BaseFlow
 from authfsm.local import LocalPool

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-from authfsm.core.signin import Step
+from authfsm.core.history import Step
 
 LOGGER: Final = logging.getLogger("authfsm")
 
@@ -41,7 +41,7 @@ Observer: TypeAlias = Callable[[Observation], None]
 """Is told of each step, in the thread or event loop that took it: it must not take long."""
 
 
-def tell(observers: Iterable[Observer], observation: Observation) -> None:
+def notify(observers: Iterable[Observer], observation: Observation) -> None:
     """Tell each observer, whatever the one before made of it.
 
     Args:
@@ -55,7 +55,7 @@ def tell(observers: Iterable[Observer], observation: Observation) -> None:
             LOGGER.exception("an observer of a sign-in failed")
 
 
-def logged(logger: logging.Logger = LOGGER, level: int = logging.INFO) -> Observer:
+def logging_observer(logger: logging.Logger = LOGGER, level: int = logging.INFO) -> Observer:
     """An observer that logs a line for each step, its facts as `extra` (`record.authfsm`).
 
     Args:

@@ -23,7 +23,7 @@ from authfsm.protocol.validators import check_typed
 Kind = Literal["code", "password", "text", "email", "tel", "date", "choice", "lines", "credential"]
 
 BY_PROOF: Final = frozenset({r.SrpA, r.SrpClaim})
-"""Responses that a driver makes of a password: `flow.filled(prompt.response, **prompt.arguments(values))`."""
+"""Responses that a driver makes of a password: `flow.make_response(prompt.response, **prompt.arguments(values))`."""
 
 
 @frozen

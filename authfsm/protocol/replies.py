@@ -1,7 +1,7 @@
 """What the service may say: a challenge, tokens, a refusal, or a plain yes.
 
 One frozen class a challenge, its parameters parsed; what was not understood stays in `parameters`,
-so that nothing Cognito says is lost. `authfsm.core.wire` reads them off the wire; nothing here does.
+so that nothing Cognito says is lost. `authfsm.core.wire_replies` reads them off the wire; nothing here does.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class UserSrpAuth(Response):
 
     Args:
         username: a user name or an alias.
-        srp_a: the client's public value A (hex), `authfsm.core.srp.Ephemeral.SRP_A`.
+        srp_a: the client's public value A (hex), `authfsm.srp.Ephemeral.SRP_A`.
     """
 
     auth_flow: ClassVar[str | None] = "USER_SRP_AUTH"
@@ -312,7 +312,7 @@ class SrpA(Response):
 
 @frozen
 class SrpClaim(Response):
-    """End a proof by SRP: `authfsm.core.srp.claim` makes the signature.
+    """End a proof by SRP: `authfsm.srp.claim` makes the signature.
 
     Args:
         signature: `PASSWORD_CLAIM_SIGNATURE` (base64).
@@ -426,7 +426,7 @@ class SetUpEmail(Response):
 
 @frozen
 class ConfirmDevice(Response):
-    """Let Cognito know the new device by an SRP verifier of its own (`authfsm.core.srp.device_verifier`).
+    """Let Cognito know the new device by an SRP verifier of its own (`authfsm.srp.device_verifier`).
 
     Args:
         password_verifier: base64 of the padded verifier.

@@ -17,9 +17,8 @@ from attrs import NOTHING, Attribute, define, evolve, fields, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.core.device import Device
-from authfsm.core.wire import Request, Sender
-from authfsm.core.wire.replies import READERS, WITHOUT_SESSION
-from authfsm.core.wire.requests import WRITERS
+from authfsm.core.wire_replies import READERS, WITHOUT_SESSION
+from authfsm.core.wire_requests import WRITERS, Request, Sender
 from authfsm.protocol import links
 from authfsm.protocol.errors import BadField, MalformedReply
 from authfsm.protocol.replies import CHALLENGE_OF, Tokens

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-from authfsm.core.wire.replies import WITHOUT_SESSION
+from authfsm.core.wire_replies import WITHOUT_SESSION
 from authfsm.protocol.evidence import Confidence, confidence, evidence
 from authfsm.protocol.nodes import IN_ROLES, Node, taken
 from authfsm.protocol.responses import Response

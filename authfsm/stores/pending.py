@@ -85,7 +85,7 @@ class _PendingBase(Generic[FlowT]):
     def _seconds_left(self, flow: FlowT) -> float:
         now = self.cognito.clock()
         return (
-            self.cognito.session_lifetime - (now - (flow.signin.asked_at or now))
+            self.cognito.session_lifetime - (now - (flow.signin.session_received_at or now))
         ).total_seconds()
 
     def _sealed(self, flow: FlowT, ticket: Secret[str]) -> tuple[str, float]:

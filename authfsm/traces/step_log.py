@@ -3,7 +3,7 @@
     {"sign_in": "5f0c...", "step": 2, "from": "PASSWORD_VERIFIER", "given": "srp_claim", "to": "SMS_MFA",
      "role": "second factor", "at": "2026-11-23T01:02:03.456789+00:00", "seconds": 0.183}
 
-The words are those of `authfsm.core.history_json`, so that one sign-in's lines are a history; those of many may
+The words are those of `authfsm.core.history`, so that one sign-in's lines are a history; those of many may
 be mixed. `sign_in` tells them apart. `under` stands where a request bore another ChallengeName than the
 table has, `lost` where no reply came. `from` or `to` is missing where it is not known.
 """
@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from authfsm.core.history_json import history_to_json
+from authfsm.core.history import history_to_json
 from authfsm.observers import Observation
 from authfsm.protocol.responses import AssociateSoftwareToken, VerifySoftwareToken
 from authfsm.protocol.states import State

@@ -21,8 +21,8 @@ from rows import Row, show
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from scenario_user_async import aio_client
 from serving import CLIENT_ID, PASSWORD, POOL_ID, Process, process
-from sitting_async import aio_client
 
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.drivers.boto import Cognito

@@ -27,7 +27,7 @@ from attrs import frozen
 from gmpy2 import powmod_sec
 from rows import Row, interleaved, milliseconds, ratio, show
 
-from authfsm.core import srp
+from authfsm import srp
 from authfsm.local import LocalPool
 from authfsm.local.server.config import CLIENT_ID, parse_config
 from authfsm.local.server.service import Log, open_service

@@ -23,7 +23,7 @@ import warrant_lite
 from pycognito.aws_srp import AWSSRP
 from rows import Row, interleaved, milliseconds, ratio, show
 
-from authfsm.core import srp
+from authfsm import srp
 
 POOL, USER, PASSWORD = "eu-west-1_AbCdEfGhI", "5c3c1a2e-0000-4000-8000-000000000001", "P@ssw0rd!"
 SALT = secrets.token_hex(16)

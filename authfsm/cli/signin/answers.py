@@ -150,7 +150,7 @@ class Answers:
                 if each.required and each.name not in values:
                     values[each.name] = self._ask(each, prompt, flow)
             try:
-                given = flow.filled(prompt.response, **prompt.arguments(values))
+                given = flow.make_response(prompt.response, **prompt.arguments(values))
                 check_answer(flow.challenge, given)
             except InvalidInput as error:
                 self._screen.bad(error.advice)

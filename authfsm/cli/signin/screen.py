@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from authfsm.cli.signin.keyboard import unheeded
-from authfsm.core.signin import Step
+from authfsm.core.history import Step
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, InvalidInput, Refused
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role

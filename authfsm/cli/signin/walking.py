@@ -141,7 +141,7 @@ class SigningIn:
             device=device,
             walk=False,
         )
-        self._give(flow, flow.opening(opening.flow, username, self._preferred))
+        self._give(flow, flow.initial_response(opening.flow, username, self._preferred))
         while not flow.done:
             try:
                 self._give(flow, self._next(flow))

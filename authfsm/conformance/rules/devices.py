@@ -6,6 +6,7 @@ import base64
 import secrets
 from typing import Any, Final
 
+from authfsm import srp
 from authfsm.conformance.api_client import ApiReply
 from authfsm.conformance.pools import DEVICES as POOL
 from authfsm.conformance.pools import PASSWORD
@@ -20,7 +21,6 @@ from authfsm.conformance.rule import (
 from authfsm.conformance.rules.proofs import claimed
 from authfsm.conformance.trial import PoolClient, PoolUser, Trial, begun_srp
 from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity
-from authfsm.core import srp
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 

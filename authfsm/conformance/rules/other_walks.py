@@ -192,7 +192,9 @@ def of_other_proofs() -> Iterator[ConformanceRule]:
         "SELECT_CHALLENGE.PASSWORD_SRP",
         "SELECT_CHALLENGE can be answered as PASSWORD_SRP, with the same Session.",
         _FLOWS_PAGE,
-        _named("PASSWORD_SRP", lambda flow, _: flow.answer(flow.filled(r.SrpA, direct=True))),
+        _named(
+            "PASSWORD_SRP", lambda flow, _: flow.answer(flow.make_response(r.SrpA, direct=True))
+        ),
     )
     yield rule(
         "CUSTOM_AUTH.CUSTOM_CHALLENGE",

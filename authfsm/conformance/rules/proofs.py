@@ -6,6 +6,7 @@ import base64
 from datetime import datetime, timezone
 from typing import Final
 
+from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.conformance.api_client import ApiReply
 from authfsm.conformance.pools import ANOTHER, PASSWORD, WRONG, UserRequirements
@@ -20,7 +21,6 @@ from authfsm.conformance.rule import (
 from authfsm.conformance.sign_in_runner import SignInRunner
 from authfsm.conformance.trial import PoolClient, PoolUser, Trial, begun_srp
 from authfsm.conformance.verdicts import RuleFailed, RuleSeverity
-from authfsm.core import srp
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence

@@ -1,7 +1,7 @@
 """g^x mod N by a table of powers of g: ten times as fast as a power of any base.
 
 For the pool alone, which has it to do at every password. It does not take constant time: what could be
-learnt from that is the password of a test's user. `authfsm.core.srp`, which clients use, does.
+learnt from that is the password of a test's user. `authfsm.srp`, which clients use, does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from authfsm.core import srp
+from authfsm import srp
 
 if TYPE_CHECKING:
     from gmpy2 import mpz
@@ -19,7 +19,7 @@ _DIGITS: Final = -(-256 // _WINDOW)
 
 
 def verifier(x: int) -> int:
-    """The same v = g^x mod N as `authfsm.core.srp.verifier`, for an x of at most 256 bits.
+    """The same v = g^x mod N as `authfsm.srp.verifier`, for an x of at most 256 bits.
 
     Raises:
         ValueError: x is no such number.

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from authfsm import srp
 from authfsm.base.secret import Secret
-from authfsm.core import srp
 from authfsm.local.config import acr_levels, error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.state.core import Core, Reply, Request

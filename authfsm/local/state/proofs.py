@@ -13,8 +13,8 @@ from typing import Final
 
 from attrs import frozen
 
+from authfsm import srp
 from authfsm.base.secret import Secret
-from authfsm.core import srp
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.state.users import PasswordRecord

@@ -12,8 +12,8 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from authfsm import srp
 from authfsm.base.secret import Secret
-from authfsm.core import srp
 from authfsm.local.config import error_templates, fixed_base_pow
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.state.account_records import Account
@@ -49,7 +49,7 @@ class PasswordRecord:
 
     @classmethod
     def of(cls, realm: str, name: str, password: Secret[str], salt: bytes) -> PasswordRecord:
-        """The credential of a password, by Cognito's SRP (`authfsm.core.srp.private_key`)."""
+        """The credential of a password, by Cognito's SRP (`authfsm.srp.private_key`)."""
         number = int.from_bytes(salt, "big")
         x = srp.private_key(realm, name, password.reveal(), number)
         return cls(number, Secret(fixed_base_pow.verifier(x)))

@@ -83,5 +83,5 @@ def response(flow: Flow, values: Mapping[str, str]) -> Response | None:
         return flow.next_response()
     for each in prompts(flow):
         if each.trigger == values.get("response"):
-            return flow.filled(each.response, **each.arguments(values))
+            return flow.make_response(each.response, **each.arguments(values))
     return None

@@ -12,8 +12,8 @@ from typing import Any, Final, Protocol, cast
 
 from attrs import field, frozen
 
+from authfsm import srp
 from authfsm.base.secret import Secret, revealed
-from authfsm.core import srp
 from authfsm.core.device import Device
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import BadField
@@ -115,7 +115,7 @@ def _request(
 
 
 @frozen
-class Begin:
+class InitiateAuth:
     """InitiateAuth, or AdminInitiateAuth.
 
     Args:
@@ -142,7 +142,7 @@ class Begin:
 
 
 @frozen
-class Respond:
+class RespondToAuthChallenge:
     """RespondToAuthChallenge, or AdminRespondToAuthChallenge.
 
     Args:
@@ -375,52 +375,52 @@ def _global_sign_out(_: r.GlobalSignOut, sender: Sender) -> Request:
 
 # ---- the table ------------------------------------------------------------------------------------------
 
-_CHOOSE: Final = Respond("SELECT_CHALLENGE", _chosen)
+_CHOOSE: Final = RespondToAuthChallenge("SELECT_CHALLENGE", _chosen)
 
 # fmt: off
 WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
-    (S.START, r.UserSrpAuth):               Begin(_srp_a),
-    (S.START, r.UserPasswordAuth):          Begin(_password, device=True),
-    (S.START, r.AdminUserPasswordAuth):     Begin(_password, device=True, admin=True),
-    (S.START, r.AdminNoSrpAuth):            Begin(_password, device=True, admin=True),
-    (S.START, r.CustomAuth):                Begin(_nothing, device=True),
-    (S.START, r.CustomSrpAuth):             Begin(_custom_srp, device=True),
-    (S.START, r.UserAuth):                  Begin(_user_auth),
-    (S.START, r.UserAuthWithPassword):      Begin(_preferred("PASSWORD", _password), device=True),
-    (S.START, r.UserAuthWithSrp):           Begin(_preferred("PASSWORD_SRP", _srp_a)),
-    (S.START, r.StepUp):                    Begin(_step_up),
-    (S.START, r.SignedUp):                  Begin(_nothing),
+    (S.START, r.UserSrpAuth):               InitiateAuth(_srp_a),
+    (S.START, r.UserPasswordAuth):          InitiateAuth(_password, device=True),
+    (S.START, r.AdminUserPasswordAuth):     InitiateAuth(_password, device=True, admin=True),
+    (S.START, r.AdminNoSrpAuth):            InitiateAuth(_password, device=True, admin=True),
+    (S.START, r.CustomAuth):                InitiateAuth(_nothing, device=True),
+    (S.START, r.CustomSrpAuth):             InitiateAuth(_custom_srp, device=True),
+    (S.START, r.UserAuth):                  InitiateAuth(_user_auth),
+    (S.START, r.UserAuthWithPassword):      InitiateAuth(_preferred("PASSWORD", _password), device=True),
+    (S.START, r.UserAuthWithSrp):           InitiateAuth(_preferred("PASSWORD_SRP", _srp_a)),
+    (S.START, r.StepUp):                    InitiateAuth(_step_up),
+    (S.START, r.SignedUp):                  InitiateAuth(_nothing),
     (S.START, r.RefreshTokenAuth):          _refresh,
     (S.START, r.RefreshToken):              _refresh,
     (S.START, r.GetTokensFromRefreshToken): _get_tokens,
 
-    **{(S.SELECT_CHALLENGE, response): Respond("SELECT_CHALLENGE", _chosen, device=True) for response in CHOICE},
+    **{(S.SELECT_CHALLENGE, response): RespondToAuthChallenge("SELECT_CHALLENGE", _chosen, device=True) for response in CHOICE},
     # To leave a first factor for another: "SELECT_CHALLENGE" with the same session, as amplify-js does.
     **{(state, response): _CHOOSE for state in sorted(PASSWORDLESS) for response in CHOICE},
-    (S.PASSWORD, r.Password):               Respond("PASSWORD", _password, device=True),
-    (S.PASSWORD_SRP, r.SrpA):               Respond("PASSWORD_SRP", _srp_a),
-    (S.PASSWORD_VERIFIER, r.SrpClaim):      Respond("PASSWORD_VERIFIER", _claim, device=True),
-    (S.ADMIN_NO_SRP_AUTH, r.Password):      Respond("ADMIN_NO_SRP_AUTH", _password),
-    (S.EMAIL_OTP, r.Code):                  Respond("EMAIL_OTP", _code(S.EMAIL_OTP), device=True),
-    (S.SMS_OTP, r.Code):                    Respond("SMS_OTP", _code(S.SMS_OTP), device=True),
-    (S.WEB_AUTHN, r.Credential):            Respond("WEB_AUTHN", lambda given: {"CREDENTIAL": given.credential}),
-    (S.CUSTOM_CHALLENGE, r.Answer):         Respond("CUSTOM_CHALLENGE", lambda given: {"ANSWER": given.answer}, device=True),
+    (S.PASSWORD, r.Password):               RespondToAuthChallenge("PASSWORD", _password, device=True),
+    (S.PASSWORD_SRP, r.SrpA):               RespondToAuthChallenge("PASSWORD_SRP", _srp_a),
+    (S.PASSWORD_VERIFIER, r.SrpClaim):      RespondToAuthChallenge("PASSWORD_VERIFIER", _claim, device=True),
+    (S.ADMIN_NO_SRP_AUTH, r.Password):      RespondToAuthChallenge("ADMIN_NO_SRP_AUTH", _password),
+    (S.EMAIL_OTP, r.Code):                  RespondToAuthChallenge("EMAIL_OTP", _code(S.EMAIL_OTP), device=True),
+    (S.SMS_OTP, r.Code):                    RespondToAuthChallenge("SMS_OTP", _code(S.SMS_OTP), device=True),
+    (S.WEB_AUTHN, r.Credential):            RespondToAuthChallenge("WEB_AUTHN", lambda given: {"CREDENTIAL": given.credential}),
+    (S.CUSTOM_CHALLENGE, r.Answer):         RespondToAuthChallenge("CUSTOM_CHALLENGE", lambda given: {"ANSWER": given.answer}, device=True),
 
-    (S.NEW_PASSWORD_REQUIRED, r.NewPassword): Respond("NEW_PASSWORD_REQUIRED", _new_password, device=True),
+    (S.NEW_PASSWORD_REQUIRED, r.NewPassword): RespondToAuthChallenge("NEW_PASSWORD_REQUIRED", _new_password, device=True),
     (S.MFA_SETUP, r.AssociateSoftwareToken): _associate,
     (S.MFA_SETUP, r.VerifySoftwareToken):   _verify,
-    (S.MFA_SETUP, r.CompleteMfaSetup):      Respond("MFA_SETUP", _nothing),
+    (S.MFA_SETUP, r.CompleteMfaSetup):      RespondToAuthChallenge("MFA_SETUP", _nothing),
     # Clients spell it EMAIL; one page of AWS's, "email".
-    (S.MFA_SETUP, r.SetUpEmail):            Respond("MFA_SETUP", lambda given: {"EMAIL": Secret(given.email)}, device=True),
+    (S.MFA_SETUP, r.SetUpEmail):            RespondToAuthChallenge("MFA_SETUP", lambda given: {"EMAIL": Secret(given.email)}, device=True),
 
-    (S.SELECT_MFA_TYPE, r.Select):          Respond("SELECT_MFA_TYPE", lambda given: {"ANSWER": given.answer}, device=True),
-    (S.SMS_MFA, r.Code):                    Respond("SMS_MFA", _code(S.SMS_MFA), device=True),
-    (S.SOFTWARE_TOKEN_MFA, r.Code):         Respond("SOFTWARE_TOKEN_MFA", _code(S.SOFTWARE_TOKEN_MFA), device=True),
+    (S.SELECT_MFA_TYPE, r.Select):          RespondToAuthChallenge("SELECT_MFA_TYPE", lambda given: {"ANSWER": given.answer}, device=True),
+    (S.SMS_MFA, r.Code):                    RespondToAuthChallenge("SMS_MFA", _code(S.SMS_MFA), device=True),
+    (S.SOFTWARE_TOKEN_MFA, r.Code):         RespondToAuthChallenge("SOFTWARE_TOKEN_MFA", _code(S.SOFTWARE_TOKEN_MFA), device=True),
 
-    (S.DEVICE_SRP_AUTH, r.SrpA):            Respond("DEVICE_SRP_AUTH", _srp_a, device=True),
-    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): Respond("DEVICE_PASSWORD_VERIFIER", _claim, device=True),
+    (S.DEVICE_SRP_AUTH, r.SrpA):            RespondToAuthChallenge("DEVICE_SRP_AUTH", _srp_a, device=True),
+    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): RespondToAuthChallenge("DEVICE_PASSWORD_VERIFIER", _claim, device=True),
 
-    (S.OTHER_CHALLENGE, r.RawAnswer):       Respond(None, lambda given: dict(given.fields)),
+    (S.OTHER_CHALLENGE, r.RawAnswer):       RespondToAuthChallenge(None, lambda given: dict(given.fields)),
 
     (S.AUTHENTICATED, r.ConfirmDevice):     _confirm_device,
     (S.AUTHENTICATED, r.UpdateDeviceStatus): _update_device,

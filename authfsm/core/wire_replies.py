@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import attrs
 
+from authfsm import srp
 from authfsm.base.secret import Secret
-from authfsm.core import srp
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ERROR_POLICY, Fault, RecoveryAction, rule
 from authfsm.protocol.errors import MalformedReply

@@ -1,6 +1,6 @@
-"""Sittings whose sign-ins go through the async driver, on an event loop in a thread of its own.
+"""Scenario users whose sign-ins go through the async driver, on an event loop in a thread of its own.
 
-The moves of `tests/sitting.py` are those of a program that waits; `Waiting` lets it wait for a flow that
+The moves of `tests/scenario_user.py` are those of a program that waits; `Waiting` lets it wait for a flow that
 is awaited. Everything between is the async driver itself, over threads or over HTTP.
 """
 
@@ -16,8 +16,8 @@ from typing import Any, cast
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from joserfc.jwk import RSAKey
+from scenario_user import Scenario, ScenarioUser
 from serving import PATIENCE
-from sitting import Scenario, Sitting
 
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.drivers.boto import Cognito, Flow
@@ -121,8 +121,8 @@ class Waits:
         return cast("Flow", Waiting(flow, self._run))
 
 
-class AsyncSitting(Sitting):
-    """A sitting through the async driver.
+class AsyncScenarioUser(ScenarioUser):
+    """A scenario_user through the async driver.
 
     Args:
         signing_key: the pool's.
@@ -164,8 +164,8 @@ def on(pool: LocalPool, client: Any = None, **more: Any) -> AsyncCognito:
     )
 
 
-def played(scenario: Scenario, sitting: Sitting) -> Sitting:
-    """Have a scenario happen at this sitting."""
+def played(scenario: Scenario, scenario_user: ScenarioUser) -> ScenarioUser:
+    """Have a scenario happen at this scenario_user."""
     for move in scenario.moves:
-        move(sitting)
-    return sitting
+        move(scenario_user)
+    return scenario_user

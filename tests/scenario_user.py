@@ -1,6 +1,6 @@
 """One user at one embedded pool: sign-ins through our driver and a real boto3 client, move by move.
 
-A move does one thing to a sitting; `tests/scenarios.py` is made of them. Nothing here reaches into the
+A move does one thing to a scenario_user; `tests/scenarios.py` is made of them. Nothing here reaches into the
 pool: what a person would read (codes, an authenticator app) is read where a person would.
 """
 
@@ -37,7 +37,7 @@ TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 STALE = Device("eu-west-1_00000000-0000-4000-8000-000000000000", "-stale", "no such device")
 
 
-class Sitting:
+class ScenarioUser:
     """A pool with a clock that stands still, ada in it, and her sign-ins one after another.
 
     Args:
@@ -91,22 +91,22 @@ class Sitting:
         return f"{(int(right) + 1) % 10 ** len(right):0{len(right)}d}"
 
 
-Move = Callable[[Sitting], None]
+Move = Callable[[ScenarioUser], None]
 """One thing that happens."""
 
 
-def _now(sitting: Sitting, value: Any) -> Any:
-    return value(sitting) if callable(value) else value
+def _now(scenario_user: ScenarioUser, value: Any) -> Any:
+    return value(scenario_user) if callable(value) else value
 
 
 def gives(response: type[Response], *args: Any, **kwargs: Any) -> Move:
     """A response is given; an argument that can be called is asked for its value at that moment."""
 
-    def move(sitting: Sitting) -> None:
-        sitting.flow.carry(
+    def move(scenario_user: ScenarioUser) -> None:
+        scenario_user.flow.carry(
             response,
-            *(_now(sitting, each) for each in args),
-            **{name: _now(sitting, each) for name, each in kwargs.items()},
+            *(_now(scenario_user, each) for each in args),
+            **{name: _now(scenario_user, each) for name, each in kwargs.items()},
         )
 
     return move
@@ -116,9 +116,9 @@ def begins(response: type[Response], *args: Any, **kwargs: Any) -> Move:
     """A new sign-in, with this response."""
     given = gives(response, *args, **kwargs)
 
-    def move(sitting: Sitting) -> None:
-        sitting.begin()
-        given(sitting)
+    def move(scenario_user: ScenarioUser) -> None:
+        scenario_user.begin()
+        given(scenario_user)
 
     return move
 
@@ -126,9 +126,9 @@ def begins(response: type[Response], *args: Any, **kwargs: Any) -> Move:
 def refused(given: Move) -> Move:
     """The same, and Cognito refuses it."""
 
-    def move(sitting: Sitting) -> None:
+    def move(scenario_user: ScenarioUser) -> None:
         with pytest.raises(Refused):
-            given(sitting)
+            given(scenario_user)
 
     return move
 
@@ -136,9 +136,9 @@ def refused(given: Move) -> Move:
 def unreadable(given: Move) -> Move:
     """The same, and the reply lacks what the client must have of it."""
 
-    def move(sitting: Sitting) -> None:
+    def move(scenario_user: ScenarioUser) -> None:
         with pytest.raises(MalformedReply):
-            given(sitting)
+            given(scenario_user)
 
     return move
 
@@ -152,16 +152,16 @@ def beside(operation: str, **parameters: Any) -> Callable[[Move], Move]:
     """
 
     def wrapped(given: Move) -> Move:
-        def move(sitting: Sitting) -> None:
+        def move(scenario_user: ScenarioUser) -> None:
             def add(params: dict[str, Any], **_: Any) -> None:
-                added = {name: _now(sitting, value) for name, value in parameters.items()}
+                added = {name: _now(scenario_user, value) for name, value in parameters.items()}
                 where = params["AuthParameters" if "AuthFlow" in params else "ChallengeResponses"]
                 where.update({name: value for name, value in added.items() if value is not None})
 
             event = f"provide-client-params.cognito-identity-provider.{operation}"
-            events = sitting.cognito.client.meta.events
+            events = scenario_user.cognito.client.meta.events
             events.register(event, add)
-            given(sitting)
+            given(scenario_user)
             events.unregister(event, add)
 
         return move
@@ -172,8 +172,8 @@ def beside(operation: str, **parameters: Any) -> Callable[[Move], Move]:
 def later(seconds: float) -> Move:
     """Time goes by."""
 
-    def move(sitting: Sitting) -> None:
-        sitting.clock.advance(seconds)
+    def move(scenario_user: ScenarioUser) -> None:
+        scenario_user.clock.advance(seconds)
 
     return move
 
@@ -185,9 +185,9 @@ too_late = later(16 * 60)
 def administrator(operation: str, **parameters: Any) -> Move:
     """An administrator does something about ada, through the API."""
 
-    def move(sitting: Sitting) -> None:
-        call = getattr(sitting.client, f"admin_{operation}")
-        call(UserPoolId=sitting.pool.pool_id, Username=USER, **parameters)
+    def move(scenario_user: ScenarioUser) -> None:
+        call = getattr(scenario_user.client, f"admin_{operation}")
+        call(UserPoolId=scenario_user.pool.pool_id, Username=USER, **parameters)
 
     return move
 
@@ -198,121 +198,124 @@ temporary_password = administrator("set_user_password", Password=PASSWORD, Perma
 def on(device: Device) -> Move:
     """From now on ada signs in on this device."""
 
-    def move(sitting: Sitting) -> None:
-        sitting.device = device
+    def move(scenario_user: ScenarioUser) -> None:
+        scenario_user.device = device
 
     return move
 
 
-def goes_on(sitting: Sitting) -> None:
+def goes_on(scenario_user: ScenarioUser) -> None:
     """What is asked is answered rightly, until the tokens are there."""
-    while sitting.flow.state is not State.AUTHENTICATED:
-        sitting.clock.advance(30)  # an authenticator app's code serves once
-        answered(sitting)
+    while scenario_user.flow.state is not State.AUTHENTICATED:
+        scenario_user.clock.advance(30)  # an authenticator app's code serves once
+        answered(scenario_user)
 
 
-def answered(sitting: Sitting) -> None:
+def answered(scenario_user: ScenarioUser) -> None:
     """What is asked is answered rightly, once."""
-    flow = sitting.flow
+    flow = scenario_user.flow
     match flow.state:
         case State.SMS_MFA | State.EMAIL_OTP | State.SOFTWARE_TOKEN_MFA | State.SMS_OTP:
-            flow.carry(r.Code, sitting.code())
+            flow.carry(r.Code, scenario_user.code())
         case State.SELECT_MFA_TYPE:
             flow.carry(r.Select, flow.challenge.choices[0])  # type: ignore[union-attr]  # as the state is
         case State.CUSTOM_CHALLENGE:
             flow.carry(r.Answer, "42")
         case State.NEW_PASSWORD_REQUIRED:
             flow.carry(r.NewPassword, NEW_PASSWORD)
-            sitting.password = NEW_PASSWORD
+            scenario_user.password = NEW_PASSWORD
         case State.MFA_SETUP:
-            enrols(sitting)
+            enrols(scenario_user)
             flow.carry(r.CompleteMfaSetup)
         case _:
             flow.step()
 
 
-def registers_passkey(sitting: Sitting) -> None:
+def registers_passkey(scenario_user: ScenarioUser) -> None:
     """Ada signs in and registers a passkey."""
-    has_tokens(sitting)
-    token = access_token(sitting)
-    started = sitting.client.start_web_authn_registration(AccessToken=token)
-    sitting.client.complete_web_authn_registration(
+    has_tokens(scenario_user)
+    token = access_token(scenario_user)
+    started = scenario_user.client.start_web_authn_registration(AccessToken=token)
+    scenario_user.client.complete_web_authn_registration(
         AccessToken=token,
-        Credential=sitting.passkeys.create(started["CredentialCreationOptions"]),
+        Credential=scenario_user.passkeys.create(started["CredentialCreationOptions"]),
     )
 
 
-def signature(sitting: Sitting) -> str:
+def signature(scenario_user: ScenarioUser) -> str:
     """What the passkey signs, as it is asked."""
-    asked = sitting.flow.challenge
+    asked = scenario_user.flow.challenge
     assert asked is not None
-    return json.dumps(sitting.passkeys.get(asked.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
+    return json.dumps(scenario_user.passkeys.get(asked.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
 
 
-def signs_up(sitting: Sitting) -> None:
+def signs_up(scenario_user: ScenarioUser) -> None:
     """Somebody signs up under the name of `NEWCOMER`, and confirms the address."""
-    app, client = {"ClientId": sitting.pool.client_id, "Username": NEWCOMER}, sitting.client
+    app, client = (
+        {"ClientId": scenario_user.pool.client_id, "Username": NEWCOMER},
+        scenario_user.client,
+    )
     begun = client.sign_up(
         **app,
         Password=PASSWORD,
         UserAttributes=[{"Name": "email", "Value": f"{NEWCOMER}@example.com"}],
     )
-    code = sitting.pool.outbox[-1].code.reveal()
+    code = scenario_user.pool.outbox[-1].code.reveal()
     confirmed = client.confirm_sign_up(**app, ConfirmationCode=code, Session=begun["Session"])
-    sitting.sign_up_session = confirmed["Session"]
+    scenario_user.sign_up_session = confirmed["Session"]
 
 
-def associates(sitting: Sitting) -> None:
+def associates(scenario_user: ScenarioUser) -> None:
     """AssociateSoftwareToken, and the app is given the secret."""
-    sitting.flow.carry(r.AssociateSoftwareToken)
-    asked = sitting.flow.challenge
+    scenario_user.flow.carry(r.AssociateSoftwareToken)
+    asked = scenario_user.flow.challenge
     assert isinstance(asked, MfaSetup)
     assert asked.secret_code is not None
-    sitting.totp_secret = asked.secret_code.reveal()
+    scenario_user.totp_secret = asked.secret_code.reveal()
 
 
-def enrols(sitting: Sitting) -> None:
+def enrols(scenario_user: ScenarioUser) -> None:
     """An authenticator app is associated and verified."""
-    associates(sitting)
-    sitting.flow.carry(r.VerifySoftwareToken, sitting.code())
-    sitting.clock.advance(30)
+    associates(scenario_user)
+    scenario_user.flow.carry(r.VerifySoftwareToken, scenario_user.code())
+    scenario_user.clock.advance(30)
 
 
-def keeps_device(sitting: Sitting) -> None:
+def keeps_device(scenario_user: ScenarioUser) -> None:
     """The pool remembers the device that came with the tokens."""
-    sitting.device = sitting.flow.confirm_device("laptop")
+    scenario_user.device = scenario_user.flow.confirm_device("laptop")
 
 
-def remembers(sitting: Sitting) -> None:
+def remembers(scenario_user: ScenarioUser) -> None:
     """Ada signs in on a new device, and the pool remembers it."""
-    begins(r.UserSrpAuth, USER)(sitting)
-    goes_on(sitting)
-    keeps_device(sitting)
+    begins(r.UserSrpAuth, USER)(scenario_user)
+    goes_on(scenario_user)
+    keeps_device(scenario_user)
 
 
-def on_forgotten(sitting: Sitting) -> None:
+def on_forgotten(scenario_user: ScenarioUser) -> None:
     """From here on the sign-in bears the key of a device that the pool does not know (any more)."""
-    sitting.flow.signin.device = STALE
+    scenario_user.flow.signin.device = STALE
 
 
-def has_tokens(sitting: Sitting) -> None:
+def has_tokens(scenario_user: ScenarioUser) -> None:
     """Ada has signed in."""
-    begins(r.UserPasswordAuth, USER, lambda s: s.password)(sitting)
-    goes_on(sitting)
+    begins(r.UserPasswordAuth, USER, lambda s: s.password)(scenario_user)
+    goes_on(scenario_user)
 
 
-def _tokens(sitting: Sitting) -> Tokens:
-    return next(flow.tokens for flow in reversed(sitting.flows) if flow.tokens is not None)
+def _tokens(scenario_user: ScenarioUser) -> Tokens:
+    return next(flow.tokens for flow in reversed(scenario_user.flows) if flow.tokens is not None)
 
 
-def access_token(sitting: Sitting) -> str:
+def access_token(scenario_user: ScenarioUser) -> str:
     """The access token that came last."""
-    return _tokens(sitting).access_token.reveal()
+    return _tokens(scenario_user).access_token.reveal()
 
 
-def refresh_token(sitting: Sitting) -> str:
+def refresh_token(scenario_user: ScenarioUser) -> str:
     """The refresh token that came last."""
-    held = _tokens(sitting).refresh_token
+    held = _tokens(scenario_user).refresh_token
     assert held is not None
     return held.reveal()
 
@@ -335,9 +338,9 @@ class Scenario:
     pool: Mapping[str, Any] = field(factory=dict, repr=False)
     user: Mapping[str, Any] = field(factory=dict, repr=False)
 
-    def play(self, signing_key: RSAKey) -> Sitting:
+    def play(self, signing_key: RSAKey) -> ScenarioUser:
         """Have it happen."""
-        sitting = Sitting(signing_key, self.pool, self.user)
+        scenario_user = ScenarioUser(signing_key, self.pool, self.user)
         for move in self.moves:
-            move(sitting)
-        return sitting
+            move(scenario_user)
+        return scenario_user

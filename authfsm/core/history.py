@@ -1,0 +1,205 @@
+"""The steps of a sign-in, and histories as text: one JSON object per line for each step, without secrets.
+
+    {"step": 2, "from": "PASSWORD_VERIFIER", "given": "srp_claim", "to": "SMS_MFA", "role": "second factor",
+     "at": "2026-11-23T01:02:03+00:00"}
+
+`step` counts from 1: another 1 starts another sign-in, so files can be concatenated. `given` is the
+response's trigger. `role`, `at`, `error` and `action` are left out if they are None. Nothing else is
+written, and nothing else is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from authfsm.base.display_mixin import DisplayMixin
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import CallerError
+from authfsm.protocol.responses import RESPONSES, Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import ON_THE_TABLE, LoopKind, Role, Transition, loop_kind
+
+
+@frozen
+class Step:
+    """One step of a sign-in: the response that was sent, and the state its reply led to. No secrets.
+
+    Args:
+        number: 1 for the first step.
+        source: the state before the step.
+        response: the class of the response that was sent.
+        dest: the state after the step; the same as `source` if the reply changed nothing.
+        role: which factor the new state asks for, if it asks for one.
+        action: what to do next, if the reply was a refusal.
+        error: Cognito's error code, if the reply was a refusal.
+        at: when the reply came, if the driver gave the time.
+    """
+
+    number: int
+    source: State
+    response: type[Response]
+    dest: State
+    role: Role | None = None
+    action: RecoveryAction | None = None
+    error: str | None = None
+    at: datetime | None = None
+
+    @property
+    def kind(self) -> LoopKind | None:
+        """The kind of self-loop; None if the step left its state, or changed nothing."""
+        return (
+            loop_kind(self.source, self.response, self.action) if self.dest is self.source else None
+        )
+
+
+class History(DisplayMixin, tuple[Step, ...]):
+    """The steps of a sign-in, from the first: a tuple that a notebook displays as a table."""
+
+    __slots__ = ()
+
+
+class BadHistory(CallerError, ValueError):
+    """A text is not the history of a sign-in.
+
+    Args:
+        line: the number of the line.
+        why: what is wrong with it.
+    """
+
+    def __init__(self, line: int, why: str) -> None:
+        super().__init__(f"line {line} of the history {why}")
+        self.line = line
+        self.why = why
+
+
+def history_to_json(history: Iterable[Step]) -> str:
+    """Return a history as text: one line for each step, each ended by a newline.
+
+    Args:
+        history: `flow.history`, or several histories one after the other.
+    """
+    return "".join(
+        f"{json.dumps({'step': step.number, **step_to_dict(step)})}\n" for step in history
+    )
+
+
+def history_from_json(text: str) -> History:
+    """Return the history of one sign-in; empty lines are ignored.
+
+    Args:
+        text: what `history_to_json` wrote.
+
+    Raises:
+        BadHistory: the text is not the history of one sign-in.
+    """
+    histories: list[list[Step]] = [[]]
+    for line, step in _steps(text):
+        if histories[0] and step.number == 1:
+            raise BadHistory(line, "begins another sign-in")
+        _append(histories[0], line, step)
+    return History(histories[0])
+
+
+def histories_from_json(text: str) -> tuple[History, ...]:
+    """Return the histories of all sign-ins in a text, in their order.
+
+    Args:
+        text: what `history_to_json` wrote.
+
+    Raises:
+        BadHistory: the text does not consist of histories.
+    """
+    histories: list[list[Step]] = []
+    for line, step in _steps(text):
+        if step.number == 1:
+            histories.append([])
+        _append(histories[-1] if histories else [], line, step)
+    return tuple(map(History, histories))
+
+
+def step_to_dict(step: Step) -> dict[str, Any]:
+    """Return the fields of a step but its number as JSON values, without those that are None."""
+    fields = {
+        "from": str(step.source),
+        "given": step.response.trigger,
+        "to": str(step.dest),
+        "role": step.role and str(step.role),
+        "error": step.error,
+        "action": step.action and str(step.action),
+        "at": step.at and step.at.isoformat(),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def step_from_dict(number: int, fields: Mapping[str, Any]) -> Step:
+    """Return the step that `step_to_dict` wrote.
+
+    Args:
+        number: the number of the step.
+        fields: the other fields.
+
+    Raises:
+        KeyError: a state, the response or the action is missing or unknown.
+        TypeError, ValueError: another field is not valid.
+    """
+    at, error, role = fields.get("at"), fields.get("error"), fields.get("role")
+    if type(number) is not int or not isinstance(error, (str, type(None))):
+        raise TypeError
+    return Step(
+        number=number,
+        source=_member(State.__members__, fields, "from"),
+        response=_member(RESPONSES, fields, "given"),
+        dest=_member(State.__members__, fields, "to"),
+        role=None if role is None else Role(role),
+        action=_member(RecoveryAction.__members__, fields, "action")
+        if fields.get("action")
+        else None,
+        error=error,
+        at=None if at is None else datetime.fromisoformat(at),
+    )
+
+
+def _member(members: Any, fields: Mapping[str, Any], name: str) -> Any:
+    if not isinstance(fields[name], str) or fields[name] not in members:
+        raise KeyError(name)
+    return members[fields[name]]
+
+
+def _append(steps: list[Step], line: int, step: Step) -> None:
+    if step.number != len(steps) + 1:
+        raise BadHistory(line, f"has step {step.number} where {len(steps) + 1} is due")
+    steps.append(step)
+
+
+def _steps(text: str) -> Iterator[tuple[int, Step]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield number, _read_line(number, line)
+
+
+def _read_line(line: int, text: str) -> Step:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadHistory(line, "is not JSON") from None
+    if not isinstance(fields, dict):
+        raise BadHistory(line, "is JSON, but not an object")
+    try:
+        step = step_from_dict(fields["step"], fields)
+    except KeyError as error:
+        raise BadHistory(line, f"has no {error.args[0]}, or one that is not known") from None
+    except (TypeError, ValueError):
+        raise BadHistory(line, "has an invalid step, role, error, action or time") from None
+    arrow = Transition(step.source, step.response, step.dest, step.kind)
+    # A refusal that changes nothing (throttling, for one) is not on the table in every state.
+    if (step.dest is not step.source or step.action is None) and arrow not in ON_THE_TABLE:
+        raise BadHistory(
+            line,
+            f"is not on the protocol table: {step.source}, {step.response.trigger}, {step.dest}",
+        )
+    return step
