@@ -17,9 +17,9 @@ from authfsm.checks import (
     Path,
     Table,
     check,
-    exceptions,
     explore,
-    of_paths,
+    factor_exceptions,
+    path_invariant,
 )
 from authfsm.checks.factor_exceptions import FOR_FIRST, FOR_SECOND
 from authfsm.diagrams.pools import POOLS
@@ -345,7 +345,7 @@ def test_the_exceptions_are_listed() -> None:
         device_configuration=True,
     )
 
-    assert {each.name: str(path) for each, path in exceptions()} == {
+    assert {each.name: str(path) for each, path in factor_exceptions()} == {
         "remembered device": (
             "START -user_password_auth-> DEVICE_SRP_AUTH -srp_a-> DEVICE_PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED"
         ),
@@ -358,9 +358,9 @@ def test_the_exceptions_are_listed() -> None:
         ),
     }
     assert {"passkey", "functions"} & {
-        each.name for each, _ in exceptions(settings=required)
+        each.name for each, _ in factor_exceptions(settings=required)
     } == set()
-    assert exceptions(settings=PoolSettings(mfa_configuration="OPTIONAL")) == ()
+    assert factor_exceptions(settings=PoolSettings(mfa_configuration="OPTIONAL")) == ()
 
 
 def test_an_exception_that_is_struck_out_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,7 +413,7 @@ def test_a_predicate_of_ones_own() -> None:
     def no_clear_password(path: Path) -> bool:
         return r.UserPasswordAuth not in {arrow.response for arrow in path.arrows}
 
-    law = of_paths("no-clear-password", "No password travels in clear.", no_clear_password)
+    law = path_invariant("no-clear-password", "No password travels in clear.", no_clear_password)
     srp_only = PoolSettings(explicit_auth_flows={"ALLOW_USER_SRP_AUTH"})
 
     (broken,) = check(invariants=[law])

@@ -102,12 +102,12 @@ def test_a_mend_mends(name: str) -> None:
     """Whatever is set as a finding says is no finding any more: each mend by itself, or all of them together."""
     told = WRONG[name]
     for each in review(told):
-        for mend in each.mends:
+        for mend in each.remediations:
             assert each.id not in found(mended(told, mend)), (each.id, str(mend))
     strict = told
     while todo := review(strict):
-        assert todo[0].mends, todo[0]
-        strict = mended(strict, todo[0].mends[0])
+        assert todo[0].remediations, todo[0]
+        strict = mended(strict, todo[0].remediations[0])
     assert found(strict) == {}
 
 
@@ -218,7 +218,7 @@ def test_one_phone_for_all_is_found() -> None:
         "high",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> SMS_MFA -code-> AUTHENTICATED",
     )
-    assert "recovery-and-factor" not in found(mended(told, phone.mends[0]))
+    assert "recovery-and-factor" not in found(mended(told, phone.remediations[0]))
     for otherwise in (
         described("ON", "USER_SRP_AUTH", SMS, {"AccountRecoverySetting": both}),
         described("ON", "USER_SRP_AUTH", {**SMS, **TOTP}),
@@ -262,7 +262,7 @@ def test_sarif_says_it_all() -> None:
         assert result["properties"]["source"] == finding.source
         (place,) = result["locations"]
         line = text.splitlines()[place["physicalLocation"]["region"]["startLine"] - 1]
-        field = next(iter(finding.mends[0].settings)).partition(".")[0]
+        field = next(iter(finding.remediations[0].settings)).partition(".")[0]
         assert f'"{field}"' in line or line == "{"
     assert {each["level"] for each in run["results"]} == {"error", "warning", "note"}
     assert len({json.dumps(each["partialFingerprints"]) for each in run["results"]}) == len(every)

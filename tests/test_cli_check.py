@@ -122,7 +122,7 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
             {"from": "START", "given": "user_srp_auth", "to": "PASSWORD_VERIFIER"},
             {"from": "PASSWORD_VERIFIER", "given": "srp_claim", "to": "AUTHENTICATED"},
         ],
-        "mends": [
+        "remediations": [
             {
                 "operation": "SetUserPoolMfaConfig",
                 "settings": {

@@ -25,11 +25,11 @@ from authfsm.journeys import (
     NoProgress,
     NothingSent,
     Stage,
-    TooMany,
+    TooManyPaths,
     UnexpectedPath,
     journeys,
 )
-from authfsm.journeys.person import PASSWORD
+from authfsm.journeys.plan import PASSWORD
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import CallerError
 from authfsm.protocol.states import State
@@ -138,13 +138,13 @@ def test_how_many_there_are() -> None:
 def test_what_is_left_out_has_a_reason() -> None:
     """A way that no pool can be made to go is left out, and says why; none is left out in silence."""
     for name, (pool, _) in POOLS.items():
-        made, left_out = WITH[name], WITH[name].left_out
+        made, left_out = WITH[name], WITH[name].omitted
         gone = {each.path for each in made} | {each.path for each in left_out}
         assert {*SignInPaths(pool)} <= gone
         assert all(each.reason for each in left_out)
-    assert {each.reason for each in WITH["mfa_optional"].left_out} == {
-        "nobody has to set up a second factor, where none is required",
-        "a second factor that was passed is not asked for again",
+    assert {each.reason for each in WITH["mfa_optional"].omitted} == {
+        "users set up a second factor only where MFA is required",
+        "Cognito does not ask again for a second factor that was proved",
     }
 
 
@@ -191,13 +191,13 @@ class App:
             AuthParameters={"USERNAME": username, "PASSWORD": password},
         )
 
-    def submit(self, cue: NextInput) -> None:
+    def submit(self, next_input: NextInput) -> None:
         """What the user types or clicks."""
-        typed = cue.value.reveal() if cue.value is not None else ""
+        typed = next_input.value.reveal() if next_input.value is not None else ""
         try:
             self.reply |= self._sent(typed)
         except ClientError:
-            if self.skips_retry or not cue.wrong:
+            if self.skips_retry or not next_input.wrong:
                 raise
 
     def _sent(self, typed: str) -> Any:
@@ -234,12 +234,12 @@ APPS: Final = journeys(evolve(PLAIN, mfa_configuration="ON"))
 
 
 def signs_in(app: App, stage: Stage) -> None:
-    """The app is used as a person would, cue by cue."""
-    while (cue := stage.cue()) is not None:
-        if cue.state is S.START:
+    """The app is used as a person would, next_input by next_input."""
+    while (next_input := stage.next_input()) is not None:
+        if next_input.state is S.START:
             app.login(stage.username, stage.password.reveal())
         else:
-            app.submit(cue)
+            app.submit(next_input)
     stage.check()
 
 
@@ -259,7 +259,7 @@ def test_a_plain_app_over_http(journey: Journey, signing_key: RSAKey) -> None:
     if find_spec("uvicorn") is None:
         lacking("uvicorn, which serves the pool")
     stage = journey.begin(key=signing_key)
-    with stage.served() as url:
+    with stage.serve() as url:
         client = boto3.session.Session(
             aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
         ).client("cognito-idp", endpoint_url=url)
@@ -279,7 +279,7 @@ def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
         signs_in(app, stage)
     with pytest.raises(
         UnexpectedPath,
-        match=r"step 3 was to be SMS_MFA -code-> AUTHENTICATED, and was no step at all",
+        match="step 3 should be SMS_MFA -code-> AUTHENTICATED, but was no step at all",
     ):
         stage.check()
 
@@ -291,57 +291,60 @@ def test_an_app_that_goes_its_own_way_is_caught(signing_key: RSAKey) -> None:
     flow = stage.cognito().start(walk=False)
     flow.carry(r.UserAuth, stage.username)
     with pytest.raises(UnexpectedPath) as caught:
-        stage.cue()
+        stage.next_input()
     assert isinstance(caught.value, CallerError)
-    assert caught.value.walked == (Transition(S.START, r.UserAuth, S.SELECT_CHALLENGE),)
+    assert caught.value.actual == (Transition(S.START, r.UserAuth, S.SELECT_CHALLENGE),)
     assert str(caught.value) == (
-        f"{stage.journey}: step 1 was to be START -user_auth_with_password-> AUTHENTICATED,"
-        " and was START -user_auth-> SELECT_CHALLENGE"
+        f"{stage.journey}: step 1 should be START -user_auth_with_password-> AUTHENTICATED,"
+        " but was START -user_auth-> SELECT_CHALLENGE"
     )
 
 
 @pytest.mark.parametrize("name", sorted(WITH))
 def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> None:
-    """The same cue is handed out twice; the third time an error names it, and shows no secret."""
+    """The same next_input is handed out twice; the third time an error names it, and shows no secret."""
     stage = WITH[name][0].begin(key=signing_key)
-    given = [stage.cue(), stage.cue()]
+    given = [stage.next_input(), stage.next_input()]
     with pytest.raises(NothingSent) as caught:
-        stage.cue()
-    first = stage.journey.path.arrows[0]
-    assert (caught.value.cue.state, caught.value.cue.response) == (first.source, first.response)
-    assert given == [caught.value.cue] * 2
+        stage.next_input()
+    first = stage.path.arrows[0]
+    assert (caught.value.next_input.state, caught.value.next_input.response) == (
+        first.source,
+        first.response,
+    )
+    assert given == [caught.value.next_input] * 2
     assert f"{first.response.__name__} in {first.source}" in str(caught.value)
     assert isinstance(caught.value, AssertionError)
     assert PASSWORD.reveal() not in str(caught.value)
 
 
 def test_an_app_that_stops_in_the_middle_is_caught(signing_key: RSAKey) -> None:
-    """At any step; a request of the app's in between, whatever it is, lets the cue be asked for again."""
+    """At any step; a request of the app's in between, whatever it is, lets the next_input be asked for again."""
     stage = WITH["mfa_required"][0].begin(key=signing_key)
     flow = stage.cognito().start(stage.password, walk=False)
-    assert stage.cue()
+    assert stage.next_input()
     flow.carry(r.UserSrpAuth, stage.username)
     flow.carry(r.SrpClaim)
     for _ in range(10):
-        assert stage.cue() == stage.cue()
+        assert stage.next_input() == stage.next_input()
         with pytest.raises(ClientError):
             stage.client().get_user(AccessToken="none")
-    assert stage.cue()
-    assert stage.cue()
+    assert stage.next_input()
+    assert stage.next_input()
     with pytest.raises(NothingSent, match="Code in SOFTWARE_TOKEN_MFA"):
-        stage.cue()
+        stage.next_input()
 
 
 def test_an_app_that_asks_for_ever_is_caught(signing_key: RSAKey) -> None:
-    """Requests that are no step of the sign-in, over and over: after a hundred the cue's error says so."""
+    """Requests that are no step of the sign-in, over and over: after a hundred the next_input's error says so."""
     stage = WITH["mfa_required"][0].begin(key=signing_key)
     client = stage.client()
     for _ in range(101):
-        stage.cue()
+        stage.next_input()
         with pytest.raises(ClientError):
             client.get_user(AccessToken="none")
     with pytest.raises(NoProgress, match=r"UserSrpAuth in START .* after 101 requests"):
-        stage.cue()
+        stage.next_input()
 
 
 # ---- how they are made ------------------------------------------------------------------------------------------
@@ -370,10 +373,10 @@ def test_what_descriptions_leave_out(signing_key: RSAKey) -> None:
         "MfaConfig": {**told["MfaConfig"], "WebAuthnConfiguration": {"RelyingPartyId": "auth.example.org"}},
     }  # fmt: skip
 
-    reasons = {each.reason for each in journeys(told).left_out}
+    reasons = {each.reason for each in journeys(told).omitted}
     assert {
         "WebAuthnConfiguration has no RelyingPartyId",
-        "nobody signs up here by a code that is e-mailed",
+        "users of this pool do not sign up with a code by e-mail",
     } <= reasons
     every = journeys(whole, cover="arrows")
     assert {"user_auth-WEB_AUTHN-credential", "signed_up"} <= {str(each) for each in every}
@@ -392,12 +395,14 @@ def test_a_device_that_stands_in_or_comes_after(signing_key: RSAKey) -> None:
     assert after in {str(each) for each in comes_after}
     for journey in comes_after:
         journey.run(key=signing_key)
-    assert "ChallengeRequiredOnNewDevice is true" in {e.reason for e in journeys(told).left_out}
+    assert "ChallengeRequiredOnNewDevice is true" in {e.reason for e in journeys(told).omitted}
 
 
 def test_too_many_ways_are_refused() -> None:
     """The whole protocol has more ways than anybody can go: that is said, with what to do."""
-    with pytest.raises(TooMany, match="say what the pool is like, or cover='arrows'") as caught:
+    with pytest.raises(
+        TooManyPaths, match="describe the pool's settings, or use cover='arrows'"
+    ) as caught:
         journeys(PoolSettings())
     assert caught.value.count > 10_000
 
@@ -412,9 +417,9 @@ def test_fewer_that_cover_the_arrows() -> None:
 
 
 def test_a_cue_keeps_its_secret(signing_key: RSAKey) -> None:
-    """What is to be typed is a Secret; asked twice, a cue is the same; stages and cues show none."""
+    """What is to be typed is a Secret; asked twice, a next_input is the same; stages and inputs show none."""
     stage = WITH["mfa_required"][0].begin(key=signing_key)
-    first, second = stage.cue(), stage.cue()
+    first, second = stage.next_input(), stage.next_input()
 
     assert first == second
     assert first is not None

@@ -84,19 +84,21 @@ class Browser:
         self.http = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         self.page = self._read("/sign-in")
 
-    def begins(self, stage: Stage, cue: NextInput) -> None:
+    def begins(self, stage: Stage, next_input: NextInput) -> None:
         """Fill in the first page."""
         self._sends(
             "/sign-in",
             username=stage.username,
             password=stage.password.reveal(),
-            flow=str(cue.response.auth_flow),
+            flow=str(next_input.response.auth_flow),
         )
 
-    def gives(self, cue: NextInput) -> None:
+    def gives(self, next_input: NextInput) -> None:
         """Fill in the page of what is asked."""
-        value = {} if cue.value is None else {str(cue.field): cue.value.reveal()}
-        self._sends("/challenge", response=cue.response.trigger, **value)
+        value = (
+            {} if next_input.value is None else {str(next_input.field): next_input.value.reveal()}
+        )
+        self._sends("/challenge", response=next_input.response.trigger, **value)
 
     def _sends(self, path: str, **fields: str) -> None:
         hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', self.page)
@@ -144,12 +146,12 @@ def test_the_site_goes_along(journey: Journey, signing_key: RSAKey) -> None:
     """Whatever is asked, the site has a page for it, takes the answer, lets it be given again, and signs in."""
     stage = journey.begin(key=signing_key)
     with visited(stage) as browser:
-        while (cue := stage.cue()) is not None:
-            walked = len(stage.walked)
-            if cue.state is S.START:
-                browser.begins(stage, cue)
+        while (next_input := stage.next_input()) is not None:
+            walked = len(stage.transitions)
+            if next_input.state is S.START:
+                browser.begins(stage, next_input)
             else:
-                browser.gives(cue)
-            assert len(stage.walked) > walked, browser.page
+                browser.gives(next_input)
+            assert len(stage.transitions) > walked, browser.page
     stage.check()
     assert "Sign out" in browser.page

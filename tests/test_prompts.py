@@ -23,7 +23,7 @@ from authfsm.base.secret import Secret
 from authfsm.cli.signin.answers import Answers, StartAgain
 from authfsm.cli.signin.exits import Ended
 from authfsm.cli.signin.screen import Screen
-from authfsm.journeys.inputs import NextInput
+from authfsm.journeys import NextInput
 from authfsm.local import LocalPool
 from authfsm.notebook.forms import forms
 from authfsm.notebook.view_model import _form
@@ -377,10 +377,12 @@ def test_the_command_has_nothing_to_ask_of_a_device(flow: Flow) -> None:
 
 @by_challenge
 def test_a_journey_names_these(asked: Any, role: Role | None) -> None:
-    """A cue names the field that takes its value."""
+    """A next_input names the field that takes its value."""
     for prompt in form(asked, role).prompts:
-        cue = NextInput(asked.state, prompt.response, None, wrong=False, leads_to=S.AUTHENTICATED)
-        assert cue.field == (prompt.fields[0].name if prompt.fields else None)
+        next_input = NextInput(
+            asked.state, prompt.response, None, wrong=False, leads_to=S.AUTHENTICATED
+        )
+        assert next_input.field == (prompt.fields[0].name if prompt.fields else None)
 
 
 def test_the_walker_answers_these() -> None:

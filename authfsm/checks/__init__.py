@@ -4,11 +4,11 @@
 sign in; `review` says what a security reviewer would want changed about a pool.
 """
 
-from authfsm.checks.checking import Broken, check, exceptions, of_paths
+from authfsm.checks.checking import Violation, check, factor_exceptions, path_invariant
 from authfsm.checks.factor_exceptions import FactorException
 from authfsm.checks.findings import Finding, Remediation, Severity
 from authfsm.checks.invariants import INVARIANTS, Invariant
-from authfsm.checks.model import Explored, Model, explore
+from authfsm.checks.model import Exploration, Model, explore
 from authfsm.checks.path import Move, Path, Position
 from authfsm.checks.pool_description import PoolDescription
 from authfsm.checks.proofs import Factor, ProofState
@@ -20,9 +20,8 @@ __all__ = [
     "INVARIANTS",
     "RULES",
     "TABLE",
-    "Broken",
     "Change",
-    "Explored",
+    "Exploration",
     "Factor",
     "FactorException",
     "Finding",
@@ -38,9 +37,10 @@ __all__ = [
     "Severity",
     "SignInPaths",
     "Table",
+    "Violation",
     "check",
-    "exceptions",
     "explore",
-    "of_paths",
+    "factor_exceptions",
+    "path_invariant",
     "review",
 ]

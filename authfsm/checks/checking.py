@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from authfsm.checks.factor_exceptions import FOR_SECOND, FactorException, excused
+from authfsm.checks.factor_exceptions import FOR_SECOND, FactorException, exception_for
 from authfsm.checks.invariants import INVARIANTS, Fault, Invariant
-from authfsm.checks.model import Explored, Model, explore
+from authfsm.checks.model import Exploration, Model, explore
 from authfsm.checks.path import Path
 from authfsm.checks.proofs import Factor
 from authfsm.checks.sign_in_paths import walks
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Broken:
+class Violation:
     """An invariant that is broken.
 
     Args:
@@ -54,7 +54,7 @@ def check(
     settings: PoolSettings | None = None,
     invariants: Iterable[Invariant] = INVARIANTS,
     every: bool = False,
-) -> tuple[Broken, ...]:
+) -> tuple[Violation, ...]:
     """Which invariants a protocol breaks.
 
     Args:
@@ -65,14 +65,14 @@ def check(
     """
     found = explore(Model(table, settings))
     return tuple(
-        Broken(each, why, path)
+        Violation(each, why, path)
         for each in invariants
         if settings is None or not each.of_table
         for why, path in _first(each.faults(found), every=every)
     )
 
 
-def exceptions(
+def factor_exceptions(
     table: Table = TABLE, *, settings: PoolSettings | None = None
 ) -> tuple[tuple[FactorException, Path], ...]:
     """What stands for a second factor where MFA is required, each with a shortest path that rests on it.
@@ -100,7 +100,7 @@ def _exceptions(model: Model) -> dict[FactorException, Path]:
             Factor.UNHEARD_OF not in factors or len(factors) == 1
         )
         if move.to.state is State.AUTHENTICATED is not here.state and bare:
-            reason = excused(FOR_SECOND, move.to.proved, move.arrow, model.settings)
+            reason = exception_for(FOR_SECOND, move.to.proved, move.arrow, model.settings)
             path = found.path(here).then(move)
             if reason is not None and len(path) < len(nearest.get(reason, (*path, move))):
                 nearest[reason] = path
@@ -112,8 +112,8 @@ def _first(faults: Iterator[Fault], *, every: bool) -> Iterator[Fault]:
     return islice(in_order, None if every else 1)
 
 
-def of_paths(
-    name: str, law: str, holds: Callable[[Path], bool], *, longest: int = 6, why: str = ""
+def path_invariant(
+    name: str, statement: str, holds: Callable[[Path], bool], *, longest: int = 6, why: str = ""
 ) -> Invariant:
     """An invariant of your own: a predicate that is true of every path.
 
@@ -122,16 +122,16 @@ def of_paths(
 
     Args:
         name: what it is called.
-        law: what must be so, in a sentence.
+        statement: what must be so, in a sentence.
         holds: is it so of this path? It is asked after each step.
         longest: how many steps are looked at.
-        why: what to say where it is not; the law, if left out.
+        why: what to say where it is not; the statement, if left out.
     """
 
-    def faults(found: Explored) -> Iterator[Fault]:
+    def faults(found: Exploration) -> Iterator[Fault]:
         broken = (path for path in walks(found, longest=longest) if not holds(path))
         first = next(broken, None)
         if first is not None:
-            yield why or f"not so: {law}", first
+            yield why or f"not so: {statement}", first
 
-    return Invariant(name, law, faults)
+    return Invariant(name, statement, faults)

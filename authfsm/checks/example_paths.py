@@ -34,7 +34,7 @@ def way(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path | None:
 
 def refusal(settings: PoolSettings, *, proved: bool) -> Path | None:
     """The shortest path to a refusal: at once, or once a password has been given that may be right."""
-    found = explore(Model(settings=settings, named=False, device=False))
+    found = explore(Model(settings=settings, include_lambda_named=False, device=False))
     for here, move in found.along():
         if move.to.state is not S.FAILED or here.proved.factors:
             continue
@@ -52,7 +52,7 @@ def refusal(settings: PoolSettings, *, proved: bool) -> Path | None:
 
 def waits(settings: PoolSettings) -> Path | None:
     """The shortest path to a challenge that waits for a person."""
-    found = explore(Model(settings=settings, named=False))
+    found = explore(Model(settings=settings, include_lambda_named=False))
     waiting = (at for at in found.before if at.state not in _BY_ITSELF)
     return next((found.path(at) for at in waiting), way(settings, lambda _: True))
 
@@ -67,6 +67,6 @@ def refreshed(settings: PoolSettings) -> Path | None:
     there = way(settings, lambda _: True)
     if there is None:
         return None
-    moves = Model(settings=settings, named=False).moves(there.end)
+    moves = Model(settings=settings, include_lambda_named=False).moves(there.end)
     again = (m for m in moves if m.arrow.response in REFRESHES and m.to.state is S.AUTHENTICATED)
     return next((there.then(move) for move in again), there)

@@ -141,7 +141,7 @@ FOR_SECOND: Final = (
 """
 
 
-def excused(
+def exception_for(
     factor_exceptions: tuple[FactorException, ...],
     proved: ProofState,
     arrow: Transition,

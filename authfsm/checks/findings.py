@@ -68,7 +68,7 @@ class Finding:
         why: what of this pool's settings makes it so.
         path: a shortest path that shows it.
         source: the page that says so.
-        mends: what mends it: any one of these.
+        remediations: what mends it: any one of these.
     """
 
     id: str
@@ -77,7 +77,7 @@ class Finding:
     why: str
     path: Path
     source: str
-    mends: tuple[Remediation, ...]
+    remediations: tuple[Remediation, ...]
 
     def diagram(self, **options: Any) -> Diagram:
         """The path on the protocol's picture.

@@ -1,6 +1,6 @@
 """What must be so of every protocol: each invariant looks at what was explored, and tells what breaks it.
 
-Whoever has an invariant of their own makes an `Invariant`, or has `of_paths` make one of a predicate.
+Whoever has an invariant of their own makes an `Invariant`, or has `path_invariant` make one of a predicate.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.checks.factor_exceptions import FOR_FIRST, FOR_SECOND, excused
+from authfsm.checks.factor_exceptions import FOR_FIRST, FOR_SECOND, exception_for
 from authfsm.checks.loops import loops, unattended
-from authfsm.checks.model import Explored, explore
+from authfsm.checks.model import Exploration, explore
 from authfsm.checks.path import AT_START, Move, Path, Position
 from authfsm.checks.proofs import FIRST_FACTORS, Factor
 from authfsm.checks.table import Table
@@ -37,14 +37,14 @@ class Invariant:
 
     Args:
         name: what it is called.
-        law: what must be so, in a sentence.
+        statement: what must be so, in a sentence.
         faults: tells what breaks it, the shortest path first.
         of_table: is it about a table alone, and not about what settings leave of one?
     """
 
     name: str
-    law: str
-    faults: Callable[[Explored], Iterator[Fault]] = field(repr=False)
+    statement: str
+    faults: Callable[[Exploration], Iterator[Fault]] = field(repr=False)
     of_table: bool = False
 
 
@@ -57,7 +57,7 @@ def _usual(here: Position, move: Move) -> bool:
     return not (unknown or move.to.proved.named or move.arrow.response in OPEN)
 
 
-def _reachable(found: Explored) -> Iterator[Fault]:
+def _reachable(found: Exploration) -> Iterator[Fault]:
     """Every state is come to, in each of its roles, and every response given, by the protocol's own steps."""
     table = found.model.table
     come_to, front = {AT_START}, [AT_START]
@@ -89,7 +89,7 @@ def _in_roles(table: Table) -> Iterator[Node]:
             yield from (Node(arrow.dest, e.dest) for e in table.ends(arrow, None) if e.dest)
 
 
-def _ends(found: Explored) -> Iterator[Fault]:
+def _ends(found: Exploration) -> Iterator[Fault]:
     """From everywhere, but for a challenge that a function named, tokens can still be had.
 
     That holds for whoever has no device, too, and where none of the doubtful arrows is there. A challenge
@@ -103,7 +103,7 @@ def _ends(found: Explored) -> Iterator[Fault]:
                 yield f"from {at.name} no answer leads to tokens any more", each.path(at)
 
 
-def _dead(found: Explored) -> Iterator[Position]:
+def _dead(found: Exploration) -> Iterator[Position]:
     """The positions that no step leads to tokens from."""
     into: dict[Position, list[Position]] = {}
     for here, move in found.along():
@@ -119,7 +119,7 @@ def _dead(found: Explored) -> Iterator[Position]:
             yield each
 
 
-def _answerable(found: Explored) -> Iterator[Fault]:
+def _answerable(found: Exploration) -> Iterator[Fault]:
     """Each challenge takes a response that leads on, and not only to a challenge that nobody knows."""
     told = set[str]()
     for here, moves in found.moves.items():
@@ -134,23 +134,23 @@ def _answerable(found: Explored) -> Iterator[Fault]:
 # ---- factors ----------------------------------------------------------------------------------------------
 
 
-def _to_tokens(found: Explored) -> Iterator[tuple[Path, Explored]]:
+def _to_tokens(found: Exploration) -> Iterator[tuple[Path, Exploration]]:
     """A shortest path for each arrow to the tokens, from each position."""
     for here, move in found.along():
         if move.to.state is S.AUTHENTICATED and here.state is not S.AUTHENTICATED:
             yield found.path(here).then(move), found
 
 
-def _first_factor(found: Explored) -> Iterator[Fault]:
+def _first_factor(found: Exploration) -> Iterator[Fault]:
     """No tokens without a first factor, or what stands for one."""
     for path, _ in _to_tokens(found):
         if path.proved.factors & FIRST_FACTORS:
             continue
-        if excused(FOR_FIRST, path.proved, path.arrows[-1]) is None:
+        if exception_for(FOR_FIRST, path.proved, path.arrows[-1]) is None:
             yield "tokens, and no first factor was proved", path
 
 
-def _second_factor(found: Explored) -> Iterator[Fault]:
+def _second_factor(found: Exploration) -> Iterator[Fault]:
     """Where MFA is required, no tokens without a second factor, or what stands for one."""
     settings = found.model.settings
     if settings is None:
@@ -161,14 +161,14 @@ def _second_factor(found: Explored) -> Iterator[Fault]:
     for path, _ in _to_tokens(found):
         if Factor.SECOND in path.proved.factors:
             continue
-        if excused(FOR_SECOND, path.proved, path.arrows[-1], found.model.settings) is None:
+        if exception_for(FOR_SECOND, path.proved, path.arrows[-1], found.model.settings) is None:
             yield "MFA is required: tokens, and no second factor was proved", path
 
 
 # ---- errors, devices, refreshing ----------------------------------------------------------------------------
 
 
-def _rulings(found: Explored) -> Iterator[Fault]:
+def _rulings(found: Exploration) -> Iterator[Fault]:
     """Every error that an operation may give has an action, whatever its message."""
     table = found.model.table
     nearest: dict[str, Path] = {}
@@ -194,7 +194,7 @@ def operation_of(source: State, response: type[Response]) -> str | None:
     return _operations().get((source, response))
 
 
-def _device(found: Explored) -> Iterator[Fault]:
+def _device(found: Exploration) -> Iterator[Fault]:
     """Nobody without a device is asked for one, but by a function's whim, or where all is unknown or in doubt."""
     alone = explore(evolve(found.model, device=False, doubted=False))
     told = set[State]()
@@ -205,7 +205,7 @@ def _device(found: Explored) -> Iterator[Fault]:
             yield f"{each.state} without a device", alone.path(each)
 
 
-def _refresh(found: Explored) -> Iterator[Fault]:
+def _refresh(found: Exploration) -> Iterator[Fault]:
     """A refresh brings tokens, and no challenge, but for what sources contradict each other about."""
     for here, move in found.along():
         asked = move.to.state not in ENDS | {S.START}

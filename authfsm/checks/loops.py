@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from authfsm.checks.model import Explored
+from authfsm.checks.model import Exploration
 from authfsm.checks.path import Move, Path, Position
 from authfsm.protocol.table import RESTART, automatic
 
 
-def loops(found: Explored) -> Iterator[tuple[str, Path]]:
+def loops(found: Exploration) -> Iterator[tuple[str, Path]]:
     """The loops that no bound ends, each with a shortest path into it and once round.
 
     Args:
@@ -24,7 +24,7 @@ def loops(found: Explored) -> Iterator[tuple[str, Path]]:
     yield from _rounds(found, free, "comes round again, and nothing ends it")
 
 
-def unattended(found: Explored) -> Iterator[tuple[str, Path]]:
+def unattended(found: Exploration) -> Iterator[tuple[str, Path]]:
     """The loops that a driver takes without new input from its caller, each with a path into it and once round.
 
     A server that answers as it likes goes round such a loop for ever: no lifetime and no lock-out ends it. A
@@ -41,7 +41,7 @@ def unattended(found: Explored) -> Iterator[tuple[str, Path]]:
 
 
 def _rounds(
-    found: Explored, free: dict[Position, list[Move]], what: str
+    found: Exploration, free: dict[Position, list[Move]], what: str
 ) -> Iterator[tuple[str, Path]]:
     told = set[frozenset[str]]()
     for here in found.before:

@@ -53,14 +53,14 @@ class Model:
         settings: the pool's; None rules nothing out.
         device: does the sign-in bear the key of a device that the pool remembers?
         doubted: go along arrows, too, that are there only because sources contradict each other?
-        named: go, too, where a function of the pool names a challenge of its own accord?
+        include_lambda_named: Include challenges that a Lambda function names although the settings would not lead there.
     """
 
     table: Table = TABLE
     settings: PoolSettings | None = None
     device: bool = True
     doubted: bool = True
-    named: bool = True
+    include_lambda_named: bool = True
     _leaves: dict[tuple[Transition, EdgeRoles], Left] = field(
         factory=dict, init=False, repr=False, eq=False
     )
@@ -76,7 +76,7 @@ class Model:
                 named = _named(arrow) or (left is Left.NAMED and here.proved.led)
                 if left is Left.NOT or (left is Left.NAMED and not named):
                     continue
-                if self.named or not named:
+                if self.include_lambda_named or not named:
                     for proved in self._after(arrow, ends, here.proved, named=named):
                         yield Move(arrow, Position(Node(arrow.dest, ends.dest), proved))
 
@@ -176,7 +176,7 @@ def _left(settings: PoolSettings, arrow: Transition, ends: EdgeRoles) -> Left:
 
 
 @frozen(eq=False)
-class Explored:
+class Exploration:
     """Every position that can be come to, and how.
 
     Args:
@@ -204,7 +204,7 @@ class Explored:
             yield from ((here, move) for move in moves)
 
 
-def explore(model: Model) -> Explored:
+def explore(model: Model) -> Exploration:
     """Visit every position that can be come to, the nearest first.
 
     Args:
@@ -222,4 +222,4 @@ def explore(model: Model) -> Explored:
                     before[move.to] = here, move
                     onward.append(move.to)
         front = onward
-    return Explored(model, before, moves)
+    return Exploration(model, before, moves)

@@ -81,9 +81,9 @@ def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
             "why": each.why,
             "source": each.source,
             "path": steps_of(each.path),
-            "mends": [
+            "remediations": [
                 {"operation": mend.operation, "settings": dict(mend.settings)}
-                for mend in each.mends
+                for mend in each.remediations
             ],
         }
         for each in findings
@@ -150,9 +150,9 @@ def _rule(finding: Finding) -> dict[str, Any]:
 
 
 def _result(finding: Finding, number: int, origin: Origin) -> dict[str, Any]:
-    mends = " or ".join(str(each) for each in finding.mends)
+    mends = " or ".join(str(each) for each in finding.remediations)
     said = f"{finding.title} {finding.why}." + (f" To mend it: {mends}." if mends else "")
-    fields = [name for mend in finding.mends for name in mend.settings]
+    fields = [name for mend in finding.remediations for name in mend.settings]
     field = next(iter(fields), "").partition(".")[0]
     return {
         "ruleId": finding.id,

@@ -15,8 +15,8 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from authfsm.checks.factor_exceptions import FOR_SECOND, excused
-from authfsm.checks.model import Explored, Model
+from authfsm.checks.factor_exceptions import FOR_SECOND, exception_for
+from authfsm.checks.model import Exploration, Model
 from authfsm.checks.path import AT_START, Move, Path, Position
 from authfsm.checks.proofs import Factor
 from authfsm.checks.table import TABLE, Table
@@ -40,7 +40,7 @@ def place(position: Position) -> Place:
     return position.node, proved.associated, proved.verified
 
 
-def walks(found: Explored, *, longest: int) -> Iterator[Path]:
+def walks(found: Exploration, *, longest: int) -> Iterator[Path]:
     """Every path that comes to no position twice, the shortest first.
 
     Args:
@@ -90,7 +90,11 @@ class SignInPaths:
     @cached_property
     def _model(self) -> Model:
         return Model(
-            self.table, self.settings, device=self.device, doubted=self.doubted, named=False
+            self.table,
+            self.settings,
+            device=self.device,
+            doubted=self.doubted,
+            include_lambda_named=False,
         )
 
     def _moves(self, here: Position) -> tuple[Move, ...]:
@@ -114,7 +118,7 @@ class SignInPaths:
             return True
         if Factor.SECOND in proved.factors:
             return True
-        reason = excused(FOR_SECOND, proved, move.arrow)
+        reason = exception_for(FOR_SECOND, proved, move.arrow)
         return reason is not None and (self.doubted or not reason.confidence.thin)
 
     @cached_property

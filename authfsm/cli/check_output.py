@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from authfsm.checks import Broken, Invariant, Path, exceptions
+from authfsm.checks import Invariant, Path, Violation, factor_exceptions
 from authfsm.checks.findings import Finding, Severity
 
 _COLOURS: Final = {
@@ -29,18 +29,18 @@ def walked(path: Path) -> Text:
     return text
 
 
-def invariants(every: Iterable[Invariant], broken: Sequence[Broken]) -> Iterator[RenderableType]:
+def invariants(every: Iterable[Invariant], broken: Sequence[Violation]) -> Iterator[RenderableType]:
     """Each invariant, what breaks it, and the exceptions to it that are documented."""
     by = {each.invariant.name: each for each in broken}
     for each in every:
         fault = by.get(each.name)
         mark = Text("broken ", style="bold red") if fault else Text("holds  ", style="green")
         yield Text.assemble(mark, (each.name, "bold"))
-        yield _in(Text(each.law, style="dim"))
+        yield _in(Text(each.statement, style="dim"))
         if fault:
             yield _in(Text(fault.why))
             yield _in(walked(fault.path))
-        for reason, path in exceptions() if each.name == "second-factor" else ():
+        for reason, path in factor_exceptions() if each.name == "second-factor" else ():
             yield _in(Text.assemble("but for ", (reason.name, "bold"), f" ({reason.confidence}):"))
             yield _in(walked(path))
 
@@ -53,7 +53,7 @@ def findings(every: Sequence[Finding]) -> Iterator[RenderableType]:
         yield _in(Text(each.title))
         yield _in(Text(each.why, style="dim"))
         yield _in(walked(each.path))
-        for mend in each.mends:
+        for mend in each.remediations:
             yield _in(Text.assemble(("fix  ", "green"), str(mend)))
         # Not broken, so that it can be clicked on.
         yield Text(f"       {each.source}", style="dim", no_wrap=True, overflow="ignore")

@@ -15,7 +15,7 @@ from attrs import frozen
 from rich.console import Console, RenderableType
 
 from authfsm import checks
-from authfsm.checks import INVARIANTS, Broken, explore, review
+from authfsm.checks import INVARIANTS, Violation, explore, review
 from authfsm.checks.findings import Finding, Severity
 from authfsm.checks.sarif import Origin, as_json, sarif
 from authfsm.cli import check_output, describing
@@ -79,12 +79,12 @@ def _reviewed(told: describing.Descriptions) -> tuple[Finding, ...]:
         raise Failed(f"the pool's description cannot be read: {error}") from None
 
 
-def _finding(broken: Broken) -> Finding:
+def _finding(broken: Violation) -> Finding:
     invariant = broken.invariant
     return Finding(
         invariant.name,
         Severity.HIGH,
-        invariant.law,
+        invariant.statement,
         broken.why,
         broken.path,
         links.AUTHENTICATION_FLOWS,

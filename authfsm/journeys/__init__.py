@@ -1,31 +1,33 @@
-"""Journeys: every way in which Cognito may challenge an app's users, each ready to be tried on an embedded pool.
+"""Journeys: every sequence of challenges that Cognito may issue to an app's users, as tests for the app.
 
 @pytest.mark.parametrize("journey", journeys(settings), ids=str)
 def test_my_app(journey):
-    stage = journey.begin()
+    stage = journey.begin()  # an embedded pool with the journey's user
     app = MyApp(stage.client(), stage.pool.client_id)
-    while (cue := stage.cue()) is not None:
-        app.give(cue)
+    while (next_input := stage.next_input()) is not None:
+        app.submit(next_input)
     stage.check()
+
+Public: the names in `__all__`. Private: everything else in the modules of this folder.
 """
 
-from authfsm.journeys.inputs import NextInput
-from authfsm.journeys.journey import Journey, Journeys, LeftOut, TooMany, journeys
-from authfsm.journeys.person import BetweenSteps, Person, Plan
-from authfsm.journeys.stage import NoProgress, NothingSent, Stage, UnexpectedPath
+from authfsm.journeys.journey import Journey, Journeys, OmittedPath, TooManyPaths, journeys
+from authfsm.journeys.next_input import NextInput, NoProgress, NothingSent, UnexpectedPath
+from authfsm.journeys.plan import BetweenSteps, Person, Plan
+from authfsm.journeys.stage import Stage
 
 __all__ = [
     "BetweenSteps",
     "Journey",
     "Journeys",
-    "LeftOut",
     "NextInput",
     "NoProgress",
     "NothingSent",
+    "OmittedPath",
     "Person",
     "Plan",
     "Stage",
-    "TooMany",
+    "TooManyPaths",
     "UnexpectedPath",
     "journeys",
 ]

@@ -1,7 +1,7 @@
-"""Journeys: the ways to sign in to a pool, each ready to be gone along on an embedded one.
+"""Journeys: the paths to sign in to a pool, each ready for a test on an embedded pool.
 
-For every way that `authfsm.checks.SignInPaths` lists there is a journey, or a reason why no pool can be made to go
-there. Beside the ways themselves there is one journey for each answer that is refused and given again.
+For every path of `authfsm.checks.SignInPaths` there is a journey, or the reason why no pool can follow it. In
+addition there is one journey for each answer that is refused and given again.
 """
 
 from __future__ import annotations
@@ -12,148 +12,142 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 from attrs import evolve, field, frozen
 
-from authfsm.checks import Model, Move, Path, PoolDescription, SignInPaths
-from authfsm.checks.path import AT_START, Position
-from authfsm.journeys.observed import ObservedPool
-from authfsm.journeys.person import Plan
-from authfsm.journeys.planning import NoPlan, Told, plan
-from authfsm.journeys.pools import Functions, ShiftedClock, obliging, wanted
-from authfsm.journeys.stage import Stage
+from authfsm.checks import Model, Move, Path, Position, SignInPaths
+from authfsm.checks.path import AT_START
+from authfsm.journeys.embedded_pool import (
+    ObservedPool,
+    ScriptedTriggers,
+    ShiftedClock,
+    contradictions,
+    pool_arguments,
+)
+from authfsm.journeys.plan import Plan
+from authfsm.journeys.planning import ImpossiblePath, PoolFacts, plan_for
+from authfsm.journeys.stage import Stage, drive, is_wrong
 from authfsm.local import EVERY_FLOW
-from authfsm.protocol import responses as r
 from authfsm.protocol.errors import CallerError
-from authfsm.protocol.responses import ADMIN_ONLY
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ACKNOWLEDGEMENT, NEW_CHALLENGE, RESTART, RETRY, Role, Transition
+from authfsm.protocol.table import ACKNOWLEDGEMENT, RESTART, Role, Transition
 from authfsm.settings import PoolSettings
 from authfsm.settings.descriptions import Descriptions
 
 if TYPE_CHECKING:
     from authfsm.drivers.boto import Flow
 
-MOST: Final = 10_000
-"""So many ways are made journeys of; of more, only as many as go along every arrow between them."""
+MAX_PATHS: Final = 10_000
+"""The most paths of which `journeys` makes one journey each."""
 
 
-_STANDS_IN: Final = "ChallengeRequiredOnNewDevice"
-
-
-class TooMany(CallerError, ValueError):
-    """There are more ways than anybody can go.
+class TooManyPaths(CallerError, ValueError):
+    """A pool has too many paths for one journey each.
 
     Args:
-        count: how many.
+        count: The number of paths.
     """
 
     def __init__(self, count: int) -> None:
         super().__init__(
-            f"there are {count} ways to sign in: say what the pool is like, or cover='arrows'"
+            f"there are {count} paths to sign in, and at most {MAX_PATHS} become journeys:"
+            " describe the pool's settings, or use cover='arrows'"
         )
         self.count = count
 
 
 @frozen
 class Journey:
-    """A way to sign in, ready to be gone along. `str` of it is its id, for pytest.
+    """A path to sign in, ready for a test. Its `str` is its id, for pytest.
 
     Args:
-        path: the way.
-        plan: what it takes.
-        settings: the pool's.
-        like: the pool's descriptions, if there are any.
+        path: The path.
+        plan: What it requires.
+        settings: The pool's settings.
+        descriptions: The pool's descriptions, if there are any.
     """
 
     path: Path
     plan: Plan = field(repr=False)
     settings: PoolSettings = field(repr=False)
-    like: Mapping[str, Any] | None = field(default=None, repr=False)
+    descriptions: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @cached_property
     def id(self) -> str:
-        """Its name: what is given, and where that leads, step by step."""
-        return "".join(self._named())
+        """The responses and the states they lead to, step by step."""
+        return "".join(self._steps())
 
     def __str__(self) -> str:
         return self.id
 
-    def _named(self) -> Iterator[str]:
+    def _steps(self) -> Iterator[str]:
         for step, move in enumerate(self.path):
-            response, dest = move.arrow.response, move.to.state
-            yield f"{'' if step == 0 else '-'}{response.trigger}"
+            yield f"{'' if step == 0 else '-'}{move.arrow.response.trigger}"
             if self.refused(step):
                 yield "(refused)"
             elif self.stale(step):
                 yield "(stale device)"
-            elif dest is not State.AUTHENTICATED:
-                yield f"-{dest}" + ("(mfa)" if move.to.role is Role.SECOND_FACTOR else "")
-
-    @property
-    def admin(self) -> bool:
-        """Does it begin by an administrator's operation?"""
-        return self.path.arrows[0].response in ADMIN_ONLY
+            elif move.to.state is not State.AUTHENTICATED:
+                yield f"-{move.to.state}" + ("(mfa)" if move.to.role is Role.SECOND_FACTOR else "")
 
     def refused(self, step: int) -> bool:
-        """Is the answer of a step wrong, on purpose?
+        """Return whether the answer of a step is wrong on purpose.
 
         Args:
-            step: 0 for the first.
+            step: Its number, from 0.
         """
-        arrow = self.path.moves[step].arrow
-        # A wrong answer to a custom challenge is no refusal: it is asked anew.
-        return arrow.kind is RETRY or (arrow.kind is NEW_CHALLENGE and arrow.response is r.Answer)
+        return is_wrong(self.path.moves[step])
 
     def stale(self, step: int) -> bool:
-        """Is the answer of a step refused for a device that the pool has forgotten?
+        """Return whether the pool refuses a step because it has forgotten the device.
 
         Args:
-            step: 0 for the first.
+            step: Its number, from 0.
         """
         return self.path.moves[step].arrow.kind is RESTART
 
     def begin(self, **pool: Any) -> Stage:
-        """Make an embedded pool like these settings, and the user whom this takes.
+        """Create the embedded pool and its user.
 
         Args:
-            pool: of `LocalPool`, in place of what is chosen here: `key`, so that not every pool makes its own.
+            pool: Arguments of `LocalPool` that replace those of the journey, such as `key`, so that the pools of
+                several journeys share one signing key.
         """
-        clock, functions = ShiftedClock(), Functions(self.plan.script)
-        common = {"clock": clock, "triggers": functions.triggers, **wanted(self.plan), **pool}
-        made: ObservedPool
-        if self.like is None:
-            made = ObservedPool(**{**obliging(self.settings, self.plan), **common})
+        clock, functions = ShiftedClock(), ScriptedTriggers(self.plan.script)
+        arguments = {
+            "clock": clock,
+            "triggers": functions.triggers,
+            "contradictions": contradictions(self.plan),
+            **pool,
+        }
+        if self.descriptions is None:
+            made = ObservedPool(**{**pool_arguments(self.settings, self.plan), **arguments})
         else:
-            if (
-                Descriptions.read(self.like).user_pool_client is None
-            ):  # what is not known is allowed
-                common = {"explicit_auth_flows": EVERY_FLOW, **common}
-            liked = ObservedPool.like(self.like, **common)
-            made = cast("ObservedPool", liked)  # `like` makes one of its own class
-        return Stage(self, made, functions, clock)
+            if Descriptions.read(self.descriptions).user_pool_client is None:
+                # Nothing is known of the app client: it allows every flow.
+                arguments = {"explicit_auth_flows": EVERY_FLOW, **arguments}
+            made = cast("ObservedPool", ObservedPool.like(self.descriptions, **arguments))
+        return Stage(self.id, self.path, self.plan, pool=made, functions=functions, clock=clock)
 
     def run(self, **pool: Any) -> Flow:
-        """Go along it with this package's own driver.
+        """Follow the path with this package's own driver.
 
         Args:
-            pool: as for `begin`.
+            pool: As for `begin`.
 
         Returns:
-            The sign-in, its tokens in hand.
+            The sign-in, with its tokens.
 
         Raises:
-            Strayed: it led elsewhere.
+            UnexpectedPath: It did not follow the path.
         """
-        from authfsm.journeys.driving import drive  # noqa: PLC0415 - who has an app of their own does without
-
         return drive(self.begin(**pool))
 
 
 @frozen
-class LeftOut:
-    """A way that no pool can be made to go along.
+class OmittedPath:
+    """A path that no pool can follow.
 
     Args:
-        path: the way.
-        reason: why not.
+        path: The path.
+        reason: Why not.
     """
 
     path: Path
@@ -165,12 +159,12 @@ class Journeys(Sequence[Journey]):
     """The journeys of a pool, the shortest first.
 
     Args:
-        every: the journeys.
-        left_out: the ways that there is none for, each with the reason.
+        every: The journeys.
+        omitted: The paths without a journey, each with the reason.
     """
 
     every: tuple[Journey, ...]
-    left_out: tuple[LeftOut, ...] = field(default=(), repr=False)
+    omitted: tuple[OmittedPath, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.every)
@@ -180,116 +174,116 @@ class Journeys(Sequence[Journey]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[Journey]: ...
     def __getitem__(self, index: int | slice) -> Journey | Sequence[Journey]:
-        """A journey, or several."""
+        """Return one journey, or several."""
         return self.every[index]
 
     @property
     def arrows(self) -> frozenset[Transition]:
-        """Every arrow that some journey goes along."""
+        """Every arrow of some journey."""
         return frozenset(arrow for journey in self.every for arrow in journey.path.arrows)
 
 
 def journeys(
     settings: PoolSettings | Mapping[str, Any],
     *,
-    cover: Literal["ways", "arrows"] = "ways",
+    cover: Literal["paths", "arrows"] = "paths",
     doubted: bool = False,
 ) -> Journeys:
-    """Every way in which Cognito may challenge an app's users, ready to be tried on an embedded pool.
+    """Return every sequence of challenges that Cognito may issue to an app's users, ready for tests.
 
     Args:
-        settings: the pool's; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ..., "MfaConfig": ...}`:
-            then the embedded pool is like them in all that it can honour.
-        cover: "ways" makes a journey of each way; "arrows", of as few as go along every arrow between them.
-        doubted: also where sources contradict each other whether Cognito goes there.
+        settings: The pool's settings; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
+            "MfaConfig": ...}`: then the embedded pool is like them in all that it supports.
+        cover: "paths" makes a journey of each path; "arrows" makes only enough to follow every arrow once.
+        doubted: Include arrows about which the sources contradict each other.
 
     Raises:
-        TooMany: there are more ways than anybody can go.
-        BadField: a description says what AWS never says.
+        TooManyPaths: There are too many paths for one journey each.
+        BadField: A member of a description has a value that AWS does not return.
     """
-    like = None if isinstance(settings, PoolSettings) else settings
-    told, of = _told(settings)
-    ways = SignInPaths(of, doubted=doubted)
-    if cover == "ways" and ways.count() > MOST:
-        raise TooMany(ways.count())
-    made: list[Journey] = []
-    left_out: list[LeftOut] = []
-    seen: set[object] = set()
-    for way in ways:
-        marks = _marks(way)
-        if cover == "arrows" and seen >= marks:
+    descriptions = None if isinstance(settings, PoolSettings) else settings
+    pool = _facts(settings)
+    paths = SignInPaths(pool.settings, doubted=doubted)
+    if cover == "paths" and paths.count() > MAX_PATHS:
+        raise TooManyPaths(paths.count())
+    every: list[Journey] = []
+    omitted: list[OmittedPath] = []
+    covered: set[object] = set()
+    for path in paths:
+        if cover == "arrows" and _arrows_in_roles(path) <= covered:
             continue
         try:
-            made.append(Journey(way, plan(way, told), of, like))
-            seen |= marks
-        except NoPlan as none:
-            left_out.append(LeftOut(way, none.reason))
-    made += _given_again(made, told, Model(settings=of, doubted=doubted, named=False), left_out)
+            every.append(Journey(path, plan_for(path, pool), pool.settings, descriptions))
+            covered |= _arrows_in_roles(path)
+        except ImpossiblePath as error:
+            omitted.append(OmittedPath(path, error.reason))
+    model = Model(settings=pool.settings, doubted=doubted, include_lambda_named=False)
+    every += _with_refused_answers(every, pool, model, omitted)
     if cover == "arrows":
-        left_out = _uncovered(left_out, seen | {m for each in made for m in _marks(each.path)})
-    return Journeys(tuple(made), tuple(left_out))
+        covered = {each for journey in every for each in _arrows_in_roles(journey.path)}
+        omitted = _uncovered(omitted, covered)
+    return Journeys(tuple(every), tuple(omitted))
 
 
-def _uncovered(left_out: list[LeftOut], seen: set[object]) -> list[LeftOut]:
-    """Of the ways that there is no journey for, those with an arrow that none goes along."""
+def _arrows_in_roles(path: Path) -> set[object]:
+    return {(move.arrow, move.to.role) for move in path}
+
+
+def _uncovered(omitted: list[OmittedPath], covered: set[object]) -> list[OmittedPath]:
+    """Return the omitted paths with an arrow that neither a journey nor an earlier one of them has."""
     kept = []
-    for each in left_out:
-        if not _marks(each.path) <= seen:
-            seen |= _marks(each.path)
+    for each in omitted:
+        if not _arrows_in_roles(each.path) <= covered:
+            covered |= _arrows_in_roles(each.path)
             kept.append(each)
     return kept
 
 
-def _marks(way: Path) -> set[object]:
-    return {(move.arrow, move.to.role) for move in way}
-
-
-def _told(settings: PoolSettings | Mapping[str, Any]) -> tuple[Told, PoolSettings]:
+def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:
     if isinstance(settings, PoolSettings):
-        return Told(settings), settings
+        return PoolFacts(settings)
     read = Descriptions.read(settings)
     pool, mfa = read.user_pool, read.mfa_config or {}
-    posture = PoolDescription.from_read(read)
     devices = pool.get("DeviceConfiguration")
-    by_admin = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
-    told = Told(
-        posture.settings,
-        device_stands_in=None if devices is None else bool(devices.get(_STANDS_IN)),
+    admin_only = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
+    return PoolFacts(
+        PoolSettings.from_read(read),
+        device_stands_in=None
+        if devices is None
+        else bool(devices.get("ChallengeRequiredOnNewDevice")),
         recovery=read.recovery,
-        addressed=bool(pool.get("UsernameAttributes")),
+        address_as_username=bool(pool.get("UsernameAttributes")),
         relying_party="RelyingPartyId" in mfa.get("WebAuthnConfiguration", {}),
-        signs_up="email" in pool.get("AutoVerifiedAttributes", ()) and not by_admin,
+        sign_up_by_email="email" in pool.get("AutoVerifiedAttributes", ()) and not admin_only,
     )
-    return told, posture.settings
 
 
-def _given_again(
-    made: list[Journey], told: Told, model: Model, left_out: list[LeftOut]
-) -> Iterator[Journey]:
-    """For each answer that is refused and can be given again, the shortest journey that can have it so."""
-    done: set[object] = set()
-    why: dict[object, LeftOut] = {}
-    for journey in list(made):
+def _with_refused_answers(
+    every: list[Journey], pool: PoolFacts, model: Model, omitted: list[OmittedPath]
+) -> list[Journey]:
+    """Return, for each answer that can be refused and given again, the shortest journey with it."""
+    found: dict[object, Journey] = {}
+    impossible: dict[object, OmittedPath] = {}
+    for journey in every:
         here: Position = AT_START
-        for step, move in enumerate(journey.path):
-            for again in _loops(model, here, move):
-                mark = again.arrow, again.to.role
-                path = Path((*journey.path.moves[:step], again, *journey.path.moves[step:]))
-                if mark in done:
+        moves = journey.path.moves
+        for step, move in enumerate(moves):
+            for refused in _refusals(model, here, move):
+                key = refused.arrow, refused.to.role
+                if key in found:
                     continue
+                path = Path((*moves[:step], refused, *moves[step:]))
                 try:
-                    planned = plan(path, told)
-                except NoPlan as none:
-                    why[mark] = LeftOut(path, none.reason)
-                    continue
-                done.add(mark)
-                yield evolve(journey, path=path, plan=planned)
+                    found[key] = evolve(journey, path=path, plan=plan_for(path, pool))
+                except ImpossiblePath as error:
+                    impossible[key] = OmittedPath(path, error.reason)
             here = move.to
-    left_out += [each for mark, each in why.items() if mark not in done]
+    omitted += [each for key, each in impossible.items() if key not in found]
+    return list(found.values())
 
 
-def _loops(model: Model, here: Position, move: Move) -> Iterator[Move]:
-    """The steps by which the answer that is to be given is refused first."""
+def _refusals(model: Model, here: Position, move: Move) -> Iterator[Move]:
+    """The moves by which this answer is refused first."""
     for each in model.moves(here):
         same = each.arrow.response is move.arrow.response
         if same and each.to == here and each.arrow.kind is not ACKNOWLEDGEMENT:

@@ -1,21 +1,21 @@
-"""What a path takes to be gone along: worked out from its arrows, or the reason why no pool can be made to.
+"""What a path requires of the user and the pool, or the reason why no pool can follow it.
 
 The rules are Cognito's own (AWS developer guide, "Adding MFA", "Authentication flows", "Working with user
-devices"), read backwards: what must be true of a user so that this comes next.
+devices"), applied backwards: what must be true of a user so that Cognito issues this challenge next.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from authfsm.checks import Path
-from authfsm.journeys.barred import CONTRADICTIONS, never
-from authfsm.journeys.person import BetweenSteps, Person, Plan
+from authfsm.journeys.plan import BetweenSteps, Person, Plan
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
-from authfsm.protocol.table import NEW_CHALLENGE, RESTART, Role
+from authfsm.protocol.table import NEW_CHALLENGE, RESTART, Role, Transition
 from authfsm.protocol.vocabulary import (
     DEVICE_STATES,
     MFA_METHODS,
@@ -27,15 +27,47 @@ from authfsm.settings.rules import MULTI, enabled
 
 S = State
 
-_CODES: Final = frozenset({S.SMS_MFA, S.SOFTWARE_TOKEN_MFA})
-_BY_CHOICE: Final = frozenset({r.UserAuthWithPassword, r.UserAuthWithSrp})
+_NO_DEVICES_YET: Final = "Cognito says nothing about devices before a first factor is proved"
+_NOT_FOR_RECOVERY: Final = "the channel that recovers the account cannot be a second factor"
+_CHALLENGES_DEVICES: Final = "ChallengeRequiredOnNewDevice is true"
+_NOTHING_TO_SIGN: Final = "a one-time password challenge brings nothing for a passkey to sign"
+_DEVICE_KEY_NOT_SENT: Final = "the client sends no device key when it leaves a first factor"
+
+# fmt: off
+IMPOSSIBLE: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = {
+    (S.START, r.UserAuth, S.PASSWORD_VERIFIER): "an SRP proof requires SRP_A, which UserAuth does not send",
+    (S.START, r.StepUp, None):                  "a step-up requires the tokens and levels of your own app",
+    (S.EMAIL_OTP, r.Credential, None):          _NOTHING_TO_SIGN,
+    (S.SMS_OTP, r.Credential, None):            _NOTHING_TO_SIGN,
+    (S.EMAIL_OTP, r.Code, S.SMS_MFA):           "after a second factor, Cognito asks for no other",
+    (S.SMS_OTP, r.Code, S.EMAIL_OTP):           "after a one-time password, Cognito asks only for the device",
+    **{(state, r.Password, S.DEVICE_SRP_AUTH):  _DEVICE_KEY_NOT_SENT for state in PASSWORDLESS},
+    (S.MFA_SETUP, r.SetUpEmail, S.SELECT_MFA_TYPE): "the response to MFA_SETUP sets up one factor",
+    (S.START, r.CustomSrpAuth, S.START):        "after SRP_A, the first reply says nothing about the user's devices",
+    **{(S.SELECT_CHALLENGE, response, S.SELECT_CHALLENGE): _NO_DEVICES_YET
+       for response in (r.Select, r.SrpA, r.Credential)},
+    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.CUSTOM_CHALLENGE): "no source shows a custom challenge after a device",
+}
+# fmt: on
+"""The arrows that no pool follows, or not with this client, each with the reason; None is any destination."""
+
+CONTRADICTIONS: Final[Mapping[str, Callable[[Path], bool]]] = {
+    "admin_no_srp_auth_asks": lambda path: S.ADMIN_NO_SRP_AUTH in path.states,
+    "software_token_asked_after_setup": lambda path: (
+        Transition(S.MFA_SETUP, r.CompleteMfaSetup, S.SOFTWARE_TOKEN_MFA) in path.arrows
+    ),
+    "select_challenge_has_request_options": lambda path: any(
+        a.source is S.SELECT_CHALLENGE and a.response is r.Credential for a in path.arrows
+    ),
+}
+"""The fields of `authfsm.local.Contradictions`, each with the paths that require it."""
 
 
-class NoPlan(Exception):
-    """No pool can be made to go along a path.
+class ImpossiblePath(Exception):
+    """No pool can follow a path.
 
     Args:
-        reason: why not.
+        reason: Why not.
     """
 
     def __init__(self, reason: str) -> None:
@@ -44,249 +76,255 @@ class NoPlan(Exception):
 
 
 @frozen
-class Told:
-    """What is known of the pool.
+class PoolFacts:
+    """What is known of a pool.
 
     Args:
-        settings: its settings.
-        device_stands_in: ChallengeRequiredOnNewDevice, if it is known.
-        recovery: AccountRecoverySetting's mechanisms.
-        addressed: do users sign in with an address instead of a name (UsernameAttributes)?
-        relying_party: is there one, for passkeys?
-        signs_up: can people sign up themselves, and does a code go to their address?
+        settings: Its settings.
+        device_stands_in: ChallengeRequiredOnNewDevice; None if it is not known.
+        recovery: The mechanisms of AccountRecoverySetting.
+        address_as_username: Do users sign in with an address instead of a name (UsernameAttributes)?
+        relying_party: Is there a relying party for passkeys?
+        sign_up_by_email: Can users sign up themselves and receive a code by e-mail?
     """
 
     settings: PoolSettings
     device_stands_in: bool | None = None
     recovery: tuple[str, ...] = ()
-    addressed: bool = False
+    address_as_username: bool = False
     relying_party: bool = True
-    signs_up: bool = True
+    sign_up_by_email: bool = True
 
     @property
-    def required(self) -> bool:
-        """Is MFA required?"""
+    def mfa_required(self) -> bool:
+        """Is MfaConfiguration ON?"""
         return self.settings.mfa_configuration == "ON"
 
 
-def second(path: Path) -> tuple[tuple[int, State], ...]:
-    """The second factors that a path asks for, or their choice or set-up: after which step, and which."""
+def plan_for(path: Path, pool: PoolFacts) -> Plan:
+    """Return what a path requires.
+
+    Args:
+        path: A path to sign in, which may contain refused answers that are given again.
+        pool: What is known of the pool.
+
+    Raises:
+        ImpossiblePath: No pool can follow the path.
+    """
+    if path.arrows[0].response in r.ADMIN_ONLY and S.CUSTOM_CHALLENGE in path.states:
+        raise ImpossiblePath("no source shows a custom challenge after an administrator's flow")
+    for source, response, dest, _ in path.arrows:
+        for key in ((source, response, dest), (source, response, None)):
+            if key in IMPOSSIBLE:
+                raise ImpossiblePath(IMPOSSIBLE[key])
+    signs_up = path.arrows[0].response is r.SignedUp
+    plan = _for_newcomer(path, pool) if signs_up else _for_existing_user(path, pool)
+    contradictions = tuple(name for name, requires in CONTRADICTIONS.items() if requires(path))
+    return evolve(plan, script=path.states[1:], contradictions=contradictions)
+
+
+def _second_factors(path: Path) -> tuple[tuple[int, State], ...]:
+    """The second factors, their choice or set-up that a path asks for, each after a number of steps."""
+    states = {S.SELECT_MFA_TYPE, S.MFA_SETUP, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA}
     return tuple(
         (step, move.to.state)
         for step, move in enumerate(path, start=1)
-        if move.to.state in {S.SELECT_MFA_TYPE, S.MFA_SETUP, *_CODES}
-        or move.to.role is Role.SECOND_FACTOR
+        if move.to.state in states or move.to.role is Role.SECOND_FACTOR
         if move.arrow.kind in {None, NEW_CHALLENGE}
     )
 
 
-def plan(path: Path, told: Told) -> Plan:
-    """What a path takes.
-
-    Args:
-        path: a way to sign in, perhaps with answers on it that are refused and given again.
-        told: what is known of the pool.
-
-    Raises:
-        NoPlan: no pool can be made to go along it.
-    """
-    if reason := never(path):
-        raise NoPlan(reason)
-    made = _newcomer(path, told) if path.arrows[0].response is r.SignedUp else _known(path, told)
-    contradictions = tuple(name for name, speaks in CONTRADICTIONS.items() if speaks(path))
-    return evolve(made, script=path.states[1:], contradictions=contradictions)
+def _at(plan: Plan, steps: int, **action: Any) -> Plan:
+    """Return the plan with one more action after a number of steps."""
+    before = plan.between_steps.get(steps, BetweenSteps())
+    return evolve(plan, between_steps={**plan.between_steps, steps: evolve(before, **action)})
 
 
-# ---- somebody who is known to the pool ----------------------------------------------------------------------
+# ---- a user who exists --------------------------------------------------------------------------------------
 
 
-def _known(path: Path, told: Told) -> Plan:
-    firsts = {
+def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
+    first_factors = {
         move.to.state
         for move in path
         if move.to.state in PASSWORDLESS and move.to.role is not Role.SECOND_FACTOR
     }
-    forgotten = _forgotten(path, told)
-    passkey = S.WEB_AUTHN in firsts or any(a.response is r.Credential for a in path.arrows)
-    if passkey and not told.relying_party:
-        raise NoPlan("WebAuthnConfiguration has no RelyingPartyId")
+    device_forgotten = _device_forgotten_at(path, pool)
+    passkey = S.WEB_AUTHN in first_factors or any(a.response is r.Credential for a in path.arrows)
+    if passkey and not pool.relying_party:
+        raise ImpossiblePath("WebAuthnConfiguration has no RelyingPartyId")
     person = Person(
         password=_has_password(path),
-        email=S.EMAIL_OTP in firsts,
-        phone=S.SMS_OTP in firsts,
+        email=S.EMAIL_OTP in first_factors,
+        phone=S.SMS_OTP in first_factors,
         passkey=passkey,
-        remembered=bool(DEVICE_STATES & {*path.states}) or forgotten is not None,
+        remembered=bool(DEVICE_STATES & {*path.states}) or device_forgotten is not None,
     )
-    meanwhile = {} if forgotten is None else {forgotten: BetweenSteps(forget_device=True)}
-    made = Plan(person, meanwhile=meanwhile)
-    made = _with_second(path, told, made, late=bool(firsts) or passkey)
-    made = _with_new_password(path, made, late=bool(firsts) or passkey)
-    return _with_passkey(_with_device(path, told, made), told)
+    plan = Plan(person)
+    if device_forgotten is not None:
+        plan = _at(plan, device_forgotten, forget_device=True)
+    passwordless = bool(first_factors) or passkey
+    plan = _with_second_factor(path, pool, plan, passwordless=passwordless)
+    plan = _with_new_password(path, plan, passwordless=passwordless)
+    return _with_passkey_as_mfa(_with_device(path, pool, plan), pool)
 
 
 def _has_password(path: Path) -> bool:
-    """Has the user a password? One that is preferred, and not available, is none."""
-    if not any(a.response in _BY_CHOICE and a.dest is S.SELECT_CHALLENGE for a in path.arrows):
+    """Has the user a password? None who prefers one is offered a choice instead."""
+    by_password = {r.UserAuthWithPassword, r.UserAuthWithSrp}
+    if not any(a.response in by_password and a.dest is S.SELECT_CHALLENGE for a in path.arrows):
         return True
     if path.arrows[0].kind is RESTART:
-        raise NoPlan("nothing is told of devices before a first factor is proved")
+        raise ImpossiblePath(_NO_DEVICES_YET)
     if any(each.response in {r.Password, r.SrpA} for each in path.arrows[1:]):
-        raise NoPlan("a password that was not available is not proved afterwards")
+        raise ImpossiblePath("a user without a password cannot prove one afterwards")
     if {S.PASSWORD, S.PASSWORD_SRP} & {*path.states}:
-        raise NoPlan("a password that was not available cannot be chosen afterwards")
+        raise ImpossiblePath("a user without a password cannot choose it afterwards")
     return False
 
 
-def _forgotten(path: Path, told: Told) -> int | None:
-    """After how many steps the device is forgotten, for its key to be refused; None if it never is."""
+def _device_forgotten_at(path: Path, pool: PoolFacts) -> int | None:
+    """After how many steps the pool forgets the device; None if it does not."""
     step = next((n for n, a in enumerate(path.arrows) if a.kind is RESTART), None)
     if step is None:
         return None
-    if told.settings.device_configuration is False:
-        raise NoPlan("this pool remembers no devices, and forgets none")
+    if pool.settings.device_configuration is False:
+        raise ImpossiblePath("this pool remembers no devices and so forgets none")
     if DEVICE_STATES & {*path.states}:
-        raise NoPlan("a sign-in bears one device's key")
-    asks = path.moves[step].to  # it stays: the challenge that it leaves, in its role
-    second_factor = asks.state in {S.SELECT_MFA_TYPE, *MFA_METHODS}
-    if told.device_stands_in and second_factor and asks.role is not Role.FIRST_FACTOR:
-        # As long as it is remembered, the device is asked for in place of the second factor.
-        raise NoPlan("ChallengeRequiredOnNewDevice is true")
+        raise ImpossiblePath("a sign-in sends the key of one device only")
+    challenge = path.moves[step].to  # a restart stays in the challenge
+    second_factor = challenge.state in {S.SELECT_MFA_TYPE, *MFA_METHODS}
+    if pool.device_stands_in and second_factor and challenge.role is not Role.FIRST_FACTOR:
+        # As long as it is remembered, Cognito asks for the device instead of the second factor.
+        raise ImpossiblePath(_CHALLENGES_DEVICES)
     return step
 
 
-def _with_second(path: Path, told: Told, made: Plan, *, late: bool) -> Plan:
-    """The second factors that are asked for: switched on before, or meanwhile where they would bar the way."""
-    asked = second(path)
-    states = [state for _, state in asked]
-    person = made.person
+def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless: bool) -> Plan:
+    """Enable the second factors that the path asks for: before it, or later if they would block it."""
+    asked = _second_factors(path)
     if not asked:
-        return _without_second(path, told, made)
+        return _without_second_factor(path, pool, plan)
+    states = [state for _, state in asked]
     device = next((n for n, s in enumerate(path.states) if s is S.DEVICE_PASSWORD_VERIFIER), None)
     if device is not None and asked[0][0] < device < asked[-1][0]:
-        raise NoPlan("a second factor that was passed is not asked for again")
+        raise ImpossiblePath("Cognito does not ask again for a second factor that was proved")
     if S.MFA_SETUP in states:
-        return _with_set_up(path, told, made, late=late)
-    wanted = enabled(told.settings) if S.SELECT_MFA_TYPE in states else [states[0]]
-    factors = tuple(wanted)
-    if len(factors) == 1 and told.recovery == (RECOVERY_MECHANISMS.get(factors[0]),):
-        raise NoPlan("what alone recovers the account is no second factor")
-    if S.SELECT_MFA_TYPE in states and S.SOFTWARE_TOKEN_MFA not in factors and told.recovery:
-        raise NoPlan("what recovers the account is no second factor: nothing is left to choose")
+        _check_set_up(path, pool, passwordless=passwordless)
+        return plan
+    factors = tuple(enabled(pool.settings) if S.SELECT_MFA_TYPE in states else states[:1])
+    if len(factors) == 1 and pool.recovery == (RECOVERY_MECHANISMS.get(factors[0]),):
+        raise ImpossiblePath(_NOT_FOR_RECOVERY)
+    if S.SELECT_MFA_TYPE in states and S.SOFTWARE_TOKEN_MFA not in factors and pool.recovery:
+        raise ImpossiblePath(f"{_NOT_FOR_RECOVERY}: nothing is left to choose")
     after_device = device is not None and device < asked[0][0]
-    if (late or after_device) and not told.required:
-        # A user with MFA is offered no first factor but the password, and a device would stand for it.
-        when = asked[0][0] - 1
-        person = _having(person, factors, None, switched_on=False)
-        if after_device and told.device_stands_in:
-            raise NoPlan("ChallengeRequiredOnNewDevice is true")
-        made = evolve(made, person=person, device_stands_in=False if after_device else None)
-        return _happens(made, when, switch_on=factors)
+    if (passwordless or after_device) and not pool.mfa_required:
+        # Cognito offers a user with MFA only the password, and accepts a device instead of MFA.
+        if after_device and pool.device_stands_in:
+            raise ImpossiblePath(_CHALLENGES_DEVICES)
+        person = _with_factors(plan.person, factors, None, is_enabled=False)
+        plan = evolve(plan, person=person, device_stands_in=False if after_device else None)
+        return _at(plan, asked[0][0] - 1, enable_mfa=factors)
     if after_device:
-        raise NoPlan("where MFA is required, a device stands for it or comes after it")
-    return evolve(made, person=_having(person, factors, factors[0] if len(factors) == 1 else None))
+        raise ImpossiblePath("where MFA is required, a device replaces it or comes after it")
+    preferred = factors[0] if len(factors) == 1 else None
+    return evolve(plan, person=_with_factors(plan.person, factors, preferred))
 
 
-def _without_second(path: Path, told: Told, made: Plan) -> Plan:
-    """No second factor is asked for: where it must be, whoever has one has something that stands for it."""
-    if not told.required or _led(path):
-        return made
-    factor = next(iter(_by_ease(told)), None)
+def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
+    """If MFA is required, enable a factor that the device or the passkey replaces."""
+    given = {a.response for a in path.arrows}
+    by_functions = path.arrows[0].response in r.LED_BY_FUNCTIONS and r.SrpClaim not in given
+    if not pool.mfa_required or by_functions:
+        return plan
+    usable = (
+        each
+        for each in enabled(pool.settings)
+        if each not in RECOVERY_MECHANISMS or pool.recovery != (RECOVERY_MECHANISMS[each],)
+    )
+    factor = next(usable, None)
     by_passkey = path.arrows[-1].response is r.Credential
     if factor is None or not (S.DEVICE_SRP_AUTH in path.states or by_passkey):
-        raise NoPlan("where MFA is required, tokens without it come at a first sign-in alone")
-    return evolve(made, person=_having(made.person, (factor,), factor))
+        raise ImpossiblePath("where MFA is required, only a first sign-in brings tokens without it")
+    return evolve(plan, person=_with_factors(plan.person, (factor,), factor))
 
 
-def _led(path: Path) -> bool:
-    return path.arrows[0].response in r.LED_BY_FUNCTIONS and r.SrpClaim not in {
-        a.response for a in path.arrows
-    }
-
-
-def _by_ease(told: Told) -> list[State]:
-    barred = {channel for channel, name in RECOVERY_MECHANISMS.items() if told.recovery == (name,)}
-    return [each for each in enabled(told.settings) if each not in barred]
-
-
-def _having(
-    person: Person, factors: tuple[State, ...], preferred: State | None, *, switched_on: bool = True
+def _with_factors(
+    person: Person, factors: tuple[State, ...], preferred: State | None, *, is_enabled: bool = True
 ) -> Person:
     return evolve(
         person,
         phone=person.phone or S.SMS_MFA in factors,
         email=person.email or S.EMAIL_OTP in factors,
         app=person.app or S.SOFTWARE_TOKEN_MFA in factors,
-        mfa=factors if switched_on else (),
+        mfa=factors if is_enabled else (),
         preferred=preferred,
     )
 
 
-def _with_set_up(path: Path, told: Told, made: Plan, *, late: bool) -> Plan:
-    if not told.required:
-        raise NoPlan("nobody has to set up a second factor, where none is required")
-    if late:
-        raise NoPlan("a first factor without a password is not for who has no second one yet")
-    if told.addressed and S.EMAIL_OTP in enabled(told.settings):
-        raise NoPlan("users who sign in with an address have a second factor")
+def _check_set_up(path: Path, pool: PoolFacts, *, passwordless: bool) -> None:
+    """Raise ImpossiblePath if no user of the pool has to set up a second factor on this path."""
+    if not pool.mfa_required:
+        raise ImpossiblePath("users set up a second factor only where MFA is required")
+    if passwordless:
+        raise ImpossiblePath("a user without a second factor signs in with the password only")
+    if pool.address_as_username and S.EMAIL_OTP in enabled(pool.settings):
+        raise ImpossiblePath("users who sign in with an address have a second factor")
     by_email = any(a.response is r.SetUpEmail for a in path.arrows)
-    if by_email and "verified_email" in told.recovery:
-        raise NoPlan("what recovers the account is no second factor")
-    return made
+    if by_email and "verified_email" in pool.recovery:
+        raise ImpossiblePath(_NOT_FOR_RECOVERY)
 
 
-def _with_new_password(path: Path, made: Plan, *, late: bool) -> Plan:
-    """The temporary password: from the beginning, or meanwhile where it would bar the way."""
+def _with_new_password(path: Path, plan: Plan, *, passwordless: bool) -> Plan:
+    """Make the password temporary: before the path, or later if it would block it."""
     if S.NEW_PASSWORD_REQUIRED not in path.states:
-        return made
-    step = path.states.index(S.NEW_PASSWORD_REQUIRED)
-    if not late:
-        return evolve(made, person=evolve(made.person, temporary=True))
-    when = step - 1
-    return _happens(made, when, expire_password=True)
+        return plan
+    if passwordless:
+        return _at(plan, path.states.index(S.NEW_PASSWORD_REQUIRED) - 1, expire_password=True)
+    return evolve(plan, person=evolve(plan.person, temporary=True))
 
 
-def _happens(made: Plan, when: int, **what: Any) -> Plan:
-    """The plan, with something more that happens after so many steps."""
-    before = made.meanwhile.get(when, BetweenSteps())
-    return evolve(made, meanwhile={**made.meanwhile, when: evolve(before, **what)})
-
-
-def _with_device(path: Path, told: Told, made: Plan) -> Plan:
-    """Whether the device stands for the second factor, or comes after it."""
-    if S.DEVICE_SRP_AUTH not in path.states or not made.person.mfa:
-        return made
-    device, asked = path.states.index(S.DEVICE_SRP_AUTH), second(path)
+def _with_device(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
+    """Decide whether the device replaces the second factor or comes after it."""
+    if S.DEVICE_SRP_AUTH not in path.states or not plan.person.mfa:
+        return plan
+    device, asked = path.states.index(S.DEVICE_SRP_AUTH), _second_factors(path)
     stands_in = not asked or asked[0][0] > device
-    if told.device_stands_in not in {None, stands_in}:
-        says = "true" if told.device_stands_in else "false"
-        raise NoPlan(f"ChallengeRequiredOnNewDevice is {says}")
-    return evolve(made, device_stands_in=stands_in)
+    if pool.device_stands_in not in {None, stands_in}:
+        raise ImpossiblePath(
+            _CHALLENGES_DEVICES
+            if pool.device_stands_in
+            else "ChallengeRequiredOnNewDevice is false"
+        )
+    return evolve(plan, device_stands_in=stands_in)
 
 
-def _with_passkey(made: Plan, told: Told) -> Plan:
-    """A passkey of somebody with MFA must stand for it."""
-    if not made.person.passkey or not made.person.mfa:
-        return made
-    if told.settings.web_authn_factor not in {None, MULTI}:
-        raise NoPlan(f"FactorConfiguration is not {MULTI}")
-    return evolve(made, person=evolve(made.person, passkey_as_mfa=True))
+def _with_passkey_as_mfa(plan: Plan, pool: PoolFacts) -> Plan:
+    """The passkey of a user with MFA must satisfy it."""
+    if not plan.person.passkey or not plan.person.mfa:
+        return plan
+    if pool.settings.web_authn_factor not in {None, MULTI}:
+        raise ImpossiblePath(f"FactorConfiguration is not {MULTI}")
+    return evolve(plan, person=evolve(plan.person, passkey_as_mfa=True))
 
 
-# ---- somebody who signs up first ----------------------------------------------------------------------------
+# ---- a user who signs up first ------------------------------------------------------------------------------
 
 
-def _newcomer(path: Path, told: Told) -> Plan:
-    if not told.signs_up:
-        raise NoPlan("nobody signs up here by a code that is e-mailed")
-    factors = told.settings.allowed_first_auth_factors
-    eligible = factors is None or "EMAIL_OTP" in factors
+def _for_newcomer(path: Path, pool: PoolFacts) -> Plan:
+    if not pool.sign_up_by_email:
+        raise ImpossiblePath("users of this pool do not sign up with a code by e-mail")
+    plan = Plan(Person(email=True, newcomer=True))
+    factors = pool.settings.allowed_first_auth_factors
+    email_allowed = factors is None or "EMAIL_OTP" in factors
     if path.arrows[0].dest is S.AUTHENTICATED:
-        if not eligible:
-            raise NoPlan("the code of the sign-up came by e-mail, and EMAIL_OTP is not allowed")
-        return Plan(Person(email=True, newcomer=True))
-    if eligible and not told.required:
-        raise NoPlan("a fresh session of the sign-up leaves nothing to choose")
-    plain = {S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP, S.PASSWORD_VERIFIER, S.AUTHENTICATED}
-    if told.required or {*path.states[1:]} - plain or _forgotten(path, told) is not None:
-        raise NoPlan("somebody who has just signed up has nothing but a password")
-    return Plan(Person(email=True, newcomer=True))
+        if not email_allowed:
+            raise ImpossiblePath("the sign-up's code came by e-mail, and EMAIL_OTP is not allowed")
+        return plan
+    if email_allowed and not pool.mfa_required:
+        raise ImpossiblePath("a new session of the sign-up leaves nothing to choose")
+    by_password = {S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP, S.PASSWORD_VERIFIER}
+    other_states = {*path.states[1:]} - by_password - {S.AUTHENTICATED}
+    if pool.mfa_required or other_states or _device_forgotten_at(path, pool) is not None:
+        raise ImpossiblePath("a user who has just signed up has only a password")
+    return plan

@@ -1,4 +1,4 @@
-"""A journey under way: an embedded pool with its user, what is to be given now, and the way taken so far."""
+"""A journey under way: the embedded pool with its user, the next input, and the transitions so far."""
 
 from __future__ import annotations
 
@@ -7,318 +7,347 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import pyotp
+
 from authfsm.base.secret import Secret
+from authfsm.checks import Move, Path
 from authfsm.core.device import Device
-from authfsm.journeys import person as p
-from authfsm.journeys.inputs import NextInput, value
-from authfsm.journeys.observed import ObservedPool
-from authfsm.journeys.pools import Functions, ShiftedClock
-from authfsm.protocol.errors import CallerError
-from authfsm.protocol.table import Transition
+from authfsm.journeys.embedded_pool import ObservedPool, ScriptedTriggers, ShiftedClock, serve
+from authfsm.journeys.next_input import (
+    MAX_REPEATS,
+    MAX_REQUESTS,
+    NextInput,
+    NoProgress,
+    NothingSent,
+    UnexpectedPath,
+)
+from authfsm.journeys.plan import (
+    EMAIL,
+    INVALID_EMAIL,
+    NEW_PASSWORD,
+    PASSWORD,
+    PHONE,
+    RIGHT_ANSWER,
+    TOTP,
+    USERNAME,
+    WEAK_PASSWORD,
+    WRONG_ANSWER,
+    Plan,
+)
+from authfsm.protocol import responses as r
+from authfsm.protocol.errors import Refused
+from authfsm.protocol.states import State
+from authfsm.protocol.table import NEW_CHALLENGE, RESTART, RETRY, Transition
+from authfsm.srp import secret_hash
 
 if TYPE_CHECKING:
     from authfsm.conformance.passkey import VirtualPasskey
-    from authfsm.drivers.boto import Cognito
-    from authfsm.journeys.journey import Journey
+    from authfsm.drivers.boto import Cognito, Flow
     from authfsm.protocol.replies import Tokens
 
-
-class UnexpectedPath(CallerError, AssertionError):
-    """A sign-in has not taken the way of its journey.
-
-    Args:
-        journey: the journey's id.
-        expected: the arrows of its way.
-        walked: those that were taken.
-    """
-
-    def __init__(
-        self, journey: str, expected: tuple[Transition, ...], walked: tuple[Transition, ...]
-    ) -> None:
-        right = next(
-            (n for n, (a, b) in enumerate(zip(expected, walked, strict=False)) if a != b),
-            min(len(expected), len(walked)),
-        )
-        due, took = _shown(expected[right : right + 1]), _shown(walked[right : right + 1])
-        super().__init__(f"{journey}: step {right + 1} was to be {due}, and was {took}")
-        self.journey = journey
-        self.expected = expected
-        self.walked = walked
+_TOTP_PERIOD: Final = 30
+_VALUES: Final[Mapping[type[r.Response], tuple[Secret[str], Secret[str]]]] = {
+    **dict.fromkeys(
+        (
+            r.UserSrpAuth, r.UserPasswordAuth, r.AdminUserPasswordAuth, r.CustomSrpAuth,
+            r.UserAuthWithPassword, r.UserAuthWithSrp, r.Password, r.SrpA, r.SrpClaim,
+        ),
+        (PASSWORD, PASSWORD),
+    ),
+    r.Answer: (RIGHT_ANSWER, WRONG_ANSWER),
+    r.NewPassword: (NEW_PASSWORD, WEAK_PASSWORD),
+    r.SetUpEmail: (Secret(EMAIL), Secret(INVALID_EMAIL)),
+}  # fmt: skip
+"""The right and the wrong value of a response."""
 
 
-class NothingSent(CallerError, AssertionError):
-    """The same input was asked for a third time, and no request came to the pool in between.
-
-    Args:
-        journey: the journey's id.
-        cue: what was to be given; its value is not in the message.
-    """
-
-    def __init__(self, journey: str, cue: NextInput) -> None:
-        super().__init__(
-            f"{journey}: {cue.response.__name__} in {cue.state} was handed out {_HANDED_OUT} times, and the app"
-            " has sent the pool no request since: does it give what `cue()` says, and does its client reach"
-            " this pool (`stage.client()`, or the endpoint of `stage.served()`)?"
-        )
-        self.journey = journey
-        self.cue = cue
-
-
-class NoProgress(CallerError, AssertionError):
-    """The app has sent the pool request after request, and none was a step of the sign-in.
-
-    Args:
-        journey: the journey's id.
-        cue: what was to be given.
-        requests: how many requests came.
-    """
-
-    def __init__(self, journey: str, cue: NextInput, requests: int) -> None:
-        super().__init__(
-            f"{journey}: {cue.response.__name__} in {cue.state} is still to be given after {requests} requests"
-            " that were no step of the sign-in: what does the pool refuse, or the app ask for, over and over?"
-        )
-        self.journey = journey
-        self.cue = cue
-        self.requests = requests
-
-
-_HANDED_OUT: Final = 2
-"""So often one cue is handed out without a request in between: to look at it, and to give it."""
-_REQUESTS: Final = 100
-"""So many requests may come for one step; a page that polls sends a few."""
-
-
-def _shown(arrows: tuple[Transition, ...]) -> str:
-    named = [f"{a.source} -{a.response.trigger}-> {a.dest}" for a in arrows]
-    return named[0] if named else "no step at all"
+def is_wrong(move: Move) -> bool:
+    """Is the answer of this step wrong on purpose?"""
+    # A wrong answer to a custom challenge is not refused: the challenge is issued again.
+    kind, response = move.arrow.kind, move.arrow.response
+    return kind is RETRY or (kind is NEW_CHALLENGE and response is r.Answer)
 
 
 class Stage:
-    """A journey under way. It is made by `Journey.begin`.
+    """A journey under way. `Journey.begin` makes it.
 
     Args:
-        journey: the journey.
-        pool: the pool.
-        functions: the pool's functions.
-        clock: the pool's clock.
+        journey: The journey's id.
+        path: The journey's path.
+        plan: What the journey requires.
+        pool: The embedded pool.
+        functions: The pool's Lambda functions.
+        clock: The pool's clock.
     """
 
     def __init__(
-        self, journey: Journey, pool: ObservedPool, functions: Functions, clock: ShiftedClock
+        self,
+        journey: str,
+        path: Path,
+        plan: Plan,
+        *,
+        pool: ObservedPool,
+        functions: ScriptedTriggers,
+        clock: ShiftedClock,
     ) -> None:
         self.journey = journey
+        self.path = path
+        self.plan = plan
         self.pool = pool
         self.clock = clock
         self.username = _username(pool)
-        """Whom to sign in."""
-        self.password: Secret[str] = p.PASSWORD
+        """The name of the user who signs in."""
+        self.password: Secret[str] = PASSWORD
         """The user's password."""
         self.device: Device | None = None
-        """The device to sign in on, if any: one that the pool remembers, or will have forgotten."""
+        """The device to sign in on, if any. The pool remembers it, or forgets it during the journey."""
         self.sign_up_session: Secret[str] | None = None
-        """ConfirmSignUp's session, of somebody who has just signed up."""
-        self.heard: dict[str, Any] = {}
-        self._walked: list[Transition] = []
+        """The session of ConfirmSignUp, if the user has just signed up."""
+        self._reply_members: dict[str, Any] = {}
+        self._transitions: list[Transition] = []
         self._values: dict[int, Secret[str] | None] = {}
-        # For the step that is due: the requests when it became due, those at the last cue, and how many
-        # cues were handed out since those.
-        self._due = (-1, 0)
-        self._handed_out = (0, 0)
+        self._due = (-1, 0)  # a step, and the number of requests when it became due
+        self._returned = (0, 0)  # the number of requests, and how often an input was returned since
         self._functions = functions
-        self._prepare()
+        self._prepare_user()
         functions.step = 0
-        self._happens(0)
-        pool.observe(self._told)
+        self._act_between_steps(0)
+        pool.observe(self._on_transition)
 
     def __repr__(self) -> str:
-        return f"<Stage of {self.journey.id}, after {len(self._walked)} steps>"
+        return f"<Stage of {self.journey}, after {len(self._transitions)} steps>"
 
     # ---- reaching the pool ------------------------------------------------------------------------------
 
     def client(self) -> Any:
-        """A real boto3 client, answered by the pool; no request leaves the process."""
+        """Return a real boto3 client that the pool answers; no request leaves the process."""
         return self.pool.client()
 
     def cognito(self, **settings: Any) -> Cognito:
-        """This package's own driver, on the pool.
+        """Return this package's own driver for the pool.
 
         Args:
-            settings: of `authfsm.Cognito`.
+            settings: Arguments of `authfsm.Cognito`.
         """
-        settings.setdefault("admin", self.journey.admin)
+        settings.setdefault("admin", self.path.arrows[0].response in r.ADMIN_ONLY)
         return self.pool.cognito(**settings)
 
     @contextmanager
-    def served(self) -> Iterator[str]:
+    def serve(self) -> Iterator[str]:
         """Serve the pool over HTTP until the end of the block, for an app in any language.
 
         Yields:
-            The URL, to be given to the app as Cognito's endpoint.
+            The URL, which the app uses as Cognito's endpoint.
 
         Raises:
-            ImportError: the extra `authfsm[server]` is not installed.
+            ImportError: The extra `authfsm[server]` is not installed.
         """
-        from authfsm.journeys.serving import serving  # noqa: PLC0415 - only who serves waits for it
-
-        with serving(self.pool) as url:
+        with serve(self.pool) as url:
             yield url
 
-    # ---- the way ----------------------------------------------------------------------------------------
+    # ---- the path ---------------------------------------------------------------------------------------
 
     @property
-    def walked(self) -> tuple[Transition, ...]:
-        """The arrows that were taken so far, as the pool saw them."""
-        return tuple(self._walked)
+    def transitions(self) -> tuple[Transition, ...]:
+        """The transitions so far, as the pool saw them."""
+        return tuple(self._transitions)
 
     def check(self) -> None:
-        """Was the journey's way taken, all of it and nothing else?
+        """Check that the sign-in followed the whole path of the journey and nothing else.
 
         Raises:
-            Strayed: it was not.
+            UnexpectedPath: It did not.
         """
-        if self.walked != self.journey.path.arrows:
-            raise UnexpectedPath(self.journey.id, self.journey.path.arrows, self.walked)
+        if self.transitions != self.path.arrows:
+            raise UnexpectedPath(self.journey, self.path.arrows, self.transitions)
 
-    def cue(self) -> NextInput | None:
-        """What is to be given now; None once the tokens are there.
+    def next_input(self) -> NextInput | None:
+        """Return what the user enters next; None once the tokens are issued.
 
         Raises:
-            Strayed: the sign-in has left the journey's way.
-            NothingSent: it is asked for a third time with no request in between.
-            NoProgress: requests come and come, and none is a step.
+            UnexpectedPath: The sign-in has left the path of the journey.
+            NothingSent: The app asks a third time and has sent no request in between.
+            NoProgress: The app has sent many requests, and none was a step.
         """
-        arrows, step = self.journey.path.arrows, len(self._walked)
-        if arrows[:step] != self.walked:
-            raise UnexpectedPath(self.journey.id, arrows, self.walked)
+        arrows, step = self.path.arrows, len(self._transitions)
+        if arrows[:step] != self.transitions:
+            raise UnexpectedPath(self.journey, arrows, self.transitions)
         if step == len(arrows):
             return None
-        source, response, dest, _ = arrows[step]
-        wrong = self.journey.refused(step)
+        source, response, dest, kind = arrows[step]
+        wrong = is_wrong(self.path.moves[step])
         if step not in self._values:
-            again = arrows[min(step + self.journey.stale(step), len(arrows) - 1)].dest
-            self._values[step] = value(self, source, response, again, wrong=wrong)
-        cue = NextInput(source, response, self._values[step], wrong, dest)
-        self._check_progress(step, cue)
-        return cue
+            # After a restart without the device key the same input is sent again.
+            leads_to = arrows[min(step + (kind is RESTART), len(arrows) - 1)].dest
+            self._values[step] = self._value(arrows[step], leads_to, wrong=wrong)
+        found = NextInput(source, response, self._values[step], wrong, dest)
+        self._check_progress(step, found)
+        return found
 
-    def _check_progress(self, step: int, cue: NextInput) -> None:
-        """An app that does nothing, or never the right thing, would go round its loop for ever."""
+    def _check_progress(self, step: int, next_input: NextInput) -> None:
+        """Without this check, an app that never sends the right request would loop for ever."""
         requests = self.pool.requests
         if self._due[0] != step:
             self._due = step, requests
-        last, times = self._handed_out
-        self._handed_out = requests, times + 1 if requests == last else 1
-        if self._handed_out[1] > _HANDED_OUT:
-            raise NothingSent(self.journey.id, cue)
-        if requests - self._due[1] > _REQUESTS:
-            raise NoProgress(self.journey.id, cue, requests - self._due[1])
+        last, times = self._returned
+        self._returned = requests, times + 1 if requests == last else 1
+        if self._returned[1] > MAX_REPEATS:
+            raise NothingSent(self.journey, next_input)
+        if requests - self._due[1] > MAX_REQUESTS:
+            raise NoProgress(self.journey, next_input, requests - self._due[1])
 
-    def signed(self) -> Secret[str]:
-        """What the passkey signs, as it was asked last."""
-        return Secret(self._passkey.sign(self.heard["CREDENTIAL_REQUEST_OPTIONS"]))
+    def _value(self, arrow: Transition, leads_to: State, *, wrong: bool) -> Secret[str] | None:
+        response = arrow.response
+        if response in _VALUES:
+            return _VALUES[response][wrong]
+        if response in {r.Code, r.VerifySoftwareToken}:
+            sent = response is r.Code and arrow.source is not State.SOFTWARE_TOKEN_MFA
+            code = self.pool.outbox[-1].code if sent else self._app_code()
+            return _wrong_code(code) if wrong else code
+        found: Secret[str] | None = None
+        if response is r.AdminNoSrpAuth:
+            found = None if leads_to is State.ADMIN_NO_SRP_AUTH else PASSWORD
+        elif response in {r.UserAuth, r.Select}:
+            found = None if leads_to is State.SELECT_CHALLENGE else Secret(leads_to.value)
+        elif response is r.SignedUp:
+            found = self.sign_up_session
+        elif response is r.Credential:
+            options = self._reply_members["CREDENTIAL_REQUEST_OPTIONS"]
+            found = Secret(self._passkey.sign(options))
+        return found
+
+    def _app_code(self) -> Secret[str]:
+        """The authenticator app's next code: Cognito accepts each code once."""
+        associated = self._reply_members.get("SecretCode")
+        secret = TOTP if associated is None else Secret(associated)
+        self.clock.advance(_TOTP_PERIOD)
+        return Secret(pyotp.TOTP(secret.reveal()).at(self.clock()))
 
     @cached_property
     def _passkey(self) -> VirtualPasskey:
         from authfsm.conformance.passkey import VirtualPasskey  # noqa: PLC0415 - its library is an extra
 
-        return VirtualPasskey(_relying_party(self.pool))
+        webauthn = self.pool.configuration.webauthn
+        return VirtualPasskey("example.com" if webauthn is None else webauthn.relying_party_id)
 
-    def _told(self, arrow: Transition, reply: Mapping[str, Any]) -> None:
-        self._walked.append(arrow)
-        self._functions.step = len(self._walked)
-        self.heard |= {**reply.get("ChallengeParameters", {}), **reply}
-        self._happens(len(self._walked))
+    # ---- what happens in the pool -----------------------------------------------------------------------
 
-    # ---- what happens beside it -------------------------------------------------------------------------
+    def _on_transition(self, arrow: Transition, reply: Mapping[str, Any]) -> None:
+        self._transitions.append(arrow)
+        self._functions.step = len(self._transitions)
+        self._reply_members |= {**reply.get("ChallengeParameters", {}), **reply}
+        self._act_between_steps(len(self._transitions))
 
-    def _happens(self, after: int) -> None:
-        """What an administrator does after so many steps."""
-        happens = self.journey.plan.meanwhile.get(after)
-        if happens is None:
+    def _act_between_steps(self, steps: int) -> None:
+        """Do what the plan has after this number of steps."""
+        action = self.plan.between_steps.get(steps)
+        if action is None:
             return
-        who = {"UserPoolId": self.pool.pool_id, "Username": self.username}
-        if happens.switch_on:
-            preference = {**who, **happens.preference()}
-            self.pool.answer("AdminSetUserMFAPreference", preference)
-        if happens.expire_password:
+        if action.enable_mfa:
+            self._administer("AdminSetUserMFAPreference", **action.preference())
+        if action.expire_password:
             self._expire_password()
-        if happens.forget_device and self.device is not None:
-            self.pool.answer("AdminForgetDevice", {**who, "DeviceKey": self.device.key})
+        if action.forget_device and self.device is not None:
+            self._administer("AdminForgetDevice", DeviceKey=self.device.key)
+
+    def _administer(self, operation: str, **members: Any) -> None:
+        user = {"UserPoolId": self.pool.pool_id, "Username": self.username}
+        self.pool.answer(operation, {**user, **members})
 
     def _expire_password(self) -> None:
-        self.pool.answer(
-            "AdminSetUserPassword",
-            {
-                "UserPoolId": self.pool.pool_id,
-                "Username": self.username,
-                "Password": p.PASSWORD.reveal(),
-                "Permanent": False,
-            },
-        )
+        self._administer("AdminSetUserPassword", Password=PASSWORD.reveal(), Permanent=False)
 
-    def _prepare(self) -> None:
-        """Make the user, and let happen what must have happened before."""
-        person = self.journey.plan.person
+    def _prepare_user(self) -> None:
+        """Create the user, with everything that must exist before the sign-in."""
+        person = self.plan.person
         if person.newcomer:
             self._sign_up()
             return
         self.pool.add_user(self.username, **person.fields)
         if person.remembered or person.passkey:
-            self._sign_in_before()
+            self._enrol()
         if person.passkey_as_mfa:
-            who = {"UserPoolId": self.pool.pool_id, "Username": self.username}
-            self.pool.answer(
-                "AdminSetUserMFAPreference", {**who, "WebAuthnMfaSettings": {"Enabled": True}}
-            )
+            self._administer("AdminSetUserMFAPreference", WebAuthnMfaSettings={"Enabled": True})
         if person.temporary:
             self._expire_password()
 
-    def _sign_in_before(self) -> None:
-        """Sign in by a way that is the preparation's own: an app client where the functions let one through."""
-        own = self.pool.add_client(explicit_auth_flows=["ALLOW_CUSTOM_AUTH"])
-        flow = self.pool.cognito(client_id=own.client_id, client_secret=None).sign_in(
-            self.username, flow="CUSTOM_AUTH"
-        )
-        tokens = cast("Tokens", flow.tokens)  # they are here: nothing was asked
-        if self.journey.plan.person.remembered:
+    def _enrol(self) -> None:
+        """Sign in at an app client whose Lambda functions ask nothing; enrol the device and the passkey there."""
+        client = self.pool.add_client(explicit_auth_flows=["ALLOW_CUSTOM_AUTH"])
+        cognito = self.pool.cognito(client_id=client.client_id, client_secret=None)
+        flow = cognito.sign_in(self.username, flow="CUSTOM_AUTH")
+        tokens = cast("Tokens", flow.tokens)  # issued, as the functions ask nothing
+        if self.plan.person.remembered:
             self.device = flow.confirm_device("laptop")
-        if self.journey.plan.person.passkey:
+        if self.plan.person.passkey:
             token = {"AccessToken": tokens.access_token.reveal()}
-            begun = self.pool.answer("StartWebAuthnRegistration", token)
-            made = self._passkey.create(begun["CredentialCreationOptions"])
-            self.pool.answer("CompleteWebAuthnRegistration", {**token, "Credential": made})
+            reply = self.pool.answer("StartWebAuthnRegistration", token)
+            credential = self._passkey.create(reply["CredentialCreationOptions"])
+            self.pool.answer("CompleteWebAuthnRegistration", {**token, "Credential": credential})
 
     def _sign_up(self) -> None:
         app = self.pool.app_client
-        who: dict[str, Any] = {"ClientId": app.client_id, "Username": self.username}
+        user: dict[str, Any] = {"ClientId": app.client_id, "Username": self.username}
         if app.client_secret is not None:
-            from authfsm import srp  # noqa: PLC0415 - only who has a secret needs it
-
-            who["SecretHash"] = srp.secret_hash(
-                self.username, app.client_id, app.client_secret.reveal()
-            )
-        begun = self.pool.answer(
-            "SignUp",
-            {
-                **who,
-                "Password": p.PASSWORD.reveal(),
-                "UserAttributes": [{"Name": "email", "Value": p.EMAIL}],
-            },
+            user["SecretHash"] = secret_hash(self.username, app.client_id, app.client_secret)
+        attributes = [{"Name": "email", "Value": EMAIL}]
+        reply = self.pool.answer(
+            "SignUp", {**user, "Password": PASSWORD.reveal(), "UserAttributes": attributes}
         )
+        session = {"Session": reply["Session"]} if "Session" in reply else {}
         code = self.pool.outbox[-1].code.reveal()
-        session = {"Session": begun["Session"]} if "Session" in begun else {}
-        done = self.pool.answer("ConfirmSignUp", {**who, "ConfirmationCode": code, **session})
-        self.sign_up_session = Secret(done["Session"])
+        reply = self.pool.answer("ConfirmSignUp", {**user, "ConfirmationCode": code, **session})
+        self.sign_up_session = Secret(reply["Session"])
 
 
 def _username(pool: ObservedPool) -> str:
     attributes = pool.configuration.username_attributes
     if not attributes:
-        return p.USERNAME
-    return p.EMAIL if "email" in attributes else p.PHONE
+        return USERNAME
+    return EMAIL if "email" in attributes else PHONE
 
 
-def _relying_party(pool: ObservedPool) -> str:
-    webauthn = pool.configuration.webauthn
-    return webauthn.relying_party_id if webauthn is not None else "example.com"
+def _wrong_code(code: Secret[str]) -> Secret[str]:
+    digits = code.reveal()
+    return Secret(f"{(int(digits) + 1) % 10 ** len(digits):0{len(digits)}d}")
+
+
+_TAKE_ONLY_A_NAME: Final = frozenset(
+    {r.UserSrpAuth, r.CustomSrpAuth, r.CustomAuth, r.UserAuthWithSrp}
+)
+
+
+def drive(stage: Stage) -> Flow:
+    """Sign in with this package's own driver.
+
+    Args:
+        stage: A journey that has just begun.
+
+    Returns:
+        The sign-in, with its tokens.
+
+    Raises:
+        UnexpectedPath: It did not follow the journey's path.
+    """
+    flow = stage.cognito().start(stage.password, device=stage.device, walk=False)
+    while (entry := stage.next_input()) is not None:
+        steps = len(stage.transitions)
+        try:
+            _submit(flow, stage.username, entry)
+        except Refused:
+            if len(stage.transitions) == steps:
+                raise
+        if len(stage.transitions) == steps:
+            raise UnexpectedPath(stage.journey, stage.path.arrows, stage.transitions)
+    stage.check()
+    return flow
+
+
+def _submit(flow: Flow, username: str, entry: NextInput) -> None:
+    value = [] if entry.value is None or entry.automatic else [entry.value.reveal()]
+    if entry.state is not State.START:
+        flow.carry(entry.response, *value)
+    elif entry.response in _TAKE_ONLY_A_NAME:
+        flow.carry(entry.response, username)
+    else:
+        flow.carry(entry.response, username, *value)

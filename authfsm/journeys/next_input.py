@@ -1,0 +1,116 @@
+"""The next input of a journey, and the errors of an app that does not follow it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import NOTHING, fields, frozen
+
+from authfsm.base.secret import Secret
+from authfsm.protocol.errors import CallerError
+from authfsm.protocol.forms import BY_PROOF
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Transition
+
+MAX_REPEATS: Final = 2
+"""How often an input is returned without a request in between: to look at it, and to enter it."""
+MAX_REQUESTS: Final = 100
+"""How many requests one step may take; a page that polls sends a few."""
+
+
+@frozen
+class NextInput:
+    """What the user enters next.
+
+    Args:
+        state: The state of the sign-in; START to begin it.
+        response: The class of the response.
+        value: What the user types, chooses or signs: a password, a code, the name of a choice, a credential;
+            None if nothing is needed.
+        wrong: Is the value wrong on purpose? The right one follows.
+        leads_to: The state after the reply.
+    """
+
+    state: State
+    response: type[Response]
+    value: Secret[str] | None
+    wrong: bool
+    leads_to: State
+
+    @property
+    def field(self) -> str | None:
+        """The form field that takes the value; None if nothing is asked for."""
+        if self.response in BY_PROOF:
+            return "password"
+        return next((each.name for each in fields(self.response) if each.default is NOTHING), None)
+
+    @property
+    def automatic(self) -> bool:
+        """Does the client do this step without the user, as part of an SRP proof?"""
+        return self.response in BY_PROOF
+
+
+class UnexpectedPath(CallerError, AssertionError):
+    """A sign-in did not follow the path of its journey.
+
+    Args:
+        journey: The journey's id.
+        expected: The journey's transitions.
+        actual: The transitions that happened.
+    """
+
+    def __init__(
+        self, journey: str, expected: tuple[Transition, ...], actual: tuple[Transition, ...]
+    ) -> None:
+        step = next(
+            (n for n, (a, b) in enumerate(zip(expected, actual, strict=False)) if a != b),
+            min(len(expected), len(actual)),
+        )
+        due, got = _shown(expected[step : step + 1]), _shown(actual[step : step + 1])
+        super().__init__(f"{journey}: step {step + 1} should be {due}, but was {got}")
+        self.journey = journey
+        self.expected = expected
+        self.actual = actual
+
+
+def _shown(arrows: tuple[Transition, ...]) -> str:
+    named = (f"{a.source} -{a.response.trigger}-> {a.dest}" for a in arrows)
+    return next(named, "no step at all")
+
+
+class NothingSent(CallerError, AssertionError):
+    """The app asked for the same input a third time and sent no request in between.
+
+    Args:
+        journey: The journey's id.
+        next_input: The input; its value is not in the message.
+    """
+
+    def __init__(self, journey: str, next_input: NextInput) -> None:
+        super().__init__(
+            f"{journey}: {next_input.response.__name__} in {next_input.state} was returned {MAX_REPEATS} times,"
+            " and the app has sent the pool no request since. Check that the app enters what `next_input()` returns"
+            " and that its client uses this pool (`stage.client()`, or the endpoint of `stage.serve()`)."
+        )
+        self.journey = journey
+        self.next_input = next_input
+
+
+class NoProgress(CallerError, AssertionError):
+    """The app has sent many requests, and none was a step of the sign-in.
+
+    Args:
+        journey: The journey's id.
+        next_input: The input that is due.
+        requests: The number of requests.
+    """
+
+    def __init__(self, journey: str, next_input: NextInput, requests: int) -> None:
+        super().__init__(
+            f"{journey}: {next_input.response.__name__} in {next_input.state} is still due after {requests}"
+            " requests that were no step of the sign-in. Check which request the app repeats."
+        )
+        self.journey = journey
+        self.next_input = next_input
+        self.requests = requests
