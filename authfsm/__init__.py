@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from authfsm.protocol.errors import TooManySteps as TooManySteps
     from authfsm.protocol.errors import UserError as UserError
     from authfsm.protocol.errors import WrongResponse as WrongResponse
-    from authfsm.protocol.replies import AdminPasswordAsked as AdminPasswordAsked
+    from authfsm.protocol.replies import AdminPasswordChallenge as AdminPasswordChallenge
     from authfsm.protocol.replies import AnyChallenge as AnyChallenge
     from authfsm.protocol.replies import Challenge as Challenge
     from authfsm.protocol.replies import CustomChallenge as CustomChallenge
@@ -70,8 +70,8 @@ if TYPE_CHECKING:
     from authfsm.protocol.replies import MfaSetup as MfaSetup
     from authfsm.protocol.replies import NewPasswordRequired as NewPasswordRequired
     from authfsm.protocol.replies import OtherChallenge as OtherChallenge
-    from authfsm.protocol.replies import PasswordAsked as PasswordAsked
-    from authfsm.protocol.replies import PasswordSrpAsked as PasswordSrpAsked
+    from authfsm.protocol.replies import PasswordChallenge as PasswordChallenge
+    from authfsm.protocol.replies import PasswordSrpChallenge as PasswordSrpChallenge
     from authfsm.protocol.replies import PasswordVerifier as PasswordVerifier
     from authfsm.protocol.replies import Refusal as Refusal
     from authfsm.protocol.replies import SelectChallenge as SelectChallenge
@@ -141,9 +141,9 @@ _EXPORTS = {
     "observers": "Observation Observer",
     "protocol.table": "PROTOCOL TRANSITIONS LoopKind Role Transition",
     "protocol.replies": (
-        "AdminPasswordAsked AnyChallenge Challenge CustomChallenge DevicePasswordVerifier "
-        "DeviceSrpAuth EmailOtp MfaSetup NewPasswordRequired OtherChallenge PasswordAsked "
-        "PasswordSrpAsked PasswordVerifier Refusal SelectChallenge SelectMfaType SmsMfa SmsOtp "
+        "AdminPasswordChallenge AnyChallenge Challenge CustomChallenge DevicePasswordVerifier "
+        "DeviceSrpAuth EmailOtp MfaSetup NewPasswordRequired OtherChallenge PasswordChallenge "
+        "PasswordSrpChallenge PasswordVerifier Refusal SelectChallenge SelectMfaType SmsMfa SmsOtp "
         "SoftwareTokenMfa Tokens WebAuthn"
     ),
     "protocol.responses": (

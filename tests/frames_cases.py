@@ -550,7 +550,7 @@ BASES: Final = {
     ),
     "authfsm.drivers.flow_steps.Courses.__init__": lambda: proving_base("courses", "FlowSteps"),
     "authfsm.drivers.base_flow.Walk.__init__": lambda: proving_base("walk", "Walk"),
-    "authfsm.protocol.codes.wrapped_code": lambda: r.Code(CODE + "x"),
+    "authfsm.protocol.validators.to_code": lambda: r.Code(CODE + "x"),
 }
 
 

@@ -8,7 +8,7 @@ from authfsm.core.signin import SignIn
 from authfsm.core.wire_replies import read
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
-from authfsm.protocol.table import LoopKind, Role, Transition, leads
+from authfsm.protocol.table import LoopKind, Role, Transition, destinations
 
 SESSION = "session-" + "s" * 20
 SRP = {"SALT": "0a1b", "SRP_B": "c0ffee", "SECRET_BLOCK": "c2VjcmV0", "USERNAME": "ada"}
@@ -133,7 +133,7 @@ def reply(
     """A raw reply to this response, in this state, that leads to `dest`, by that kind, if anything does."""
     if kind in REFUSALS:
         return REFUSALS[kind]
-    if response in BESIDE and dest in leads(source, response):
+    if response in BESIDE and dest in destinations(source, response):
         return BESIDE[response]
     if dest is State.AUTHENTICATED:
         return TOKENS

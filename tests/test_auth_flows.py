@@ -14,7 +14,12 @@ from authfsm.diagrams.model_builder import draft
 from authfsm.journeys import journeys
 from authfsm.local import LocalPool
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.protocol.auth_flows import CURRENT_VALUES, OLDER_VALUES, REQUIRED_VALUE, current_values
+from authfsm.protocol.auth_flows import (
+    CURRENT_VALUES,
+    LEGACY_VALUES,
+    REQUIRED_VALUE,
+    current_values,
+)
 from authfsm.protocol.errors import BadField
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS
@@ -42,10 +47,10 @@ def subsets(values: Iterable[str]) -> Iterator[Values]:
         yield from combinations(every, length)
 
 
-ALIKE = [*subsets(CURRENT_VALUES), *(each for each in subsets(OLDER_VALUES) if each)]
+ALIKE = [*subsets(CURRENT_VALUES), *(each for each in subsets(LEGACY_VALUES) if each)]
 MIXED = [
     (*older, *current)
-    for older in subsets(OLDER_VALUES)
+    for older in subsets(LEGACY_VALUES)
     for current in subsets(CURRENT_VALUES)
     if older and current
 ]
@@ -150,7 +155,7 @@ def test_older_and_current_values_do_not_mix() -> None:
             lambda: LocalPool.like({}, client, {}),  # noqa: B023 - the same
         ):
             with pytest.raises(
-                ValueError, match=r"explicit_auth_flows has the older values .* replace"
+                ValueError, match=r"explicit_auth_flows has the legacy values .* replace"
             ):
                 make()
     with pytest.raises(BadField):

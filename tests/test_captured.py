@@ -28,9 +28,9 @@ from authfsm.core.wire_replies import read
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault, RecoveryAction
-from authfsm.protocol.replies import Done, Refusal
+from authfsm.protocol.replies import Acknowledgement, Refusal
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import ON_THE_TABLE, LoopKind, Role, destination
+from authfsm.protocol.table import TRANSITION_SET, LoopKind, Role, transition_for_reply
 from authfsm.settings import PoolSettings
 from authfsm.traces import record
 from authfsm.traces.anonymiser import anonymise
@@ -81,11 +81,11 @@ def test_a_reply_lands_where_the_capture_says(row: dict[str, Any]) -> None:
     source, kind = state_of(row["from"]), response_of(row)
     reply = read(row["payload"], kind, state=source)
 
-    arrow = destination(source, kind, reply)
+    arrow = transition_for_reply(source, kind, reply)
 
     assert arrow is not None
     assert arrow.dest == state_of(row["to"])
-    assert (arrow in ON_THE_TABLE) == (row["source"] not in OFF_THE_TABLE), row["source"]
+    assert (arrow in TRANSITION_SET) == (row["source"] not in OFF_THE_TABLE), row["source"]
     assert leads(row) is arrow.dest
 
 
@@ -114,7 +114,7 @@ def test_a_reply_loses_nothing(row: dict[str, Any]) -> None:
     parts = list(held(reply))
     payload = {key: value for key, value in row["payload"].items() if key not in _TRANSPORT}
 
-    if isinstance(reply, Done):
+    if isinstance(reply, Acknowledgement):
         assert dict(reply.facts) == payload
     for path, value in leaves(payload):
         assert value in parts, path
@@ -212,8 +212,8 @@ def test_an_error_gets_its_recovery_action(row: dict[str, Any]) -> None:
     assert (refusal.code, refusal.message) == (said["Code"], said["Message"])
     for text, fault in FAULTS.items():
         assert text not in refusal.message or refusal.fault is fault
-    arrow = destination(source, kind, refusal)
-    assert arrow is None or arrow in ON_THE_TABLE
+    arrow = transition_for_reply(source, kind, refusal)
+    assert arrow is None or arrow in TRANSITION_SET
     if "to" in row:
         assert arrow is not None
         assert arrow.dest is state_of(row["to"])
@@ -249,10 +249,10 @@ def test_a_malformed_code_of_an_authenticator_may_be_tried_again() -> None:
     refusal = read(raw, r.VerifySoftwareToken)
     assert isinstance(refusal, Refusal)
     assert (refusal.action, refusal.fault) == (RecoveryAction.TRY_AGAIN, Fault.USER)
-    arrow = destination(State.MFA_SETUP, r.VerifySoftwareToken, refusal)
+    arrow = transition_for_reply(State.MFA_SETUP, r.VerifySoftwareToken, refusal)
     assert arrow is not None
     assert (arrow.dest, arrow.kind) == (State.MFA_SETUP, LoopKind.RETRY)
-    assert arrow in ON_THE_TABLE
+    assert arrow in TRANSITION_SET
 
 
 # ---- requests ---------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_a_description_goes_through_settings_and_pool(
         assert settings.explicit_auth_flows == frozenset(
             client["UserPoolClient"]["ExplicitAuthFlows"]
         )
-    open_ = {arrow for arrow in ON_THE_TABLE if settings.ruled_out(arrow) is None}
+    open_ = {arrow for arrow in TRANSITION_SET if settings.ruled_out(arrow) is None}
     mfa_asked = {arrow for arrow in open_ if arrow.dest is State.SMS_MFA}
     assert bool(mfa_asked) == (settings.mfa_configuration != "OFF")
     for operation, key, captured, request in (

@@ -27,8 +27,8 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ErrorRule, Fault, RecoveryAction
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Need, Role
-from authfsm.settings.rules import DESTS, PREFERRED
+from authfsm.protocol.table import Prerequisite, Role
+from authfsm.settings.rules import CHALLENGE_RULES, FIRST_FACTOR_RULES
 
 S = State
 
@@ -175,7 +175,9 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START",
     ),
     "a need that nothing can ever meet": (
-        lambda t: evolve(t, needs={**t.needs, (S.MFA_SETUP, r.VerifySoftwareToken): Need.VERIFIED}),
+        lambda t: evolve(
+            t, needs={**t.needs, (S.MFA_SETUP, r.VerifySoftwareToken): Prerequisite.VERIFIED}
+        ),
         "reachable",
         "MFA_SETUP can never be given verify_software_token",
         "START -user_password_auth-> MFA_SETUP",
@@ -398,7 +400,7 @@ def test_the_settings_are_not_taken_on_trust(
 ) -> None:
     """Where the settings' rules would let a single factor through although MFA is required, that is found."""
     assert check(settings=settings, every=True) == ()
-    for rules in (DESTS, PREFERRED):
+    for rules in (CHALLENGE_RULES, FIRST_FACTOR_RULES):
         if rule in rules:
             monkeypatch.setitem(rules, rule, ())
 

@@ -25,17 +25,17 @@ from authfsm.core.wire_requests import WRITERS, write
 from authfsm.local import LocalPool, ManualClock, WebAuthnConfiguration
 from authfsm.local.api import operations
 from authfsm.protocol import responses as r
-from authfsm.protocol.classification import (
+from authfsm.protocol.api_requests import (
     OTHER_OPERATIONS,
-    REDACTED,
+    REDACTED_VALUES,
     SIGN_IN_OPERATIONS,
     candidates,
     classify,
     names_for,
 )
+from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.vocabulary import FLOWS
 from authfsm.traces import record
 
 PASSWORD: Final = "Correct-Horse-1"
@@ -337,7 +337,7 @@ def groups() -> Iterator[tuple[str, str, bool, set[type[Response] | None]]]:
 class TestWhatALogHides:
     """Where parameters are redacted, the answer is every response that it may have been."""
 
-    @pytest.mark.parametrize("literal", sorted(REDACTED))
+    @pytest.mark.parametrize("literal", sorted(REDACTED_VALUES))
     def test_the_whole_map(self, literal: str) -> None:
         """With the map hidden, exactly the classes that its requests can have are possible."""
         for operation, name, session, kinds in groups():

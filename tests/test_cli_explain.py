@@ -14,14 +14,13 @@ from typer.testing import CliRunner
 from authfsm.cli import app
 from authfsm.cli.explain import explain
 from authfsm.core.wire_replies import READERS
-from authfsm.protocol.error_policy import ERROR_POLICY
+from authfsm.protocol.auth_flows import FLOWS
+from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, SIGN_IN_API_OPERATIONS
 from authfsm.protocol.evidence import evidence
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS
-from authfsm.protocol.vocabulary import FLOWS
-from authfsm.reference import about_state, find, names, nearest, shape
-from authfsm.reference.errors import LISTED, OPERATIONS
+from authfsm.reference import about_state, find, known_names, request_shape, similar_names
 
 WIDE = 400
 
@@ -53,7 +52,7 @@ def test_a_state(state: State) -> None:
     assert "https://docs.aws.amazon.com/cognito" in text
     for response, dests in PROTOCOL[state].items():
         assert f"Takes {response.trigger}" in text
-        assert shape(state, response).operation in text
+        assert request_shape(state, response).operation in text
         assert all(dest in text for dest in dests)
     if PROTOCOL[state]:
         assert "Errors" in text
@@ -118,7 +117,7 @@ def test_every_arrow_is_told_with_its_evidence() -> None:
         }
         for state in State
         for each in about_state(state).takes
-        for way in each.ways
+        for way in each.targets
     }
 
     assert set(said) == set(map(tuple, TRANSITIONS))
@@ -143,7 +142,7 @@ def test_when_a_parameter_is_sent() -> None:
     """SECRET_HASH with a client secret, DEVICE_KEY on a remembered device, Session where there is one."""
     given = {
         each.name: each.when
-        for each in shape(State.PASSWORD_VERIFIER, RESPONSES["srp_claim"]).parameters
+        for each in request_shape(State.PASSWORD_VERIFIER, RESPONSES["srp_claim"]).parameters
     }
 
     assert given["SECRET_HASH"] == "where the app client has a secret"
@@ -152,7 +151,7 @@ def test_when_a_parameter_is_sent() -> None:
     assert given["PASSWORD_CLAIM_SIGNATURE"] == ""
     refresh = {
         each.name: each.when
-        for each in shape(State.START, RESPONSES["refresh_token_auth"]).parameters
+        for each in request_shape(State.START, RESPONSES["refresh_token_auth"]).parameters
     }
     assert refresh["REFRESH_TOKEN"] == ""
     assert refresh["DEVICE_KEY"] == "on a remembered device"
@@ -176,12 +175,12 @@ def test_the_errors_of_an_operation_are_aws_own() -> None:
     """The list of errors by operation is botocore's model's, for every error that is ruled."""
     model = botocore.session.get_session().get_service_model("cognito-idp")
     listed: dict[str, set[str]] = {}
-    for operation in OPERATIONS:
+    for operation in SIGN_IN_API_OPERATIONS:
         for error in model.operation_model(operation).error_shapes:
             listed.setdefault(error.name, set()).add(operation)
 
-    assert {code: set(operations) for code, operations in LISTED.items()} == listed
-    assert set(LISTED) <= set(ERROR_POLICY)
+    assert {code: set(operations) for code, operations in LISTED_OPERATIONS.items()} == listed
+    assert set(LISTED_OPERATIONS) <= set(ERROR_POLICY)
 
 
 # ---- names ----------------------------------------------------------------------------------------------------------
@@ -206,9 +205,9 @@ def test_a_name_as_it_is_spelt(name: str, kinds: list[str]) -> None:
 
 def test_every_name_is_told() -> None:
     """No name crashes, as text or as JSON."""
-    for name in names():
+    for name in known_names():
         assert told(name).strip()
-    assert len(names()) > 120
+    assert len(known_names()) > 120
 
 
 def test_an_unknown_name() -> None:
@@ -220,7 +219,7 @@ def test_an_unknown_name() -> None:
     lost = CliRunner().invoke(app, ["explain", "xyzzy"])
     assert (lost.exit_code, lost.stderr.count("\n")) == (1, 1)
     assert json.loads(CliRunner().invoke(app, ["explain", "xyzzy", "--json"]).stdout) == []
-    assert "PASSWORD" in nearest("pasword")
+    assert "PASSWORD" in similar_names("pasword")
 
 
 def test_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,12 +20,12 @@ from authfsm.base.secret import Secret
 from authfsm.drivers import totp
 from authfsm.local import LocalPool, ManualClock
 from authfsm.protocol import responses as r
-from authfsm.protocol.codes import MESSAGE, TOTP, normalized
-from authfsm.protocol.error_policy import rule
+from authfsm.protocol.error_policy import error_rule
 from authfsm.protocol.errors import RefusedUser
-from authfsm.protocol.prompts import CODES
+from authfsm.protocol.prompts import CODE_FORMATS
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL
+from authfsm.protocol.validators import MESSAGE_CODE, TOTP_CODE, normalize_code
 
 PASSWORD = "Correct-Horse-1"
 PLANTED = "pl4nted"
@@ -59,7 +59,7 @@ PLANTED = "pl4nted"
 )
 def test_what_separates_digits_is_removed(typed: str) -> None:
     """Spaces, hyphens and invisible characters go, and every decimal digit becomes ASCII: the response has that."""
-    assert normalized(typed) == "123456"
+    assert normalize_code(typed) == "123456"
     assert r.Code(typed).code == r.VerifySoftwareToken(Secret(typed)).code == Secret("123456")
 
 
@@ -119,15 +119,17 @@ def test_each_code_has_its_rule() -> None:
         if "code" in {each.name for each in attrs.fields(response)}
     }
 
-    assert set(CODES) == taken
-    assert {pair for pair, rule_ in CODES.items() if rule_ is TOTP} == {
+    assert set(CODE_FORMATS) == taken
+    assert {pair for pair, rule_ in CODE_FORMATS.items() if rule_ is TOTP_CODE} == {
         (State.SOFTWARE_TOKEN_MFA, r.Code),
         (State.MFA_SETUP, r.VerifySoftwareToken),
     }
-    assert all(rule_ in {TOTP, MESSAGE} and rule_.source for rule_ in CODES.values())
+    assert all(
+        rule_ in {TOTP_CODE, MESSAGE_CODE} and rule_.source for rule_ in CODE_FORMATS.values()
+    )
 
 
-@pytest.mark.parametrize("state", [state for state, response in CODES if response is r.Code])
+@pytest.mark.parametrize("state", [state for state, response in CODE_FORMATS if response is r.Code])
 @pytest.mark.parametrize("length", [1, 5, 6, 7, 8, 9, 20])
 def test_how_many_digits_the_challenge_says(state: State, length: int) -> None:
     """The app's code has six, or is not sent; what a message brought is sent, whatever its length."""
@@ -153,11 +155,11 @@ def test_an_app_is_enrolled_by_six_digits(length: int) -> None:
         r.VerifySoftwareToken("7" * length)
 
 
-@pytest.mark.parametrize("rule_", [TOTP, MESSAGE])
+@pytest.mark.parametrize("rule_", [TOTP_CODE, MESSAGE_CODE])
 def test_the_pattern_for_html_says_the_same(rule_: Any) -> None:
     """The pattern accepts what fits once it is normalized, with the usual separators, and nothing else."""
     for typed in ("123456", "123 456", " 12-34-56 ", "1234567", "12345678", "1", "", "12345a"):
-        assert bool(re.fullmatch(rule_.pattern, typed)) is rule_.fits(normalized(typed)), typed
+        assert bool(re.fullmatch(rule_.pattern, typed)) is rule_.fits(normalize_code(typed)), typed
 
 
 # ---- what else a person types -------------------------------------------------------------------------------
@@ -303,7 +305,7 @@ def test_the_pool_refuses_like_cognito(signing_key: RSAKey) -> None:
         assert said["Code"] == "InvalidParameterException"
         assert "failed to satisfy constraint" in said["Message"]
         assert wrong not in said["Message"]
-        row = rule(said["Code"], said["Message"], "VerifySoftwareToken")
+        row = error_rule(said["Code"], said["Message"], "VerifySoftwareToken")
         assert (row.action, row.fault) == (RecoveryAction.TRY_AGAIN, Fault.USER)
 
     flow.answer(r.VerifySoftwareToken(right))

@@ -16,12 +16,12 @@ from authfsm.diagrams.pools import POOLS
 from authfsm.notebook.picture import drawn
 from authfsm.protocol import responses as r
 from authfsm.protocol.evidence import Confidence, confidence
-from authfsm.protocol.responses import REFRESHES
+from authfsm.protocol.responses import REFRESH_RESPONSES
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Transition
 from authfsm.settings import PoolSettings
-from authfsm.settings.reach import confidence_of
-from authfsm.settings.rules import MULTI, skips_second_factor
+from authfsm.settings.reach import best_confidence
+from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, skips_second_factor
 
 S = State
 FLOWS = (
@@ -36,7 +36,7 @@ INTO_TOKENS = [
     for arrow in TRANSITIONS
     if arrow.dest is S.AUTHENTICATED
     and arrow.source is not S.AUTHENTICATED
-    and arrow.response not in REFRESHES
+    and arrow.response not in REFRESH_RESPONSES
 ]
 
 
@@ -48,7 +48,7 @@ def pool(mfa: str, flow: str, **more: Any) -> PoolSettings:
         "sms_mfa": False,
         "software_token_mfa": True,
         "email_mfa": False,
-        "web_authn_factor": MULTI,
+        "web_authn_factor": MULTI_FACTOR_PASSKEY,
         "allowed_first_auth_factors": {"PASSWORD", "WEB_AUTHN"},
         "lambda_config": {"DefineAuthChallenge"} if flow == "CUSTOM_AUTH" else (),
         "user_pool_tier": "PLUS",
@@ -115,9 +115,9 @@ def test_of_two_pools_the_surer_counts() -> None:
     on, off = (PoolSettings(mfa_configuration=each) for each in ("ON", "OFF"))
     arrow = Transition(S.PASSWORD_VERIFIER, r.SrpClaim, S.AUTHENTICATED)
 
-    assert confidence_of(arrow, (off, on)) is Confidence.DOCUMENTED
-    assert confidence_of(arrow, (on, on)) is Confidence.CONTRADICTORY
-    assert confidence_of(arrow, ()) is Confidence.DOCUMENTED
+    assert best_confidence(arrow, (off, on)) is Confidence.DOCUMENTED
+    assert best_confidence(arrow, (on, on)) is Confidence.CONTRADICTORY
+    assert best_confidence(arrow, ()) is Confidence.DOCUMENTED
 
 
 ON = {

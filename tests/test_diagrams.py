@@ -15,6 +15,7 @@ from authfsm.diagrams.model_builder import ROWS, draft
 from authfsm.diagrams.omissions import Reason
 from authfsm.diagrams.places import Arrow, StateGroup, group
 from authfsm.diagrams.pools import POOLS
+from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.nodes import NODES, target_roles
 from authfsm.protocol.responses import (
     AdminNoSrpAuth,
@@ -26,8 +27,7 @@ from authfsm.protocol.responses import (
     UserSrpAuth,
 )
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import CHOICE, TRANSITIONS, Role, Transition
-from authfsm.protocol.vocabulary import FLOWS
+from authfsm.protocol.table import FIRST_FACTOR_CHOICE, TRANSITIONS, Role, Transition
 
 EVERY = frozenset(arrow for row in ROWS for arrow in row)
 DRAFTS = {
@@ -143,7 +143,7 @@ def test_each_reason_has_its_own_arrows() -> None:
     again = {(arrow.source.state, arrow.response) for arrow in left[Reason.AGAIN]}
 
     assert set(Reason) - {Reason.ELSEWHERE, Reason.BEYOND, Reason.SETTINGS} == set(left)
-    assert {(s, r) for s in (State.EMAIL_OTP, State.SMS_OTP) for r in CHOICE} <= again
+    assert {(s, r) for s in (State.EMAIL_OTP, State.SMS_OTP) for r in FIRST_FACTOR_CHOICE} <= again
     assert {State.FAILED} == {arrow.dest.state for arrow in left[Reason.FAILURE]}
 
 

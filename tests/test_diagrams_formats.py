@@ -32,10 +32,10 @@ from authfsm.diagrams import (
 from authfsm.diagrams.mermaid import identifier
 from authfsm.diagrams.pools import POOLS
 from authfsm.diagrams.statecharts import NAMESPACE, arrows
+from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-from authfsm.protocol.vocabulary import FLOWS
 
 S = State
 JS = Path(__file__).parent / "js"

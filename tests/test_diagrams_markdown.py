@@ -9,7 +9,7 @@ import pytest
 from authfsm.diagrams.markdown import BEGIN, END, NoPlace, readme_table, rows, write, written
 from authfsm.protocol.evidence import confidence
 from authfsm.protocol.states import State
-from authfsm.protocol.table import PROTOCOL, TRANSITIONS, Transition, move
+from authfsm.protocol.table import PROTOCOL, TRANSITIONS, Transition, transition_between
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -17,7 +17,7 @@ README = Path(__file__).parent.parent / "README.md"
 def test_the_rows_are_the_table() -> None:
     """Read back, the rows are every arrow but those to FAILED and OTHER_CHALLENGE, which it says it leaves out."""
     read = {
-        move(row.source, row.response, dest)
+        transition_between(row.source, row.response, dest)
         for row in rows()
         for dest in {*row.dests, *(each for named in row.sets for each in named.members)}
     } | {Transition(row.source, row.response, row.source, k) for row in rows() for k in row.loops}

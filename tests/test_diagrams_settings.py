@@ -29,7 +29,7 @@ from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.responses import Code, NewPassword, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-from authfsm.settings.reach import verdicts
+from authfsm.settings.reach import reachability
 
 S = State
 OFF, REQUIRED, CUSTOM = (POOLS[name][0] for name in ("mfa_off", "mfa_required", "custom"))
@@ -65,7 +65,7 @@ def test_a_pools_picture_holds_what_the_pool_can_do(told: PoolSettings) -> None:
 def test_a_faded_picture_fades_what_is_ruled_out(told: PoolSettings) -> None:
     """Whatever the settings: the faded places are those that nobody comes to, each with its reason."""
     model = draft(settings=told, faded=True)
-    cut = verdicts(told, include_lambda_named=False).nodes
+    cut = reachability(told, include_lambda_named=False).nodes
     faded = {
         (node.state, node.role): model.shade(node).why
         for node in model.nodes

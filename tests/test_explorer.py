@@ -23,7 +23,7 @@ from authfsm.protocol.auth_flows import DEFAULT_VALUES
 from authfsm.protocol.nodes import NODES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
-from authfsm.settings.reach import verdicts
+from authfsm.settings.reach import reachability
 
 MFA_OFF = "MfaConfiguration is OFF"
 
@@ -135,7 +135,7 @@ def test_the_page_rules_out_what_settings_rule_out(shown: DisplayMixin) -> None:
     for values, said in zip(pools, told, strict=True):
         settings = settings_of(values)
         for include_lambda_named, name in ((True, "full"), (False, "plain")):
-            known = verdicts(settings, include_lambda_named=include_lambda_named)
+            known = reachability(settings, include_lambda_named=include_lambda_named)
             assert said[name]["arrows"] == [known.arrows[each] for each in ARROWS]
             assert said[name]["places"] == [known.nodes.get(each) for each in NODES]
         for arrow, ends in ARROWS:
@@ -216,7 +216,7 @@ def test_a_pool_on_the_switches_is_that_pool(settings: PoolSettings) -> None:
     moved = settings_of(values_of(settings))
 
     for include_lambda_named in (True, False):
-        assert verdicts(moved, include_lambda_named=include_lambda_named) == verdicts(
+        assert reachability(moved, include_lambda_named=include_lambda_named) == reachability(
             settings, include_lambda_named=include_lambda_named
         )
 

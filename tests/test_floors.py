@@ -39,7 +39,7 @@ FLOORS = [
 
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 
-DYNAMIC_IMPORTS = {("base/display_mixin", "authfsm.notebook.value_repr")}
+DYNAMIC_IMPORTS = {("base/mixins", "authfsm.notebook.value_repr")}
 """Imports by a string, against the order of the floors: a value's HTML is loaded when a notebook asks for it."""
 
 LIBRARIES = {
@@ -226,10 +226,10 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
     The page of its server has pictures on it, and nothing of the pool's imports the server.
     """
     shared = {
-        "base/__init__", "base/concurrency", "base/secret", "base/display_mixin", "srp",
+        "base/__init__", "base/concurrency", "base/secret", "base/mixins", "srp",
         "settings/descriptions", "protocol/__init__", "protocol/errors", "protocol/states", "protocol/table",
-        "protocol/responses", "protocol/auth_flows", "protocol/vocabulary", "protocol/classification",
-        "protocol/nodes",
+        "protocol/responses", "protocol/auth_flows", "protocol/api_requests",
+        "protocol/nodes", "protocol/validators",
     }  # fmt: skip
     known = modules()
     used = {

@@ -18,7 +18,7 @@ from truth import Standing
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ON_THE_TABLE, Transition, move
+from authfsm.protocol.table import TRANSITION_SET, Transition, transition_between
 
 S = State
 WALKS: Final = 100
@@ -122,9 +122,9 @@ def test_the_table_has_no_such_arrow(row: Row) -> None:
     """Nobody can believe in it: our client would say that the service is at fault."""
     assert row.source is not None
     assert row.response is not None
-    arrows = {move(row.source, row.response, dest) for dest in row.dests}
+    arrows = {transition_between(row.source, row.response, dest) for dest in row.dests}
 
-    assert not arrows & ON_THE_TABLE
+    assert not arrows & TRANSITION_SET
 
 
 @pytest.mark.parametrize("row", [*ROWS, *OF_THE_PATH], ids=str)

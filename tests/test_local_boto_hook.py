@@ -27,10 +27,10 @@ from authfsm.local import (
 from authfsm.local.api import operations
 from authfsm.local.api.aws_json import answer_http
 from authfsm.local.config import error_templates
-from authfsm.protocol.error_policy import ERROR_POLICY, rule
+from authfsm.protocol.error_policy import ERROR_POLICY, error_rule
 from authfsm.protocol.responses import SrpClaim, UserPasswordAuth, UserSrpAuth
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ON_THE_TABLE, Transition
+from authfsm.protocol.table import TRANSITION_SET, Transition
 
 PASSWORD = "correct horse battery staple"
 
@@ -183,7 +183,7 @@ class TestTheGate:
             operations.check_arrow(UserSrpAuth, {"AuthenticationResult": {}}, None)
 
         assert State.AUTHENTICATED is caught.value.arrow.dest
-        assert caught.value.arrow not in ON_THE_TABLE
+        assert caught.value.arrow not in TRANSITION_SET
 
     def test_beginnings(self) -> None:
         """A beginning goes from START by the flow's own response."""
@@ -237,7 +237,7 @@ class TestTheRefusals:
         saying = self.SAYINGS[name]
         if name == "SECRET_WRONG":  # of operations that have no session
             return
-        if rule(saying.code, saying.message).action.survives:
+        if error_rule(saying.code, saying.message).action.survives:
             assert saying.survives
 
 

@@ -12,7 +12,7 @@ from local_talk import MISMATCH, UNKNOWN, USED, WRONG, Talk, refused
 from authfsm.local import Contradictions, LocalPool, ManualClock, Triggers
 from authfsm.protocol.responses import CompleteMfaSetup
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ON_THE_TABLE, Transition
+from authfsm.protocol.table import TRANSITION_SET, Transition
 
 PASSWORD = "correct horse battery staple"
 
@@ -309,7 +309,7 @@ class TestWithSrp:
         assert "AuthenticationResult" in talk.answer(asked, "ada", ANSWER="x")
 
     @pytest.mark.skipif(
-        Transition(State.MFA_SETUP, CompleteMfaSetup, State.CUSTOM_CHALLENGE) not in ON_THE_TABLE,
+        Transition(State.MFA_SETUP, CompleteMfaSetup, State.CUSTOM_CHALLENGE) not in TRANSITION_SET,
         reason="the table has no such arrow",
     )
     def test_set_up_comes_before_the_riddle(self, signing_key: RSAKey) -> None:

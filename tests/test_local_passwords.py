@@ -375,8 +375,8 @@ class TestWhatIsNotServed:
             Talk(pool).initiate("USER_PASSWORD_AUTH", **given)
 
     def test_older_values_do_not_mix(self) -> None:
-        """ExplicitAuthFlows takes ALLOW_* or the older values, not both, and nothing unknown."""
-        with pytest.raises(ValueError, match="older values ADMIN_NO_SRP_AUTH beside"):
+        """ExplicitAuthFlows takes ALLOW_* or the legacy values, not both, and nothing unknown."""
+        with pytest.raises(ValueError, match="legacy values ADMIN_NO_SRP_AUTH next to"):
             LocalPool(explicit_auth_flows=[*EVERY_FLOW, "ADMIN_NO_SRP_AUTH"])
         with pytest.raises(ValueError, match="not among"):
             LocalPool(explicit_auth_flows=["ALLOW_EVERYTHING"])

@@ -280,7 +280,7 @@ class TestLike:
         """Older and newer flows do not mix; it is refused, in words."""
         mixed = {"ExplicitAuthFlows": ["USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"]}
         with pytest.raises(
-            ValueError, match="older values USER_PASSWORD_AUTH beside ALLOW_USER_SRP_AUTH"
+            ValueError, match="legacy values USER_PASSWORD_AUTH next to ALLOW_USER_SRP_AUTH"
         ):
             LocalPool.like({}, mixed, {})
 
@@ -425,11 +425,11 @@ class TestAppClients:
         ]
 
     def test_flows_that_do_not_mix(self, pool: LocalPool) -> None:
-        """The older values of ExplicitAuthFlows beside newer ones are refused."""
+        """Legacy values of ExplicitAuthFlows next to current ones are refused."""
         with refused(
             "InvalidParameterException",
-            "explicit_auth_flows has the older values USER_PASSWORD_AUTH beside ALLOW_USER_SRP_AUTH: Cognito"
-            " refuses an app client with both kinds; replace the older values",
+            "explicit_auth_flows has the legacy values USER_PASSWORD_AUTH next to ALLOW_USER_SRP_AUTH: Cognito"
+            " refuses an app client with both kinds; replace the legacy values",
         ):
             pool.client().create_user_pool_client(
                 UserPoolId=pool.pool_id,

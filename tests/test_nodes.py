@@ -17,7 +17,14 @@ from samples import RESPONSES, reply
 from authfsm.core.signin import SignIn
 from authfsm.diagrams.model_builder import ROWS
 from authfsm.protocol import responses as r
-from authfsm.protocol.nodes import IN_ROLES, NODES, EdgeRoles, Node, code_role, target_roles
+from authfsm.protocol.nodes import (
+    NODES,
+    TRANSITIONS_IN_ROLES,
+    EdgeRoles,
+    Node,
+    email_otp_role,
+    target_roles,
+)
 from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE, TRANSITIONS, Role, Transition
 from authfsm.traces import Recording
@@ -36,7 +43,9 @@ def test_the_table_has_the_roles_of_all_paths(arrow: Transition) -> None:
     """Over every flow, with and without a password, the rule gives the roles of the table's nodes and no other."""
     flows = [arrow.response.auth_flow] if arrow.response.auth_flow else FLOWS
     given = {
-        code_role(arrow.source, arrow.response, flow=flow, password_proved=proved, credited=credit)
+        email_otp_role(
+            arrow.source, arrow.response, flow=flow, password_proved=proved, credited=credit
+        )
         for flow, proved, credit in product(flows, (False, True), (False, True))
     }
 
@@ -65,7 +74,7 @@ def test_a_code_by_the_path_only() -> None:
     ]
 
     for source, response, flow, proved, role in told:
-        assert code_role(source, response, flow=flow, password_proved=proved) is role
+        assert email_otp_role(source, response, flow=flow, password_proved=proved) is role
 
 
 def paths(longest: int) -> Iterator[tuple[Transition, ...]]:
@@ -109,7 +118,7 @@ def test_signin_recording_and_nodes_agree() -> None:
         ends = EdgeRoles(None, signin.role)
 
         assert line["role"] == str(signin.role), path
-        assert (path[-1], ends) in IN_ROLES, path
+        assert (path[-1], ends) in TRANSITIONS_IN_ROLES, path
         assert Node(State.EMAIL_OTP, signin.role) in NODES
         assert signin.history[-1].role is signin.role
         tried += 1
@@ -152,4 +161,4 @@ def test_the_pictures_have_the_same_nodes() -> None:
         for arrow in row
     }
 
-    assert drawn == set(IN_ROLES)
+    assert drawn == set(TRANSITIONS_IN_ROLES)

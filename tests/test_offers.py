@@ -11,7 +11,7 @@ from samples import challenge, whole
 from authfsm.core.signin import SignIn
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import InvalidInput, WrongResponse
-from authfsm.protocol.prompts import form
+from authfsm.protocol.prompts import form_for
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL
@@ -104,7 +104,7 @@ def test_an_emailed_code_has_two_names() -> None:
     signin = at(State.MFA_SETUP, "MFAS_CAN_SETUP", ("EMAIL_MFA",))
     assert signin.challenge is not None
     assert signin.accepts == (r.SetUpEmail,)
-    assert [each.response for each in form(signin.challenge).prompts] == [r.SetUpEmail]
+    assert [each.response for each in form_for(signin.challenge).prompts] == [r.SetUpEmail]
 
 
 @pytest.mark.parametrize(

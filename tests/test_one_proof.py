@@ -29,7 +29,7 @@ from authfsm.protocol.errors import (
     TooManySteps,
 )
 from authfsm.protocol.states import State
-from authfsm.protocol.table import RESTART, TRANSITIONS, automatic
+from authfsm.protocol.table import RESTART, TRANSITIONS, is_automatic
 
 NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
 POOL = "eu-west-1_AbCdEfGhI"
@@ -230,7 +230,7 @@ def longest() -> int:
     """The most steps in a row that the table lets a driver take without new input."""
     onward: dict[State, set[State]] = {}
     for arrow in TRANSITIONS:
-        if automatic(arrow) and arrow.kind is not RESTART:
+        if is_automatic(arrow) and arrow.kind is not RESTART:
             onward.setdefault(arrow.source, set()).add(arrow.dest)
 
     def steps(state: State) -> int:

@@ -29,10 +29,17 @@ from authfsm.notebook.forms import forms
 from authfsm.notebook.view_model import _form
 from authfsm.protocol import replies
 from authfsm.protocol import responses as r
-from authfsm.protocol.forms import BY_PROOF, Field, Form, Prompt
-from authfsm.protocol.prompts import FACTORS, check_answer, form
+from authfsm.protocol.prompts import (
+    FACTOR_LABELS,
+    SRP_RESPONSES,
+    Field,
+    Form,
+    Prompt,
+    check_answer,
+    form_for,
+)
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import NEEDS, PROTOCOL, Need, Role, leads
+from authfsm.protocol.table import PREREQUISITES, PROTOCOL, Prerequisite, Role, destinations
 
 S = State
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -76,7 +83,7 @@ def values(prompt: Prompt) -> dict[str, str]:
 @by_challenge
 def test_every_challenge_has_prompts(asked: Any, role: Role | None) -> None:
     """In every role: a title, and prompts with a sentence each; only a device is asked without a person."""
-    asks = form(asked, role)
+    asks = form_for(asked, role)
 
     assert asks.title
     assert (not asks.prompts) is (asked.state in OF_DEVICE)
@@ -92,13 +99,14 @@ def test_every_response_of_a_person_can_be_made() -> None:
     made: dict[tuple[State, Role | None], set[type[r.Response]]] = {}
     for _, asked, role in EVERY:
         found = made.setdefault((asked.state, role), set())
-        found |= {each.response for each in form(asked, role).prompts}
+        found |= {each.response for each in form_for(asked, role).prompts}
 
     for (state, role), found in made.items():
         takes = {
             each
             for each in PROTOCOL[state]
-            if role is not Role.SECOND_FACTOR or NEEDS.get((state, each)) is not Need.FIRST_FACTOR
+            if role is not Role.SECOND_FACTOR
+            or PREREQUISITES.get((state, each)) is not Prerequisite.FIRST_FACTOR
         }
         if state in OF_DEVICE:
             takes = set()  # the device's own proof
@@ -110,8 +118,8 @@ def test_every_response_of_a_person_can_be_made() -> None:
 @by_challenge
 def test_the_fields_are_the_arguments_of_the_response(asked: Any, role: Role | None) -> None:
     """Each required argument has a field, each field is an argument, and what is filled in makes the response."""
-    for prompt in form(asked, role).prompts:
-        if prompt.response in BY_PROOF:
+    for prompt in form_for(asked, role).prompts:
+        if prompt.response in SRP_RESPONSES:
             assert [each.name for each in prompt.fields] == ["password"]
             assert prompt.arguments(values(prompt)) == {"password": Secret("text")}
             continue
@@ -132,7 +140,7 @@ def test_the_fields_are_the_arguments_of_the_response(asked: Any, role: Role | N
 @by_challenge
 def test_a_field_left_empty_is_named(asked: Any, role: Role | None) -> None:
     """Each required field, one at a time: the person's error, and no value of another field in it."""
-    for prompt in form(asked, role).prompts:
+    for prompt in form_for(asked, role).prompts:
         for each in prompt.fields:
             given = {**values(prompt), each.name: ""}
             if not each.required:
@@ -150,7 +158,7 @@ def test_it_is_data(asked: Any, role: Role | None) -> None:
     def plain(_: Any, __: Any, value: Any) -> Any:
         return str(value) if isinstance(value, type) else value
 
-    written = json.dumps(attrs.asdict(form(asked, role), value_serializer=plain))
+    written = json.dumps(attrs.asdict(form_for(asked, role), value_serializer=plain))
 
     assert SECRET not in written
     assert asked.session is None or asked.session.reveal() not in written
@@ -161,7 +169,7 @@ def test_it_is_data(asked: Any, role: Role | None) -> None:
 
 def prompts(asked: Any, role: Role | None = None) -> dict[str, Prompt]:
     """The prompts by their triggers."""
-    return {each.trigger: each for each in form(asked, role).prompts}
+    return {each.trigger: each for each in form_for(asked, role).prompts}
 
 
 def test_where_a_code_was_sent() -> None:
@@ -200,10 +208,10 @@ def test_the_choices_are_the_challenges_own() -> None:
 
     bare = replies.SelectChallenge(name="SELECT_CHALLENGE")
     [choice] = prompts(bare)["select"].fields
-    assert {name for name, _ in choice.choices} == leads(S.SELECT_CHALLENGE, r.Select) - {
+    assert {name for name, _ in choice.choices} == destinations(S.SELECT_CHALLENGE, r.Select) - {
         S.SELECT_CHALLENGE, S.OTHER_CHALLENGE,
     }  # fmt: skip
-    assert set(FACTORS) >= {name for name, _ in choice.choices}
+    assert set(FACTOR_LABELS) >= {name for name, _ in choice.choices}
 
 
 def test_another_first_factor_is_another() -> None:
@@ -234,7 +242,7 @@ def test_what_the_functions_made_public() -> None:
     asked = replies.CustomChallenge(
         name="CUSTOM_CHALLENGE", parameters={"USERNAME": "ada", "question": "Up?"}
     )
-    assert form(asked).facts == {"question": "Up?"}
+    assert form_for(asked).facts == {"question": "Up?"}
 
 
 # ---- what each front end shows ---------------------------------------------------------------------------------
@@ -264,7 +272,7 @@ def fields_of(asks: Form) -> dict[str, list[Field]]:
 def test_the_notebook_shows_these(flow: Flow, asked: Any, role: Role | None) -> None:
     """Each prompt is a form of the page, with these fields in this order."""
     told = {each["trigger"]: each for each in map(_form, forms(at(flow, asked, role)))}
-    wanted = fields_of(form(asked, role))
+    wanted = fields_of(form_for(asked, role))
 
     assert {name: [each["name"] for each in one["fields"]] for name, one in told.items()} == {
         name: [each.name for each in fields] for name, fields in wanted.items()
@@ -287,7 +295,7 @@ def test_the_site_shows_these(flow: Flow, asked: Any, role: Role | None) -> None
     if asked.state in site.BY_ITSELF:
         assert template == "go_on"
         return
-    wanted = fields_of(form(asked, role))
+    wanted = fields_of(form_for(asked, role))
     wanted.pop(r.RawAnswer.trigger, None)
     if r.SrpA.trigger in wanted:
         wanted.pop(r.Password.trigger, None)
@@ -337,7 +345,7 @@ class Typist:
 def test_the_command_asks_these(flow: Flow, asked: Any, role: Role | None) -> None:
     """Each prompt, where it can be chosen: its required fields are asked for, hidden or not, and make the response."""
     screen = Screen(Console(file=StringIO()))
-    for prompt in form(asked, role).prompts:
+    for prompt in form_for(asked, role).prompts:
         if prompt.response is r.Credential:
             continue  # a terminal has no passkey
         at(flow, asked, role)
@@ -349,7 +357,7 @@ def test_the_command_asks_these(flow: Flow, asked: Any, role: Role | None) -> No
             continue
         typist = Typist(str(factor).lower())
         answers = Answers(screen, typist, "Example")
-        first = form(asked, role).prompts[0]
+        first = form_for(asked, role).prompts[0]
         ask = answers.to if prompt == first or first.response is not r.Code else answers.elsewhere
         if prompt.response is r.SrpClaim:
             with pytest.raises(StartAgain):
@@ -378,7 +386,7 @@ def test_the_command_has_nothing_to_ask_of_a_device(flow: Flow) -> None:
 @by_challenge
 def test_a_journey_names_these(asked: Any, role: Role | None) -> None:
     """A next_input names the field that takes its value."""
-    for prompt in form(asked, role).prompts:
+    for prompt in form_for(asked, role).prompts:
         next_input = NextInput(
             asked.state, prompt.response, None, wrong=False, leads_to=S.AUTHENTICATED
         )

@@ -9,12 +9,26 @@ import pytest
 
 from authfsm.core.wire_replies import READERS
 from authfsm.core.wire_requests import WRITERS, InitiateAuth, RespondToAuthChallenge
-from authfsm.protocol.error_policy import ERROR_POLICY, UNKNOWN, Fault, RecoveryAction, rule
-from authfsm.protocol.evidence import confidence, evidence, key, rows
+from authfsm.protocol.error_policy import (
+    ERROR_POLICY,
+    UNKNOWN_ERROR,
+    Fault,
+    RecoveryAction,
+    error_rule,
+)
+from authfsm.protocol.evidence import confidence, evidence, evidence_key, evidence_rows
 from authfsm.protocol.replies import CHALLENGE_OF
 from authfsm.protocol.responses import RESPONSES, GetTokensFromRefreshToken
-from authfsm.protocol.states import CHALLENGES, OURS, State
-from authfsm.protocol.table import CHOICE, NEEDS, PROTOCOL, TRANSITIONS, leads, may_fail, reachable
+from authfsm.protocol.states import CHALLENGES, NON_CHALLENGES, State
+from authfsm.protocol.table import (
+    FIRST_FACTOR_CHOICE,
+    PREREQUISITES,
+    PROTOCOL,
+    TRANSITIONS,
+    destinations,
+    may_fail,
+    reachable,
+)
 
 PAIRS = {(source, response) for source, answers in PROTOCOL.items() for response in answers}
 COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
@@ -23,7 +37,7 @@ COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
 def test_every_challenge_name_is_a_state() -> None:
     """The states are AWS's own enumeration of challenge names, and four words of ours."""
     assert set(COGNITO.shape_for("ChallengeNameType").enum) == {state.value for state in CHALLENGES}
-    assert set(State) - set(CHALLENGES) == set(OURS)
+    assert set(State) - set(CHALLENGES) == set(NON_CHALLENGES)
 
 
 def test_every_flow_begins_somewhere() -> None:
@@ -75,7 +89,7 @@ def test_a_device_key_goes_where_it_can_be_dropped() -> None:
     stuck = {
         (source, response.__name__)
         for source, response in carrying
-        if source not in leads(source, response) and source not in device_states
+        if source not in destinations(source, response) and source not in device_states
     }
 
     assert stuck == set()
@@ -83,13 +97,13 @@ def test_a_device_key_goes_where_it_can_be_dropped() -> None:
 
 def test_needs_are_about_pairs_of_the_table() -> None:
     """What must have happened before is asked only of responses that the table has."""
-    assert set(NEEDS) <= PAIRS
+    assert set(PREREQUISITES) <= PAIRS
 
 
 def test_a_choice_is_left_as_it_was_made() -> None:
     """Leaving WEB_AUTHN, EMAIL_OTP or SMS_OTP takes what SELECT_CHALLENGE takes."""
     for state in (State.WEB_AUTHN, State.EMAIL_OTP, State.SMS_OTP):
-        assert set(CHOICE) <= set(PROTOCOL[state])
+        assert set(FIRST_FACTOR_CHOICE) <= set(PROTOCOL[state])
 
 
 def test_no_new_password_after_a_second_factor() -> None:
@@ -104,7 +118,7 @@ def test_no_new_password_after_a_second_factor() -> None:
 def test_no_custom_challenge_from_a_plain_password() -> None:
     """USER_PASSWORD_AUTH and USER_AUTH with a password lead to no CUSTOM_CHALLENGE."""
     for trigger in ("user_password_auth", "user_auth_with_password"):
-        assert State.CUSTOM_CHALLENGE not in leads(State.START, RESPONSES[trigger])
+        assert State.CUSTOM_CHALLENGE not in destinations(State.START, RESPONSES[trigger])
 
 
 def test_evidence_is_complete() -> None:
@@ -117,7 +131,9 @@ def test_evidence_is_complete() -> None:
 
 def test_evidence_has_no_arrow_of_its_own() -> None:
     """The evidence speaks of no arrow that the table does not have."""
-    strange = {row for row, _ in rows() if "*" not in row} - set(map(key, TRANSITIONS))
+    strange = {row for row, _ in evidence_rows() if "*" not in row} - set(
+        map(evidence_key, TRANSITIONS)
+    )
 
     assert strange == set()
 
@@ -133,9 +149,9 @@ def test_the_common_ways_are_well_known() -> None:
         ("DEVICE_SRP_AUTH", "srp_a", "DEVICE_PASSWORD_VERIFIER"),
     }
     thin = {
-        key
+        name
         for arrow in TRANSITIONS
-        if (key := (arrow.source.value, arrow.response.trigger, arrow.dest.value)) in common
+        if (name := (arrow.source.value, arrow.response.trigger, arrow.dest.value)) in common
         and confidence(arrow).thin
     }
 
@@ -167,7 +183,7 @@ def test_every_error_of_an_operation_has_a_ruling(operation: str) -> None:
 
 def test_every_ruled_error_has_a_row_for_any_message() -> None:
     """No message leaves an error of the table without an action."""
-    assert [code for code, rows in ERROR_POLICY.items() if "" not in rows] == []
+    assert [code for code, rules in ERROR_POLICY.items() if "" not in rules] == []
 
 
 _FORM = "1 validation error detected: Value '12' at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]+"
@@ -178,25 +194,25 @@ def test_a_row_for_one_operation_is_for_no_other(operation: str) -> None:
     """A row that names an operation is chosen for refusals of that operation alone; "" is none known."""
     limited = {
         (code, part): row
-        for code, rows in ERROR_POLICY.items()
-        for part, row in rows.items()
+        for code, rules in ERROR_POLICY.items()
+        for part, row in rules.items()
         if row.operation
     }
 
     assert limited
     for (code, part), row in limited.items():
         assert row.operation in OPERATIONS
-        chosen = rule(code, f"Before, {part.upper()} and after.", operation)
+        chosen = error_rule(code, f"Before, {part.upper()} and after.", operation)
         assert (chosen is row) == (operation == row.operation)
-        assert rule(code, part, operation) in ERROR_POLICY[code].values()
-    assert rule("InvalidParameterException", _FORM, operation).action is (
+        assert error_rule(code, part, operation) in ERROR_POLICY[code].values()
+    assert error_rule("InvalidParameterException", _FORM, operation).action is (
         RecoveryAction.TRY_AGAIN if operation == "VerifySoftwareToken" else RecoveryAction.GIVE_UP
     )
 
 
 def test_every_row_for_any_message_is_for_every_operation() -> None:
     """Whatever the operation, an error of the table has a row."""
-    assert all(rows[""].operation is None for rows in ERROR_POLICY.values())
+    assert all(rules[""].operation is None for rules in ERROR_POLICY.values())
 
 
 @pytest.mark.parametrize(
@@ -236,7 +252,7 @@ def test_not_authorized_is_sorted_by_its_message(
     message: str, action: RecoveryAction, fault: Fault
 ) -> None:
     """NotAuthorizedException says a dozen things; the message tells which."""
-    row = rule("NotAuthorizedException", message)
+    row = error_rule("NotAuthorizedException", message)
 
     assert (row.action, row.fault) == (action, fault)
 
@@ -244,19 +260,19 @@ def test_not_authorized_is_sorted_by_its_message(
 def test_a_forgotten_device_is_not_a_missing_pool() -> None:
     """ResourceNotFoundException drops the device for one message, and blames the settings for others."""
     assert (
-        rule("ResourceNotFoundException", "Device does not exist.").action
+        error_rule("ResourceNotFoundException", "Device does not exist.").action
         is RecoveryAction.DROP_DEVICE
     )
     assert (
-        rule("ResourceNotFoundException", "User pool eu-west-1_x does not exist.").action
+        error_rule("ResourceNotFoundException", "User pool eu-west-1_x does not exist.").action
         is RecoveryAction.FIX_CONFIGURATION
     )
 
 
 def test_an_unheard_of_error_is_the_services() -> None:
     """An error that no table knows ends the attempt, and is nobody's fault here."""
-    assert rule("TomorrowException", "?") == UNKNOWN
-    assert UNKNOWN.fault is Fault.SERVICE
+    assert error_rule("TomorrowException", "?") == UNKNOWN_ERROR
+    assert UNKNOWN_ERROR.fault is Fault.SERVICE
 
 
 def test_only_ended_states_cannot_fail() -> None:

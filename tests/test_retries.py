@@ -32,9 +32,9 @@ from authfsm.drivers.retries import _RETRIED_CODE
 from authfsm.local import LocalPool
 from authfsm.local.api.aws_json import answer_http
 from authfsm.protocol import responses as r
+from authfsm.protocol.api_requests import OPERATION_REPETITION, RESPONSE_REPETITION
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, RefusedByService, RefusedForNow
-from authfsm.protocol.repetition import OF_OPERATION, OF_RESPONSE
 from authfsm.protocol.responses import RESPONSES
 from authfsm.traces import record
 
@@ -142,9 +142,9 @@ def served(wire: Wire) -> Iterator[Wire]:
 
 def test_every_response_is_ruled_on() -> None:
     """Each has a verdict and a reason, and the request that is written carries it."""
-    assert set(OF_RESPONSE) == set(RESPONSES.values()) == {kind for _, kind in WRITERS}
-    assert all(each.why for each in (*OF_RESPONSE.values(), *OF_OPERATION.values()))
-    assert {kind for kind, each in OF_RESPONSE.items() if each.harmless} == {
+    assert set(RESPONSE_REPETITION) == set(RESPONSES.values()) == {kind for _, kind in WRITERS}
+    assert all(each.why for each in (*RESPONSE_REPETITION.values(), *OPERATION_REPETITION.values()))
+    assert {kind for kind, each in RESPONSE_REPETITION.items() if each.harmless} == {
         r.UserSrpAuth, r.UserAuthWithSrp, r.RefreshTokenAuth, r.RefreshToken, r.UpdateDeviceStatus,
         r.RevokeToken,
     }  # fmt: skip
@@ -154,7 +154,7 @@ def test_a_requests_method_is_botos() -> None:
     """As botocore itself spells it, for every operation that there is."""
     model = botocore_session().get_service_model("cognito-idp")
     wrong = [name for name in model.operation_names if Request(name, {}).method != xform_name(name)]
-    assert [name for name in wrong if name in OF_OPERATION] == []
+    assert [name for name in wrong if name in OPERATION_REPETITION] == []
     assert wrong == []
 
 

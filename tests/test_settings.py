@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from authfsm import PoolSettings
 from authfsm.protocol.errors import BadField
-from authfsm.protocol.nodes import IN_ROLES, ends
+from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, edge_roles
 from authfsm.protocol.responses import (
     AdminUserPasswordAuth,
     Answer,
@@ -32,9 +32,17 @@ from authfsm.protocol.responses import (
     UserSrpAuth,
 )
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ANY, CUSTOM, TRANSITIONS, Role, Transition, leads, move
+from authfsm.protocol.table import (
+    ANY_CHALLENGE,
+    CUSTOM,
+    TRANSITIONS,
+    Role,
+    Transition,
+    destinations,
+    transition_between,
+)
 from authfsm.settings import difference
-from authfsm.settings.reach import verdicts
+from authfsm.settings.reach import reachability
 
 S = State
 ALL_FLOWS = [
@@ -106,7 +114,7 @@ REASONS: list[tuple[PoolSettings, Transition, Role | None, str]] = [
      "ALLOW_USER_SRP_AUTH is not in ExplicitAuthFlows"),
     (settings(pool={"DeviceConfiguration": None, **PLAIN}), Transition(S.SMS_MFA, Code, S.DEVICE_SRP_AUTH), None,
      "DeviceConfiguration is not set"),
-    (settings(pool={"DeviceConfiguration": None}), move(S.AUTHENTICATED, ConfirmDevice, S.AUTHENTICATED), None,
+    (settings(pool={"DeviceConfiguration": None}), transition_between(S.AUTHENTICATED, ConfirmDevice, S.AUTHENTICATED), None,
      "DeviceConfiguration is not set"),
     (settings(pool=PLAIN), Transition(S.START, CustomAuth, S.CUSTOM_CHALLENGE), None,
      "LambdaConfig has no DefineAuthChallenge"),
@@ -125,7 +133,7 @@ REASONS: list[tuple[PoolSettings, Transition, Role | None, str]] = [
     (settings(methods={}, pool=PLAIN), Transition(S.PASSWORD_VERIFIER, SrpClaim, S.MFA_SETUP), None, "no second factor is enabled"),
     (settings(methods={"EmailMfaConfiguration": {}}, pool=PLAIN), Transition(S.PASSWORD_VERIFIER, SrpClaim, S.SELECT_MFA_TYPE), None,
      "EMAIL_OTP is the only second factor enabled"),
-    (settings(methods={"EmailMfaConfiguration": {}}), move(S.MFA_SETUP, AssociateSoftwareToken, S.MFA_SETUP), None,
+    (settings(methods={"EmailMfaConfiguration": {}}), transition_between(S.MFA_SETUP, AssociateSoftwareToken, S.MFA_SETUP), None,
      "SoftwareTokenMfaConfiguration is not enabled"),
     (settings(pool={"EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"}, **PLAIN}),
      Transition(S.PASSWORD_VERIFIER, SrpClaim, S.EMAIL_OTP), None, "EmailSendingAccount is COGNITO_DEFAULT"),
@@ -195,7 +203,7 @@ def test_an_emailed_code_has_two_roles() -> None:
 def test_an_arrow_of_the_other_role_is_no_arrow() -> None:
     """What is not on the table has no verdict."""
     with pytest.raises(KeyError):
-        WHOLE.ruled_out(move(S.EMAIL_OTP, Password, S.EMAIL_OTP), Role.FIRST_FACTOR)
+        WHOLE.ruled_out(transition_between(S.EMAIL_OTP, Password, S.EMAIL_OTP), Role.FIRST_FACTOR)
     with pytest.raises(KeyError):
         WHOLE.ruled_out(Transition(S.SMS_MFA, Code, S.PASSWORD))
 
@@ -203,11 +211,11 @@ def test_an_arrow_of_the_other_role_is_no_arrow() -> None:
 def test_a_lambda_may_name_anything() -> None:
     """With DefineAuthChallenge and ALLOW_CUSTOM_AUTH any name may be echoed, MFA or no MFA."""
     told = settings("OFF")
-    echoed = [move(S.CUSTOM_CHALLENGE, Answer, dest) for dest in ANY]
+    echoed = [transition_between(S.CUSTOM_CHALLENGE, Answer, dest) for dest in ANY_CHALLENGE]
 
-    assert [told.ruled_out(arrow) for arrow in echoed] == [None] * len(ANY)
+    assert [told.ruled_out(arrow) for arrow in echoed] == [None] * len(ANY_CHALLENGE)
     assert told.named_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.SMS_MFA))
-    assert not told.named_only(move(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE))
+    assert not told.named_only(transition_between(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE))
     assert (
         told.ruled_out(Transition(S.START, UserPasswordAuth, S.SMS_MFA))
         == "MfaConfiguration is OFF"
@@ -287,7 +295,7 @@ def test_rotated_tokens_are_refreshed_one_way() -> None:
     told = PoolSettings.from_descriptions({}, {"RefreshTokenRotation": {"Feature": "ENABLED"}})
 
     assert (
-        told.ruled_out(move(S.AUTHENTICATED, RefreshTokenAuth, S.AUTHENTICATED))
+        told.ruled_out(transition_between(S.AUTHENTICATED, RefreshTokenAuth, S.AUTHENTICATED))
         == "RefreshTokenRotation is ENABLED"
     )
 
@@ -380,13 +388,13 @@ OPTIONS = st.builds(
 @given(OPTIONS)
 def test_whoever_is_left_can_be_reached(told: PoolSettings) -> None:
     """What stays possible hangs together, what goes has a reason, and an attempt may fail wherever it stands."""
-    found = verdicts(told, include_lambda_named=True)
+    found = reachability(told, include_lambda_named=True)
     left = [each for each, why in found.arrows.items() if why is None]
-    ends = {(arrow.dest, roles.dest) for arrow, roles in left} | {(S.START, None)}
+    reached = {(arrow.dest, roles.dest) for arrow, roles in left} | {(S.START, None)}
 
-    assert {(arrow.source, roles.source) for arrow, roles in left} <= ends
+    assert {(arrow.source, roles.source) for arrow, roles in left} <= reached
     assert "" not in {*found.arrows.values(), *found.nodes.values()}
-    for arrow, _ in IN_ROLES:
+    for arrow, _ in TRANSITIONS_IN_ROLES:
         if arrow.dest is S.FAILED and arrow.source is not S.EMAIL_OTP:
             assert told.ruled_out(arrow) == told.unreachable(arrow.source)
 
@@ -417,9 +425,11 @@ def test_an_unknown_challenge_leads_where_the_pool_does() -> None:
     told = settings("OFF", pool=PLAIN)
 
     for source, response in ((S.OTHER_CHALLENGE, RawAnswer), (S.START, RefreshTokenAuth)):
-        for dest in leads(source, response):
-            arrow = move(source, response, dest)
-            roles = {each.dest for each in ends(arrow)}  # an e-mailed code is a second factor here
+        for dest in destinations(source, response):
+            arrow = transition_between(source, response, dest)
+            roles = {
+                each.dest for each in edge_roles(arrow)
+            }  # an e-mailed code is a second factor here
             gone = all(told.unreachable(dest, role) is not None for role in roles)
             assert (told.ruled_out(arrow) is not None) is gone
 

@@ -20,7 +20,13 @@ from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL
-from authfsm.reference.shapes import OTHER_SPELLING, Parameter, Shape, carried, shape
+from authfsm.reference.request_shapes import (
+    OTHER_SPELLING,
+    Parameter,
+    RequestShape,
+    challenge_parameters,
+    request_shape,
+)
 
 PAIRS: Final = [(state, kind) for state, kinds in PROTOCOL.items() for kind in kinds]
 SECRET: Final = "where the app client has a secret"
@@ -69,7 +75,7 @@ def response(state: State, kind: type[Response], facts: set[str]) -> Response:
 
 def takes_metadata(state: State, kind: type[Response]) -> bool:
     """Has the request of this response ClientMetadata?"""
-    return any(each.name == "ClientMetadata" for each in shape(state, kind).parameters)
+    return any(each.name == "ClientMetadata" for each in request_shape(state, kind).parameters)
 
 
 def names(request: Mapping[str, Any]) -> set[tuple[str, str]]:
@@ -99,7 +105,7 @@ def holds(each: Parameter, facts: set[str], given: Response) -> bool:
 @pytest.mark.parametrize(("state", "kind"), PAIRS, ids=lambda each: getattr(each, "__name__", each))
 def test_a_request(state: State, kind: type[Response], *, admin: bool) -> None:
     """For each response in each state, whatever is true of the sign-in: the shape is what is written."""
-    shown: Shape = shape(state, kind, admin=admin)
+    shown: RequestShape = request_shape(state, kind, admin=admin)
     raw = state is State.OTHER_CHALLENGE
     for chosen in product([False, True], repeat=4):
         facts = {
@@ -139,7 +145,7 @@ def test_a_request(state: State, kind: type[Response], *, admin: bool) -> None:
 @pytest.mark.parametrize("state", sorted(PARAMETERS), ids=str)
 def test_a_challenge(state: State) -> None:
     """Each parameter that is shown is read; one that is always there cannot be missing."""
-    for each in carried(state):
+    for each in challenge_parameters(state):
         without = {key: value for key, value in PARAMETERS[state].items() if key != each.name}
         raw = {**challenge(state), "ChallengeParameters": without}
         if each.when:
@@ -147,7 +153,7 @@ def test_a_challenge(state: State) -> None:
         else:
             with pytest.raises(Exception, match=f"{each.name} is missing"):
                 read(raw, r.Code)
-    spelled = {each.name for each in carried(state) if each.when == OTHER_SPELLING}
+    spelled = {each.name for each in challenge_parameters(state) if each.when == OTHER_SPELLING}
     assert spelled == ({"MFAS_CAN_SELECT"} if state is State.SELECT_MFA_TYPE else set())
 
 
@@ -155,7 +161,7 @@ def test_a_challenge(state: State) -> None:
 def test_a_sequence(state: State, kind: type[Response]) -> None:
     """A sequence diagram shows exactly what the request always carries, and under which name."""
     *_, line = SequenceWriter({}).given(state, kind)
-    shown = shape(state, kind)
+    shown = request_shape(state, kind)
 
     assert f"App->>Cognito: {shown.operation}" in line
     assert line.partition("<br/>")[2] == ", ".join(shown.always)

@@ -39,9 +39,9 @@ from authfsm.protocol.errors import (
     WrongResponse,
 )
 from authfsm.protocol.replies import (
+    Acknowledgement,
     CustomChallenge,
     DevicePasswordVerifier,
-    Done,
     EmailOtp,
     MfaSetup,
     NewDevice,
@@ -914,7 +914,7 @@ def test_a_plain_yes_to_something_else_is_off_the_table() -> None:
     signin.send(r.Code("123456"))
 
     with pytest.raises(ProtocolViolation):
-        signin.receive(Done())
+        signin.receive(Acknowledgement())
     assert whole(signin) == before
 
 

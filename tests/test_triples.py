@@ -8,7 +8,13 @@ from samples import BESIDE, RESPONSES, named, reply, standing, whole
 from authfsm.protocol.errors import ProtocolViolation, WrongResponse
 from authfsm.protocol.responses import RESPONSES as KINDS
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, TRANSITIONS, Transition, move
+from authfsm.protocol.table import (
+    PROTOCOL,
+    TRANSITION_SET,
+    TRANSITIONS,
+    Transition,
+    transition_between,
+)
 
 
 @pytest.mark.parametrize("arrow", TRANSITIONS, ids=named)
@@ -49,7 +55,7 @@ def test_a_reply_off_the_table_changes_nothing() -> None:
             if kind in BESIDE:
                 continue  # their replies carry no destination
             for dest in set(State) - {State.START, State.FAILED}:
-                if move(source, kind, dest) in ON_THE_TABLE:
+                if transition_between(source, kind, dest) in TRANSITION_SET:
                     continue
                 signin = standing(source)
                 before = whole(signin)

@@ -15,26 +15,29 @@ from authfsm.cli.signin import AuthFlow, FirstFactor
 from authfsm.core.wire_requests import write
 from authfsm.local import LocalPool, PoolRefusal
 from authfsm.protocol import responses as r
-from authfsm.protocol.classification import candidates
-from authfsm.protocol.replies import Tokens, unverified_claims
-from authfsm.protocol.responses import REFRESHES, RESPONSES
-from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import FIRST, PROTOCOL, SECOND, UNKNOWN
-from authfsm.protocol.vocabulary import (
+from authfsm.protocol.api_requests import candidates
+from authfsm.protocol.auth_flows import (
+    ALLOWED_FIRST_AUTH_FACTORS,
     ANSWER_OPERATIONS,
     BEGIN_OPERATIONS,
-    CODE_FIELDS,
-    FIRST_FACTORS,
     FLOWS,
     FLOWS_OF,
-    MFA_METHODS,
     PASSWORD_FLOWS,
-    PASSWORDLESS,
-    RECOVERY_MECHANISMS,
     REFRESH_FLOWS,
-    SET_UP_STATES,
     SIGN_IN_FLOWS,
 )
+from authfsm.protocol.replies import Tokens, unverified_claims
+from authfsm.protocol.responses import REFRESH_RESPONSES, RESPONSES
+from authfsm.protocol.states import (
+    CHALLENGES,
+    CODE_FIELDS,
+    MFA_METHODS,
+    PASSWORDLESS,
+    RECOVERY_MECHANISMS,
+    SET_UP_STATES,
+    State,
+)
+from authfsm.protocol.table import FIRST_FACTOR, PROTOCOL, SECOND_FACTOR, UNKNOWN_CHALLENGE
 
 ANSWER: Final = "RespondToAuthChallenge"
 HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
@@ -86,7 +89,9 @@ class TestTheVocabulary:
 
     def test_refreshes(self) -> None:
         """A refresh is what both somebody without and somebody with tokens may send."""
-        assert PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys() == REFRESHES
+        assert (
+            PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys() == REFRESH_RESPONSES
+        )
 
     def test_codes(self) -> None:
         """A challenge whose answer is a code has its field, and the wire writes it there."""
@@ -110,22 +115,24 @@ class TestTheVocabulary:
         """The sets of factors are those that the table's own sets hold."""
         passwords = {State.PASSWORD, State.PASSWORD_SRP}
 
-        assert FIRST - UNKNOWN - passwords == PASSWORDLESS
-        assert {*FIRST_FACTORS} == PASSWORDLESS | {State.PASSWORD}
-        assert {*MFA_METHODS} == SECOND - SET_UP_STATES - {State.SELECT_MFA_TYPE}
+        assert FIRST_FACTOR - UNKNOWN_CHALLENGE - passwords == PASSWORDLESS
+        assert {*ALLOWED_FIRST_AUTH_FACTORS} == PASSWORDLESS | {State.PASSWORD}
+        assert {*MFA_METHODS} == SECOND_FACTOR - SET_UP_STATES - {State.SELECT_MFA_TYPE}
 
     def test_sets_of_responses(self) -> None:
         """What begins CUSTOM_AUTH, or by an administrator's operation alone, names such a flow."""
         begun = [kind for kind in RESPONSES.values() if kind.auth_flow]
         by_admin = {*FLOWS_OF["AdminInitiateAuth"]} - {*FLOWS_OF["InitiateAuth"]}
 
-        assert {kind for kind in begun if kind.auth_flow == "CUSTOM_AUTH"} == r.LED_BY_FUNCTIONS
-        assert {kind for kind in begun if kind.auth_flow in by_admin} == r.ADMIN_ONLY
+        assert {
+            kind for kind in begun if kind.auth_flow == "CUSTOM_AUTH"
+        } == r.CUSTOM_AUTH_RESPONSES
+        assert {kind for kind in begun if kind.auth_flow in by_admin} == r.ADMIN_RESPONSES
 
     def test_the_commands_flows(self) -> None:
         """`authfsm signin --flow` knows every flow with which a user signs in."""
         assert {each.value for each in AuthFlow} == {*SIGN_IN_FLOWS}
-        assert {each.value for each in FirstFactor} == {*FIRST_FACTORS, "PASSWORD_SRP"}
+        assert {each.value for each in FirstFactor} == {*ALLOWED_FIRST_AUTH_FACTORS, "PASSWORD_SRP"}
 
 
 @pytest.mark.parametrize(

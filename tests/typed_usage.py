@@ -38,9 +38,9 @@ def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for 
     match asked:
         case authfsm.SelectChallenge(available=available):
             return ", ".join(available)
-        case authfsm.PasswordAsked() | authfsm.AdminPasswordAsked():
+        case authfsm.PasswordChallenge() | authfsm.AdminPasswordChallenge():
             return "password"
-        case authfsm.PasswordSrpAsked() | authfsm.PasswordVerifier():
+        case authfsm.PasswordSrpChallenge() | authfsm.PasswordVerifier():
             return "a proof of the password"
         case authfsm.DeviceSrpAuth() | authfsm.DevicePasswordVerifier():
             return "a proof of the device"

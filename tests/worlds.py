@@ -27,8 +27,8 @@ from authfsm.local import (
 )
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import CHALLENGES, NAMED, State
-from authfsm.protocol.table import ON_THE_TABLE, Transition, move
+from authfsm.protocol.states import CHALLENGES, STATE_BY_NAME, State
+from authfsm.protocol.table import TRANSITION_SET, Transition, transition_between
 
 T = TypeVar("T")
 Choose = Callable[[Sequence[T]], T]
@@ -221,10 +221,10 @@ class World:
         """A reply led from here to there: is there such an arrow?"""
         source = State.START
         if before.name != "START":
-            source = NAMED.get(before.name, State.OTHER_CHALLENGE)
-        arrow = move(source, kind, dest)
+            source = STATE_BY_NAME.get(before.name, State.OTHER_CHALLENGE)
+        arrow = transition_between(source, kind, dest)
         self.trail.append((before, arrow))
-        if arrow not in ON_THE_TABLE:
+        if arrow not in TRANSITION_SET:
             raise self._never(f"off the table: {arrow}")
 
     def _never(self, what: str) -> Violated:

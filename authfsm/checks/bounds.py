@@ -13,9 +13,9 @@ from attrs import field, frozen
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ErrorRule, RecoveryAction
-from authfsm.protocol.responses import REFRESHES
+from authfsm.protocol.responses import REFRESH_RESPONSES
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ACKNOWLEDGEMENT, FIRST, RESTART, RETRY, Transition
+from authfsm.protocol.table import ACKNOWLEDGEMENT, FIRST_FACTOR, RESTART, RETRY, Transition
 
 S = State
 
@@ -97,7 +97,7 @@ BOUNDS: Final = (
         "",
         frozenset({RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}),
         "AWS developer guide, Quotas in Amazon Cognito",
-        lambda arrow: arrow.response is r.Select and {arrow.source, arrow.dest} <= FIRST,
+        lambda arrow: arrow.response is r.Select and {arrow.source, arrow.dest} <= FIRST_FACTOR,
     ),
     Bound(
         "device proof",
@@ -124,7 +124,7 @@ BOUNDS: Final = (
         "Refresh Token has",
         _OVER,
         "AWS API reference, UserPoolClientType",
-        lambda arrow: arrow.response in REFRESHES,
+        lambda arrow: arrow.response in REFRESH_RESPONSES,
     ),
     Bound(
         "AccessTokenValidity",

@@ -10,7 +10,7 @@ from authfsm.checks.model import Model, explore
 from authfsm.checks.path import AT_START, Path
 from authfsm.checks.proofs import Factor
 from authfsm.checks.sign_in_paths import SignInPaths
-from authfsm.protocol.responses import REFRESHES
+from authfsm.protocol.responses import REFRESH_RESPONSES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 
@@ -68,5 +68,7 @@ def refreshed(settings: PoolSettings) -> Path | None:
     if there is None:
         return None
     moves = Model(settings=settings, include_lambda_named=False).moves(there.end)
-    again = (m for m in moves if m.arrow.response in REFRESHES and m.to.state is S.AUTHENTICATED)
+    again = (
+        m for m in moves if m.arrow.response in REFRESH_RESPONSES and m.to.state is S.AUTHENTICATED
+    )
     return next((there.then(move) for move in again), there)

@@ -17,7 +17,7 @@ from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
 from authfsm.settings import PoolSettings
-from authfsm.settings.rules import skips_second_factor, verified
+from authfsm.settings.rules import passkey_allowed_with_mfa, skips_second_factor
 
 
 @frozen
@@ -114,7 +114,7 @@ FOR_SECOND: Final = (
         Confidence.DOCUMENTED,
         links.reference("WebAuthnConfigurationType"),
         _passkey_first,
-        lambda settings: verified(settings) is None,
+        lambda settings: passkey_allowed_with_mfa(settings) is None,
     ),
     FactorException(
         "first sign-in",

@@ -20,11 +20,10 @@ from authfsm.checks.table import Table
 from authfsm.core.wire_requests import WRITERS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import ENDS, OURS, State
-from authfsm.protocol.vocabulary import DEVICE_STATES
-from authfsm.reference.shapes import shape
+from authfsm.protocol.states import DEVICE_STATES, END_STATES, NON_CHALLENGES, State
+from authfsm.reference.request_shapes import request_shape
 from authfsm.settings import PoolSettings
-from authfsm.settings.rules import OPEN
+from authfsm.settings.rules import ANY_CHALLENGE_RESPONSES
 
 S = State
 Fault = tuple[str, Path]
@@ -54,7 +53,7 @@ class Invariant:
 def _usual(here: Position, move: Move) -> bool:
     """Is this a step of the protocol's own: not what anything may be said to lead to?"""
     unknown = here.state is S.OTHER_CHALLENGE or move.to.state is S.OTHER_CHALLENGE
-    return not (unknown or move.to.proved.named or move.arrow.response in OPEN)
+    return not (unknown or move.to.proved.named or move.arrow.response in ANY_CHALLENGE_RESPONSES)
 
 
 def _reachable(found: Exploration) -> Iterator[Fault]:
@@ -123,7 +122,11 @@ def _answerable(found: Exploration) -> Iterator[Fault]:
     """Each challenge takes a response that leads on, and not only to a challenge that nobody knows."""
     told = set[str]()
     for here, moves in found.moves.items():
-        if here.state in {*OURS} - {S.OTHER_CHALLENGE} or here.proved.named or here.name in told:
+        if (
+            here.state in {*NON_CHALLENGES} - {S.OTHER_CHALLENGE}
+            or here.proved.named
+            or here.name in told
+        ):
             continue
         nowhere = {S.FAILED} if here.state is S.OTHER_CHALLENGE else {S.FAILED, S.OTHER_CHALLENGE}
         if all(move.to.state in nowhere or move.to == here for move in moves):
@@ -186,7 +189,7 @@ def _rulings(found: Exploration) -> Iterator[Fault]:
 
 @cache
 def _operations() -> Mapping[tuple[State, type[Response]], str]:
-    return {pair: shape(*pair).operation for pair in WRITERS}
+    return {pair: request_shape(*pair).operation for pair in WRITERS}
 
 
 def operation_of(source: State, response: type[Response]) -> str | None:
@@ -208,7 +211,7 @@ def _device(found: Exploration) -> Iterator[Fault]:
 def _refresh(found: Exploration) -> Iterator[Fault]:
     """A refresh brings tokens, and no challenge, but for what sources contradict each other about."""
     for here, move in found.along():
-        asked = move.to.state not in ENDS | {S.START}
+        asked = move.to.state not in END_STATES | {S.START}
         refreshes = "refresh" in move.arrow.response.trigger
         if refreshes and asked and move.arrow not in found.model.table.doubted:
             yield f"a refresh is answered with {move.to.name}", found.path(here).then(move)

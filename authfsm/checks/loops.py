@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from authfsm.checks.model import Exploration
 from authfsm.checks.path import Move, Path, Position
-from authfsm.protocol.table import RESTART, automatic
+from authfsm.protocol.table import RESTART, is_automatic
 
 
 def loops(found: Exploration) -> Iterator[tuple[str, Path]]:
@@ -34,7 +34,7 @@ def unattended(found: Exploration) -> Iterator[tuple[str, Path]]:
         found: what was explored.
     """
     free = {
-        here: [m for m in moves if automatic(m.arrow) and m.arrow.kind is not RESTART]
+        here: [m for m in moves if is_automatic(m.arrow) and m.arrow.kind is not RESTART]
         for here, moves in found.moves.items()
     }
     yield from _rounds(found, free, "comes round again without new input from the caller")

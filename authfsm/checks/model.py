@@ -21,17 +21,22 @@ from authfsm.protocol.nodes import EdgeRoles, Node
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import (
     ACKNOWLEDGEMENT,
-    ON_THE_TABLE,
     PROTOCOL,
     RESTART,
     RETRY,
-    Need,
+    TRANSITION_SET,
+    Prerequisite,
     Role,
     Transition,
 )
 from authfsm.settings import PoolSettings
-from authfsm.settings.reach import verdicts
-from authfsm.settings.rules import DESTS, OPEN, RESPONSES, forbidden
+from authfsm.settings.reach import reachability
+from authfsm.settings.rules import (
+    ANY_CHALLENGE_RESPONSES,
+    CHALLENGE_RULES,
+    RESPONSE_RULES,
+    why_forbidden,
+)
 
 _NAMED: Final = ProofState(named=True)
 
@@ -88,17 +93,17 @@ class Model:
         if not self.doubted and arrow in self.table.doubted:
             return False
         match self.table.needs.get((arrow.source, arrow.response)):
-            case Need.FIRST_FACTOR if here.role is Role.SECOND_FACTOR:
+            case Prerequisite.FIRST_FACTOR if here.role is Role.SECOND_FACTOR:
                 return False
-            case Need.ASSOCIATED if not proved.associated:
+            case Prerequisite.ASSOCIATED if not proved.associated:
                 return False
-            case Need.VERIFIED if not proved.verified:
+            case Prerequisite.VERIFIED if not proved.verified:
                 return False
         if proved.named:  # a dead end
             return dest is State.FAILED or arrow.kind is not None
         if dest is State.CUSTOM_CHALLENGE and arrow.source is not State.START:
             # "Custom challenges ... in CUSTOM_AUTH"; after an administrator's password: contradicted.
-            return proved.led or arrow.response in OPEN
+            return proved.led or arrow.response in ANY_CHALLENGE_RESPONSES
         if dest is State.DEVICE_SRP_AUTH:
             # "when DEVICE_KEY was sent" -- AWS developer guide, "Working with user devices"; and once.
             return self.device and Factor.DEVICE not in proved.factors
@@ -127,8 +132,8 @@ class Model:
             before,
             factors=before.factors | shown(self.table.proofs, before, arrow, ends),
             led=before.led
-            or response in r.LED_BY_FUNCTIONS
-            or (self.doubted and response in r.ADMIN_ONLY),
+            or response in r.CUSTOM_AUTH_RESPONSES
+            or (self.doubted and response in r.ADMIN_RESPONSES),
             asked=before.asked or asks_second(dest, ends.dest),
         )
         if kind is ACKNOWLEDGEMENT:
@@ -163,16 +168,22 @@ def _named(arrow: Transition) -> bool:
 
 def _left(settings: PoolSettings, arrow: Transition, ends: EdgeRoles) -> Left:
     source, response, dest, _ = arrow
-    if response in OPEN and arrow in ON_THE_TABLE:  # to whatever this pool asks for otherwise
-        why = verdicts(settings, include_lambda_named=True).arrows.get((arrow, ends))
+    if (
+        response in ANY_CHALLENGE_RESPONSES and arrow in TRANSITION_SET
+    ):  # to whatever this pool asks for otherwise
+        why = reachability(settings, include_lambda_named=True).arrows.get((arrow, ends))
         return Left.NOT if why else Left.KEPT
     if response not in PROTOCOL.get(source, {}):
         # A row of one's own: its response and its destination may be ruled out, as anywhere.
-        rules = (*RESPONSES.get(response, ()), *DESTS.get(Node(dest, ends.dest), ()))
+        rules = (*RESPONSE_RULES.get(response, ()), *CHALLENGE_RULES.get(Node(dest, ends.dest), ()))
         return Left.NOT if any(rule(settings) for rule in rules) else Left.KEPT
-    if forbidden(settings, arrow, ends, include_lambda_named=True):
+    if why_forbidden(settings, arrow, ends, include_lambda_named=True):
         return Left.NOT
-    return Left.NAMED if forbidden(settings, arrow, ends, include_lambda_named=False) else Left.KEPT
+    return (
+        Left.NAMED
+        if why_forbidden(settings, arrow, ends, include_lambda_named=False)
+        else Left.KEPT
+    )
 
 
 @frozen(eq=False)

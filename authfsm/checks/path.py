@@ -11,7 +11,7 @@ from authfsm.checks.proofs import NOTHING, ProofState
 from authfsm.core.history import Step
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
-from authfsm.protocol.table import STAYS, Role, Transition
+from authfsm.protocol.table import LOOP_KIND_OF_ACTION, Role, Transition
 
 if TYPE_CHECKING:
     from authfsm.diagrams import Diagram
@@ -47,7 +47,7 @@ class Position:
 
 AT_START: Final = Position(Node(State.START))
 
-_RULINGS: Final = {kind: action for action, kind in STAYS.items()}
+_RULINGS: Final = {kind: action for action, kind in LOOP_KIND_OF_ACTION.items()}
 
 
 @frozen

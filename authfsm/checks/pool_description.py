@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from attrs import field, frozen
 
 from authfsm.settings import PoolSettings
-from authfsm.settings.description import descriptions
 from authfsm.settings.descriptions import Descriptions
+from authfsm.settings.sign_in_settings import fetch_descriptions
 
 Told = TypeVar("Told", bound="PoolDescription")
 
@@ -91,4 +91,4 @@ class PoolDescription:
         Raises:
             BadField: a field is what AWS never says.
         """
-        return cls.from_descriptions(*descriptions(client, pool_id, client_id))
+        return cls.from_descriptions(*fetch_descriptions(client, pool_id, client_id))

@@ -17,7 +17,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import EdgeRoles
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import NEW_CHALLENGE, RESTART, RETRY, SECOND, Role, Transition
+from authfsm.protocol.table import NEW_CHALLENGE, RESTART, RETRY, SECOND_FACTOR, Role, Transition
 
 S = State
 Trigger = type[Response]
@@ -85,10 +85,10 @@ PROOFS: Final[Mapping[tuple[State, Trigger], Factor]] = {
 _NOT_LOOKED_AT: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_SRP_AUTH, S.START})
 """A reply that leads here has looked at no proof: it was refused, or a choice or a password is still wanted."""
 
-NEXT_BY_FUNCTIONS: Final = r.LED_BY_FUNCTIONS | {r.Answer}
+NEXT_BY_FUNCTIONS: Final = r.CUSTOM_AUTH_RESPONSES | {r.Answer}
 """Responses after which DefineAuthChallenge says what comes, and may name any challenge."""
 
-_SECOND_ASKED: Final = SECOND - {S.EMAIL_OTP}
+_SECOND_ASKED: Final = SECOND_FACTOR - {S.EMAIL_OTP}
 
 
 @frozen(cache_hash=True)
@@ -144,7 +144,7 @@ def shown(
         return frozenset()
     if response is r.CompleteMfaSetup and not before.verified:
         return frozenset()
-    if factor is Factor.FUNCTIONS and not (before.led or response in r.LED_BY_FUNCTIONS):
+    if factor is Factor.FUNCTIONS and not (before.led or response in r.CUSTOM_AUTH_RESPONSES):
         return frozenset()  # no function was asked
     if response in NEXT_BY_FUNCTIONS and dest not in {S.AUTHENTICATED, S.DEVICE_SRP_AUTH}:
         return frozenset()  # they have not let anybody through yet

@@ -20,11 +20,10 @@ from authfsm.checks.pool_description import PoolDescription
 from authfsm.checks.proofs import Factor
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
-from authfsm.protocol.auth_flows import REQUIRED_VALUE, allows, current_values
-from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import RECOVERY_MECHANISMS
+from authfsm.protocol.auth_flows import REQUIRED_VALUE, current_values, is_flow_allowed
+from authfsm.protocol.states import RECOVERY_MECHANISMS, State
 from authfsm.settings import PoolSettings
-from authfsm.settings.rules import enabled
+from authfsm.settings.rules import enabled_second_factors
 
 S = State
 Found = tuple[str, Path, tuple[Remediation, ...]]
@@ -69,7 +68,7 @@ def _without(told: PoolDescription, auth_flow: str) -> Remediation:
 def _clear_beside_srp(told: PoolDescription) -> Iterator[Found]:
     values = told.settings.explicit_auth_flows
     if values is None or not all(
-        allows(values, each) for each in ("USER_PASSWORD_AUTH", "USER_SRP_AUTH")
+        is_flow_allowed(values, each) for each in ("USER_PASSWORD_AUTH", "USER_SRP_AUTH")
     ):
         return
     clear = [
@@ -164,7 +163,7 @@ def _functions_skip_mfa(told: PoolDescription) -> Iterator[Found]:
 def _recovery_is_factor(told: PoolDescription) -> Iterator[Found]:
     # "A user can't receive MFA and password reset codes at the same email address or phone number" -- AWS
     # developer guide, "Adding MFA to a user pool"
-    factors = enabled(told.settings)
+    factors = enabled_second_factors(told.settings)
     known = None not in {told.settings.sms_mfa, told.settings.email_mfa}
     asks = told.settings.mfa_configuration in {"ON", "OPTIONAL"}
     primary = (told.account_recovery or ("",))[0]
@@ -191,7 +190,11 @@ def _recovery_and_factor(told: PoolDescription) -> Iterator[Found]:
     # multi-factor authentication (MFA) activated. ... In the absence of this setting, Amazon Cognito uses the
     # legacy behavior ... where SMS is preferred" -- AWS API reference, UserPoolType
     known = None not in {told.settings.sms_mfa, told.settings.email_mfa}
-    if not known or told.account_recovery != () or enabled(told.settings) != [S.SMS_MFA]:
+    if (
+        not known
+        or told.account_recovery != ()
+        or enabled_second_factors(told.settings) != [S.SMS_MFA]
+    ):
         return
     path = way(told.settings, lambda way: S.SMS_MFA in way.states)
     if path is not None:
@@ -256,7 +259,7 @@ def _nothing_to_enrol(told: PoolDescription) -> Iterator[Found]:
         return
     for broken in check(settings=told.settings):
         if broken.path.end.state is S.MFA_SETUP:
-            names = ", ".join(enabled(told.settings))
+            names = ", ".join(enabled_second_factors(told.settings))
             app = Remediation("SetUserPoolMfaConfig", _APP)
             yield (
                 f"MfaConfiguration is ON, and {names} cannot be set up in a sign-in",

@@ -21,7 +21,7 @@ from authfsm.checks.path import AT_START, Move, Path, Position
 from authfsm.checks.proofs import Factor
 from authfsm.checks.table import TABLE, Table
 from authfsm.protocol.nodes import Node
-from authfsm.protocol.responses import REFRESHES
+from authfsm.protocol.responses import REFRESH_RESPONSES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 
@@ -104,7 +104,7 @@ class SignInPaths:
                 move
                 for move in self._model.moves(here)
                 if move.to.state not in _NO_WAY | self._avoiding
-                if move.arrow.response not in REFRESHES
+                if move.arrow.response not in REFRESH_RESPONSES
                 if place(move.to) != place(here)
                 if self._allowed(move)
             )

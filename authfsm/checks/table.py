@@ -14,17 +14,24 @@ from attrs import evolve, field, frozen
 
 from authfsm.checks.bounds import BOUNDS, Bound
 from authfsm.checks.proofs import PROOFS, Factor
-from authfsm.protocol.error_policy import ERROR_POLICY, ErrorRule
+from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, ErrorRule
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import EdgeRoles, target_roles
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import NEEDS, PROTOCOL, Dest, Need, Role, Transition, unfolded
+from authfsm.protocol.table import (
+    PREREQUISITES,
+    PROTOCOL,
+    Destination,
+    Prerequisite,
+    Role,
+    Transition,
+    row_transitions,
+)
 from authfsm.protocol.validators import frozen_mapping
-from authfsm.reference.errors import LISTED
 
 Trigger = type[Response]
-Rows = Mapping[State, Mapping[Trigger, frozenset[Dest]]]
+Rows = Mapping[State, Mapping[Trigger, frozenset[Destination]]]
 
 
 def _deep(rows: Rows) -> Rows:
@@ -46,7 +53,7 @@ class Table:
     """
 
     rows: Rows = field(converter=_deep)
-    needs: Mapping[tuple[State, Trigger], Need] = field(converter=frozen_mapping)
+    needs: Mapping[tuple[State, Trigger], Prerequisite] = field(converter=frozen_mapping)
     proofs: Mapping[tuple[State, Trigger], Factor] = field(converter=frozen_mapping)
     actions: Mapping[str, Mapping[str, ErrorRule]] = field(converter=frozen_mapping)
     errors: Mapping[str, frozenset[str]] = field(converter=frozen_mapping)
@@ -62,7 +69,7 @@ class Table:
     def arrows(self, source: State) -> Iterator[Transition]:
         """The arrows that leave a state, or stay in it; that to FAILED wherever an attempt may fail."""
         for response, dests in self.rows.get(source, {}).items():
-            yield from unfolded(source, response, dests)
+            yield from row_transitions(source, response, dests)
 
     def ends(self, arrow: Transition, source: Role | None) -> Iterator[EdgeRoles]:
         """The roles of an arrow's ends, its source standing in this role."""
@@ -71,13 +78,13 @@ class Table:
 
     # ---- a table a little different ---------------------------------------------------------------------
 
-    def with_arrow(self, source: State, response: Trigger, *dests: Dest) -> Table:
+    def with_arrow(self, source: State, response: Trigger, *dests: Destination) -> Table:
         """The same table, with these destinations too; a state to itself is a new challenge."""
         row = dict(self.rows.get(source, {}))
         row[response] = row.get(response, frozenset()) | frozenset(dests)
         return evolve(self, rows={**self.rows, source: row})
 
-    def without_arrow(self, source: State, response: Trigger, *dests: Dest) -> Table:
+    def without_arrow(self, source: State, response: Trigger, *dests: Destination) -> Table:
         """The same table, without these destinations; without the response, if it leads nowhere then."""
         row = dict(self.rows[source])
         row[response] -= frozenset(dests)
@@ -113,7 +120,7 @@ def _doubted() -> Iterator[Transition]:
         for response, dests in row.items():
             known = {
                 arrow: confidence(arrow) is Confidence.CONTRADICTORY
-                for arrow in unfolded(source, response, dests)
+                for arrow in row_transitions(source, response, dests)
                 if arrow.dest in CHALLENGES
             }
             yield from (arrow for arrow in known if known[arrow])
@@ -123,10 +130,10 @@ def _doubted() -> Iterator[Transition]:
 
 TABLE: Final = Table(
     rows=PROTOCOL,
-    needs=NEEDS,
+    needs=PREREQUISITES,
     proofs=PROOFS,
     actions=ERROR_POLICY,
-    errors=LISTED,
+    errors=LISTED_OPERATIONS,
     bounds=BOUNDS,
     doubted=frozenset(_doubted()),
 )

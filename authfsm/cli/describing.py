@@ -14,8 +14,8 @@ from authfsm.cli.failing import Failed
 from authfsm.protocol.errors import BadField
 from authfsm.settings import PoolSettings
 from authfsm.settings import descriptions as reader
-from authfsm.settings.description import descriptions
-from authfsm.settings.descriptions import decoded
+from authfsm.settings.descriptions import decode_text
+from authfsm.settings.sign_in_settings import fetch_descriptions
 
 ACTIONS: Final = "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"
 """The IAM actions that describing a pool takes."""
@@ -98,7 +98,7 @@ def fetch(
         client = session.client(
             "cognito-idp", region_name=region or pool_id.partition("_")[0], endpoint_url=url
         )
-        pool, app, mfa = descriptions(client, pool_id, client_id)
+        pool, app, mfa = fetch_descriptions(client, pool_id, client_id)
     except (NoCredentialsError, PartialCredentialsError):
         raise Failed(_NO_KEYS) from None
     except ProfileNotFound as error:
@@ -136,7 +136,7 @@ def read(path: Path) -> Descriptions:
         Failed: the file can't be read, or holds no description.
     """
     try:
-        told = json.loads(decoded(path.read_bytes()))
+        told = json.loads(decode_text(path.read_bytes()))
     except OSError as error:
         raise Failed(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:

@@ -16,7 +16,7 @@ from authfsm.diagrams.markdown import MARKS
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.nodes import NODES
-from authfsm.reference import About, find, nearest, plain
+from authfsm.reference import About, as_dict, find, similar_names
 
 Facts = dict[str, Any]
 
@@ -39,7 +39,7 @@ _KINDS: Final = {
 
 def facts(about: About) -> Facts:
     """What is known of a name, with AWS's page about it."""
-    told = plain(about)
+    told = as_dict(about)
     return {**told, "page": _page(told)}
 
 
@@ -81,7 +81,7 @@ def explain(name: str, *, as_json: bool, console: Console | None = None) -> bool
 
 def unknown(name: str) -> str:
     """What to say of a name that nothing is known of."""
-    near = nearest(name)
+    near = similar_names(name)
     hint = f"; is it {', '.join(near)}?" if near else "; try a state, for example SMS_MFA"
     return f"{name!r} is unknown{hint}"
 

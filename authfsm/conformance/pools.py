@@ -14,8 +14,8 @@ from attrs import define, field, frozen
 from authfsm.base.secret import Secret, WrapsSecrets, secret
 from authfsm.conformance.api_client import ApiClient, ApiReply
 from authfsm.conformance.verdicts import RuleEnded, Skipped
-from authfsm.protocol.auth_flows import CURRENT_VALUES
-from authfsm.protocol.vocabulary import FIRST_FACTORS, MFA_METHODS
+from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, CURRENT_VALUES
+from authfsm.protocol.states import MFA_METHODS
 
 EVERY_FLOW: Final = CURRENT_VALUES
 WITHOUT_CHOICE: Final = tuple(each for each in EVERY_FLOW if each != "ALLOW_USER_AUTH")
@@ -84,7 +84,7 @@ ANY_MFA: Final = PoolRequirements("OPTIONAL", tuple(each.value for each in MFA_M
 PHONE_OR_APP: Final = PoolRequirements("OPTIONAL", ("SMS_MFA", "SOFTWARE_TOKEN_MFA"))
 APP_REQUIRED: Final = PoolRequirements("ON", ("SOFTWARE_TOKEN_MFA",))
 DEVICES: Final = PoolRequirements(devices=True)
-CHOICE: Final = PoolRequirements(first_factors=FIRST_FACTORS)
+CHOICE: Final = PoolRequirements(first_factors=ALLOWED_FIRST_AUTH_FACTORS)
 CUSTOM: Final = PoolRequirements(riddle=True)
 
 RIDDLE: Final = "a river"

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from authfsm.base.enums import DescribedName
+from authfsm.base.mixins import DescribedName
 
 
 class Outcome(DescribedName):

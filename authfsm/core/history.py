@@ -17,12 +17,12 @@ from typing import Any
 
 from attrs import frozen
 
-from authfsm.base.display_mixin import DisplayMixin
+from authfsm.base.mixins import DisplayMixin
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import CallerError
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ON_THE_TABLE, LoopKind, Role, Transition, loop_kind
+from authfsm.protocol.table import TRANSITION_SET, LoopKind, Role, Transition, loop_kind
 
 
 @frozen
@@ -197,7 +197,7 @@ def _read_line(line: int, text: str) -> Step:
         raise BadHistory(line, "has an invalid step, role, error, action or time") from None
     arrow = Transition(step.source, step.response, step.dest, step.kind)
     # A refusal that changes nothing (throttling, for one) is not on the table in every state.
-    if (step.dest is not step.source or step.action is None) and arrow not in ON_THE_TABLE:
+    if (step.dest is not step.source or step.action is None) and arrow not in TRANSITION_SET:
         raise BadHistory(
             line,
             f"is not on the protocol table: {step.source}, {step.response.trigger}, {step.dest}",

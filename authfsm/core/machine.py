@@ -28,13 +28,13 @@ from authfsm.protocol.responses import RESPONSES, Response, wrap_call
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
     NEW_CHALLENGE,
-    ON_THE_TABLE,
     PROTOCOL,
+    TRANSITION_SET,
     TRANSITIONS,
     LoopKind,
     Transition,
-    destination,
     loop_kinds,
+    transition_for_reply,
 )
 
 Outcome: TypeAlias = "State | LoopKind | Reply | Mapping[str, Any]"
@@ -128,7 +128,7 @@ def advance(model: Stateful, arrow: Transition) -> None:
         OffTheTable: the table has no such arrow; the object stands where it stood.
     """
     # transitions itself would return False in silence where no guard passes.
-    if arrow not in ON_THE_TABLE:
+    if arrow not in TRANSITION_SET:
         raise ProtocolViolation(arrow.source, arrow.response, arrow.dest)
     _shared().events[arrow.response.trigger].trigger(model, arrow)
 
@@ -183,7 +183,7 @@ class _Hear:
         if isinstance(outcome, Mapping):
             outcome = read(outcome, response, state=source)
         if isinstance(outcome, Reply):
-            leads_to = destination(source, response, outcome)
+            leads_to = transition_for_reply(source, response, outcome)
             if leads_to is None and isinstance(outcome, Refusal):
                 raise refused(outcome, state=source)
         elif isinstance(outcome, LoopKind):
@@ -195,7 +195,7 @@ class _Hear:
                 f"{event.event.name}() takes its reply: a State, a LoopKind, a Reply, or a boto3 response,"
                 f" not {type(outcome).__name__}"
             )
-        if leads_to not in ON_THE_TABLE:
+        if leads_to not in TRANSITION_SET:
             raise ProtocolViolation(source, response, leads_to.dest if leads_to else source)
         event.leads_to = leads_to
 
@@ -203,8 +203,12 @@ class _Hear:
     def _note_error(event: Any, response: type[Response], error: AuthfsmError) -> None:
         """A refusal moves the machine as it moved the driver's sign-in, and is raised after the move."""
         source = event.state.value
-        arrow = destination(source, response, error.refusal) if isinstance(error, Refused) else None
-        if arrow is None or arrow.dest is not error.state or arrow not in ON_THE_TABLE:
+        arrow = (
+            transition_for_reply(source, response, error.refusal)
+            if isinstance(error, Refused)
+            else None
+        )
+        if arrow is None or arrow.dest is not error.state or arrow not in TRANSITION_SET:
             raise error
         event.leads_to = arrow
         event.refused = error

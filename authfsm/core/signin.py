@@ -15,7 +15,7 @@ from typing import Any, cast
 import attrs
 
 from authfsm import srp
-from authfsm.base.display_mixin import DisplayMixin
+from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import MASK, Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.history import History, Step
@@ -24,9 +24,8 @@ from authfsm.core.wire_replies import read
 from authfsm.core.wire_requests import Request, Sender, write
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, ProofRefused, WrongResponse
-from authfsm.protocol.nodes import proves_password, role_asked
-from authfsm.protocol.offers import withheld
-from authfsm.protocol.prompts import check_answer
+from authfsm.protocol.nodes import challenge_role, proves_password
+from authfsm.protocol.prompts import check_answer, why_not_offered
 from authfsm.protocol.replies import (
     AnyChallenge,
     Challenge,
@@ -39,8 +38,8 @@ from authfsm.protocol.replies import (
     Tokens,
 )
 from authfsm.protocol.responses import Response, SrpClaim, StepUp
-from authfsm.protocol.states import ENDS, State
-from authfsm.protocol.table import NEEDS, PROTOCOL, Need, Role, destination
+from authfsm.protocol.states import END_STATES, State
+from authfsm.protocol.table import PREREQUISITES, PROTOCOL, Prerequisite, Role, transition_for_reply
 
 
 class SignIn(Sender, DisplayMixin):
@@ -130,7 +129,7 @@ class SignIn(Sender, DisplayMixin):
     @property
     def done(self) -> bool:
         """Has it ended, in tokens or in failure?"""
-        return self._state in ENDS
+        return self._state in END_STATES
 
     @property
     def accepts(self) -> tuple[type[Response], ...]:
@@ -317,7 +316,7 @@ class SignIn(Sender, DisplayMixin):
             if isinstance(reply, Reply)
             else read(reply, kind, state=source, asked=self.challenge)
         )
-        arrow = destination(source, kind, heard)
+        arrow = transition_for_reply(source, kind, heard)
         if arrow is not None:
             advance(self, arrow)
         if isinstance(heard, Refusal):
@@ -402,16 +401,17 @@ class SignIn(Sender, DisplayMixin):
     def _unmet(self, kind: type[Response]) -> str | None:
         """Why a response that the state takes is not taken now; None if it is."""
         asked = self.challenge
-        need = NEEDS.get((self._state, kind))
+        need = PREREQUISITES.get((self._state, kind))
         if need is not None:
             met = {
-                Need.FIRST_FACTOR: self.role is Role.FIRST_FACTOR,
-                Need.ASSOCIATED: isinstance(asked, MfaSetup) and asked.secret_code is not None,
-                Need.VERIFIED: isinstance(asked, MfaSetup) and asked.verified,
+                Prerequisite.FIRST_FACTOR: self.role is Role.FIRST_FACTOR,
+                Prerequisite.ASSOCIATED: isinstance(asked, MfaSetup)
+                and asked.secret_code is not None,
+                Prerequisite.VERIFIED: isinstance(asked, MfaSetup) and asked.verified,
             }
             if not met[need]:
                 return need.value
-        return withheld(asked, kind)
+        return why_not_offered(asked, kind)
 
     def _moved(self, source: State, given: Response, heard: Reply, at: datetime | None) -> None:
         self.refusal = None
@@ -433,7 +433,7 @@ class SignIn(Sender, DisplayMixin):
             # "USER_ID_FOR_SRP ... the user's actual username, not an alias" goes into every later
             # request -- AWS API reference, AdminInitiateAuth, ChallengeParameters
             self.username = heard.username or self.username
-            self.role = role_asked(
+            self.role = challenge_role(
                 source,
                 type(given),
                 self._state,

@@ -19,13 +19,13 @@ import attrs
 from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.protocol import responses as r
-from authfsm.protocol.error_policy import ERROR_POLICY, Fault, RecoveryAction, rule
+from authfsm.protocol.error_policy import ERROR_POLICY, Fault, RecoveryAction, error_rule
 from authfsm.protocol.errors import MalformedReply
 from authfsm.protocol.replies import (
     CHALLENGE_OF,
+    Acknowledgement,
     AnyChallenge,
     Challenge,
-    Done,
     MfaSetup,
     NewDevice,
     Refusal,
@@ -33,8 +33,7 @@ from authfsm.protocol.replies import (
     Tokens,
 )
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import NAMED, State
-from authfsm.protocol.vocabulary import DEVICE_STATES
+from authfsm.protocol.states import DEVICE_STATES, STATE_BY_NAME, State
 
 S = State
 Parameters = Mapping[str, str]
@@ -215,7 +214,7 @@ def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
     """
     # "Read ChallengeName as an open string": under CUSTOM_AUTH Cognito echoes whatever
     # DefineAuthChallenge returns, and its own names grow.
-    state = NAMED.get(name, S.OTHER_CHALLENGE)
+    state = STATE_BY_NAME.get(name, S.OTHER_CHALLENGE)
     session = _hidden(raw, "Session")
     if session is None and state not in WITHOUT_SESSION:
         raise MalformedReply("Session is missing")
@@ -293,9 +292,9 @@ def _renewed(raw: Mapping[str, Any]) -> Secret[str]:
     return session
 
 
-def _done(raw: Mapping[str, Any], _: Challenge | None) -> Done:
+def _done(raw: Mapping[str, Any], _: Challenge | None) -> Acknowledgement:
     facts = {k: _shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
-    return Done(facts=MappingProxyType(facts))
+    return Acknowledgement(facts=MappingProxyType(facts))
 
 
 _BESIDE: Final[Mapping[type[Response], Callable[[Mapping[str, Any], Challenge | None], Reply]]] = {
@@ -319,7 +318,7 @@ def refusal(
         request_id: `x-amzn-RequestId`.
         operation: the operation that was refused, where its name is the response's own.
     """
-    row = rule(code, message, operation)
+    row = error_rule(code, message, operation)
     return Refusal(code, message, action=row.action, fault=row.fault, request_id=request_id)
 
 

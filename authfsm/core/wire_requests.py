@@ -16,13 +16,12 @@ from authfsm import srp
 from authfsm.base.secret import Secret, revealed
 from authfsm.core.device import Device
 from authfsm.protocol import responses as r
+from authfsm.protocol.api_requests import RESPONSE_REPETITION
 from authfsm.protocol.errors import BadField
-from authfsm.protocol.repetition import OF_RESPONSE
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import State
-from authfsm.protocol.table import CHOICE
-from authfsm.protocol.vocabulary import CODE_FIELDS, PASSWORDLESS
+from authfsm.protocol.states import CODE_FIELDS, PASSWORDLESS, State
+from authfsm.protocol.table import FIRST_FACTOR_CHOICE
 
 S = State
 Fields = dict[str, Any]
@@ -35,7 +34,7 @@ class Request:
     Args:
         operation: as `InitiateAuth`.
         parameters: its parameters in Cognito's spelling, every secret wrapped.
-        repeatable: may a client library send it again when no reply came (`authfsm.protocol.repetition`)?
+        repeatable: may a client library send it again when no reply came (`authfsm.protocol.api_requests`)?
     """
 
     operation: str
@@ -394,9 +393,9 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
     (S.START, r.RefreshToken):              _refresh,
     (S.START, r.GetTokensFromRefreshToken): _get_tokens,
 
-    **{(S.SELECT_CHALLENGE, response): RespondToAuthChallenge("SELECT_CHALLENGE", _chosen, device=True) for response in CHOICE},
+    **{(S.SELECT_CHALLENGE, response): RespondToAuthChallenge("SELECT_CHALLENGE", _chosen, device=True) for response in FIRST_FACTOR_CHOICE},
     # To leave a first factor for another: "SELECT_CHALLENGE" with the same session, as amplify-js does.
-    **{(state, response): _CHOOSE for state in sorted(PASSWORDLESS) for response in CHOICE},
+    **{(state, response): _CHOOSE for state in sorted(PASSWORDLESS) for response in FIRST_FACTOR_CHOICE},
     (S.PASSWORD, r.Password):               RespondToAuthChallenge("PASSWORD", _password, device=True),
     (S.PASSWORD_SRP, r.SrpA):               RespondToAuthChallenge("PASSWORD_SRP", _srp_a),
     (S.PASSWORD_VERIFIER, r.SrpClaim):      RespondToAuthChallenge("PASSWORD_VERIFIER", _claim, device=True),
@@ -448,5 +447,5 @@ def write(state: S, given: Response, sender: Sender) -> Request:
     request = WRITERS[state, type(given)](given, sender)
     if given.client_metadata and "ClientMetadata" not in request.parameters:
         raise BadField(type(given), "client_metadata", f"is not taken by {request.operation}")
-    repeatable = OF_RESPONSE[type(given)].harmless
+    repeatable = RESPONSE_REPETITION[type(given)].harmless
     return Request(request.operation, request.parameters, repeatable)

@@ -14,7 +14,14 @@ from attrs import frozen
 from authfsm.diagrams.places import Members, in_order
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
-from authfsm.protocol.table import FIRST, PASSED, PROVED, SECOND, UNKNOWN, Role
+from authfsm.protocol.table import (
+    AFTER_LAST_FACTOR,
+    AFTER_PASSWORD,
+    FIRST_FACTOR,
+    SECOND_FACTOR,
+    UNKNOWN_CHALLENGE,
+    Role,
+)
 
 
 @frozen
@@ -38,15 +45,20 @@ def _members(states: Iterable[State], role: Role) -> Members:
 
 
 JUNCTIONS: Final = (
-    Junction("password proved", _members(PASSED - UNKNOWN, Role.SECOND_FACTOR)),
-    Junction("permanent password proved", _members(SECOND | PROVED - UNKNOWN, Role.SECOND_FACTOR)),
-    Junction("first factor asked", _members(FIRST - UNKNOWN, Role.FIRST_FACTOR)),
-    Junction("second factor asked", _members(SECOND - {State.MFA_SETUP}, Role.SECOND_FACTOR)),
+    Junction("password proved", _members(AFTER_PASSWORD - UNKNOWN_CHALLENGE, Role.SECOND_FACTOR)),
+    Junction(
+        "permanent password proved",
+        _members(SECOND_FACTOR | AFTER_LAST_FACTOR - UNKNOWN_CHALLENGE, Role.SECOND_FACTOR),
+    ),
+    Junction("first factor asked", _members(FIRST_FACTOR - UNKNOWN_CHALLENGE, Role.FIRST_FACTOR)),
+    Junction(
+        "second factor asked", _members(SECOND_FACTOR - {State.MFA_SETUP}, Role.SECOND_FACTOR)
+    ),
     Junction(
         "code asked",
-        _members(SECOND - {State.MFA_SETUP, State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR),
+        _members(SECOND_FACTOR - {State.MFA_SETUP, State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR),
     ),
-    Junction("factors proved", _members(PROVED - UNKNOWN, Role.SECOND_FACTOR)),
+    Junction("factors proved", _members(AFTER_LAST_FACTOR - UNKNOWN_CHALLENGE, Role.SECOND_FACTOR)),
 )
 """The junctions, the larger before those it holds."""
 

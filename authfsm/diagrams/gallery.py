@@ -15,7 +15,7 @@ from authfsm.diagrams.picture import Diagram, diagram
 from authfsm.diagrams.pools import POOLS
 from authfsm.diagrams.sequence import sequence
 from authfsm.diagrams.themes import AUTO
-from authfsm.protocol.vocabulary import FLOWS
+from authfsm.protocol.auth_flows import FLOWS
 
 _ABOUT: Final = {
     "USER_SRP_AUTH": "the password is proved by SRP and never sent.",

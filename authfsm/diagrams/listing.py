@@ -11,7 +11,7 @@ from authfsm.diagrams.links import link
 from authfsm.diagrams.mermaid import MARKS
 from authfsm.diagrams.model import DiagramModel, Edge
 from authfsm.diagrams.places import group
-from authfsm.settings.reach import confidence_of
+from authfsm.settings.reach import best_confidence
 
 SCHEMA: Final = "authfsm-diagram/1"
 """What the JSON says it is; the number grows when a reader would have to change."""
@@ -128,7 +128,7 @@ def _edge(edge: Edge, model: DiagramModel) -> dict[str, Any]:
         **({"ruled_out": [response.trigger for response in edge.faded]} if edge.faded else {}),
     }
     known = {
-        str(confidence_of(arrow.transition, model.pools))
+        str(best_confidence(arrow.transition, model.pools))
         for arrow in model.followed(edge)
         if arrow.dest == edge.dest
     }

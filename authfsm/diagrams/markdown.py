@@ -19,13 +19,13 @@ from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
-    ANY,
-    FIRST,
-    PASSED,
+    AFTER_LAST_FACTOR,
+    AFTER_PASSWORD,
+    ANY_CHALLENGE,
+    FIRST_FACTOR,
     PROTOCOL,
-    PROVED,
-    SECOND,
-    UNKNOWN,
+    SECOND_FACTOR,
+    UNKNOWN_CHALLENGE,
     LoopKind,
     Transition,
     loop_kinds,
@@ -50,11 +50,11 @@ class Named:
 
 
 SETS: Final = (
-    Named("any challenge", ANY - UNKNOWN),
-    Named("what follows a password", PASSED - UNKNOWN),
-    Named("a first factor", FIRST - UNKNOWN),
-    Named("a second factor", SECOND - {State.MFA_SETUP}),
-    Named("what follows the last factor", PROVED - UNKNOWN),
+    Named("any challenge", ANY_CHALLENGE - UNKNOWN_CHALLENGE),
+    Named("what follows a password", AFTER_PASSWORD - UNKNOWN_CHALLENGE),
+    Named("a first factor", FIRST_FACTOR - UNKNOWN_CHALLENGE),
+    Named("a second factor", SECOND_FACTOR - {State.MFA_SETUP}),
+    Named("what follows the last factor", AFTER_LAST_FACTOR - UNKNOWN_CHALLENGE),
 )
 """The sets that the table names, the larger before those they hold."""
 
@@ -120,7 +120,7 @@ def rows() -> Iterator[TableRow]:
     for source, answers in PROTOCOL.items():
         for response, dests in answers.items():
             loops = loop_kinds(source, dests)
-            whole = frozenset(each for each in State if each in dests - UNKNOWN)
+            whole = frozenset(each for each in State if each in dests - UNKNOWN_CHALLENGE)
             rest, sets = whole, []
             for each in SETS:
                 if each.members <= whole and len(each.members & rest) > 1:
@@ -149,7 +149,9 @@ def _lines() -> Iterator[str]:
         + " ".join(f"*{each}*: {each.meaning}" for each in LoopKind)
         + "  "
     )
-    open_rows = sum(bool(UNKNOWN & d) for answers in PROTOCOL.values() for d in answers.values())
+    open_rows = sum(
+        bool(UNKNOWN_CHALLENGE & d) for answers in PROTOCOL.values() for d in answers.values()
+    )
     yield f"Not shown: `FAILED`, to which a refusal that ends the attempt leads, and `OTHER_CHALLENGE`, to which {open_rows} of these rows may lead.  "
     yield "† only inferred; ‡ contradicted by another source (`authfsm.protocol.evidence` has the sources of each transition)."
 

@@ -13,7 +13,7 @@ from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind, Tone
 from authfsm.diagrams.places import StateGroup, group
 from authfsm.diagrams.themes import Theme
 from authfsm.protocol.nodes import Node
-from authfsm.protocol.states import ENDS
+from authfsm.protocol.states import END_STATES
 
 MARKS = {Tone.FADED: "\u2715 ", Tone.GAINED: "+ ", Tone.LOST: "\u2212 "}
 """What stands before the label of a line that settings do not simply leave as it is."""
@@ -70,7 +70,7 @@ def _lines(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> Iter
         yield f"    {source} --> {identifier(edge.dest.name)}{label}"
     left = {edge.source for edge in model.edges}
     for node in model.nodes:
-        if isinstance(node, Node) and node.state in ENDS and node not in left:
+        if isinstance(node, Node) and node.state in END_STATES and node not in left:
             yield f"    {identifier(node.name)} --> [*]"
     yield from _classes(model, theme)
 

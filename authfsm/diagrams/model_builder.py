@@ -29,10 +29,10 @@ from authfsm.diagrams.model import DiagramModel, OmittedArrows, Tone, Trigger
 from authfsm.diagrams.omissions import Reason, foreign, reason, thin
 from authfsm.diagrams.places import Arrow
 from authfsm.diagrams.settings_overlay import SettingsOverlay, view
-from authfsm.protocol.nodes import NODES, Node, taken, target_roles
+from authfsm.protocol.nodes import NODES, Node, accepts, target_roles
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ANY, PROTOCOL
-from authfsm.protocol.table import unfolded as unfolded_row
+from authfsm.protocol.table import ANY_CHALLENGE, PROTOCOL
+from authfsm.protocol.table import row_transitions as unfolded_row
 from authfsm.settings import PoolSettings
 
 _ABSENT = frozenset({Tone.GONE, Tone.NAMED})
@@ -51,7 +51,7 @@ ROWS = tuple(
     row(place, response)
     for place in NODES
     for response in PROTOCOL[place.state]
-    if taken(place.state, place.role, response)
+    if accepts(place.state, place.role, response)
 )
 """Every row of the table, its e-mailed codes told apart by role."""
 
@@ -60,7 +60,7 @@ THROUGH: Final = {
         arrow
         for arrows in ROWS
         if junction.members <= {each.dest for each in arrows}
-        if not PROTOCOL[arrows[0].source.state][arrows[0].response] >= ANY
+        if not PROTOCOL[arrows[0].source.state][arrows[0].response] >= ANY_CHALLENGE
         for arrow in arrows
         if arrow.dest == place
     )

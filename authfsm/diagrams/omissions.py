@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from authfsm.base.enums import DescribedName
+from authfsm.base.mixins import DescribedName
 from authfsm.diagrams.places import Arrow
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import Node
-from authfsm.protocol.responses import REFRESHES, Credential
+from authfsm.protocol.responses import REFRESH_RESPONSES, Credential
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
-    ANY,
-    CHOICE,
+    ANY_CHALLENGE,
     CUSTOM,
-    FIRST,
+    FIRST_FACTOR,
+    FIRST_FACTOR_CHOICE,
     PROTOCOL,
     RESTART,
-    UNKNOWN,
+    UNKNOWN_CHALLENGE,
     loop_kinds,
 )
 from authfsm.settings import PoolSettings
-from authfsm.settings.reach import confidence_of
+from authfsm.settings.reach import best_confidence
 
 
 class Reason(DescribedName):
@@ -68,9 +68,9 @@ class Reason(DescribedName):
 
 _AGAIN: Final = {
     (state, response)
-    for state in FIRST - UNKNOWN
-    if PROTOCOL[state].keys() >= CHOICE.keys()
-    for response in CHOICE
+    for state in FIRST_FACTOR - UNKNOWN_CHALLENGE
+    if PROTOCOL[state].keys() >= FIRST_FACTOR_CHOICE.keys()
+    for response in FIRST_FACTOR_CHOICE
 } - {(State.WEB_AUTHN, Credential)}  # that signs with the passkey: no other factor is chosen
 _PUBLISHED: Final = frozenset({Confidence.DOCUMENTED, Confidence.MEASURED})
 
@@ -82,7 +82,7 @@ def thin(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
         arrow: the arrow.
         pools: the settings of pools; thin is what is so in all of them.
     """
-    return confidence_of(arrow.transition, pools).thin
+    return best_confidence(arrow.transition, pools).thin
 
 
 def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> Reason | None:
@@ -99,7 +99,7 @@ def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> 
     if dest is State.FAILED:
         return None if failures else Reason.FAILURE
     asked_for = flow is not None and response.auth_flow == flow
-    if source is State.AUTHENTICATED or (response in REFRESHES and not asked_for):
+    if source is State.AUTHENTICATED or (response in REFRESH_RESPONSES and not asked_for):
         return Reason.TOKENS
     if (source, response) in _AGAIN:
         return Reason.AGAIN
@@ -111,9 +111,9 @@ def _covered(arrow: Arrow) -> Reason | None:
     source, response, dest, loop = arrow.transition
     if loop is RESTART and len(loop_kinds(source, PROTOCOL[source][response])) > 1:
         return Reason.RESTART  # there is another loop, which tells more
-    named = PROTOCOL[source][response] >= ANY and loop is None
+    named = PROTOCOL[source][response] >= ANY_CHALLENGE and loop is None
     if (named or dest in CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
-        return Reason.THIN if response in REFRESHES else Reason.LAMBDA
+        return Reason.THIN if response in REFRESH_RESPONSES else Reason.LAMBDA
     return None
 
 

@@ -25,9 +25,9 @@ from authfsm.diagrams.option_errors import (
 from authfsm.diagrams.statecharts import scxml, xstate
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
 from authfsm.diagrams.walking import Walked, count, walk
+from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.states import State
 from authfsm.protocol.validators import frozen_str_mapping
-from authfsm.protocol.vocabulary import FLOWS
 from authfsm.settings import PoolSettings
 
 

@@ -13,9 +13,8 @@ from attrs import frozen
 
 from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import State
-from authfsm.protocol.table import SECOND, LoopKind, Role, Transition
-from authfsm.protocol.vocabulary import DEVICE_STATES, SET_UP_STATES
+from authfsm.protocol.states import DEVICE_STATES, SET_UP_STATES, State
+from authfsm.protocol.table import SECOND_FACTOR, LoopKind, Role, Transition
 
 
 class StateGroup(str, Enum):
@@ -48,7 +47,7 @@ def group(node: Node) -> StateGroup:
         return StateGroup.SET_UP
     if node.state in DEVICE_STATES:
         return StateGroup.DEVICE
-    if node.role is Role.SECOND_FACTOR or (node.role is None and node.state in SECOND):
+    if node.role is Role.SECOND_FACTOR or (node.role is None and node.state in SECOND_FACTOR):
         return StateGroup.SECOND_FACTOR
     return StateGroup.FIRST_FACTOR
 

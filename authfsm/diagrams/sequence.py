@@ -20,12 +20,12 @@ from authfsm.diagrams.places import group
 from authfsm.diagrams.script import Script
 from authfsm.diagrams.walking import Walked
 from authfsm.protocol import responses as r
+from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.validators import frozen_str_mapping
-from authfsm.protocol.vocabulary import FLOWS
-from authfsm.reference.shapes import OTHER_SPELLING, carried, shape
+from authfsm.reference.request_shapes import OTHER_SPELLING, challenge_parameters, request_shape
 from authfsm.settings import PoolSettings
 
 GIVES: Final[Mapping[type[Response], str]] = {
@@ -139,7 +139,7 @@ class SequenceWriter:
         """Cognito's reply that leads to a state."""
         if state is State.AUTHENTICATED:
             return f"    Cognito-->>App: {_with(self.text('AuthenticationResult'), _TOKENS)}"
-        names = [each.name for each in carried(state) if each.when != OTHER_SPELLING]
+        names = [each.name for each in challenge_parameters(state) if each.when != OTHER_SPELLING]
         return f"    Cognito-->>App: {_with(self.text(str(state)), names)}"
 
     def given(self, state: State, response: type[Response], before: str = "") -> Iterator[str]:
@@ -149,7 +149,7 @@ class SequenceWriter:
         elif response in GIVES:
             yield f"    App->>Person: {self.text(state.meaning)}"
             yield f"    Person->>App: {self.text(GIVES[response])}"
-        told = shape(state, response, admin=self.admin)
+        told = request_shape(state, response, admin=self.admin)
         under = told.under or (str(state) if response is r.RawAnswer else "")
         what = f"{told.operation} ({under})" if under else told.operation
         yield f"    App->>Cognito: {before}{_with(what, told.always)}"

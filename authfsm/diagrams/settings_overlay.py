@@ -16,9 +16,9 @@ from authfsm.diagrams.places import Arrow
 from authfsm.protocol.nodes import NODES, EdgeRoles, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import PROTOCOL, unfolded
+from authfsm.protocol.table import PROTOCOL, row_transitions
 from authfsm.settings import PoolSettings
-from authfsm.settings.reach import Verdicts, verdicts
+from authfsm.settings.reach import Reachability, reachability
 
 
 class SettingsOverlay(Protocol):
@@ -68,11 +68,11 @@ class ArrowVerdict:
 
     told: PoolSettings
     include_lambda_named: bool
-    _found: Verdicts = field(init=False, eq=False, repr=False)
+    _found: Reachability = field(init=False, eq=False, repr=False)
 
     @_found.default
-    def _verdicts(self) -> Verdicts:
-        return verdicts(self.told, include_lambda_named=self.include_lambda_named)
+    def _verdicts(self) -> Reachability:
+        return reachability(self.told, include_lambda_named=self.include_lambda_named)
 
     def arrow(self, arrow: Arrow) -> str | None:
         """Why an arrow is ruled out."""
@@ -85,7 +85,7 @@ class ArrowVerdict:
 
     def response(self, response: type[Response]) -> str | None:
         """Why nothing can begin so."""
-        arrows = unfolded(State.START, response, PROTOCOL[State.START][response])
+        arrows = row_transitions(State.START, response, PROTOCOL[State.START][response])
         onward = (
             arrow for arrow in arrows if arrow.kind is None and arrow.dest is not State.FAILED
         )

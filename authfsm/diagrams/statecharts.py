@@ -18,7 +18,7 @@ from authfsm.diagrams.model import DiagramModel, Tone
 from authfsm.diagrams.places import ORDER, Arrow, in_order
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import RESPONSES
-from authfsm.protocol.states import ENDS
+from authfsm.protocol.states import END_STATES
 from authfsm.protocol.table import NEW_CHALLENGE
 
 NAMESPACE: Final = "http://www.w3.org/2005/07/scxml"
@@ -58,7 +58,7 @@ def _followed(model: DiagramModel) -> frozenset[Arrow]:
 
 
 def _ends(leaving: list[Arrow], place: Node) -> bool:
-    return not leaving and place.state in ENDS
+    return not leaving and place.state in END_STATES
 
 
 def xstate(model: DiagramModel) -> str:

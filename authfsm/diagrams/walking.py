@@ -16,10 +16,10 @@ from authfsm.diagrams.edge_merging import START
 from authfsm.diagrams.fold import Junction, Vertex
 from authfsm.diagrams.model import Count, DiagramModel, Edge, EdgeKind, Mark, Trigger
 from authfsm.diagrams.places import in_order
-from authfsm.protocol.nodes import Node, node, taken, target_roles
+from authfsm.protocol.nodes import Node, accepts, node_of, target_roles
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import LoopKind, Role, Transition, leads
+from authfsm.protocol.table import LoopKind, Role, Transition, destinations
 
 
 class Walked(Protocol):
@@ -109,7 +109,7 @@ class HistoryWalker:
         """The nodes of the picture, and those that steps have added."""
         ends = {end for edge in self.edges for end in (edge.source, edge.dest)} | {*others}
         places = in_order(end for end in ends if isinstance(end, Node))
-        return (*places, *(node for node in model.nodes if isinstance(node, Junction)))
+        return (*places, *(each for each in model.nodes if isinstance(each, Junction)))
 
 
 def walk(model: DiagramModel, steps: Iterable[Walked]) -> DiagramModel:
@@ -141,12 +141,12 @@ def count(model: DiagramModel, histories: Iterable[Iterable[Walked]]) -> Diagram
         model: the picture.
         histories: the steps of each.
     """
-    walker, taken, total = HistoryWalker(model), Counter[tuple[int, Trigger]](), 0
+    walker, visits, total = HistoryWalker(model), Counter[tuple[int, Trigger]](), 0
     for history in histories:
         total += 1
-        taken.update((n, leg.step.response) for leg in walker.walk(history) for n in leg.path)
+        visits.update((n, leg.step.response) for leg in walker.walk(history) for n in leg.path)
     counts: dict[int, list[Count]] = {}
-    for (number, response), times in taken.items():
+    for (number, response), times in visits.items():
         counts.setdefault(number, []).append(Count(times, response))
     edges = tuple(
         evolve(edge, counts=_counted(edge, counts.get(number, [])))
@@ -199,17 +199,17 @@ def _counted(edge: Edge, counts: list[Count]) -> tuple[Count, ...]:
 
 def _begins(step: Walked) -> Node:
     """Where a step left that follows on none."""
-    place = node(step.source, None)
-    fits = taken(place.state, place.role, step.response)
-    return place if fits else node(step.source, Role.FIRST_FACTOR)
+    place = node_of(step.source, None)
+    fits = accepts(place.state, place.role, step.response)
+    return place if fits else node_of(step.source, Role.FIRST_FACTOR)
 
 
 def _ends(source: Node, step: Walked) -> Node:
     """Where a step led."""
-    if step.role is None and step.dest in leads(source.state, step.response):
+    if step.role is None and step.dest in destinations(source.state, step.response):
         arrow = Transition(source.state, step.response, step.dest, _loop(step))
         return Node(step.dest, target_roles(arrow, source.role)[-1])
-    return node(step.dest, step.role)
+    return node_of(step.dest, step.role)
 
 
 def _loop(step: Walked) -> LoopKind | None:

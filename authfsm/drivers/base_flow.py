@@ -13,7 +13,7 @@ from threading import Lock, RLock
 from typing import Any, Final
 
 from authfsm import srp
-from authfsm.base.display_mixin import DisplayMixin
+from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.history import History, Step

@@ -35,10 +35,9 @@ from authfsm.protocol.errors import (
 )
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import State
+from authfsm.protocol.states import DEVICE_STATES, State
 from authfsm.protocol.table import AUTOMATIC
 from authfsm.protocol.validators import check_typed
-from authfsm.protocol.vocabulary import DEVICE_STATES
 
 T = TypeVar("T")
 
@@ -234,7 +233,7 @@ class FlowSteps(BaseFlow):
         kind: Any = initial_response(flow, preferred, self._password, self.signin.pool_id)
         self.signin.check(kind)  # a new exponent must not take the place of one whose proof is due
         more = {"client_metadata": self._client_metadata}
-        if kind in r.SRP_OPENINGS:
+        if kind in r.SRP_START_RESPONSES:
             made: Response = kind(username, (yield from self._fresh()), **more)
         elif kind is r.CustomAuth:
             made = kind(username, **more)
@@ -249,7 +248,7 @@ class FlowSteps(BaseFlow):
         if len(args) == 1 and isinstance(args[0], response):
             return args[0]
         self.signin.check(response)  # before anything that the flow holds is changed
-        if response in r.SRP_OPENINGS and "srp_a" not in kwargs:
+        if response in r.SRP_START_RESPONSES and "srp_a" not in kwargs:
             return (yield from self._srp_opening(response, *args, **kwargs))
         if response in {r.SrpA, r.SrpClaim} and "password" in kwargs:
             check_typed(response, "password", password := secret(kwargs.pop("password")))

@@ -6,9 +6,9 @@ from typing import Final
 
 from authfsm.base.secret import Secret
 from authfsm.protocol import responses as r
+from authfsm.protocol.auth_flows import PASSWORD_FLOWS
 from authfsm.protocol.responses import Response
 from authfsm.protocol.validators import check_typed
-from authfsm.protocol.vocabulary import PASSWORD_FLOWS
 
 BY_SRP: Final[dict[str, type[Response]]] = {
     "USER_SRP_AUTH": r.UserSrpAuth,

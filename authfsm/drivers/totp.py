@@ -27,9 +27,9 @@ from authfsm.core.wire_requests import Request
 from authfsm.drivers.app_client import is_async
 from authfsm.drivers.transport import send_request
 from authfsm.protocol import responses as r
+from authfsm.protocol.api_requests import OPERATION_REPETITION
 from authfsm.protocol.errors import CallerError, MalformedReply, refused
-from authfsm.protocol.repetition import OF_OPERATION
-from authfsm.protocol.replies import Done, Refusal
+from authfsm.protocol.replies import Acknowledgement, Refusal
 from authfsm.protocol.states import State
 
 if TYPE_CHECKING:
@@ -188,12 +188,14 @@ def _heard(client: Any, operation: str, parameters: Mapping[str, Any]) -> Mappin
     return reply.facts
 
 
-def _answered(client: Any, operation: str, parameters: Mapping[str, Any]) -> Refusal | Done:
-    request = Request(operation, parameters, OF_OPERATION[operation].harmless)
+def _answered(
+    client: Any, operation: str, parameters: Mapping[str, Any]
+) -> Refusal | Acknowledgement:
+    request = Request(operation, parameters, OPERATION_REPETITION[operation].harmless)
     heard = send_request(getattr(client, request.method), request, _HERE)
     # A refusal reads the same after any operation; else these replies are plain maps, as that one's is.
     reply = read(heard, r.GlobalSignOut, state=_HERE)
-    assert isinstance(reply, (Refusal, Done))  # noqa: S101 - GlobalSignOut is answered by nothing else
+    assert isinstance(reply, (Refusal, Acknowledgement))  # noqa: S101 - GlobalSignOut is answered by nothing else
     return reply
 
 

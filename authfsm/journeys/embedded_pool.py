@@ -20,15 +20,14 @@ from authfsm.local import (
     WebAuthnConfiguration,
     utc_now,
 )
-from authfsm.protocol.auth_flows import current_values
-from authfsm.protocol.classification import AFTER_SIGN_IN
-from authfsm.protocol.error_policy import rule
+from authfsm.protocol.api_requests import AFTER_SIGN_IN_RESPONSES
+from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, BEGIN_OPERATIONS, current_values
+from authfsm.protocol.error_policy import error_rule
 from authfsm.protocol.replies import Refusal
-from authfsm.protocol.states import NAMED, State
-from authfsm.protocol.table import Transition, destination, move
-from authfsm.protocol.vocabulary import BEGIN_OPERATIONS, FIRST_FACTORS
+from authfsm.protocol.states import STATE_BY_NAME, State
+from authfsm.protocol.table import Transition, transition_between, transition_for_reply
 from authfsm.settings import PoolSettings
-from authfsm.settings.rules import enabled
+from authfsm.settings.rules import enabled_second_factors
 
 RELYING_PARTY: Final = "example.com"
 _TIMEOUT: Final = 30.0
@@ -78,14 +77,14 @@ class ObservedPool(LocalPool):
     ) -> None:
         response = self._core.response
         source = State.START if operation in BEGIN_OPERATIONS else self._state
-        if self._observer is None or response is None or response in AFTER_SIGN_IN:
+        if self._observer is None or response is None or response in AFTER_SIGN_IN_RESPONSES:
             return
         if refusal is not None:
-            row = rule(refusal.code, refusal.message, operation)
+            row = error_rule(refusal.code, refusal.message, operation)
             refused = Refusal(refusal.code, refusal.message, action=row.action, fault=row.fault)
-            arrow = destination(source, response, refused)
+            arrow = transition_for_reply(source, response, refused)
         else:
-            arrow = move(source, response, _next_state(source, reply))
+            arrow = transition_between(source, response, _next_state(source, reply))
         if arrow is not None and arrow.source is not State.AUTHENTICATED:
             self._state = State.START if arrow.dest is State.FAILED else arrow.dest
             self._observer(arrow, reply)
@@ -95,7 +94,7 @@ def _next_state(source: State, reply: Mapping[str, Any]) -> State:
     if "AuthenticationResult" in reply:
         return State.AUTHENTICATED
     if "ChallengeName" in reply:
-        return NAMED.get(reply["ChallengeName"], State.OTHER_CHALLENGE)
+        return STATE_BY_NAME.get(reply["ChallengeName"], State.OTHER_CHALLENGE)
     return source  # a step within MFA_SETUP
 
 
@@ -166,11 +165,11 @@ def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
     remembers_devices = settings.device_configuration is not False
     return {
         "mfa": settings.mfa_configuration or ("OPTIONAL" if needs_mfa else "OFF"),
-        "mfa_methods": [each.value for each in enabled(settings)],
+        "mfa_methods": [each.value for each in enabled_second_factors(settings)],
         "explicit_auth_flows": EVERY_FLOW
         & (EVERY_FLOW if flows is None else current_values(flows)),
         "allowed_first_auth_factors": [
-            each for each in FIRST_FACTORS if factors is None or each in factors
+            each for each in ALLOWED_FIRST_AUTH_FACTORS if factors is None or each in factors
         ],
         "webauthn": WebAuthnConfiguration(RELYING_PARTY, "preferred", passkeys),
         "tier": settings.user_pool_tier or "ESSENTIALS",

@@ -8,7 +8,7 @@ from attrs import NOTHING, fields, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.protocol.errors import CallerError
-from authfsm.protocol.forms import BY_PROOF
+from authfsm.protocol.prompts import SRP_RESPONSES
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
@@ -41,14 +41,14 @@ class NextInput:
     @property
     def field(self) -> str | None:
         """The form field that takes the value; None if nothing is asked for."""
-        if self.response in BY_PROOF:
+        if self.response in SRP_RESPONSES:
             return "password"
         return next((each.name for each in fields(self.response) if each.default is NOTHING), None)
 
     @property
     def automatic(self) -> bool:
         """Does the client do this step without the user, as part of an SRP proof?"""
-        return self.response in BY_PROOF
+        return self.response in SRP_RESPONSES
 
 
 class UnexpectedPath(CallerError, AssertionError):

@@ -14,16 +14,16 @@ from attrs import evolve, frozen
 from authfsm.checks import Path
 from authfsm.journeys.plan import BetweenSteps, Person, Plan
 from authfsm.protocol import responses as r
-from authfsm.protocol.states import State
-from authfsm.protocol.table import NEW_CHALLENGE, RESTART, Role, Transition
-from authfsm.protocol.vocabulary import (
+from authfsm.protocol.states import (
     DEVICE_STATES,
     MFA_METHODS,
     PASSWORDLESS,
     RECOVERY_MECHANISMS,
+    State,
 )
+from authfsm.protocol.table import NEW_CHALLENGE, RESTART, Role, Transition
 from authfsm.settings import PoolSettings
-from authfsm.settings.rules import MULTI, enabled
+from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, enabled_second_factors
 
 S = State
 
@@ -111,7 +111,7 @@ def plan_for(path: Path, pool: PoolFacts) -> Plan:
     Raises:
         ImpossiblePath: No pool can follow the path.
     """
-    if path.arrows[0].response in r.ADMIN_ONLY and S.CUSTOM_CHALLENGE in path.states:
+    if path.arrows[0].response in r.ADMIN_RESPONSES and S.CUSTOM_CHALLENGE in path.states:
         raise ImpossiblePath("no source shows a custom challenge after an administrator's flow")
     for source, response, dest, _ in path.arrows:
         for key in ((source, response, dest), (source, response, None)):
@@ -212,7 +212,9 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
     if S.MFA_SETUP in states:
         _check_set_up(path, pool, passwordless=passwordless)
         return plan
-    factors = tuple(enabled(pool.settings) if S.SELECT_MFA_TYPE in states else states[:1])
+    factors = tuple(
+        enabled_second_factors(pool.settings) if S.SELECT_MFA_TYPE in states else states[:1]
+    )
     if len(factors) == 1 and pool.recovery == (RECOVERY_MECHANISMS.get(factors[0]),):
         raise ImpossiblePath(_NOT_FOR_RECOVERY)
     if S.SELECT_MFA_TYPE in states and S.SOFTWARE_TOKEN_MFA not in factors and pool.recovery:
@@ -234,12 +236,12 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
 def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     """If MFA is required, enable a factor that the device or the passkey replaces."""
     given = {a.response for a in path.arrows}
-    by_functions = path.arrows[0].response in r.LED_BY_FUNCTIONS and r.SrpClaim not in given
+    by_functions = path.arrows[0].response in r.CUSTOM_AUTH_RESPONSES and r.SrpClaim not in given
     if not pool.mfa_required or by_functions:
         return plan
     usable = (
         each
-        for each in enabled(pool.settings)
+        for each in enabled_second_factors(pool.settings)
         if each not in RECOVERY_MECHANISMS or pool.recovery != (RECOVERY_MECHANISMS[each],)
     )
     factor = next(usable, None)
@@ -268,7 +270,7 @@ def _check_set_up(path: Path, pool: PoolFacts, *, passwordless: bool) -> None:
         raise ImpossiblePath("users set up a second factor only where MFA is required")
     if passwordless:
         raise ImpossiblePath("a user without a second factor signs in with the password only")
-    if pool.address_as_username and S.EMAIL_OTP in enabled(pool.settings):
+    if pool.address_as_username and S.EMAIL_OTP in enabled_second_factors(pool.settings):
         raise ImpossiblePath("users who sign in with an address have a second factor")
     by_email = any(a.response is r.SetUpEmail for a in path.arrows)
     if by_email and "verified_email" in pool.recovery:
@@ -303,8 +305,8 @@ def _with_passkey_as_mfa(plan: Plan, pool: PoolFacts) -> Plan:
     """The passkey of a user with MFA must satisfy it."""
     if not plan.person.passkey or not plan.person.mfa:
         return plan
-    if pool.settings.web_authn_factor not in {None, MULTI}:
-        raise ImpossiblePath(f"FactorConfiguration is not {MULTI}")
+    if pool.settings.web_authn_factor not in {None, MULTI_FACTOR_PASSKEY}:
+        raise ImpossiblePath(f"FactorConfiguration is not {MULTI_FACTOR_PASSKEY}")
     return evolve(plan, person=evolve(plan.person, passkey_as_mfa=True))
 
 

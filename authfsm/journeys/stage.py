@@ -129,7 +129,7 @@ class Stage:
         Args:
             settings: Arguments of `authfsm.Cognito`.
         """
-        settings.setdefault("admin", self.path.arrows[0].response in r.ADMIN_ONLY)
+        settings.setdefault("admin", self.path.arrows[0].response in r.ADMIN_RESPONSES)
         return self.pool.cognito(**settings)
 
     @contextmanager

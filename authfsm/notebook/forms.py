@@ -8,8 +8,7 @@ from attrs import evolve
 
 from authfsm.base.secret import Secret
 from authfsm.drivers.boto import Flow
-from authfsm.protocol.forms import BY_PROOF, Prompt
-from authfsm.protocol.prompts import form
+from authfsm.protocol.prompts import SRP_RESPONSES, Prompt, form_for
 from authfsm.protocol.responses import Response, SrpA
 
 _LIKE = {"code": "000000", "email": "name@example.com"}
@@ -29,7 +28,7 @@ def forms(flow: Flow) -> tuple[Prompt, ...]:
 def _forms(flow: Flow) -> Iterator[Prompt]:
     if flow.challenge is None:
         return
-    for prompt in form(flow.challenge, flow.signin.role).prompts:
+    for prompt in form_for(flow.challenge, flow.signin.role).prompts:
         if prompt.response not in flow.accepts:
             continue
         held = prompt.response is SrpA and flow._password is not None  # noqa: SLF001 - same package
@@ -52,7 +51,7 @@ def response(flow: Flow, prompt: Prompt, values: Mapping[str, str | Secret[str]]
 
 def sample(prompt: Prompt) -> Response | None:
     """Return a response of the kind that a form makes, for a look at its request; None where that takes a proof."""
-    if prompt.response in BY_PROOF or not prompt.by_person:
+    if prompt.response in SRP_RESPONSES or not prompt.by_person:
         return None
     return prompt.answer(
         {

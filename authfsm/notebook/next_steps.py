@@ -11,7 +11,7 @@ from authfsm.local import LocalPool
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role, Transition
-from authfsm.reference.states import Target, ways
+from authfsm.reference.about import Target, targets
 from authfsm.settings import PoolSettings
 
 
@@ -50,7 +50,7 @@ def outlook(
     return tuple(
         _outlook(way, signin, response, settings)
         for response in takes
-        for way in ways(signin.state, response, _role(signin))
+        for way in targets(signin.state, response, _role(signin))
         if way.to is not State.FAILED
     )
 

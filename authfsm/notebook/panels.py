@@ -174,7 +174,7 @@ def about(place: Node) -> str:
             )
         )
     for each in known.takes:
-        ways = ", ".join(way.name for way in each.ways if way.to is not State.FAILED)
+        ways = ", ".join(way.name for way in each.targets if way.to is not State.FAILED)
         parts.append(
             f"<p><b>takes</b> <code>{each.response.trigger}</code>"
             f"{escape(f' ({each.needs})') if each.needs else ''}, which leads to {escape(ways) or 'nowhere'}.</p>"

@@ -14,9 +14,9 @@ from authfsm.notebook.picture import drawn, within
 from authfsm.notebook.recording import Tape
 from authfsm.notebook.wire import WireExchange, shown
 from authfsm.protocol.errors import AuthfsmError
-from authfsm.protocol.forms import Prompt
-from authfsm.protocol.nodes import node
-from authfsm.reference.docs import doc
+from authfsm.protocol.nodes import node_of
+from authfsm.protocol.prompts import Prompt
+from authfsm.reference.request_shapes import parse_docstring
 from authfsm.settings import PoolSettings
 
 
@@ -34,7 +34,7 @@ def scene(tape: Tape, settings: PoolSettings | None) -> dict[str, Any]:
         "who": tape.username,
         "flow": tape.auth_flow,
         "state": flow.state.value,
-        "group": group(node(flow.state, flow.signin.role)).value,
+        "group": group(node_of(flow.state, flow.signin.role)).value,
         "meaning": flow.state.meaning,
         "steps": len(flow.history),
         "refused": _refused(tape),
@@ -59,7 +59,7 @@ def _next(tape: Tape) -> dict[str, str] | None:
     pending, preview = tape.pending, tape.preview
     if pending is None or preview is None:
         return None
-    about = doc(type(pending)).summary
+    about = parse_docstring(type(pending)).summary
     return {"trigger": pending.trigger, "operation": preview.operation, "about": about}
 
 

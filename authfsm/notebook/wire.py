@@ -12,7 +12,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from authfsm.base.secret import Secret
-from authfsm.protocol.states import NAMED
+from authfsm.protocol.states import STATE_BY_NAME
 
 MASK: Final = "••••••"
 
@@ -63,7 +63,7 @@ def shown(
     if isinstance(told, (list, tuple)):
         return [shown(each, "", hidden, longest) for each in told]
     # An ANSWER may be a choice, which is the protocol's own word and nobody's secret.
-    chosen = name == "ANSWER" and told in NAMED
+    chosen = name == "ANSWER" and told in STATE_BY_NAME
     if told and not chosen and (name in HIDDEN or _holds(told, hidden)):
         return MASK
     if isinstance(told, str) and len(told) > longest:

@@ -1,20 +1,20 @@
-"""ExplicitAuthFlows: which AuthFlow each value of an app client's setting allows.
+"""The `AuthFlow` names, and the `ExplicitAuthFlows` values of an app client that allow them.
 
-The values of today begin with `ALLOW_`; each allows one flow, under every name that the flow has. Three older
-values remain in old app clients. They were added to what every app client could do before November 2019: SRP,
-CUSTOM_AUTH and refreshing needed no setting, and only `CUSTOM_AUTH_FLOW_ONLY` took SRP away.
+A current `ExplicitAuthFlows` value starts with `ALLOW_` and allows one flow, under all of its names. Old app clients
+may have one of three legacy values. These came on top of what every app client could do before November 2019: SRP,
+CUSTOM_AUTH and refreshing needed no setting, and only `CUSTOM_AUTH_FLOW_ONLY` switched SRP off.
 
 Sources:
     - AWS API reference, CreateUserPoolClient and UserPoolClientType, ExplicitAuthFlows: the values, the default,
       and "You can't assign these legacy ExplicitAuthFlows values to user pool clients at the same time as values
       that begin with ALLOW_".
     - AWS API history, 2019-11-14: "adds support to enable or disable specific authentication flows for a user pool
-      client"; until then ExplicitAuthFlows had only the three older values, so that no value could allow or refuse
-      SRP, CUSTOM_AUTH or refreshing.
-    - The console of that time labelled `CUSTOM_AUTH_FLOW_ONLY` "Only allow Custom Authentication"; beside the other
-      older values each allows what it names.
+      client"; until then only the three legacy values existed, and none of them allowed or refused SRP, CUSTOM_AUTH
+      or refreshing.
+    - The console of that time labelled `CUSTOM_AUTH_FLOW_ONLY` "Only allow Custom Authentication"; next to other
+      legacy values each one allows the flow it names.
     - floci pull request 3974: "Refresh is only gated on clients that use ALLOW_* values, since legacy clients never
-      gated it".
+      had a refresh flow flag".
 """
 
 from __future__ import annotations
@@ -22,6 +22,52 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
+
+FLOWS: Final = (
+    "USER_SRP_AUTH",
+    "USER_PASSWORD_AUTH",
+    "ADMIN_USER_PASSWORD_AUTH",
+    "ADMIN_NO_SRP_AUTH",
+    "CUSTOM_AUTH",
+    "USER_AUTH",
+    "REFRESH_TOKEN_AUTH",
+    "REFRESH_TOKEN",
+)
+"""All `AuthFlow` values, in the order of the protocol table."""
+
+FLOWS_OF: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "InitiateAuth": tuple(flow for flow in FLOWS if not flow.startswith("ADMIN_")),
+        # ADMIN_USER_PASSWORD_AUTH takes the place of USER_PASSWORD_AUTH (AWS API reference, AdminInitiateAuth).
+        "AdminInitiateAuth": tuple(flow for flow in FLOWS if flow != "USER_PASSWORD_AUTH"),
+    }
+)
+"""The `AuthFlow` values that each operation accepts."""
+
+REFRESH_FLOWS: Final = frozenset({"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"})
+"""The two names of the flow that exchanges a refresh token for new tokens."""
+
+SIGN_IN_FLOWS: Final = tuple(flow for flow in FLOWS if flow not in REFRESH_FLOWS)
+"""The `AuthFlow` values that sign a user in."""
+
+PASSWORD_FLOWS: Final = frozenset(
+    {"USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH"}
+)
+"""The flows that need the password at once or in the next step."""
+
+BEGIN_OPERATIONS: Final = frozenset(FLOWS_OF)
+"""The API operations that start a flow."""
+
+ANSWER_OPERATIONS: Final = frozenset({"RespondToAuthChallenge", "AdminRespondToAuthChallenge"})
+"""The API operations that answer a challenge."""
+
+ALLOWED_FIRST_AUTH_FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
+"""The values of a pool's `AllowedFirstAuthFactors`, in Cognito's order. PASSWORD includes PASSWORD_SRP.
+
+"SOFTWARE_TOKEN is not currently supported" -- AWS API reference, SignInPolicyType
+"""
+
+# ---- ExplicitAuthFlows ---------------------------------------------------------------------------------
 
 _ADMIN: Final = "ALLOW_ADMIN_USER_PASSWORD_AUTH"
 _PASSWORD: Final = "ALLOW_USER_PASSWORD_AUTH"  # noqa: S105 - the name of a setting
@@ -31,17 +77,17 @@ _CHOICE: Final = "ALLOW_USER_AUTH"
 _REFRESH: Final = "ALLOW_REFRESH_TOKEN_AUTH"
 
 CURRENT_VALUES: Final = (_SRP, _PASSWORD, _ADMIN, _CUSTOM, _CHOICE, _REFRESH)
-"""The values of ExplicitAuthFlows of today that concern a sign-in."""
+"""The current `ExplicitAuthFlows` values that concern a sign-in."""
 
 DEFAULT_VALUES: Final = frozenset({_REFRESH, _SRP, _CUSTOM})
-"""What an app client allows whose ExplicitAuthFlows is not set, or is empty (AWS API reference)."""
+"""The values of an app client whose `ExplicitAuthFlows` is not set or empty (AWS API reference)."""
 
 REQUIRED_VALUE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "USER_SRP_AUTH": _SRP,
         "USER_PASSWORD_AUTH": _PASSWORD,
         # Two names of one flow: ALLOW_ADMIN_USER_PASSWORD_AUTH "replaces the ADMIN_NO_SRP_AUTH setting" (AWS API
-        # reference), and pycognito still asks for the older flow.
+        # reference), and pycognito still requests the older name.
         "ADMIN_USER_PASSWORD_AUTH": _ADMIN,
         "ADMIN_NO_SRP_AUTH": _ADMIN,
         "CUSTOM_AUTH": _CUSTOM,
@@ -52,54 +98,54 @@ REQUIRED_VALUE: Final[Mapping[str, str]] = MappingProxyType(
         "REFRESH_TOKEN": _REFRESH,
     }
 )
-"""Each AuthFlow, and the current value that allows it."""
+"""For each `AuthFlow`, the current `ExplicitAuthFlows` value that allows it."""
 
-_ONLY_CUSTOM: Final = "CUSTOM_AUTH_FLOW_ONLY"
-_NAMED_BY_OLDER: Final = {
+_CUSTOM_ONLY: Final = "CUSTOM_AUTH_FLOW_ONLY"
+_LEGACY: Final = {
     "ADMIN_NO_SRP_AUTH": _ADMIN,
     "USER_PASSWORD_AUTH": _PASSWORD,
-    _ONLY_CUSTOM: _CUSTOM,
+    _CUSTOM_ONLY: _CUSTOM,
 }
 
-OLDER_VALUES: Final = tuple(_NAMED_BY_OLDER)
-"""The values of ExplicitAuthFlows from before November 2019."""
+LEGACY_VALUES: Final = tuple(_LEGACY)
+"""The `ExplicitAuthFlows` values from before November 2019."""
 
 
 def current_values(values: Iterable[str]) -> frozenset[str]:
-    """Return the current values that a setting of ExplicitAuthFlows amounts to.
+    """Return the current `ExplicitAuthFlows` values that mean the same.
 
     Args:
-        values: ExplicitAuthFlows, of older or current values. Names that are neither are kept.
+        values: the app client's `ExplicitAuthFlows`, legacy or current. Unknown names are kept.
     """
-    given = frozenset(values)
-    older = given & _NAMED_BY_OLDER.keys()
-    if not older:
-        return given or DEFAULT_VALUES
-    implied = DEFAULT_VALUES - ({_SRP} if _ONLY_CUSTOM in older else frozenset())
-    return given - older | implied | {_NAMED_BY_OLDER[each] for each in older}
+    names = frozenset(values)
+    legacy = names & _LEGACY.keys()
+    if not legacy:
+        return names or DEFAULT_VALUES
+    implied = DEFAULT_VALUES - ({_SRP} if _CUSTOM_ONLY in legacy else frozenset())
+    return names - legacy | implied | {_LEGACY[name] for name in legacy}
 
 
-def allows(values: Iterable[str], auth_flow: str) -> bool:
-    """Return whether an app client with these ExplicitAuthFlows allows an AuthFlow.
+def is_flow_allowed(values: Iterable[str], auth_flow: str) -> bool:
+    """Return whether an app client allows a flow.
 
     Args:
-        values: ExplicitAuthFlows.
-        auth_flow: the AuthFlow; one that does not exist is not allowed.
+        values: the app client's `ExplicitAuthFlows`.
+        auth_flow: an `AuthFlow`; an unknown one is not allowed.
     """
     return REQUIRED_VALUE.get(auth_flow) in current_values(values)
 
 
-def conflict(values: Iterable[str]) -> str | None:
-    """Return what is wrong with a setting of ExplicitAuthFlows that Cognito would refuse; None if nothing is.
+def mixed_values_error(values: Iterable[str]) -> str | None:
+    """Return why Cognito refuses to mix legacy and current values; None if they are not mixed.
 
     Args:
-        values: ExplicitAuthFlows.
+        values: the app client's `ExplicitAuthFlows`.
     """
-    given = frozenset(values)
-    older, others = given & _NAMED_BY_OLDER.keys(), given - _NAMED_BY_OLDER.keys()
-    if not older or not others:
+    names = frozenset(values)
+    legacy, others = names & _LEGACY.keys(), names - _LEGACY.keys()
+    if not legacy or not others:
         return None
     return (
-        f"has the older values {', '.join(sorted(older))} beside {', '.join(sorted(others))}:"
-        " Cognito refuses an app client with both kinds; replace the older values"
+        f"has the legacy values {', '.join(sorted(legacy))} next to {', '.join(sorted(others))}:"
+        " Cognito refuses an app client with both kinds; replace the legacy values"
     )

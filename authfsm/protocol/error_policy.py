@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from authfsm.base.enums import DescribedName
+from authfsm.base.mixins import DescribedName
 
 
 class Fault(str, Enum):
@@ -220,14 +220,14 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
 }
 # fmt: on
 
-UNKNOWN: Final = ErrorRule(
+UNKNOWN_ERROR: Final = ErrorRule(
     RecoveryAction.GIVE_UP,
     Fault.SERVICE,
     "an error that the AWS API reference did not list when this was written",
 )
 
 
-def rule(code: str, message: str = "", operation: str = "") -> ErrorRule:
+def error_rule(code: str, message: str = "", operation: str = "") -> ErrorRule:
     """Return what to do about an error, and who is at fault.
 
     Args:
@@ -237,13 +237,71 @@ def rule(code: str, message: str = "", operation: str = "") -> ErrorRule:
             is for one operation alone is chosen.
 
     Returns:
-        The row of the longest message part that matches; `UNKNOWN` for a code that is not in the table.
+        The row of the longest message part that matches; `UNKNOWN_ERROR` for a code that is not in the table.
     """
     rows = ERROR_POLICY.get(code)
     if rows is None:
-        return UNKNOWN
+        return UNKNOWN_ERROR
     folded = message.lower()
     fitting = [
         part for part, row in rows.items() if part.lower() in folded and row.concerns(operation)
     ]
     return rows[max(fitting, key=len)]
+
+
+# ---- which operations return an error -----------------------------------------------------------------
+
+_BEGIN: Final = frozenset({"InitiateAuth", "AdminInitiateAuth"})
+_RESPOND: Final = frozenset({"RespondToAuthChallenge", "AdminRespondToAuthChallenge"})
+_TALK: Final = _BEGIN | _RESPOND
+_APP: Final = frozenset({"AssociateSoftwareToken", "VerifySoftwareToken"})
+_DEVICE: Final = frozenset({"ConfirmDevice", "UpdateDeviceStatus"})
+_REFRESH: Final = frozenset({"GetTokensFromRefreshToken"})
+_OUT: Final = frozenset({"RevokeToken", "GlobalSignOut"})
+_ADMIN: Final = frozenset({"AdminInitiateAuth", "AdminRespondToAuthChallenge"})
+_ASSOCIATE: Final = frozenset({"AssociateSoftwareToken"})
+_VERIFY: Final = frozenset({"VerifySoftwareToken"})
+_CONFIRM: Final = frozenset({"ConfirmDevice"})
+_REVOKE: Final = frozenset({"RevokeToken"})
+
+SIGN_IN_API_OPERATIONS: Final = _TALK | _APP | _DEVICE | _REFRESH | _OUT
+"""The operations of a sign-in."""
+
+# fmt: off
+LISTED_OPERATIONS: Final[dict[str, frozenset[str]]] = {
+    "NotAuthorizedException":                  SIGN_IN_API_OPERATIONS - _REVOKE,
+    "CodeMismatchException":                   _RESPOND | _VERIFY,
+    "ExpiredCodeException":                    _RESPOND,
+    "EnableSoftwareTokenMFAException":         _VERIFY,
+    "InvalidPasswordException":                _RESPOND | _CONFIRM,
+    "PasswordHistoryPolicyViolationException": _RESPOND,
+    "AliasExistsException":                    _RESPOND,
+    "UserNotFoundException":                   SIGN_IN_API_OPERATIONS - _ASSOCIATE - _OUT,
+    "UserNotConfirmedException":               SIGN_IN_API_OPERATIONS - _ASSOCIATE - _REFRESH - _REVOKE,
+    "PasswordResetRequiredException":          SIGN_IN_API_OPERATIONS - _ASSOCIATE - _REFRESH - _REVOKE,
+    "UsernameExistsException":                 _CONFIRM,
+    "ResourceNotFoundException":               SIGN_IN_API_OPERATIONS - _REVOKE,
+    "DeviceKeyExistsException":                _CONFIRM,
+    "InvalidParameterException":               SIGN_IN_API_OPERATIONS,
+    "MFAMethodNotFoundException":              _RESPOND | {"AdminInitiateAuth"},
+    "SoftwareTokenMFANotFoundException":       _RESPOND | _APP,
+    "UnauthorizedException":                   _REVOKE,
+    "UnsupportedTokenTypeException":           _REVOKE,
+    "RefreshTokenReuseException":              _REFRESH,
+    "FeatureUnavailableInTierException":       _BEGIN,
+    "InvalidEmailRoleAccessPolicyException":   _TALK,
+    "InvalidSmsRoleAccessPolicyException":     _TALK,
+    "InvalidSmsRoleTrustRelationshipException": _TALK,
+    "InvalidUserPoolConfigurationException":   SIGN_IN_API_OPERATIONS - _ASSOCIATE - _REFRESH - _OUT,
+    "OperationNotEnabledException":            SIGN_IN_API_OPERATIONS,
+    "UnsupportedOperationException":           _BEGIN | _REVOKE,
+    "ForbiddenException":                      SIGN_IN_API_OPERATIONS - _ADMIN,
+    "InvalidLambdaResponseException":          _TALK | _REFRESH | _CONFIRM,
+    "UnexpectedLambdaException":               _TALK | _REFRESH,
+    "UserLambdaValidationException":           _TALK | _REFRESH,
+    "TooManyRequestsException":                SIGN_IN_API_OPERATIONS - _ASSOCIATE,
+    "InternalErrorException":                  SIGN_IN_API_OPERATIONS,
+    "ConcurrentModificationException":         _ASSOCIATE,
+}
+"""The operations that AWS lists an error for; an error that is not here, any operation may give."""
+# fmt: on

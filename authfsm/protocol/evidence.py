@@ -55,7 +55,7 @@ class Evidence:
 _Key = tuple[str, str, str, str]
 
 
-def rows() -> Iterator[tuple[_Key, Evidence]]:
+def evidence_rows() -> Iterator[tuple[_Key, Evidence]]:
     """Yield every row of `evidence.csv`: its state, response, destination and kind, and what it says."""
     text = resources.files("authfsm.protocol").joinpath("evidence.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
@@ -63,7 +63,7 @@ def rows() -> Iterator[tuple[_Key, Evidence]]:
         yield (row["state"], row["response"], row["leads_to"], row["kind"]), evidence
 
 
-def key(arrow: Transition) -> _Key:
+def evidence_key(arrow: Transition) -> _Key:
     """Return the key of an arrow's rows in `evidence.csv`."""
     return arrow.source.name, arrow.response.__name__, arrow.dest.name, arrow.kind or ""
 
@@ -71,11 +71,11 @@ def key(arrow: Transition) -> _Key:
 @cache
 def _table() -> dict[Transition, tuple[Evidence, ...]]:
     named: dict[_Key, list[Evidence]] = {}
-    for row, evidence in rows():
+    for row, evidence in evidence_rows():
         named.setdefault(row, []).append(evidence)
     table = {}
     for arrow in TRANSITIONS:
-        found = named.get(key(arrow)) or named.get(("*", "*", arrow.dest.name, ""), [])
+        found = named.get(evidence_key(arrow)) or named.get(("*", "*", arrow.dest.name, ""), [])
         table[arrow] = tuple(
             sorted(found, key=lambda each: list(Confidence).index(each.confidence))
         )

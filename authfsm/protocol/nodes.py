@@ -1,6 +1,6 @@
 """A node is a state with its role: EMAIL_OTP is one name on the wire that plays two.
 
-`code_role` is the one function that tells which. The client asks it step by step, as do the local pool's page
+`email_otp_role` is the one function that tells which. The client asks it step by step, as do the local pool's page
 and the recordings; what draws, prunes or checks the table asks `target_roles`, which is the same rule over all
 that may have come before.
 """
@@ -14,21 +14,21 @@ from typing import Final, NamedTuple
 from authfsm.protocol.responses import Response, SrpClaim
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
-    FIRST,
-    NEEDS,
+    FIRST_FACTOR,
     NEW_CHALLENGE,
+    PREREQUISITES,
     PROTOCOL,
-    SECOND,
+    SECOND_FACTOR,
     TRANSITIONS,
-    UNKNOWN,
-    Dest,
-    Need,
+    UNKNOWN_CHALLENGE,
+    Destination,
+    Prerequisite,
     Role,
     Transition,
 )
 
-_FIRST: Final = FIRST - UNKNOWN
-_SECOND: Final = SECOND - {State.MFA_SETUP}
+_FIRST: Final = FIRST_FACTOR - UNKNOWN_CHALLENGE
+_SECOND: Final = SECOND_FACTOR - {State.MFA_SETUP}
 
 
 class Node(NamedTuple):
@@ -48,7 +48,7 @@ class Node(NamedTuple):
         return f"{self.state} ({self.role})" if self.role else str(self.state)
 
 
-def node(state: State, role: Role | None) -> Node:
+def node_of(state: State, role: Role | None) -> Node:
     """Return a state's node.
 
     Args:
@@ -97,7 +97,7 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
     return proof and (dest not in nowhere or dest is State.EMAIL_OTP)
 
 
-def role_asked(
+def challenge_role(
     source: State,
     response: type[Response],
     dest: State,
@@ -118,12 +118,12 @@ def role_asked(
     """
     if dest is not State.EMAIL_OTP:
         return _ASKED.get(dest)
-    return code_role(
+    return email_otp_role(
         source, response, flow=flow, password_proved=password_proved, credited=credited
     )
 
 
-def code_role(
+def email_otp_role(
     source: State,
     response: type[Response],
     *,
@@ -137,7 +137,7 @@ def code_role(
     factor in USER_AUTH with no password so far; in every other flow (CUSTOM_AUTH included: no first
     factor can be chosen there) it is a second one. After a factor it is a second one.
 
-    Args: as `role_asked`.
+    Args: as `challenge_role`.
     """
     dests = PROTOCOL[source].get(response, frozenset())
     if not dests >= _FIRST:
@@ -171,15 +171,18 @@ class EdgeRoles(NamedTuple):
         return self.dest or self.source
 
 
-def taken(state: State, role: Role | None, response: type[Response]) -> bool:
+def accepts(state: State, role: Role | None, response: type[Response]) -> bool:
     """Does a state take this response in this role?"""
-    if role is Role.SECOND_FACTOR and NEEDS.get((state, response)) is Need.FIRST_FACTOR:
+    if (
+        role is Role.SECOND_FACTOR
+        and PREREQUISITES.get((state, response)) is Prerequisite.FIRST_FACTOR
+    ):
         return False
     return response in PROTOCOL[state]
 
 
 def target_roles(
-    arrow: Transition, source: Role | None, dests: frozenset[Dest] | None = None
+    arrow: Transition, source: Role | None, dests: frozenset[Destination] | None = None
 ) -> tuple[Role | None, ...]:
     """The roles in which an arrow that leaves in one role may arrive, whatever came before it.
 
@@ -203,7 +206,7 @@ def target_roles(
 
 
 @cache
-def ends(arrow: Transition) -> tuple[EdgeRoles, ...]:
+def edge_roles(arrow: Transition) -> tuple[EdgeRoles, ...]:
     """The roles that an arrow's ends may play together, in the order of `Role`."""
     return tuple(_ends(arrow))
 
@@ -211,9 +214,11 @@ def ends(arrow: Transition) -> tuple[EdgeRoles, ...]:
 def _ends(arrow: Transition) -> Iterator[EdgeRoles]:
     sources = tuple(Role) if arrow.source is State.EMAIL_OTP else (None,)
     for source in sources:
-        if taken(arrow.source, source, arrow.response):
+        if accepts(arrow.source, source, arrow.response):
             yield from (EdgeRoles(source, dest) for dest in target_roles(arrow, source))
 
 
-IN_ROLES: Final = tuple((arrow, each) for arrow in TRANSITIONS for each in ends(arrow))
+TRANSITIONS_IN_ROLES: Final = tuple(
+    (arrow, each) for arrow in TRANSITIONS for each in edge_roles(arrow)
+)
 """Every arrow of the table in every role that its ends may play, in the table's order."""

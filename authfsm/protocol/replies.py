@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from attrs import field, frozen
 
-from authfsm.base.display_mixin import DisplayMixin
+from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.states import State
@@ -106,21 +106,21 @@ class SelectChallenge(Challenge):
 
 
 @frozen(kw_only=True)
-class PasswordAsked(Challenge):
+class PasswordChallenge(Challenge):
     """PASSWORD: give the password in clear."""
 
     state: ClassVar[State] = State.PASSWORD
 
 
 @frozen(kw_only=True)
-class PasswordSrpAsked(Challenge):
+class PasswordSrpChallenge(Challenge):
     """PASSWORD_SRP: give SRP_A."""
 
     state: ClassVar[State] = State.PASSWORD_SRP
 
 
 @frozen(kw_only=True)
-class AdminPasswordAsked(Challenge):
+class AdminPasswordChallenge(Challenge):
     """ADMIN_NO_SRP_AUTH: give the password, as an administrator."""
 
     state: ClassVar[State] = State.ADMIN_NO_SRP_AUTH
@@ -308,7 +308,7 @@ def unverified_claims(token: Secret[str]) -> Mapping[str, Any]:
 
 
 @frozen(kw_only=True)
-class Done(Reply):
+class Acknowledgement(Reply):
     """An operation beside the sign-in proper was accepted.
 
     Args:
@@ -342,7 +342,7 @@ class Refusal(Reply):
 
 
 AnyChallenge: TypeAlias = (
-    SelectChallenge | PasswordAsked | PasswordSrpAsked | PasswordVerifier | AdminPasswordAsked
+    SelectChallenge | PasswordChallenge | PasswordSrpChallenge | PasswordVerifier | AdminPasswordChallenge
     | EmailOtp | SmsOtp | WebAuthn | CustomChallenge | NewPasswordRequired | MfaSetup | SelectMfaType
     | SmsMfa | SoftwareTokenMfa | DeviceSrpAuth | DevicePasswordVerifier | OtherChallenge
 )  # fmt: skip
@@ -352,7 +352,7 @@ CHALLENGE_OF: Final[Mapping[State, type[AnyChallenge]]] = MappingProxyType(
     {
         kind.state: kind
         for kind in (
-            SelectChallenge, PasswordAsked, PasswordSrpAsked, PasswordVerifier, AdminPasswordAsked,
+            SelectChallenge, PasswordChallenge, PasswordSrpChallenge, PasswordVerifier, AdminPasswordChallenge,
             EmailOtp, SmsOtp, WebAuthn, CustomChallenge, NewPasswordRequired, MfaSetup, SelectMfaType,
             SmsMfa, SoftwareTokenMfa, DeviceSrpAuth, DevicePasswordVerifier, OtherChallenge,
         )

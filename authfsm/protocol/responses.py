@@ -14,22 +14,24 @@ from typing import Any, ClassVar, Final
 from attrs import field, frozen
 
 from authfsm.base.secret import Secret, WrapsSecrets, secret
-from authfsm.protocol.codes import is_code, is_totp, wrapped_code
 from authfsm.protocol.validators import (
     are_names,
     are_texts,
     frozen_secret_mapping,
     frozen_str_mapping,
     is_bool,
+    is_code,
     is_count_if_given,
     is_email,
     is_hex,
     is_name,
     is_text,
     is_text_if_given,
+    is_totp,
     is_typed,
     is_typed_if_given,
     stripped,
+    to_code,
     to_tuple,
 )
 
@@ -329,14 +331,14 @@ class SrpClaim(Response):
 class Code(Response):
     """Give the code of an SMS, an e-mail or an authenticator app.
 
-    Spaces, hyphens and the like are removed (`authfsm.protocol.codes`). SOFTWARE_TOKEN_MFA takes six digits,
+    Spaces, hyphens and the like are removed (`authfsm.protocol.validators`). SOFTWARE_TOKEN_MFA takes six digits,
     any other challenge as many as the message had.
 
     Args:
         code: its digits.
     """
 
-    code: Secret[str] = field(converter=wrapped_code, validator=is_code)
+    code: Secret[str] = field(converter=to_code, validator=is_code)
 
 
 @frozen
@@ -401,7 +403,7 @@ class VerifySoftwareToken(Response):
         friendly_device_name: a name for the app.
     """
 
-    code: Secret[str] = field(converter=wrapped_code, validator=is_totp)
+    code: Secret[str] = field(converter=to_code, validator=is_totp)
     friendly_device_name: str | None = field(default=None, validator=is_typed_if_given)
 
 
@@ -464,13 +466,13 @@ class GlobalSignOut(Response):
     """Sign out everywhere: revoke all of the user's tokens."""
 
 
-REFRESHES: Final = frozenset({RefreshTokenAuth, RefreshToken, GetTokensFromRefreshToken})
+REFRESH_RESPONSES: Final = frozenset({RefreshTokenAuth, RefreshToken, GetTokensFromRefreshToken})
 """The responses that exchange a refresh token for new tokens: they sign nobody in."""
 
-LED_BY_FUNCTIONS: Final = frozenset({CustomAuth, CustomSrpAuth})
+CUSTOM_AUTH_RESPONSES: Final = frozenset({CustomAuth, CustomSrpAuth})
 """The responses that begin CUSTOM_AUTH: from there on the pool's Lambda functions lead."""
 
-ADMIN_ONLY: Final = frozenset({AdminUserPasswordAuth, AdminNoSrpAuth})
+ADMIN_RESPONSES: Final = frozenset({AdminUserPasswordAuth, AdminNoSrpAuth})
 """The responses that only an administrator's operation carries."""
 
 RESPONSES: dict[str, type[Response]] = {
@@ -480,7 +482,7 @@ RESPONSES: dict[str, type[Response]] = {
 }
 """Every response class by its trigger's name, in the order above."""
 
-SRP_OPENINGS: Final = frozenset({UserSrpAuth, CustomSrpAuth, UserAuthWithSrp})
+SRP_START_RESPONSES: Final = frozenset({UserSrpAuth, CustomSrpAuth, UserAuthWithSrp})
 """The responses that begin a proof of the password: a driver takes the password and makes SRP_A itself."""
 
 
@@ -498,6 +500,6 @@ def wrap_call(
         return WrapsSecrets.wrap_arguments(args, kwargs)
     if len(args) == 1 and isinstance(args[0], Response):
         return args, WrapsSecrets.wrap_arguments((), kwargs)[1]
-    if response in SRP_OPENINGS and len(args) > 1:
+    if response in SRP_START_RESPONSES and len(args) > 1:
         args = (args[0], *(secret(each) for each in args[1:]))
     return response.wrap_arguments(args, kwargs)

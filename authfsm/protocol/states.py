@@ -1,67 +1,100 @@
-"""The states of a sign-in: Cognito's sixteen challenge names, and four words of our own.
+"""The states of a sign-in: Cognito's sixteen challenge names and four of our own, and what they have in common.
 
-A member is the name as Cognito spells it on the wire (`ChallengeName`, AWS API reference,
-RespondToAuthChallenge), with one line that says where somebody in that state stands.
+The value of a challenge's state is its `ChallengeName` in the API (AWS API reference, RespondToAuthChallenge).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-from authfsm.base.enums import DescribedName
+from authfsm.base.mixins import DescribedName
 
 
 class State(DescribedName):
-    """Where a sign-in stands."""
+    """The state of a sign-in."""
 
     meaning: str
-    """One line: where somebody in this state stands."""
+    """One line: what has to happen in this state."""
 
     def __init__(self, _: str, meaning: str) -> None:
         self.meaning = meaning
 
     # fmt: off
-    START = "START", "Nothing has been asked yet."
+    START = "START", "No request has been sent yet."
 
-    # First factors: somebody proves who they are.
-    SELECT_CHALLENGE = "SELECT_CHALLENGE", "Choose how to prove who you are."
-    PASSWORD = "PASSWORD", "Give the password, in clear."
-    PASSWORD_SRP = "PASSWORD_SRP", "Begin to prove the password by SRP: give SRP_A."
-    PASSWORD_VERIFIER = "PASSWORD_VERIFIER", "Prove the password by SRP: sign the secret block."
-    ADMIN_NO_SRP_AUTH = "ADMIN_NO_SRP_AUTH", "Give the password to an administrator's flow that began without it."
-    EMAIL_OTP = "EMAIL_OTP", "Give the code sent by e-mail: a first factor, or a second one."
-    SMS_OTP = "SMS_OTP", "Give the code sent by SMS, as a first factor."
+    # First factors: the user proves who they are.
+    SELECT_CHALLENGE = "SELECT_CHALLENGE", "Choose a first factor."
+    PASSWORD = "PASSWORD", "Send the password in plain text."
+    PASSWORD_SRP = "PASSWORD_SRP", "Start the SRP proof of the password: send SRP_A."
+    PASSWORD_VERIFIER = "PASSWORD_VERIFIER", "Finish the SRP proof of the password: sign the secret block."
+    ADMIN_NO_SRP_AUTH = "ADMIN_NO_SRP_AUTH", "Send the password to an administrator's flow that started without it."
+    EMAIL_OTP = "EMAIL_OTP", "Send the code from the e-mail, as a first or a second factor."
+    SMS_OTP = "SMS_OTP", "Send the code from the SMS, as a first factor."
     WEB_AUTHN = "WEB_AUTHN", "Sign with a passkey."
-    CUSTOM_CHALLENGE = "CUSTOM_CHALLENGE", "Answer what the pool's own Lambda functions ask."
+    CUSTOM_CHALLENGE = "CUSTOM_CHALLENGE", "Answer the challenge of the pool's Lambda functions."
 
-    # Set-up: something must be set before the sign-in can go on.
-    NEW_PASSWORD_REQUIRED = "NEW_PASSWORD_REQUIRED", "Replace the temporary password; give the required attributes."
-    MFA_SETUP = "MFA_SETUP", "Enrol a second factor: the pool requires one and there is none."
+    # Set-up: something is missing before the sign-in can continue.
+    NEW_PASSWORD_REQUIRED = "NEW_PASSWORD_REQUIRED", "Replace the temporary password, and send the required attributes."
+    MFA_SETUP = "MFA_SETUP", "Enrol a second factor: the pool requires one and the user has none."
 
     # Second factors.
     SELECT_MFA_TYPE = "SELECT_MFA_TYPE", "Choose a second factor."
-    SMS_MFA = "SMS_MFA", "Give the code sent by SMS, as a second factor."
-    SOFTWARE_TOKEN_MFA = "SOFTWARE_TOKEN_MFA", "Give the code of the authenticator app."
+    SMS_MFA = "SMS_MFA", "Send the code from the SMS, as a second factor."
+    SOFTWARE_TOKEN_MFA = "SOFTWARE_TOKEN_MFA", "Send the code of the authenticator app."
 
-    # The device.
-    DEVICE_SRP_AUTH = "DEVICE_SRP_AUTH", "Begin to prove a remembered device by SRP: give SRP_A."
-    DEVICE_PASSWORD_VERIFIER = "DEVICE_PASSWORD_VERIFIER", "Prove the device by SRP: sign the secret block."
+    # The remembered device.
+    DEVICE_SRP_AUTH = "DEVICE_SRP_AUTH", "Start the SRP proof of the remembered device: send SRP_A."
+    DEVICE_PASSWORD_VERIFIER = "DEVICE_PASSWORD_VERIFIER", "Finish the SRP proof of the device: sign the secret block."
 
-    # Beyond Cognito's sixteen.
-    OTHER_CHALLENGE = "OTHER_CHALLENGE", "A challenge of another name: a Lambda's own, or new at Cognito."
-    AUTHENTICATED = "AUTHENTICATED", "The tokens are here."
-    FAILED = "FAILED", "This attempt is over; begin a new one."
+    # States that are not challenge names of Cognito.
+    OTHER_CHALLENGE = "OTHER_CHALLENGE", "Answer a challenge of another name: one of a Lambda function, or a new one of Cognito."
+    AUTHENTICATED = "AUTHENTICATED", "The sign-in is complete: the tokens have arrived."
+    FAILED = "FAILED", "This attempt has failed: start a new one."
     # fmt: on
 
 
-OURS: Final = frozenset({State.START, State.OTHER_CHALLENGE, State.AUTHENTICATED, State.FAILED})
-"""The states that are not challenge names of Cognito's."""
+NON_CHALLENGES: Final = frozenset(
+    {State.START, State.OTHER_CHALLENGE, State.AUTHENTICATED, State.FAILED}
+)
+"""The states that are not challenge names of Cognito."""
 
-ENDS: Final = frozenset({State.AUTHENTICATED, State.FAILED})
-"""Where a sign-in has ended: with tokens, or without."""
+END_STATES: Final = frozenset({State.AUTHENTICATED, State.FAILED})
+"""The states in which a sign-in has ended."""
 
-CHALLENGES: Final = tuple(state for state in State if state not in OURS)
-"""Cognito's sixteen challenge names, in the order of a sign-in."""
+CHALLENGES: Final = tuple(state for state in State if state not in NON_CHALLENGES)
+"""The states of Cognito's sixteen challenges, in the order of a sign-in."""
 
-NAMED: Final = {state.value: state for state in CHALLENGES}
-"""Each challenge's state by the name that comes over the wire."""
+STATE_BY_NAME: Final = {state.value: state for state in CHALLENGES}
+"""The state of each challenge name."""
+
+PASSWORDLESS: Final = frozenset({State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN})
+"""The first factors other than a password. In each, SELECT_CHALLENGE chooses another first factor."""
+
+MFA_METHODS: Final = (State.SMS_MFA, State.SOFTWARE_TOKEN_MFA, State.EMAIL_OTP)
+"""The second factors, in the order in which Cognito lists them."""
+
+SET_UP_STATES: Final = frozenset({State.NEW_PASSWORD_REQUIRED, State.MFA_SETUP})
+"""The states in which something must be set before the sign-in can continue."""
+
+DEVICE_STATES: Final = frozenset({State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER})
+"""The states in which a remembered device proves itself."""
+
+CODE_FIELDS: Final[Mapping[State, str]] = MappingProxyType(
+    {
+        State.EMAIL_OTP: "EMAIL_OTP_CODE",
+        State.SMS_OTP: "SMS_OTP_CODE",
+        State.SMS_MFA: "SMS_MFA_CODE",
+        State.SOFTWARE_TOKEN_MFA: "SOFTWARE_TOKEN_MFA_CODE",
+    }
+)
+"""The member of `ChallengeResponses` that carries the code (AWS API reference, RespondToAuthChallenge)."""
+
+RECOVERY_MECHANISMS: Final[Mapping[State, str]] = MappingProxyType(
+    {State.SMS_MFA: "verified_phone_number", State.EMAIL_OTP: "verified_email"}
+)
+"""The `AccountRecoverySetting` mechanism that uses the same channel as a second factor.
+
+Cognito does not use a channel for MFA that is the only one for account recovery (AWS developer guide, "Adding MFA").
+"""

@@ -55,7 +55,7 @@ from authfsm.protocol.responses import (
     UserSrpAuth,
     VerifySoftwareToken,
 )  # fmt: skip
-from authfsm.protocol.states import CHALLENGES, ENDS, State
+from authfsm.protocol.states import CHALLENGES, END_STATES, State
 
 
 class LoopKind(str, Enum):
@@ -83,36 +83,36 @@ class LoopKind(str, Enum):
 
 S = State
 RETRY, NEW_CHALLENGE, ACKNOWLEDGEMENT, RESTART = LoopKind
-Dest = State | LoopKind
-Table = Mapping[State, Mapping[type[Response], frozenset[Dest]]]
+Destination = State | LoopKind
+Table = Mapping[State, Mapping[type[Response], frozenset[Destination]]]
 
 # fmt: off
 
 # ---- the sets that destinations come in --------------------------------------------------------------
 # Read `ChallengeName` as an open string: where a challenge may come, one of tomorrow's may come too.
-UNKNOWN: Final = frozenset({S.OTHER_CHALLENGE})
+UNKNOWN_CHALLENGE: Final = frozenset({S.OTHER_CHALLENGE})
 # All is proved. A remembered device is proved last, instead of the second factor, or with no MFA at all.
-PROVED:  Final = frozenset({S.AUTHENTICATED, S.DEVICE_SRP_AUTH}) | UNKNOWN
+AFTER_LAST_FACTOR:  Final = frozenset({S.AUTHENTICATED, S.DEVICE_SRP_AUTH}) | UNKNOWN_CHALLENGE
 # The second factors, and how one comes to have one.
-SECOND:  Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
+SECOND_FACTOR:  Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
 # The password is proved: a temporary one must be replaced before any MFA.
-PASSED:  Final = frozenset({S.NEW_PASSWORD_REQUIRED}) | SECOND | PROVED
+AFTER_PASSWORD:  Final = frozenset({S.NEW_PASSWORD_REQUIRED}) | SECOND_FACTOR | AFTER_LAST_FACTOR
 # A first factor is asked for. PASSWORD and PASSWORD_SRP as received names: inferred, no trace is known.
-FIRST:   Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP}) | UNKNOWN
+FIRST_FACTOR:   Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP}) | UNKNOWN_CHALLENGE
 # Under CUSTOM_AUTH the pool's Lambda functions lead, and in this flow alone.
 CUSTOM:  Final = frozenset({S.CUSTOM_CHALLENGE})
 # DefineAuthChallenge may name any challenge, known or not, and Cognito echoes the name. Most are dead ends.
-ANY:     Final = frozenset(CHALLENGES) | UNKNOWN
+ANY_CHALLENGE:     Final = frozenset(CHALLENGES) | UNKNOWN_CHALLENGE
 TOKENS:  Final = frozenset({S.AUTHENTICATED})
-PROOF:   Final = frozenset({S.PASSWORD_VERIFIER}) | UNKNOWN
+SRP_PROOF:   Final = frozenset({S.PASSWORD_VERIFIER}) | UNKNOWN_CHALLENGE
 
 # A first factor is being chosen: in SELECT_CHALLENGE, or by leaving the one that was chosen before
 # (a client does so from WEB_AUTHN; from EMAIL_OTP and SMS_OTP: inferred by analogy).
-CHOICE: Final[Mapping[type[Response], frozenset[State]]] = {
-    Select:     FIRST,
-    Password:   PASSED,                        # DEVICE_SRP_AUTH under USER_AUTH: contradicted
-    SrpA:       PROOF,
-    Credential: PROVED - {S.DEVICE_SRP_AUTH},  # no device is asked for after a passkey
+FIRST_FACTOR_CHOICE: Final[Mapping[type[Response], frozenset[State]]] = {
+    Select:     FIRST_FACTOR,
+    Password:   AFTER_PASSWORD,                        # DEVICE_SRP_AUTH under USER_AUTH: contradicted
+    SrpA:       SRP_PROOF,
+    Credential: AFTER_LAST_FACTOR - {S.DEVICE_SRP_AUTH},  # no device is asked for after a passkey
 }
 
 PROTOCOL: Final[Table] = {
@@ -121,66 +121,66 @@ PROTOCOL: Final[Table] = {
     # staying there are named: RETRY, ACKNOWLEDGEMENT, RESTART.
 
     S.START: {
-        UserSrpAuth:               PROOF,
-        UserPasswordAuth:          PASSED | {RESTART},
-        AdminUserPasswordAuth:     PASSED | {RESTART} | CUSTOM,                # devices, CUSTOM: contradicted
-        AdminNoSrpAuth:            PASSED | {RESTART} | CUSTOM | {S.ADMIN_NO_SRP_AUTH},    # the same
-        CustomAuth:                ANY | TOKENS | {RESTART},
-        CustomSrpAuth:             ANY | TOKENS | {RESTART},                 # all but PROOF: inferred
-        UserAuth:                  FIRST | PROOF | {S.SELECT_CHALLENGE},     # PROOF: simulated, for an unknown user
-        UserAuthWithPassword:      PASSED | {S.SELECT_CHALLENGE, RESTART},   # DEVICE_SRP_AUTH: contradicted
-        UserAuthWithSrp:           PROOF | {S.SELECT_CHALLENGE},
-        StepUp:                    FIRST | SECOND - {S.MFA_SETUP} | PROOF | {S.SELECT_CHALLENGE},     # inferred
-        SignedUp:                  TOKENS | {S.SELECT_CHALLENGE} | UNKNOWN,
-        RefreshTokenAuth:          ANY | TOKENS,                             # a challenge: contradicted
-        RefreshToken:              ANY | TOKENS,                             # the same
+        UserSrpAuth:               SRP_PROOF,
+        UserPasswordAuth:          AFTER_PASSWORD | {RESTART},
+        AdminUserPasswordAuth:     AFTER_PASSWORD | {RESTART} | CUSTOM,                # devices, CUSTOM: contradicted
+        AdminNoSrpAuth:            AFTER_PASSWORD | {RESTART} | CUSTOM | {S.ADMIN_NO_SRP_AUTH},    # the same
+        CustomAuth:                ANY_CHALLENGE | TOKENS | {RESTART},
+        CustomSrpAuth:             ANY_CHALLENGE | TOKENS | {RESTART},                 # all but PROOF: inferred
+        UserAuth:                  FIRST_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},     # PROOF: simulated, for an unknown user
+        UserAuthWithPassword:      AFTER_PASSWORD | {S.SELECT_CHALLENGE, RESTART},   # DEVICE_SRP_AUTH: contradicted
+        UserAuthWithSrp:           SRP_PROOF | {S.SELECT_CHALLENGE},
+        StepUp:                    FIRST_FACTOR | SECOND_FACTOR - {S.MFA_SETUP} | SRP_PROOF | {S.SELECT_CHALLENGE},     # inferred
+        SignedUp:                  TOKENS | {S.SELECT_CHALLENGE} | UNKNOWN_CHALLENGE,
+        RefreshTokenAuth:          ANY_CHALLENGE | TOKENS,                             # a challenge: contradicted
+        RefreshToken:              ANY_CHALLENGE | TOKENS,                             # the same
         GetTokensFromRefreshToken: TOKENS,
     },
 
     # ---- first factors ---------------------------------------------------------------------------
-    S.SELECT_CHALLENGE:  {each: dests | {RESTART} for each, dests in CHOICE.items()},
-    S.PASSWORD:          {Password: PASSED | {RESTART}},                     # DEVICE_SRP_AUTH: contradicted
-    S.PASSWORD_SRP:      {SrpA: PROOF},
-    S.PASSWORD_VERIFIER: {SrpClaim: PASSED | CUSTOM | {RESTART}},            # never a second proof by the same SRP_A
-    S.ADMIN_NO_SRP_AUTH: {Password: PASSED},                                 # the whole state: contradicted
-    S.EMAIL_OTP:         {Code: PROVED | CUSTOM | {RETRY, RESTART, S.SMS_MFA}, **CHOICE},   # SMS_MFA: contradicted
-    S.SMS_OTP:           {Code: PROVED | {RETRY, RESTART, S.EMAIL_OTP}, **CHOICE},          # EMAIL_OTP: contradicted
-    S.WEB_AUTHN:         CHOICE,                                             # Credential signs with the passkey
-    S.CUSTOM_CHALLENGE:  {Answer: ANY | TOKENS | {RESTART}},
+    S.SELECT_CHALLENGE:  {each: dests | {RESTART} for each, dests in FIRST_FACTOR_CHOICE.items()},
+    S.PASSWORD:          {Password: AFTER_PASSWORD | {RESTART}},                     # DEVICE_SRP_AUTH: contradicted
+    S.PASSWORD_SRP:      {SrpA: SRP_PROOF},
+    S.PASSWORD_VERIFIER: {SrpClaim: AFTER_PASSWORD | CUSTOM | {RESTART}},            # never a second proof by the same SRP_A
+    S.ADMIN_NO_SRP_AUTH: {Password: AFTER_PASSWORD},                                 # the whole state: contradicted
+    S.EMAIL_OTP:         {Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART, S.SMS_MFA}, **FIRST_FACTOR_CHOICE},   # SMS_MFA: contradicted
+    S.SMS_OTP:           {Code: AFTER_LAST_FACTOR | {RETRY, RESTART, S.EMAIL_OTP}, **FIRST_FACTOR_CHOICE},          # EMAIL_OTP: contradicted
+    S.WEB_AUTHN:         FIRST_FACTOR_CHOICE,                                             # Credential signs with the passkey
+    S.CUSTOM_CHALLENGE:  {Answer: ANY_CHALLENGE | TOKENS | {RESTART}},
 
     # ---- set-up ----------------------------------------------------------------------------------
     S.NEW_PASSWORD_REQUIRED: {
-        NewPassword: SECOND | PROVED | CUSTOM | {RETRY, RESTART},         # MFA: inferred; CUSTOM: contradicted
+        NewPassword: SECOND_FACTOR | AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART},         # MFA: inferred; CUSTOM: contradicted
     },
     S.MFA_SETUP: {
         AssociateSoftwareToken: frozenset({ACKNOWLEDGEMENT}),
         VerifySoftwareToken:    frozenset({ACKNOWLEDGEMENT, RETRY}),
-        CompleteMfaSetup:       PROVED | CUSTOM | {S.SOFTWARE_TOKEN_MFA},    # DEVICE_*, CUSTOM: inferred; MFA: contradicted
-        SetUpEmail:             UNKNOWN | {S.EMAIL_OTP, S.SELECT_MFA_TYPE, RETRY, RESTART},  # SELECT: contradicted; RETRY: inferred
+        CompleteMfaSetup:       AFTER_LAST_FACTOR | CUSTOM | {S.SOFTWARE_TOKEN_MFA},    # DEVICE_*, CUSTOM: inferred; MFA: contradicted
+        SetUpEmail:             UNKNOWN_CHALLENGE | {S.EMAIL_OTP, S.SELECT_MFA_TYPE, RETRY, RESTART},  # SELECT: contradicted; RETRY: inferred
     },
 
     # ---- second factors --------------------------------------------------------------------------
     S.SELECT_MFA_TYPE: {
-        Select: UNKNOWN | {S.SMS_MFA, S.SOFTWARE_TOKEN_MFA, S.EMAIL_OTP, RESTART},
+        Select: UNKNOWN_CHALLENGE | {S.SMS_MFA, S.SOFTWARE_TOKEN_MFA, S.EMAIL_OTP, RESTART},
     },
-    S.SMS_MFA:            {Code: PROVED | CUSTOM | {RETRY, RESTART}},
-    S.SOFTWARE_TOKEN_MFA: {Code: PROVED | CUSTOM | {RETRY, RESTART}},
+    S.SMS_MFA:            {Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
+    S.SOFTWARE_TOKEN_MFA: {Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
 
     # ---- the device ------------------------------------------------------------------------------
-    S.DEVICE_SRP_AUTH: {SrpA: UNKNOWN | {S.DEVICE_PASSWORD_VERIFIER}},
+    S.DEVICE_SRP_AUTH: {SrpA: UNKNOWN_CHALLENGE | {S.DEVICE_PASSWORD_VERIFIER}},
     S.DEVICE_PASSWORD_VERIFIER: {                                            # MFA: inferred; CUSTOM: contradicted
-        SrpClaim: TOKENS | UNKNOWN | CUSTOM | SECOND - {S.MFA_SETUP},
+        SrpClaim: TOKENS | UNKNOWN_CHALLENGE | CUSTOM | SECOND_FACTOR - {S.MFA_SETUP},
     },
 
-    S.OTHER_CHALLENGE: {RawAnswer: ANY | TOKENS | {RETRY, RESTART}},         # inferred: who knows
+    S.OTHER_CHALLENGE: {RawAnswer: ANY_CHALLENGE | TOKENS | {RETRY, RESTART}},         # inferred: who knows
 
     # ---- tokens in hand --------------------------------------------------------------------------
     S.AUTHENTICATED: {
         ConfirmDevice:             frozenset({ACKNOWLEDGEMENT}),
         UpdateDeviceStatus:        frozenset({ACKNOWLEDGEMENT}),
         GetTokensFromRefreshToken: frozenset({ACKNOWLEDGEMENT}),
-        RefreshTokenAuth:          ANY | {ACKNOWLEDGEMENT},                  # a challenge: contradicted
-        RefreshToken:              ANY | {ACKNOWLEDGEMENT},                  # the same
+        RefreshTokenAuth:          ANY_CHALLENGE | {ACKNOWLEDGEMENT},                  # a challenge: contradicted
+        RefreshToken:              ANY_CHALLENGE | {ACKNOWLEDGEMENT},                  # the same
         RevokeToken:               frozenset({S.START}),
         GlobalSignOut:             frozenset({S.START}),
     },
@@ -211,10 +211,10 @@ def may_fail(source: State) -> bool:
     Everywhere but where it has ended. With tokens in hand a refusal (of a refresh, say) takes nothing
     away: the tokens last as long as they last.
     """
-    return source not in ENDS
+    return source not in END_STATES
 
 
-def loop_kinds(source: State, dests: frozenset[Dest]) -> tuple[LoopKind, ...]:
+def loop_kinds(source: State, dests: frozenset[Destination]) -> tuple[LoopKind, ...]:
     """The kinds of self-loop among the destinations of one row, in the order of `LoopKind`.
 
     Args:
@@ -225,8 +225,8 @@ def loop_kinds(source: State, dests: frozenset[Dest]) -> tuple[LoopKind, ...]:
     return tuple(kind for kind in LoopKind if kind is again or kind in dests)
 
 
-def unfolded(
-    source: State, response: type[Response], dests: frozenset[Dest]
+def row_transitions(
+    source: State, response: type[Response], dests: frozenset[Destination]
 ) -> Iterator[Transition]:
     """Every arrow of one row, that to FAILED included, in the order of `State` and `LoopKind`.
 
@@ -246,16 +246,18 @@ TRANSITIONS: Final = tuple(
     arrow
     for source, answers in PROTOCOL.items()
     for response, dests in answers.items()
-    for arrow in unfolded(source, response, dests)
+    for arrow in row_transitions(source, response, dests)
 )
 """The table unfolded: every arrow, those to FAILED included, in the order of `State`."""
 
-ON_THE_TABLE: Final = frozenset(TRANSITIONS)
+TRANSITION_SET: Final = frozenset(TRANSITIONS)
 """The same as a set: the gate that every answer of the embedded pool passes."""
 
 _LEADS: Final = {
     (source, response): frozenset(
-        arrow.dest for arrow in unfolded(source, response, dests) if arrow.dest is not State.FAILED
+        arrow.dest
+        for arrow in row_transitions(source, response, dests)
+        if arrow.dest is not State.FAILED
     )
     for source, answers in PROTOCOL.items()
     for response, dests in answers.items()
@@ -271,7 +273,7 @@ class Role(str, Enum):
     __str__ = str.__str__
 
 
-class Need(str, Enum):
+class Prerequisite(str, Enum):
     """What must have happened on the path before a state takes one of its responses."""
 
     FIRST_FACTOR = "once the code is a second factor"
@@ -281,14 +283,17 @@ class Need(str, Enum):
     __str__ = str.__str__
 
 
-NEEDS: Final[Mapping[tuple[State, type[Response]], Need]] = MappingProxyType(
+PREREQUISITES: Final[Mapping[tuple[State, type[Response]], Prerequisite]] = MappingProxyType(
     {
         # A second factor is left by SELECT_MFA_TYPE's rules, not by a new choice of the first.
-        **{(State.EMAIL_OTP, response): Need.FIRST_FACTOR for response in CHOICE},
+        **{
+            (State.EMAIL_OTP, response): Prerequisite.FIRST_FACTOR
+            for response in FIRST_FACTOR_CHOICE
+        },
         # "AssociateSoftwareToken ... VerifySoftwareToken ... Use the session returned by
         # VerifySoftwareToken" -- AWS API reference, RespondToAuthChallenge, MFA_SETUP
-        (State.MFA_SETUP, VerifySoftwareToken): Need.ASSOCIATED,
-        (State.MFA_SETUP, CompleteMfaSetup): Need.VERIFIED,
+        (State.MFA_SETUP, VerifySoftwareToken): Prerequisite.ASSOCIATED,
+        (State.MFA_SETUP, CompleteMfaSetup): Prerequisite.VERIFIED,
     }
 )
 """The few responses that a state takes only after something else."""
@@ -307,12 +312,12 @@ AUTOMATIC: Final[Mapping[State, type[Response]]] = MappingProxyType(
 A RESTART is taken by itself too, in every state: once, since it sends no device key."""
 
 
-def automatic(arrow: Transition) -> bool:
+def is_automatic(arrow: Transition) -> bool:
     """Does a driver go along this arrow without new input from its caller?"""
     return arrow.kind is RESTART or AUTOMATIC.get(arrow.source) is arrow.response
 
 
-def leads(source: State, response: type[Response]) -> frozenset[State]:
+def destinations(source: State, response: type[Response]) -> frozenset[State]:
     """The states a reply to this response may lead to; empty if the state does not take it.
 
     The state itself is among them where a self-loop of whatever kind may come; FAILED is not.
@@ -320,7 +325,7 @@ def leads(source: State, response: type[Response]) -> frozenset[State]:
     return _LEADS.get((source, response), frozenset())
 
 
-STAYS: Final[Mapping[RecoveryAction, LoopKind]] = {
+LOOP_KIND_OF_ACTION: Final[Mapping[RecoveryAction, LoopKind]] = {
     RecoveryAction.TRY_AGAIN: RETRY,
     RecoveryAction.DROP_DEVICE: RESTART,
 }
@@ -342,12 +347,12 @@ def loop_kind(
     """
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
     if action is not None:
-        kind = STAYS.get(action)
+        kind = LOOP_KIND_OF_ACTION.get(action)
         return kind if kind in kinds else None
     return next((kind for kind in (NEW_CHALLENGE, ACKNOWLEDGEMENT) if kind in kinds), None)
 
 
-def move(
+def transition_between(
     source: State, response: type[Response], dest: State, action: RecoveryAction | None = None
 ) -> Transition:
     """The arrow between two states, its kind filled in where they are one; it need not be on the table.
@@ -362,7 +367,9 @@ def move(
     return Transition(source, response, dest, kind)
 
 
-def destination(source: State, response: type[Response], reply: Reply) -> Transition | None:
+def transition_for_reply(
+    source: State, response: type[Response], reply: Reply
+) -> Transition | None:
     """The arrow a reply goes along: the guard of every arrow is "this reply leads there".
 
     Args:
@@ -389,11 +396,11 @@ def destination(source: State, response: type[Response], reply: Reply) -> Transi
             dest = reply.state
         case _:
             # An acknowledgement: confirmed, remembered, signed out. Such responses have one destination.
-            dests = leads(source, response)
+            dests = destinations(source, response)
             if len(dests) != 1:
                 raise ProtocolViolation(source, response, source)
             dest = next(iter(dests))
-    return move(source, response, dest)
+    return transition_between(source, response, dest)
 
 
 def reachable(source: State, response: type[Response] | None = None) -> frozenset[State]:
@@ -405,10 +412,10 @@ def reachable(source: State, response: type[Response] | None = None) -> frozense
     """
     first = [response] if response else list(PROTOCOL[source])
     found: set[State] = set()
-    front = {dest for each in first for dest in leads(source, each)}
+    front = {dest for each in first for dest in destinations(source, each)}
     while front:
         found |= front
         front = {
-            d for state in front for each in PROTOCOL[state] for d in leads(state, each)
+            d for state in front for each in PROTOCOL[state] for d in destinations(state, each)
         } - found
     return frozenset(found)

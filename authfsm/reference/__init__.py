@@ -4,14 +4,30 @@ Nothing is known here that another room does not know already: parameters are re
 classes, ways off the table with their evidence, errors off the actions, limits off the settings.
 """
 
-from authfsm.reference.errors import AboutError, Effect, Met, about_error, operations_of
-from authfsm.reference.flows import AboutFlow, about_flow
+from authfsm.reference.about import (
+    AboutError,
+    AboutFlow,
+    AboutResponse,
+    AboutState,
+    AcceptedResponse,
+    Effect,
+    Known,
+    PossibleError,
+    Target,
+    about_error,
+    about_flow,
+    about_response,
+    about_state,
+    operations_of,
+)
 from authfsm.reference.limits import limits_of_response, limits_of_state
-from authfsm.reference.names import About, find, names, nearest
-from authfsm.reference.plain import plain
-from authfsm.reference.responses import AboutResponse, about_response
-from authfsm.reference.shapes import Parameter, Shape, carried, shape
-from authfsm.reference.states import AboutState, AcceptedResponse, Known, Target, about_state
+from authfsm.reference.lookup import About, as_dict, find, known_names, similar_names
+from authfsm.reference.request_shapes import (
+    Parameter,
+    RequestShape,
+    challenge_parameters,
+    request_shape,
+)
 
 __all__ = [
     "About",
@@ -22,21 +38,21 @@ __all__ = [
     "AcceptedResponse",
     "Effect",
     "Known",
-    "Met",
     "Parameter",
-    "Shape",
+    "PossibleError",
+    "RequestShape",
     "Target",
     "about_error",
     "about_flow",
     "about_response",
     "about_state",
-    "carried",
+    "as_dict",
+    "challenge_parameters",
     "find",
+    "known_names",
     "limits_of_response",
     "limits_of_state",
-    "names",
-    "nearest",
     "operations_of",
-    "plain",
-    "shape",
+    "request_shape",
+    "similar_names",
 ]

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Final
 
-from authfsm.protocol.auth_flows import CURRENT_VALUES
+from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, CURRENT_VALUES
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Role
-from authfsm.protocol.vocabulary import FIRST_FACTORS
 from authfsm.settings import PoolSettings
 
 
@@ -26,8 +25,8 @@ def _one_by_one() -> Iterator[dict[str, Any]]:
     yield {"software_token_mfa": False}
     yield {"email_mfa": False}
     yield {"mfa_configuration": "ON", "web_authn_factor": "SINGLE_FACTOR"}
-    for name in FIRST_FACTORS:
-        yield {"allowed_first_auth_factors": set(FIRST_FACTORS) - {name}}
+    for name in ALLOWED_FIRST_AUTH_FACTORS:
+        yield {"allowed_first_auth_factors": set(ALLOWED_FIRST_AUTH_FACTORS) - {name}}
     yield {"device_configuration": False}
     yield {"user_pool_tier": "LITE"}
     yield {"email_sending_account": "COGNITO_DEFAULT"}

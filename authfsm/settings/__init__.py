@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from authfsm.base.display_mixin import DisplayMixin
+from authfsm.base.mixins import DisplayMixin
 from authfsm.protocol.evidence import Confidence
-from authfsm.protocol.nodes import Node, ends
+from authfsm.protocol.nodes import Node, edge_roles
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Role, Transition
-from authfsm.settings.description import Description
-from authfsm.settings.difference import ChangedArrow, Difference, difference
-from authfsm.settings.reach import confidence_in, verdicts
+from authfsm.settings.reach import (
+    ChangedArrow,
+    Difference,
+    confidence_in_pool,
+    difference,
+    reachability,
+)
+from authfsm.settings.sign_in_settings import SignInSettings
 
-__all__ = ["ChangedArrow", "Description", "Difference", "PoolSettings", "difference"]
+__all__ = ["ChangedArrow", "Difference", "PoolSettings", "SignInSettings", "difference"]
 
 
 @frozen(kw_only=True, cache_hash=True)
-class PoolSettings(Description, DisplayMixin):
+class PoolSettings(SignInSettings, DisplayMixin):
     """What a pool and its app client make of the protocol."""
 
     def ruled_out(self, arrow: Transition, role: Role | None = None) -> str | None:
@@ -52,8 +57,8 @@ class PoolSettings(Description, DisplayMixin):
     def _verdict(
         self, arrow: Transition, role: Role | None, *, include_lambda_named: bool
     ) -> str | None:
-        found = verdicts(self, include_lambda_named=include_lambda_named).arrows
-        both = ends(arrow)
+        found = reachability(self, include_lambda_named=include_lambda_named).arrows
+        both = edge_roles(arrow)
         told = [found[arrow, each] for each in both if role in {None, each.role} or not each.role]
         if not told:
             raise KeyError((arrow, role))
@@ -66,7 +71,7 @@ class PoolSettings(Description, DisplayMixin):
             state: the state.
             role: which factor it is there, for EMAIL_OTP; None is any.
         """
-        cut = verdicts(self, include_lambda_named=True).nodes
+        cut = reachability(self, include_lambda_named=True).nodes
         roles = ((role,) if role else tuple(Role)) if state is State.EMAIL_OTP else (None,)
         told = [cut.get(Node(state, each)) for each in roles]
         return None if None in told else "; ".join(dict.fromkeys(why for why in told if why))
@@ -80,7 +85,7 @@ class PoolSettings(Description, DisplayMixin):
         Raises:
             KeyError: the arrow is not on the table.
         """
-        return confidence_in(self, arrow)
+        return confidence_in_pool(self, arrow)
 
     def possible(self) -> frozenset[Transition]:
         """The arrows that somebody may take."""

@@ -20,7 +20,7 @@ from attrs import field, frozen
 from authfsm.base.secret import Secret, secret
 from authfsm.protocol.errors import BadField
 
-Shape = Mapping[str, Any]
+Structure = Mapping[str, Any]
 """A structure of the API, as botocore gives it."""
 
 # What SDKs add to a reply: botocore, the SDK for Go, the SDK for JavaScript.
@@ -34,7 +34,7 @@ _PYTHON: Final[dict[str, tuple[type, ...]]] = {
     "timestamp": (int, float, str, datetime),
 }
 
-VALIDITIES: Final = {
+TOKEN_VALIDITIES: Final = {
     # member of UserPoolClient: (member of TokenValidityUnits, its unit if left out, default)
     "AccessTokenValidity": ("AccessToken", "hours", 1),
     "IdTokenValidity": ("IdToken", "hours", 1),
@@ -51,7 +51,7 @@ def _model() -> Any:
     return json.loads(files(__package__).joinpath("descriptions.json").read_bytes())
 
 
-def described_in(whole: Shape) -> dict[str, Any]:
+def select_descriptions(whole: Structure) -> dict[str, Any]:
     """Return what in a mapping belongs to descriptions: replies by name, and GetUserPoolMfaConfig's members.
 
     Args:
@@ -61,7 +61,7 @@ def described_in(whole: Shape) -> dict[str, Any]:
     return {name: each for name, each in whole.items() if name in names}
 
 
-def without_metadata(whole: Shape) -> dict[str, Any]:
+def without_metadata(whole: Structure) -> dict[str, Any]:
     """Return a mapping without what SDKs add to a reply.
 
     Args:
@@ -83,17 +83,17 @@ class Descriptions:
         unknown: the members that the API does not have, each as `UserPool.Policies.Tomorrow`.
     """
 
-    user_pool: Shape = field(repr=False)
-    user_pool_client: Shape | None = field(default=None, repr=False)
-    mfa_config: Shape | None = field(default=None, repr=False)
+    user_pool: Structure = field(repr=False)
+    user_pool_client: Structure | None = field(default=None, repr=False)
+    mfa_config: Structure | None = field(default=None, repr=False)
     unknown: tuple[str, ...] = ()
 
     @classmethod
     def read(
         cls,
-        user_pool: Shape,
-        user_pool_client: Shape | None = None,
-        mfa_config: Shape | None = None,
+        user_pool: Structure,
+        user_pool_client: Structure | None = None,
+        mfa_config: Structure | None = None,
     ) -> Descriptions:
         """Read descriptions that were fetched, or saved, before.
 
@@ -123,7 +123,7 @@ class Descriptions:
             read["UserPool"], read.get("UserPoolClient"), read.get("MfaConfig"), tuple(unknown)
         )
 
-    def parts(self) -> dict[str, Shape]:
+    def parts(self) -> dict[str, Structure]:
         """Return the descriptions by name, as `read` takes them in one mapping."""
         every = {
             "UserPool": self.user_pool,
@@ -198,10 +198,10 @@ class Descriptions:
         Raises:
             BadField: the unit is none, or the time is longer than any clock knows.
         """
-        return validity(self.user_pool_client or {}, name)
+        return token_validity(self.user_pool_client or {}, name)
 
 
-def validity(client: Shape, name: str) -> timedelta:
+def token_validity(client: Structure, name: str) -> timedelta:
     """Return how long a token lives, from a UserPoolClient.
 
     "The default time unit for RefreshTokenValidity in an API request is days. You can't set RefreshTokenValidity to
@@ -215,7 +215,7 @@ def validity(client: Shape, name: str) -> timedelta:
     Raises:
         BadField: the unit is none, or the time is longer than any clock knows.
     """
-    member, unit, default = VALIDITIES[name]
+    member, unit, default = TOKEN_VALIDITIES[name]
     number = client.get(name)
     if not number:
         return timedelta(**{unit: default})
@@ -235,7 +235,7 @@ def _lasting(name: str, unit: str, number: int) -> timedelta:
         raise _wrong(f"UserPoolClient.{name}", "is out of range") from None
 
 
-def decoded(raw: bytes) -> str:
+def decode_text(raw: bytes) -> str:
     """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     Windows PowerShell writes UTF-16 where it redirects a command's output.
@@ -253,7 +253,7 @@ def _wrong(path: str, why: str) -> BadField:
     return BadField(Descriptions, path, why)
 
 
-def _structure(given: Any, path: str) -> Shape:
+def _structure(given: Any, path: str) -> Structure:
     """Return a structure without null members and without the metadata of replies."""
     if not isinstance(given, Mapping):
         raise _wrong(path, f"must be a structure, and is of type {type(given).__name__}")

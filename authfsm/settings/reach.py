@@ -8,14 +8,22 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from authfsm.protocol.evidence import Confidence, confidence
-from authfsm.protocol.nodes import IN_ROLES, EdgeRoles, Node
-from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import ANY, PROTOCOL, Transition
-from authfsm.settings.description import Description
-from authfsm.settings.rules import DESTS, OPEN, Why, forbidden, skips_second_factor
+from attrs import frozen
 
-InRoles = tuple[Transition, EdgeRoles]
+from authfsm.protocol.evidence import Confidence, confidence
+from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, EdgeRoles, Node
+from authfsm.protocol.states import CHALLENGES, State
+from authfsm.protocol.table import ANY_CHALLENGE, PROTOCOL, Role, Transition
+from authfsm.settings.rules import (
+    ANY_CHALLENGE_RESPONSES,
+    CHALLENGE_RULES,
+    Reason,
+    skips_second_factor,
+    why_forbidden,
+)
+from authfsm.settings.sign_in_settings import SignInSettings
+
+TransitionInRoles = tuple[Transition, EdgeRoles]
 
 START: Final = Node(State.START)
 
@@ -23,7 +31,7 @@ START: Final = Node(State.START)
 _BY_ITSELF: Final = frozenset(State) - frozenset(CHALLENGES) | {State.DEVICE_SRP_AUTH}
 
 
-class Verdicts(NamedTuple):
+class Reachability(NamedTuple):
     """What a description leaves of the table.
 
     Args:
@@ -31,43 +39,43 @@ class Verdicts(NamedTuple):
         nodes: why each state, in each role, cannot be reached; those that can are not there.
     """
 
-    arrows: Mapping[InRoles, Why]
+    arrows: Mapping[TransitionInRoles, Reason]
     nodes: Mapping[Node, str]
 
 
-def _ends(each: InRoles) -> tuple[Node, Node]:
+def _ends(each: TransitionInRoles) -> tuple[Node, Node]:
     arrow, roles = each
     return Node(arrow.source, roles.source), Node(arrow.dest, roles.dest)
 
 
-def echoes(each: InRoles) -> bool:
+def leads_nowhere_new(each: TransitionInRoles) -> bool:
     """Return whether an arrow leads only to what the pool asks for otherwise, and so to nothing by itself.
 
     Args:
         each: an arrow in its roles.
     """
-    return each[0].response in OPEN and each[0].dest not in _BY_ITSELF
+    return each[0].response in ANY_CHALLENGE_RESPONSES and each[0].dest not in _BY_ITSELF
 
 
-def is_usual(each: InRoles) -> bool:
+def is_specific(each: TransitionInRoles) -> bool:
     """Return whether an arrow is one of the protocol's own, and not of a row that may lead anywhere.
 
     Args:
         each: an arrow in its roles.
     """
-    return not PROTOCOL[each[0].source][each[0].response] >= ANY
+    return not PROTOCOL[each[0].source][each[0].response] >= ANY_CHALLENGE
 
 
-_INTO: Final[defaultdict[Node, list[InRoles]]] = defaultdict(list)
-_OUT_OF: Final[defaultdict[Node, list[InRoles]]] = defaultdict(list)
-for _each in IN_ROLES:
-    if not echoes(_each):
+_INTO: Final[defaultdict[Node, list[TransitionInRoles]]] = defaultdict(list)
+_OUT_OF: Final[defaultdict[Node, list[TransitionInRoles]]] = defaultdict(list)
+for _each in TRANSITIONS_IN_ROLES:
+    if not leads_nowhere_new(_each):
         _INTO[_ends(_each)[1]].append(_each)
         _OUT_OF[_ends(_each)[0]].append(_each)
 
 
 @lru_cache(maxsize=256)
-def verdicts(told: Description, *, include_lambda_named: bool) -> Verdicts:
+def reachability(told: SignInSettings, *, include_lambda_named: bool) -> Reachability:
     """What a description leaves of the table.
 
     Args:
@@ -75,22 +83,23 @@ def verdicts(told: Description, *, include_lambda_named: bool) -> Verdicts:
         include_lambda_named: count what a Lambda function may name as possible.
     """
     why = {
-        each: forbidden(told, *each, include_lambda_named=include_lambda_named) for each in IN_ROLES
+        each: why_forbidden(told, *each, include_lambda_named=include_lambda_named)
+        for each in TRANSITIONS_IN_ROLES
     }
     reached = _reached(why)
     cut = {
         node: _cut_off(told, node, why, reached)
-        for node in dict.fromkeys(end for each in IN_ROLES for end in _ends(each))
+        for node in dict.fromkeys(end for each in TRANSITIONS_IN_ROLES for end in _ends(each))
         if node not in reached
     }
     for each, because in why.items():
         source, dest = _ends(each)
         if because is None:
-            why[each] = cut.get(source) or (cut.get(dest) if echoes(each) else None)
-    return Verdicts(MappingProxyType(why), MappingProxyType(cut))
+            why[each] = cut.get(source) or (cut.get(dest) if leads_nowhere_new(each) else None)
+    return Reachability(MappingProxyType(why), MappingProxyType(cut))
 
 
-def confidence_in(told: Description, arrow: Transition) -> Confidence:
+def confidence_in_pool(told: SignInSettings, arrow: Transition) -> Confidence:
     """Return how surely an arrow is known in a pool with these settings.
 
     Where MFA is required, no evidence for tokens straight after a password holds: its condition is that no MFA is
@@ -114,18 +123,18 @@ def confidence_in(told: Description, arrow: Transition) -> Confidence:
     return known
 
 
-def confidence_of(arrow: Transition, pools: Iterable[Description]) -> Confidence:
+def best_confidence(arrow: Transition, pools: Iterable[SignInSettings]) -> Confidence:
     """Return how surely an arrow is known: in the pool where it is known best, or without settings.
 
     Args:
         arrow: an arrow of the table.
         pools: the settings of pools.
     """
-    known = [confidence_in(pool, arrow) for pool in pools] or [confidence(arrow)]
+    known = [confidence_in_pool(pool, arrow) for pool in pools] or [confidence(arrow)]
     return min(known, key=list(Confidence).index)
 
 
-def _reached(why: Mapping[InRoles, Why]) -> frozenset[Node]:
+def _reached(why: Mapping[TransitionInRoles, Reason]) -> frozenset[Node]:
     reached, front = set[Node](), {START}
     while front:
         reached |= front
@@ -135,20 +144,25 @@ def _reached(why: Mapping[InRoles, Why]) -> frozenset[Node]:
 
 
 def _cut_off(
-    told: Description, node: Node, why: Mapping[InRoles, Why], reached: frozenset[Node]
+    told: SignInSettings,
+    node: Node,
+    why: Mapping[TransitionInRoles, Reason],
+    reached: frozenset[Node],
 ) -> str:
     """What keeps a state from being reached: its own rule, or else what stands on every way to it."""
-    own = next((because for rule in DESTS.get(node, ()) if (because := rule(told))), None)
+    own = next((because for rule in CHALLENGE_RULES.get(node, ()) if (because := rule(told))), None)
     return own or "; ".join(dict.fromkeys(_causes(node, why, reached)))
 
 
-def _causes(node: Node, why: Mapping[InRoles, Why], reached: frozenset[Node]) -> Iterator[str]:
+def _causes(
+    node: Node, why: Mapping[TransitionInRoles, Reason], reached: frozenset[Node]
+) -> Iterator[str]:
     """Why the arrows are forbidden that lead out of what is reached, on the way to a state."""
     seen, front = {node}, [node]
     while front:
         # What a Lambda function may name it may name anywhere: the protocol's own ways tell more.
         into = _INTO[front.pop(0)]
-        usual = [each for each in into if is_usual(each)]
+        usual = [each for each in into if is_specific(each)]
         for each in usual or into:
             source = _ends(each)[0]
             if source in reached:
@@ -156,3 +170,68 @@ def _causes(node: Node, why: Mapping[InRoles, Why], reached: frozenset[Node]) ->
             elif source not in seen:
                 seen.add(source)
                 front.append(source)
+
+
+class ChangedArrow(NamedTuple):
+    """An arrow that one of two descriptions rules out.
+
+    Args:
+        arrow: the arrow.
+        role: the role of the e-mailed code it leads to, or else leaves; None where there is none.
+        reason: what rules it out there.
+    """
+
+    arrow: Transition
+    role: Role | None
+    reason: str
+
+
+@frozen
+class Difference:
+    """What one description has and another has not.
+
+    Args:
+        gained: what the second makes possible, with what ruled it out in the first.
+        lost: what the second rules out, with its reason.
+        mfa_before: MfaConfiguration in the first.
+        mfa_after: the same in the second.
+    """
+
+    gained: tuple[ChangedArrow, ...]
+    lost: tuple[ChangedArrow, ...]
+    mfa_before: str | None
+    mfa_after: str | None
+
+    @property
+    def mfa_becomes_required(self) -> bool:
+        """Does a second factor become everybody's duty?"""
+        return self.mfa_after == "ON" != self.mfa_before
+
+    @property
+    def mfa_ceases_to_be_required(self) -> bool:
+        """Does it cease to be?"""
+        return self.mfa_before == "ON" != self.mfa_after
+
+
+def difference(before: SignInSettings, after: SignInSettings) -> Difference:
+    """What turns on and off from one description to another.
+
+    Args:
+        before: the first.
+        after: the second.
+    """
+    old, new = (
+        reachability(before, include_lambda_named=True).arrows,
+        reachability(after, include_lambda_named=True).arrows,
+    )
+    gained = [
+        ChangedArrow(each[0], each[1].role, why)
+        for each, why in old.items()
+        if why and not new[each]
+    ]
+    lost = [
+        ChangedArrow(each[0], each[1].role, why)
+        for each, why in new.items()
+        if why and not old[each]
+    ]
+    return Difference(tuple(gained), tuple(lost), before.mfa_configuration, after.mfa_configuration)

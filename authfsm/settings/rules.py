@@ -44,13 +44,21 @@ from authfsm.protocol.responses import (
     VerifySoftwareToken,
 )  # fmt: skip
 from authfsm.protocol.states import State
-from authfsm.protocol.table import CUSTOM, FIRST, PROTOCOL, RESTART, UNKNOWN, Role, Transition
-from authfsm.settings.description import Description
+from authfsm.protocol.table import (
+    CUSTOM,
+    FIRST_FACTOR,
+    PROTOCOL,
+    RESTART,
+    UNKNOWN_CHALLENGE,
+    Role,
+    Transition,
+)
+from authfsm.settings.sign_in_settings import SignInSettings
 
-Why = str | None
-Rule = Callable[[Description], Why]
+Reason = str | None
+Rule = Callable[[SignInSettings], Reason]
 
-MULTI: Final = "MULTI_FACTOR_WITH_USER_VERIFICATION"
+MULTI_FACTOR_PASSKEY: Final = "MULTI_FACTOR_WITH_USER_VERIFICATION"
 _OFF: Final = "MfaConfiguration is OFF"
 _ON: Final = "MfaConfiguration is ON"
 _LITE: Final = "UserPoolTier is LITE"
@@ -66,7 +74,7 @@ def allowed(auth_flow: str) -> Rule:
         auth_flow: the AuthFlow.
     """
 
-    def rule(told: Description) -> Why:
+    def rule(told: SignInSettings) -> Reason:
         if told.allows(auth_flow):
             return None
         return f"{REQUIRED_VALUE[auth_flow]} is not in ExplicitAuthFlows"
@@ -74,20 +82,20 @@ def allowed(auth_flow: str) -> Rule:
     return rule
 
 
-def triggered(told: Description) -> Why:
+def triggered(told: SignInSettings) -> Reason:
     """Is there a Lambda function that leads?"""
     names = told.lambda_config
     absent = names is not None and "DefineAuthChallenge" not in names
     return "LambdaConfig has no DefineAuthChallenge" if absent else None
 
 
-def unrotated(told: Description) -> Why:
+def unrotated(told: SignInSettings) -> Reason:
     """Are refresh tokens left as they are?"""
     feature = told.refresh_token_rotation
     return "RefreshTokenRotation is ENABLED" if feature == "ENABLED" else None
 
 
-def revocable(told: Description) -> Why:
+def revocable(told: SignInSettings) -> Reason:
     """Can tokens be revoked?"""
     return "EnableTokenRevocation is false" if told.enable_token_revocation is False else None
 
@@ -98,7 +106,7 @@ def revocable(told: Description) -> Why:
 def factor(name: str) -> Rule:
     """Is a first factor to be had?"""
 
-    def rule(told: Description) -> Why:
+    def rule(told: SignInSettings) -> Reason:
         names = told.allowed_first_auth_factors
         if names is not None and name not in names:
             return f"AllowedFirstAuthFactors has no {name}"
@@ -108,40 +116,40 @@ def factor(name: str) -> Rule:
     return rule
 
 
-def single(told: Description) -> Why:
+def single(told: SignInSettings) -> Reason:
     """May the first factor be the only one, and so a one-time password?"""
     # "users who sign in with a one-time password (OTP) first factor can't add an MFA factor to their
     # session" -- AWS developer guide, "Adding MFA"
     return _ON if told.mfa_configuration == "ON" else None
 
 
-def verified(told: Description) -> Why:
+def passkey_allowed_with_mfa(told: SignInSettings) -> Reason:
     """May a passkey stand where MFA is required?"""
-    if told.mfa_configuration != "ON" or told.web_authn_factor in {None, MULTI}:
+    if told.mfa_configuration != "ON" or told.web_authn_factor in {None, MULTI_FACTOR_PASSKEY}:
         return None
-    return f"{_ON} and FactorConfiguration is not {MULTI}"
+    return f"{_ON} and FactorConfiguration is not {MULTI_FACTOR_PASSKEY}"
 
 
 # ---- second factors -------------------------------------------------------------------------------------
 
 
-def mfa(told: Description) -> Why:
+def mfa(told: SignInSettings) -> Reason:
     """May a second factor be asked for?"""
     return _OFF if told.mfa_configuration == "OFF" else None
 
 
-def sms(told: Description) -> Why:
+def sms(told: SignInSettings) -> Reason:
     """May it be a code by SMS?"""
     return "SmsMfaConfiguration is not set" if told.sms_mfa is False else None
 
 
-def totp(told: Description) -> Why:
+def totp(told: SignInSettings) -> Reason:
     """May it be an authenticator app's code?"""
     off = told.software_token_mfa is False
     return "SoftwareTokenMfaConfiguration is not enabled" if off else None
 
 
-def email(told: Description) -> Why:
+def email(told: SignInSettings) -> Reason:
     """May it be an e-mailed code?"""
     if told.email_mfa is False:
         return "EmailMfaConfiguration is not set"
@@ -163,19 +171,19 @@ METHODS: Final[Mapping[State, Rule]] = {
 """The second factors, each with what it needs."""
 
 
-def enabled(told: Description) -> list[State]:
+def enabled_second_factors(told: SignInSettings) -> list[State]:
     """The second factors that the pool may ask for."""
     return [method for method, rule in METHODS.items() if rule(told) is None]
 
 
-def some(told: Description) -> Why:
+def some(told: SignInSettings) -> Reason:
     """Is there a second factor at all?"""
-    return None if enabled(told) else "no second factor is enabled"
+    return None if enabled_second_factors(told) else "no second factor is enabled"
 
 
-def several(told: Description) -> Why:
+def several(told: SignInSettings) -> Reason:
     """Is there a second factor to choose?"""
-    methods = enabled(told)
+    methods = enabled_second_factors(told)
     return f"{methods[0]} is the only second factor enabled" if len(methods) == 1 else some(told)
 
 
@@ -195,7 +203,7 @@ def skips_second_factor(arrow: Transition) -> bool:
     return proves and dest is State.AUTHENTICATED
 
 
-def devices(told: Description) -> Why:
+def devices(told: SignInSettings) -> Reason:
     """Does the pool remember devices?"""
     return "DeviceConfiguration is not set" if told.device_configuration is False else None
 
@@ -208,14 +216,14 @@ _LAMBDA: Final = allowed("CUSTOM_AUTH")
 _REFRESH: Final = (allowed("REFRESH_TOKEN_AUTH"), unrotated)
 
 
-def acceptable(told: Description) -> Why:
+def acceptable(told: SignInSettings) -> Reason:
     """Can an AUTHENTICATED come straight after sign-up? One-time passwords must be allowed."""
     email_otp, sms_otp = factor("EMAIL_OTP")(told), factor("SMS_OTP")(told)
     return email_otp and sms_otp
 
 
 # fmt: off
-RESPONSES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
+RESPONSE_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
     UserSrpAuth:            (allowed("USER_SRP_AUTH"),),
     UserPasswordAuth:       (allowed("USER_PASSWORD_AUTH"),),
     AdminUserPasswordAuth:  (_ADMIN,),
@@ -239,21 +247,21 @@ RESPONSES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
 }
 """What a response needs, wherever it is given."""
 
-PREFERRED: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
+FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
     UserAuthWithPassword: (factor("PASSWORD"),),
     UserAuthWithSrp:      (factor("PASSWORD"),),
     Password:             (factor("PASSWORD"),),
     SrpA:                 (factor("PASSWORD"),),
-    Credential:           (factor("WEB_AUTHN"), verified),
+    Credential:           (factor("WEB_AUTHN"), passkey_allowed_with_mfa),
 }
 """What a first factor needs that is chosen along with its proof; without it the choice comes back."""
 
-DESTS: Final[Mapping[Node, tuple[Rule, ...]]] = {
+CHALLENGE_RULES: Final[Mapping[Node, tuple[Rule, ...]]] = {
     Node(State.PASSWORD):           (factor("PASSWORD"),),
     Node(State.PASSWORD_SRP):       (factor("PASSWORD"),),
     Node(State.EMAIL_OTP, Role.FIRST_FACTOR): (factor("EMAIL_OTP"), single),
     Node(State.SMS_OTP):            (factor("SMS_OTP"), single),
-    Node(State.WEB_AUTHN):          (factor("WEB_AUTHN"), verified),
+    Node(State.WEB_AUTHN):          (factor("WEB_AUTHN"), passkey_allowed_with_mfa),
     Node(State.CUSTOM_CHALLENGE):   (triggered, _LAMBDA),
     Node(State.MFA_SETUP):          (mfa, some),
     Node(State.SELECT_MFA_TYPE):    (mfa, several),
@@ -266,25 +274,27 @@ DESTS: Final[Mapping[Node, tuple[Rule, ...]]] = {
 """What a challenge needs, whatever led to it."""
 # fmt: on
 
-CHOSEN_FROM: Final = frozenset({State.START, State.SELECT_CHALLENGE}) | FIRST - UNKNOWN
+CHOSEN_FROM: Final = (
+    frozenset({State.START, State.SELECT_CHALLENGE}) | FIRST_FACTOR - UNKNOWN_CHALLENGE
+)
 """Where a first factor is chosen."""
 
-OPEN: Final = frozenset({RefreshTokenAuth, RefreshToken, RawAnswer})
+ANY_CHALLENGE_RESPONSES: Final = frozenset({RefreshTokenAuth, RefreshToken, RawAnswer})
 """Responses that are said, or feared, to lead to any challenge: to any that this pool asks for otherwise."""
 
 
-def led(told: Description, arrow: Transition) -> bool:
+def led(told: SignInSettings, arrow: Transition) -> bool:
     """May a Lambda function decide where this leads? Then it may name any challenge, and Cognito echoes it."""
     dests = PROTOCOL[arrow.source][arrow.response]
-    if arrow.response in OPEN or not dests & CUSTOM or triggered(told):
+    if arrow.response in ANY_CHALLENGE_RESPONSES or not dests & CUSTOM or triggered(told):
         return False
     # That it runs after an administrator's password flow too is contradicted, and so stays possible.
     return _LAMBDA(told) is None or _ADMIN(told) is None
 
 
-def forbidden(
-    told: Description, arrow: Transition, ends: EdgeRoles, *, include_lambda_named: bool
-) -> Why:
+def why_forbidden(
+    told: SignInSettings, arrow: Transition, ends: EdgeRoles, *, include_lambda_named: bool
+) -> Reason:
     """Why an arrow cannot be taken, its source being reached; None if it can.
 
     Args:
@@ -296,11 +306,11 @@ def forbidden(
     source, response, dest, kind = arrow
     if dest is State.FAILED:
         return None
-    rules = RESPONSES.get(response, ())
+    rules = RESPONSE_RULES.get(response, ())
     if source in CHOSEN_FROM and dest is not State.SELECT_CHALLENGE and kind is not RESTART:
-        rules += PREFERRED.get(response, ())
+        rules += FIRST_FACTOR_RULES.get(response, ())
     if response is SignedUp and dest is State.AUTHENTICATED:
         rules += (single, acceptable)
     if not (include_lambda_named and led(told, arrow)):
-        rules += DESTS.get(Node(dest, ends.dest), ())
+        rules += CHALLENGE_RULES.get(Node(dest, ends.dest), ())
     return next((why for rule in rules if (why := rule(told))), None)

@@ -25,19 +25,26 @@ from typing import Any, Final, TextIO
 
 from attrs import define, evolve, field, frozen
 
-from authfsm.protocol.classification import (
+from authfsm.protocol.api_requests import (
     OTHER_OPERATIONS,
     SETUP_OPERATIONS,
     SIGN_IN_OPERATIONS,
     classify,
     names_for,
 )
-from authfsm.protocol.error_policy import RecoveryAction, rule
-from authfsm.protocol.nodes import code_role, proves_password, target_roles
+from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS
+from authfsm.protocol.error_policy import RecoveryAction, error_rule
+from authfsm.protocol.nodes import email_otp_role, proves_password, target_roles
 from authfsm.protocol.responses import GetTokensFromRefreshToken, Response, RevokeToken
-from authfsm.protocol.states import NAMED, State
-from authfsm.protocol.table import ON_THE_TABLE, PROTOCOL, Role, leads, loop_kind, move
-from authfsm.protocol.vocabulary import ANSWER_OPERATIONS, BEGIN_OPERATIONS
+from authfsm.protocol.states import STATE_BY_NAME, State
+from authfsm.protocol.table import (
+    PROTOCOL,
+    TRANSITION_SET,
+    Role,
+    destinations,
+    loop_kind,
+    transition_between,
+)
 from authfsm.traces.step_log import Recorder
 
 LOGGER: Final = logging.getLogger("authfsm")
@@ -174,7 +181,7 @@ class Recording:
             handed = handed or user
             stand = self._stand(handed)
             odd = stand.state is not None and not _accepts(stand.state, given, under)
-            word = str(NAMED.get(under, State.OTHER_CHALLENGE)) if odd else None
+            word = str(STATE_BY_NAME.get(under, State.OTHER_CHALLENGE)) if odd else None
             return _PendingRequest(stand, name, given, word, sent, handed, user)
         if given is GetTokensFromRefreshToken:
             return _PendingRequest(self._new(), name, given, None, sent)
@@ -207,14 +214,14 @@ class Recording:
         """Where a reply that is no refusal leads."""
         name = parsed.get("ChallengeName")
         if isinstance(name, str):
-            return NAMED.get(name, State.OTHER_CHALLENGE)
+            return STATE_BY_NAME.get(name, State.OTHER_CHALLENGE)
         if parsed.get("AuthenticationResult"):
             return State.AUTHENTICATED
         kind = OTHER_OPERATIONS.get(pending.operation)
         if kind is None:
             return None
         home = State.MFA_SETUP if pending.operation in SETUP_OPERATIONS else State.AUTHENTICATED
-        return next(iter(leads(home, kind)))
+        return next(iter(destinations(home, kind)))
 
     def _keep(self, pending: _PendingRequest, stand: _Progress, parsed: Mapping[str, Any]) -> None:
         """By what the next request will be known."""
@@ -311,7 +318,7 @@ def _refused(parsed: Mapping[str, Any], operation: str) -> tuple[str | None, Rec
         code, message = error["Code"], str(error.get("Message", ""))
     else:
         return None, None
-    return code, rule(code, message, operation).action
+    return code, error_rule(code, message, operation).action
 
 
 def _stays(state: State | None, kind: type[Response] | None, action: RecoveryAction | None) -> bool:
@@ -327,10 +334,10 @@ def _role(before: _Progress, kind: type[Response] | None, state: State | None) -
     """Which factor an e-mailed code is, where the table tells."""
     if state is not State.EMAIL_OTP or kind is None or before.state is None:
         return None
-    if move(before.state, kind, state) not in ON_THE_TABLE:
+    if transition_between(before.state, kind, state) not in TRANSITION_SET:
         return None
     if before.flow is not None:
-        return code_role(
+        return email_otp_role(
             before.state,
             kind,
             flow=before.flow,
@@ -338,7 +345,7 @@ def _role(before: _Progress, kind: type[Response] | None, state: State | None) -
             credited=before.credited,
         )
     # The recording began later than the sign-in: what is told by the table alone.
-    roles = target_roles(move(before.state, kind, state), before.role)
+    roles = target_roles(transition_between(before.state, kind, state), before.role)
     return roles[0] if len(roles) == 1 else None
 
 

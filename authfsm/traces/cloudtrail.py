@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from authfsm.protocol.classification import REDACTED
+from authfsm.protocol.api_requests import REDACTED_VALUES
+from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS
 from authfsm.protocol.error_policy import ERROR_POLICY, ErrorRule
 from authfsm.protocol.responses import (
     AssociateSoftwareToken,
@@ -28,8 +29,7 @@ from authfsm.protocol.responses import (
 )
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import PROTOCOL
-from authfsm.protocol.table import leads as leads_to
-from authfsm.protocol.vocabulary import ANSWER_OPERATIONS, BEGIN_OPERATIONS
+from authfsm.protocol.table import destinations as leads_to
 from authfsm.traces.log_symbols import (
     APP_ASSOCIATED,
     APP_VERIFIED,
@@ -73,7 +73,7 @@ def _among(values: object) -> str:
 
 def _known(value: str) -> str:
     """Return the SQL of a value that is NULL where it is empty or redacted."""
-    for literal in ("", *REDACTED):
+    for literal in ("", *REDACTED_VALUES):
         value = f"NULLIF({value}, {_text(literal)})"
     return value
 

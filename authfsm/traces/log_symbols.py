@@ -14,8 +14,8 @@ from itertools import product
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from authfsm.protocol.classification import names_for
-from authfsm.protocol.nodes import ends
+from authfsm.protocol.api_requests import names_for
+from authfsm.protocol.nodes import edge_roles
 from authfsm.protocol.responses import (
     AssociateSoftwareToken,
     Response,
@@ -23,11 +23,11 @@ from authfsm.protocol.responses import (
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
     ACKNOWLEDGEMENT,
-    NEEDS,
+    PREREQUISITES,
     RESTART,
     RETRY,
     TRANSITIONS,
-    Need,
+    Prerequisite,
     Role,
     Transition,
 )
@@ -52,10 +52,10 @@ _ROLES: Final[Mapping[Role | None, tuple[str, ...]]] = {
     Role.FIRST_FACTOR: (EMAIL_FIRST_FACTOR, State.EMAIL_OTP.value),
     Role.SECOND_FACTOR: (EMAIL_SECOND_FACTOR, State.EMAIL_OTP.value),
 }
-_SET_UP: Final[Mapping[Need | None, tuple[str, ...]]] = {
+_SET_UP: Final[Mapping[Prerequisite | None, tuple[str, ...]]] = {
     None: (State.MFA_SETUP.value, APP_ASSOCIATED, APP_VERIFIED),
-    Need.ASSOCIATED: (APP_ASSOCIATED, APP_VERIFIED),
-    Need.VERIFIED: (APP_VERIFIED,),
+    Prerequisite.ASSOCIATED: (APP_ASSOCIATED, APP_VERIFIED),
+    Prerequisite.VERIFIED: (APP_VERIFIED,),
 }
 
 
@@ -99,7 +99,7 @@ def operation(response: type[Response]) -> str:
 def _sources(arrow: Transition, role: Role | None) -> tuple[str, ...]:
     match arrow.source:
         case State.MFA_SETUP:
-            return _SET_UP[NEEDS.get((arrow.source, arrow.response))]
+            return _SET_UP[PREREQUISITES.get((arrow.source, arrow.response))]
         case State.EMAIL_OTP:
             return _ROLES[role]
         case state:
@@ -113,7 +113,7 @@ def _dests(arrow: Transition, role: Role | None) -> tuple[str, ...]:
 
 
 def _between(arrow: Transition, words: Iterable[str]) -> Iterator[LoggedTransition]:
-    for each in ends(arrow):
+    for each in edge_roles(arrow):
         if arrow.kind in REFUSAL_LOOPS:
             for place, word in product(_sources(arrow, each.source), words):
                 yield LoggedTransition(place, word, place)

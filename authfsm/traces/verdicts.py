@@ -6,8 +6,8 @@ from datetime import datetime
 
 from attrs import frozen
 
-from authfsm.base.enums import DescribedName
-from authfsm.protocol.states import ENDS, State
+from authfsm.base.mixins import DescribedName
+from authfsm.protocol.states import END_STATES, State
 from authfsm.traces.log_symbols import (
     UNKNOWN,
     allowed,
@@ -15,7 +15,7 @@ from authfsm.traces.log_symbols import (
     recorded_transitions,
 )
 
-FINAL_NODES = frozenset(state.value for state in (*ENDS, State.START))
+FINAL_NODES = frozenset(state.value for state in (*END_STATES, State.START))
 """Where a sign-in ends that was not left in the middle."""
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from rows import Row, interleaved, milliseconds, show
 
 from authfsm.checks import review
-from authfsm.settings.reach import verdicts
+from authfsm.settings.reach import reachability
 
 COMMAND_BAR, REVIEW_BAR = 0.8, 0.4
 POOL: dict[str, Any] = {
@@ -47,7 +47,7 @@ def rows() -> list[Row]:
             assert b"mfa-unenforced" in ran.stdout, ran.stderr
 
         def reviewed() -> None:
-            verdicts.cache_clear()
+            reachability.cache_clear()
             assert review(POOL)
 
         shell, inside = interleaved([whole, reviewed], rounds=7)

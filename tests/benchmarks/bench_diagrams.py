@@ -12,7 +12,7 @@ from rows import Row, interleaved, milliseconds, show
 from authfsm.diagrams import diagram
 from authfsm.diagrams.model_builder import draft
 from authfsm.diagrams.pools import POOLS
-from authfsm.settings.reach import verdicts
+from authfsm.settings.reach import reachability
 
 DOT_BAR, SVG_BAR, POOL_BAR = 3e-3, 30e-3, 60e-3
 
@@ -23,7 +23,7 @@ def rows() -> list[Row]:
 
     def of_a_pool() -> str:
         draft.cache_clear()
-        verdicts.cache_clear()
+        reachability.cache_clear()
         return diagram(settings=POOLS["mfa_required"][0]).svg()
 
     dot, svg, pool = interleaved([lambda: str(whole), whole.svg, of_a_pool], rounds=30)

@@ -18,8 +18,7 @@ from authfsm.core.enrolment import Enrolment, NoQrCode
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import BadField, InvalidInput
-from authfsm.protocol.forms import Field, Prompt
-from authfsm.protocol.prompts import FACTORS, check_answer, form
+from authfsm.protocol.prompts import FACTOR_LABELS, Field, Prompt, check_answer, form_for
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
@@ -103,7 +102,7 @@ class Answers:
     def _prompts(self, flow: Flow) -> list[Prompt]:
         if flow.challenge is None:
             return []
-        every = form(flow.challenge, flow.signin.role).prompts
+        every = form_for(flow.challenge, flow.signin.role).prompts
         return [each for each in every if each.response in flow.accepts]
 
     def _introduce(self, flow: Flow, first: Prompt) -> None:
@@ -116,7 +115,7 @@ class Answers:
                 self._shown = asked.secret_code
         elif flow.state in _NOTES:
             self._screen.note(_NOTES[flow.state])
-        if asked is not None and (facts := form(asked).facts):
+        if asked is not None and (facts := form_for(asked).facts):
             self._screen.facts(facts)
 
     def _one_of(self, flow: Flow, prompts: Sequence[Prompt]) -> Response:
@@ -136,7 +135,7 @@ class Answers:
         return self._filled(flow, *ways[self._choice(question, here)])
 
     def _choice(self, question: str, names: Sequence[str]) -> str:
-        words = [(FACTORS.get(each, each), str(each)) for each in names]
+        words = [(FACTOR_LABELS.get(each, each), str(each)) for each in names]
         if len(names) == 1:
             self._screen.plain(f"{words[0][0]}: the only choice.")
             return names[0]

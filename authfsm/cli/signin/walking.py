@@ -20,6 +20,7 @@ from authfsm.cli.signin.person import InputEnded, UserInput, agrees
 from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen, why
 from authfsm.drivers.boto import Cognito, Flow
+from authfsm.protocol.auth_flows import PASSWORD_FLOWS
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.errors import (
     AuthfsmError,
@@ -31,7 +32,6 @@ from authfsm.protocol.errors import (
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import PASSWORD_FLOWS
 
 PASSWORD_TRIES: Final = 3
 """As many as sudo and ssh give."""

@@ -28,7 +28,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.evidence import confidence, evidence
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ON_THE_TABLE, Transition
+from authfsm.protocol.table import TRANSITION_SET, Transition
 
 S = State
 
@@ -159,7 +159,7 @@ def source_of(arrow: Transition, operation: str) -> RuleSource:
 
 
 def _good(arrow: Transition) -> bool:
-    return arrow in ON_THE_TABLE and not confidence(arrow).thin
+    return arrow in TRANSITION_SET and not confidence(arrow).thin
 
 
 def after_a_password() -> Iterator[ConformanceRule]:

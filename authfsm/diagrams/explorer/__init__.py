@@ -22,9 +22,9 @@ from authfsm.diagrams.picture import diagram
 from authfsm.diagrams.places import ORDER, group
 from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 from authfsm.protocol.nodes import NODES, EdgeRoles, Node
-from authfsm.reference import about_state, plain
+from authfsm.reference import about_state, as_dict
 from authfsm.settings import PoolSettings
-from authfsm.settings.reach import echoes, is_usual
+from authfsm.settings.reach import is_specific, leads_nowhere_new
 
 __all__ = ["page", "settings_of", "values_of"]
 
@@ -82,7 +82,7 @@ def _part(name: str) -> str:
 
 
 def _place(place: Node) -> Data:
-    told = plain(about_state(place.state, place.role))
+    told = as_dict(about_state(place.state, place.role))
     codes: dict[tuple[str, str], int] = {
         (code, part): number
         for number, (code, part) in enumerate(
@@ -131,8 +131,8 @@ def _reckoning() -> Data:
                 arrow.response.trigger,
                 ORDER[Node(arrow.dest, ends.dest)],
                 *tree,
-                int(is_usual((arrow, ends))),
-                int(echoes((arrow, ends))),
+                int(is_specific((arrow, ends))),
+                int(leads_nowhere_new((arrow, ends))),
                 sure,
                 str(arrow.kind or ""),
             ]

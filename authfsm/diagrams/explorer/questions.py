@@ -15,13 +15,13 @@ from attrs import field, frozen
 
 from authfsm.diagrams.explorer.switches import NUMBER, SWITCHES, Value
 from authfsm.protocol.auth_flows import CURRENT_VALUES, DEFAULT_VALUES, REQUIRED_VALUE
-from authfsm.protocol.nodes import IN_ROLES
-from authfsm.settings import Description
-from authfsm.settings.reach import InRoles, confidence_in
-from authfsm.settings.rules import DESTS, Why, forbidden
+from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES
+from authfsm.settings import SignInSettings
+from authfsm.settings.reach import TransitionInRoles, confidence_in_pool
+from authfsm.settings.rules import CHALLENGE_RULES, Reason, why_forbidden
 
 Answers = Mapping[int, Value]
-Rule = Callable[[Description], Why]
+Rule = Callable[[SignInSettings], Reason]
 
 
 class _Asks(Exception):
@@ -60,7 +60,7 @@ class _AnswerContext:
         self.__answers = answers
 
     def allows(self, auth_flow: str) -> bool:
-        """As `Description.allows`: it asks for the flow's value, and for all the others where it may be the default."""
+        """As `SignInSettings.allows`: it asks for the flow's value, and for all the others where it may be the default."""
         value = REQUIRED_VALUE[auth_flow]
         if self.__answered(value):
             return True
@@ -99,7 +99,7 @@ class Questions:
         """
         known = answers or {}
         try:
-            return self._leaf(rule(cast("Description", _AnswerContext(known))))
+            return self._leaf(rule(cast("SignInSettings", _AnswerContext(known))))
         except _Asks as asks:
             number = asks.number
         values = SWITCHES[number].values
@@ -118,7 +118,7 @@ class Questions:
         return -1 - self.reasons.index(reason)
 
 
-ARROWS: Final = IN_ROLES
+ARROWS: Final = TRANSITIONS_IN_ROLES
 """Every arrow of the table in every role, in the order of the page."""
 
 
@@ -138,17 +138,17 @@ def questions() -> tuple[Questions, list[tuple[int, int]], dict[Any, int], list[
         )
         for each in ARROWS
     ]
-    own = {node: asked.tree(_first(rules)) for node, rules in DESTS.items()}
+    own = {node: asked.tree(_first(rules)) for node, rules in CHALLENGE_RULES.items()}
     known = [asked.tree(_known(each)) for each in ARROWS]
     return asked, arrows, own, known
 
 
-def _of(each: InRoles, *, include_lambda_named: bool) -> Rule:
-    return lambda told: forbidden(told, *each, include_lambda_named=include_lambda_named)
+def _of(each: TransitionInRoles, *, include_lambda_named: bool) -> Rule:
+    return lambda told: why_forbidden(told, *each, include_lambda_named=include_lambda_named)
 
 
-def _known(each: InRoles) -> Rule:
-    return lambda told: str(confidence_in(told, each[0]))
+def _known(each: TransitionInRoles) -> Rule:
+    return lambda told: str(confidence_in_pool(told, each[0]))
 
 
 def _first(rules: tuple[Rule, ...]) -> Rule:

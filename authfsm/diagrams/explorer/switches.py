@@ -12,10 +12,9 @@ from typing import Any, Final
 from attrs import frozen
 
 from authfsm.diagrams.pools import POOLS
-from authfsm.protocol.auth_flows import CURRENT_VALUES, current_values
-from authfsm.protocol.vocabulary import FIRST_FACTORS
+from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, CURRENT_VALUES, current_values
 from authfsm.settings import PoolSettings
-from authfsm.settings.rules import MULTI
+from authfsm.settings.rules import MULTI_FACTOR_PASSKEY
 
 Value = str | bool
 Values = Mapping[str, Value]
@@ -79,9 +78,9 @@ SWITCHES: Final = (
     _yes("email_mfa", "EmailMfaConfiguration", _SECOND, "a code by e-mail"),
     *(
         _yes("allowed_first_auth_factors", name, _FIRST, _FACTOR_HELP[name], name)
-        for name in FIRST_FACTORS
+        for name in ALLOWED_FIRST_AUTH_FACTORS
     ),
-    _one("web_authn_factor", "FactorConfiguration", _FIRST, MULTI, "SINGLE_FACTOR"),
+    _one("web_authn_factor", "FactorConfiguration", _FIRST, MULTI_FACTOR_PASSKEY, "SINGLE_FACTOR"),
     *(_yes("explicit_auth_flows", name, _FLOWS, "", name) for name in CURRENT_VALUES),
     _one("user_pool_tier", "UserPoolTier", _REST, "PLUS", "ESSENTIALS", "LITE"),
     _yes("device_configuration", "DeviceConfiguration", _TRIGGERS, "remembered devices"),

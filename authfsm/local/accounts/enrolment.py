@@ -24,8 +24,7 @@ from authfsm.local.state.core import Core, Reply, Request
 from authfsm.local.state.passkey_records import Passkey, Registration
 from authfsm.local.state.sessions import PendingChallenge
 from authfsm.local.state.users import SoftwareToken, User
-from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import MFA_METHODS
+from authfsm.protocol.states import MFA_METHODS, State
 
 _MFA_MEMBERS: Final = {
     "SMSMfaSettings": State.SMS_MFA,

@@ -18,9 +18,9 @@ from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.signin import answers, devices
 from authfsm.local.state.core import Core, Reply, Request
 from authfsm.protocol import responses as r
-from authfsm.protocol.classification import AFTER_SIGN_IN, classify
-from authfsm.protocol.states import NAMED, State
-from authfsm.protocol.table import ON_THE_TABLE, Transition, move
+from authfsm.protocol.api_requests import AFTER_SIGN_IN_RESPONSES, classify
+from authfsm.protocol.states import STATE_BY_NAME, State
+from authfsm.protocol.table import TRANSITION_SET, Transition, transition_between
 
 
 @frozen
@@ -176,20 +176,20 @@ def arrow_of(
     """Return the arrow that a reply goes along; None for an operation that moves no sign-in.
 
     Args:
-        response: the response that the request carries (`authfsm.protocol.classification`).
+        response: the response that the request carries (`authfsm.protocol.api_requests`).
         reply: what the pool is about to answer.
         stood: the challenge that was answered, by the name it was asked by; None at the beginning.
     """
-    if response is None or response in AFTER_SIGN_IN:
+    if response is None or response in AFTER_SIGN_IN_RESPONSES:
         return None
     source = State.START if stood is None else _state_named(stood)
     if source is State.OTHER_CHALLENGE:
         response = r.RawAnswer
     if "AuthenticationResult" in reply:
-        return move(source, response, State.AUTHENTICATED)
+        return transition_between(source, response, State.AUTHENTICATED)
     if response in _SETUP:
-        return move(source, response, source)
-    return move(source, response, _state_named(reply.get("ChallengeName", "")))
+        return transition_between(source, response, source)
+    return transition_between(source, response, _state_named(reply.get("ChallengeName", "")))
 
 
 def check_arrow(
@@ -201,9 +201,9 @@ def check_arrow(
         GateError: it goes along no arrow of the table.
     """
     gone = arrow_of(response, reply, stood)
-    if gone is not None and gone not in ON_THE_TABLE:
+    if gone is not None and gone not in TRANSITION_SET:
         raise GateError(gone)
 
 
 def _state_named(challenge: str) -> State:
-    return NAMED.get(challenge, State.OTHER_CHALLENGE)
+    return STATE_BY_NAME.get(challenge, State.OTHER_CHALLENGE)

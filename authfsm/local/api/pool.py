@@ -13,7 +13,7 @@ from attrs import fields
 from joserfc.jwk import RSAKey
 
 from authfsm.base.concurrency import ForkSafeLock
-from authfsm.base.display_mixin import DisplayMixin
+from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret, secret_values
 from authfsm.local.accounts import admin, enrolment
 from authfsm.local.api.operations import answer

@@ -12,9 +12,9 @@ from authfsm.base.secret import Secret
 from authfsm.protocol.auth_flows import (
     CURRENT_VALUES,
     DEFAULT_VALUES,
-    OLDER_VALUES,
-    allows,
-    conflict,
+    LEGACY_VALUES,
+    is_flow_allowed,
+    mixed_values_error,
 )
 
 COGNITO_DEFAULT_FLOWS: Final = DEFAULT_VALUES
@@ -23,7 +23,7 @@ COGNITO_DEFAULT_FLOWS: Final = DEFAULT_VALUES
 EVERY_FLOW: Final = frozenset(CURRENT_VALUES)
 """Every flow this pool serves."""
 
-KNOWN_FLOWS: Final = EVERY_FLOW | frozenset(OLDER_VALUES)
+KNOWN_FLOWS: Final = EVERY_FLOW | frozenset(LEGACY_VALUES)
 """What ExplicitAuthFlows may hold here."""
 
 
@@ -86,7 +86,7 @@ class AppClient:
         unknown = value - KNOWN_FLOWS - {*self.client_described.get("ExplicitAuthFlows", ())}
         if unknown:
             raise ValueError(f"not among ExplicitAuthFlows: {', '.join(sorted(unknown))}")
-        if wrong := conflict(value):
+        if wrong := mixed_values_error(value):
             raise ValueError(f"explicit_auth_flows {wrong}")
 
     @auth_session_validity.validator
@@ -105,4 +105,4 @@ class AppClient:
         Args:
             auth_flow: the AuthFlow.
         """
-        return allows(self.explicit_auth_flows, auth_flow)
+        return is_flow_allowed(self.explicit_auth_flows, auth_flow)

@@ -21,7 +21,7 @@ from authfsm.local.config.pool_configuration import (
 )
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.protocol.errors import BadField
-from authfsm.settings.descriptions import Descriptions, Shape, validity
+from authfsm.settings.descriptions import Descriptions, Structure, token_validity
 
 SCHEMA_FIELDS: Final = {
     "shortest": ("StringAttributeConstraints", "MinLength"),
@@ -79,14 +79,14 @@ def pool_settings(told: Descriptions) -> dict[str, Any]:
     return {**settings, "pool_id": pool["Id"]} if "Id" in pool else settings
 
 
-def versioned(triggers: Triggers, pool: Shape) -> Triggers:
+def versioned(triggers: Triggers, pool: Structure) -> Triggers:
     """The functions, PreTokenGeneration's event in the version that LambdaConfig says, if they say none."""
     config = pool.get("LambdaConfig", {}).get("PreTokenGenerationConfig", {})
     version = triggers.pre_token_generation_version or config.get("LambdaVersion")
     return evolve(triggers, pre_token_generation_version=version)
 
 
-def _device(shape: Shape | None) -> DeviceConfiguration | None:
+def _device(shape: Structure | None) -> DeviceConfiguration | None:
     if shape is None:
         return None
     return DeviceConfiguration(
@@ -95,7 +95,7 @@ def _device(shape: Shape | None) -> DeviceConfiguration | None:
     )
 
 
-def _policy(shape: Shape | None, admin: Shape) -> PasswordPolicy:
+def _policy(shape: Structure | None, admin: Structure) -> PasswordPolicy:
     # "Defaults to 7. If you submit a value of 0, Amazon Cognito treats it as a null value"; the older
     # UnusedAccountValidityDays is what there is where the newer was never set (AWS API reference).
     days = (shape or {}).get("TemporaryPasswordValidityDays") or 0
@@ -113,7 +113,7 @@ def _policy(shape: Shape | None, admin: Shape) -> PasswordPolicy:
     )
 
 
-def _attribute(shape: Shape) -> SchemaAttribute:
+def _attribute(shape: Structure) -> SchemaAttribute:
     if "Name" not in shape:
         raise BadField(Descriptions, "UserPool.SchemaAttributes", "has an attribute without Name")
     limits = {
@@ -139,7 +139,7 @@ def _number(found: str, path: str) -> int:
         raise BadField(Descriptions, whole, "must be the digits of a number") from None
 
 
-def _webauthn(shape: Shape | None) -> WebAuthnConfiguration | None:
+def _webauthn(shape: Structure | None) -> WebAuthnConfiguration | None:
     if not shape or "RelyingPartyId" not in shape:
         return None
     return WebAuthnConfiguration(
@@ -152,7 +152,7 @@ def _webauthn(shape: Shape | None) -> WebAuthnConfiguration | None:
 # ---- the app client -----------------------------------------------------------------------------
 
 
-def client_settings(client: Shape) -> dict[str, Any]:
+def client_settings(client: Structure) -> dict[str, Any]:
     """The fields of `AppClient` that a UserPoolClient says.
 
     Args:
@@ -177,7 +177,7 @@ def client_settings(client: Shape) -> dict[str, Any]:
         "write_attributes": client.get("WriteAttributes"),
         "enable_token_revocation": client.get("EnableTokenRevocation", True),
         **{
-            ours: int(validity(client, name).total_seconds())
+            ours: int(token_validity(client, name).total_seconds())
             for name, ours in VALIDITY_FIELDS.items()
         },
         "client_described": {name: each for name, each in client.items() if name not in _SECRET},

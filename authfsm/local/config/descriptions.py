@@ -12,7 +12,7 @@ from authfsm.local.config.description_shapes import SCHEMA_FIELDS, VALIDITY_FIEL
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.protocol.states import State
-from authfsm.settings.descriptions import VALIDITIES, validity
+from authfsm.settings.descriptions import TOKEN_VALIDITIES, token_validity
 
 _ACCOUNT: Final = "000000000000"
 _ROLE: Final = f"arn:aws:iam::{_ACCOUNT}:role/local"
@@ -167,9 +167,9 @@ def _sorted(names: frozenset[str] | None) -> list[str] | None:
 
 def _validities(client: AppClient, before: Mapping[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {"TokenValidityUnits": {}}
-    for name, (member, default_unit, _) in VALIDITIES.items():
+    for name, (member, default_unit, _) in TOKEN_VALIDITIES.items():
         seconds = getattr(client, VALIDITY_FIELDS[name])
-        if name in before and validity(before, name).total_seconds() == seconds:
+        if name in before and token_validity(before, name).total_seconds() == seconds:
             number = before[name]
             unit = before.get("TokenValidityUnits", {}).get(member, default_unit)
         else:

@@ -28,8 +28,7 @@ from authfsm.local.config.sign_in_policy import (
     acr_values,
     first_factors,
 )
-from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import MFA_METHODS
+from authfsm.protocol.states import MFA_METHODS, State
 
 __all__ = [
     "COGNITO_DEFAULT_FLOWS",

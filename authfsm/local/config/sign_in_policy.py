@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from attrs import Attribute, field, frozen
 
-from authfsm.protocol.vocabulary import FIRST_FACTORS
+from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS
 
 TIERS: Final = ("LITE", "ESSENTIALS", "PLUS")
 """UserPoolTier."""
@@ -53,19 +53,19 @@ class WebAuthnConfiguration:
 
 
 def first_factors(names: Iterable[str]) -> tuple[str, ...]:
-    """AllowedFirstAuthFactors, in the order of `FIRST_FACTORS`; Cognito's default, if empty.
+    """AllowedFirstAuthFactors, in the order of `ALLOWED_FIRST_AUTH_FACTORS`; Cognito's default, if empty.
 
     Raises:
         ValueError: one cannot be there, or WEB_AUTHN is there alone.
     """
     chosen = set(names) or {"PASSWORD"}  # "PASSWORD" alone: measured
-    if unknown := chosen - set(FIRST_FACTORS):
+    if unknown := chosen - set(ALLOWED_FIRST_AUTH_FACTORS):
         raise ValueError(f"not first factors: {', '.join(sorted(unknown))}")
     if chosen == {"WEB_AUTHN"}:
         # "The WEB_AUTHN option for passkey authentication must be accompanied by at least one other
         # option" -- developer guide, "Authentication flows"
         raise ValueError("WEB_AUTHN needs another first factor beside it")
-    return tuple(name for name in FIRST_FACTORS if name in chosen)
+    return tuple(name for name in ALLOWED_FIRST_AUTH_FACTORS if name in chosen)
 
 
 def acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:

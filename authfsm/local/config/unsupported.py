@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from authfsm.local.config.app_client import KNOWN_FLOWS
 from authfsm.local.config.lambda_functions import Triggers
-from authfsm.settings.descriptions import Shape
+from authfsm.settings.descriptions import Structure
 
 _TEXTS: Final = "messages have no text here: the outbox has the codes"
 _SENDING: Final = "nothing is sent: messages lie in the outbox"
@@ -104,7 +104,7 @@ _TRIGGERS: Final = {
 }
 
 
-def in_pool(pool: Shape, mfa: Shape | None, triggers: Triggers | None) -> Iterator[str]:
+def in_pool(pool: Structure, mfa: Structure | None, triggers: Triggers | None) -> Iterator[str]:
     """What a UserPool says in vain.
 
     Args:
@@ -130,7 +130,7 @@ def in_pool(pool: Shape, mfa: Shape | None, triggers: Triggers | None) -> Iterat
         yield "MfaConfiguration: which factors are enabled GetUserPoolMfaConfig says: all are taken"
 
 
-def in_client(client: Shape) -> Iterator[str]:
+def in_client(client: Structure) -> Iterator[str]:
     """What a UserPoolClient says in vain."""
     yield from _members(client, _HONOURED_CLIENT | {"SupportedIdentityProviders"}, _CLIENT)
     others = [e for e in client.get("SupportedIdentityProviders", ()) if e != "COGNITO"]
@@ -155,7 +155,7 @@ def not_known(unknown: Iterable[str], said: Iterable[str]) -> Iterator[str]:
             yield f"{name}: not known here"
 
 
-def _members(shape: Shape, honoured: set[str], reasons: dict[str, Any]) -> Iterator[str]:
+def _members(shape: Structure, honoured: set[str], reasons: dict[str, Any]) -> Iterator[str]:
     for name in sorted(shape):
         if name not in honoured and shape[name] not in (None, False, "", [], {}):
             yield f"{name}: {reasons.get(name, 'not known here')}"

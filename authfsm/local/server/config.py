@@ -38,8 +38,8 @@ from authfsm.local.config.schema import SchemaAttribute
 from authfsm.local.server.access import AccessRules
 from authfsm.settings.descriptions import (
     Descriptions,
-    decoded,
-    described_in,
+    decode_text,
+    select_descriptions,
     without_metadata,
 )
 
@@ -142,7 +142,7 @@ def read_config(path: Path) -> ServerConfig:
         ConfigError: it cannot be read, or says something else.
     """
     try:
-        text = decoded(path.read_bytes())
+        text = decode_text(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8 or UTF-16"
         raise ConfigError(f"{path} cannot be read: {why}") from None
@@ -169,7 +169,7 @@ def parse_config(given: Mapping[str, Any]) -> ServerConfig:
     settings = without_metadata(given)
     access = _access({name: settings.pop(name) for name in _ACCESS if name in settings})
     users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
-    described = described_in(settings)
+    described = select_descriptions(settings)
     settings = {name: each for name, each in settings.items() if name not in described}
     known = set(inspect.signature(LocalPool).parameters)
     known |= {each.name for kind in (PoolConfiguration, AppClient) for each in fields(kind)}

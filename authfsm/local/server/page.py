@@ -16,7 +16,7 @@ from authfsm.local.server.service import Service
 from authfsm.local.server.sign_in_tracker import TrackedSignIn, TrackedStep
 from authfsm.local.state.codes import Message
 from authfsm.local.state.users import User
-from authfsm.protocol.nodes import node
+from authfsm.protocol.nodes import node_of
 from authfsm.protocol.states import State
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 def _sign_in(followed: TrackedSignIn) -> dict[str, Any]:
     last = followed.steps[-1]
-    place = node(last.dest, last.role).name
+    place = node_of(last.dest, last.role).name
     return {
         "number": followed.number,
         "username": followed.username,

@@ -25,8 +25,8 @@ from authfsm.local.server.config import CLIENT_ID, POOL_ID, ServerConfig
 from authfsm.local.server.sign_in_tracker import SignInTracker
 from authfsm.local.server.state_file import StateFile, StateFileError
 from authfsm.local.state.core import Core
+from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import FLOWS
 
 if TYPE_CHECKING:
     from authfsm.local.server.records import RecordStore

@@ -17,11 +17,19 @@ from authfsm.local.api import operations
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import PendingChallenge
-from authfsm.protocol.nodes import code_role
-from authfsm.protocol.responses import REFRESHES, Response
+from authfsm.protocol.auth_flows import BEGIN_OPERATIONS
+from authfsm.protocol.nodes import email_otp_role
+from authfsm.protocol.responses import REFRESH_RESPONSES, Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import PROTOCOL, RESTART, RETRY, LoopKind, Role, loop_kinds, move
-from authfsm.protocol.vocabulary import BEGIN_OPERATIONS
+from authfsm.protocol.table import (
+    PROTOCOL,
+    RESTART,
+    RETRY,
+    LoopKind,
+    Role,
+    loop_kinds,
+    transition_between,
+)
 
 _MAX_SIGN_INS: Final = 200
 _MAX_STEPS: Final = 100
@@ -114,7 +122,7 @@ class SignInTracker:
             touched: the records it touched.
         """
         response = self._core.response
-        if response is None or response in REFRESHES:
+        if response is None or response in REFRESH_RESPONSES:
             return  # Nobody signs in.
         legs = [
             leg
@@ -139,7 +147,7 @@ class SignInTracker:
         if new is not None:
             followed.expires = new.expires
             self._by_session[new.session] = followed
-            role = code_role(
+            role = email_otp_role(
                 followed.state,
                 response,
                 flow=followed.flow,
@@ -194,7 +202,7 @@ def _loop_kind(
     if dest is not source:
         return None
     if error is None:
-        return move(source, response, dest).kind
+        return transition_between(source, response, dest).kind
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
     # The pool says so of a device that it does not know, and of nothing else in a sign-in.
     wanted = RESTART if error == "ResourceNotFoundException" else RETRY

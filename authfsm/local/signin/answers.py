@@ -19,8 +19,7 @@ from authfsm.local.state import proofs
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash, wanted
 from authfsm.local.state.sessions import Attempt, PendingChallenge
 from authfsm.local.state.users import Status
-from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import CODE_FIELDS, PASSWORDLESS
+from authfsm.protocol.states import CODE_FIELDS, PASSWORDLESS, State
 
 Handler = Callable[[Core, ChallengeAnswer], Reply]
 

@@ -23,8 +23,7 @@ from authfsm.local.state.passkeys import Signing
 from authfsm.local.state.sessions import Attempt, PendingChallenge
 from authfsm.local.state.triggers import Metadata
 from authfsm.local.state.users import Status, User
-from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import PASSWORDLESS
+from authfsm.protocol.states import PASSWORDLESS, State
 
 SIGNED_UP: Final = "SIGNED_UP"
 """What a session of ConfirmSignUp is bound to; no challenge has this name, so none is answered with it."""

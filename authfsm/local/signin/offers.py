@@ -14,8 +14,7 @@ from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state import mfa
 from authfsm.local.state.core import Core
 from authfsm.local.state.users import Status, User
-from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import PASSWORDLESS
+from authfsm.protocol.states import PASSWORDLESS, State
 
 ORDER: Final = (
     # Of a guide's example and of a measured reply ("PASSWORD_SRP","PASSWORD"); no source has them all.

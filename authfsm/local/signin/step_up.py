@@ -22,8 +22,7 @@ from authfsm.local.state.mfa import Due
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.token_issuer import Family
 from authfsm.local.state.users import Status, User
-from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import MFA_METHODS
+from authfsm.protocol.states import MFA_METHODS, State
 
 _FIRST: Final = {**acr_levels.METHODS, State.WEB_AUTHN: "passkey"}
 _LONGEST_AGE: Final = 10

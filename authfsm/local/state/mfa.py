@@ -16,8 +16,7 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state.users import User
-from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import MFA_METHODS, RECOVERY_MECHANISMS
+from authfsm.protocol.states import MFA_METHODS, RECOVERY_MECHANISMS, State
 
 _TOTP: Final = State.SOFTWARE_TOKEN_MFA
 

@@ -9,8 +9,7 @@ from attrs import evolve
 
 from authfsm import Flow, Password, RawAnswer, Response, SrpA, State
 from authfsm.core.enrolment import Enrolment
-from authfsm.protocol.forms import Prompt
-from authfsm.protocol.prompts import form
+from authfsm.protocol.prompts import Prompt, form_for
 from authfsm.protocol.replies import MfaSetup, WebAuthn
 
 Page = tuple[str, Mapping[str, Any]]
@@ -34,7 +33,7 @@ def page(flow: Flow, *, issuer: str, account: str) -> Page:
     asked = flow.challenge
     if asked is None or flow.state in BY_ITSELF:
         return "go_on", {}
-    asks = form(asked, flow.signin.role)
+    asks = form_for(asked, flow.signin.role)
     facts: dict[str, Any] = {"title": asks.title, "told": asks.facts, "prompts": prompts(flow)}
     if isinstance(asked, WebAuthn):
         facts["options"] = dict(asked.request_options)
@@ -51,7 +50,7 @@ def prompts(flow: Flow) -> list[Prompt]:
         flow: the sign-in.
     """
     asked = flow.challenge
-    every = () if asked is None else form(asked, flow.signin.role).prompts
+    every = () if asked is None else form_for(asked, flow.signin.role).prompts
     taken = [each for each in every if each.response in flow.accepts]
     left_out: set[type[Response]] = {RawAnswer}  # nobody knows the names that it wants
     if any(each.response is SrpA for each in taken):

@@ -7,11 +7,12 @@ left out: what comes and goes tells when each parameter is sent.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from attrs import NOTHING, Attribute, define, evolve, fields, frozen
 
@@ -23,9 +24,7 @@ from authfsm.protocol import links
 from authfsm.protocol.errors import BadField, MalformedReply
 from authfsm.protocol.replies import CHALLENGE_OF, Tokens
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import State
-from authfsm.protocol.vocabulary import DEVICE_STATES
-from authfsm.reference.docs import doc
+from authfsm.protocol.states import DEVICE_STATES, State
 
 _NAMING: Final = ("AuthFlow", "ChallengeName")
 _IDS: Final = ("ClientId", "UserPoolId")
@@ -57,7 +56,7 @@ class Parameter:
 
 
 @frozen
-class Shape:
+class RequestShape:
     """One request.
 
     Args:
@@ -82,10 +81,12 @@ class Shape:
     @property
     def always(self) -> tuple[str, ...]:
         """What it always carries beside the ids and that name: the maps' members first."""
-        carried = [
+        challenge_parameters = [
             each for each in self.parameters if not each.when and each.name not in {*_NAMING, *_IDS}
         ]
-        return tuple(each.name for each in sorted(carried, key=lambda each: not each.within))
+        return tuple(
+            each.name for each in sorted(challenge_parameters, key=lambda each: not each.within)
+        )
 
 
 # ---- challenges -----------------------------------------------------------------------------------------
@@ -104,7 +105,7 @@ class _Empty(dict[str, str]):
 
 
 @cache
-def carried(state: State) -> tuple[Parameter, ...]:
+def challenge_parameters(state: State) -> tuple[Parameter, ...]:
     """The challenge parameters that are read in a state, those it cannot do without first."""
     if state not in READERS:
         return ()
@@ -118,7 +119,10 @@ def carried(state: State) -> tuple[Parameter, ...]:
             if name not in given.asked or name in given:
                 raise
             given[name] = _BOTH
-    said, first = doc(CHALLENGE_OF[state]).fields, _first_choices(state, tuple(given.asked))
+    said, first = (
+        parse_docstring(CHALLENGE_OF[state]).fields,
+        _first_choices(state, tuple(given.asked)),
+    )
     return tuple(
         Parameter(
             name,
@@ -201,7 +205,7 @@ _GLOSSARY: Final[Mapping[str, str]] = {
 """What requests hold that is no field of a response, or is called otherwise there."""
 
 
-def shape(state: State, response: type[Response], *, admin: bool = False) -> Shape:
+def request_shape(state: State, response: type[Response], *, admin: bool = False) -> RequestShape:
     """Return the request that carries a response in a state.
 
     Args:
@@ -232,7 +236,7 @@ def shape(state: State, response: type[Response], *, admin: bool = False) -> Sha
         for key, each in _flat(_written(state, response, sender, whole=whole), response):
             found.setdefault(key, evolve(each, when=when))
     order = sorted(found, key=lambda key: ("", *_MAPS).index(key[0]))
-    return Shape(plain.operation, tuple(found[key] for key in order))
+    return RequestShape(plain.operation, tuple(found[key] for key in order))
 
 
 def _written(state: State, response: type[Response], sender: Sender, *, whole: bool) -> Request:
@@ -272,7 +276,7 @@ def _placeholder(attribute: Attribute[Any]) -> Any:
 def _flat(
     request: Request, response: type[Response]
 ) -> Iterator[tuple[tuple[str, str], Parameter]]:
-    said = doc(response).fields
+    said = parse_docstring(response).fields
     for name, value in request.reveal().items():
         within, found = (name, value) if name in _MAPS else ("", {name: value})
         for inner, each in found.items():
@@ -289,3 +293,37 @@ def _parameter(name: str, within: str, value: Any, said: Mapping[str, str]) -> P
     own = spelt.get(name.replace("_", "").lower(), "") or _of(f"`{name}`", said)
     about = own or ("" if known else _GLOSSARY.get(name, ""))
     return Parameter(name, within, "", known, about)
+
+
+class Doc(NamedTuple):
+    """A docstring.
+
+    Args:
+        summary: its first paragraph.
+        fields: what it says of each field.
+    """
+
+    summary: str
+    fields: dict[str, str]
+
+
+def parse_docstring(kind: type) -> Doc:
+    """What a class says of itself, and what its bases say of the fields it has from them."""
+    fields: dict[str, str] = {}
+    for each in kind.__mro__:
+        fields = {**_fields(each), **fields}
+    summary = inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0]
+    return Doc(" ".join(summary.split()), fields)
+
+
+def _fields(kind: type) -> dict[str, str]:
+    _, _, block = inspect.cleandoc(kind.__dict__.get("__doc__") or "").partition("Args:\n")
+    found: dict[str, str] = {}
+    name = ""
+    for line in block.split("\n\n")[0].splitlines():
+        begun = re.match(r" {4}(\w+): (.*)", line)
+        if begun:
+            name = begun[1]
+        if name:
+            found[name] = f"{found.get(name, '')} {begun[2] if begun else line.strip()}".strip()
+    return found

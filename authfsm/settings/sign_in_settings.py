@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 from attrs import Attribute, field, frozen
 
-from authfsm.protocol.auth_flows import DEFAULT_VALUES, allows, conflict
+from authfsm.protocol.auth_flows import DEFAULT_VALUES, is_flow_allowed, mixed_values_error
 from authfsm.protocol.errors import BadField
 from authfsm.settings.descriptions import Descriptions
 
-Described = TypeVar("Described", bound="Description")
+Described = TypeVar("Described", bound="SignInSettings")
 Names = frozenset[str] | None
 
 
@@ -42,7 +42,7 @@ def _among(*names: str) -> Any:
 
 
 @frozen(kw_only=True, cache_hash=True)
-class Description:
+class SignInSettings:
     """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig say.
 
     Args:
@@ -84,7 +84,7 @@ class Description:
 
     @explicit_auth_flows.validator
     def _one_kind_of_values(self, _: Attribute[Names], value: Names) -> None:
-        if value is not None and (wrong := conflict(value)):
+        if value is not None and (wrong := mixed_values_error(value)):
             raise BadField(type(self), "explicit_auth_flows", wrong)
 
     def allows(self, auth_flow: str) -> bool:
@@ -94,7 +94,7 @@ class Description:
             auth_flow: the AuthFlow.
         """
         values = self.explicit_auth_flows
-        return values is None or allows(values, auth_flow)
+        return values is None or is_flow_allowed(values, auth_flow)
 
     @classmethod
     def from_descriptions(  # noqa: PYI019 -- typing has no Self in Python 3.10
@@ -167,10 +167,10 @@ class Description:
         Raises:
             BadField: a field is what AWS never says.
         """
-        return cls.from_descriptions(*descriptions(client, pool_id, client_id))
+        return cls.from_descriptions(*fetch_descriptions(client, pool_id, client_id))
 
 
-def descriptions(
+def fetch_descriptions(
     client: Any, pool_id: str, client_id: str | None = None
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, Mapping[str, Any]]:
     """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig return now.

@@ -8,13 +8,16 @@ makes it ignore AuthParameters, and an answer carries a secret only of the facto
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
+from attrs import frozen
+
 from authfsm.protocol import responses as r
+from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS
 from authfsm.protocol.responses import RESPONSES, Response
-from authfsm.protocol.states import State
-from authfsm.protocol.table import CHOICE, PROTOCOL
-from authfsm.protocol.vocabulary import ANSWER_OPERATIONS, BEGIN_OPERATIONS, CODE_FIELDS
+from authfsm.protocol.states import CODE_FIELDS, State
+from authfsm.protocol.table import FIRST_FACTOR_CHOICE, PROTOCOL
 
 S = State
 _Rules = tuple[tuple[type[Response], Mapping[str, str]], ...]
@@ -24,7 +27,7 @@ _PRESENT: Final = ""
 """In a rule, instead of a value: the parameter must be present, with whatever value."""
 
 _HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
-REDACTED: Final = (_HIDDEN, "HIDDEN_FOR_SECURITY_REASONS")
+REDACTED_VALUES: Final = (_HIDDEN, "HIDDEN_FOR_SECURITY_REASONS")
 """What AWS CloudTrail writes in place of a secret, or of a whole map of parameters."""
 
 # The first rule whose parameters all fit decides. A password that is preferred and given is proved even
@@ -88,7 +91,7 @@ OTHER_OPERATIONS: Final[Mapping[str, type[Response]]] = {
 SETUP_OPERATIONS: Final = frozenset({"AssociateSoftwareToken", "VerifySoftwareToken"})
 """The operations that are part of a sign-in only with a `Session`; with an AccessToken they are not."""
 
-AFTER_SIGN_IN: Final = PROTOCOL[S.AUTHENTICATED].keys() - PROTOCOL[S.START].keys()
+AFTER_SIGN_IN_RESPONSES: Final = PROTOCOL[S.AUTHENTICATED].keys() - PROTOCOL[S.START].keys()
 """The responses that need the tokens of a finished sign-in."""
 
 SIGN_IN_OPERATIONS: Final = BEGIN_OPERATIONS | ANSWER_OPERATIONS | frozenset(OTHER_OPERATIONS)
@@ -117,7 +120,7 @@ def candidates(operation: str, request: Mapping[str, Any]) -> tuple[type[Respons
 
     Args:
         operation: the operation's name, as `InitiateAuth`.
-        request: its parameters in the API's spelling. A map or a value that CloudTrail hid (`REDACTED`)
+        request: its parameters in the API's spelling. A map or a value that CloudTrail hid (`REDACTED_VALUES`)
             may be anything, or nothing.
 
     Returns:
@@ -152,7 +155,7 @@ def names_for(state: State, response: type[Response]) -> tuple[str, ...]:
         return (response.__name__,)
     # "You can respond with the challenge name PASSWORD or PASSWORD_SRP directly", and a first factor is
     # left for another by SELECT_CHALLENGE -- AWS developer guide, "Authentication flows"
-    choosing = PROTOCOL[state].keys() >= CHOICE.keys()
+    choosing = PROTOCOL[state].keys() >= FIRST_FACTOR_CHOICE.keys()
     more = (S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP) if choosing else ()
     return tuple(
         name.value
@@ -201,4 +204,76 @@ def _may_fit(name: str, value: str, fields: Mapping[str, Any], *, unknown: bool)
 
 
 def _is_redacted(value: object) -> bool:
-    return isinstance(value, str) and value in REDACTED
+    return isinstance(value, str) and value in REDACTED_VALUES
+
+
+@frozen
+class Repetition:
+    """What sending a request twice does.
+
+    Args:
+        harmless: may it be repeated when no reply came?
+        why: the reason.
+    """
+
+    harmless: bool
+    why: str
+
+
+_NEW_SESSION: Final = Repetition(
+    harmless=True, why="only a public value is sent: a second request begins another session"
+)
+_COUNTS: Final = Repetition(
+    harmless=False, why="a wrong password counts twice towards the lock-out; a code is sent twice"
+)
+_SPENDS: Final = Repetition(
+    harmless=False, why="the answer spends its session, and a wrong one counts as a failure"
+)
+_MESSAGES: Final = Repetition(
+    harmless=False, why="a code may be sent, or the pool's functions may send one: twice"
+)
+
+# fmt: off
+RESPONSE_REPETITION: Final[Mapping[type[Response], Repetition]] = MappingProxyType({
+    r.UserSrpAuth:                _NEW_SESSION,
+    r.UserPasswordAuth:           _COUNTS,
+    r.AdminUserPasswordAuth:      _COUNTS,
+    r.AdminNoSrpAuth:             _COUNTS,
+    r.CustomAuth:                 _MESSAGES,
+    r.CustomSrpAuth:              Repetition(harmless=False, why="the pool's functions run, and what they do is theirs: twice"),
+    r.UserAuth:                   _MESSAGES,
+    r.UserAuthWithPassword:       _COUNTS,
+    r.UserAuthWithSrp:            _NEW_SESSION,
+    r.StepUp:                     _MESSAGES,
+    r.SignedUp:                   Repetition(harmless=False, why="it spends the session that ConfirmSignUp gave"),
+    r.RefreshTokenAuth:           Repetition(harmless=True, why="no app client with rotation takes it: the refresh token stays good"),
+    r.RefreshToken:               Repetition(harmless=True, why="as REFRESH_TOKEN_AUTH"),
+    r.GetTokensFromRefreshToken:  Repetition(harmless=False, why="under rotation it spends the refresh token"),
+    r.Select:                     _SPENDS,
+    r.Password:                   _SPENDS,
+    r.SrpA:                       _SPENDS,
+    r.SrpClaim:                   _SPENDS,
+    r.Code:                       _SPENDS,
+    r.Credential:                 _SPENDS,
+    r.Answer:                     _SPENDS,
+    r.RawAnswer:                  _SPENDS,
+    r.NewPassword:                _SPENDS,
+    r.AssociateSoftwareToken:     Repetition(harmless=False, why="it spends its session, and each secret takes the place of the last"),
+    r.VerifySoftwareToken:        Repetition(harmless=False, why="it spends its session, and a code is good once"),
+    r.CompleteMfaSetup:           _SPENDS,
+    r.SetUpEmail:                 _SPENDS,
+    r.ConfirmDevice:              Repetition(harmless=False, why="whether a confirmed device can be confirmed again is not documented"),
+    r.UpdateDeviceStatus:         Repetition(harmless=True, why="it sets a value"),
+    r.RevokeToken:                Repetition(harmless=True, why="a token that is revoked already is revoked again without an error"),
+    r.GlobalSignOut:              Repetition(harmless=False, why="it revokes the very token it is asked with: the second is refused"),
+})
+"""For each response, what sending its request twice does."""
+
+OPERATION_REPETITION: Final[Mapping[str, Repetition]] = MappingProxyType({
+    "GetUser":                    Repetition(harmless=True, why="it reads"),
+    "AssociateSoftwareToken":     RESPONSE_REPETITION[r.AssociateSoftwareToken],
+    "VerifySoftwareToken":        RESPONSE_REPETITION[r.VerifySoftwareToken],
+    "SetUserMFAPreference":       Repetition(harmless=True, why="it sets a value"),
+})
+"""The same for the requests that an access token is sent with, beside a sign-in."""
+# fmt: on

@@ -6,8 +6,11 @@ fetches it late: the only look upstairs in the house.
 
 from __future__ import annotations
 
+from enum import Enum
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
+
+from typing_extensions import Self
 
 
 class DisplayMixin:
@@ -23,3 +26,24 @@ class DisplayMixin:
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - IPython calls it so
         """The text, for IPython on a terminal."""
         printer.text(repr(self) if cycle else self._repr_mimebundle_()["text/plain"])
+
+
+T = TypeVar("T", bound="DescribedName")
+
+
+class DescribedName(str, Enum):
+    """A string enumeration: a member is declared by its value and what its `__init__` takes beside it.
+
+    A member equals its value, and `str()` and `format()` give the value.
+    """
+
+    def __new__(cls, name: str, *_: str) -> Self:
+        """Make the first of the declared values the member's own."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        return member
+
+    __str__ = str.__str__
+
+    def __format__(self, spec: str) -> str:
+        return str.__format__(self, spec)
