@@ -99,7 +99,7 @@ def test_with_required_mfa_only_tokens_after_a_password_are_less_sure() -> None:
     assert {*changed} == {
         a for a in TRANSITIONS if skips_second_factor(a) and not confidence(a).thin
     }
-    assert {settings.confidence(a) for a in changed} == {Confidence.CONTRADICTORY}
+    assert {settings.confidence(a) for a in changed} == {Confidence.REFUTED}
     for source, response in (
         (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim),
         (S.WEB_AUTHN, r.Credential),
@@ -116,7 +116,7 @@ def test_of_two_pools_the_surer_counts() -> None:
     arrow = Transition(S.PASSWORD_VERIFIER, r.SrpClaim, S.AUTHENTICATED)
 
     assert best_confidence(arrow, (off, on)) is Confidence.DOCUMENTED
-    assert best_confidence(arrow, (on, on)) is Confidence.CONTRADICTORY
+    assert best_confidence(arrow, (on, on)) is Confidence.REFUTED
     assert best_confidence(arrow, ()) is Confidence.DOCUMENTED
 
 

@@ -119,9 +119,9 @@ FOR_SECOND: Final = (
     FactorException(
         "first sign-in",
         "'The first time that a new user signs in to your app, Amazon Cognito issues tokens, even if your user "
-        "pool requires MFA': the code of the sign-up was the second factor. aws-sdk-net-extensions-cognito's tests "
-        "say otherwise of users whom an administrator confirmed.",
-        Confidence.CONTRADICTORY,
+        "pool requires MFA': the code of the sign-up was the second factor. Captured sign-ins and the tests of moto, "
+        "amplify-swift, amplify-flutter and amplify-android, which run against real pools, refute it.",
+        Confidence.REFUTED,
         links.MFA,
         _nothing_asked,
     ),

@@ -49,7 +49,7 @@ class Table:
         actions: what is done about each error: by its code, and by a part of its message.
         errors: the operations that may give each error.
         bounds: what ends a loop.
-        doubted: the arrows that are there only because sources contradict each other.
+        doubted: the arrows that are there only because sources contradict each other, or as tolerance: refuted.
     """
 
     rows: Rows = field(converter=_deep)
@@ -115,11 +115,11 @@ class Table:
 
 
 def _doubted() -> Iterator[Transition]:
-    """What is contradicted; and a challenge of tomorrow where every one of today's is contradicted."""
+    """Yield what is contradicted or refuted, and OTHER_CHALLENGE where every known challenge is."""
     for source, row in PROTOCOL.items():
         for response, dests in row.items():
             known = {
-                arrow: confidence(arrow) is Confidence.CONTRADICTORY
+                arrow: confidence(arrow) in {Confidence.CONTRADICTORY, Confidence.REFUTED}
                 for arrow in row_transitions(source, response, dests)
                 if arrow.dest in CHALLENGES
             }

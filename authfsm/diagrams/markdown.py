@@ -1,7 +1,7 @@
 """The table as Markdown, for the README: one row for each response that a state accepts.
 
 A set of next states that occurs in several rows is written by its name in `authfsm.protocol.table`. Marks show
-what is only inferred (†) or contradicted by another source (‡). Two next states are in no row: FAILED, which
+what is only inferred (†), contradicted by another source (‡) or refuted (✗). Two next states are in no row: FAILED, which
 every refusal may lead to, and OTHER_CHALLENGE, which is possible wherever Cognito may issue a challenge.
 """
 
@@ -33,7 +33,11 @@ from authfsm.protocol.table import (
 
 BEGIN: Final = "<!-- table -->"
 END: Final = "<!-- /table -->"
-MARKS: Final = {Confidence.INFERRED: "†", Confidence.CONTRADICTORY: "‡"}
+MARKS: Final = {
+    Confidence.INFERRED: "†",
+    Confidence.CONTRADICTORY: "‡",
+    Confidence.REFUTED: "✗",
+}
 
 
 @frozen
@@ -153,7 +157,7 @@ def _lines() -> Iterator[str]:
         bool(UNKNOWN_CHALLENGE & d) for answers in PROTOCOL.values() for d in answers.values()
     )
     yield f"Not shown: `FAILED`, to which a refusal that ends the attempt leads, and `OTHER_CHALLENGE`, to which {open_rows} of these rows may lead.  "
-    yield "† only inferred; ‡ contradicted by another source (`authfsm.protocol.evidence` has the sources of each transition)."
+    yield "† only inferred; ‡ contradicted by another source; ✗ refuted by replies of real pools, and kept only so that the client tolerates it (`authfsm.protocol.evidence` has the sources of each transition)."
 
 
 def _listed(states: Iterable[State]) -> str:

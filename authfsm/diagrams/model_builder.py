@@ -26,7 +26,7 @@ from authfsm.diagrams.edge_merging import (
 )
 from authfsm.diagrams.fold import JUNCTIONS, Junction
 from authfsm.diagrams.model import DiagramModel, OmittedArrows, Tone, Trigger
-from authfsm.diagrams.omissions import Reason, foreign, reason, thin
+from authfsm.diagrams.omissions import Reason, foreign, reason, refuted, thin
 from authfsm.diagrams.places import Arrow
 from authfsm.diagrams.settings_overlay import SettingsOverlay, view
 from authfsm.protocol.nodes import NODES, Node, accepts, target_roles
@@ -100,7 +100,7 @@ def draft(
     left: dict[Reason, set[Arrow]] = defaultdict(set)
     drawn: list[Line] = []
     for arrows in ROWS:
-        why = {a: _why(a, flow, state) or _ruled_out(a, seen) for a in arrows}
+        why = {a: _why(a, flow, state) or _ruled_out(a, seen) or _refuted(a, seen) for a in arrows}
         if not unfolded:
             why = {a: why[a] or _unsaid(a, seen, flow, failures=failures) for a in arrows}
         for arrow, because in why.items():
@@ -169,6 +169,10 @@ def _ruled_out(arrow: Arrow, seen: SettingsOverlay) -> Reason | None:
     if tone is Tone.NAMED:
         return Reason.LAMBDA
     return Reason.SETTINGS if tone is Tone.GONE else None
+
+
+def _refuted(arrow: Arrow, seen: SettingsOverlay) -> Reason | None:
+    return Reason.REFUTED if refuted(arrow, seen.pools) else None
 
 
 def _unsaid(

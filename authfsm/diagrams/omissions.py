@@ -61,6 +61,7 @@ class Reason(DescribedName):
         "THIN",
         "Not drawn: arrows known only by inference, or contradicted, where a surer one exists.",
     )
+    REFUTED = "REFUTED", "Not drawn: arrows that replies of real pools refute."
     BEYOND = "BEYOND", "Only the states directly before and after it are drawn."
     SETTINGS = "SETTINGS", "Not drawn: what the pool's settings rule out."
     ELSEWHERE = "ELSEWHERE", "Only what this flow reaches is drawn."
@@ -72,7 +73,7 @@ _AGAIN: Final = {
     if PROTOCOL[state].keys() >= FIRST_FACTOR_CHOICE.keys()
     for response in FIRST_FACTOR_CHOICE
 } - {(State.WEB_AUTHN, Credential)}  # that signs with the passkey: no other factor is chosen
-_PUBLISHED: Final = frozenset({Confidence.DOCUMENTED, Confidence.MEASURED})
+_PUBLISHED: Final = frozenset({Confidence.MEASURED, Confidence.ASSERTED, Confidence.DOCUMENTED})
 
 
 def thin(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
@@ -83,6 +84,11 @@ def thin(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
         pools: the settings of pools; thin is what is so in all of them.
     """
     return best_confidence(arrow.transition, pools).thin
+
+
+def refuted(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
+    """Return whether replies of real pools refute an arrow, in all pools with these settings."""
+    return best_confidence(arrow.transition, pools) is Confidence.REFUTED
 
 
 def reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> Reason | None:

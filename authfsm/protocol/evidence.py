@@ -21,20 +21,23 @@ from authfsm.protocol.table import TRANSITIONS, Transition
 class Confidence(str, Enum):
     """How surely something is known, the surest first."""
 
-    DOCUMENTED = "documented"  #: AWS says so.
-    MEASURED = "measured"  #: Somebody saw it on a real pool and published what they saw.
+    MEASURED = "measured"  #: A reply of a real pool shows it; the capture is published.
     ASSERTED = "asserted"  #: A test that somebody runs against a real pool says so.
+    DOCUMENTED = "documented"  #: AWS says so.
     CLIENT = "client"  #: A widely used client relies on it.
     ISSUE = "issue"  #: It was reported, traces included.
     INFERRED = "inferred"  #: It follows from something that is known; nobody has shown it.
     CONTRADICTORY = "contradictory"  #: Two sources contradict each other.
+    REFUTED = (
+        "refuted"  #: Real pools answer otherwise. The client tolerates it; nothing else expects it.
+    )
 
     __str__ = str.__str__
 
     @property
     def thin(self) -> bool:
         """Is this too little to rely on?"""
-        return self in {Confidence.INFERRED, Confidence.CONTRADICTORY}
+        return self in {Confidence.INFERRED, Confidence.CONTRADICTORY, Confidence.REFUTED}
 
 
 @frozen

@@ -107,7 +107,7 @@ def confidence_in_pool(told: SignInSettings, arrow: Transition) -> Confidence:
     signs in to your app, Amazon Cognito issues tokens, even if your user pool requires MFA"); tests that run against
     AWS say that it is not (moto, test_user_authentication_flow_mfa_on; amplify-swift,
     TOTPSetupWhenUnauthenticatedTests; amplify-android, EmailMFATests; amplify-flutter, mfa_sms_email_required_test).
-    So the arrow is contradicted there. A remembered device and a passkey with user verification stand for the
+    So the arrow is refuted there. A remembered device and a passkey with user verification stand for the
     second factor, and their arrows are as sure as elsewhere.
 
     Args:
@@ -119,7 +119,7 @@ def confidence_in_pool(told: SignInSettings, arrow: Transition) -> Confidence:
     """
     known = confidence(arrow)
     if told.mfa_configuration == "ON" and skips_second_factor(arrow) and not known.thin:
-        return Confidence.CONTRADICTORY
+        return Confidence.REFUTED
     return known
 
 
