@@ -28,6 +28,7 @@ _COLOURS: Final = {
     "issue": "cyan",
     "inferred": "yellow",
     "contradictory": "red",
+    "refuted": "red",
 }
 _KINDS: Final = {
     "state": "a state",
