@@ -15,7 +15,7 @@ import botocore.model
 import authfsm.local
 import authfsm.settings
 
-FILE = Path(authfsm.local.__file__).parent / "members.json"
+FILE = Path(authfsm.local.__file__).parent / "config/members.json"
 DESCRIPTIONS = Path(authfsm.settings.__file__).parent / "descriptions.json"
 
 

@@ -99,7 +99,7 @@ def mfa_setup() -> Iterator[Scenario]:
         "TOTP set up, and asked for",
         (_SIGNS_IN, enrols, completes),
         S.SOFTWARE_TOKEN_MFA,
-        {**TOTP_ONLY, "contradictions": Contradictions(software_token_asked_after_setup=True)},
+        {**TOTP_ONLY, "contradictions": Contradictions(totp_required_after_setup=True)},
     )
     yield Scenario(
         "TOTP set up on a device that is remembered since a sign-in without a password",
@@ -355,7 +355,7 @@ def openings() -> Iterator[Scenario]:
         "ADMIN_NO_SRP_AUTH asks for the password",
         (begins(r.AdminNoSrpAuth, USER),),
         S.ADMIN_NO_SRP_AUTH,
-        {"contradictions": Contradictions(admin_no_srp_auth_asks=True)},
+        {"contradictions": Contradictions(admin_no_srp_auth_challenges=True)},
     )
     for kind in _REFRESHES:
         name = kind.__name__

@@ -113,7 +113,10 @@ WAYS_OF_CHOICE: Final = (
             gives(r.Password, WRONG),
             source=factor,
             # Its password is made temporary meanwhile.
-            pool={**EVERYTHING, "contradictions": Contradictions(sessions_outlive_passwords=True)},
+            pool={
+                **EVERYTHING,
+                "contradictions": Contradictions(sessions_survive_password_change=True),
+            },
             user=FACTORS,
             before=_before(factor),
             late=True,

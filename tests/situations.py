@@ -178,7 +178,7 @@ WAYS: Final = (
         gives(r.Password, PASSWORD),
         gives(r.Password, WRONG),
         source=S.ADMIN_NO_SRP_AUTH,
-        pool={"contradictions": Contradictions(admin_no_srp_auth_asks=True)},
+        pool={"contradictions": Contradictions(admin_no_srp_auth_challenges=True)},
     ),
     Way(
         "USER_SRP_AUTH",

@@ -72,7 +72,7 @@ LIBRARIES = {
     "rich": {"cli", "notebook"},
     "typer": {"cli"},
     "srp": {"srp"},
-    "gmpy2": {"srp", "local/config/fixed_base_pow"},
+    "gmpy2": {"srp", "local/state/srp_proofs"},
 }
 """The parts that may import a library of others."""
 

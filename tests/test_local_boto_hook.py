@@ -272,9 +272,9 @@ class TestSecrets:
         choice = talk.srp("ada", self.PLANTED + "-password")
         asked = talk.answer(choice, "ada", ANSWER="SMS_MFA")
         code = pool.outbox.code_for("ada")
-        leg = pool._core.sessions.of(asked["Session"])
-        shown = [repr(each) for each in (pool, pool.outbox, pool.outbox[-1], user, leg)]
-        shown += [repr(leg.matter), repr(leg.attempt), repr(user.software_token)]
+        pending = pool._core.sessions.of(asked["Session"])
+        shown = [repr(each) for each in (pool, pool.outbox, pool.outbox[-1], user, pending)]
+        shown += [repr(pending.expected_answer), repr(pending.attempt), repr(user.software_token)]
         shown += [repr(user.credential), repr(pool.app_client), repr(pool.configuration)]
         for wrong in (self.PLANTED + "-wrong", "000000" if code != "000000" else "111111"):
             with pytest.raises(PoolRefusal) as caught:
@@ -294,8 +294,8 @@ class TestSecrets:
         proof_leg = talk.srp_a("ada")
         block = proof_leg["ChallengeParameters"]["SECRET_BLOCK"]
         opened = pool._core.sessions.find(pool.app_client, None, f"block:{block}")
-        shown += [repr(opened), repr(opened.matter)]
-        shown += [repr(family) for family in pool._mint._families.values()]
+        shown += [repr(opened), repr(opened.expected_answer)]
+        shown += [repr(family) for family in pool._token_issuer._families.values()]
         shown += [caplog.text, *capsys.readouterr()]
         everything = "\n".join(shown)
         verifier = user.credential.verifier.reveal() if user.credential else 0
@@ -409,7 +409,7 @@ def test_only_the_internal_name_in_answers(signing_key: RSAKey) -> None:
         aliases=["email"],
         mfa="ON",
         mfa_methods=["EMAIL_OTP"],
-        contradictions=Contradictions(aliases_in_answers=False),
+        contradictions=Contradictions(aliases_accepted_in_answers=False),
     )
     pool.add_user("ada", PASSWORD, email="ada@example.com")
     talk = Talk(pool)

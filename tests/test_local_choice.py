@@ -366,7 +366,7 @@ class TestSelectChallenge:
     @pytest.mark.parametrize("tracked", [True, False])
     def test_devices(self, pool_of: PoolOf, tracked: bool) -> None:  # noqa: FBT001 - a test's case
         """A remembered device is proved after a password or a code, unless the other page is followed."""
-        ways = Contradictions(devices_in_user_auth=tracked)
+        ways = Contradictions(devices_tracked_in_user_auth=tracked)
         pool = pool_of(device=DeviceConfiguration(), contradictions=ways)
         device = pool.cognito().sign_in("ada", PASSWORD).confirm_device()
         cognito = pool.cognito(device=device)
@@ -596,8 +596,8 @@ class TestUnknownUsers:
         """A code is a mismatch, however often; a password is wrong, in clear and by SRP."""
         talk = Talk(pool_of())
         asked = talk.initiate("USER_AUTH", USERNAME="eve", PREFERRED_CHALLENGE="EMAIL_OTP")
-        leg = talk.pool._core.sessions.of(asked["Session"])
-        for code in ("12345678", leg.matter.code.reveal()):
+        pending = talk.pool._core.sessions.of(asked["Session"])
+        for code in ("12345678", pending.expected_answer.code.reveal()):
             with refused(*MISMATCH):
                 talk.answer(asked, "eve", EMAIL_OTP_CODE=code)
         asked = talk.respond(
@@ -613,7 +613,7 @@ class TestUnknownUsers:
     @pytest.mark.parametrize("always", [False, True])
     def test_legacy(self, pool_of: PoolOf, always: bool) -> None:  # noqa: FBT001 - a test's case
         """With LEGACY it is said, at the beginning; or, by the same page's other words, at the password."""
-        ways = Contradictions(user_auth_always_pretends=always)
+        ways = Contradictions(user_auth_always_simulates_users=always)
         talk = Talk(pool_of(prevent_user_existence_errors="LEGACY", contradictions=ways))
         missing = ("UserNotFoundException", "User does not exist.")
         if always:
@@ -650,7 +650,7 @@ class TestTheSessionOfASignUp:
 
         assert walked(flow) == ["signed_up -> AUTHENTICATED"]
         assert flow.tokens is not None
-        claims = jwt.decode(flow.tokens.access_token.reveal(), pool._mint.key).claims
+        claims = jwt.decode(flow.tokens.access_token.reveal(), pool._token_issuer.key).claims
         assert (claims["amr"], claims["acr"]) == (["email_otp"], "urn:cognito:loa:2")
         with refused(*USED):
             self.begin(pool, session)

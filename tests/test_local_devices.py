@@ -398,7 +398,7 @@ class TestContradictions:
             mfa="ON",
             mfa_methods=["EMAIL_OTP"],
             device=INSTEAD,
-            contradictions=Contradictions(device_stands_for_email=False),
+            contradictions=Contradictions(device_replaces_email_mfa=False),
         )
         pool.add_user("ada", PASSWORD, email="ada@example.com")
         talk = Talk(pool)
@@ -417,7 +417,9 @@ class TestContradictions:
     def test_admin_flows(self, signing_key: RSAKey, tracked: bool) -> None:  # noqa: FBT001 - a case
         """An older developer guide has no devices in the administrators' password flows."""
         pool = a_pool(
-            signing_key, AFTER, contradictions=Contradictions(devices_in_admin_flows=tracked)
+            signing_key,
+            AFTER,
+            contradictions=Contradictions(devices_tracked_in_admin_flows=tracked),
         )
         done = Talk(pool).initiate_as_admin(
             "ADMIN_USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD

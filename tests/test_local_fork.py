@@ -103,7 +103,7 @@ class TestAForkedProcess:
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD)
         held, done = threading.Event(), threading.Event()
-        within = pool._lock if lock == "_lock" else pool._core.mint._making
+        within = pool._lock if lock == "_lock" else pool._core.token_issuer._making
 
         def hold() -> None:
             with within:

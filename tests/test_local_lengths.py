@@ -260,7 +260,7 @@ def test_a_pending_session_ends(signing_key: RSAKey, change: Callable[[World], N
 )
 def test_or_outlives_it(signing_key: RSAKey, change: Callable[[World], None]) -> None:
     """The setting has it the other way."""
-    world = World(signing_key, contradictions=Contradictions(sessions_outlive_passwords=True))
+    world = World(signing_key, contradictions=Contradictions(sessions_survive_password_change=True))
     reply = world.password("ada", PASSWORD)
     code = world.pool.outbox.code_for("ada")
     change(world)

@@ -14,7 +14,7 @@ from authfsm.local import LocalPool, PoolRefusal
 from authfsm.local.api.operations import OPERATIONS
 from authfsm.local.config import request_members
 
-OURS = json.loads(files("authfsm.local").joinpath("members.json").read_bytes())
+OURS = json.loads(files("authfsm.local.config").joinpath("members.json").read_bytes())
 
 
 def test_the_model_says_nothing_that_botocore_contradicts() -> None:

@@ -12,7 +12,7 @@ from local_talk import MISMATCH, UNKNOWN, USED, WRONG, Talk, refused
 
 from authfsm.base.secret import Secret
 from authfsm.local import Contradictions, LocalPool, ManualClock, PoolConfiguration, PoolRefusal
-from authfsm.local.state.mfa import Due, due
+from authfsm.local.signin.required_factors import RequiredMfa, required_mfa
 from authfsm.local.state.users import SoftwareToken, User
 from authfsm.protocol.states import State
 
@@ -64,67 +64,73 @@ PHONE_FIRST = ("verified_phone_number", "verified_email")
         # 2. Optional: what was not switched on is not asked for.
         ({"mfa": "OPTIONAL"}, EVERYTHING, None),
         ({"mfa": "OPTIONAL"}, {}, None),
-        ({"mfa": "OPTIONAL"}, {**EVERYTHING, "on": [TOTP]}, Due(TOTP)),
-        ({"mfa": "OPTIONAL"}, {**EVERYTHING, "on": [SMS]}, Due(SMS)),
-        ({"mfa": "OPTIONAL"}, {**EVERYTHING, "on": [SMS, TOTP]}, Due(SELECT, (SMS, TOTP))),
+        ({"mfa": "OPTIONAL"}, {**EVERYTHING, "on": [TOTP]}, RequiredMfa(TOTP)),
+        ({"mfa": "OPTIONAL"}, {**EVERYTHING, "on": [SMS]}, RequiredMfa(SMS)),
+        ({"mfa": "OPTIONAL"}, {**EVERYTHING, "on": [SMS, TOTP]}, RequiredMfa(SELECT, (SMS, TOTP))),
         ({"mfa": "OPTIONAL", "mfa_methods": [TOTP]}, {**EVERYTHING, "on": [SMS]}, None),
         # 3. The preferred factor.
-        ({"mfa": "ON"}, {**EVERYTHING, "on": [SMS, TOTP], "prefers": TOTP}, Due(TOTP)),
-        ({"mfa": "ON"}, {**EVERYTHING, "on": [EMAIL], "prefers": EMAIL}, Due(EMAIL)),
-        ({"mfa": "OPTIONAL"}, {**EVERYTHING, "on": [SMS, TOTP], "prefers": SMS}, Due(SMS)),
+        ({"mfa": "ON"}, {**EVERYTHING, "on": [SMS, TOTP], "prefers": TOTP}, RequiredMfa(TOTP)),
+        ({"mfa": "ON"}, {**EVERYTHING, "on": [EMAIL], "prefers": EMAIL}, RequiredMfa(EMAIL)),
+        ({"mfa": "OPTIONAL"}, {**EVERYTHING, "on": [SMS, TOTP], "prefers": SMS}, RequiredMfa(SMS)),
         # ... but not the sole channel of account recovery.
         (
             {"mfa": "ON", "account_recovery": ["verified_phone_number"]},
             {"phone_number": True, "email": True, "on": [SMS], "prefers": SMS},
-            Due(EMAIL),
+            RequiredMfa(EMAIL),
         ),
         # 4. TOTP, with others or alone.
-        ({"mfa": "ON"}, EVERYTHING, Due(SELECT, (SMS, TOTP, EMAIL))),
-        ({"mfa": "ON"}, {"totp": True}, Due(TOTP)),
-        ({"mfa": "ON", "mfa_methods": [TOTP, EMAIL]}, EVERYTHING, Due(SELECT, (TOTP, EMAIL))),
+        ({"mfa": "ON"}, EVERYTHING, RequiredMfa(SELECT, (SMS, TOTP, EMAIL))),
+        ({"mfa": "ON"}, {"totp": True}, RequiredMfa(TOTP)),
+        (
+            {"mfa": "ON", "mfa_methods": [TOTP, EMAIL]},
+            EVERYTHING,
+            RequiredMfa(SELECT, (TOTP, EMAIL)),
+        ),
         # 5. One address.
-        ({"mfa": "ON"}, {"phone_number": True}, Due(SMS)),
-        ({"mfa": "ON"}, {"email": True}, Due(EMAIL)),
-        ({"mfa": "ON", "mfa_methods": [SMS, TOTP]}, {"email": True}, Due(SETUP, (TOTP,))),
+        ({"mfa": "ON"}, {"phone_number": True}, RequiredMfa(SMS)),
+        ({"mfa": "ON"}, {"email": True}, RequiredMfa(EMAIL)),
+        ({"mfa": "ON", "mfa_methods": [SMS, TOTP]}, {"email": True}, RequiredMfa(SETUP, (TOTP,))),
         ({"mfa": "ON", "mfa_methods": [SMS]}, {"email": True}, PoolRefusal),
         ({"mfa": "ON", "account_recovery": PHONE_FIRST}, {"phone_number": True}, PoolRefusal),
-        ({"mfa": "ON", "account_recovery": PHONE_FIRST}, {"email": True}, Due(EMAIL)),
+        ({"mfa": "ON", "account_recovery": PHONE_FIRST}, {"email": True}, RequiredMfa(EMAIL)),
         # 6. Both addresses.
         (
             {"mfa": "ON"},
             {"phone_number": True, "email": True},
-            Due(SELECT, (SMS, EMAIL)),
+            RequiredMfa(SELECT, (SMS, EMAIL)),
         ),
         (
             {"mfa": "ON", "account_recovery": PHONE_FIRST},
             {"phone_number": True, "email": True},
-            Due(EMAIL),
+            RequiredMfa(EMAIL),
         ),
         (
             {"mfa": "ON", "account_recovery": PHONE_FIRST[::-1]},
             {"phone_number": True, "email": True},
-            Due(SMS),
+            RequiredMfa(SMS),
         ),
         # 7. Neither.
-        ({"mfa": "ON"}, {}, Due(SETUP, (SMS, TOTP, EMAIL))),
-        ({"mfa": "ON", "mfa_methods": [TOTP]}, {}, Due(SETUP, (TOTP,))),
+        ({"mfa": "ON"}, {}, RequiredMfa(SETUP, (SMS, TOTP, EMAIL))),
+        ({"mfa": "ON", "mfa_methods": [TOTP]}, {}, RequiredMfa(SETUP, (TOTP,))),
         (
             {"mfa": "ON", "account_recovery": ["verified_email"]},
             {},
-            Due(SETUP, (SMS, TOTP)),
+            RequiredMfa(SETUP, (SMS, TOTP)),
         ),
         ({"mfa": "ON", "mfa_methods": [SMS]}, {}, PoolRefusal),
     ],
 )
 def test_the_decision_tree(
-    settings: dict[str, Any], facts: dict[str, Any], expected: Due | type[PoolRefusal] | None
+    settings: dict[str, Any],
+    facts: dict[str, Any],
+    expected: RequiredMfa | type[PoolRefusal] | None,
 ) -> None:
     """What is asked follows the developer guide's tree, step by step."""
     if expected is PoolRefusal:
         with pytest.raises(PoolRefusal):
-            due(pool_settings(**settings), user(**facts))
+            required_mfa(pool_settings(**settings), user(**facts))
     else:
-        assert expected == due(pool_settings(**settings), user(**facts))
+        assert expected == required_mfa(pool_settings(**settings), user(**facts))
 
 
 @pytest.mark.parametrize("impossible", ["ABC", "not base32!", "JBSWY3DP", "1" * 32])
@@ -439,7 +445,9 @@ class TestSetUp:
     def test_email_where_it_is_set_elsewhere(self, signing_key: RSAKey) -> None:
         """The AWS API reference knows no e-mail set-up in the sign-in: a setting does not either."""
         pool = LocalPool(
-            key=signing_key, mfa="ON", contradictions=Contradictions(email_set_up_in_session=False)
+            key=signing_key,
+            mfa="ON",
+            contradictions=Contradictions(email_mfa_setup_in_session=False),
         )
         pool.add_user("ada", PASSWORD)
         talk = Talk(pool)
@@ -454,7 +462,7 @@ class TestSetUp:
             key=signing_key,
             clock=clock,
             mfa="ON",
-            contradictions=Contradictions(software_token_asked_after_setup=True),
+            contradictions=Contradictions(totp_required_after_setup=True),
         )
         pool.add_user("ada", PASSWORD)
         talk = Talk(pool)

@@ -81,7 +81,7 @@ def ask(pool: LocalPool, name: str = "ada") -> tuple[Any, dict[str, Any]]:
 def claims(pool: LocalPool, reply: Any) -> dict[str, Any]:
     """What the access token of a reply says."""
     read: dict[str, Any] = jwt.decode(
-        reply["AuthenticationResult"]["AccessToken"], pool._mint.key
+        reply["AuthenticationResult"]["AccessToken"], pool._token_issuer.key
     ).claims
     return read
 
@@ -175,7 +175,7 @@ class TestRegistration:
             client.complete_web_authn_registration(AccessToken=access, Credential=made)
 
         assert caught.value.response["Error"]["Code"] == code
-        assert pool.user("ada").passkeys.registered == {}
+        assert pool.user("ada").passkeys.by_id == {}
 
     @pytest.mark.parametrize(
         "broken",
@@ -368,11 +368,11 @@ class TestSigningIn:
     def test_signatures(self, pool_of: PoolOf) -> None:
         """A changed signature is no signature; nor is another user's passkey this user's."""
         pool = pool_of()
-        key, stranger = register(pool), Authenticator()
+        key, account_of_unknown_name = register(pool), Authenticator()
         pool.add_user("bob", PASSWORD)
         client, access = pool.client(), token(pool, "bob")
         options = client.start_web_authn_registration(AccessToken=access)
-        made = stranger.create(options["CredentialCreationOptions"])
+        made = account_of_unknown_name.create(options["CredentialCreationOptions"])
         client.complete_web_authn_registration(AccessToken=access, Credential=made)
         asked, options = ask(pool)
         signed = key.get(options)
@@ -380,8 +380,8 @@ class TestSigningIn:
         with refused(*BAD):
             Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(signed))
         asked, options = ask(pool)
-        theirs = [{"type": "public-key", "id": name} for name in stranger.keys]
-        signed = stranger.get({**options, "allowCredentials": theirs})
+        theirs = [{"type": "public-key", "id": name} for name in account_of_unknown_name.keys]
+        signed = account_of_unknown_name.get({**options, "allowCredentials": theirs})
         with refused(*BAD):
             Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(signed))
 
@@ -485,7 +485,7 @@ class TestSigningIn:
         """Passkeys of another relying party are offered no more: users register again (documented)."""
         pool = pool_of()
         register(pool)
-        for passkey in pool.user("ada").passkeys.registered.values():
+        for passkey in pool.user("ada").passkeys.by_id.values():
             passkey.relying_party_id = "example.org"
         reply = Talk(pool).initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="WEB_AUTHN")
 
@@ -605,11 +605,13 @@ def test_nothing_is_shown(pool_of: PoolOf, caplog: pytest.LogCaptureFixture) -> 
     key = register(pool)
     asked, options = ask(pool)
     user = pool.user("ada")
-    leg = pool._core.sessions.of(asked["Session"])
+    pending = pool._core.sessions.of(asked["Session"])
     Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
-    passkey = next(iter(user.passkeys.registered.values()))
-    shown = "".join([repr(user), repr(user.passkeys), repr(leg), repr(leg.matter), caplog.text])
+    passkey = next(iter(user.passkeys.by_id.values()))
+    shown = "".join(
+        [repr(user), repr(user.passkeys), repr(pending), repr(pending.expected_answer), caplog.text]
+    )
 
     assert options["challenge"] not in shown
-    assert repr(leg.matter.challenge) not in shown
+    assert repr(pending.expected_answer.challenge) not in shown
     assert repr(passkey.public_key) not in shown

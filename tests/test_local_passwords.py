@@ -395,7 +395,7 @@ class TestAdminNoSrpAuthAsks:
         from authfsm.local import Contradictions  # noqa: PLC0415 - here alone
 
         pool = LocalPool(
-            key=signing_key, contradictions=Contradictions(admin_no_srp_auth_asks=True)
+            key=signing_key, contradictions=Contradictions(admin_no_srp_auth_challenges=True)
         )
         pool.add_user("ada", PASSWORD)
         talk = Talk(pool)

@@ -254,4 +254,4 @@ def test_a_crowd_of_used_sessions_takes_no_room(
 
     assert len(pool._core.sessions) <= 20 + len(waiting)
     assert "AuthenticationResult" in talk.answer(waiting[-1], "ada", SMS_MFA_CODE=code(pool))
-    assert all(each["Session"] in pool._core.sessions._legs for each in waiting)
+    assert all(each["Session"] in pool._core.sessions._pending for each in waiting)

@@ -25,7 +25,7 @@ from authfsm.local import (
     RefreshTokenRotation,
     WebAuthnConfiguration,
 )
-from authfsm.local.config.acr_levels import amr, level
+from authfsm.local.state.token_claims import acr_level, amr_claim
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import RefusedByConfiguration, RefusedCaller
 from authfsm.protocol.replies import WebAuthn
@@ -66,7 +66,7 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
 def said(pool: LocalPool, flow: Flow, which: str = "access_token") -> dict[str, Any]:
     """What a token of a sign-in says."""
     token = getattr(flow.tokens, which)
-    read: dict[str, Any] = jwt.decode(token.reveal(), pool._mint.key).claims
+    read: dict[str, Any] = jwt.decode(token.reveal(), pool._token_issuer.key).claims
     return read
 
 
@@ -133,7 +133,7 @@ def register(pool: LocalPool) -> Authenticator:
 )
 def test_the_table_of_levels(methods: list[str], reached: int, claim: tuple[str, ...]) -> None:
     """The guide's table of combinations, and its amr."""
-    assert (level(methods), amr(methods)) == (reached, claim)
+    assert (acr_level(methods), amr_claim(methods)) == (reached, claim)
 
 
 class TestClaims:
@@ -208,7 +208,7 @@ class TestClaims:
 
     def test_only_when_asked(self, pool_of: PoolOf) -> None:
         """By the page's other words they come only to those who ask for a level."""
-        pool = pool_of(contradictions=Contradictions(acr_only_when_asked=True))
+        pool = pool_of(contradictions=Contradictions(acr_only_with_target=True))
         assert not {"acr", "amr"} & said(pool, pool.cognito().sign_in("ada", PASSWORD)).keys()
         flow = step_up(pool, LOA[1])
         flow.answer(r.Password(PASSWORD))
@@ -396,7 +396,7 @@ class TestWithAnAccessToken:
         flow = step_up(pool, LOA[target], token=old)
         assert flow.state is {3: State.SMS_MFA, 4: State.SOFTWARE_TOKEN_MFA}[target]
         assert flow.answer(code_of(pool, flow)) is State.AUTHENTICATED
-        before, after = jwt.decode(old, pool._mint.key).claims, said(pool, flow)
+        before, after = jwt.decode(old, pool._token_issuer.key).claims, said(pool, flow)
 
         assert (after["acr"], "pwd" in after["amr"], "mfa" in after["amr"]) == (
             LOA[target],
@@ -515,7 +515,7 @@ class TestWithAnAccessToken:
         """A level that was renamed since counts no more; its methods do."""
         pool = pool_of()
         token = by_password(pool)
-        for family in pool._mint:
+        for family in pool._token_issuer:
             family.acr = "urn:former:1"
         flow = step_up(pool, LOA[4], token=token)
 

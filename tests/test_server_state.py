@@ -128,12 +128,12 @@ def told(pool: LocalPool) -> Any:
     parts = {
         "users": list(core.users),
         # Of users who were deleted there is nothing left to tell.
-        "legs": [leg for leg in core.sessions if there(leg.attempt.user)],
-        "families": [family for family in core.mint if there(family.user)],
+        "legs": [pending for pending in core.sessions if there(pending.attempt.user)],
+        "families": [family for family in core.token_issuer if there(family.user)],
         "outbox": list(core.outbox),
         "clients": core.clients,
         "seed": core.seed,
-        "key": core.mint.key.as_dict(private=True),
+        "key": core.token_issuer.key.as_dict(private=True),
     }
     return plain(parts)
 
@@ -395,7 +395,7 @@ def test_no_part_of_a_pool_is_forgotten() -> None:
     """Every attribute of the pool's parts is kept, made anew from the settings, or of no account."""
     core = LocalPool()._core
     kept = {
-        "clients", "users", "_by_name", "sessions", "_legs", "mint", "_families", "_key",
+        "clients", "users", "_by_name", "sessions", "_pending", "token_issuer", "_families", "_key",
         "outbox", "_messages", "seed", "elapsed",
     }  # fmt: skip
     made_of_them = {"_by_alias", "_other", "_refresh"}
@@ -405,16 +405,16 @@ def test_no_part_of_a_pool_is_forgotten() -> None:
     }  # fmt: skip
     of_the_process = {"clock", "_clock", "entropy", "_entropy", "_seen"}
     of_no_account = {
-        "_nobodys_verifier",
+        "_simulated_verifier",
         "answered",
         "response",
         "_making",
-        "_strangers",
+        "_unknown_name_accounts",
     }  # random; within one operation; a lock; calls for names that nobody has
 
     found = {
         name
-        for part in (core, core.users, core.sessions, core.mint, core.outbox)
+        for part in (core, core.users, core.sessions, core.token_issuer, core.outbox)
         for name in vars(part)
     }
     assert found == kept | made_of_them | settings_ | of_the_process | of_no_account

@@ -17,7 +17,7 @@ import authfsm.local
 import authfsm.traces
 
 FILE = Path(authfsm.traces.__file__).parent / "anonymiser" / "vocabulary.json"
-MEMBERS = Path(authfsm.local.__file__).parent / "members.json"
+MEMBERS = Path(authfsm.local.__file__).parent / "config/members.json"
 
 
 def folded() -> dict[str, Any]:

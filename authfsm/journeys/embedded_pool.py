@@ -186,7 +186,7 @@ def contradictions(plan: Plan) -> Contradictions:
     chosen: dict[str, Any] = dict.fromkeys(plan.contradictions, True)
     # A password that expires between steps must not end the sign-in.
     expires = any(each.expire_password for each in plan.between_steps.values())
-    return Contradictions(**chosen, sessions_outlive_passwords=expires)
+    return Contradictions(**chosen, sessions_survive_password_change=expires)
 
 
 @contextmanager

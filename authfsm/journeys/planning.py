@@ -52,8 +52,8 @@ IMPOSSIBLE: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = 
 """The arrows that no pool follows, or not with this client, each with the reason; None is any destination."""
 
 CONTRADICTIONS: Final[Mapping[str, Callable[[Path], bool]]] = {
-    "admin_no_srp_auth_asks": lambda path: S.ADMIN_NO_SRP_AUTH in path.states,
-    "software_token_asked_after_setup": lambda path: (
+    "admin_no_srp_auth_challenges": lambda path: S.ADMIN_NO_SRP_AUTH in path.states,
+    "totp_required_after_setup": lambda path: (
         Transition(S.MFA_SETUP, r.CompleteMfaSetup, S.SOFTWARE_TOKEN_MFA) in path.arrows
     ),
     "select_challenge_has_request_options": lambda path: any(

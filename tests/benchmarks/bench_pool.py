@@ -238,7 +238,7 @@ def srp_sign_in() -> Iterator[Row]:
     credential = pool.user("ada").credential
     assert credential is not None
     v, a_public = credential.verifier.reveal(), int(mine.SRP_A, 16)
-    key: Any = pool._mint.key
+    key: Any = pool._token_issuer.key
     spent: list[float] = []
 
     def sign_in() -> None:

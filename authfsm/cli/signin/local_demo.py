@@ -18,7 +18,7 @@ from authfsm.cli.stories import ADA, NEW_PASSWORD, PHONE, RIDDLE
 from authfsm.drivers.boto import Flow
 from authfsm.local import DeviceConfiguration, LocalPool, Triggers
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
-from authfsm.local.state.passkey_records import Passkey
+from authfsm.local.state.users import Passkey
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.states import State
 
@@ -101,7 +101,7 @@ def _passkey() -> LocalPool:
     _with(pool, email=EMAIL)
     # Registered in a browser that is elsewhere: nobody here has its key.
     key = Passkey("YWRh", b"", RELYING_PARTY, pool.clock(), "platform", ("internal",))
-    pool.user(ADA).passkeys.registered[key.credential_id] = key
+    pool.user(ADA).passkeys.by_id[key.credential_id] = key
     return pool
 
 

@@ -12,8 +12,8 @@ from authfsm.local.accounts import enrolment, sign_up
 from authfsm.local.accounts.initiate_auth import check_client_secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import devices, passwords
-from authfsm.local.state import attributes, triggers, verification
+from authfsm.local.signin import devices, passwords, triggers
+from authfsm.local.state import attributes, verification
 from authfsm.local.state.codes import Message, Purpose
 from authfsm.local.state.core import Core, Reply, Request
 from authfsm.local.state.users import Status, User
@@ -56,7 +56,7 @@ def admin_create_user(pool: Core, request: Request) -> Reply:
     action = request.get("MessageAction")
     if action == "RESEND":
         return _invite_again(pool, request)
-    given = attributes.read(request.get("UserAttributes", ()))
+    given = attributes.from_request(request.get("UserAttributes", ()))
     password = _temporary_password(pool, request)
     user = sign_up.unsaved_user(pool, request["Username"], given)
     attributes.check(pool, {n: v for n, v in user.attributes.items() if n != "sub"})
@@ -72,7 +72,7 @@ def admin_create_user(pool: Core, request: Request) -> Reply:
         "PreSignUp_AdminCreateUser",
         None,
         user,
-        validation=attributes.read(request.get("ValidationData", ())),
+        validation=attributes.from_request(request.get("ValidationData", ())),
         metadata=request.get("ClientMetadata"),
     )
     pool.users.add(user, force=bool(taken))
@@ -112,7 +112,7 @@ def _invite(pool: Core, user: User, password: Secret[str], request: Request) -> 
 def _invite_again(pool: Core, request: Request) -> Reply:
     user = pool.named(request)
     if user.status is not Status.FORCE_CHANGE_PASSWORD:
-        raise PoolRefusal(error_templates.NO_INVITATION, username=user.username)
+        raise PoolRefusal(error_templates.RESEND_NOT_POSSIBLE, username=user.username)
     password = _temporary_password(pool, request) or Secret(_random_password(pool))
     passwords.set_password(pool, user, password, temporary=True)
     _invite(pool, user, password, request)
@@ -123,7 +123,7 @@ def admin_confirm_sign_up(pool: Core, request: Request) -> Reply:
     """AdminConfirmSignUp: without a code, so that no address is verified by it."""
     user = pool.named(request)
     sign_up.check_unconfirmed(user)
-    verification.spend(user, verification.SIGN_UP)
+    verification.discard_code(user, verification.SIGN_UP)
     sign_up.confirm(pool, None, user, request.get("ClientMetadata"))
     return {}
 
@@ -149,7 +149,7 @@ def revoke_token(pool: Core, request: Request) -> Reply:
     check_client_secret(client, request)
     if not client.enable_token_revocation:
         raise PoolRefusal(error_templates.NOT_REVOCABLE)
-    pool.mint.revoke(request["Token"], client)
+    pool.token_issuer.revoke(request["Token"], client)
     return {}
 
 
@@ -175,7 +175,7 @@ def user_members(user: User, listed: str) -> dict[str, Any]:
     """
     return {
         "Username": user.username,
-        listed: attributes.shown(user.described()),
+        listed: attributes.to_api(user.all_attributes()),
         "UserCreateDate": user.created.timestamp(),
         "UserLastModifiedDate": user.modified.timestamp(),
         "Enabled": user.enabled,
@@ -233,7 +233,7 @@ def _value(user: User, name: str) -> str | None:
     if name in _OF_THE_USER:
         shown: str = user_members(user, "Attributes")[_OF_THE_USER[name]]
         return shown
-    return user.described().get(name)
+    return user.all_attributes().get(name)
 
 
 def admin_delete_user(pool: Core, request: Request) -> Reply:
@@ -290,24 +290,28 @@ def admin_list_groups_for_user(pool: Core, request: Request) -> Reply:
 
 def admin_list_devices(pool: Core, request: Request) -> Reply:
     """AdminListDevices."""
-    return devices.page(pool.named(request), request)
+    return devices.list_page(pool.named(request), request)
 
 
 def admin_get_device(pool: Core, request: Request) -> Reply:
     """AdminGetDevice."""
-    return {"Device": devices.described(devices.confirmed(pool.named(request), _key(request)))}
+    return {
+        "Device": devices.device_for_api(
+            devices.confirmed_device(pool.named(request), _key(request))
+        )
+    }
 
 
 def admin_forget_device(pool: Core, request: Request) -> Reply:
     """AdminForgetDevice."""
     user = pool.named(request)
-    del user.devices[devices.confirmed(user, _key(request)).key]
+    del user.devices[devices.confirmed_device(user, _key(request)).key]
     return {}
 
 
 def admin_update_device_status(pool: Core, request: Request) -> Reply:
     """AdminUpdateDeviceStatus."""
-    return devices.mark(pool, pool.named(request), request)
+    return devices.set_remembered(pool, pool.named(request), request)
 
 
 def _key(request: Mapping[str, Any]) -> str:

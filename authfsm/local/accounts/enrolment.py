@@ -16,14 +16,13 @@ from attrs import evolve
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
-from authfsm.local.signin import offers
-from authfsm.local.signin.steps import Setup
-from authfsm.local.state import mfa, passkeys
+from authfsm.local.signin import choice, required_factors
+from authfsm.local.signin.steps import MfaSetupProgress
+from authfsm.local.state import passkeys
 from authfsm.local.state.codes import new_totp_secret, spend_totp
 from authfsm.local.state.core import Core, Reply, Request
-from authfsm.local.state.passkey_records import Passkey, Registration
 from authfsm.local.state.sessions import PendingChallenge
-from authfsm.local.state.users import SoftwareToken, User
+from authfsm.local.state.users import Passkey, PasskeyRegistration, SoftwareToken, User
 from authfsm.protocol.states import MFA_METHODS, State
 
 _MFA_MEMBERS: Final = {
@@ -39,9 +38,11 @@ def associate_software_token(pool: Core, request: Request) -> Reply:
     token = SoftwareToken(new_totp_secret(pool.entropy))
     reply: Reply = {"SecretCode": token.secret.reveal()}
     if "Session" in request:
-        leg = _pending_setup(pool, request)
-        setup: Setup = leg.matter
-        moved = pool.sessions.move(leg, leg.challenge, evolve(setup, token=token, verified=False))
+        pending = _pending_setup(pool, request)
+        setup: MfaSetupProgress = pending.expected_answer
+        moved = pool.sessions.move(
+            pending, pending.challenge, evolve(setup, token=token, verified=False)
+        )
         return {**reply, "Session": moved.session}
     _bearer(pool, request).pending_token = token
     return reply
@@ -51,15 +52,15 @@ def verify_software_token(pool: Core, request: Request) -> Reply:
     """VerifySoftwareToken: the code it accepts is spent, for sign-in too (issues)."""
     # UserCode: length 6, pattern [0-9]+ (botocore's model), refused before anything is looked at.
     if not re.fullmatch("[0-9]{6}", request["UserCode"]):
-        raise PoolRefusal(error_templates.NO_USER_CODE)
+        raise PoolRefusal(error_templates.USER_CODE_NOT_DIGITS)
     if "Session" in request:
-        leg = _pending_setup(pool, request)
-        setup: Setup = leg.matter
-        user = leg.attempt.known
+        pending = _pending_setup(pool, request)
+        setup: MfaSetupProgress = pending.expected_answer
+        user = pending.attempt.existing_user
         _accept_totp(pool, user, setup.token, request)
         # The factor is the user's from here on; that it is switched on too is what MFA_SETUP is for.
         user.mfa_enabled |= {State.SOFTWARE_TOKEN_MFA}
-        moved = pool.sessions.move(leg, leg.challenge, evolve(setup, verified=True))
+        moved = pool.sessions.move(pending, pending.challenge, evolve(setup, verified=True))
         return {"Status": "SUCCESS", "Session": moved.session}
     user = _bearer(pool, request)
     _accept_totp(pool, user, user.pending_token, request)
@@ -69,7 +70,7 @@ def verify_software_token(pool: Core, request: Request) -> Reply:
 
 def _accept_totp(pool: Core, user: User, token: SoftwareToken | None, request: Request) -> None:
     if token is None:
-        raise PoolRefusal(error_templates.NO_TOTP)
+        raise PoolRefusal(error_templates.TOTP_NOT_SET_UP)
     try:
         right = spend_totp(token, request["UserCode"], pool.clock())
     except PoolRefusal:
@@ -82,28 +83,28 @@ def _accept_totp(pool: Core, user: User, token: SoftwareToken | None, request: R
 
 def _check_totp_enabled(pool: Core) -> None:
     if State.SOFTWARE_TOKEN_MFA not in pool.configuration.mfa_methods:
-        raise PoolRefusal(error_templates.TOTP_OFF)
+        raise PoolRefusal(error_templates.TOTP_NOT_ENABLED)
 
 
 def _bearer(pool: Core, request: Request) -> User:
     if "AccessToken" not in request:
-        raise PoolRefusal(error_templates.ABSENT, name="AccessToken or Session")
+        raise PoolRefusal(error_templates.MISSING_PARAMETER, name="AccessToken or Session")
     return pool.bearer(request)
 
 
 def _pending_setup(pool: Core, request: Request) -> PendingChallenge:
     """The MFA_SETUP leg of a Session. No client is named here: the session itself is the proof."""
-    leg = pool.sessions.of(request["Session"])
-    if not isinstance(leg.matter, Setup):
+    pending = pool.sessions.of(request["Session"])
+    if not isinstance(pending.expected_answer, MfaSetupProgress):
         raise PoolRefusal(error_templates.SESSION_UNKNOWN)
-    if leg.attempt.known.deleted:
-        raise PoolRefusal(error_templates.SESSION_OF_ANOTHER)
-    if not leg.attempt.known.enabled:
+    if pending.attempt.existing_user.deleted:
+        raise PoolRefusal(error_templates.SESSION_OF_ANOTHER_USER)
+    if not pending.attempt.existing_user.enabled:
         raise PoolRefusal(error_templates.DISABLED)
-    pool.sessions.check_current(leg)
-    if State.SOFTWARE_TOKEN_MFA not in leg.matter.offered:
-        raise PoolRefusal(error_templates.NOT_IN_SETUP)
-    return leg
+    pool.sessions.check_current(pending)
+    if State.SOFTWARE_TOKEN_MFA not in pending.expected_answer.factors:
+        raise PoolRefusal(error_templates.MFA_SETUP_NOT_OFFERED)
+    return pending
 
 
 # ---- preferences --------------------------------------------------------------------------------
@@ -129,11 +130,13 @@ def _set_preference(pool: Core, user: User, request: Request) -> Reply:
     given = {factor: request[key] for key, factor in _MFA_MEMBERS.items() if key in request}
     if sum(bool(each.get("PreferredMfa")) for each in given.values()) > 1:
         # The words are not known.
-        raise PoolRefusal(error_templates.MALFORMED, why="Only one MFA method can be preferred.")
+        raise PoolRefusal(
+            error_templates.INVALID_PARAMETER, why="Only one MFA method can be preferred."
+        )
     for factor, settings in given.items():
         on, wished = bool(settings.get("Enabled")), bool(settings.get("PreferredMfa"))
         if (on or wished) and not (
-            factor in pool.configuration.mfa_methods and mfa.has(user, factor)
+            factor in pool.configuration.mfa_methods and required_factors.has_factor(user, factor)
         ):
             raise PoolRefusal(error_templates.CANNOT_PREFER, factor=factor)
         # "Enabled: false" and "PreferredMfa: true" together: the preference needs the factor.
@@ -186,7 +189,7 @@ def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | 
     if preferred is not None:
         user.preferred_mfa = State[preferred]
         chosen.add(user.preferred_mfa)
-    if lacking := [factor for factor in chosen if not mfa.has(user, factor)]:
+    if lacking := [factor for factor in chosen if not required_factors.has_factor(user, factor)]:
         raise ValueError(f"{user.username} has nothing for {', '.join(sorted(lacking))}")
     user.mfa_enabled = frozenset(chosen)
 
@@ -218,13 +221,13 @@ def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:
 
 def start_web_authn_registration(pool: Core, request: Request) -> Reply:
     """StartWebAuthnRegistration: CredentialCreationOptions. It is not known how long they are good for."""
-    family, settings = pool.mint.bearer(request["AccessToken"]), _webauthn_settings(pool)
+    family, settings = pool.token_issuer.bearer(request["AccessToken"]), _webauthn_settings(pool)
     user, client = family.user, family.client
-    passkeys.server(settings.relying_party_id)
-    if len(user.passkeys.registered) >= MAX_PASSKEYS:
+    passkeys.relying_party_server(settings.relying_party_id)
+    if len(user.passkeys.by_id) >= MAX_PASSKEYS:
         raise PoolRefusal(error_templates.TOO_MANY_PASSKEYS)
     life = timedelta(minutes=client.auth_session_validity)
-    user.passkeys.registration = registration = Registration(
+    user.passkeys.registration = registration = PasskeyRegistration(
         pool.entropy(passkeys.CHALLENGE_BYTES),
         client.client_id,
         settings.relying_party_id,
@@ -237,27 +240,27 @@ def start_web_authn_registration(pool: Core, request: Request) -> Reply:
 
 def complete_web_authn_registration(pool: Core, request: Request) -> Reply:
     """CompleteWebAuthnRegistration: a RegistrationResponseJSON, verified."""
-    family, settings = pool.mint.bearer(request["AccessToken"]), _webauthn_settings(pool)
+    family, settings = pool.token_issuer.bearer(request["AccessToken"]), _webauthn_settings(pool)
     user = family.user
     registration = user.passkeys.registration
     if registration is None or pool.elapsed() >= registration.expires:
         raise PoolRefusal(error_templates.NO_REGISTRATION)
     if registration.client_id != family.client.client_id:
-        raise PoolRefusal(error_templates.OTHER_CLIENT)
-    passkey = passkeys.registered(
+        raise PoolRefusal(error_templates.REGISTRATION_OF_ANOTHER_CLIENT)
+    passkey = passkeys.verify_registration(
         registration, request["Credential"], settings.user_verification, pool.clock()
     )
-    if passkey.credential_id in user.passkeys.registered:
+    if passkey.credential_id in user.passkeys.by_id:
         raise PoolRefusal(error_templates.BAD_CREDENTIAL)
     user.passkeys.registration = None
-    user.passkeys.registered[passkey.credential_id] = passkey
+    user.passkeys.by_id[passkey.credential_id] = passkey
     user.modified = pool.clock()
     return {}
 
 
 def list_web_authn_credentials(pool: Core, request: Request) -> Reply:
     """ListWebAuthnCredentials: `MaxResults` at a time."""
-    known = list(pool.bearer(request).passkeys.registered.values())
+    known = list(pool.bearer(request).passkeys.by_id.values())
     names = [each.credential_id for each in known]
     token = request.get("NextToken")
     begin = names.index(token) if token in names else 0
@@ -271,9 +274,9 @@ def list_web_authn_credentials(pool: Core, request: Request) -> Reply:
 def delete_web_authn_credential(pool: Core, request: Request) -> Reply:
     """DeleteWebAuthnCredential."""
     user = pool.bearer(request)
-    if request["CredentialId"] not in user.passkeys.registered:
+    if request["CredentialId"] not in user.passkeys.by_id:
         raise PoolRefusal(error_templates.NO_SUCH_PASSKEY)
-    del user.passkeys.registered[request["CredentialId"]]
+    del user.passkeys.by_id[request["CredentialId"]]
     return {}
 
 
@@ -293,7 +296,7 @@ def _passkey_members(passkey: Passkey) -> dict[str, Any]:
 def get_user_auth_factors(pool: Core, request: Request) -> Reply:
     """GetUserAuthFactors: what the user can begin with, and the MFA settings."""
     user = pool.bearer(request)
-    available = offers.available(pool.configuration, user)
+    available = choice.available_first_factors(pool.configuration, user)
     # In AuthFactorType's words: PASSWORD is both ways, and "SOFTWARE_TOKEN can only be used as an MFA
     # factor" -- AWS API reference
     factors = [each.value for each in available if each is not State.PASSWORD_SRP]

@@ -16,17 +16,17 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.signin import choice, custom, devices, passwords
-from authfsm.local.signin.sign_in_triggers import (
+from authfsm.local.signin.steps import issue_challenge, issue_password_verifier, next_challenge
+from authfsm.local.signin.triggers import (
     REFRESHED,
+    Metadata,
     pre_authentication,
     pre_token_generation,
 )
-from authfsm.local.signin.steps import ask, ask_password_verifier, onward
-from authfsm.local.state.claims import Overrides
-from authfsm.local.state.core import Core, Reply, Request, check_secret_hash, wanted
+from authfsm.local.state.core import Core, Reply, Request, check_secret_hash, required_parameter
 from authfsm.local.state.sessions import Attempt
-from authfsm.local.state.token_issuer import Family
-from authfsm.local.state.triggers import Metadata
+from authfsm.local.state.token_claims import ClaimOverrides
+from authfsm.local.state.token_issuer import TokenFamily
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
@@ -57,9 +57,9 @@ def initiate_auth(pool: Core, request: Request) -> Reply:
     """InitiateAuth."""
     client, flow = pool.client(request), request["AuthFlow"]
     if flow in FLOWS and not client.allows(flow):
-        raise PoolRefusal(error_templates.FLOW_OFF, flow=flow)
+        raise PoolRefusal(error_templates.FLOW_NOT_ENABLED, flow=flow)
     if flow not in FLOWS:
-        raise PoolRefusal(error_templates.FLOW_ELSEWHERE)
+        raise PoolRefusal(error_templates.FLOW_NEEDS_ADMIN)
     return FLOWS[flow](pool, _flow_request(client, request))
 
 
@@ -68,9 +68,9 @@ def admin_initiate_auth(pool: Core, request: Request) -> Reply:
     pool.check_pool(request)
     client, flow = pool.client(request), request["AuthFlow"]
     if flow in ADMIN_FLOWS and not client.allows(flow):
-        raise PoolRefusal(error_templates.ADMIN_FLOW_OFF)
+        raise PoolRefusal(error_templates.ADMIN_FLOW_NOT_ENABLED)
     if flow not in ADMIN_FLOWS:
-        raise PoolRefusal(error_templates.FLOW_ELSEWHERE)
+        raise PoolRefusal(error_templates.FLOW_NEEDS_ADMIN)
     return ADMIN_FLOWS[flow](pool, _flow_request(client, request))
 
 
@@ -90,7 +90,7 @@ def _flow_request(client: AppClient, request: Request) -> FlowRequest:
 
 def _begin(pool: Core, opening: FlowRequest) -> Attempt:
     """The attempt at its beginning; its user is None where there is none and the pool pretends."""
-    typed = wanted(opening.parameters, "USERNAME")
+    typed = required_parameter(opening.parameters, "USERNAME")
     check_secret_hash(opening.client, typed, opening.parameters)
     user = pool.users.find(typed)
     name = user.username if user is not None else pool.simulated_username(typed)
@@ -113,7 +113,7 @@ def _announce(pool: Core, opening: FlowRequest, attempt: Attempt) -> None:
     Not in CUSTOM_AUTH without SRP (amplify-js #5318).
     """
     if attempt.user is not None or _suppresses(opening.client):
-        pre_authentication(pool, opening.client, attempt.user, attempt.name, opening.metadata)
+        pre_authentication(pool, opening.client, attempt.user, attempt.username, opening.metadata)
 
 
 def _user_srp_auth(pool: Core, opening: FlowRequest) -> Reply:
@@ -122,26 +122,26 @@ def _user_srp_auth(pool: Core, opening: FlowRequest) -> Reply:
     An unconfirmed, disabled or locked-out user is told so at the answer to PASSWORD_VERIFIER; the API
     lists the exceptions on both operations.
     """
-    srp_a = wanted(opening.parameters, "SRP_A")
+    srp_a = required_parameter(opening.parameters, "SRP_A")
     attempt = _begin(pool, opening)
     _pretends(opening.client, attempt.user)
     _announce(pool, opening, attempt)
     proof = passwords.begin_srp(pool, attempt, srp_a)
-    return ask_password_verifier(pool, _with_known_device(pool, attempt, opening), proof)
+    return issue_password_verifier(pool, _with_known_device(pool, attempt, opening), proof)
 
 
 def _with_known_device(pool: Core, attempt: Attempt, opening: FlowRequest) -> Attempt:
-    return devices.if_known(pool, attempt, opening.parameters.get("DEVICE_KEY"))
+    return devices.with_known_device_key(pool, attempt, opening.parameters.get("DEVICE_KEY"))
 
 
 def _password(pool: Core, opening: FlowRequest) -> Reply:
     """USER_PASSWORD_AUTH, ADMIN_USER_PASSWORD_AUTH: the password in clear."""
-    password = Secret(wanted(opening.parameters, "PASSWORD"))
+    password = Secret(required_parameter(opening.parameters, "PASSWORD"))
     attempt = _fetched(pool, opening, _begin(pool, opening), password)
     _announce(pool, opening, attempt)
-    passwords.prove(pool, opening.client, attempt.user, attempt.typed, password)
-    attempt = devices.presented(pool, attempt, opening.parameters.get("DEVICE_KEY"))
-    return onward(pool, evolve(attempt, password_proved=True))
+    passwords.check_password(pool, opening.client, attempt.user, attempt.submitted_name, password)
+    attempt = devices.with_device_key(pool, attempt, opening.parameters.get("DEVICE_KEY"))
+    return next_challenge(pool, evolve(attempt, password_proved=True))
 
 
 def _fetched(pool: Core, opening: FlowRequest, attempt: Attempt, password: Secret[str]) -> Attempt:
@@ -149,21 +149,21 @@ def _fetched(pool: Core, opening: FlowRequest, attempt: Attempt, password: Secre
     if attempt.user is not None:
         return attempt
     user = sign_up.migrate_at_sign_in(
-        pool, opening.client, attempt.typed, password, opening.metadata
+        pool, opening.client, attempt.submitted_name, password, opening.metadata
     )
-    return attempt if user is None else evolve(attempt, user=user, name=user.username)
+    return attempt if user is None else evolve(attempt, user=user, username=user.username)
 
 
 def _admin_no_srp_auth(pool: Core, opening: FlowRequest) -> Reply:
     """ADMIN_NO_SRP_AUTH: the older name of the same; an older reference has it ask for the password."""
-    asks = pool.configuration.contradictions.admin_no_srp_auth_asks
+    asks = pool.configuration.contradictions.admin_no_srp_auth_challenges
     if opening.parameters.get("PASSWORD") or not asks:
         return _password(pool, opening)
     attempt = _begin(pool, opening)
     _pretends(opening.client, attempt.user)
     _announce(pool, opening, attempt)
     attempt = _with_known_device(pool, attempt, opening)
-    return ask(pool, attempt, State.ADMIN_NO_SRP_AUTH, {"USERNAME": attempt.name})
+    return issue_challenge(pool, attempt, State.ADMIN_NO_SRP_AUTH, {"USERNAME": attempt.username})
 
 
 def _custom_auth(pool: Core, opening: FlowRequest) -> Reply:
@@ -174,25 +174,27 @@ def _custom_auth(pool: Core, opening: FlowRequest) -> Reply:
     """
     custom.triggers(pool)
     with_srp = opening.parameters.get("CHALLENGE_NAME") == "SRP_A"
-    srp_a = wanted(opening.parameters, "SRP_A") if with_srp else None
+    srp_a = required_parameter(opening.parameters, "SRP_A") if with_srp else None
     attempt = _begin(pool, opening)
     _pretends(opening.client, attempt.user)
     if attempt.user is not None:
         # Who is locked out for wrong passwords may still answer riddles (developer guide).
-        attempt.user.check_in(imported_is_unknown=_suppresses(opening.client))
+        attempt.user.ensure_can_sign_in(hide_imported=_suppresses(opening.client))
     if srp_a is None:
-        attempt = devices.presented(pool, attempt, opening.parameters.get("DEVICE_KEY"))
-        return onward(pool, attempt)
+        attempt = devices.with_device_key(pool, attempt, opening.parameters.get("DEVICE_KEY"))
+        return next_challenge(pool, attempt)
     _announce(pool, opening, attempt)
     attempt = _with_known_device(pool, attempt, opening)
     proof = passwords.begin_srp(pool, attempt, srp_a)
-    return onward(pool, evolve(attempt, rounds=(custom.passed("SRP_A"),)), proof=proof)
+    return next_challenge(
+        pool, evolve(attempt, rounds=(custom.passed_round("SRP_A"),)), proof=proof
+    )
 
 
 def _user_auth(pool: Core, opening: FlowRequest) -> Reply:
     """USER_AUTH: the first factor is chosen, or preferred (`choice`)."""
     attempt = _begin(pool, opening)
-    if not pool.configuration.contradictions.user_auth_always_pretends:
+    if not pool.configuration.contradictions.user_auth_always_simulates_users:
         _pretends(opening.client, attempt.user)
     _announce(pool, opening, attempt)
     return choice.begin(pool, attempt, opening.parameters, opening.session)
@@ -207,18 +209,20 @@ def _refresh(pool: Core, opening: FlowRequest) -> Reply:
     if client.refresh_token_rotation is not None:
         # With rotation only GetTokensFromRefreshToken refreshes; the error is not known. "The refresh
         # flow must be disabled in the client" (developer guide) makes this the likeliest.
-        raise PoolRefusal(error_templates.FLOW_OFF, flow=opening.flow)
-    token = wanted(parameters, "REFRESH_TOKEN")
-    user = pool.mint.family_of(token, client).user
+        raise PoolRefusal(error_templates.FLOW_NOT_ENABLED, flow=opening.flow)
+    token = required_parameter(parameters, "REFRESH_TOKEN")
+    user = pool.token_issuer.family_of(token, client).user
     # There need be no USERNAME; the hash is then over the user's real name (boto3 #2736).
     check_secret_hash(client, parameters.get("USERNAME") or user.username, parameters)
     # InitiateAuth's ClientMetadata does not reach PreTokenGeneration (AWS API reference).
-    result = pool.mint.refresh(token, client, parameters.get("DEVICE_KEY"), _shaping(pool, None))
+    result = pool.token_issuer.refresh(
+        token, client, parameters.get("DEVICE_KEY"), _shaping(pool, None)
+    )
     return {"AuthenticationResult": result, "ChallengeParameters": {}}
 
 
-def _shaping(pool: Core, metadata: Metadata) -> Callable[[Family], Overrides]:
-    def shape(family: Family) -> Overrides:
+def _shaping(pool: Core, metadata: Metadata) -> Callable[[TokenFamily], ClaimOverrides]:
+    def shape(family: TokenFamily) -> ClaimOverrides:
         return pre_token_generation(pool, family.client, family.user, REFRESHED, metadata)
 
     return shape
@@ -229,7 +233,9 @@ def get_tokens_from_refresh_token(pool: Core, request: Request) -> Reply:
     client = pool.client(request)
     check_client_secret(client, request)
     shaping = _shaping(pool, request.get("ClientMetadata"))
-    result = pool.mint.refresh(request["RefreshToken"], client, request.get("DeviceKey"), shaping)
+    result = pool.token_issuer.refresh(
+        request["RefreshToken"], client, request.get("DeviceKey"), shaping
+    )
     return {"AuthenticationResult": result}
 
 
@@ -242,7 +248,7 @@ def check_client_secret(client: AppClient, request: Request) -> None:
     if client.client_secret is not None and client.client_secret != Secret(
         request.get("ClientSecret", "")
     ):
-        raise PoolRefusal(error_templates.SECRET_WRONG, client=client.client_id)
+        raise PoolRefusal(error_templates.CLIENT_SECRET_WRONG, client=client.client_id)
 
 
 FLOWS: Final[dict[str, Flow]] = {

@@ -13,8 +13,8 @@ from authfsm.base.secret import Secret
 from authfsm.local.accounts import sign_up
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import passwords
-from authfsm.local.state import attributes, triggers, verification
+from authfsm.local.signin import passwords, triggers
+from authfsm.local.state import attributes, verification
 from authfsm.local.state.codes import Purpose
 from authfsm.local.state.core import Core, Reply, Request
 from authfsm.local.state.users import Status, User
@@ -55,11 +55,11 @@ def forgot_password(pool: Core, request: Request) -> Reply:
     user = pool.users.find(typed)
     if user is None:
         user = sign_up.migrate_at_forgot_password(pool, client, typed, metadata)
-    pretended: Reply = {"CodeDeliveryDetails": verification.pretended(pool, typed)}
+    pretended: Reply = {"CodeDeliveryDetails": verification.simulated_delivery(pool, typed)}
     hidden = client.prevent_user_existence_errors == "ENABLED"
     if user is None and not hidden:
-        raise PoolRefusal(error_templates.NO_SUCH_NAME)
-    verification.count(pool, user, "ForgotPassword", typed)
+        raise PoolRefusal(error_templates.NO_SUCH_USERNAME)
+    verification.count_call(pool, user, "ForgotPassword", typed)
     if user is None:
         return pretended
     way = recovery_attribute(pool, user)
@@ -69,9 +69,9 @@ def forgot_password(pool: Core, request: Request) -> Reply:
     if not user.enabled:
         raise PoolRefusal(error_templates.DISABLED)
     if way is None:
-        raise PoolRefusal(error_templates.NO_WAY_BACK)
+        raise PoolRefusal(error_templates.NO_RECOVERY_ADDRESS)
     _check_resettable(user)
-    details = verification.send(
+    details = verification.send_code(
         pool, user, Purpose.FORGOT_PASSWORD, way, wanted_for=verification.RESET
     )
     return {"CodeDeliveryDetails": details}
@@ -79,7 +79,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
 
 def _check_resettable(user: User) -> None:
     if user.status not in {Status.CONFIRMED, Status.RESET_REQUIRED}:
-        raise PoolRefusal(error_templates.NO_RESET)
+        raise PoolRefusal(error_templates.RESET_NOT_POSSIBLE)
 
 
 def confirm_forgot_password(pool: Core, request: Request) -> Reply:
@@ -90,22 +90,22 @@ def confirm_forgot_password(pool: Core, request: Request) -> Reply:
     hidden = client.prevent_user_existence_errors == "ENABLED"
     if not hidden:
         _check_findable(user)
-    verification.count(pool, user, "ConfirmForgotPassword", typed)
+    verification.count_call(pool, user, "ConfirmForgotPassword", typed)
     # Whether the password or the code is looked at first is not known. The passwords of the past come
     # last: who has no code is not told them.
     passwords.check_policy(pool, password)
     # "for users that don't exist or are disabled" CodeMismatchException is returned, says the guide.
     if user is None or (hidden and not user.enabled):
-        raise PoolRefusal(error_templates.CODE_WRONG)
+        raise PoolRefusal(error_templates.VERIFICATION_CODE_MISMATCH)
     if user.status is Status.UNCONFIRMED and not hidden:
         raise PoolRefusal(error_templates.NOT_CONFIRMED)
-    pending = verification.check(pool, user, verification.RESET, code, hidden=hidden)
+    pending = verification.check_code(pool, user, verification.RESET, code, hidden=hidden)
     if user.status is Status.UNCONFIRMED:
         raise PoolRefusal(error_templates.NOT_CONFIRMED)
     passwords.check_history(pool, user, password)
-    verification.spend(user, verification.RESET)
+    verification.discard_code(user, verification.RESET)
     passwords.set_password(pool, user, password, temporary=False)
-    verification.verified(pool, user, pending)
+    verification.mark_verified(pool, user, pending)
     triggers.post_confirmation(
         pool,
         "PostConfirmation_ConfirmForgotPassword",
@@ -118,7 +118,7 @@ def confirm_forgot_password(pool: Core, request: Request) -> Reply:
 
 def _check_findable(user: User | None) -> None:
     if user is None:
-        raise PoolRefusal(error_templates.NO_SUCH_NAME)
+        raise PoolRefusal(error_templates.NO_SUCH_USERNAME)
     if not user.enabled:
         raise PoolRefusal(error_templates.DISABLED)
 
@@ -129,22 +129,22 @@ def admin_reset_user_password(pool: Core, request: Request) -> Reply:
     _check_resettable(user)
     way = recovery_attribute(pool, user)
     if way is None:
-        raise PoolRefusal(error_templates.NO_WAY_BACK)
+        raise PoolRefusal(error_templates.NO_RECOVERY_ADDRESS)
     user.status, user.modified = Status.RESET_REQUIRED, pool.clock()
-    verification.send(pool, user, Purpose.FORGOT_PASSWORD, way, wanted_for=verification.RESET)
+    verification.send_code(pool, user, Purpose.FORGOT_PASSWORD, way, wanted_for=verification.RESET)
     return {}
 
 
 def change_password(pool: Core, request: Request) -> Reply:
     """ChangePassword: with the present password, if the user has one."""
     user, password = pool.bearer(request), Secret(request["ProposedPassword"])
-    verification.count(pool, user, "ChangePassword")
+    verification.count_call(pool, user, "ChangePassword")
     user.lock_out.check(pool.elapsed())
     if user.credential is not None:
         previous = request.get("PreviousPassword")
         if not previous:
             raise PoolRefusal(error_templates.PREVIOUS_PASSWORD)
-        passwords.check_present(pool, user, Secret(previous))
+        passwords.check_current_password(pool, user, Secret(previous))
     passwords.check_policy(pool, password)
     passwords.check_history(pool, user, password)
     passwords.set_password(pool, user, password, temporary=False)
@@ -156,8 +156,8 @@ _ADDRESSES: Final = ("email", "phone_number")
 
 def update_user_attributes(pool: Core, request: Request) -> Reply:
     """UpdateUserAttributes: a new address is verified by a code, if the pool verifies such addresses."""
-    family = pool.mint.bearer(request["AccessToken"])
-    given = attributes.read(request["UserAttributes"])
+    family = pool.token_issuer.bearer(request["AccessToken"])
+    given = attributes.from_request(request["UserAttributes"])
     attributes.check_writable(pool, family.client, given)
     attributes.check(pool, given, family.user)
     return {"CodeDeliveryDetailsList": _write_attributes(pool, family.user, given)}
@@ -165,7 +165,7 @@ def update_user_attributes(pool: Core, request: Request) -> Reply:
 
 def admin_update_user_attributes(pool: Core, request: Request) -> Reply:
     """AdminUpdateUserAttributes: also what says that an address is verified."""
-    user, given = pool.named(request), attributes.read(request["UserAttributes"])
+    user, given = pool.named(request), attributes.from_request(request["UserAttributes"])
     attributes.check(pool, given, user)
     _write_attributes(pool, user, given)
     return {}
@@ -184,7 +184,7 @@ def _write_attributes(pool: Core, user: User, given: Mapping[str, str]) -> list[
     later = [name for name in to_verify if name in settings.verified_before_update]
     attributes.write(pool, user, {n: v for n, v in given.items() if n not in later})
     return [
-        verification.send(
+        verification.send_code(
             pool,
             user,
             Purpose.UPDATE_USER_ATTRIBUTE,
@@ -199,12 +199,12 @@ def _write_attributes(pool: Core, user: User, given: Mapping[str, str]) -> list[
 def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
     """GetUserAttributeVerificationCode: a code to the address the user has, or is about to have."""
     user, name = pool.bearer(request), request["AttributeName"]
-    verification.count(pool, user, "GetUserAttributeVerificationCode")
+    verification.count_call(pool, user, "GetUserAttributeVerificationCode")
     waiting = user.account.codes.get(name)
     address = waiting.address if waiting is not None else user.attributes.get(name)
     if name not in _ADDRESSES or not address:
         raise PoolRefusal(error_templates.NOTHING_TO_VERIFY, name=name)
-    details = verification.send(
+    details = verification.send_code(
         pool,
         user,
         Purpose.VERIFY_USER_ATTRIBUTE,
@@ -218,15 +218,15 @@ def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
 def verify_user_attribute(pool: Core, request: Request) -> Reply:
     """VerifyUserAttribute: the right code verifies the address it went to."""
     user, name = pool.bearer(request), request["AttributeName"]
-    verification.count(pool, user, "VerifyUserAttribute")
+    verification.count_call(pool, user, "VerifyUserAttribute")
     if name not in _ADDRESSES:
         raise PoolRefusal(error_templates.NOTHING_TO_VERIFY, name=name)
-    pending = verification.check(pool, user, name, request["Code"])
+    pending = verification.check_code(pool, user, name, request["Code"])
     if pool.users.is_taken(name, pending.address, user):
         raise PoolRefusal(error_templates.ALIAS_TAKEN, name=name)
-    verification.spend(user, name)
+    verification.discard_code(user, name)
     if name in pool.configuration.verified_before_update:
         pool.users.change(user, name, pending.address)
-    verification.verified(pool, user, pending)
+    verification.mark_verified(pool, user, pending)
     user.modified = pool.clock()
     return {}

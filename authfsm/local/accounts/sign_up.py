@@ -16,12 +16,12 @@ from authfsm.local.accounts import enrolment
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.signin import choice, passwords
-from authfsm.local.state import attributes, triggers, verification
+from authfsm.local.signin import choice, passwords, triggers
+from authfsm.local.signin.triggers import Metadata
+from authfsm.local.state import attributes, verification
 from authfsm.local.state.codes import Purpose
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash
 from authfsm.local.state.sessions import Attempt
-from authfsm.local.state.triggers import Metadata
 from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import State
 
@@ -63,7 +63,7 @@ def unsaved_user(pool: Core, username: str, given: Mapping[str, str]) -> User:
     Raises:
         PoolRefusal: InvalidParameterException: the name is no such attribute.
     """
-    sub, now = pool.mint.uuid(), pool.clock()
+    sub, now = pool.token_issuer.uuid(), pool.clock()
     name, own = username, dict(given)
     if wanted := pool.configuration.username_attributes:
         name = sub
@@ -74,11 +74,11 @@ def unsaved_user(pool: Core, username: str, given: Mapping[str, str]) -> User:
             texts = [words[each] for each in wanted]
             many = "either an email or a phone number"
             text = many if len(texts) > 1 else texts[0]
-            raise PoolRefusal(error_templates.MALFORMED, why=f"Username should be {text}.")
+            raise PoolRefusal(error_templates.INVALID_PARAMETER, why=f"Username should be {text}.")
         own = {kind: username, **own}
     elif "email" in pool.configuration.aliases and "@" in username:
         why = "Username cannot be of email format, since user pool is configured for email alias."
-        raise PoolRefusal(error_templates.MALFORMED, why=why)
+        raise PoolRefusal(error_templates.INVALID_PARAMETER, why=why)
     return User(name, sub, now, now, Status.UNCONFIRMED, attributes=own)
 
 
@@ -92,10 +92,10 @@ def sign_up(pool: Core, request: Request) -> Reply:
         raise PoolRefusal(error_templates.NO_SIGN_UP)
     password = Secret(request["Password"]) if request.get("Password") else None
     if password is not None:
-        passwords.check_policy(pool, password, error_templates.SIGN_UP_POLICY)
+        passwords.check_policy(pool, password, error_templates.SIGN_UP_PASSWORD_POLICY)
     elif not passwordless(pool):
         raise PoolRefusal(error_templates.NO_PASSWORD)
-    given = attributes.read(request.get("UserAttributes", ()))
+    given = attributes.from_request(request.get("UserAttributes", ()))
     attributes.check_writable(pool, client, given)
     user = unsaved_user(pool, request["Username"], given)
     attributes.check(pool, {n: v for n, v in user.attributes.items() if n != "sub"})
@@ -107,7 +107,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
         "PreSignUp_SignUp",
         client,
         user,
-        validation=attributes.read(request.get("ValidationData", ())),
+        validation=attributes.from_request(request.get("ValidationData", ())),
         metadata=metadata,
     )
     marked = (("email", approval.verify_email), ("phone_number", approval.verify_phone))
@@ -140,8 +140,8 @@ def _sign_up_reply(
     if confirmed:
         confirm(pool, client, user, metadata)
         return reply
-    if way := verification.channel(pool, user):
-        reply["CodeDeliveryDetails"] = verification.send(
+    if way := verification.confirmation_attribute(pool, user):
+        reply["CodeDeliveryDetails"] = verification.send_code(
             pool, user, Purpose.SIGN_UP, way, wanted_for=verification.SIGN_UP
         )
     if passwordless(pool):
@@ -166,19 +166,19 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
     user = pool.users.find(request["Username"])
     hidden = client.prevent_user_existence_errors == "ENABLED"
     if user is None and not hidden:
-        raise PoolRefusal(error_templates.NO_SUCH_NAME)
-    verification.count(pool, user, "ConfirmSignUp", request["Username"])
+        raise PoolRefusal(error_templates.NO_SUCH_USERNAME)
+    verification.count_call(pool, user, "ConfirmSignUp", request["Username"])
     if user is None:
         # As ConfirmForgotPassword, of which it is documented.
-        raise PoolRefusal(error_templates.CODE_WRONG)
+        raise PoolRefusal(error_templates.VERIFICATION_CODE_MISMATCH)
     check_unconfirmed(user)
     code = request["ConfirmationCode"]
-    pending = verification.check(pool, user, verification.SIGN_UP, code, hidden=hidden)
+    pending = verification.check_code(pool, user, verification.SIGN_UP, code, hidden=hidden)
     _settle_alias(pool, user, pending.attribute, force=bool(request.get("ForceAliasCreation")))
-    verification.verified(pool, user, pending)
+    verification.mark_verified(pool, user, pending)
     if request.get("ForceAliasCreation"):
         pool.users.take_over(user)
-    verification.spend(user, verification.SIGN_UP)
+    verification.discard_code(user, verification.SIGN_UP)
     continued = _continues_session(pool, client, user, request.get("Session"))
     confirm(pool, client, user, request.get("ClientMetadata"))
     session = choice.sign_up_session(pool, client, user) if continued else None
@@ -194,7 +194,7 @@ def check_unconfirmed(user: User) -> None:
     if not user.enabled:
         raise PoolRefusal(error_templates.DISABLED)
     if user.status is not Status.UNCONFIRMED:
-        raise PoolRefusal(error_templates.NOT_TO_CONFIRM, status=user.status.value)
+        raise PoolRefusal(error_templates.CANNOT_CONFIRM, status=user.status.value)
 
 
 def _settle_alias(pool: Core, user: User, attribute: str, *, force: bool) -> None:
@@ -212,11 +212,14 @@ def _continues_session(pool: Core, client: AppClient, user: User, session: str |
     """Is this the session of the user's own SignUp? It is spent by being shown."""
     if session is None:
         return False
-    leg = pool.sessions.find(client, session)
-    with pool.sessions.answering(leg):
-        if not isinstance(leg.matter, AwaitsConfirmSignUp) or leg.attempt.user is not user:
-            raise PoolRefusal(error_templates.SESSION_OF_ANOTHER)
-        pool.sessions.check_current(leg)
+    pending = pool.sessions.find(client, session)
+    with pool.sessions.answering(pending):
+        if (
+            not isinstance(pending.expected_answer, AwaitsConfirmSignUp)
+            or pending.attempt.user is not user
+        ):
+            raise PoolRefusal(error_templates.SESSION_OF_ANOTHER_USER)
+        pool.sessions.check_current(pending)
     return True
 
 
@@ -226,17 +229,17 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
     user = pool.users.find(request["Username"])
     hidden = client.prevent_user_existence_errors == "ENABLED"
     if user is None and not hidden:
-        raise PoolRefusal(error_templates.NO_SUCH_NAME)
-    verification.count(pool, user, "ResendConfirmationCode", request["Username"])
+        raise PoolRefusal(error_templates.NO_SUCH_USERNAME)
+    verification.count_call(pool, user, "ResendConfirmationCode", request["Username"])
     if user is None or (hidden and not user.enabled):
         # "returns CodeDeliveryDetails for a disabled user or a user that doesn't exist" (developer guide)
-        return {"CodeDeliveryDetails": verification.pretended(pool, request["Username"])}
+        return {"CodeDeliveryDetails": verification.simulated_delivery(pool, request["Username"])}
     if user.status is not Status.UNCONFIRMED:
         raise PoolRefusal(error_templates.ALREADY_CONFIRMED)
-    way = verification.channel(pool, user)
+    way = verification.confirmation_attribute(pool, user)
     if way is None:
-        raise PoolRefusal(error_templates.NO_RESEND)
-    details = verification.send(
+        raise PoolRefusal(error_templates.AUTO_VERIFICATION_OFF)
+    details = verification.send_code(
         pool, user, Purpose.RESEND_CODE, way, wanted_for=verification.SIGN_UP
     )
     return {"CodeDeliveryDetails": details}
@@ -247,8 +250,8 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
 
 def get_user(pool: Core, request: Request) -> Reply:
     """GetUser: what the app client may read."""
-    family = pool.mint.bearer(request["AccessToken"])
-    listed = attributes.shown(attributes.readable(pool, family.client, family.user))
+    family = pool.token_issuer.bearer(request["AccessToken"])
+    listed = attributes.to_api(attributes.readable_by(pool, family.client, family.user))
     return {
         "Username": family.user.username,
         "UserAttributes": listed,
@@ -295,7 +298,7 @@ def _migrate(
     password: Secret[str] | None = None,
     metadata: Metadata = None,
 ) -> User | None:
-    function = triggers.of(pool).user_migration
+    function = triggers.configured_triggers(pool).user_migration
     if function is None:
         return None
     blank = dict.fromkeys(
@@ -318,7 +321,7 @@ def _migrate(
         blank=blank,
         metadata=metadata,
     )
-    given = triggers.texts(source, response, "userAttributes")
+    given = triggers.text_map_field(source, response, "userAttributes")
     if not given:
         # "This field is required." AWS's own example leaves it out for a user it does not know either;
         # what Cognito then says is "Exception migrating user in app client <id>" (one report, without a
@@ -326,11 +329,13 @@ def _migrate(
         return None
     status = response.get("finalUserStatus")
     if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:
-        raise triggers.misshapen(source, "finalUserStatus is neither CONFIRMED nor RESET_REQUIRED")
+        raise triggers.invalid_response(
+            source, "finalUserStatus is neither CONFIRMED nor RESET_REQUIRED"
+        )
     # "username" may name the user where they came by an alias.
     user = unsaved_user(pool, given.pop("username", typed), given)
     user.attributes.pop("sub", None)
-    pool.users.add(user, force=triggers.flag(source, response, "forceAliasCreation"))
+    pool.users.add(user, force=triggers.bool_field(source, response, "forceAliasCreation"))
     if password is not None:
         # "Amazon Cognito doesn't enforce the password strength policy ... during migration"
         passwords.set_password(pool, user, password, temporary=False)
@@ -338,6 +343,6 @@ def _migrate(
     if password is None:
         # A forgotten password is to be set anew, and that is what the user has come for.
         user.status = Status.RESET_REQUIRED
-    if triggers.flag(source, response, "enableSMSMFA"):
+    if triggers.bool_field(source, response, "enableSMSMFA"):
         user.mfa_enabled = frozenset({State.SMS_MFA})
     return user

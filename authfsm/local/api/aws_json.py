@@ -81,9 +81,9 @@ def _read(body: bytes) -> Mapping[str, Any]:
         # RecursionError.
         request = json.loads(body.decode() or "{}", parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise PoolRefusal(error_templates.ILL_TYPED, name="The request") from None
+        raise PoolRefusal(error_templates.WRONG_TYPE, name="The request") from None
     if not isinstance(request, dict):
-        raise PoolRefusal(error_templates.ILL_TYPED, name="The request")
+        raise PoolRefusal(error_templates.WRONG_TYPE, name="The request")
     return request
 
 

@@ -121,7 +121,7 @@ def check_credentials(operation: str, *, signed: bool) -> None:
     """
     known = OPERATIONS.get(operation)
     if known is not None and not known.public and not signed:
-        raise PoolRefusal(error_templates.UNSIGNED)
+        raise PoolRefusal(error_templates.REQUEST_UNSIGNED)
 
 
 def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
@@ -134,11 +134,11 @@ def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
     pool.response = None
     known = OPERATIONS.get(operation)
     if known is None:
-        raise PoolRefusal(error_templates.NOT_SERVED, operation=operation)
+        raise PoolRefusal(error_templates.OPERATION_NOT_SERVED, operation=operation)
     given = request_members.read(operation, request)
     for name in known.required:
         if name not in given:
-            raise PoolRefusal(error_templates.NULL, name=f"{name[0].lower()}{name[1:]}")
+            raise PoolRefusal(error_templates.NULL_MEMBER, name=f"{name[0].lower()}{name[1:]}")
     response = classify(operation, given)
     # A trigger may sign somebody in while it runs: what was answered out there is kept for then.
     outer, pool.sessions.answered = pool.sessions.answered, None

@@ -17,7 +17,7 @@ from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret, secret_values
 from authfsm.local.accounts import admin, enrolment
 from authfsm.local.api.operations import answer
-from authfsm.local.config import description_shapes, unsupported
+from authfsm.local.config import descriptions, unsupported
 from authfsm.local.config.clock import Clock, utc_now
 from authfsm.local.config.pool_configuration import (
     EVERY_FLOW,
@@ -31,7 +31,7 @@ from authfsm.local.config.pool_configuration import (
     Triggers,
 )
 from authfsm.local.signin import passwords
-from authfsm.local.state.codes import Entropy, Outbox, drawn, usable
+from authfsm.local.state.codes import Entropy, Outbox, checked_totp_secret, random_text
 from authfsm.local.state.core import Core
 from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.local.state.users import SoftwareToken, Status, User
@@ -108,7 +108,7 @@ class LocalPool(DisplayMixin):
     ) -> None:
         client_secret = secret_values(client_secret)
         of_client = {name: settings.pop(name) for name in _CLIENT_FIELDS & set(settings)}
-        pool_id = pool_id or f"{region}_{drawn(entropy, 9, _LETTERS)}"
+        pool_id = pool_id or f"{region}_{random_text(entropy, 9, _LETTERS)}"
         host = f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com"
         configuration = PoolConfiguration(
             pool_id=pool_id,
@@ -130,8 +130,8 @@ class LocalPool(DisplayMixin):
         self._entropy = entropy
         self._lock = ForkSafeLock()
         self.configuration: Final = configuration
-        self._mint = TokenIssuer(configuration, clock, entropy, key)
-        self._core = Core(configuration, self._mint, clock, entropy)
+        self._token_issuer = TokenIssuer(configuration, clock, entropy, key)
+        self._core = Core(configuration, self._token_issuer, clock, entropy)
         self._first = self.add_client(
             client_id=client_id,
             client_secret=client_secret,
@@ -166,20 +166,20 @@ class LocalPool(DisplayMixin):
         """
         told = Descriptions.read(user_pool, user_pool_client, mfa_config)
         if isinstance(triggers := more.get("triggers"), Triggers):
-            more["triggers"] = description_shapes.versioned(triggers, told.user_pool)
-        client = description_shapes.client_settings(told.user_pool_client or {})
-        return cls(**{**description_shapes.pool_settings(told), **client, **more})
+            more["triggers"] = descriptions.with_described_version(triggers, told.user_pool)
+        client = descriptions.client_settings(told.user_pool_client or {})
+        return cls(**{**descriptions.pool_settings(told), **client, **more})
 
     @property
     def unsupported_settings(self) -> tuple[str, ...]:
         """What the descriptions say that this pool is like, and this pool cannot honour, with reasons."""
-        described = self.configuration.pool_described
+        described = self.configuration.pool_description
         pool, mfa = described.get("UserPool", {}), described.get("MfaConfig")
         said = (
-            *unsupported.in_pool(pool, mfa, self.configuration.triggers),
-            *unsupported.in_client(self.app_client.client_described),
+            *unsupported.unsupported_in_pool(pool, mfa, self.configuration.triggers),
+            *unsupported.unsupported_in_client(self.app_client.client_description),
         )
-        return (*said, *unsupported.not_known(described.get("unknown", ()), said))
+        return (*said, *unsupported.unknown_members(described.get("unknown", ()), said))
 
     def __repr__(self) -> str:
         return f"LocalPool({self.pool_id}, {len(self._core.users)} users)"
@@ -235,9 +235,9 @@ class LocalPool(DisplayMixin):
         """
         client_secret = secret_values(client_secret)
         if client_secret is True:
-            client_secret = Secret(drawn(self._entropy, 51, _LOWER))
+            client_secret = Secret(random_text(self._entropy, 51, _LOWER))
         made = AppClient(
-            client_id or drawn(self._entropy, 26, _LOWER),
+            client_id or random_text(self._entropy, 26, _LOWER),
             secret(client_secret or None),
             **settings,
         )
@@ -286,7 +286,9 @@ class LocalPool(DisplayMixin):
         # Before anything is changed: what cannot be is told here, not at a sign-in to come.
         password = secret(password)
         totp_secret = secret(totp_secret)
-        token = None if totp_secret is None else SoftwareToken(usable(secret(totp_secret)))
+        token = (
+            None if totp_secret is None else SoftwareToken(checked_totp_secret(secret(totp_secret)))
+        )
         standing = Status(status) if status else None
         addresses = {"email": email, "phone_number": phone_number}
         given = {name: value for name, value in addresses.items() if value is not None}
@@ -321,7 +323,7 @@ class LocalPool(DisplayMixin):
         watches the fork's outbox yet.
         """
         with self._lock:
-            same = [self.configuration, self.clock, self._entropy, self._mint.key]
+            same = [self.configuration, self.clock, self._entropy, self._token_issuer.key]
             memo: dict[int, Any] = {
                 id(each): each for each in (*same, *self._core.clients.values())
             }
@@ -329,14 +331,14 @@ class LocalPool(DisplayMixin):
             memo[id(self._core.outbox._seen)] = None  # noqa: SLF001 - one of us
             made = copy.copy(self)
             made._core = copy.deepcopy(self._core, memo)  # noqa: SLF001 - one of us
-            made._mint = made._core.mint  # noqa: SLF001 - one of us
+            made._token_issuer = made._core.token_issuer  # noqa: SLF001 - one of us
             made._lock = ForkSafeLock()  # noqa: SLF001 - one of us
         return made
 
     def jwks(self) -> dict[str, Any]:
         """The public signing key, as a JSON Web Key Set."""
         with self._lock:
-            return self._mint.jwks()
+            return self._token_issuer.jwks()
 
     def answer(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a request of the API.
@@ -385,4 +387,4 @@ class LocalPool(DisplayMixin):
 
     def request_id(self) -> str:
         """A UUID for a request, as `x-amzn-RequestId` has it."""
-        return self._mint.uuid()
+        return self._token_issuer.uuid()

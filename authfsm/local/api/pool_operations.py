@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from authfsm.base.secret import Secret
-from authfsm.local.config import description_shapes, descriptions, error_templates
+from authfsm.local.config import descriptions, error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.state.codes import drawn
+from authfsm.local.state.codes import random_text
 from authfsm.local.state.core import Core, Reply, Request
 
 _LOWER: Final = string.ascii_lowercase + string.digits
@@ -56,9 +56,9 @@ def list_user_pool_clients(pool: Core, request: Request) -> Reply:
 def create_user_pool_client(pool: Core, request: Request) -> Reply:
     """CreateUserPoolClient: one more app client."""
     pool.check_pool(request)
-    asked: dict[str, Any] = {**request, "ClientId": drawn(pool.entropy, 26, _LOWER)}
+    asked: dict[str, Any] = {**request, "ClientId": random_text(pool.entropy, 26, _LOWER)}
     if request.get("GenerateSecret"):
-        asked["ClientSecret"] = drawn(pool.entropy, 51, _LOWER)
+        asked["ClientSecret"] = random_text(pool.entropy, 51, _LOWER)
     return _kept(pool, asked)
 
 
@@ -83,13 +83,13 @@ def delete_user_pool_client(pool: Core, request: Request) -> Reply:
 
 def _kept(pool: Core, asked: Mapping[str, Any]) -> Reply:
     try:
-        settings = description_shapes.client_settings(asked)
+        settings = descriptions.client_settings(asked)
         settings["client_secret"] = (
             Secret(asked["ClientSecret"]) if "ClientSecret" in asked else None
         )
         client = AppClient(**settings)
     except (ValueError, TypeError, OverflowError) as error:
-        raise PoolRefusal(error_templates.MALFORMED, why=str(error)) from None
+        raise PoolRefusal(error_templates.INVALID_PARAMETER, why=str(error)) from None
     pool.clients[client.client_id] = client
     return _described(pool, client)
 

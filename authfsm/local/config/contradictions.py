@@ -62,22 +62,22 @@ class Contradictions:
             end (the safer way: the default), or go on.
     """
 
-    software_token_asked_after_setup: bool = False
-    email_set_up_in_session: bool = True
+    totp_required_after_setup: bool = False
+    email_mfa_setup_in_session: bool = True
     custom_challenge_after_mfa: bool = True
     custom_challenge_after_new_password: bool = True
-    device_stands_for_email: bool = True
-    devices_in_admin_flows: bool = True
-    admin_no_srp_auth_asks: bool = False
-    aliases_in_answers: bool = True
+    device_replaces_email_mfa: bool = True
+    devices_tracked_in_admin_flows: bool = True
+    admin_no_srp_auth_challenges: bool = False
+    aliases_accepted_in_answers: bool = True
     first_sign_in_without_mfa: bool = False
     mfas_parameter: Literal["MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT"] = "MFAS_CAN_CHOOSE"
     user_auth_needs_essentials: bool = False
-    user_auth_always_pretends: bool = False
-    devices_in_user_auth: bool = True
+    user_auth_always_simulates_users: bool = False
+    devices_tracked_in_user_auth: bool = True
     first_factor_digits: Literal[6, 8] = 8
     mfa_after_one_time_password: bool = False
     passkeys_with_mfa_required: bool = True
     select_challenge_has_request_options: bool = False
-    acr_only_when_asked: bool = False
-    sessions_outlive_passwords: bool = False
+    acr_only_with_target: bool = False
+    sessions_survive_password_change: bool = False

@@ -1,35 +1,243 @@
-"""What a pool and an app client are told to be: plain frozen values, in Cognito's words.
-
-A field is named after Cognito's (CreateUserPool, CreateUserPoolClient), in snake_case; what it means is
-there. Defaults are Cognito's unless the field says otherwise. This is the settings' face: those of the app
-client, of the triggers and of the contradictions have a room each.
-"""
+"""The settings of a user pool and of its app clients, named after Cognito's own in snake_case."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal
 
 from attrs import Attribute, Factory, field, frozen
+from attrs.converters import optional
 
-from authfsm.local.config.app_client import (
-    COGNITO_DEFAULT_FLOWS,
-    EVERY_FLOW,
-    AppClient,
-    RefreshTokenRotation,
-)
+from authfsm.base.secret import Secret
 from authfsm.local.config.contradictions import Contradictions
-from authfsm.local.config.lambda_functions import Event, Trigger, Triggers
 from authfsm.local.config.schema import Schema, SchemaAttribute
-from authfsm.local.config.sign_in_policy import (
-    ACR_VALUES,
-    TIERS,
-    WebAuthnConfiguration,
-    acr_values,
-    first_factors,
+from authfsm.protocol.auth_flows import (
+    ALLOWED_FIRST_AUTH_FACTORS,
+    CURRENT_VALUES,
+    DEFAULT_VALUES,
+    LEGACY_VALUES,
+    is_flow_allowed,
+    mixed_values_error,
 )
 from authfsm.protocol.states import MFA_METHODS, State
 
+# What an app client is told to be: a plain frozen value, in the words of CreateUserPoolClient.
+COGNITO_DEFAULT_FLOWS: Final = DEFAULT_VALUES
+"""What an app client may do whose ExplicitAuthFlows is not set (AWS API reference)."""
+
+EVERY_FLOW: Final = frozenset(CURRENT_VALUES)
+"""Every flow this pool serves."""
+
+KNOWN_FLOWS: Final = EVERY_FLOW | frozenset(LEGACY_VALUES)
+"""What ExplicitAuthFlows may hold here."""
+
+
+@frozen
+class RefreshTokenRotation:
+    """Each refresh brings a new refresh token (UserPoolClient.RefreshTokenRotation, ENABLED).
+
+    Args:
+        retry_grace_period_seconds: how long the replaced one still works, 0 to 60.
+    """
+
+    retry_grace_period_seconds: int = 0
+
+
+def _flows(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(names) or COGNITO_DEFAULT_FLOWS
+
+
+@frozen
+class AppClient:
+    """An app client of the pool.
+
+    Args:
+        client_id: its id.
+        client_secret: its secret, if it has one; SECRET_HASH is then required.
+        explicit_auth_flows: ExplicitAuthFlows; empty means Cognito's default of three.
+        auth_session_validity: how long a session lives, minutes, 3 to 15.
+        prevent_user_existence_errors: ENABLED or LEGACY. ENABLED here, as in the console; the API's
+            own default is LEGACY.
+        access_token_validity: seconds.
+        id_token_validity: seconds.
+        refresh_token_validity: seconds.
+        refresh_token_rotation: rotation, or None.
+        client_name: ClientName.
+        read_attributes: ReadAttributes; None means the standard ones.
+        write_attributes: WriteAttributes; None means the standard ones.
+        enable_token_revocation: EnableTokenRevocation: tokens have `origin_jti`, and can be revoked.
+        client_described: what DescribeUserPoolClient said of the app client that this one is like: what has no
+            field here is given back from there.
+    """
+
+    client_id: str
+    client_secret: Secret[str] | None = None
+    explicit_auth_flows: frozenset[str] = field(default=EVERY_FLOW, converter=_flows)
+    auth_session_validity: int = field(default=3)
+    prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = field(default="ENABLED")
+    access_token_validity: int = 3600
+    id_token_validity: int = 3600
+    refresh_token_validity: int = 30 * 24 * 3600
+    refresh_token_rotation: RefreshTokenRotation | None = None
+    client_name: str = "local"
+    read_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
+    write_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
+    enable_token_revocation: bool = True
+    client_description: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
+
+    @explicit_auth_flows.validator
+    def _known_flows(self, _: Attribute[Any], value: frozenset[str]) -> None:
+        # A real app client may allow what is not served here: that is kept, and allows nothing.
+        unknown = value - KNOWN_FLOWS - {*self.client_description.get("ExplicitAuthFlows", ())}
+        if unknown:
+            raise ValueError(f"not among ExplicitAuthFlows: {', '.join(sorted(unknown))}")
+        if wrong := mixed_values_error(value):
+            raise ValueError(f"explicit_auth_flows {wrong}")
+
+    @auth_session_validity.validator
+    def _three_to_fifteen(self, _: Attribute[int], value: int) -> None:
+        if not 3 <= value <= 15:  # noqa: PLR2004 - AuthSessionValidity's own bounds
+            raise ValueError("auth_session_validity is 3 to 15 minutes")
+
+    @prevent_user_existence_errors.validator
+    def _enabled_or_legacy(self, _: Attribute[str], value: str) -> None:
+        if value not in {"ENABLED", "LEGACY"}:
+            raise ValueError("prevent_user_existence_errors is ENABLED or LEGACY")
+
+    def allows(self, auth_flow: str) -> bool:
+        """Return whether an AuthFlow is among what this client's ExplicitAuthFlows allow.
+
+        Args:
+            auth_flow: the AuthFlow.
+        """
+        return is_flow_allowed(self.explicit_auth_flows, auth_flow)
+
+
+# The pool's Lambda functions, as plain callables: what `triggers` calls.
+Event = dict[str, Any]
+"""The event of a Lambda trigger, in the shape AWS documents."""
+
+Trigger = Callable[[Event], Any]
+"""A trigger: changes the event it is given, or returns it, as a Lambda function would."""
+
+
+@frozen
+class Triggers:
+    """The pool's Lambda functions, as plain callables on the Lambda event. All are optional.
+
+    Args:
+        define: DefineAuthChallenge; reads request.session, sets response.challengeName, issueTokens
+            or failAuthentication.
+        create: CreateAuthChallenge; sets response.publicChallengeParameters,
+            privateChallengeParameters, challengeMetadata.
+        verify: VerifyAuthChallengeResponse; reads request.challengeAnswer, sets
+            response.answerCorrect.
+        pre_sign_up: PreSignUp; sets response.autoConfirmUser, autoVerifyEmail, autoVerifyPhone, or raises.
+        post_confirmation: PostConfirmation.
+        pre_authentication: PreAuthentication; raises to refuse a sign-in with a password.
+        post_authentication: PostAuthentication.
+        pre_token_generation: PreTokenGeneration; sets response.claimsOverrideDetails, or in versions 2 and
+            3 response.claimsAndScopeOverrideDetails.
+        user_migration: UserMigration; sets response.userAttributes for a user the pool does not know yet.
+        pre_token_generation_version: the event it gets (PreTokenGenerationConfig.LambdaVersion); V1_0 if
+            left out. From V2_0 on it may change the access token too.
+    """
+
+    define: Trigger | None = None
+    create: Trigger | None = None
+    verify: Trigger | None = None
+    pre_sign_up: Trigger | None = None
+    post_confirmation: Trigger | None = None
+    pre_authentication: Trigger | None = None
+    post_authentication: Trigger | None = None
+    pre_token_generation: Trigger | None = None
+    user_migration: Trigger | None = None
+    pre_token_generation_version: Literal["V1_0", "V2_0", "V3_0"] | None = None
+
+
+# What a pool lets its users begin with, and how it names what they reach: plain frozen values.
+TIERS: Final = ("LITE", "ESSENTIALS", "PLUS")
+"""UserPoolTier."""
+
+ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
+"""The names of the four levels, where AcrConfiguration gives no others."""
+
+_LONGEST_ACR: Final = 64
+
+
+@frozen
+class WebAuthnConfiguration:
+    """How the pool takes passkeys (GetUserPoolMfaConfig, WebAuthnConfiguration).
+
+    Args:
+        relying_party_id: RelyingPartyId: the domain that passkeys belong to.
+        user_verification: UserVerification: "required", or "preferred" (the default, documented).
+        factor_configuration: FactorConfiguration: with MULTI_FACTOR_WITH_USER_VERIFICATION a passkey
+            "with user verification satisfies MFA requirements", of users who want it so.
+    """
+
+    relying_party_id: str
+    user_verification: Literal["required", "preferred"] = field(default="preferred")
+    factor_configuration: Literal["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"] = field(
+        default="SINGLE_FACTOR"
+    )
+
+    @user_verification.validator
+    def _known_verification(self, _: Attribute[str], value: str) -> None:
+        if value not in {"required", "preferred"}:
+            raise ValueError("user_verification is required or preferred")
+
+    @factor_configuration.validator
+    def _known_factor(self, _: Attribute[str], value: str) -> None:
+        if value not in {"SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"}:
+            raise ValueError(
+                "factor_configuration is SINGLE_FACTOR or MULTI_FACTOR_WITH_USER_VERIFICATION"
+            )
+
+
+def first_factors(names: Iterable[str]) -> tuple[str, ...]:
+    """AllowedFirstAuthFactors, in the order of `ALLOWED_FIRST_AUTH_FACTORS`; Cognito's default, if empty.
+
+    Raises:
+        ValueError: one cannot be there, or WEB_AUTHN is there alone.
+    """
+    chosen = set(names) or {"PASSWORD"}  # "PASSWORD" alone: measured
+    if unknown := chosen - set(ALLOWED_FIRST_AUTH_FACTORS):
+        raise ValueError(f"not first factors: {', '.join(sorted(unknown))}")
+    if chosen == {"WEB_AUTHN"}:
+        # "The WEB_AUTHN option for passkey authentication must be accompanied by at least one other
+        # option" -- developer guide, "Authentication flows"
+        raise ValueError("WEB_AUTHN needs another first factor beside it")
+    return tuple(name for name in ALLOWED_FIRST_AUTH_FACTORS if name in chosen)
+
+
+def acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the four levels.
+
+    Args:
+        names: all four, or AcrConfiguration as the API has it: `{"Level2": {"AcrValue": "..."}}`, where
+            levels that are left out keep their defaults.
+
+    Raises:
+        ValueError: "Each AcrValue must be unique across all four levels ... 1 to 64 characters ...
+            can't contain spaces, double quotation marks, or backslashes" (developer guide).
+    """
+    if isinstance(names, Mapping):
+        given = {key: value["AcrValue"] for key, value in names.items() if "AcrValue" in value}
+        if unknown := set(given) - {f"Level{number}" for number in (1, 2, 3, 4)}:
+            raise ValueError(f"not levels: {', '.join(sorted(unknown))}")
+        named = tuple(given.get(f"Level{n}", default) for n, default in enumerate(ACR_VALUES, 1))
+    else:
+        named = tuple(names)
+    if len(named) != len(ACR_VALUES) or len(set(named)) != len(named):
+        raise ValueError("there are four levels, each with a name of its own")
+    for name in named:
+        if not 1 <= len(name) <= _LONGEST_ACR or set(name) & set(' "\\'):
+            raise ValueError(f"{name!r} cannot name a level")
+    return named
+
+
+# What a pool and an app client are told to be: plain frozen values, in Cognito's words.
 __all__ = [
     "COGNITO_DEFAULT_FLOWS",
     "EVERY_FLOW",
@@ -175,7 +383,7 @@ class PoolConfiguration:
     verified_before_update: tuple[str, ...] = field(default=(), converter=_names)
     allow_admin_create_user_only: bool = False
     per_user_quotas: bool = True
-    pool_described: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
+    pool_description: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
     attributes: Schema = field(
         init=False,
         repr=False,

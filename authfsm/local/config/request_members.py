@@ -59,7 +59,7 @@ def _read(shape: str, given: object, path: str) -> Any:
     kind: str = known["type"]
     # True is an int to Python, and no integer to the API.
     if not isinstance(given, _TYPES[kind]) or (isinstance(given, bool) and kind != "boolean"):
-        raise PoolRefusal(error_templates.ILL_TYPED, name=path or "The request")
+        raise PoolRefusal(error_templates.WRONG_TYPE, name=path or "The request")
     value: Any = given
     if kind == "structure":
         return _read_structure(known, value, path)
@@ -92,7 +92,7 @@ def _read_structure(known: Any, value: Mapping[str, Any], path: str) -> dict[str
     }
     for name in known["required"]:
         if name not in read:
-            raise PoolRefusal(error_templates.NULL, name=f"{within}{_lower(name)}")
+            raise PoolRefusal(error_templates.NULL_MEMBER, name=f"{within}{_lower(name)}")
     return read
 
 

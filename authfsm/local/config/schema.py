@@ -87,10 +87,10 @@ def _standard() -> Iterable[SchemaAttribute]:
     yield SchemaAttribute("updated_at", "Number", least=0)
 
 
-STANDARD: Final = {each.name: each for each in _standard()}
+STANDARD_ATTRIBUTES: Final = {each.name: each for each in _standard()}
 """The standard attributes, as every DescribeUserPool lists them."""
 
-MARKS: Final = frozenset({"email_verified", "phone_number_verified"})
+VERIFIED_MARKS: Final = frozenset({"email_verified", "phone_number_verified"})
 """What says whether an address is verified: the pool writes it, and administrators."""
 
 
@@ -103,7 +103,7 @@ class Schema:
     """
 
     def __init__(self, given: Iterable[SchemaAttribute], required: Collection[str]) -> None:
-        found = {**STANDARD, **{each.name: each for each in given}}
+        found = {**STANDARD_ATTRIBUTES, **{each.name: each for each in given}}
         if unknown := set(required) - set(found):
             raise ValueError(f"required, but not in the schema: {', '.join(sorted(unknown))}")
         self.all: dict[str, SchemaAttribute] = {
@@ -137,7 +137,7 @@ class Schema:
             return True
         if read_attributes is None:
             # What the schema does not know came in by hand, so that a test need declare nothing to see it.
-            return name in STANDARD or name not in self.all
+            return name in STANDARD_ATTRIBUTES or name not in self.all
         return name in read_attributes
 
     def may_write(self, name: str, write_attributes: Collection[str] | None) -> bool:
@@ -147,8 +147,8 @@ class Schema:
         Standard attributes of your user pool" -- AWS API reference
         """
         found = self.find(name)
-        if name in MARKS or name == "sub" or (found is not None and found.developer_only):
+        if name in VERIFIED_MARKS or name == "sub" or (found is not None and found.developer_only):
             return False
         if write_attributes is None:
-            return name in STANDARD
+            return name in STANDARD_ATTRIBUTES
         return name in write_attributes

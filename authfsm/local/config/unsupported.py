@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from authfsm.local.config.app_client import KNOWN_FLOWS
-from authfsm.local.config.lambda_functions import Triggers
+from authfsm.local.config.pool_configuration import KNOWN_FLOWS, Triggers
 from authfsm.settings.descriptions import Structure
 
 _TEXTS: Final = "messages have no text here: the outbox has the codes"
@@ -104,7 +103,9 @@ _TRIGGERS: Final = {
 }
 
 
-def in_pool(pool: Structure, mfa: Structure | None, triggers: Triggers | None) -> Iterator[str]:
+def unsupported_in_pool(
+    pool: Structure, mfa: Structure | None, triggers: Triggers | None
+) -> Iterator[str]:
     """What a UserPool says in vain.
 
     Args:
@@ -130,7 +131,7 @@ def in_pool(pool: Structure, mfa: Structure | None, triggers: Triggers | None) -
         yield "MfaConfiguration: which factors are enabled GetUserPoolMfaConfig says: all are taken"
 
 
-def in_client(client: Structure) -> Iterator[str]:
+def unsupported_in_client(client: Structure) -> Iterator[str]:
     """What a UserPoolClient says in vain."""
     yield from _members(client, _HONOURED_CLIENT | {"SupportedIdentityProviders"}, _CLIENT)
     others = [e for e in client.get("SupportedIdentityProviders", ()) if e != "COGNITO"]
@@ -141,7 +142,7 @@ def in_client(client: Structure) -> Iterator[str]:
             yield f"ExplicitAuthFlows: {flow}: no such flow is served"
 
 
-def not_known(unknown: Iterable[str], said: Iterable[str]) -> Iterator[str]:
+def unknown_members(unknown: Iterable[str], said: Iterable[str]) -> Iterator[str]:
     """The members that the API does not have, beside those that have been said.
 
     Args:

@@ -23,7 +23,7 @@ from typing import Any, Final, NoReturn
 from attrs import field, fields, fields_dict, frozen
 
 from authfsm.local.api.pool import LocalPool
-from authfsm.local.config import description_shapes
+from authfsm.local.config import descriptions
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.pool_configuration import (
     AppClient,
@@ -53,7 +53,7 @@ CLIENT_ID: Final = "authfsmlocalclient"
 
 # Of the pool's own making, or another option's.
 _NOT_HERE: Final = {
-    "clock", "entropy", "key", "settings", "attributes", "pool_described", "client_described",
+    "clock", "entropy", "key", "settings", "attributes", "pool_description", "client_description",
 }  # fmt: skip
 _STRUCTURED: Final[dict[str, type]] = {
     "device": DeviceConfiguration,
@@ -220,10 +220,12 @@ def _like(described: Mapping[str, Any], triggers: Triggers | None) -> dict[str, 
         return {}
     try:
         told = Descriptions.read(described)
-        client = description_shapes.client_settings(told.user_pool_client or {})
-        settings = {**description_shapes.pool_settings(told), **client}
+        client = descriptions.client_settings(told.user_pool_client or {})
+        settings = {**descriptions.pool_settings(told), **client}
         more = (
-            {"triggers": description_shapes.versioned(triggers, told.user_pool)} if triggers else {}
+            {"triggers": descriptions.with_described_version(triggers, told.user_pool)}
+            if triggers
+            else {}
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the descriptions cannot be read: {error}") from None

@@ -28,7 +28,7 @@ from authfsm.local.server.state_file import RecordRow, StateFile
 from authfsm.local.state.codes import Message
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import PendingChallenge
-from authfsm.local.state.token_issuer import Family
+from authfsm.local.state.token_issuer import TokenFamily
 from authfsm.local.state.users import User
 
 _CLASS: Final = "!"
@@ -226,15 +226,15 @@ RECORD_TYPES: Final[dict[str, RecordType]] = {
     ),
     "leg": RecordType(
         PendingChallenge,
-        lambda leg: str(leg.session),
-        lambda core, leg: leg in core.sessions,
-        lambda core, leg: core.sessions.restore(leg),
+        lambda pending: str(pending.session),
+        lambda core, pending: pending in core.sessions,
+        lambda core, pending: core.sessions.restore(pending),
     ),
     "family": RecordType(
-        Family,
+        TokenFamily,
         lambda family: str(family.origin_jti),
-        lambda core, family: family in core.mint,
-        lambda core, family: core.mint.restore(family),
+        lambda core, family: family in core.token_issuer,
+        lambda core, family: core.token_issuer.restore(family),
     ),
 }
 _MESSAGE: Final = "message"
@@ -285,7 +285,7 @@ class RecordStore:
 
     def reload(self) -> None:
         """Make the pool again what the file says: what could not be written did not happen."""
-        self._core.forget_all()
+        self._core.clear_all()
         self._message = 0
         self.restore()
 
@@ -297,7 +297,7 @@ class RecordStore:
         """
         records = {id(record): record for record in touched}
         for record in tuple(records.values()):
-            user = record.user if isinstance(record, Family) else None
+            user = record.user if isinstance(record, TokenFamily) else None
             user = record.attempt.user if isinstance(record, PendingChallenge) else user
             if user is not None:
                 records[id(user)] = user

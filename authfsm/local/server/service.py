@@ -145,7 +145,7 @@ class Service:
     def make_key(self) -> None:
         """Have the signing key made, if it is not."""
         with self.held():
-            _ = self.core.mint.key
+            _ = self.core.token_issuer.key
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -244,7 +244,7 @@ def _put_back(config: ServerConfig, settings: dict[str, Any], log: Log, file: St
     config.add_users(pool)
     keeper.keep(tuple(core.clients.values()))
     service.keep()
-    key = core.mint.key.as_dict(private=True)
+    key = core.token_issuer.key.as_dict(private=True)
     seed = core.seed.reveal().hex()
     file.note(
         {

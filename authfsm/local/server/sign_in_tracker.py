@@ -124,13 +124,19 @@ class SignInTracker:
         response = self._core.response
         if response is None or response in REFRESH_RESPONSES:
             return  # Nobody signs in.
-        legs = [
-            leg
-            for leg in touched
-            if isinstance(leg, PendingChallenge) and leg in self._core.sessions
+        pending_challenges = [
+            pending
+            for pending in touched
+            if isinstance(pending, PendingChallenge) and pending in self._core.sessions
         ]
-        known = {leg.session: leg for leg in legs if leg.session in self._by_session}
-        new = next((leg for leg in legs if leg.session not in known), None)
+        known = {
+            pending.session: pending
+            for pending in pending_challenges
+            if pending.session in self._by_session
+        }
+        new = next(
+            (pending for pending in pending_challenges if pending.session not in known), None
+        )
         # What was refused for its shape comes here too: its members are of any type.
         session = request.get("Session")
         old = known.get(session) if isinstance(session, str) else None
@@ -167,11 +173,11 @@ class SignInTracker:
             )
             followed.steps.append(step)
 
-    def _begin(self, request: Mapping[str, Any], leg: PendingChallenge | None) -> TrackedSignIn:
+    def _begin(self, request: Mapping[str, Any], pending: PendingChallenge | None) -> TrackedSignIn:
         self._count += 1
         parameters = request.get("AuthParameters")
         typed = str(parameters.get("USERNAME", "")) if isinstance(parameters, Mapping) else ""
-        username = leg.attempt.name if leg else typed
+        username = pending.attempt.username if pending else typed
         followed = TrackedSignIn(
             self._count, username, request["AuthFlow"], str(request.get("ClientId"))
         )

@@ -15,14 +15,22 @@ from attrs import frozen
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import Trigger, Triggers
+from authfsm.local.signin.triggers import (
+    Metadata,
+    bool_field,
+    call,
+    configured_triggers,
+    invalid_response,
+    text_map_field,
+    user_attributes,
+)
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
-from authfsm.local.state.triggers import Metadata, call, described, flag, misshapen, of, texts
 from authfsm.protocol.states import State
 
 
 @frozen
-class Round:
+class CustomRound:
     """A custom challenge, waiting for its answer.
 
     Args:
@@ -35,7 +43,7 @@ class Round:
 
 
 @frozen
-class DeadEnd:
+class UnanswerableChallenge:
     """A challenge that DefineAuthChallenge named and the pool knows nothing about."""
 
 
@@ -45,9 +53,9 @@ def triggers(pool: Core) -> Triggers:
     Raises:
         PoolRefusal: InvalidParameterException: it has none.
     """
-    found = of(pool)
+    found = configured_triggers(pool)
     if found.define is None:
-        raise PoolRefusal(error_templates.NO_TRIGGERS)
+        raise PoolRefusal(error_templates.NO_CUSTOM_AUTH_TRIGGER)
     return found
 
 
@@ -70,13 +78,13 @@ def define(pool: Core, attempt: Attempt, metadata: Metadata) -> str | None:
         blank=("challengeName", "issueTokens", "failAuthentication"),
         metadata=metadata,
     )
-    if flag(name, response, "failAuthentication"):
+    if bool_field(name, response, "failAuthentication"):
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
-    if flag(name, response, "issueTokens"):
+    if bool_field(name, response, "issueTokens"):
         return None
     challenge = response.get("challengeName")
     if not isinstance(challenge, str) or not challenge:
-        raise misshapen(name, "no challengeName")
+        raise invalid_response(name, "no challengeName")
     # Cognito echoes whatever name it is given (amplify-js PR #566, #1291), where it asks for a first
     # or a next challenge. After a password or an MFA no source has seen another than CUSTOM_CHALLENGE.
     free = not attempt.rounds or attempt.rounds[-1]["challengeName"] in {
@@ -84,11 +92,11 @@ def define(pool: Core, attempt: Attempt, metadata: Metadata) -> str | None:
         State.CUSTOM_CHALLENGE,
     }
     if challenge != State.CUSTOM_CHALLENGE and not free:
-        raise misshapen(name, "challengeName is not CUSTOM_CHALLENGE")
+        raise invalid_response(name, "challengeName is not CUSTOM_CHALLENGE")
     return challenge
 
 
-def create(pool: Core, attempt: Attempt, metadata: Metadata) -> tuple[dict[str, str], Round]:
+def create(pool: Core, attempt: Attempt, metadata: Metadata) -> tuple[dict[str, str], CustomRound]:
     """Have CreateAuthChallenge make a custom challenge.
 
     Returns:
@@ -112,13 +120,13 @@ def create(pool: Core, attempt: Attempt, metadata: Metadata) -> tuple[dict[str, 
     )
     noted = response.get("challengeMetadata")
     if noted is not None and not isinstance(noted, str):
-        raise misshapen(name, "challengeMetadata is not text")
-    public = texts(name, response, "publicChallengeParameters")
-    return public, Round(texts(name, response, "privateChallengeParameters"), noted)
+        raise invalid_response(name, "challengeMetadata is not text")
+    public = text_map_field(name, response, "publicChallengeParameters")
+    return public, CustomRound(text_map_field(name, response, "privateChallengeParameters"), noted)
 
 
 def verify(
-    pool: Core, attempt: Attempt, challenge: Round, answer: str, metadata: Metadata
+    pool: Core, attempt: Attempt, challenge: CustomRound, answer: str, metadata: Metadata
 ) -> dict[str, Any]:
     """Have VerifyAuthChallengeResponse judge an answer.
 
@@ -143,12 +151,12 @@ def verify(
     )
     return {
         "challengeName": State.CUSTOM_CHALLENGE.value,
-        "challengeResult": flag(name, response, "answerCorrect"),
+        "challengeResult": bool_field(name, response, "answerCorrect"),
         "challengeMetadata": challenge.metadata,
     }
 
 
-def passed(challenge: str) -> dict[str, Any]:
+def passed_round(challenge: str) -> dict[str, Any]:
     """A round that was no custom challenge and is passed: SRP_A, PASSWORD_VERIFIER, an MFA."""
     return {
         "challengeName": str(challenge),
@@ -168,16 +176,16 @@ def _call(
     metadata: Metadata,
 ) -> Mapping[str, Any]:
     if function is None:
-        raise PoolRefusal(error_templates.NO_TRIGGERS)
+        raise PoolRefusal(error_templates.NO_CUSTOM_AUTH_TRIGGER)
     return call(
         pool,
         function,
         _source(name),
-        user_name=attempt.name,
+        user_name=attempt.username,
         client=attempt.client,
         asked={
             **asked,
-            "userAttributes": described(attempt.user),
+            "userAttributes": user_attributes(attempt.user),
             "userNotFound": attempt.user is None,
         },
         blank=dict.fromkeys(blank),

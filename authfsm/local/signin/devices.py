@@ -14,11 +14,13 @@ from attrs import evolve
 
 from authfsm import srp
 from authfsm.base.secret import Secret
-from authfsm.local.config import acr_levels, error_templates
+from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.state import token_claims
 from authfsm.local.state.core import Core, Reply, Request
 from authfsm.local.state.sessions import Attempt
-from authfsm.local.state.users import DeviceRecord, PasswordRecord, User
+from authfsm.local.state.srp_proofs import PasswordRecord
+from authfsm.local.state.users import DeviceRecord, User
 from authfsm.protocol.states import State
 
 _UNCONFIRMED_KEPT: Final = 32
@@ -29,7 +31,7 @@ def attempt_key(client_id: str, name: str, device_key: str) -> str:
     return f"device:{client_id}:{name}:{device_key}"
 
 
-def confirmed(user: User, key: str) -> DeviceRecord:
+def confirmed_device(user: User, key: str) -> DeviceRecord:
     """A confirmed device of a user's.
 
     Raises:
@@ -41,7 +43,7 @@ def confirmed(user: User, key: str) -> DeviceRecord:
     return device
 
 
-def presented(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
+def with_device_key(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
     """The attempt, with the DEVICE_KEY of a request; a pool that tracks no devices ignores it.
 
     Raises:
@@ -49,34 +51,34 @@ def presented(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
     """
     if not key or attempt.user is None or not _tracked(pool, attempt):
         return attempt
-    return evolve(attempt, device_key=confirmed(attempt.user, key).key)
+    return evolve(attempt, device_key=confirmed_device(attempt.user, key).key)
 
 
-def if_known(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
+def with_known_device_key(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
     """The same, for who has proved nothing yet: they are not told which devices there are.
 
     A stale key is dropped here, and refused when the answer that proves the user names it again.
     """
     try:
-        return presented(pool, attempt, key)
+        return with_device_key(pool, attempt, key)
     except PoolRefusal:
         return attempt
 
 
-def to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
+def device_to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
     """The remembered device that this attempt has still to prove, if there is one.
 
     "A confirmed but not remembered device ... proceeds with non-device sign-in" (developer guide).
     """
     if attempt.device_proved or attempt.user is None or not _tracked(pool, attempt):
         return None
-    if acr_levels.PASSKEYS & set(attempt.methods):  # Nothing follows a passkey.
+    if token_claims.PASSKEY_METHODS & set(attempt.methods):  # Nothing follows a passkey.
         return None
     device = attempt.user.devices.get(attempt.device_key or "")
     return device if device is not None and device.remembered else None
 
 
-def stands_for(pool: Core, challenge: State) -> bool:
+def replaces_second_factor(pool: Core, challenge: State) -> bool:
     """Will a remembered device stand for this second factor?
 
     Only where the pool challenges new devices; and not for MFA_SETUP: a user without a factor has still to
@@ -85,7 +87,7 @@ def stands_for(pool: Core, challenge: State) -> bool:
     configuration = pool.configuration
     if configuration.device is None or challenge is State.MFA_SETUP:
         return False
-    if challenge is State.EMAIL_OTP and not configuration.contradictions.device_stands_for_email:
+    if challenge is State.EMAIL_OTP and not configuration.contradictions.device_replaces_email_mfa:
         return False
     return configuration.device.challenge_required_on_new_device
 
@@ -95,11 +97,11 @@ def _tracked(pool: Core, attempt: Attempt) -> bool:
         return False
     ways = pool.configuration.contradictions
     if attempt.flow == "USER_AUTH":
-        return ways.devices_in_user_auth
-    return ways.devices_in_admin_flows or not attempt.flow.startswith("ADMIN_")
+        return ways.devices_tracked_in_user_auth
+    return ways.devices_tracked_in_admin_flows or not attempt.flow.startswith("ADMIN_")
 
 
-def issue(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
+def new_device_metadata(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
     """NewDeviceMetadata for a sign-in that named no device; None where there is none to give."""
     now = pool.clock()
     if attempt.device_key is not None:
@@ -112,7 +114,7 @@ def issue(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
     waiting = [key for key, device in user.devices.items() if device.credential is None]
     for key in waiting[: max(0, len(waiting) - _UNCONFIRMED_KEPT + 1)]:
         del user.devices[key]
-    key = f"{pool.configuration.region}_{pool.mint.uuid()}"
+    key = f"{pool.configuration.region}_{pool.token_issuer.uuid()}"
     group_key = f"-{urlsafe_b64encode(pool.entropy(6)).decode()}"
     user.devices[key] = DeviceRecord(key, group_key, now, now)
     return {"DeviceKey": key, "DeviceGroupKey": group_key}
@@ -144,15 +146,15 @@ def confirm(pool: Core, request: Request) -> Reply:
 
 def update_status(pool: Core, request: Request) -> Reply:
     """UpdateDeviceStatus."""
-    return mark(pool, pool.bearer(request), request)
+    return set_remembered(pool, pool.bearer(request), request)
 
 
-def mark(pool: Core, user: User, request: Request) -> Reply:
+def set_remembered(pool: Core, user: User, request: Request) -> Reply:
     """Remember a user's device, or no longer."""
-    device = confirmed(user, request["DeviceKey"])
+    device = confirmed_device(user, request["DeviceKey"])
     status = request.get("DeviceRememberedStatus")
     if status not in {"remembered", "not_remembered"}:
-        raise PoolRefusal(error_templates.ABSENT, name="DeviceRememberedStatus")
+        raise PoolRefusal(error_templates.MISSING_PARAMETER, name="DeviceRememberedStatus")
     device.remembered = status == "remembered"
     device.modified = pool.clock()
     return {}
@@ -161,7 +163,7 @@ def mark(pool: Core, user: User, request: Request) -> Reply:
 def forget(pool: Core, request: Request) -> Reply:
     """ForgetDevice."""
     user = pool.bearer(_with_token(request))
-    confirmed(user, request["DeviceKey"])
+    confirmed_device(user, request["DeviceKey"])
     del user.devices[request["DeviceKey"]]
     return {}
 
@@ -169,22 +171,22 @@ def forget(pool: Core, request: Request) -> Reply:
 def get(pool: Core, request: Request) -> Reply:
     """GetDevice."""
     user = pool.bearer(_with_token(request))
-    return {"DeviceRecord": described(confirmed(user, request["DeviceKey"]))}
+    return {"DeviceRecord": device_for_api(confirmed_device(user, request["DeviceKey"]))}
 
 
 def list_all(pool: Core, request: Request) -> Reply:
     """ListDevices: the confirmed ones, all on one page or `Limit` at a time."""
-    return page(pool.bearer(request), request)
+    return list_page(pool.bearer(request), request)
 
 
-def page(user: User, request: Request) -> Reply:
+def list_page(user: User, request: Request) -> Reply:
     """A page of a user's devices."""
     devices = [each for each in user.devices.values() if each.credential]
     keys = [device.key for device in devices]
     token = request.get("PaginationToken")
     start = keys.index(token) if token in keys else 0
     end = start + max(request.get("Limit", 60), 1)
-    reply: Reply = {"Devices": [described(device) for device in devices[start:end]]}
+    reply: Reply = {"Devices": [device_for_api(device) for device in devices[start:end]]}
     if end < len(devices):
         reply["PaginationToken"] = keys[end]
     return reply
@@ -193,14 +195,14 @@ def page(user: User, request: Request) -> Reply:
 def _with_token(request: Request) -> Request:
     # Without a token these would be administrators' operations by another name; Cognito's need one.
     if "AccessToken" not in request:
-        raise PoolRefusal(error_templates.ABSENT, name="AccessToken")
+        raise PoolRefusal(error_templates.MISSING_PARAMETER, name="AccessToken")
     return request
 
 
-def described(device: DeviceRecord) -> dict[str, Any]:
+def device_for_api(device: DeviceRecord) -> dict[str, Any]:
     """A device, as the API shows it."""
     remembered = "remembered" if device.remembered else "not_remembered"
-    described: dict[str, Any] = {
+    device_for_api: dict[str, Any] = {
         "DeviceKey": device.key,
         "DeviceAttributes": [
             {"Name": "device_status", "Value": "valid"},
@@ -211,5 +213,5 @@ def described(device: DeviceRecord) -> dict[str, Any]:
         "DeviceLastModifiedDate": device.modified.timestamp(),
     }
     if device.last_authenticated is not None:
-        described["DeviceLastAuthenticatedDate"] = device.last_authenticated.timestamp()
-    return described
+        device_for_api["DeviceLastAuthenticatedDate"] = device.last_authenticated.timestamp()
+    return device_for_api

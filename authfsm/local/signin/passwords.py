@@ -1,6 +1,6 @@
 """Proving and setting passwords: whoever comes by a password comes by here, in clear or by SRP.
 
-Asked in this order: may this user sign in at all (`User.check_in`), are they locked out, is the password
+Asked in this order: may this user sign in at all (`User.ensure_can_sign_in`), are they locked out, is the password
 right, is it too old. A user who is not there costs the same work as one who is.
 """
 
@@ -14,24 +14,24 @@ from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.state import proofs
+from authfsm.local.state import srp_proofs
 from authfsm.local.state.core import Core
-from authfsm.local.state.proofs import Proof
 from authfsm.local.state.sessions import Attempt
-from authfsm.local.state.users import PasswordRecord, Status, User
+from authfsm.local.state.srp_proofs import PasswordRecord, SrpProof
+from authfsm.local.state.users import Status, User
 
 
-def check_in(pool: Core, client: AppClient, user: User) -> None:
+def ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
     """May this user try?
 
     Raises:
         PoolRefusal: disabled, unconfirmed, to be reset, or locked out.
     """
-    user.check_in(imported_is_unknown=client.prevent_user_existence_errors == "ENABLED")
+    user.ensure_can_sign_in(hide_imported=client.prevent_user_existence_errors == "ENABLED")
     user.lock_out.check(pool.elapsed())
 
 
-def prove(
+def check_password(
     pool: Core, client: AppClient, user: User | None, typed: str, password: Secret[str]
 ) -> User:
     """Check a password given in clear.
@@ -42,30 +42,30 @@ def prove(
     if user is None:
         if client.prevent_user_existence_errors == "LEGACY":
             raise PoolRefusal(error_templates.NO_SUCH_USER)
-        _fits(pool, pool.nobody(typed), typed, password)
+        _fits(pool, pool.simulated_credential(typed), typed, password)
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
-    check_in(pool, client, user)
-    credential = user.credential or pool.nobody(typed)
+    ensure_can_sign_in(pool, client, user)
+    credential = user.credential or pool.simulated_credential(typed)
     _settle(pool, user, right=_fits(pool, credential, user.username, password))
     return user
 
 
-def begin_srp(pool: Core, attempt: Attempt, srp_a: str) -> Proof:
+def begin_srp(pool: Core, attempt: Attempt, srp_a: str) -> SrpProof:
     """Begin a proof by SRP. A user without a password proves nothing, and is not told apart."""
     credential = attempt.user.credential if attempt.user is not None else None
-    credential = credential or pool.nobody(attempt.typed)
-    return proofs.begin(pool.realm, attempt.name, credential, srp_a, pool.entropy)
+    credential = credential or pool.simulated_credential(attempt.submitted_name)
+    return srp_proofs.begin_proof(pool.realm, attempt.username, credential, srp_a, pool.entropy)
 
 
 def _fits(pool: Core, credential: PasswordRecord, name: str, password: Secret[str]) -> bool:
     try:
-        return credential.fits(pool.realm, name, password)
+        return credential.matches(pool.realm, name, password)
     except srp.SrpRefused:  # Text that UTF-8 cannot write is nobody's password.
         return False
 
 
-def prove_by_srp(
-    pool: Core, client: AppClient, user: User | None, proof: Proof, answers: Mapping[str, str]
+def check_srp_claim(
+    pool: Core, client: AppClient, user: User | None, proof: SrpProof, answers: Mapping[str, str]
 ) -> User:
     """Check a claim of SRP.
 
@@ -73,16 +73,16 @@ def prove_by_srp(
         PoolRefusal: it is wrong, or the user may not sign in.
     """
     if user is None:
-        proof.check(answers)
+        proof.is_proved_by(answers)
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
-    check_in(pool, client, user)
-    _settle(pool, user, right=proof.check(answers))
+    ensure_can_sign_in(pool, client, user)
+    _settle(pool, user, right=proof.is_proved_by(answers))
     return user
 
 
 def _settle(pool: Core, user: User, *, right: bool) -> None:
     if not right or user.credential is None:
-        user.lock_out.failed(pool.elapsed())
+        user.lock_out.record_failure(pool.elapsed())
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
     policy = pool.configuration.password_policy
     days = timedelta(days=policy.temporary_password_validity_days)
@@ -91,21 +91,21 @@ def _settle(pool: Core, user: User, *, right: bool) -> None:
         raise PoolRefusal(error_templates.TEMPORARY_EXPIRED)
 
 
-def check_present(pool: Core, user: User, password: Secret[str]) -> None:
+def check_current_password(pool: Core, user: User, password: Secret[str]) -> None:
     """Check the password of a user who is signed in, to change it; a wrong one counts towards the lock-out.
 
     Raises:
         PoolRefusal: it is wrong.
     """
     if user.credential is None or not _fits(pool, user.credential, user.username, password):
-        user.lock_out.failed(pool.elapsed())
+        user.lock_out.record_failure(pool.elapsed())
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
 
 
 def check_policy(
     pool: Core,
     password: Secret[str],
-    saying: error_templates.ErrorTemplate = error_templates.POLICY,
+    saying: error_templates.ErrorTemplate = error_templates.PASSWORD_POLICY,
 ) -> None:
     """Does a new password conform to the policy?
 
@@ -131,10 +131,14 @@ def check_history(pool: Core, user: User, password: Secret[str]) -> None:
     Raises:
         PoolRefusal: PasswordHistoryPolicyViolationException.
     """
-    had = (user.credential, *user.earlier) if user.credential is not None else user.earlier
+    had = (
+        (user.credential, *user.previous_credentials)
+        if user.credential is not None
+        else user.previous_credentials
+    )
     for credential in had[: pool.configuration.password_policy.password_history_size]:
         if credential is not None and _fits(pool, credential, user.username, password):
-            raise PoolRefusal(error_templates.PASSWORD_USED)
+            raise PoolRefusal(error_templates.PASSWORD_REUSED)
 
 
 def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bool) -> None:
@@ -143,9 +147,9 @@ def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bo
     try:
         made = PasswordRecord.of(pool.realm, user.username, password, pool.entropy(16))
     except srp.SrpRefused:
-        raise PoolRefusal(error_templates.POLICY, why="Password is not text") from None
+        raise PoolRefusal(error_templates.PASSWORD_POLICY, why="Password is not text") from None
     if user.credential is not None:
-        user.earlier = (user.credential, *user.earlier)[:kept]
+        user.previous_credentials = (user.credential, *user.previous_credentials)[:kept]
     user.credential = made
     user.password_set, user.modified = pool.elapsed(), pool.clock()
     end_sessions(pool, user)
@@ -155,7 +159,7 @@ def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bo
 def end_sessions(pool: Core, user: User) -> None:
     """End the sign-ins of a user that are under way: what they have proved does not count any more.
 
-    Sources are silent on it; `Contradictions.sessions_outlive_passwords` is the other way.
+    Sources are silent on it; `Contradictions.sessions_survive_password_change` is the other way.
     """
-    if not pool.configuration.contradictions.sessions_outlive_passwords:
-        user.sign_ins_ended += 1
+    if not pool.configuration.contradictions.sessions_survive_password_change:
+        user.session_generation += 1

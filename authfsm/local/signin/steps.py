@@ -1,6 +1,6 @@
 """What comes next: the one place that decides which challenge follows, whatever flow it is and however far.
 
-`onward` reads nothing but the facts of the attempt, so that no path can go round a temporary password or a
+`next_challenge` reads nothing but the facts of the attempt, so that no path can go round a temporary password or a
 second factor. The order: the new password, the second factor (unless a remembered device will stand for
 it), the pool's own functions, the device, the tokens.
 """
@@ -14,22 +14,21 @@ from typing import Any
 from attrs import evolve, frozen
 
 from authfsm.base.secret import Secret
-from authfsm.local.config import acr_levels, error_templates
+from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import custom, devices, step_up
-from authfsm.local.signin.sign_in_triggers import before_tokens
-from authfsm.local.state import mfa
-from authfsm.local.state.codes import Message, delivery, masked, new_code
+from authfsm.local.signin import custom, devices, required_factors
+from authfsm.local.signin.triggers import Metadata, run_token_triggers
+from authfsm.local.state import token_claims
+from authfsm.local.state.codes import Message, delivery_address, masked_address, new_code
 from authfsm.local.state.core import Core, Reply
-from authfsm.local.state.proofs import Proof, block_key
 from authfsm.local.state.sessions import Attempt, PendingChallenge
-from authfsm.local.state.triggers import Metadata
+from authfsm.local.state.srp_proofs import SrpProof, secret_block_key
 from authfsm.local.state.users import DeviceRecord, SoftwareToken, Status, User
 from authfsm.protocol.states import State
 
 
 @frozen
-class SentCode:
+class SecondFactorCode:
     """A code that was sent.
 
     Args:
@@ -46,27 +45,27 @@ class SentCode:
 
 
 @frozen
-class Choice:
+class MfaChoice:
     """A choice of a second factor.
 
     Args:
-        offered: what there is to choose from.
+        factors: what there is to choose from.
     """
 
-    offered: tuple[State, ...]
+    factors: tuple[State, ...]
 
 
 @frozen
-class Setup:
+class MfaSetupProgress:
     """The set-up of a second factor, and how far it has come.
 
     Args:
-        offered: what can be set up.
+        factors: what can be set up.
         token: the software token, once associated.
         verified: has VerifySoftwareToken accepted a code of it?
     """
 
-    offered: tuple[State, ...]
+    factors: tuple[State, ...]
     token: SoftwareToken | None = None
     verified: bool = False
 
@@ -82,7 +81,7 @@ class ChallengeAnswer:
         metadata: ClientMetadata.
     """
 
-    leg: PendingChallenge
+    pending: PendingChallenge
     attempt: Attempt
     responses: Mapping[str, str]
     metadata: Metadata
@@ -90,19 +89,19 @@ class ChallengeAnswer:
     @property
     def user(self) -> User:
         """Whose answer it is."""
-        return self.attempt.known
+        return self.attempt.existing_user
 
 
-def ask(
+def issue_challenge(
     pool: Core,
     attempt: Attempt,
     challenge: str,
     parameters: Mapping[str, str],
-    matter: Any = None,
+    expected_answer: Any = None,
     *,
     other_key: str | None = None,
-    session_wanted: bool = True,
-    session_shown: bool = True,
+    session_required: bool = True,
+    include_session: bool = True,
 ) -> Reply:
     """Ask a challenge.
 
@@ -111,22 +110,26 @@ def ask(
         attempt: the attempt so far.
         challenge: its name on the wire.
         parameters: ChallengeParameters.
-        matter: what the answer is checked against.
+        expected_answer: what the answer is checked against.
         other_key: another way than the session to find this leg by.
-        session_wanted: must the answer have the session all the same?
-        session_shown: has the reply one?
+        session_required: must the answer have the session all the same?
+        include_session: has the reply one?
     """
-    leg = pool.sessions.open(
-        attempt, str(challenge), matter, other_key=other_key, session_wanted=session_wanted
+    pending = pool.sessions.open(
+        attempt,
+        str(challenge),
+        expected_answer,
+        other_key=other_key,
+        session_required=session_required,
     )
-    reply: Reply = {"ChallengeName": leg.challenge, "ChallengeParameters": dict(parameters)}
-    if session_shown:
-        reply["Session"] = leg.session
+    reply: Reply = {"ChallengeName": pending.challenge, "ChallengeParameters": dict(parameters)}
+    if include_session:
+        reply["Session"] = pending.session
     return reply
 
 
-def onward(
-    pool: Core, attempt: Attempt, metadata: Metadata = None, proof: Proof | None = None
+def next_challenge(
+    pool: Core, attempt: Attempt, metadata: Metadata = None, proof: SrpProof | None = None
 ) -> Reply:
     """What follows now: a challenge, or the tokens.
 
@@ -139,8 +142,10 @@ def onward(
     Raises:
         PoolRefusal: no second factor is possible, or a trigger ended the attempt.
     """
-    user, device = attempt.user, devices.to_prove(pool, attempt)
-    if attempt.unproved:  # Choosing is `choice`'s business; nothing follows before a proof.
+    user, device = attempt.user, devices.device_to_prove(pool, attempt)
+    if (
+        attempt.awaits_first_factor
+    ):  # Choosing is `choice`'s business; nothing follows before a proof.
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
     if attempt.password_proved and user is not None:
         if user.status is Status.FORCE_CHANGE_PASSWORD:
@@ -150,10 +155,12 @@ def onward(
             return _ask_new_password(pool, attempt, user)
         # MFA goes with the password: "MFA is not supported in passwordless custom flows"
         # (amplify-js #12887). Nor is a temporary password known to matter there.
-        due = step_up.second_factor(pool.configuration, attempt, user)
+        due = required_factors.second_factor(pool.configuration, attempt, user)
         # A device is no method of `amr`: toward a level it stands for nothing.
-        vouched = (device is not None or attempt.device_proved) and not attempt.target
-        if due is not None and not (vouched and devices.stands_for(pool, due.challenge)):
+        vouched = (device is not None or attempt.device_proved) and not attempt.target_level
+        if due is not None and not (
+            vouched and devices.replaces_second_factor(pool, due.challenge)
+        ):
             return _ask_second_factor(pool, attempt, user, due)
     elif user is not None and (due := _after_code(pool, attempt, user)) is not None:
         return _ask_second_factor(pool, attempt, user, due)
@@ -167,36 +174,36 @@ def onward(
     return _grant(pool, attempt, metadata)
 
 
-def _after_code(pool: Core, attempt: Attempt, user: User) -> mfa.Due | None:
+def _after_code(pool: Core, attempt: Attempt, user: User) -> required_factors.RequiredMfa | None:
     """The second factor after a code as first one: none, unless the other document is followed."""
     follows = pool.configuration.contradictions.mfa_after_one_time_password
     channel = {"email_otp": State.EMAIL_OTP, "sms": State.SMS_OTP}.get("".join(attempt.methods))
     if not follows or channel is None or attempt.second_factor_passed:
         return None
-    return mfa.after_code(pool.configuration, user, channel)
+    return required_factors.mfa_after_code(pool.configuration, user, channel)
 
 
-def ask_password_verifier(pool: Core, attempt: Attempt, proof: Proof) -> Reply:
+def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Reply:
     """PASSWORD_VERIFIER: the secret block identifies it in USER_SRP_AUTH, whose reply has no Session."""
     parameters = {
         **proof.parameters(),
-        "USERNAME": attempt.name,
-        "USER_ID_FOR_SRP": attempt.name,
+        "USERNAME": attempt.username,
+        "USER_ID_FOR_SRP": attempt.username,
     }
     alone = attempt.flow == "USER_SRP_AUTH"
-    return ask(
+    return issue_challenge(
         pool,
         attempt,
         State.PASSWORD_VERIFIER,
         parameters,
         proof,
-        other_key=block_key(proof.secret_block.reveal()),
-        session_wanted=not alone,
-        session_shown=not alone,
+        other_key=secret_block_key(proof.secret_block.reveal()),
+        session_required=not alone,
+        include_session=not alone,
     )
 
 
-def ask_factor(
+def issue_factor_challenge(
     pool: Core, attempt: Attempt, user: User, factor: State, new_address: str | None = None
 ) -> Reply:
     """Ask for the code of a second factor, and send it.
@@ -210,32 +217,36 @@ def ask_factor(
     """
     if factor is State.SOFTWARE_TOKEN_MFA:
         token = user.software_token
-        parameters = {"USER_ID_FOR_SRP": attempt.name}
+        parameters = {"USER_ID_FOR_SRP": attempt.username}
         if token is not None and token.friendly_name:
             parameters["FRIENDLY_DEVICE_NAME"] = token.friendly_name
-        return ask(pool, attempt, factor, parameters)
-    medium, address = ("EMAIL", new_address) if new_address else delivery(user, factor)
+        return issue_challenge(pool, attempt, factor, parameters)
+    medium, address = ("EMAIL", new_address) if new_address else delivery_address(user, factor)
     code = new_code(pool.entropy)
     pool.outbox.put(Message(user.username, address, medium, factor, code, pool.clock()))
     attribute = "phone_number" if medium == "SMS" else "email"
     parameters = {
         "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
-        "CODE_DELIVERY_DESTINATION": masked(medium, address),
-        "USER_ID_FOR_SRP": attempt.name,
+        "CODE_DELIVERY_DESTINATION": masked_address(medium, address),
+        "USER_ID_FOR_SRP": attempt.username,
     }
-    sent = SentCode(code, attribute, address, enrols=new_address is not None)
-    return ask(pool, attempt, factor, parameters, sent)
+    sent = SecondFactorCode(code, attribute, address, enrols=new_address is not None)
+    return issue_challenge(pool, attempt, factor, parameters, sent)
 
 
-def _ask_second_factor(pool: Core, attempt: Attempt, user: User, due: mfa.Due) -> Reply:
+def _ask_second_factor(
+    pool: Core, attempt: Attempt, user: User, due: required_factors.RequiredMfa
+) -> Reply:
     if due.challenge is State.SELECT_MFA_TYPE:
         key = pool.configuration.contradictions.mfas_parameter
-        parameters = {key: _listed(due.offered), "USER_ID_FOR_SRP": attempt.name}
-        return ask(pool, attempt, due.challenge, parameters, Choice(due.offered))
+        parameters = {key: _listed(due.factors), "USER_ID_FOR_SRP": attempt.username}
+        return issue_challenge(pool, attempt, due.challenge, parameters, MfaChoice(due.factors))
     if due.challenge is State.MFA_SETUP:
-        parameters = {"MFAS_CAN_SETUP": _listed(due.offered), "USER_ID_FOR_SRP": attempt.name}
-        return ask(pool, attempt, due.challenge, parameters, Setup(due.offered))
-    return ask_factor(pool, attempt, user, due.challenge)
+        parameters = {"MFAS_CAN_SETUP": _listed(due.factors), "USER_ID_FOR_SRP": attempt.username}
+        return issue_challenge(
+            pool, attempt, due.challenge, parameters, MfaSetupProgress(due.factors)
+        )
+    return issue_factor_challenge(pool, attempt, user, due.challenge)
 
 
 def _ask_new_password(pool: Core, attempt: Attempt, user: User) -> Reply:
@@ -243,44 +254,48 @@ def _ask_new_password(pool: Core, attempt: Attempt, user: User) -> Reply:
     parameters = {
         "requiredAttributes": json.dumps([f"userAttributes.{name}" for name in missing]),
         "userAttributes": json.dumps(user.attributes),
-        "USER_ID_FOR_SRP": attempt.name,
+        "USER_ID_FOR_SRP": attempt.username,
     }
-    return ask(pool, attempt, State.NEW_PASSWORD_REQUIRED, parameters)
+    return issue_challenge(pool, attempt, State.NEW_PASSWORD_REQUIRED, parameters)
 
 
 def _ask_named(
-    pool: Core, attempt: Attempt, named: str, metadata: Metadata, proof: Proof | None
+    pool: Core, attempt: Attempt, named: str, metadata: Metadata, proof: SrpProof | None
 ) -> Reply:
     if named == State.PASSWORD_VERIFIER and proof is not None:
-        return ask_password_verifier(pool, attempt, proof)
+        return issue_password_verifier(pool, attempt, proof)
     if named == State.CUSTOM_CHALLENGE:
         public, challenge = custom.create(pool, attempt, metadata)
         # In a trace USERNAME is there (amplify-js #12887), in another it is not (#4888).
-        return ask(pool, attempt, named, {"USERNAME": attempt.name, **public}, challenge)
+        return issue_challenge(
+            pool, attempt, named, {"USERNAME": attempt.username, **public}, challenge
+        )
     # "ChallengeParameters {USERNAME} only and no message sent": amplify-js PR #566, a trace.
-    return ask(pool, attempt, named, {"USERNAME": attempt.name}, custom.DeadEnd())
+    return issue_challenge(
+        pool, attempt, named, {"USERNAME": attempt.username}, custom.UnanswerableChallenge()
+    )
 
 
 def _ask_device(pool: Core, attempt: Attempt, device: DeviceRecord) -> Reply:
     # A client's tests read USERNAME here; DEVICE_KEY is a guess.
-    parameters = {"USERNAME": attempt.name, "DEVICE_KEY": device.key}
-    key = devices.attempt_key(attempt.client.client_id, attempt.name, device.key)
-    return ask(
-        pool, attempt, State.DEVICE_SRP_AUTH, parameters, other_key=key, session_wanted=False
+    parameters = {"USERNAME": attempt.username, "DEVICE_KEY": device.key}
+    key = devices.attempt_key(attempt.client.client_id, attempt.username, device.key)
+    return issue_challenge(
+        pool, attempt, State.DEVICE_SRP_AUTH, parameters, other_key=key, session_required=False
     )
 
 
 def _grant(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
-    user = attempt.known
-    user.lock_out.signed_in()
+    user = attempt.existing_user
+    user.lock_out.record_success()
     user.account.never_signed_in = False
-    new = devices.issue(pool, attempt, user)
+    new = devices.new_device_metadata(pool, attempt, user)
     device_key = new["DeviceKey"] if new else attempt.device_key
-    told = attempt.target or not pool.configuration.contradictions.acr_only_when_asked
-    amr = acr_levels.amr(attempt.amr) if told else ()
-    overrides = before_tokens(pool, attempt, metadata, new_device=new is not None)
-    result = pool.mint.issue(
-        user, attempt.client, attempt.began, device_key, amr=amr, overrides=overrides
+    told = attempt.target_level or not pool.configuration.contradictions.acr_only_with_target
+    amr = token_claims.amr_claim(attempt.amr) if told else ()
+    overrides = run_token_triggers(pool, attempt, metadata, new_device=new is not None)
+    result = pool.token_issuer.issue(
+        user, attempt.client, attempt.started_at, device_key, amr=amr, overrides=overrides
     )
     if new:
         result["NewDeviceMetadata"] = new

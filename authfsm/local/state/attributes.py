@@ -13,18 +13,18 @@ from typing import Any, Final
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.config.schema import MARKS, SchemaAttribute
+from authfsm.local.config.schema import VERIFIED_MARKS, SchemaAttribute
 from authfsm.local.state.core import Core
 from authfsm.local.state.users import User
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE: Final = re.compile(r"\+\d{1,15}")  # E.164
 
-Given = Mapping[str, str]
+Attributes = Mapping[str, str]
 """Attributes, by name."""
 
 
-def read(listed: Iterable[Any]) -> dict[str, str]:
+def from_request(listed: Iterable[Any]) -> dict[str, str]:
     """UserAttributes of a request, by name.
 
     Raises:
@@ -35,23 +35,23 @@ def read(listed: Iterable[Any]) -> dict[str, str]:
         name = each.get("Name") if isinstance(each, Mapping) else None
         value = each.get("Value", "") if isinstance(each, Mapping) else None
         if not isinstance(name, str) or not isinstance(value, str):
-            raise PoolRefusal(error_templates.ILL_TYPED, name="UserAttributes")
+            raise PoolRefusal(error_templates.WRONG_TYPE, name="UserAttributes")
         given[name] = value
     return given
 
 
-def shown(given: Given) -> list[dict[str, str]]:
+def to_api(given: Attributes) -> list[dict[str, str]]:
     """Attributes, as the API lists them."""
     return [{"Name": name, "Value": value} for name, value in given.items()]
 
 
-def readable(pool: Core, client: AppClient, user: User) -> dict[str, str]:
+def readable_by(pool: Core, client: AppClient, user: User) -> dict[str, str]:
     """The attributes of a user that an app client may read."""
     schema, allowed = pool.configuration.attributes, client.read_attributes
-    return {n: v for n, v in user.described().items() if schema.may_read(n, allowed)}
+    return {n: v for n, v in user.all_attributes().items() if schema.may_read(n, allowed)}
 
 
-def check_writable(pool: Core, client: AppClient, given: Given) -> None:
+def check_writable(pool: Core, client: AppClient, given: Attributes) -> None:
     """May this app client write these?
 
     Raises:
@@ -59,10 +59,10 @@ def check_writable(pool: Core, client: AppClient, given: Given) -> None:
     """
     schema = pool.configuration.attributes
     if any(not schema.may_write(name, client.write_attributes) for name in given):
-        raise PoolRefusal(error_templates.UNWRITABLE)
+        raise PoolRefusal(error_templates.ATTRIBUTE_NOT_WRITABLE)
 
 
-def check(pool: Core, given: Given, user: User | None = None) -> None:
+def check(pool: Core, given: Attributes, user: User | None = None) -> None:
     """Do these conform to the schema?
 
     Args:
@@ -100,7 +100,7 @@ def _check_value(attribute: SchemaAttribute, value: str) -> None:
         raise PoolRefusal(error_templates.NOT_IN_SCHEMA, why=f"{attribute.name}: {why}")
 
 
-def check_required(pool: Core, given: Given) -> None:
+def check_required(pool: Core, given: Attributes) -> None:
     """Has a new user what the schema requires?
 
     Raises:
@@ -112,10 +112,10 @@ def check_required(pool: Core, given: Given) -> None:
         raise PoolRefusal(error_templates.NOT_IN_SCHEMA, why=why)
 
 
-def write(pool: Core, user: User, given: Given) -> None:
+def write(pool: Core, user: User, given: Attributes) -> None:
     """Write attributes that were checked; a blank value takes the attribute away."""
     # The marks last: a new address clears its own.
-    for name, value in sorted(given.items(), key=lambda each: each[0] in MARKS):
+    for name, value in sorted(given.items(), key=lambda each: each[0] in VERIFIED_MARKS):
         if value:
             pool.users.change(user, name, value)
         else:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 V = TypeVar("V")
 
-Seen = Callable[[Any], None]
+RecordListener = Callable[[Any], None]
 """Is told of each record that was touched."""
 
 
@@ -26,7 +26,7 @@ class ChangeTrackingDict(dict[str, V]):
 
     __slots__ = ("_seen",)
 
-    def __init__(self, seen: Seen, records: Mapping[str, V]) -> None:
+    def __init__(self, seen: RecordListener, records: Mapping[str, V]) -> None:
         super().__init__(records)
         self._seen = seen
 

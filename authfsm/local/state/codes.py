@@ -16,7 +16,7 @@ from attrs import frozen
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.state.change_tracking import Seen
+from authfsm.local.state.change_tracking import RecordListener
 from authfsm.local.state.users import SoftwareToken, User
 from authfsm.protocol.states import State
 
@@ -67,7 +67,7 @@ class Outbox(Sequence[Message]):
 
     def __init__(self) -> None:
         self._messages: deque[Message] = deque(maxlen=_KEPT)
-        self._seen: Seen | None = None
+        self._seen: RecordListener | None = None
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -91,11 +91,11 @@ class Outbox(Sequence[Message]):
         if self._seen is not None:
             self._seen(message)
 
-    def forget_all(self) -> None:
+    def clear_all(self) -> None:
         """Forget all, and tell nobody."""
         self._messages.clear()
 
-    def watch(self, seen: Seen) -> None:
+    def watch(self, seen: RecordListener) -> None:
         """Tell of each message that is sent, from now on."""
         self._seen = seen
 
@@ -114,7 +114,7 @@ class Outbox(Sequence[Message]):
         raise LookupError(f"no code was sent to {name}")
 
 
-def drawn(entropy: Entropy, length: int, alphabet: str) -> str:
+def random_text(entropy: Entropy, length: int, alphabet: str) -> str:
     """Random characters of an alphabet."""
     # 256 is no multiple of 62 or 36: the bias is slight, and what is drawn has entropy to spare.
     return "".join(alphabet[byte % len(alphabet)] for byte in entropy(length))
@@ -131,7 +131,7 @@ def new_totp_secret(entropy: Entropy) -> Secret[str]:
     return Secret(b32encode(entropy(20)).decode())
 
 
-def usable(totp_secret: Secret[str]) -> Secret[str]:
+def checked_totp_secret(totp_secret: Secret[str]) -> Secret[str]:
     """The secret of an authenticator app, if one could make codes with it.
 
     Raises:
@@ -148,12 +148,12 @@ def usable(totp_secret: Secret[str]) -> Secret[str]:
     return totp_secret
 
 
-def same(one: Secret[str], other: str) -> bool:
+def codes_match(one: Secret[str], other: str) -> bool:
     """Compare a code with the one given, in constant time."""
     return hmac.compare_digest(one.reveal().encode(), other.encode("utf-8", "replace"))
 
 
-def step_of(token: SoftwareToken, code: str, now: datetime) -> int | None:
+def totp_step(token: SoftwareToken, code: str, now: datetime) -> int | None:
     """The 30-second step whose TOTP this is: the present one, or a neighbour (RFC 6238, 5.2).
 
     Raises:
@@ -180,7 +180,7 @@ def spend_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
     Raises:
         PoolRefusal: it was spent before.
     """
-    step = step_of(token, code, now)
+    step = totp_step(token, code, now)
     if step is None:
         return False
     # What is older than a neighbour is refused for its age.
@@ -188,7 +188,7 @@ def spend_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
     return True
 
 
-def delivery(user: User, factor: State) -> tuple[str, str]:
+def delivery_address(user: User, factor: State) -> tuple[str, str]:
     """Where the code of a factor goes.
 
     Returns:
@@ -199,7 +199,7 @@ def delivery(user: User, factor: State) -> tuple[str, str]:
     return "EMAIL", user.attributes["email"]
 
 
-def masked(medium: str, to: str) -> str:
+def masked_address(medium: str, to: str) -> str:
     """An address as Cognito shows it: `+********1234`, `t***@e***`."""
     if medium == "SMS":
         return f"+{'*' * max(len(to) - 5, 0)}{to[-4:]}"

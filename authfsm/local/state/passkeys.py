@@ -18,8 +18,7 @@ from attrs import field, frozen
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
-from authfsm.local.state.passkey_records import Passkey, Registration
-from authfsm.local.state.users import User
+from authfsm.local.state.users import Passkey, PasskeyRegistration, User
 
 if TYPE_CHECKING:
     from fido2.server import Fido2Server
@@ -46,7 +45,7 @@ class MissingExtra(ImportError):
 
 
 @frozen
-class Signing:
+class PasskeyChallenge:
     """What a WEB_AUTHN answer is checked against.
 
     Args:
@@ -60,12 +59,12 @@ class Signing:
     verification: str
 
 
-def text(raw: bytes) -> str:
+def base64url(raw: bytes) -> str:
     """Bytes as base64url without padding, as the JSON of Web Authentication has them."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def server(relying_party_id: str) -> Fido2Server:
+def relying_party_server(relying_party_id: str) -> Fido2Server:
     """The verifier of a relying party.
 
     Raises:
@@ -84,7 +83,7 @@ def server(relying_party_id: str) -> Fido2Server:
 
 
 def creation_options(
-    settings: WebAuthnConfiguration, user: User, registration: Registration, timeout: int
+    settings: WebAuthnConfiguration, user: User, registration: PasskeyRegistration, timeout: int
 ) -> dict[str, Any]:
     """CredentialCreationOptions: PublicKeyCredentialCreationOptionsJSON.
 
@@ -97,15 +96,15 @@ def creation_options(
     return {
         "rp": {"id": settings.relying_party_id, "name": settings.relying_party_id},
         "user": {
-            "id": text(user.sub.encode()),
+            "id": base64url(user.sub.encode()),
             "name": user.username,
             "displayName": user.username,
         },
-        "challenge": text(registration.challenge),
+        "challenge": base64url(registration.challenge),
         "pubKeyCredParams": [{"type": "public-key", "alg": number} for number in ALGORITHMS],
         "timeout": timeout,
         "excludeCredentials": [
-            _described(each) for each in user.passkeys.of(settings.relying_party_id)
+            _credential_descriptor(each) for each in user.passkeys.of(settings.relying_party_id)
         ],
         # "Passkeys are discoverable" -- developer guide
         "authenticatorSelection": {
@@ -117,8 +116,11 @@ def creation_options(
     }
 
 
-def registered(
-    registration: Registration, credential: Mapping[str, Any], verification: str, now: datetime
+def verify_registration(
+    registration: PasskeyRegistration,
+    credential: Mapping[str, Any],
+    verification: str,
+    now: datetime,
 ) -> Passkey:
     """The passkey of a RegistrationResponseJSON, verified.
 
@@ -132,13 +134,13 @@ def registered(
         PoolRefusal: with the WebAuthn* error that fits, or InvalidParameterException.
         MissingExtra: `fido2` is not installed.
     """
-    relying_party = server(registration.relying_party_id)
+    relying_party = relying_party_server(registration.relying_party_id)
     from fido2.webauthn import RegistrationResponse  # noqa: PLC0415 - an extra
 
     try:
         parsed = RegistrationResponse.from_dict(credential)
         _check_registration(registration, parsed)
-        state = {"challenge": text(registration.challenge), "user_verification": verification}
+        state = {"challenge": base64url(registration.challenge), "user_verification": verification}
         auth_data = relying_party.register_complete(state, parsed)
         data = cast("AttestedCredentialData", auth_data.credential_data)
         transports = [str(each) for each in credential["response"].get("transports") or ()]
@@ -150,7 +152,7 @@ def registered(
         raise PoolRefusal(error_templates.UNSUPPORTED_CREDENTIAL)
     attachment = credential.get("authenticatorAttachment")
     return Passkey(
-        text(data.credential_id),
+        base64url(data.credential_id),
         bytes(data),
         registration.relying_party_id,
         now,
@@ -160,7 +162,7 @@ def registered(
     )
 
 
-def _check_registration(registration: Registration, parsed: RegistrationResponse) -> None:
+def _check_registration(registration: PasskeyRegistration, parsed: RegistrationResponse) -> None:
     """The refusals that have an error of their own; the rest is `fido2`'s."""
     from fido2.rpid import verify_rp_id  # noqa: PLC0415 - an extra
 
@@ -177,7 +179,7 @@ def _check_registration(registration: Registration, parsed: RegistrationResponse
 # ---- signing in ---------------------------------------------------------------------------------
 
 
-def request_options(signing: Signing, passkeys: list[dict[str, Any]], timeout: int) -> str:
+def request_options(signing: PasskeyChallenge, passkeys: list[dict[str, Any]], timeout: int) -> str:
     """CREDENTIAL_REQUEST_OPTIONS: PublicKeyCredentialRequestOptionsJSON, as text.
 
     Args:
@@ -187,7 +189,7 @@ def request_options(signing: Signing, passkeys: list[dict[str, Any]], timeout: i
     """
     return json.dumps(
         {
-            "challenge": text(signing.challenge),
+            "challenge": base64url(signing.challenge),
             "timeout": timeout,
             "rpId": signing.relying_party_id,
             "allowCredentials": passkeys,
@@ -196,12 +198,12 @@ def request_options(signing: Signing, passkeys: list[dict[str, Any]], timeout: i
     )
 
 
-def allowed(user: User, relying_party_id: str) -> list[dict[str, Any]]:
+def allowed_credentials(user: User, relying_party_id: str) -> list[dict[str, Any]]:
     """AllowCredentials of a user."""
-    return [_described(each) for each in user.passkeys.of(relying_party_id)]
+    return [_credential_descriptor(each) for each in user.passkeys.of(relying_party_id)]
 
 
-def _described(passkey: Passkey) -> dict[str, Any]:
+def _credential_descriptor(passkey: Passkey) -> dict[str, Any]:
     return {
         "type": "public-key",
         "id": passkey.credential_id,
@@ -209,21 +211,23 @@ def _described(passkey: Passkey) -> dict[str, Any]:
     }
 
 
-def signed(signing: Signing, user: User, credential: str) -> Passkey:
+def verify_assertion(signing: PasskeyChallenge, user: User, credential: str) -> Passkey:
     """The passkey that made an AuthenticationResponseJSON, verified; its counter moves on.
 
     Raises:
         PoolRefusal: it is not good, whatever the reason: no reason is told.
         MissingExtra: `fido2` is not installed.
     """
-    relying_party = server(signing.relying_party_id)
+    relying_party = relying_party_server(signing.relying_party_id)
     try:
-        return _signed(relying_party, signing, user, credential)
+        return _verify_assertion(relying_party, signing, user, credential)
     except Exception:  # noqa: BLE001 - whatever it was, it is no assertion
         raise PoolRefusal(error_templates.PASSKEY_REFUSED) from None
 
 
-def _signed(relying_party: Fido2Server, signing: Signing, user: User, credential: str) -> Passkey:
+def _verify_assertion(
+    relying_party: Fido2Server, signing: PasskeyChallenge, user: User, credential: str
+) -> Passkey:
     from fido2.webauthn import (  # noqa: PLC0415 - an extra
         AttestedCredentialData,
         AuthenticationResponse,
@@ -232,7 +236,7 @@ def _signed(relying_party: Fido2Server, signing: Signing, user: User, credential
     if len(credential) > _LONGEST_CREDENTIAL:
         raise ValueError("too long")
     parsed = AuthenticationResponse.from_dict(cast("dict[str, Any]", json.loads(credential)))
-    passkey = user.passkeys.registered[text(parsed.raw_id)]
+    passkey = user.passkeys.by_id[base64url(parsed.raw_id)]
     if passkey.relying_party_id != signing.relying_party_id:
         raise ValueError("another relying party's")
     # "If response.userHandle is present, verify that the user identified by this value is the owner of
@@ -240,7 +244,7 @@ def _signed(relying_party: Fido2Server, signing: Signing, user: User, credential
     handle = parsed.response.user_handle
     if handle and handle != user.sub.encode():
         raise ValueError("another user's")
-    state = {"challenge": text(signing.challenge), "user_verification": signing.verification}
+    state = {"challenge": base64url(signing.challenge), "user_verification": signing.verification}
     data = AttestedCredentialData(passkey.public_key)
     relying_party.authenticate_complete(state, [data], parsed)
     # "less than or equal to the stored signCount value: this is a signal, but not proof, that the

@@ -20,16 +20,21 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from authfsm.base.concurrency import ForkSafeLock
-from authfsm.local.config import acr_levels, error_templates
+from authfsm.local.config import error_templates
 from authfsm.local.config.clock import SteadyClock
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
-from authfsm.local.state.change_tracking import ChangeTrackingDict, Seen
-from authfsm.local.state.claims import UNCHANGED, Overrides
-from authfsm.local.state.token_families import Family, composed
+from authfsm.local.state.change_tracking import ChangeTrackingDict, RecordListener
+from authfsm.local.state.token_claims import (
+    NO_OVERRIDES,
+    ClaimOverrides,
+    TokenFamily,
+    acr_claim,
+    compose_claims,
+)
 from authfsm.local.state.users import User
 
-__all__ = ["Family", "TokenIssuer"]
+__all__ = ["TokenFamily", "TokenIssuer"]
 
 _KEY_BITS: Final = 2048
 _GRACE: Final = timedelta(days=1)
@@ -65,28 +70,28 @@ class TokenIssuer:
         self._entropy = entropy
         self._key = key
         self._making = ForkSafeLock()
-        self._families: dict[str, Family] = {}
-        self._refresh: dict[str, Family] = {}
+        self._families: dict[str, TokenFamily] = {}
+        self._refresh: dict[str, TokenFamily] = {}
 
-    def __iter__(self) -> Iterator[Family]:
+    def __iter__(self) -> Iterator[TokenFamily]:
         return iter(self._families.values())
 
-    def __contains__(self, family: Family) -> bool:
+    def __contains__(self, family: TokenFamily) -> bool:
         return family.origin_jti in self._families
 
-    def watch(self, seen: Seen) -> None:
+    def watch(self, seen: RecordListener) -> None:
         """Tell of each family that is found, begun or forgotten, from now on."""
         self._families, self._refresh = (
             ChangeTrackingDict(seen, self._families),
             ChangeTrackingDict(seen, self._refresh),
         )
 
-    def forget_all(self) -> None:
+    def clear_all(self) -> None:
         """Forget all, and tell nobody."""
         dict.clear(self._families)  # `Watched` would tell of each record
         dict.clear(self._refresh)
 
-    def restore(self, family: Family) -> None:
+    def restore(self, family: TokenFamily) -> None:
         """Take in what came of an earlier sign-in; the oldest first."""
         self._families[family.origin_jti] = family
         for token in family.refresh_tokens:
@@ -125,29 +130,31 @@ class TokenIssuer:
         device_key: str | None,
         *,
         amr: tuple[str, ...] = (),
-        overrides: Overrides = UNCHANGED,
+        overrides: ClaimOverrides = NO_OVERRIDES,
     ) -> dict[str, Any]:
         """The tokens of a sign-in that has succeeded: AuthenticationResult."""
         now = self.elapsed()
         self._forget(now)
         expires = now + timedelta(seconds=client.refresh_token_validity)
-        family = Family(user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires)
-        family.amr, family.acr = amr, acr_levels.acr(amr, self._configuration.acr_values)
+        family = TokenFamily(
+            user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires
+        )
+        family.amr, family.acr = amr, acr_claim(amr, self._configuration.acr_values)
         self._families[family.origin_jti] = family
         return {
             **self._access_and_id(family, overrides),
             "RefreshToken": self._new_refresh(family),
         }
 
-    def _new_refresh(self, family: Family) -> str:
+    def _new_refresh(self, family: TokenFamily) -> str:
         token = urlsafe_b64encode(self._entropy(96)).decode()
         family.refresh_tokens.append(token)
         self._refresh[token] = family
         return token
 
-    def _access_and_id(self, family: Family, overrides: Overrides) -> dict[str, Any]:
+    def _access_and_id(self, family: TokenFamily, overrides: ClaimOverrides) -> dict[str, Any]:
         iat = int(self._clock().timestamp())
-        access, identity = composed(self._configuration, family, iat, self.uuid)
+        access, identity = compose_claims(self._configuration, family, iat, self.uuid)
         access, identity = overrides.on_access(access), overrides.on_id(identity)
         # A signature is most of the work of a sign-in, and other threads run on while it is made.
         other = _helper(os.getpid()).submit(self._signed, identity)
@@ -165,7 +172,7 @@ class TokenIssuer:
 
     # ---- refreshing -----------------------------------------------------------------------------
 
-    def family_of(self, refresh_token: str, client: AppClient) -> Family:
+    def family_of(self, refresh_token: str, client: AppClient) -> TokenFamily:
         """The family of a refresh token that is good for this app client.
 
         Raises:
@@ -173,7 +180,7 @@ class TokenIssuer:
         """
         family = self._refresh.get(refresh_token)
         if family is None or family.client.client_id != client.client_id:
-            raise PoolRefusal(error_templates.BAD_REFRESH)
+            raise PoolRefusal(error_templates.INVALID_REFRESH_TOKEN)
         if not family.alive:
             raise PoolRefusal(error_templates.REFRESH_REVOKED)
         if self.elapsed() >= family.expires:
@@ -186,7 +193,7 @@ class TokenIssuer:
         refresh_token: str,
         client: AppClient,
         device_key: str | None,
-        shaping: Callable[[Family], Overrides],
+        shaping: Callable[[TokenFamily], ClaimOverrides],
     ) -> dict[str, Any]:
         """New tokens for a refresh token: AuthenticationResult.
 
@@ -204,7 +211,7 @@ class TokenIssuer:
         """
         family = self.family_of(refresh_token, client)
         if family.device_key is not None and device_key != family.device_key:
-            raise PoolRefusal(error_templates.BAD_REFRESH)
+            raise PoolRefusal(error_templates.INVALID_REFRESH_TOKEN)
         rotation = client.refresh_token_rotation
         if rotation is None:
             return self._access_and_id(family, shaping(family))
@@ -235,12 +242,12 @@ class TokenIssuer:
             # an error response" -- RFC 7009, 2.2
             return
         if family.client.client_id != client.client_id:
-            raise PoolRefusal(error_templates.NOT_YOUR_TOKEN)
+            raise PoolRefusal(error_templates.TOKEN_OF_ANOTHER_CLIENT)
         family.revoked = True
 
     # ---- reading --------------------------------------------------------------------------------
 
-    def bearer(self, access_token: str) -> Family:
+    def bearer(self, access_token: str) -> TokenFamily:
         """The sign-in that an access token came of, the token being verified.
 
         Raises:
@@ -249,14 +256,14 @@ class TokenIssuer:
         try:
             token = jwt.decode(access_token, self.key, algorithms=["RS256"])
         except (JoseError, ValueError, TypeError, RecursionError):  # whatever the header is made of
-            raise PoolRefusal(error_templates.BAD_ACCESS) from None
+            raise PoolRefusal(error_templates.INVALID_ACCESS_TOKEN) from None
         # No extension is understood here, and an empty list is none: "Producers MUST NOT use the empty
         # list" -- RFC 7515, 4.1.11
         if "crit" in token.header:
-            raise PoolRefusal(error_templates.BAD_ACCESS)
+            raise PoolRefusal(error_templates.INVALID_ACCESS_TOKEN)
         claims = token.claims
         if claims.get("token_use") != "access" or claims.get("iss") != self._configuration.issuer:
-            raise PoolRefusal(error_templates.BAD_ACCESS)
+            raise PoolRefusal(error_templates.INVALID_ACCESS_TOKEN)
         if self._clock().timestamp() >= claims["exp"]:
             raise PoolRefusal(error_templates.ACCESS_EXPIRED)
         family = self._families.get(claims.get("origin_jti") or claims["event_id"])

@@ -1,8 +1,4 @@
-"""Who the users are: what the pool keeps of each.
-
-A user's password is not kept. What is kept is what SRP needs: a salt and the verifier v = g^x, from which
-the password cannot be had; a password given in clear is checked by computing v again.
-"""
+"""The records that a pool keeps of each user: password, MFA, devices, passkeys and account."""
 
 from __future__ import annotations
 
@@ -12,16 +8,14 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from authfsm import srp
 from authfsm.base.secret import Secret
-from authfsm.local.config import error_templates, fixed_base_pow
+from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.state.account_records import Account
-from authfsm.local.state.passkey_records import Passkeys
+from authfsm.local.state.srp_proofs import PasswordRecord
 from authfsm.protocol.states import State
 
-_LOCKING: Final = 5
-_LONGEST: Final = timedelta(minutes=15)
+_FAILURES_BEFORE_LOCK_OUT: Final = 5
+_LONGEST_LOCK_OUT: Final = timedelta(minutes=15)
 
 
 class Status(str, Enum):
@@ -29,35 +23,42 @@ class Status(str, Enum):
 
     UNCONFIRMED = "UNCONFIRMED"
     CONFIRMED = "CONFIRMED"
-    FORCE_CHANGE_PASSWORD = "FORCE_CHANGE_PASSWORD"  # noqa: S105 - Cognito's word, no password
+    FORCE_CHANGE_PASSWORD = "FORCE_CHANGE_PASSWORD"  # noqa: S105 - a status, not a password
     RESET_REQUIRED = "RESET_REQUIRED"
 
     __str__ = str.__str__
 
 
 @frozen
-class PasswordRecord:
-    """What is kept of a password.
+class VerificationCode:
+    """A code that was sent and has not come back yet; the right code verifies that address only.
 
     Args:
-        salt: the SRP salt.
-        verifier: v, for the realm and name it was made with.
+        code: the code.
+        attribute: `email` or `phone_number`: the attribute whose value it was sent to.
+        address: where it was sent.
+        expires: when it expires.
     """
 
-    salt: int
-    verifier: Secret[int]
+    code: Secret[str]
+    attribute: str
+    address: str
+    expires: datetime
 
-    @classmethod
-    def of(cls, realm: str, name: str, password: Secret[str], salt: bytes) -> PasswordRecord:
-        """The credential of a password, by Cognito's SRP (`authfsm.srp.private_key`)."""
-        number = int.from_bytes(salt, "big")
-        x = srp.private_key(realm, name, password.reveal(), number)
-        return cls(number, Secret(fixed_base_pow.verifier(x)))
 
-    def fits(self, realm: str, name: str, password: Secret[str]) -> bool:
-        """Is this the password? Compared in constant time."""
-        x = srp.private_key(realm, name, password.reveal(), self.salt)
-        return Secret(fixed_base_pow.verifier(x)) == self.verifier
+@define(eq=False)
+class Account:
+    """The state of a user's account outside of sign-ins.
+
+    Args:
+        codes: the verification codes not yet used, by `sign-up`, `reset`, or the attribute to verify.
+        calls: when the operations were called for which Cognito has a quota per user and hour.
+        never_signed_in: whether the user signed up and has not signed in since.
+    """
+
+    codes: dict[str, VerificationCode] = field(factory=dict, repr=False)
+    calls: dict[str, tuple[datetime, ...]] = field(factory=dict, repr=False)
+    never_signed_in: bool = False
 
 
 @define
@@ -76,41 +77,38 @@ class LockOut:
     last_attempt: datetime | None = None
 
     def check(self, now: datetime) -> None:
-        """Take note of an attempt.
-
-        Raises:
-            PoolRefusal: NotAuthorizedException "Password attempts exceeded".
-        """
+        """Count an attempt; refuse it with "Password attempts exceeded" during a lock-out."""
         last, self.last_attempt = self.last_attempt, now
-        if self.failures >= _LOCKING and last is not None and now - last >= _LONGEST:
+        locked_before = self.failures >= _FAILURES_BEFORE_LOCK_OUT
+        if locked_before and last is not None and now - last >= _LONGEST_LOCK_OUT:
             self.failures, self.until = 0, None
         if self.until is not None and now < self.until:
             raise PoolRefusal(error_templates.LOCKED_OUT)
 
-    def failed(self, now: datetime) -> None:
+    def record_failure(self, now: datetime) -> None:
         """Count a wrong password or MFA code."""
         self.failures += 1
-        if self.failures >= _LOCKING:
-            # Bounded before the power is taken: n may be large.
-            seconds = 2 ** min(self.failures - _LOCKING, 10)
-            self.until = now + min(timedelta(seconds=seconds), _LONGEST)
+        if self.failures >= _FAILURES_BEFORE_LOCK_OUT:
+            # The exponent is bounded, because the count may be large.
+            seconds = 2 ** min(self.failures - _FAILURES_BEFORE_LOCK_OUT, 10)
+            self.until = now + min(timedelta(seconds=seconds), _LONGEST_LOCK_OUT)
 
-    def signed_in(self) -> None:
-        """A sign-in succeeded: after a lock-out that resets the count; before one, nothing does."""
-        if self.failures >= _LOCKING:
+    def record_success(self) -> None:
+        """Reset the count after a lock-out; without one, a successful sign-in does not reset it."""
+        if self.failures >= _FAILURES_BEFORE_LOCK_OUT:
             self.failures, self.until = 0, None
 
 
 @define(eq=False)
 class DeviceRecord:
-    """A device the user has, or may come to have.
+    """A device of a user, or one that ConfirmDevice may still confirm.
 
     Args:
         key: DeviceKey.
         group_key: DeviceGroupKey: the realm of the device's own SRP.
-        created: when the pool named it.
-        credential: from ConfirmDevice; None until then.
-        remembered: is it proved at sign-in?
+        created: when the pool issued its key.
+        credential: the SRP verifier from ConfirmDevice; None until then.
+        remembered: whether a sign-in asks for the device's proof.
     """
 
     key: str
@@ -124,13 +122,76 @@ class DeviceRecord:
 
 
 @define(eq=False)
-class SoftwareToken:
-    """A user's TOTP.
+class Passkey:
+    """A passkey that a user has registered; its private key stays in the authenticator.
 
     Args:
-        secret: base32.
-        used: the 30-second steps whose codes are spent.
+        credential_id: base64url.
+        public_key: AttestedCredentialData (W3C Web Authentication, 6.5.2): the COSE key, with its id.
+        relying_party_id: the domain it belongs to; if the pool's changes, it is not accepted any more.
+        created: when it was registered.
+        attachment: `platform`, `cross-platform`, or None where the authenticator did not say.
+        transports: `internal`, `usb`, ...
+        sign_count: the authenticator's signature counter at the last use.
+        name: FriendlyCredentialName.
     """
+
+    credential_id: str
+    public_key: bytes = field(repr=False)
+    relying_party_id: str
+    created: datetime
+    attachment: str | None = None
+    transports: tuple[str, ...] = ()
+    sign_count: int = 0
+    name: str = "Passkey"
+
+    @property
+    def method(self) -> str:
+        """Its name in `amr`: "a passkey with a platform authenticator" is swk, "roaming" is hwk."""
+        if self.attachment is None:
+            return "swk" if "internal" in self.transports else "hwk"
+        return "swk" if self.attachment == "platform" else "hwk"
+
+
+@frozen
+class PasskeyRegistration:
+    """StartWebAuthnRegistration, to be completed by the same app client before it expires.
+
+    Args:
+        challenge: the bytes that the authenticator has to sign.
+        client_id: the app client of the access token.
+        relying_party_id: the pool's relying party at the start.
+        expires: when it expires.
+    """
+
+    challenge: bytes = field(repr=False)
+    client_id: str
+    relying_party_id: str
+    expires: datetime
+
+
+@define(eq=False)
+class UserPasskeys:
+    """The passkeys of a user.
+
+    Args:
+        by_id: by credential id.
+        registration: the registration that was started last.
+        as_mfa: WebAuthnMfaSettings.Enabled: with user verification they satisfy MFA.
+    """
+
+    by_id: dict[str, Passkey] = field(factory=dict)
+    registration: PasskeyRegistration | None = None
+    as_mfa: bool = False
+
+    def of(self, relying_party_id: str) -> list[Passkey]:
+        """Return those of a relying party: "if you change your RP ID, your users must register again"."""
+        return [each for each in self.by_id.values() if each.relying_party_id == relying_party_id]
+
+
+@define(eq=False)
+class SoftwareToken:
+    """The TOTP secret of a user in base32, and the 30-second steps whose codes were used."""
 
     secret: Secret[str]
     friendly_name: str = ""
@@ -142,23 +203,23 @@ class User:
     """A user of the pool.
 
     Args:
-        username: the internal name, USER_ID_FOR_SRP: what was given, or the sub in a pool whose users
-            sign in with an attribute.
+        username: the internal name, USER_ID_FOR_SRP: the name from sign-up, or the sub in a pool whose
+            users sign in with an attribute.
         sub: a UUID.
-        created: when the user was made.
+        created: when the user was created.
         status: UserStatus.
         attributes: `email`, `phone_number`, `custom:...`; all text.
-        credential: what is kept of the password; None for a user without one.
-        earlier: what is kept of passwords before it, the newest first, as many as the policy looks at.
+        credential: the SRP verifier of the password; None for a user without a password.
+        previous_credentials: those of earlier passwords, newest first, as many as the policy compares.
         software_token: the TOTP in use.
-        pending_token: the TOTP of AssociateSoftwareToken, which is not in use until it is verified.
+        pending_token: the TOTP of AssociateSoftwareToken, not in use until it is verified.
         mfa_enabled: UserMFASettingList.
         preferred_mfa: PreferredMfaSetting.
-        passkeys: the passkeys registered, and whether they satisfy MFA.
-        account: codes that wait, and calls that are counted.
-        sign_outs: how often GlobalSignOut was called: tokens of an earlier count are revoked.
-        deleted: is the user no more in the pool?
-        sign_ins_ended: how often the sign-ins under way were ended; a leg of an earlier count is dead.
+        passkeys: the registered passkeys, and whether they satisfy MFA.
+        account: verification codes and counted calls.
+        sign_outs: how often GlobalSignOut was called: it revokes the tokens issued before.
+        deleted: whether the user was deleted from the pool.
+        session_generation: grows when pending sign-ins are ended: it invalidates the sessions opened before.
     """
 
     username: str
@@ -170,7 +231,7 @@ class User:
     attributes: dict[str, str] = field(factory=dict, repr=False)
     groups: tuple[str, ...] = ()
     credential: PasswordRecord | None = field(default=None, repr=False)
-    earlier: tuple[PasswordRecord, ...] = field(default=(), repr=False)
+    previous_credentials: tuple[PasswordRecord, ...] = field(default=(), repr=False)
     password_set: datetime | None = field(default=None, repr=False)
     software_token: SoftwareToken | None = field(default=None, repr=False)
     pending_token: SoftwareToken | None = field(default=None, repr=False)
@@ -178,33 +239,32 @@ class User:
     preferred_mfa: State | None = None
     devices: dict[str, DeviceRecord] = field(factory=dict, repr=False)
     lock_out: LockOut = field(factory=LockOut, repr=False)
-    passkeys: Passkeys = field(factory=Passkeys, repr=False)
+    passkeys: UserPasskeys = field(factory=UserPasskeys, repr=False)
     account: Account = field(factory=Account, repr=False)
     sign_outs: int = field(default=0, repr=False)
     deleted: bool = False
-    sign_ins_ended: int = field(default=0, repr=False)
+    session_generation: int = field(default=0, repr=False)
 
-    def described(self) -> dict[str, str]:
-        """All attributes, `sub` among them, as GetUser and the triggers show them."""
+    def all_attributes(self) -> dict[str, str]:
+        """Return all attributes and the `sub`, as GetUser and the triggers show them."""
         return {"sub": self.sub, **self.attributes}
 
-    def check_in(self, *, imported_is_unknown: bool) -> None:
-        """May this user sign in at all? Asked before the password is looked at.
+    def ensure_can_sign_in(self, *, hide_imported: bool) -> None:
+        """Refuse a user who is disabled, unconfirmed or must reset the password.
+
+        This comes before the password is checked: so measured for UserNotConfirmedException. In which
+        order Cognito checks the three is not known.
 
         Args:
-            imported_is_unknown: a user imported from a CSV file, who has no password yet, is told
-                "Incorrect username or password." (PreventUserExistenceErrors=ENABLED; documented).
-
-        Raises:
-            PoolRefusal: "User is disabled.", UserNotConfirmedException (measured to come before the
-                password check), PasswordResetRequiredException.
+            hide_imported: answer "Incorrect username or password." for a user imported from a CSV file
+                who has no password yet, as Cognito does with PreventUserExistenceErrors=ENABLED
+                (developer guide).
         """
-        # That these come in this order is not known.
         if not self.enabled:
             raise PoolRefusal(error_templates.DISABLED)
         if self.status is Status.UNCONFIRMED:
             raise PoolRefusal(error_templates.NOT_CONFIRMED)
         if self.status is Status.RESET_REQUIRED:
-            if imported_is_unknown and self.credential is None:
+            if hide_imported and self.credential is None:
                 raise PoolRefusal(error_templates.WRONG_PASSWORD)
             raise PoolRefusal(error_templates.RESET_REQUIRED)

@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.state.account_records import Pending
-from authfsm.local.state.codes import Message, Purpose, masked, new_code, same
+from authfsm.local.state.codes import Message, Purpose, codes_match, masked_address, new_code
 from authfsm.local.state.core import Core
-from authfsm.local.state.users import User
+from authfsm.local.state.users import User, VerificationCode
 
 SIGN_UP: Final = "sign-up"
 RESET: Final = "reset"
@@ -37,7 +36,7 @@ _PER_HOUR: Final = {
 }
 
 
-def count(pool: Core, user: User | None, operation: str, typed: str = "") -> None:
+def count_call(pool: Core, user: User | None, operation: str, typed: str = "") -> None:
     """Count a call of an operation that a user may call only so often.
 
     Args:
@@ -51,15 +50,18 @@ def count(pool: Core, user: User | None, operation: str, typed: str = "") -> Non
     """
     if not pool.configuration.per_user_quotas:
         return
-    now, account = pool.elapsed(), pool.stranger(typed) if user is None else user.account
+    now, account = (
+        pool.elapsed(),
+        pool.account_of_unknown_name(typed) if user is None else user.account,
+    )
     lately = [at for at in account.calls.get(operation, ()) if now - at < _HOUR]
     # That a refused call does not count is inferred.
     if len(lately) >= _PER_HOUR[operation]:
-        raise PoolRefusal(error_templates.TOO_OFTEN)
+        raise PoolRefusal(error_templates.LIMIT_EXCEEDED)
     account.calls[operation] = (*lately, now)
 
 
-def send(
+def send_code(
     pool: Core,
     user: User,
     purpose: Purpose,
@@ -84,24 +86,28 @@ def send(
     address = address or user.attributes[attribute]
     code = new_code(pool.entropy)
     life = _HOUR if wanted_for == RESET else _DAY
-    user.account.codes[wanted_for] = Pending(code, attribute, address, pool.elapsed() + life)
-    details = delivery(attribute, address)
+    user.account.codes[wanted_for] = VerificationCode(
+        code, attribute, address, pool.elapsed() + life
+    )
+    details = delivery_details(attribute, address)
     medium = details["DeliveryMedium"]
     pool.outbox.put(Message(user.username, address, medium, purpose, code, pool.clock()))
     return details
 
 
-def delivery(attribute: str, address: str) -> dict[str, str]:
+def delivery_details(attribute: str, address: str) -> dict[str, str]:
     """CodeDeliveryDetails of an address."""
     medium = "SMS" if attribute == "phone_number" else "EMAIL"
     return {
-        "Destination": masked(medium, address),
+        "Destination": masked_address(medium, address),
         "DeliveryMedium": medium,
         "AttributeName": attribute,
     }
 
 
-def check(pool: Core, user: User, wanted_for: str, code: str, *, hidden: bool = False) -> Pending:
+def check_code(
+    pool: Core, user: User, wanted_for: str, code: str, *, hidden: bool = False
+) -> VerificationCode:
     """Check a code; it is not spent yet.
 
     Args:
@@ -117,29 +123,29 @@ def check(pool: Core, user: User, wanted_for: str, code: str, *, hidden: bool = 
         PoolRefusal: CodeMismatchException; ExpiredCodeException also where none was sent, unless hidden.
     """
     pending = user.account.codes.get(wanted_for)
-    right = pending is not None and same(pending.code, code)
+    right = pending is not None and codes_match(pending.code, code)
     if hidden and not right:
-        raise PoolRefusal(error_templates.CODE_WRONG)
+        raise PoolRefusal(error_templates.VERIFICATION_CODE_MISMATCH)
     if pending is None or pool.elapsed() >= pending.expires:
-        raise PoolRefusal(error_templates.CODE_EXPIRED)
+        raise PoolRefusal(error_templates.VERIFICATION_CODE_EXPIRED)
     if not right:
-        raise PoolRefusal(error_templates.CODE_WRONG)
+        raise PoolRefusal(error_templates.VERIFICATION_CODE_MISMATCH)
     return pending
 
 
-def spend(user: User, wanted_for: str) -> None:
+def discard_code(user: User, wanted_for: str) -> None:
     """Forget a code."""
     user.account.codes.pop(wanted_for, None)
 
 
-def verified(pool: Core, user: User, pending: Pending) -> None:
+def mark_verified(pool: Core, user: User, pending: VerificationCode) -> None:
     """Take the address that a code went to for verified, if it is still the user's."""
     if user.attributes.get(pending.attribute) == pending.address:
         user.attributes[f"{pending.attribute}_verified"] = "true"
         pool.users.index(user)
 
 
-def channel(pool: Core, user: User) -> str | None:
+def confirmation_attribute(pool: Core, user: User) -> str | None:
     """The attribute that a sign-up is confirmed by; None if there is none.
 
     "If your user pool requires verification of both, it sends a code to the phone number" (developer guide,
@@ -150,7 +156,7 @@ def channel(pool: Core, user: User) -> str | None:
     return ways[0] if ways else None
 
 
-def pretended(pool: Core, typed: str) -> dict[str, Any]:
+def simulated_delivery(pool: Core, typed: str) -> dict[str, Any]:
     """CodeDeliveryDetails of a user who is not there: the same at every asking.
 
     "The simulated delivery medium is determined by the input username format and verification settings of
@@ -160,8 +166,10 @@ def pretended(pool: Core, typed: str) -> dict[str, Any]:
     number = typed.startswith("+") or ("email" not in asked and "phone_number" in asked)
     mark = pool.mark("delivery", typed)
     if "@" in typed or typed.startswith("+"):
-        return delivery("phone_number" if number else "email", typed)
+        return delivery_details("phone_number" if number else "email", typed)
     if number:
-        return delivery("phone_number", f"+1555{int.from_bytes(mark[:4], 'big') % 10**7:07d}")
+        return delivery_details(
+            "phone_number", f"+1555{int.from_bytes(mark[:4], 'big') % 10**7:07d}"
+        )
     letters = [chr(ord("a") + byte % 26) for byte in mark[:2]]
-    return delivery("email", f"{letters[0]}@{letters[1]}")
+    return delivery_details("email", f"{letters[0]}@{letters[1]}")

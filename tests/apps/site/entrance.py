@@ -154,8 +154,8 @@ def step_of(flow: Flow) -> str:
 
 def has_device(flow: Flow) -> bool:
     """Is this browser a device still? Not if Cognito has forgotten it, or did not take its proof."""
-    unproved = flow.state is State.FAILED and flow.history[-1].source in PROOFS
-    return flow.device is not None and not unproved
+    awaits_first_factor = flow.state is State.FAILED and flow.history[-1].source in PROOFS
+    return flow.device is not None and not awaits_first_factor
 
 
 def device_of(begun: Mapping[str, Any]) -> str:

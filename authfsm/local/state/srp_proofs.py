@@ -1,0 +1,160 @@
+"""The pool's half of SRP: password verifiers, and the proofs that are checked against them.
+
+A proof is about a user's password (realm: the pool's name) or a device's (realm: its group key); the
+arithmetic and the checks are the same. The pool keeps a salt and the verifier v = g^x, from which the
+password cannot be computed.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from authfsm import srp
+from authfsm.base.secret import Secret
+from authfsm.local.config import error_templates
+from authfsm.local.config.error_templates import PoolRefusal
+
+if TYPE_CHECKING:
+    from gmpy2 import mpz
+
+# A public value of the 3072-bit group has 768 hexadecimal digits; one zero byte of padding is accepted.
+# Longer input is rejected unread, so that the work of a refusal does not grow with the input.
+_MAX_SRP_A_LENGTH: Final = 770
+
+_WINDOW: Final = 8
+_ROWS: Final = 256 // _WINDOW
+
+
+def fixed_base_pow(x: int) -> int:
+    """Return g^x mod N for an x of at most 256 bits, ten times as fast as a general power.
+
+    It does not take constant time, which is acceptable only because the pool's passwords are those of
+    test users. Clients use `authfsm.srp`, which does take constant time.
+    """
+    if not 0 <= x < 1 << 256:
+        raise ValueError("x must be a number of at most 256 bits")
+    table, modulus = _power_table()
+    product = table[0][x & (1 << _WINDOW) - 1]
+    for row in table[1:]:
+        x >>= _WINDOW
+        product = product * row[x & (1 << _WINDOW) - 1] % modulus
+    return int(product)
+
+
+@cache
+def _power_table() -> tuple[tuple[tuple[mpz, ...], ...], mpz]:
+    """Return the powers of g for each base-256 digit of x: 3.5 MB, computed in 25 ms."""
+    import gmpy2  # noqa: PLC0415 - importing it takes 50 ms, and only passwords need it
+
+    modulus, base = gmpy2.mpz(srp.N), gmpy2.mpz(srp.g)
+    rows = []
+    for _ in range(_ROWS):
+        row = [gmpy2.mpz(1)]
+        for _ in range((1 << _WINDOW) - 1):
+            row.append(row[-1] * base % modulus)
+        rows.append(tuple(row))
+        base = row[-1] * base % modulus
+    return tuple(rows), modulus
+
+
+@frozen
+class PasswordRecord:
+    """The SRP salt and verifier of a password, for the realm and name they were computed with."""
+
+    salt: int
+    verifier: Secret[int]
+
+    @classmethod
+    def of(cls, realm: str, name: str, password: Secret[str], salt: bytes) -> PasswordRecord:
+        """Return the record of a password, by Cognito's SRP (`authfsm.srp.private_key`)."""
+        number = int.from_bytes(salt, "big")
+        x = srp.private_key(realm, name, password.reveal(), number)
+        return cls(number, Secret(fixed_base_pow(x)))
+
+    def matches(self, realm: str, name: str, password: Secret[str]) -> bool:
+        """Return whether this is the record of a password; compares in constant time."""
+        x = srp.private_key(realm, name, password.reveal(), self.salt)
+        return Secret(fixed_base_pow(x)) == self.verifier
+
+
+@frozen
+class SrpProof:
+    """An SRP exchange after SRP_B was sent: what the client's claim is checked against.
+
+    Args:
+        realm: the pool's name, or DeviceGroupKey.
+        name: USER_ID_FOR_SRP, or DEVICE_KEY.
+        credential: the salt and verifier.
+        A: the client's public value.
+        server: the pool's key pair.
+        secret_block: base64, as it was sent.
+    """
+
+    realm: str
+    name: str
+    credential: PasswordRecord
+    A: int
+    server: srp.ServerEphemeral
+    secret_block: Secret[str]
+
+    def parameters(self) -> dict[str, str]:
+        """Return SALT, SRP_B and SECRET_BLOCK, as the challenge carries them."""
+        return {
+            "SALT": srp.to_hex(self.credential.salt),
+            "SRP_B": srp.to_hex(self.server.B),
+            "SECRET_BLOCK": self.secret_block.reveal(),
+        }
+
+    def is_proved_by(self, responses: Mapping[str, str]) -> bool:
+        """Return whether the PASSWORD_CLAIM_* fields and TIMESTAMP of an answer prove the password.
+
+        Raises:
+            PoolRefusal: InvalidParameterException: the TIMESTAMP cannot be read.
+        """
+        timestamp = responses["TIMESTAMP"]
+        try:
+            moment = srp.parse_timestamp(timestamp)
+        except srp.TimestampFormat:
+            raise PoolRefusal(error_templates.BAD_TIMESTAMP) from None
+        # Measured: a zero-padded day or a wrong weekday is "Incorrect username or password." The moment
+        # itself is not compared with the clock: no source says that Cognito does, and the session limits
+        # how long a claim is accepted.
+        well_formed = srp.timestamp(moment) == timestamp
+        block = self.secret_block.reveal()
+        sent_block = responses["PASSWORD_CLAIM_SECRET_BLOCK"].encode("utf-8", "replace")
+        same_block = hmac.compare_digest(block.encode(), sent_block)
+        key = srp.server_key(self.server, self.A, self.credential.verifier.reveal())
+        signature = responses["PASSWORD_CLAIM_SIGNATURE"]
+        signed = srp.verify(key, self.realm, self.name, b64decode(block), timestamp, signature)
+        return well_formed and same_block and signed
+
+
+def begin_proof(
+    realm: str, name: str, credential: PasswordRecord, srp_a: str, entropy: Callable[[int], bytes]
+) -> SrpProof:
+    """Return a new SRP exchange, with a fresh key pair and a fresh secret block.
+
+    Raises:
+        PoolRefusal: InvalidParameterException: SRP_A is no public value. "If A % N == 0 ... abort"
+            -- RFC 5054, 2.5.4
+    """
+    if len(srp_a) > _MAX_SRP_A_LENGTH:
+        raise PoolRefusal(error_templates.BAD_SRP_A)
+    try:
+        A = srp.from_hex(srp_a, "SRP_A")  # noqa: N806 - RFC 5054's name
+        server = srp.server_ephemeral(credential.verifier.reveal(), A, entropy(32))
+    except srp.SrpRefused:
+        raise PoolRefusal(error_templates.BAD_SRP_A) from None
+    secret_block = Secret(b64encode(entropy(96)).decode())
+    return SrpProof(realm, name, credential, A, server, secret_block)
+
+
+def secret_block_key(secret_block: str) -> str:
+    """Return the key by which a secret block identifies its pending challenge."""
+    return f"secret-block:{secret_block}"
