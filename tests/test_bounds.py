@@ -285,7 +285,7 @@ def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 def test_conform_gives_up_in_time(name: str) -> None:
     """A rule on an endpoint that drips has its time and no more, in what it sends and in what it fetches."""
     with peer(PEERS[name]) as (url, _):
-        talk = ApiClient(url, patience=SECONDS)
+        talk = ApiClient(url, timeout=SECONDS)
         asked: list[Callable[[], object]] = [
             lambda: talk.call("GetUser", AccessToken="none"),
             lambda: talk.get(f"{url}/jwks.json"),
@@ -296,7 +296,7 @@ def test_conform_gives_up_in_time(name: str) -> None:
             with pytest.raises(Skipped, match=r"within 0\.4 s"):
                 ask()
             assert time.monotonic() - begun < SECONDS + SLACK
-        talk.patience, talk.deadline = 60, time.monotonic() + SECONDS
+        talk.timeout, talk.deadline = 60, time.monotonic() + SECONDS
         with pytest.raises(Skipped, match="within"):
             talk.get(f"{url}/jwks.json")
         assert time.monotonic() - talk.deadline < SLACK

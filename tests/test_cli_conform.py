@@ -26,7 +26,7 @@ def test_one_rule_tells_its_whole_conversation() -> None:
     code, said, _ = conform("--rule", "password.wrong")
 
     assert code == 0
-    assert "password.wrong  USER_PASSWORD_AUTH with a wrong password is refused." in said
+    assert "password.wrong  Cognito refuses a wrong password in USER_PASSWORD_AUTH." in said
     assert "https://github.com/ministackorg/ministack/pull/1758" in said
     assert ": passed\n" in said
     assert "    > InitiateAuth AuthFlow=USER_PASSWORD_AUTH USERNAME=ada PASSWORD=****\n" in said
@@ -74,7 +74,8 @@ def test_a_pool_that_is_there() -> None:
     assert set(outcomes.values()) == {"passed", "skipped"}
     assert [name for name, each in outcomes.items() if each == "skipped"] == ["totp.wrong"]
     assert (
-        endpoint["verdicts"]["totp.wrong"]["why"] == "wants a pool with MfaConfiguration OPTIONAL"
+        endpoint["verdicts"]["totp.wrong"]["why"]
+        == "the rule needs a pool with MfaConfiguration OPTIONAL"
     )
     assert endpoint["verdicts"]["password.wrong"]["command"] == (
         f"authfsm conform --endpoint {served.url} --codes outbox --pool-id {POOL_ID} --rule password.wrong"
@@ -99,7 +100,9 @@ def test_an_app_client_that_is_there() -> None:
 
     assert code == 0
     assert verdicts["password.wrong"]["outcome"] == "passed"
-    assert verdicts["secret-hash.missing"]["why"] == "wants an app client of other settings"
+    assert (
+        verdicts["secret-hash.missing"]["why"] == "the rule needs an app client with other settings"
+    )
 
 
 WRONG = {

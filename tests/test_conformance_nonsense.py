@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from authfsm.conformance.api_client import ApiClient
+from authfsm.conformance.pool_client import NEW_PASSWORD, PASSWORD, TEMPORARY_PASSWORD
 from authfsm.conformance.pool_providers import ApiPoolProvider
-from authfsm.conformance.pools import ANOTHER, PASSWORD, TEMPORARY, FixedCode
+from authfsm.conformance.pools import FixedCode
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.runner import Unreachable, ensure_reachable, run_rule
 from authfsm.conformance.verdicts import Outcome, RuleSeverity
@@ -110,7 +111,7 @@ def test_nothing_passes_by_nonsense(kind: str) -> None:
     with server(NONSENSE[kind]) as url:
         workshop = ApiPoolProvider(ApiClient(url), FixedCode("123456"))
         verdicts = {rule.id: run_rule(rule, workshop) for rule in RULES}
-        workshop.tidy()
+        workshop.cleanup()
 
     assert [name for name, each in verdicts.items() if each.outcome is Outcome.PASSED] == []
 
@@ -136,7 +137,7 @@ def test_who_does_not_answer_is_not_waited_for() -> None:
         return said(200, {})
 
     with server(answer) as url:
-        workshop = ApiPoolProvider(ApiClient(url, patience=0.2))
+        workshop = ApiPoolProvider(ApiClient(url, timeout=0.2))
         begun = time.monotonic()
         verdicts = [run_rule(rule, workshop) for rule in select_rules(("token.*",))]
         took = time.monotonic() - begun
@@ -153,7 +154,7 @@ def test_a_rule_has_its_time() -> None:
     with server(NONSENSE["an empty object"]) as url:
         verdict = run_rule(RULES[0], ApiPoolProvider(ApiClient(url)), seconds=-1)
 
-    assert (verdict.outcome, verdict.why) == (Outcome.SKIPPED, "it took too long")
+    assert (verdict.outcome, verdict.why) == (Outcome.SKIPPED, "the rule's time is over")
 
 
 def test_nobody_there() -> None:
@@ -182,5 +183,5 @@ def test_no_secret_is_told() -> None:
 
     assert verdict.outcome is Outcome.FAILED
     assert "CodeMismatchException: Session **** of **** with **** was not taken" in told
-    for secret in (planted, PASSWORD, TEMPORARY, ANOTHER, "5a17"):
+    for secret in (planted, PASSWORD, TEMPORARY_PASSWORD, NEW_PASSWORD, "5a17"):
         assert secret not in told

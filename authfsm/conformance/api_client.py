@@ -1,7 +1,7 @@
-"""The one door to an endpoint: boto3 speaks, and every byte that comes back is seen before botocore parses it.
+"""A client of one endpoint: boto3 sends each request, and each reply is recorded before botocore parses it.
 
-An endpoint may answer with anything (HTML, nothing, JSON of another shape): what was heard is a `ApiReply`, never
-an exception, and who does not answer in time is `Skipped`.
+An endpoint may reply with anything, such as HTML, an empty body or JSON of another shape. Whatever arrives is an
+`ApiReply`; if nothing arrives in time, the call raises `Skipped`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError,  # noqa: A004 - botocore's, which is no OSError
+    ConnectionError,  # noqa: A004 - botocore's own, which is not an OSError
     ConnectTimeoutError,
     HTTPClientError,
     ReadTimeoutError,
@@ -28,16 +28,14 @@ from botocore.exceptions import (
 from botocore.httpsession import URLLib3Session
 
 from authfsm.base.concurrency import OutOfTime, call_within
-from authfsm.conformance.redaction import Redactor, code_of, message_of, parsed
+from authfsm.conformance.redaction import Redactor, error_code, error_message, parse_json
 from authfsm.conformance.verdicts import NotSupported, RecordedExchange, RuleFailed, Skipped
 
-NO_REPLY_ERRORS: Final = (HTTPClientError, ConnectionError, OutOfTime)
-"""Errors that say that no reply came, or not in time: botocore's, and ours."""
-
-_SERVER_FAULT: Final = 500
-_REFUSED: Final = 400
-# Words that servers say where they have no such operation, flow or challenge.
-_LACKING: Final = (
+_NO_REPLY_ERRORS: Final = (HTTPClientError, ConnectionError, OutOfTime)
+_BAD_REQUEST: Final = 400
+_SERVER_ERROR: Final = 500
+# Phrases in the errors of servers that lack an operation, flow or challenge.
+_UNSUPPORTED: Final = (
     "not supported", "unsupported", "not implemented", "notimplemented", "not yet implemented",
     "does not serve", "unknown operation", "unknownoperation", "enum value set",
     "is not a valid choice",
@@ -46,144 +44,170 @@ _LACKING: Final = (
 
 @frozen
 class ApiReply:
-    """What came back.
+    """A reply of the endpoint.
 
     Args:
-        operation: the operation that was asked.
+        operation: the operation that was called.
         status: the HTTP status.
-        said: the JSON; None if it was none.
-        words: it in one line, without secrets.
+        content: the JSON value of the body; None if it is not JSON.
+        summary: the reply in one line, without secrets.
     """
 
     operation: str
     status: int
-    said: Any = field(repr=False)
-    words: str
+    content: Any = field(repr=False)
+    summary: str
 
     @property
     def body(self) -> Mapping[str, Any]:
-        """The JSON object, or an empty one."""
-        return self.said if isinstance(self.said, Mapping) else {}
+        """The JSON object of the body; empty if it is not an object."""
+        return self.content if isinstance(self.content, Mapping) else {}
 
     @property
     def code(self) -> str | None:
-        """The error's code; None if it is no error."""
-        if (code := code_of(self.body)) is not None:
+        """The code of the error; None if the reply is not an error."""
+        if (code := error_code(self.body)) is not None:
             return code
-        return f"HTTP {self.status}" if self.status >= _REFUSED else None
+        return f"HTTP {self.status}" if self.status >= _BAD_REQUEST else None
 
     @property
     def message(self) -> str:
-        """The error's message."""
-        return message_of(self.body)
+        """The message of the error."""
+        return error_message(self.body)
 
     @property
     def challenge(self) -> str | None:
-        """ChallengeName."""
+        """The ChallengeName."""
         name = self.body.get("ChallengeName")
         return name if isinstance(name, str) else None
 
     @property
     def session(self) -> str | None:
-        """Session."""
+        """The Session."""
         session = self.body.get("Session")
         return session if isinstance(session, str) else None
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """ChallengeParameters."""
+        """The ChallengeParameters; empty if there are none."""
         parameters = self.body.get("ChallengeParameters")
         return parameters if isinstance(parameters, Mapping) else {}
 
     @property
     def tokens(self) -> Mapping[str, Any]:
-        """AuthenticationResult; empty if there is none."""
+        """The AuthenticationResult; empty if there is none."""
         tokens = self.body.get("AuthenticationResult")
         return tokens if isinstance(tokens, Mapping) else {}
 
     @property
-    def lacking(self) -> bool:
-        """Does the endpoint say that it has no such thing?"""
+    def unsupported(self) -> bool:
+        """Whether the endpoint says that it lacks the operation, flow or challenge."""
         if self.code is None:
             return False
-        said = f"{self.code} {self.message}".lower().replace("_", " ")
-        return self.status >= _SERVER_FAULT or any(each in said for each in _LACKING)
+        error = f"{self.code} {self.message}".lower().replace("_", " ")
+        return self.status >= _SERVER_ERROR or any(phrase in error for phrase in _UNSUPPORTED)
 
-    # ---- what it should have been --------------------------------------------------------------
+    # ---- what a rule expects ---------------------------------------------------------------------------
 
-    def granted(self) -> ApiReply:
-        """It was no error.
+    def ensure_supported(self) -> ApiReply:
+        """Return the reply itself.
 
         Raises:
-            NotOffered: there is no such thing here.
-            Fails: it was an error, or nothing.
+            NotSupported: the endpoint lacks the operation, flow or challenge.
         """
-        if self.lacking:
-            raise NotSupported(self.words)
+        if self.unsupported:
+            raise NotSupported(self.summary)
+        return self
+
+    def expect_success(self) -> ApiReply:
+        """Return the reply, which must not be an error.
+
+        Raises:
+            NotSupported: the endpoint lacks the operation, flow or challenge.
+            RuleFailed: it is an error.
+        """
+        self.ensure_supported()
         if self.code is not None:
-            raise RuleFailed(f"{self.operation} was refused: {self.words}")
+            raise RuleFailed(f"{self.operation} was refused: {self.summary}")
         return self
 
-    def authenticates(self) -> ApiReply:
-        """It was tokens.
+    def expect_tokens(self) -> ApiReply:
+        """Return the reply, which must have an access token.
 
         Raises:
-            NotOffered: there is no such thing here.
-            Fails: it was something else.
+            NotSupported: the endpoint lacks the operation, flow or challenge.
+            RuleFailed: it has none.
         """
-        self.granted()
+        self.expect_success()
         if not self.tokens.get("AccessToken"):
-            raise RuleFailed(f"tokens were to come: the request {self._led}")
+            raise RuleFailed(f"{self.operation} returned no access token: it {self._result}")
         return self
 
-    def refused(self, what: str, *codes: str) -> ApiReply:
-        """It was an error.
+    def expect_error(self, attempt: str, *codes: str) -> ApiReply:
+        """Return the reply, which must be an error.
 
         Args:
-            what: what should have been refused.
-            codes: the codes that Cognito gives; any, if left out.
+            attempt: what Cognito refuses, for the message.
+            codes: the codes that Cognito gives; any code, if left out.
 
         Raises:
-            NotOffered: there is no such thing here.
-            Fails: it was no error, or another one.
+            NotSupported: the endpoint lacks the operation, flow or challenge.
+            RuleFailed: it is not an error, or has another code.
         """
-        if self.lacking:
-            raise NotSupported(self.words)
+        self.ensure_supported()
         if self.code is None:
-            raise RuleFailed(f"{what} {self._led}")
+            raise RuleFailed(f"{attempt} {self._result}")
         if codes and self.code not in codes:
-            raise RuleFailed(f"{what} was refused with {self.code}, not {' or '.join(codes)}")
+            raise RuleFailed(f"{attempt} was refused with {self.code}, not {' or '.join(codes)}")
         return self
 
-    @property
-    def _led(self) -> str:
-        if self.tokens:
-            return "brought tokens"
-        return f"led to {self.challenge}" if self.challenge else f"was answered with {self.words}"
-
-    def asks(self, challenge: str) -> ApiReply:
-        """It was this challenge.
+    def expect_challenge(self, challenge: str) -> ApiReply:
+        """Return the reply, which must be this challenge.
 
         Raises:
-            NotOffered: it was an error.
-            Fails: it was something else.
+            NotSupported: it is an error.
+            RuleFailed: it is another challenge, or tokens.
         """
         if self.code is not None:
-            raise NotSupported(self.words)
+            raise NotSupported(self.summary)
         if self.challenge != challenge:
-            raise RuleFailed(f"{challenge} was to come: the request {self._led}")
+            raise RuleFailed(f"{self.operation} did not lead to {challenge}: it {self._result}")
         return self
+
+    def setup_value(self, *path: str) -> Any:
+        """Return a value from the reply to a request that creates what a rule needs.
+
+        Args:
+            path: the names that lead to the value; without any, the whole reply.
+
+        Raises:
+            Skipped: the reply is an error, or lacks the value.
+        """
+        value: Any = self.body
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        if self.code is not None or (path and value is None):
+            raise Skipped(f"{self.operation}: {self.summary}")
+        return value
+
+    @property
+    def _result(self) -> str:
+        if self.tokens:
+            return "returned tokens"
+        if self.challenge:
+            return f"led to {self.challenge}"
+        return f"was answered with {self.summary}"
 
 
 @define(eq=False)
 class ApiClient:
-    """What is said with one endpoint.
+    """Sends requests to one endpoint and records them with their replies.
 
     Args:
         url: the endpoint.
-        region: for the signature.
-        credentials: access key, secret key and session token; the environment's own, if left out.
-        patience: seconds that a reply may take.
+        region: the region for signing requests.
+        credentials: access key, secret key and session token; None for those of the environment.
+        timeout: the seconds that a reply may take.
     """
 
     url: str
@@ -191,141 +215,119 @@ class ApiClient:
     credentials: tuple[str, str, str | None] | None = field(
         default=("local", "local", None), repr=False
     )
-    patience: float = 10.0
-    said: list[RecordedExchange] = field(factory=list, init=False, repr=False)
-    furnishing: bool = field(default=False, init=False)
+    timeout: float = 10.0
     deadline: float = field(default=float("inf"), init=False)
-    masking: Redactor = field(factory=Redactor, init=False, repr=False)
-    last: ApiReply | None = field(default=None, init=False, repr=False)
-    client: Any = field(init=False, repr=False)
-    _asked: tuple[str, Mapping[str, Any]] = field(default=("", {}), init=False, repr=False)
+    """The value of `time.monotonic()` after which no request is sent."""
+    exchanges: list[RecordedExchange] = field(factory=list, init=False, repr=False)
+    redactor: Redactor = field(factory=Redactor, init=False, repr=False)
+    last_reply: ApiReply | None = field(default=None, init=False, repr=False)
+    boto3_client: Any = field(init=False, repr=False)
     _http: Any = field(init=False, repr=False)
+    _in_setup: bool = field(default=False, init=False)
+    _call: tuple[str, Mapping[str, Any]] = field(default=("", {}), init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        # As botocore's own endpoints do: head and body of a request do not wait for one another.
-        at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+        # As botocore's own endpoints do: the body of a request is sent without waiting for an ACK of the head.
+        no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         session: Any = URLLib3Session
-        self._http = session(timeout=(self.patience, self.patience), socket_options=at_once)
-        named: dict[str, Any] = dict(
-            zip(
-                ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
-                self.credentials or (),
-                strict=False,
-            )
-        )
-        self.client = boto3.session.Session(region_name=self.region, **named).client(
+        self._http = session(timeout=(self.timeout, self.timeout), socket_options=no_delay)
+        names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        keys: dict[str, Any] = dict(zip(names, self.credentials or (), strict=False))
+        self.boto3_client = boto3.session.Session(region_name=self.region, **keys).client(
             "cognito-idp",
             endpoint_url=self.url,
-            # Rules send what no careful client would: the endpoint is to refuse it, not botocore.
+            # Rules send invalid requests on purpose: the endpoint must refuse them, not botocore.
             config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
         )
-        events = self.client.meta.events
-        events.register("provide-client-params.cognito-identity-provider.*", self._notes)
-        events.register("before-send.cognito-identity-provider.*", self._sends)
+        events = self.boto3_client.meta.events
+        events.register("provide-client-params.cognito-identity-provider.*", self._on_call)
+        events.register("before-send.cognito-identity-provider.*", self._on_send)
 
-    def call(self, operation: str, /, **given: Any) -> ApiReply:
-        """Ask, whatever comes of it.
+    def call(self, operation: str, /, **members: Any) -> ApiReply:
+        """Call an operation and return its reply, whatever it is.
 
         Args:
-            operation: as the API spells it.
-            given: its members; those that are None are left out.
+            operation: the operation, as the API spells it.
+            members: the request; members that are None are left out.
 
         Raises:
-            Untried: no reply came.
+            Skipped: no reply came.
         """
-        self.last = None
-        method = getattr(self.client, _method(operation))
-        given = {name: value for name, value in given.items() if value is not None}
+        self.last_reply = None
+        method = getattr(self.boto3_client, xform_name(operation))
         try:
-            method(**given)
-        except NO_REPLY_ERRORS as error:
-            raise self._unheard(error) from None
+            method(**{name: value for name, value in members.items() if value is not None})
         except (BotoCoreError, ClientError):
-            pass
-        except Skipped:
-            raise
+            pass  # an error reply, which was recorded before
         except Exception:
-            # botocore's parser, on a body that is none of Cognito's; it was heard all the same.
-            if self.last is None:
+            # With a reply, botocore failed to parse it; without one, the error is `Skipped` or a bug.
+            if self.last_reply is None:
                 raise
-        if self.last is None:
-            raise Skipped(f"botocore would not send {operation}")
-        return self.last
+        if self.last_reply is None:
+            raise Skipped(f"botocore could not send {operation}")
+        return self.last_reply
 
     def get(self, url: str) -> ApiReply:
-        """A document beside the API, as the keys of a pool.
+        """Fetch a document that is not part of the API, such as the pool's JWKS.
 
         Raises:
-            Untried: no reply came.
+            Skipped: no reply came.
         """
-        headers: Any = {}
         path = "/" + url.split("://", 1)[-1].partition("/")[2]
-        try:
-            reply = self._asked_in_time(
-                AWSPreparedRequest("GET", url, headers, b"", stream_output=False)
-            )
-        except NO_REPLY_ERRORS as error:
-            raise self._unheard(error) from None
-        body = reply.content
-        words = f"{reply.status_code}, {len(body)} bytes"
-        self._kept(f"GET {self.masking.text(path)}", words)
-        return ApiReply("GET", reply.status_code, parsed(body), words)
+        label = f"GET {self.redactor.text(path)}"
+        headers: Any = {}
+        response = self._send(
+            label, AWSPreparedRequest("GET", url, headers, b"", stream_output=False)
+        )
+        summary = f"{response.status_code}, {len(response.content)} bytes"
+        self._record(label, summary)
+        return ApiReply("GET", response.status_code, parse_json(response.content), summary)
 
     @contextmanager
     def setup(self) -> Iterator[None]:
-        """What is said inside only makes what a rule needs."""
-        before, self.furnishing = self.furnishing, True
+        """Mark the requests of the block as setup: they create what a rule needs."""
+        before, self._in_setup = self._in_setup, True
         try:
             yield
         finally:
-            self.furnishing = before
+            self._in_setup = before
 
-    # ---- inside --------------------------------------------------------------------------------------
+    def _on_call(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        self._call = (model.name, params)
 
-    def _notes(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
-        self._asked = (model.name, params)
+    def _on_send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        """Send the request in place of botocore, and record it with its reply."""
+        operation, members = self._call
+        label = self.redactor.request(operation, members)
+        response = self._send(label, request)
+        summary = self.redactor.reply(response.status_code, response.content)
+        self._record(label, summary)
+        content = parse_json(response.content)
+        self.last_reply = ApiReply(operation, response.status_code, content, summary)
+        return response
 
-    def _sends(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        operation, given = self._asked
-        try:
-            reply = self._asked_in_time(request)
-        except NO_REPLY_ERRORS as error:
-            self._kept(self.masking.request(operation, given), "no reply")
-            raise self._unheard(error) from None
-        body = reply.content
-        asked = self.masking.request(operation, given)
-        words = self.masking.reply(reply.status_code, body)
-        self._kept(asked, words)
-        self.last = ApiReply(operation, reply.status_code, parsed(body), words)
-        return reply
+    def _record(self, request: str, reply: str) -> None:
+        self.exchanges.append(RecordedExchange(request, reply, self._in_setup))
 
-    def _kept(self, asked: str, heard: str) -> None:
-        self.said.append(RecordedExchange(asked, heard, self.furnishing))
+    def _send(self, label: str, request: AWSPreparedRequest) -> AWSResponse:
+        """Send a request and read the whole response, within the timeout and before the deadline.
 
-    def _asked_in_time(self, request: AWSPreparedRequest) -> AWSResponse:
-        """Send a request, and wait for all of its reply: as long as a reply may take, and as the rule has left.
-
-        urllib3's timeouts bound each `recv`: an endpoint that sends a byte now and then would never be late.
+        urllib3's timeouts bound each `recv`, so an endpoint that sends a byte now and then would never time out.
         """
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise Skipped("it took too long")
-        reply: AWSResponse = call_within(min(self.patience, left), self._whole, request)
-        return reply
+        remaining = self.deadline - time.monotonic()
+        if remaining <= 0:
+            raise Skipped("the rule's time is over")
+        try:
+            return call_within(min(self.timeout, remaining), self._read, request)
+        except _NO_REPLY_ERRORS as error:
+            self._record(label, "no reply")
+            if isinstance(error, OutOfTime):
+                raise Skipped(f"no reply came within {error.seconds:g} s") from None
+            if isinstance(error, (ReadTimeoutError, ConnectTimeoutError)):
+                raise Skipped(f"no reply came within {self.timeout:g} s") from None
+            raise Skipped(f"no reply came ({type(error).__name__})") from None
 
-    def _whole(self, request: AWSPreparedRequest) -> AWSResponse:
-        reply: AWSResponse = self._http.send(request)
-        _ = reply.content  # read here: it is kept
-        return reply
-
-    def _unheard(self, error: Exception) -> Skipped:
-        if isinstance(error, OutOfTime):
-            return Skipped(f"no reply came within {error.seconds:g} s")
-        if isinstance(error, (ReadTimeoutError, ConnectTimeoutError)):
-            return Skipped(f"no reply came within {self.patience:g} s")
-        return Skipped(f"no reply came ({type(error).__name__})")
-
-
-def _method(operation: str) -> str:
-    """initiate_auth of InitiateAuth."""
-    return str(xform_name(operation))
+    def _read(self, request: AWSPreparedRequest) -> AWSResponse:
+        response: AWSResponse = self._http.send(request)
+        _ = response.content  # reads the body here, inside the time limit
+        return response

@@ -1,7 +1,7 @@
-"""A passkey provider in software, for rules and journeys that hold one each: ES256, user verified.
+"""A virtual authenticator with one passkey, for conformance rules and journeys: ES256, with user verification.
 
-Structures are `fido2`'s, keys `cryptography`'s. It signs what it is asked to, as a browser would on the page of
-the relying party.
+The structures are those of `fido2`, the keys those of `cryptography`. It signs like a browser on a page of the
+relying party.
 """
 
 from __future__ import annotations
@@ -25,64 +25,66 @@ from fido2.webauthn import (
     CollectedClientData,
 )
 
-_F = AuthenticatorData.FLAG
+_FLAG = AuthenticatorData.FLAG
 
 
 @define
 class VirtualPasskey:
-    """One passkey.
+    """A passkey.
 
     Args:
         rp_id: the relying party.
     """
 
     rp_id: str
-    _name: bytes = field(factory=lambda: secrets.token_bytes(16), init=False)
+    _id: bytes = field(factory=lambda: secrets.token_bytes(16), init=False)
     _key: ec.EllipticCurvePrivateKey = field(
         factory=lambda: ec.generate_private_key(ec.SECP256R1()), init=False, repr=False
     )
-    _handle: str = field(default="", init=False, repr=False)
+    _user_handle: str = field(default="", init=False, repr=False)
 
     def create(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """RegistrationResponseJSON for CredentialCreationOptions."""
-        self._handle = options["user"]["id"]
-        public: Any = ES256
-        public = public.from_cryptography_key(self._key.public_key())
-        attested = AttestedCredentialData.create(Aaguid.NONE, self._name, public)
-        data = AuthenticatorData.create(self._hash(), _F.UP | _F.UV | _F.AT, 0, attested)
-        client = self._client_data("webauthn.create", options["challenge"])
-        return self._named(
-            clientDataJSON=websafe_encode(client),
+        """Return the RegistrationResponseJSON for CredentialCreationOptions."""
+        self._user_handle = options["user"]["id"]
+        cose: Any = ES256
+        public_key = cose.from_cryptography_key(self._key.public_key())
+        attested = AttestedCredentialData.create(Aaguid.NONE, self._id, public_key)
+        flags = _FLAG.UP | _FLAG.UV | _FLAG.AT
+        data = AuthenticatorData.create(self._rp_id_hash(), flags, 0, attested)
+        return self._credential(
+            clientDataJSON=websafe_encode(
+                self._client_data("webauthn.create", options["challenge"])
+            ),
             attestationObject=websafe_encode(AttestationObject.create("none", data, {})),
             transports=["internal"],
         )
 
     def sign(self, options: str) -> str:
-        """AuthenticationResponseJSON, as JSON, for CREDENTIAL_REQUEST_OPTIONS."""
-        client = self._client_data("webauthn.get", json.loads(options)["challenge"])
-        data = AuthenticatorData.create(self._hash(), _F.UP | _F.UV, 0)
-        signature = self._key.sign(data + client.hash, ec.ECDSA(hashes.SHA256()))
+        """Return the AuthenticationResponseJSON, as text, for CREDENTIAL_REQUEST_OPTIONS."""
+        client_data = self._client_data("webauthn.get", json.loads(options)["challenge"])
+        data = AuthenticatorData.create(self._rp_id_hash(), _FLAG.UP | _FLAG.UV, 0)
+        signature = self._key.sign(data + client_data.hash, ec.ECDSA(hashes.SHA256()))
         return json.dumps(
-            self._named(
-                clientDataJSON=websafe_encode(client),
+            self._credential(
+                clientDataJSON=websafe_encode(client_data),
                 authenticatorData=websafe_encode(data),
                 signature=websafe_encode(signature),
-                userHandle=self._handle,
+                userHandle=self._user_handle,
             )
         )
 
-    def _hash(self) -> bytes:
+    def _rp_id_hash(self) -> bytes:
         return hashlib.sha256(self.rp_id.encode()).digest()
 
     def _client_data(self, kind: str, challenge: str) -> CollectedClientData:
         origin = f"https://{self.rp_id}"
         return CollectedClientData.create(kind, websafe_decode(challenge), origin)
 
-    def _named(self, **response: Any) -> dict[str, Any]:
-        name = websafe_encode(self._name)
+    def _credential(self, **response: Any) -> dict[str, Any]:
+        credential_id = websafe_encode(self._id)
         return {
-            "id": name,
-            "rawId": name,
+            "id": credential_id,
+            "rawId": credential_id,
             "type": "public-key",
             "authenticatorAttachment": "platform",
             "clientExtensionResults": {},

@@ -1,185 +1,176 @@
-"""The workshop of any endpoint: its own API makes the pools, and deletes them at the end."""
+"""Pool providers for any endpoint: one creates pools through the API, the other uses a pool that exists already."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from authfsm.base.secret import Secret
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pools import (
+    RELYING_PARTY,
     ClientRequirements,
     ConformanceClient,
     ConformancePool,
     Inbox,
-    Lending,
+    PoolProvider,
     PoolRequirements,
-    app_by_api,
-    made,
-    mfa_request,
-    pool_request,
+    create_client,
 )
 from authfsm.conformance.verdicts import Skipped
 
+_MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "SOFTWARE_TOKEN_MFA": ("SoftwareTokenMfaConfiguration", {"Enabled": True}),
+    "SMS_MFA": (
+        "SmsMfaConfiguration",
+        {"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::123456789012:role/sms"}},
+    ),
+    "EMAIL_OTP": ("EmailMfaConfiguration", {"Message": "{####}", "Subject": "A code"}),
+}
+
 
 @define(eq=False)
-class ApiPoolProvider:
-    """CreateUserPool, SetUserPoolMfaConfig, CreateUserPoolClient.
+class ApiPoolProvider(PoolProvider):
+    """Creates pools through the endpoint's API.
 
     Args:
-        conversation: with the endpoint.
-        inbox: where what it sends can be read.
+        api: the client of the endpoint.
+        inbox: where its codes can be read.
     """
 
-    conversation: ApiClient
+    api: ApiClient
     inbox: Inbox | None = None
-    _pools: Lending = field(init=False)
-    _apps: Lending = field(init=False)
-    _made: list[str] = field(factory=list, init=False)
+    _pool_ids: list[str] = field(factory=list, init=False)
 
-    def __attrs_post_init__(self) -> None:
-        self._pools, self._apps = Lending(self._make), Lending(app_by_api)
-
-    def pool(self, wanted: PoolRequirements) -> ConformancePool:
-        """A pool like that."""
-        pool: ConformancePool = self._pools(wanted)
-        return pool
-
-    def app(self, pool: ConformancePool, wanted: ClientRequirements) -> ConformanceClient:
-        """An app client like that."""
-        app: ConformanceClient = self._apps(pool, wanted)
-        return app
-
-    def keep(self, pool: ConformancePool, username: str) -> None:
-        """People go with their pool."""
-
-    def tidy(self) -> None:
+    def cleanup(self) -> None:
         """Delete the pools."""
-        with self.conversation.setup():
-            for pool_id in self._made:
+        with self.api.setup():
+            for pool_id in self._pool_ids:
                 with suppress(Skipped):
-                    self.conversation.call("DeleteUserPool", UserPoolId=pool_id)
-        self._made.clear()
+                    self.api.call("DeleteUserPool", UserPoolId=pool_id)
+        self._pool_ids.clear()
 
-    def _make(self, wanted: PoolRequirements) -> ConformancePool:
-        if wanted.riddle:
-            raise Skipped("Lambda functions cannot be made by Cognito's API")
-        with self.conversation.setup():
-            heard = self.conversation.call("CreateUserPool", **pool_request(wanted))
-            pool_id = str(made(heard, "UserPool", "Id"))
-            self._made.append(pool_id)
-            if settings := mfa_request(wanted):
-                made(self.conversation.call("SetUserPoolMfaConfig", UserPoolId=pool_id, **settings))
-        return ConformancePool(self.conversation, pool_id, self.inbox)
+    def _create_pool(self, requirements: PoolRequirements) -> ConformancePool:
+        if requirements.custom_auth:
+            raise Skipped("Lambda functions cannot be created through Cognito's API")
+        with self.api.setup():
+            reply = self.api.call("CreateUserPool", **_pool_request(requirements))
+            pool_id = str(reply.setup_value("UserPool", "Id"))
+            self._pool_ids.append(pool_id)
+            if settings := _mfa_request(requirements):
+                self.api.call("SetUserPoolMfaConfig", UserPoolId=pool_id, **settings).setup_value()
+        return ConformancePool(self.api, pool_id, self.inbox)
+
+
+def _pool_request(requirements: PoolRequirements) -> dict[str, Any]:
+    mechanism = {"Name": requirements.recovery, "Priority": 1}
+    request: dict[str, Any] = {
+        "PoolName": "authfsm-conform",
+        "AutoVerifiedAttributes": ["email"],
+        "AccountRecoverySetting": {"RecoveryMechanisms": [mechanism]},
+    }
+    if requirements.devices:
+        request["DeviceConfiguration"] = {
+            "ChallengeRequiredOnNewDevice": False,
+            "DeviceOnlyRememberedOnUserPrompt": False,
+        }
+    if requirements.first_factors != ("PASSWORD",):
+        factors = list(requirements.first_factors)
+        request["Policies"] = {"SignInPolicy": {"AllowedFirstAuthFactors": factors}}
+        request["UserPoolTier"] = "ESSENTIALS"
+    return request
+
+
+def _mfa_request(requirements: PoolRequirements) -> dict[str, Any]:
+    """Return the settings for SetUserPoolMfaConfig; empty if the defaults are right."""
+    request: dict[str, Any] = {"MfaConfiguration": requirements.mfa}
+    if requirements.mfa != "OFF":
+        request |= dict(_MFA_SETTINGS[each] for each in requirements.methods)
+    if "WEB_AUTHN" in requirements.first_factors:
+        webauthn = {"RelyingPartyId": RELYING_PARTY, "UserVerification": "preferred"}
+        request["WebAuthnConfiguration"] = webauthn
+    return {} if request == {"MfaConfiguration": "OFF"} else request
 
 
 @define(eq=False)
-class ExistingPoolProvider:
-    """A pool, and maybe an app client, that somebody else made.
+class ExistingPoolProvider(PoolProvider):
+    """Provides one existing pool, for the rules whose requirements it meets.
 
     Args:
-        conversation: with the endpoint.
-        pool_id: the pool's id.
-        client_id: the app client's id; app clients are made by the API, if left out.
-        inbox: where what it sends can be read.
+        api: the client of the endpoint.
+        pool_id: the id of the pool.
+        client_id: the id of an existing app client; if left out, app clients are created through the API.
+        inbox: where the pool's codes can be read.
     """
 
-    conversation: ApiClient
+    api: ApiClient
     pool_id: str
     client_id: str | None = None
     inbox: Inbox | None = None
-    _apps: Lending = field(init=False)
-    _described: Lending = field(init=False)
-    _people: list[str] = field(factory=list, init=False)
-    _clients: list[str] = field(factory=list, init=False)
+    _usernames: list[str] = field(factory=list, init=False)
+    _client_ids: list[str] = field(factory=list, init=False)
 
-    def __attrs_post_init__(self) -> None:
-        self._apps, self._described = Lending(self._app), Lending(self._describe)
+    def register_user(self, username: str) -> None:
+        """Note that a rule created a user, who must be deleted in `cleanup`."""
+        self._usernames.append(username)
 
-    def pool(self, wanted: PoolRequirements) -> ConformancePool:
-        """The pool, if it is like that.
+    def cleanup(self) -> None:
+        """Delete the users and the app clients that were created."""
+        for username in self._usernames:
+            self._delete("AdminDeleteUser", Username=username)
+        for client_id in self._client_ids:
+            self._delete("DeleteUserPoolClient", ClientId=client_id)
+        self._usernames.clear()
+        self._client_ids.clear()
 
-        Raises:
-            Untried: it is not.
-        """
-        is_so = self._described("DescribeUserPool")
-        mfa = is_so.get("MfaConfiguration", "OFF")
-        policies = is_so.get("Policies", {}).get("SignInPolicy", {})
-        lambdas = is_so.get("LambdaConfig", {})
-        differs = [
-            name
-            for name, same in (
-                (f"MfaConfiguration {wanted.mfa}", mfa == wanted.mfa),
-                (
-                    "AllowedFirstAuthFactors",
-                    set(wanted.first_factors)
-                    <= set(policies.get("AllowedFirstAuthFactors", ["PASSWORD"])),
-                ),
-                ("DeviceConfiguration", bool(is_so.get("DeviceConfiguration")) == wanted.devices),
-                # What they ask, nobody knows here.
-                ("the riddle of this package's own", not wanted.riddle),
-                (
-                    "no triggers that lead",
-                    not {"DefineAuthChallenge", "PreAuthentication"} & set(lambdas),
-                ),
-            )
-            if not same
-        ]
-        if differs:
-            raise Skipped(f"wants a pool with {', '.join(differs)}")
-        return ConformancePool(self.conversation, self.pool_id, self.inbox)
+    def _delete(self, operation: str, **identifier: str) -> None:
+        with self.api.setup(), suppress(Skipped):
+            self.api.call(operation, UserPoolId=self.pool_id, **identifier)
 
-    def app(self, pool: ConformancePool, wanted: ClientRequirements) -> ConformanceClient:
-        """An app client like that."""
-        app: ConformanceClient = self._apps(pool, wanted)
-        return app
+    def _create_pool(self, requirements: PoolRequirements) -> ConformancePool:
+        pool = self._once(self._describe, "UserPool")
+        policy = pool.get("Policies", {}).get("SignInPolicy", {})
+        allowed = policy.get("AllowedFirstAuthFactors", ["PASSWORD"])
+        triggers = {"DefineAuthChallenge", "PreAuthentication"} & set(pool.get("LambdaConfig", {}))
+        devices = bool(pool.get("DeviceConfiguration"))
+        checks = {
+            f"MfaConfiguration {requirements.mfa}": (
+                pool.get("MfaConfiguration", "OFF") == requirements.mfa
+            ),
+            "AllowedFirstAuthFactors": set(requirements.first_factors) <= set(allowed),
+            "DeviceConfiguration": devices == requirements.devices,
+            # The right answer to the challenge of an existing pool is unknown.
+            "the suite's own custom challenge": not requirements.custom_auth,
+            "no triggers that decide about sign-in": not triggers,
+        }
+        if missing := [setting for setting, met in checks.items() if not met]:
+            raise Skipped(f"the rule needs a pool with {', '.join(missing)}")
+        return ConformancePool(self.api, self.pool_id, self.inbox)
 
-    def keep(self, pool: ConformancePool, username: str) -> None:
-        """Somebody is to be put away."""
-        del pool
-        self._people.append(username)
-
-    def tidy(self) -> None:
-        """Delete the people and the app clients that were made."""
-        with self.conversation.setup():
-            for username in self._people:
-                self._delete("AdminDeleteUser", Username=username)
-            for client_id in self._clients:
-                self._delete("DeleteUserPoolClient", ClientId=client_id)
-        self._people.clear()
-        self._clients.clear()
-
-    def _delete(self, operation: str, **which: str) -> None:
-        with suppress(Skipped):
-            self.conversation.call(operation, UserPoolId=self.pool_id, **which)
-
-    def _app(self, pool: ConformancePool, wanted: ClientRequirements) -> ConformanceClient:
+    def _create_client(
+        self, pool: ConformancePool, requirements: ClientRequirements
+    ) -> ConformanceClient:
         if self.client_id is None:
-            app = app_by_api(pool, wanted)
-            self._clients.append(app.client_id)
-            return app
-        is_so = self._described("DescribeUserPoolClient")
-        secret = is_so.get("ClientSecret")
-        flows = set(is_so.get("ExplicitAuthFlows", []))
-        existence = is_so.get("PreventUserExistenceErrors", "LEGACY")
-        rotates = is_so.get("RefreshTokenRotation", {}).get("Feature") == "ENABLED"
-        same = (
-            flows == set(wanted.flows)
-            and bool(secret) == wanted.secret
-            and existence == wanted.existence
-            and rotates == wanted.rotation
+            created = create_client(pool, requirements)
+            self._client_ids.append(created.client_id)
+            return created
+        client = self._once(self._describe, "UserPoolClient", ClientId=self.client_id)
+        secret = client.get("ClientSecret")
+        settings = ClientRequirements(
+            tuple(sorted(client.get("ExplicitAuthFlows", []))),
+            bool(secret),
+            client.get("PreventUserExistenceErrors", "LEGACY"),
+            client.get("RefreshTokenRotation", {}).get("Feature") == "ENABLED",
         )
-        if not same:
-            raise Skipped("wants an app client of other settings")
-        return ConformanceClient(
-            self.client_id, Secret(secret) if isinstance(secret, str) else None
-        )
+        if settings != evolve(requirements, flows=tuple(sorted(requirements.flows))):
+            raise Skipped("the rule needs an app client with other settings")
+        wrapped = Secret(secret) if isinstance(secret, str) else None
+        return ConformanceClient(self.client_id, wrapped)
 
-    def _describe(self, operation: str) -> Any:
-        of_client = operation == "DescribeUserPoolClient"
-        which = {"ClientId": self.client_id} if of_client else {}
-        with self.conversation.setup():
-            heard = self.conversation.call(operation, UserPoolId=self.pool_id, **which)
-        return made(heard, "UserPoolClient" if of_client else "UserPool")
+    def _describe(self, kind: str, **identifier: str) -> dict[str, Any]:
+        with self.api.setup():
+            reply = self.api.call(f"Describe{kind}", UserPoolId=self.pool_id, **identifier)
+        description: dict[str, Any] = reply.setup_value(kind)
+        return description

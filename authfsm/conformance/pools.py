@@ -1,64 +1,68 @@
-"""What a rule needs at an endpoint before it can be seen: a pool, an app client, people. Frozen values.
-
-Two rules that want the same pool share it; people are never shared.
-"""
+"""The pools, app clients and users that rules need, and where a pool's codes can be read."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote
 
 from attrs import define, field, frozen
 
 from authfsm.base.secret import Secret, WrapsSecrets, secret
-from authfsm.conformance.api_client import ApiClient, ApiReply
+from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.verdicts import RuleEnded, Skipped
 from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, CURRENT_VALUES
 from authfsm.protocol.states import MFA_METHODS
 
-EVERY_FLOW: Final = CURRENT_VALUES
-WITHOUT_CHOICE: Final = tuple(each for each in EVERY_FLOW if each != "ALLOW_USER_AUTH")
-PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - people made for a rule, and gone with it
-TEMPORARY: Final = "Temporary-Horse-1"
-ANOTHER: Final = "Another-Horse-2"
-WRONG: Final = "Wrong-Horse-4"
-PHONE: Final = "+15555550143"
-"""A number that is kept for fiction: nobody's telephone rings."""
-RP_ID: Final = "app.example.com"
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# ---- what a rule requires ------------------------------------------------------------------------------
+
+ALL_FLOWS: Final = CURRENT_VALUES
+FLOWS_BUT_USER_AUTH: Final = tuple(each for each in ALL_FLOWS if each != "ALLOW_USER_AUTH")
+RELYING_PARTY: Final = "app.example.com"
+CUSTOM_ANSWER: Final = "a river"
+"""The right answer to the custom challenge of `CUSTOM_AUTH_POOL`."""
 
 
 @frozen
 class PoolRequirements:
-    """A user pool, in Cognito's words.
+    """The settings of a user pool, in Cognito's terms. Rules with the same requirements share a pool.
 
     Args:
         mfa: MfaConfiguration.
-        methods: the second factors that are enabled.
-        devices: are devices remembered, by themselves and beside MFA?
+        methods: the MFA methods that are enabled.
+        devices: whether devices are remembered without asking the user.
         first_factors: AllowedFirstAuthFactors.
-        riddle: do Lambda functions ask a riddle (CUSTOM_AUTH), whose answer is `RIDDLE`?
+        custom_auth: whether Lambda functions issue a CUSTOM_CHALLENGE, with `CUSTOM_ANSWER` as its answer.
     """
 
     mfa: Literal["OFF", "OPTIONAL", "ON"] = "OFF"
     methods: tuple[str, ...] = ()
     devices: bool = False
     first_factors: tuple[str, ...] = ("PASSWORD",)
-    riddle: bool = False
+    custom_auth: bool = False
+
+    @property
+    def recovery(self) -> str:
+        """The AccountRecoverySetting. It excludes e-mail if e-mail may be a second factor."""
+        return "verified_email" if self.mfa == "OFF" else "admin_only"
 
 
 @frozen
 class ClientRequirements:
-    """An app client, in Cognito's words.
+    """The settings of an app client, in Cognito's terms.
 
     Args:
         flows: ExplicitAuthFlows.
         secret: GenerateSecret.
         existence: PreventUserExistenceErrors.
-        rotation: RefreshTokenRotation, without a grace period.
+        rotation: whether RefreshTokenRotation is on, without a grace period.
     """
 
-    flows: tuple[str, ...] = EVERY_FLOW
+    flows: tuple[str, ...] = ALL_FLOWS
     secret: bool = False
     existence: Literal["ENABLED", "LEGACY"] = "ENABLED"
     rotation: bool = False
@@ -69,82 +73,101 @@ class UserRequirements:
     """A user.
 
     Args:
-        temporary: is the password a temporary one?
-        factors: active second factors, as UserMFASettingList has them.
-        preferred: the one that is preferred.
+        temporary: whether the password is a temporary one.
+        factors: the active MFA methods, as in UserMFASettingList.
+        preferred: the preferred MFA method.
     """
 
     temporary: bool = False
-    factors: tuple[str, ...] = field(default=())
+    factors: tuple[str, ...] = ()
     preferred: str | None = None
 
+    @classmethod
+    def with_mfa(cls, method: str) -> UserRequirements:
+        """Return a user with one MFA method, which is the preferred one."""
+        return cls(factors=(method,), preferred=method)
 
-PLAIN: Final = PoolRequirements()
-ANY_MFA: Final = PoolRequirements("OPTIONAL", tuple(each.value for each in MFA_METHODS))
-PHONE_OR_APP: Final = PoolRequirements("OPTIONAL", ("SMS_MFA", "SOFTWARE_TOKEN_MFA"))
-APP_REQUIRED: Final = PoolRequirements("ON", ("SOFTWARE_TOKEN_MFA",))
-DEVICES: Final = PoolRequirements(devices=True)
-CHOICE: Final = PoolRequirements(first_factors=ALLOWED_FIRST_AUTH_FACTORS)
-CUSTOM: Final = PoolRequirements(riddle=True)
 
-RIDDLE: Final = "a river"
+DEFAULT_POOL: Final = PoolRequirements()
+ALL_MFA_POOL: Final = PoolRequirements("OPTIONAL", tuple(each.value for each in MFA_METHODS))
+SMS_OR_TOTP_POOL: Final = PoolRequirements("OPTIONAL", ("SMS_MFA", "SOFTWARE_TOKEN_MFA"))
+TOTP_REQUIRED_POOL: Final = PoolRequirements("ON", ("SOFTWARE_TOKEN_MFA",))
+DEVICE_POOL: Final = PoolRequirements(devices=True)
+USER_AUTH_POOL: Final = PoolRequirements(first_factors=ALLOWED_FIRST_AUTH_FACTORS)
+CUSTOM_AUTH_POOL: Final = PoolRequirements(custom_auth=True)
+
+DEFAULT_CLIENT: Final = ClientRequirements()
+OTHER_CLIENT: Final = ClientRequirements(flows=FLOWS_BUT_USER_AUTH)
+"""Another app client than the default one of the same pool."""
+
+DEFAULT_USER: Final = UserRequirements()
+TEMPORARY_USER: Final = UserRequirements(temporary=True)
+TOTP_USER: Final = UserRequirements.with_mfa("SOFTWARE_TOKEN_MFA")
+SMS_USER: Final = UserRequirements.with_mfa("SMS_MFA")
+EMAIL_USER: Final = UserRequirements.with_mfa("EMAIL_OTP")
+
+
+# ---- codes that a pool sends ---------------------------------------------------------------------------
 
 
 class Inbox(Protocol):
-    """Where codes can be read."""
+    """Where the codes that an endpoint sends can be read."""
 
-    def code_for(self, username: str, conversation: ApiClient) -> Secret[str]:
-        """The last code that was sent to somebody.
+    def code_for(self, username: str, api: ApiClient) -> Secret[str]:
+        """Return the last code that was sent to a user.
 
         Raises:
-            Untried: there is none.
+            Skipped: none was sent.
         """
 
 
 @frozen
 class OutboxInbox:
-    """The endpoint's own `GET /outbox?username=`."""
+    """Reads codes from the endpoint's own `GET /outbox?username=`, as `authfsm serve` has it."""
 
-    def code_for(self, username: str, conversation: ApiClient) -> Secret[str]:
-        """The last code."""
-        with conversation.setup():
-            heard = conversation.get(f"{conversation.url}/outbox?username={quote(username)}")
-        messages = heard.body.get("messages")
+    def code_for(self, username: str, api: ApiClient) -> Secret[str]:
+        """Return the last code that was sent to a user."""
+        with api.setup():
+            reply = api.get(f"{api.url}/outbox?username={quote(username)}")
+        messages = reply.body.get("messages")
         last = messages[-1] if isinstance(messages, list) and messages else {}
         code = last.get("code") if isinstance(last, Mapping) else None
         if not isinstance(code, str):
-            raise Skipped("no code was sent")
+            raise Skipped("the endpoint sent no code")
         return Secret(code)
 
 
 @frozen
 class FixedCode(WrapsSecrets):
-    """The one code that is always sent.
+    """The code of a server that always sends the same one, such as cognito-local with its variable CODE.
 
     Args:
-        code: it.
+        code: the code.
     """
 
     code: Secret[str] = field(converter=secret)
 
-    def code_for(self, username: str, conversation: ApiClient) -> Secret[str]:
-        """The code."""
-        del username, conversation
+    def code_for(self, username: str, api: ApiClient) -> Secret[str]:
+        """Return the code."""
+        del username, api
         return self.code
 
 
-def parse_inbox(named: str) -> Inbox:
-    """The inbox that an option names.
+def parse_inbox(option: str) -> Inbox:
+    """Return the inbox that an option names: `outbox`, or `fixed:` and the code.
 
     Raises:
         ValueError: it names none.
     """
-    kind, _, what = named.partition(":")
-    if named == "outbox":
+    kind, _, code = option.partition(":")
+    if option == "outbox":
         return OutboxInbox()
-    if kind == "fixed" and what:
-        return FixedCode(what)
+    if kind == "fixed" and code:
+        return FixedCode(code)
     raise ValueError("is neither outbox nor fixed:CODE")
+
+
+# ---- pools and app clients -----------------------------------------------------------------------------
 
 
 @frozen
@@ -152,24 +175,24 @@ class ConformancePool:
     """A user pool at an endpoint.
 
     Args:
-        conversation: with its endpoint.
+        api: the client of its endpoint.
         pool_id: its id.
-        inbox: where what it sends can be read; None where nobody can.
+        inbox: where its codes can be read; None if they cannot.
     """
 
-    conversation: ApiClient = field(repr=False)
+    api: ApiClient = field(repr=False)
     pool_id: str
     inbox: Inbox | None = None
 
     @property
-    def keys(self) -> str:
-        """Where its public keys are."""
-        return f"{self.conversation.url.rstrip('/')}/{self.pool_id}/.well-known/jwks.json"
+    def jwks_url(self) -> str:
+        """The URL of its public keys."""
+        return f"{self.api.url.rstrip('/')}/{self.pool_id}/.well-known/jwks.json"
 
 
 @frozen
 class ConformanceClient:
-    """An app client.
+    """An app client of a pool.
 
     Args:
         client_id: its id.
@@ -180,144 +203,74 @@ class ConformanceClient:
     secret: Secret[str] | None = None
 
 
-class PoolProvider(Protocol):
-    """Where a rule's pools and app clients come from."""
+@define(eq=False)
+class PoolProvider(ABC):
+    """Provides pools and app clients, one for all rules with the same requirements."""
 
-    def pool(self, wanted: PoolRequirements) -> ConformancePool:
-        """A pool like that.
+    _created: dict[object, object] = field(factory=dict, init=False, repr=False)
 
-        Raises:
-            Untried: it cannot be had.
-        """
-
-    def app(self, pool: ConformancePool, wanted: ClientRequirements) -> ConformanceClient:
-        """An app client of it like that.
+    def pool(self, requirements: PoolRequirements) -> ConformancePool:
+        """Return a pool with these settings.
 
         Raises:
-            Untried: it cannot be had.
+            Skipped: there is none.
         """
+        return self._once(self._create_pool, requirements)
 
-    def keep(self, pool: ConformancePool, username: str) -> None:
-        """Somebody was made there, and is to be put away."""
+    def client(self, pool: ConformancePool, requirements: ClientRequirements) -> ConformanceClient:
+        """Return an app client of a pool with these settings.
 
-    def tidy(self) -> None:
-        """Put away what was made."""
+        Raises:
+            Skipped: there is none.
+        """
+        return self._once(self._create_client, pool, requirements)
 
+    def register_user(self, username: str) -> None:  # noqa: B027 - most providers delete users with their pool
+        """Note that a rule created a user, who must be deleted in `cleanup`."""
 
-def made(heard: ApiReply, *path: str) -> Any:
-    """What was to be made, out of the reply that says so.
+    @abstractmethod
+    def cleanup(self) -> None:
+        """Delete what was created."""
 
-    Args:
-        heard: the reply.
-        path: where it is in there; nowhere, if left out.
+    @abstractmethod
+    def _create_pool(self, requirements: PoolRequirements) -> ConformancePool: ...
 
-    Raises:
-        Untried: it was not made.
-    """
-    value: Any = heard.body
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    if heard.code is not None or (path and value is None):
-        raise Skipped(f"{heard.operation}: {heard.words}")
-    return value
+    def _create_client(
+        self, pool: ConformancePool, requirements: ClientRequirements
+    ) -> ConformanceClient:
+        return create_client(pool, requirements)
 
-
-@define
-class Lending:
-    """What was lent before is lent again; what could not be had before cannot be had again.
-
-    Args:
-        make: has it made.
-    """
-
-    make: Callable[..., Any]
-    _lent: dict[Any, Any] = field(factory=dict, init=False)
-
-    def __call__(self, *wanted: Any) -> Any:
-        """The one that was made of these, or a new one."""
-        if wanted not in self._lent:
+    def _once(self, create: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what the first call with these arguments returned, or raise what it raised."""
+        key = (create.__name__, args)
+        if key not in self._created:
             try:
-                self._lent[wanted] = self.make(*wanted)
-            except RuleEnded as seen:
-                self._lent[wanted] = seen
-        lent = self._lent[wanted]
-        if isinstance(lent, RuleEnded):
-            raise type(lent)(lent.why)
-        return lent
+                self._created[key] = create(*args, **kwargs)
+            except RuleEnded as error:
+                self._created[key] = error
+        created: Any = self._created[key]
+        if isinstance(created, RuleEnded):
+            raise type(created)(created.why)
+        result: T = created
+        return result
 
 
-def client_request(wanted: ClientRequirements) -> dict[str, Any]:
-    """CreateUserPoolClient, without the pool."""
+def create_client(pool: ConformancePool, requirements: ClientRequirements) -> ConformanceClient:
+    """Create an app client through the API."""
     request: dict[str, Any] = {
         "ClientName": "authfsm-conform",
-        "ExplicitAuthFlows": list(wanted.flows),
-        "GenerateSecret": wanted.secret,
-        "PreventUserExistenceErrors": wanted.existence,
+        "ExplicitAuthFlows": list(requirements.flows),
+        "GenerateSecret": requirements.secret,
+        "PreventUserExistenceErrors": requirements.existence,
     }
-    if wanted.rotation:
-        # "RefreshTokenRotation" rules the refresh flow out: developer guide, "Refresh tokens".
+    if requirements.rotation:
+        # Rotation excludes REFRESH_TOKEN_AUTH: developer guide, "Refresh tokens".
         request["ExplicitAuthFlows"].remove("ALLOW_REFRESH_TOKEN_AUTH")
         request["RefreshTokenRotation"] = {"Feature": "ENABLED", "RetryGracePeriodSeconds": 0}
-    return request
-
-
-def app_by_api(pool: ConformancePool, wanted: ClientRequirements) -> ConformanceClient:
-    """An app client, by CreateUserPoolClient."""
-    with pool.conversation.setup():
-        heard = pool.conversation.call(
-            "CreateUserPoolClient", UserPoolId=pool.pool_id, **client_request(wanted)
-        )
-    client = made(heard, "UserPoolClient")
+    with pool.api.setup():
+        reply = pool.api.call("CreateUserPoolClient", UserPoolId=pool.pool_id, **request)
+    client = reply.setup_value("UserPoolClient")
     client_id, secret = client.get("ClientId"), client.get("ClientSecret")
-    if not isinstance(client_id, str) or wanted.secret != isinstance(secret, str):
-        raise Skipped(f"CreateUserPoolClient: {heard.words}")
-    return ConformanceClient(client_id, Secret(secret) if wanted.secret else None)
-
-
-_METHOD_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "SOFTWARE_TOKEN_MFA": ("SoftwareTokenMfaConfiguration", {"Enabled": True}),
-    "SMS_MFA": (
-        "SmsMfaConfiguration",
-        {"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::123456789012:role/sms"}},
-    ),
-    "EMAIL_OTP": ("EmailMfaConfiguration", {"Message": "{####}", "Subject": "A code"}),
-}
-
-
-def recovery(wanted: PoolRequirements) -> str:
-    """What recovers an account is no second factor: nothing does, where every factor may be one."""
-    return "verified_email" if wanted.mfa == "OFF" else "admin_only"
-
-
-def pool_request(wanted: PoolRequirements) -> dict[str, Any]:
-    """CreateUserPool."""
-    mechanism = {"Name": recovery(wanted), "Priority": 1}
-    request: dict[str, Any] = {
-        "PoolName": "authfsm-conform",
-        "AutoVerifiedAttributes": ["email"],
-        "AccountRecoverySetting": {"RecoveryMechanisms": [mechanism]},
-    }
-    if wanted.devices:
-        request["DeviceConfiguration"] = {
-            "ChallengeRequiredOnNewDevice": False,
-            "DeviceOnlyRememberedOnUserPrompt": False,
-        }
-    if wanted.first_factors != ("PASSWORD",):
-        request["Policies"] = {
-            "SignInPolicy": {"AllowedFirstAuthFactors": list(wanted.first_factors)}
-        }
-        request["UserPoolTier"] = "ESSENTIALS"
-    return request
-
-
-def mfa_request(wanted: PoolRequirements) -> dict[str, Any]:
-    """SetUserPoolMfaConfig; empty where nothing is to be set."""
-    request: dict[str, Any] = {"MfaConfiguration": wanted.mfa}
-    if wanted.mfa != "OFF":
-        request |= dict(_METHOD_SETTINGS[each] for each in wanted.methods)
-    if "WEB_AUTHN" in wanted.first_factors:
-        request["WebAuthnConfiguration"] = {
-            "RelyingPartyId": RP_ID,
-            "UserVerification": "preferred",
-        }
-    return request if len(request) > 1 or wanted.mfa != "OFF" else {}
+    if not isinstance(client_id, str) or requirements.secret != isinstance(secret, str):
+        raise Skipped(f"CreateUserPoolClient: {reply.summary}")
+    return ConformanceClient(client_id, Secret(secret) if requirements.secret else None)

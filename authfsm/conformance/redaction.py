@@ -1,7 +1,4 @@
-"""What was said, made fit to be shown: names stay, values go, but for the few that are no secrets.
-
-What a request carried and what a reply brought is remembered, so that a message that quotes it is blotted.
-"""
+"""Requests and replies in one line each, without secrets: names are shown, and values only if they are harmless."""
 
 from __future__ import annotations
 
@@ -15,103 +12,103 @@ from attrs import define, field
 from authfsm.protocol.states import CHALLENGES
 
 MASK: Final = "****"
-_LONGEST: Final = 200
-_SHORTEST: Final = 6
-_GLIMPSE: Final = 60
-# Whose values may be seen: Cognito's own words, and the names that the rules give their people.
-_SHOWN: Final = frozenset({
+USER_DOMAIN: Final = ".example.com"
+"""The end of the addresses that rules use as user names."""
+
+_LONGEST_MESSAGE: Final = 200
+_SHORTEST_SECRET: Final = 6
+_EXCERPT: Final = 60
+# Members whose values are words of Cognito's API, never secrets.
+_HARMLESS: Final = frozenset({
     "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE",
     "AttributeName", "MessageAction", "Permanent", "MfaConfiguration",
     "PreventUserExistenceErrors", "GenerateSecret", "ExplicitAuthFlows", "CODE_DELIVERY_DELIVERY_MEDIUM",
     "requiredAttributes", "MFAS_CAN_SETUP", "MFAS_CAN_CHOOSE", "AvailableChallenges", "Status",
     "UserConfirmationNecessary", "TokenType", "ExpiresIn",
 })  # fmt: skip
-_NAMES: Final = frozenset({"USERNAME", "Username"})
-DOMAIN: Final = ".example.com"
-_INSIDE: Final = frozenset({"AuthParameters", "ChallengeResponses"})
-_UNSAID: Final = frozenset({"ClientId", "UserPoolId"})
-_DRAWN: Final = re.compile(
+_USERNAMES: Final = frozenset({"USERNAME", "Username"})
+_NESTED: Final = frozenset({"AuthParameters", "ChallengeResponses"})
+_OMITTED: Final = frozenset({"ClientId", "UserPoolId"})
+_GENERATED: Final = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{20,}|(?=[A-Za-z0-9+/_=.-]*\d)[A-Za-z0-9+/_=.-]{24,}"
 )
-_WORDS: Final = frozenset({each.value for each in CHALLENGES})
+_CHALLENGE_NAMES: Final = frozenset({each.value for each in CHALLENGES})
 
 
 @define
 class Redactor:
-    """Shows what was said at one endpoint, and remembers it.
+    """Describes the requests and replies of one endpoint.
+
+    It remembers their values, and masks them in messages that quote them.
 
     Args:
-        people: who a user name stands for, where it is an internal one.
+        labels: the label of the user to show for a user name that the endpoint generated.
     """
 
-    people: dict[str, str] = field(factory=dict, repr=False)
+    labels: dict[str, str] = field(factory=dict, repr=False)
+    _secrets: set[str] = field(factory=set, repr=False)
 
-    _seen: set[str] = field(factory=set, repr=False)
-
-    def request(self, operation: str, given: Mapping[str, Any]) -> str:
-        """A request in one line."""
-        self._remember(given)
+    def request(self, operation: str, members: Mapping[str, Any]) -> str:
+        """Describe a request."""
+        self._remember(members)
         parts = [operation]
-        for name, value in given.items():
-            if name in _INSIDE and isinstance(value, Mapping):
+        for name, value in members.items():
+            if name in _NESTED and isinstance(value, Mapping):
                 parts += [self._pair(key, each) for key, each in value.items()]
-            elif name not in _UNSAID:
+            elif name not in _OMITTED:
                 parts.append(self._pair(name, value))
         return " ".join(parts)
 
     def reply(self, status: int, body: bytes) -> str:
-        """A reply in one line."""
-        said = parsed(body)
+        """Describe a reply."""
+        content = parse_json(body)
         if not body.strip():
             return f"{status}, an empty body"
-        if not isinstance(said, Mapping):
-            return f"{status}, no JSON object but {self._glimpse(body)}"
-        self._remember({key: said[key] for key in said if key not in {"message", "Message"}})
-        return f"{status}{self._said(said)}"
+        if not isinstance(content, Mapping):
+            return f"{status}, no JSON object but {self._excerpt(body)}"
+        self._remember({k: v for k, v in content.items() if k not in {"message", "Message"}})
+        return f"{status}{self._content(content)}"
 
-    def _said(self, said: Mapping[str, Any]) -> str:
-        if (code := code_of(said)) is not None:
-            return f" {code}: {self.text(message_of(said))}"
-        if isinstance(result := said.get("AuthenticationResult"), Mapping):
-            got = sorted(key for key, value in result.items() if value is not None)
-            return f", tokens: {', '.join(got)}"
-        if name := said.get("ChallengeName"):
-            asked = said.get("ChallengeParameters")
-            pairs = asked.items() if isinstance(asked, Mapping) else ()
-            more = [self._pair(str(key), value) for key, value in pairs]
-            session = ["Session=****"] if said.get("Session") else []
-            return f" {' '.join([str(name), *session, *more])}"
-        if not said:
+    def text(self, message: str) -> str:
+        """Mask every value in a message that was sent or received before, or that looks generated."""
+        message = " ".join(message.split())
+        for each in sorted(self._secrets, key=len, reverse=True):
+            message = message.replace(each, MASK)
+        message = _GENERATED.sub(MASK, message)
+        too_long = len(message) > _LONGEST_MESSAGE
+        return f"{message[: _LONGEST_MESSAGE - 3]}..." if too_long else message
+
+    def _content(self, content: Mapping[str, Any]) -> str:
+        if (code := error_code(content)) is not None:
+            return f" {code}: {self.text(error_message(content))}"
+        if isinstance(result := content.get("AuthenticationResult"), Mapping):
+            tokens = sorted(key for key, value in result.items() if value is not None)
+            return f", tokens: {', '.join(tokens)}"
+        if name := content.get("ChallengeName"):
+            parameters = content.get("ChallengeParameters")
+            pairs = parameters.items() if isinstance(parameters, Mapping) else ()
+            session = [f"Session={MASK}"] if content.get("Session") else []
+            return " ".join(["", str(name), *session, *(self._pair(str(k), v) for k, v in pairs)])
+        if not content:
             return ", an empty object"
-        return " " + " ".join(self._pair(str(key), each) for key, each in said.items())
+        return " " + " ".join(self._pair(str(key), value) for key, value in content.items())
 
-    def _glimpse(self, body: bytes) -> str:
-        """The beginning of what is none of Cognito's replies."""
+    def _excerpt(self, body: bytes) -> str:
         if b"<html" in body[:200].lower():
             return "HTML"
-        return repr(self.text(body[:_GLIMPSE].decode("utf-8", "replace")))
-
-    def text(self, words: str) -> str:
-        """A message, with whatever it quotes blotted."""
-        words = " ".join(words.split())
-        for each in sorted(self._seen, key=len, reverse=True):
-            words = words.replace(each, MASK)
-        words = _DRAWN.sub(MASK, words)
-        return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 3]}..."
+        return repr(self.text(body[:_EXCERPT].decode("utf-8", "replace")))
 
     def _pair(self, name: str, value: Any) -> str:
-        if name in _NAMES:
-            return f"{name}={self._who(str(value))}"
-        if name in _SHOWN or (isinstance(value, str) and value in _WORDS):
-            said = value if isinstance(value, str) else json.dumps(value)
-            return f"{name}={said}"
+        if name in _USERNAMES:
+            return f"{name}={self._user(str(value))}"
+        if name in _HARMLESS or (isinstance(value, str) and value in _CHALLENGE_NAMES):
+            return f"{name}={value if isinstance(value, str) else json.dumps(value)}"
         return f"{name}={MASK if isinstance(value, str) else '...'}"
 
-    def _who(self, username: str) -> str:
-        """The name that a rule gave somebody."""
-        if username.endswith(DOMAIN):
+    def _user(self, username: str) -> str:
+        if username.endswith(USER_DOMAIN):
             return username.partition("@")[0]
-        return self.people.get(username, MASK)
+        return self.labels.get(username, MASK)
 
     def _remember(self, value: Any, name: str = "") -> None:
         if isinstance(value, Mapping):
@@ -122,30 +119,30 @@ class Redactor:
                 self._remember(each, name)
         elif (
             isinstance(value, str)
-            and name not in _SHOWN
-            and not value.endswith(DOMAIN)
-            and value not in self.people
-            and value not in _WORDS
-            and len(value) >= _SHORTEST
+            and name not in _HARMLESS
+            and not value.endswith(USER_DOMAIN)
+            and value not in self.labels
+            and value not in _CHALLENGE_NAMES
+            and len(value) >= _SHORTEST_SECRET
             and not value.isalpha()
         ):
-            self._seen.add(value)
+            self._secrets.add(value)
 
 
-def parsed(body: bytes) -> Any:
-    """The JSON of a body; None if it is none."""
+def parse_json(body: bytes) -> Any:
+    """Return the JSON value of a body; None if it is not JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
 
 
-def code_of(said: Mapping[str, Any]) -> str | None:
-    """The error's code, without a namespace; None if it is no error."""
-    code = said.get("__type") or said.get("code")
+def error_code(content: Mapping[str, Any]) -> str | None:
+    """Return the code of an error reply, without its namespace; None if it is not an error."""
+    code = content.get("__type") or content.get("code")
     return str(code).rpartition("#")[2] if code else None
 
 
-def message_of(said: Mapping[str, Any]) -> str:
-    """The error's message."""
-    return str(said.get("message") or said.get("Message") or "")
+def error_message(content: Mapping[str, Any]) -> str:
+    """Return the message of an error reply."""
+    return str(content.get("message") or content.get("Message") or "")

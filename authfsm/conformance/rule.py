@@ -1,35 +1,59 @@
-"""A rule: one sentence that Cognito keeps, where that is known from, and how to see whether an endpoint keeps it.
+"""A rule: a sentence about Cognito with its source, and a function that tries it at an endpoint in a `Trial`.
 
-A rule is a claim about Cognito, never about an endpoint: what an endpoint does is a `Verdict`.
+A trial provides app clients, and users whom the endpoint's API creates for the rule alone. A failure while they are
+created is not a verdict on the rule: it raises `Skipped`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import Final
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
-from authfsm.conformance.verdicts import RuleSeverity
+from authfsm.base.secret import Secret
+from authfsm.conformance.api_client import ApiClient
+from authfsm.conformance.pool_client import (
+    PASSWORD,
+    TEMPORARY_PASSWORD,
+    AuthenticatorApp,
+    PoolClient,
+    PoolUser,
+)
+from authfsm.conformance.pools import (
+    DEFAULT_CLIENT,
+    DEFAULT_POOL,
+    DEFAULT_USER,
+    ClientRequirements,
+    PoolProvider,
+    PoolRequirements,
+    UserRequirements,
+)
+from authfsm.conformance.redaction import USER_DOMAIN
+from authfsm.conformance.verdicts import NotSupported, RecordedExchange, RuleSeverity
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
-if TYPE_CHECKING:
-    from authfsm.conformance.trial import Trial
+_PHONE: Final = "+15555550143"  # of the numbers that are reserved for fiction
+_MFA_SETTINGS: Final = {
+    "SMS_MFA": "SMSMfaSettings",
+    "SOFTWARE_TOKEN_MFA": "SoftwareTokenMfaSettings",
+    "EMAIL_OTP": "EmailMfaSettings",
+}
 
 
 class RuleGroup(str, Enum):
-    """What a rule is about, in the order of the table."""
+    """The subject of a rule, in the order of the report."""
 
-    WALKS = "Walks through the challenges"
-    PROOFS = "Proofs"
+    SIGN_IN = "Sign-in"
+    PROOFS = "Passwords and SRP"
     SESSIONS = "Sessions"
     CODES = "Codes"
     TOKENS = "Tokens"
     SETTINGS = "Settings of pool and app client"
-    DEVICES = "Devices"
-    EXISTENCE = "Who exists"
+    DEVICES = "Remembered devices"
+    EXISTENCE = "Unknown users"
     ERRORS = "Errors and replies"
 
     __str__ = str.__str__
@@ -40,9 +64,9 @@ class RuleSource:
     """Where a rule is known from.
 
     Args:
-        title: the page, the measurement or the issue.
-        url: where to read it.
-        confidence: how sure it is.
+        title: the page, measurement or issue.
+        url: its address.
+        confidence: how certain it is.
     """
 
     title: str
@@ -55,12 +79,12 @@ class ConformanceRule:
     """A rule.
 
     Args:
-        id: short and stable: `srp.verifies-proof`.
+        id: a short, stable name, such as `srp.verifies-proof`.
         claim: what Cognito does, in one sentence.
-        group: what it is about.
+        group: its subject.
         source: where it is known from.
-        severity: what it means if it is not kept.
-        provoke: sees whether an endpoint keeps it; what it raises is the verdict (`authfsm.conformance.verdicts`).
+        severity: how much a failure matters.
+        run: tries the rule. It raises `RuleFailed`, `NotSupported` or `Skipped` unless the rule passes.
     """
 
     id: str
@@ -71,46 +95,208 @@ class ConformanceRule:
     run: Callable[[Trial], None] = field(repr=False, eq=False)
 
 
-def guide(url: str, title: str, confidence: Confidence = Confidence.DOCUMENTED) -> RuleSource:
-    """Return a page of the developer guide, by its address in `authfsm.protocol.links`."""
-    return RuleSource(f"developer guide, {title}", url, confidence)
-
-
-def reference(operation: str, confidence: Confidence = Confidence.DOCUMENTED) -> RuleSource:
-    """An operation's page of the API reference."""
-    return RuleSource(f"API reference, {operation}", links.reference(operation), confidence)
-
-
-def standard(words: str, url: str, confidence: Confidence = Confidence.INFERRED) -> RuleSource:
-    """A standard that Cognito's protocol is built on: that Cognito keeps it, follows, and is not said by AWS."""
-    return RuleSource(words, f"https://www.rfc-editor.org/rfc/{url}", confidence)
-
-
-def issue(thread: str, number: int, confidence: Confidence = Confidence.ISSUE) -> RuleSource:
-    """A thread on GitHub, as `aws-amplify/amplify-js`."""
-    return RuleSource(
-        f"{thread} #{number}", f"https://github.com/{thread}/issues/{number}", confidence
-    )
-
-
 @frozen
-class Entry:
-    """Makes rules of one group out of the functions that provoke them.
+class RuleCollector:
+    """Collects the rules of a group: it decorates functions whose docstrings are the claims.
 
     Args:
-        group: theirs.
+        group: the group.
     """
 
     group: RuleGroup
     rules: list[ConformanceRule] = field(factory=list)
 
     def __call__(
-        self, name: str, claim: str, source: RuleSource, severity: RuleSeverity = RuleSeverity.MAJOR
+        self, rule_id: str, source: RuleSource, severity: RuleSeverity = RuleSeverity.MAJOR
     ) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
-        """Enter a function as a rule."""
+        """Return the decorator that makes a function a rule."""
 
-        def enter(run: Callable[[Trial], None]) -> Callable[[Trial], None]:
-            self.rules.append(ConformanceRule(name, claim, self.group, source, severity, run))
+        def collect(run: Callable[[Trial], None]) -> Callable[[Trial], None]:
+            claim = " ".join((run.__doc__ or "").split())
+            self.rules.append(ConformanceRule(rule_id, claim, self.group, source, severity, run))
             return run
 
-        return enter
+        return collect
+
+
+# ---- sources -------------------------------------------------------------------------------------------
+
+
+def guide(url: str, title: str) -> RuleSource:
+    """Return a page of the developer guide, whose address is in `authfsm.protocol.links`."""
+    return RuleSource(f'developer guide, "{title}"', url)
+
+
+def reference(name: str, confidence: Confidence = Confidence.DOCUMENTED) -> RuleSource:
+    """Return the page of an operation or a data type in the API reference."""
+    return RuleSource(f"API reference, {name}", links.reference(name), confidence)
+
+
+def rfc(number: int, section: str) -> RuleSource:
+    """Return a section of an RFC. AWS's documents do not say that Cognito follows it."""
+    url = f"https://www.rfc-editor.org/rfc/rfc{number}#section-{section}"
+    return RuleSource(f"RFC {number}, section {section}", url, Confidence.INFERRED)
+
+
+def issue(repository: str, number: int, note: str = "") -> RuleSource:
+    """Return an issue on GitHub."""
+    url = f"https://github.com/{repository}/issues/{number}"
+    return RuleSource(f"{repository} #{number}{note and f', {note}'}", url, Confidence.ISSUE)
+
+
+RESPOND: Final = reference("RespondToAuthChallenge")
+INITIATE: Final = reference("InitiateAuth")
+DEVICES_PAGE: Final = guide(links.DEVICES, "Working with user devices")
+MINISTACK: Final = RuleSource(
+    "ministackorg/ministack #1758, measured on a real pool",
+    "https://github.com/ministackorg/ministack/pull/1758",
+    Confidence.MEASURED,
+)
+
+
+# ---- a trial -------------------------------------------------------------------------------------------
+
+
+@define
+class Trial:
+    """One run of a rule at an endpoint.
+
+    Args:
+        pool_provider: provides pools and app clients.
+        rule_id: the rule, whose name is in the names of its users.
+        deadline: the value of `time.monotonic()` after which no request is sent.
+    """
+
+    pool_provider: PoolProvider
+    rule_id: str
+    deadline: float = float("inf")
+    _apis: list[tuple[ApiClient, int]] = field(factory=list, init=False)
+
+    def client(
+        self,
+        pool: PoolRequirements = DEFAULT_POOL,
+        client: ClientRequirements = DEFAULT_CLIENT,
+    ) -> PoolClient:
+        """Return an app client of a pool, with these settings.
+
+        Raises:
+            Skipped: there is none.
+        """
+        provided = self.pool_provider.pool(pool)
+        api = provided.api
+        if all(each is not api for each, _ in self._apis):
+            self._apis.append((api, len(api.exchanges)))
+        api.deadline = self.deadline
+        return PoolClient(provided, self.pool_provider.client(provided, client))
+
+    def client_and_user(
+        self,
+        pool: PoolRequirements = DEFAULT_POOL,
+        client: ClientRequirements = DEFAULT_CLIENT,
+        user: UserRequirements = DEFAULT_USER,
+    ) -> tuple[PoolClient, PoolUser]:
+        """Return an app client of a pool, and a new user in it.
+
+        Raises:
+            Skipped: there is none.
+        """
+        pool_client = self.client(pool, client)
+        return pool_client, self.user(pool_client, user)
+
+    @property
+    def exchanges(self) -> tuple[RecordedExchange, ...]:
+        """All requests since the rule began, with their replies."""
+        return tuple(each for api, first in self._apis for each in api.exchanges[first:])
+
+    def username(self, label: str) -> str:
+        """Return a user name for this rule alone: an address, which every pool accepts."""
+        return f"{label}@{self.rule_id.lower().replace('_', '-')}{USER_DOMAIN}"
+
+    def user(
+        self,
+        client: PoolClient,
+        requirements: UserRequirements = DEFAULT_USER,
+        label: str = "ada",
+    ) -> PoolUser:
+        """Create a user.
+
+        Raises:
+            Skipped: the endpoint could not create one.
+        """
+        address = self.username(label)
+        attributes = {
+            "email": address,
+            "email_verified": "true",
+            "phone_number": _PHONE,
+            "phone_number_verified": "true",
+        }
+        with client.api.setup():
+            reply = client.call_with_pool_id(
+                "AdminCreateUser",
+                Username=address,
+                TemporaryPassword=TEMPORARY_PASSWORD,
+                MessageAction="SUPPRESS",
+                UserAttributes=[{"Name": n, "Value": v} for n, v in attributes.items()],
+            )
+            username = str(reply.setup_value("User", "Username"))
+            self.pool_provider.register_user(address)
+            client.api.redactor.labels[username] = label
+            user = PoolUser(username, Secret(TEMPORARY_PASSWORD))
+            if not requirements.temporary:
+                members = {"Username": username, "Password": PASSWORD, "Permanent": True}
+                client.call_with_pool_id("AdminSetUserPassword", **members).setup_value()
+                user.password = Secret(PASSWORD)
+            if requirements.factors:
+                _activate_factors(client, user, requirements)
+        return user
+
+    def signed_up_user(self, client: PoolClient) -> PoolUser:
+        """Sign a user up, who is not confirmed yet.
+
+        Raises:
+            NotSupported: the endpoint lacks SignUp.
+            RuleFailed: it was refused.
+        """
+        username = self.username("ada")
+        attributes = [{"Name": "email", "Value": username}]
+        members = {"Username": username, "Password": PASSWORD, "UserAttributes": attributes}
+        client.call_with_client_id("SignUp", **members).expect_success()
+        self.pool_provider.register_user(username)
+        return PoolUser(username, Secret(PASSWORD))
+
+
+def _activate_factors(client: PoolClient, user: PoolUser, requirements: UserRequirements) -> None:
+    """Enrol and activate the second factors of a user."""
+    token: str | None = None
+    if "SOFTWARE_TOKEN_MFA" in requirements.factors:
+        token = client.access_token(user)
+        user.enrolled_app = _enrol_app(client, token)
+    settings = {
+        _MFA_SETTINGS[each]: {"Enabled": True, "PreferredMfa": each == requirements.preferred}
+        for each in requirements.factors
+    }
+    username = {"Username": user.username}
+    reply = client.call_with_pool_id("AdminSetUserMFAPreference", **username, **settings)
+    if reply.unsupported:
+        token = token or client.access_token(user)
+        reply = client.call("SetUserMFAPreference", AccessToken=token, **settings)
+    reply.setup_value()
+    # A server that does not know a factor may accept and ignore its settings.
+    description = client.call_with_pool_id("AdminGetUser", **username).body
+    active = description.get("UserMFASettingList")
+    if isinstance(active, list) and (missing := set(requirements.factors) - set(active)):
+        names = ", ".join(sorted(missing))
+        raise NotSupported(f"{names} was activated, but AdminGetUser does not list it")
+
+
+def _enrol_app(client: PoolClient, access_token: str) -> AuthenticatorApp:
+    token = {"AccessToken": access_token}
+    secret = str(client.call("AssociateSoftwareToken", **token).setup_value("SecretCode"))
+    app = AuthenticatorApp(Secret(secret))
+    # Enrolling with the previous code leaves the current one unused for the sign-in.
+    reply = client.call("VerifySoftwareToken", UserCode=app.code(-1), **token)
+    if reply.code is not None and not reply.unsupported:
+        app.accepts_previous = False
+        reply = client.call("VerifySoftwareToken", UserCode=app.code(), **token)
+    reply.setup_value("Status")
+    return app

@@ -1,4 +1,4 @@
-"""Rules run at endpoints: one after another at each, side by side at several. Nothing that a server says ends a run."""
+"""Runs rules at endpoints: one after another at each endpoint, and at several endpoints in parallel."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ from attrs import field, frozen
 
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pools import PoolProvider
-from authfsm.conformance.rule import ConformanceRule
-from authfsm.conformance.trial import Trial
+from authfsm.conformance.rule import ConformanceRule, Trial
 from authfsm.conformance.verdicts import Outcome, RuleEnded, RuleFailed, RuleSeverity, RuleVerdict
 
-SECONDS: Final = 30.0
-"""How long one rule may take."""
+RULE_TIMEOUT: Final = 30.0
+"""The seconds that one rule may take."""
 
-Told = Callable[[str, ConformanceRule, RuleVerdict], None]
-"""Is told of each verdict: the endpoint's name, the rule, the verdict."""
+OnVerdict = Callable[[str, ConformanceRule, RuleVerdict], None]
+"""Is called with the endpoint's name, the rule and its verdict."""
 
 
 @frozen
 class Endpoint:
-    """What is tried.
+    """An endpoint to test.
 
     Args:
-        name: its name, with its version where that is known.
-        workshop: where its pools come from.
-        url: where it is; None for this package's own pool.
-        options: what else the command needs to try it again, as `--inbox outbox`.
+        name: its name, with its version if that is known.
+        pool_provider: provides its pools.
+        url: its URL; None for this package's own pool.
+        options: more options of the command that tests it, such as `--codes outbox`.
     """
 
     name: str
@@ -40,42 +39,41 @@ class Endpoint:
     options: tuple[str, ...] = ()
 
     def command(self, rule: ConformanceRule) -> str:
-        """The command that tries one rule again."""
-        where = f"--endpoint {self.url} " if self.url else ""
-        more = "".join(f"{each} " for each in self.options)
-        return f"authfsm conform {where}{more}--rule {rule.id}"
+        """Return the command that runs one rule again."""
+        where = (f"--endpoint {self.url}",) if self.url else ()
+        return " ".join(["authfsm conform", *where, *self.options, f"--rule {rule.id}"])
 
 
 @frozen
 class EndpointResult:
-    """What was seen at one endpoint.
+    """The verdicts on all rules at an endpoint.
 
     Args:
         endpoint: the endpoint.
-        verdicts: by the rule's id.
+        verdicts: the verdicts by the ids of the rules.
     """
 
     endpoint: Endpoint
     verdicts: Mapping[str, RuleVerdict] = field(repr=False)
 
     def count(self, outcome: Outcome) -> int:
-        """How many rules came to that."""
+        """Return how many rules have an outcome."""
         return sum(each.outcome is outcome for each in self.verdicts.values())
 
     @property
     def critical_failures(self) -> int:
-        """How many failures are grave."""
+        """The number of critical failures."""
         return sum(each.severity is RuleSeverity.CRITICAL for each in self.verdicts.values())
 
 
 @frozen
 class Results:
-    """What was seen.
+    """The results of a run.
 
     Args:
-        rules: the rules, in their order.
-        columns: an endpoint each.
-        day: when.
+        rules: the rules, in order.
+        endpoints: a result for each endpoint.
+        day: the date of the run.
     """
 
     rules: tuple[ConformanceRule, ...] = field(repr=False)
@@ -84,59 +82,58 @@ class Results:
 
     @property
     def all_passed(self) -> bool:
-        """Was something tried at every endpoint, and did no rule fail anywhere?"""
-        return not self.endpoints_without_result and not any(
-            column.count(Outcome.FAILED) for column in self.endpoints
-        )
+        """Whether no rule failed, and every endpoint has a result."""
+        failures = any(each.count(Outcome.FAILED) for each in self.endpoints)
+        return not self.endpoints_without_result and not failures
 
     @property
     def endpoints_without_result(self) -> tuple[str, ...]:
-        """The names of the endpoints at which no rule passed or failed: nothing is known about them."""
+        """The names of the endpoints at which no rule passed or failed."""
         return tuple(
-            column.endpoint.name
-            for column in self.endpoints
-            if not column.count(Outcome.PASSED) + column.count(Outcome.FAILED)
+            each.endpoint.name
+            for each in self.endpoints
+            if not each.count(Outcome.PASSED) + each.count(Outcome.FAILED)
         )
 
 
 class Unreachable(Exception):
-    """Nobody answers at an endpoint."""
+    """An endpoint does not answer."""
 
 
-def ensure_reachable(conversation: ApiClient) -> None:
-    """See that somebody answers there.
+def ensure_reachable(api: ApiClient) -> None:
+    """Check that an endpoint answers.
 
     Raises:
-        Unreachable: nobody does.
+        Unreachable: it does not.
     """
     try:
-        conversation.get(conversation.url)
+        api.get(api.url)
     except RuleEnded:
-        raise Unreachable(f"nobody answers at {conversation.url}") from None
+        raise Unreachable(f"nobody answers at {api.url}") from None
 
 
 def run_rule(
-    rule: ConformanceRule, workshop: PoolProvider, seconds: float = SECONDS
+    rule: ConformanceRule, pool_provider: PoolProvider, seconds: float = RULE_TIMEOUT
 ) -> RuleVerdict:
-    """One rule at one endpoint.
+    """Run one rule at one endpoint and return the verdict, whatever the endpoint replies.
 
     Args:
         rule: the rule.
-        workshop: where its pools come from.
-        seconds: how long it may take.
+        pool_provider: provides the pools of the endpoint.
+        seconds: the time limit.
     """
-    begun = time.monotonic()
-    trial = Trial(workshop, rule.id, begun + seconds)
+    begin = time.monotonic()
+    trial = Trial(pool_provider, rule.id, begin + seconds)
     outcome, why, severity = Outcome.PASSED, "", None
     try:
         rule.run(trial)
-    except RuleFailed as fails:
-        outcome, why, severity = fails.outcome, fails.why, fails.severity or rule.severity
-    except RuleEnded as seen:
-        outcome, why = seen.outcome, seen.why
-    except Exception as error:  # noqa: BLE001 - a server may say anything, and the next rule is to run all the same
-        outcome, why = Outcome.SKIPPED, f"what came could not be read ({type(error).__name__})"
-    return RuleVerdict(outcome, why, trial.said, severity, time.monotonic() - begun)
+    except RuleFailed as failed:
+        outcome, why, severity = failed.outcome, failed.why, failed.severity or rule.severity
+    except RuleEnded as ended:
+        outcome, why = ended.outcome, ended.why
+    except Exception as error:  # noqa: BLE001 - an unforeseen reply must not stop the other rules
+        outcome, why = Outcome.SKIPPED, f"the reply could not be read ({type(error).__name__})"
+    return RuleVerdict(outcome, why, trial.exchanges, severity, time.monotonic() - begin)
 
 
 def run_rules(
@@ -144,30 +141,30 @@ def run_rules(
     rules: Iterable[ConformanceRule],
     *,
     day: date,
-    seconds: float = SECONDS,
-    on_verdict: Told = lambda *_: None,
+    seconds: float = RULE_TIMEOUT,
+    on_verdict: OnVerdict = lambda *_: None,
 ) -> Results:
-    """The rules at the endpoints; what was made there is put away at the end.
+    """Run rules at endpoints, and delete afterwards what they created there.
 
     Args:
         endpoints: the endpoints.
         rules: the rules.
-        day: today.
-        seconds: how long one rule may take.
-        on_verdict: is told of each verdict, from several threads.
+        day: the date of today.
+        seconds: the time limit of each rule.
+        on_verdict: is called with each verdict, from several threads.
     """
-    wanted = tuple(rules)
+    all_rules = tuple(rules)
 
-    def column(endpoint: Endpoint) -> EndpointResult:
+    def run_at(endpoint: Endpoint) -> EndpointResult:
         verdicts = {}
         try:
-            for rule in wanted:
+            for rule in all_rules:
                 verdicts[rule.id] = run_rule(rule, endpoint.pool_provider, seconds)
                 on_verdict(endpoint.name, rule, verdicts[rule.id])
         finally:
-            endpoint.pool_provider.tidy()
+            endpoint.pool_provider.cleanup()
         return EndpointResult(endpoint, verdicts)
 
-    several = tuple(endpoints)
-    with ThreadPoolExecutor(max(len(several), 1), thread_name_prefix="conform") as threads:
-        return Results(wanted, tuple(threads.map(column, several)), day)
+    targets = tuple(endpoints)
+    with ThreadPoolExecutor(max(len(targets), 1), thread_name_prefix="conform") as threads:
+        return Results(all_rules, tuple(threads.map(run_at, targets)), day)

@@ -1,7 +1,6 @@
-"""One person walked from the first request to tokens by this package's own client, which follows the table.
+"""Runs a whole sign-in with this package's own client, which follows the protocol, and answers each challenge.
 
-Each challenge is answered right, as it is asked. A reply that the table does not have, a right answer that is
-refused, tokens where a challenge was to come: each is the verdict.
+A rule fails if a reply is not in the protocol's table, if a right answer is refused, or if tokens come too early.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
-from authfsm.conformance.pools import ANOTHER, RIDDLE
-from authfsm.conformance.trial import AuthenticatorApp, PoolClient, PoolUser
+from authfsm.conformance.pool_client import NEW_PASSWORD, AuthenticatorApp, PoolClient, PoolUser
+from authfsm.conformance.pools import CUSTOM_ANSWER
 from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import responses as r
@@ -25,152 +24,136 @@ if TYPE_CHECKING:
     from authfsm.conformance.passkey import VirtualPasskey
 
 S = State
-_MOST: Final = 12
-_ON_THE_WAY: Final = {
+_MOST_ANSWERS: Final = 12
+# Challenges after which the expected one may still come.
+_INTERMEDIATE: Final = {
     S.SELECT_CHALLENGE, S.SELECT_MFA_TYPE, S.CUSTOM_CHALLENGE, S.NEW_PASSWORD_REQUIRED,
 }  # fmt: skip
-Opening = Callable[[PoolClient, PoolUser], Flow]
-"""Begins a sign-in; what needs no person (a proof by SRP) is done too."""
+Begin = Callable[[PoolClient, PoolUser], Flow]
+"""Begins a sign-in and runs it until user input is required."""
 
 
 @define
 class SignInRunner:
-    """Walks somebody to the tokens.
+    """Signs a user in.
 
     Args:
-        desk: where.
-        person: who.
-        passkey: theirs.
-        chooses: what is answered where there is a choice.
+        client: the app client.
+        user: the user.
+        passkey: the passkey of the user.
+        choice: the answer where the user has a choice.
     """
 
-    desk: PoolClient
-    person: PoolUser
+    client: PoolClient
+    user: PoolUser
     passkey: VirtualPasskey | None = None
-    chooses: str = "SOFTWARE_TOKEN_MFA"
-    passed: list[State] = field(factory=list, init=False)
+    choice: str = "SOFTWARE_TOKEN_MFA"
+    _visited: list[State] = field(factory=list, init=False)
 
-    def walk(self, opening: Opening, through: State) -> None:
-        """Begin, answer whatever is asked, and end in tokens, having been asked what was to be asked.
+    def run(self, begin: Begin, expected: State) -> None:
+        """Sign in, and check that the expected challenge comes on the way to tokens.
 
         Args:
-            opening: begins.
-            through: what must be asked on the way; AUTHENTICATED for a way without more.
+            begin: begins the sign-in.
+            expected: the challenge; AUTHENTICATED if there is none to expect.
 
         Raises:
-            NotOffered: the endpoint does not begin so, or does not ask that.
-            Fails: it leaves the table, or refuses what is right.
+            NotSupported: the endpoint lacks the flow or the challenge.
+            RuleFailed: it leaves the protocol, or refuses a right answer.
+            Skipped: the sign-in already fails without the challenge.
         """
-        flow = self._begun(opening, through)
-        self._passes(flow)
-        if through not in self.passed:
-            # A stop for somebody that is another challenge may still lead there: a choice, say.
+        flow = self._begin(begin, expected)
+        self._visit(flow)
+        if expected not in self._visited:
             if flow.state is S.AUTHENTICATED:
-                raise RuleFailed(f"tokens came where {through} was to come", RuleSeverity.CRITICAL)
-            if flow.state not in _ON_THE_WAY:
-                raise RuleFailed(f"{flow.state} came where {through} was to come")
-        for _ in range(_MOST):
-            if flow.state is S.AUTHENTICATED or self._asked_after_setup(flow):
+                raise RuleFailed(f"tokens came instead of {expected}", RuleSeverity.CRITICAL)
+            if flow.state not in _INTERMEDIATE:
+                raise RuleFailed(f"{flow.state} came instead of {expected}")
+        for _ in range(_MOST_ANSWERS):
+            # AWS's own pages disagree whether SOFTWARE_TOKEN_MFA follows MFA_SETUP: both are accepted.
+            after_setup = flow.state is S.SOFTWARE_TOKEN_MFA and S.MFA_SETUP in self._visited
+            if flow.state is S.AUTHENTICATED or after_setup:
                 break
             self._answer(flow)
         else:
-            raise RuleFailed(f"no end after {_MOST} answers")
-        if through not in self.passed:
-            raise RuleFailed(f"tokens came, and {through} never did", RuleSeverity.CRITICAL)
+            raise RuleFailed(f"no tokens came after {_MOST_ANSWERS} answers")
+        if expected not in self._visited:
+            raise RuleFailed(f"tokens came without {expected}", RuleSeverity.CRITICAL)
 
-    def _begun(self, opening: Opening, through: State) -> Flow:
+    def _begin(self, begin: Begin, expected: State) -> Flow:
         try:
-            return opening(self.desk, self.person)
+            return begin(self.client, self.user)
         except ProtocolViolation as error:
-            seen: Exception = RuleFailed(str(error))
+            ended: Exception = RuleFailed(str(error))
         except AuthfsmError as error:
-            seen = self._beginning(error)
-        if isinstance(seen, RuleFailed) and through is not S.AUTHENTICATED:
-            # One fault is told once: by the rule of the way itself.
-            raise Skipped(f"the way there is not passed: {seen.why}")
-        raise seen
+            ended = self._begin_error(error)
+        if isinstance(ended, RuleFailed) and expected is not S.AUTHENTICATED:
+            # The rule that expects no challenge reports this failure; it is not reported twice.
+            raise Skipped(f"the sign-in fails at an earlier step: {ended.why}")
+        raise ended
 
-    def _beginning(self, error: AuthfsmError) -> Exception:
-        """What an error at the beginning says: that there is no such way here, or that it is blocked."""
-        heard = self.desk.conversation.last
-        words = heard.words if heard else str(error)
-        if isinstance(error, ConnectionLost) or heard is None:
+    def _begin_error(self, error: AuthfsmError) -> Exception:
+        reply = self.client.api.last_reply
+        if isinstance(error, ConnectionLost) or reply is None:
             return Skipped(str(error))
         if isinstance(error, Refused):
-            # It began, and the proof was refused: that is no matter of what is offered.
-            proof = heard.operation.endswith("RespondToAuthChallenge") and not heard.lacking
-            return (
-                RuleFailed(f"the right proof was refused: {words}")
-                if proof
-                else NotSupported(words)
-            )
-        return NotSupported(words) if not heard.body else RuleFailed(str(error))
+            responded = reply.operation.endswith("RespondToAuthChallenge")
+            if responded and not reply.unsupported:
+                return RuleFailed(f"the right proof was refused: {reply.summary}")
+            return NotSupported(reply.summary)
+        return RuleFailed(str(error)) if reply.body else NotSupported(reply.summary)
 
     def _answer(self, flow: Flow) -> None:
         state = flow.state
         try:
-            flow.answer(self._right(flow))
-        except Skipped as untried:
-            raise Skipped(f"{state} came; {untried.why}") from None
+            flow.answer(self._right_answer(flow))
+        except Skipped as skipped:
+            raise Skipped(f"{state} came; {skipped.why}") from None
         except Refused as refused:
-            heard = self.desk.conversation.last
-            words = heard.words if heard else str(refused)
-            if heard is not None and heard.lacking:
-                raise NotSupported(words) from None
-            raise RuleFailed(f"the right answer to {state} was refused: {words}") from None
+            reply = self.client.api.last_reply
+            if reply is not None:
+                reply.ensure_supported()
+            why = reply.summary if reply else str(refused)
+            raise RuleFailed(f"the right answer to {state} was refused: {why}") from None
         except AuthfsmError as error:
             raise RuleFailed(f"after the answer to {state}: {error}") from None
-        self._passes(flow)
+        self._visit(flow)
 
-    def _passes(self, flow: Flow) -> None:
-        self.passed = [step.dest for step in flow.history]
+    def _visit(self, flow: Flow) -> None:
+        self._visited = [step.dest for step in flow.history]
 
-    def _asked_after_setup(self, flow: Flow) -> bool:
-        """Whether SOFTWARE_TOKEN_MFA follows MFA_SETUP, AWS's own pages disagree about: both are right."""
-        return flow.state is S.SOFTWARE_TOKEN_MFA and S.MFA_SETUP in self.passed
-
-    def _right(self, flow: Flow) -> Response:  # noqa: PLR0911 - one line a challenge
-        """The right answer to what is asked."""
+    def _right_answer(self, flow: Flow) -> Response:  # noqa: PLR0911 - one line per challenge
         match flow.state:
             case S.NEW_PASSWORD_REQUIRED:
-                return r.NewPassword(ANOTHER)
+                return r.NewPassword(NEW_PASSWORD)
             case S.SELECT_CHALLENGE | S.SELECT_MFA_TYPE:
-                return self._choice(flow.state)
+                return r.Select(self.choice)
             case S.PASSWORD:
-                return r.Password(self.person.password)
+                return r.Password(self.user.password)
             case S.SMS_MFA | S.SMS_OTP | S.EMAIL_OTP:
-                return r.Code(self.desk.code_for(self.person))
+                return r.Code(self.client.code_for(self.user))
             case S.SOFTWARE_TOKEN_MFA:
-                return r.Code(self._app().code())
+                return r.Code(self.user.app.code())
             case S.CUSTOM_CHALLENGE:
-                return r.Answer(RIDDLE)
+                return r.Answer(CUSTOM_ANSWER)
             case S.WEB_AUTHN:
-                return self._signed(flow)
+                return self._signature(flow)
             case S.MFA_SETUP:
-                return self._set_up(flow)
+                return self._app_setup(flow)
             case state:
-                raise Skipped(f"nobody here can answer {state}")
+                raise Skipped(f"the suite has no answer to {state}")
 
-    def _choice(self, state: State) -> Response:
-        if state is S.SELECT_CHALLENGE and self.chooses == "PASSWORD":
-            return r.Password(self.person.password)
-        return r.Select(self.chooses)
+    def _signature(self, flow: Flow) -> Response:
+        challenge = flow.challenge
+        if self.passkey is None or not isinstance(challenge, WebAuthn):
+            raise RuleFailed("WEB_AUTHN came for a user without a passkey")
+        options = challenge.parameters["CREDENTIAL_REQUEST_OPTIONS"]
+        return r.Credential(self.passkey.sign(options))
 
-    def _app(self) -> AuthenticatorApp:
-        if self.person.app is None:
-            raise RuleFailed("SOFTWARE_TOKEN_MFA came for somebody who has no authenticator app")
-        return self.person.app
-
-    def _signed(self, flow: Flow) -> Response:
-        asked = flow.challenge
-        if self.passkey is None or not isinstance(asked, WebAuthn):
-            raise RuleFailed("WEB_AUTHN came for somebody who has no passkey")
-        return r.Credential(self.passkey.sign(asked.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
-
-    def _set_up(self, flow: Flow) -> Response:
-        asked = flow.challenge
-        if not isinstance(asked, MfaSetup) or asked.secret_code is None:
+    def _app_setup(self, flow: Flow) -> Response:
+        challenge = flow.challenge
+        if not isinstance(challenge, MfaSetup) or challenge.secret_code is None:
             return r.AssociateSoftwareToken()
-        if not asked.verified:
-            return r.VerifySoftwareToken(AuthenticatorApp(asked.secret_code).code())
+        if not challenge.verified:
+            return r.VerifySoftwareToken(AuthenticatorApp(challenge.secret_code).code())
         return r.CompleteMfaSetup()

@@ -1,9 +1,6 @@
-"""What was seen of a rule at an endpoint: the outcome, and the conversation that shows it. No secrets in it."""
+"""The verdict on a rule at an endpoint, with the requests and replies that led to it. It contains no secrets."""
 
 from __future__ import annotations
-
-from enum import Enum
-from typing import Final
 
 from attrs import field, frozen
 
@@ -11,43 +8,55 @@ from authfsm.base.mixins import DescribedName
 
 
 class Outcome(DescribedName):
-    """What came of a rule."""
+    """The outcome of a rule at an endpoint."""
 
     mark: str
-    """One character for it."""
+    """The character that stands for it in tables."""
+    meaning: str
+    """What it says about the endpoint, as a sentence."""
 
-    def __init__(self, _: str, mark: str) -> None:
-        self.mark = mark
+    def __init__(self, _: str, mark: str, meaning: str) -> None:
+        self.mark, self.meaning = mark, meaning
 
-    PASSED = "passed", "✓"  #: The endpoint does as the rule says.
-    FAILED = "failed", "✗"  #: It does otherwise.
+    PASSED = "passed", "✓", "The endpoint behaves as the rule says."
+    FAILED = "failed", "✗", "The endpoint behaves differently."
     NOT_SUPPORTED = (
         "not supported",
         "·",
-    )  #: It says that it has no such operation, flow or challenge.
-    SKIPPED = "skipped", "?"  #: What the rule needs could not be had here.
+        "The endpoint replied that it lacks the operation, flow or challenge. This is not a failure.",
+    )
+    SKIPPED = (
+        "skipped",
+        "?",
+        "The endpoint could not provide what the rule needs, so nothing is known.",
+    )
 
 
-class RuleSeverity(str, Enum):
-    """What it means for somebody who tests against an endpoint that a rule is not kept there."""
+class RuleSeverity(DescribedName):
+    """How much the failure of a rule matters to somebody who tests against the endpoint."""
+
+    meaning: str
+    """What such a failure means, as a sentence."""
+
+    def __init__(self, _: str, meaning: str) -> None:
+        self.meaning = meaning
 
     CRITICAL = (
-        "critical"  #: What Cognito refuses is let through there: a test passes that must not.
+        "critical",
+        "The endpoint accepts what Cognito refuses, so a test passes that should fail.",
     )
-    MAJOR = "major"  #: A client written for Cognito meets something else there.
-    MINOR = "minor"  #: A detail of shape or wording, which a tolerant client passes over.
-
-    __str__ = str.__str__
+    MAJOR = "major", "A client written for Cognito gets a different reply."
+    MINOR = "minor", "A detail differs, which a tolerant client ignores."
 
 
 @frozen
 class RecordedExchange:
-    """A request and what came back, without secrets.
+    """A request and its reply, each in one line without secrets.
 
     Args:
-        request: the operation and what it was given.
-        heard: what came back.
-        furnishing: was it only to make what the rule needs, as a pool or a user?
+        request: the operation and its members.
+        reply: the reply.
+        is_setup: whether it only created what the rule needs, such as a pool or a user.
     """
 
     request: str
@@ -57,14 +66,14 @@ class RecordedExchange:
 
 @frozen
 class RuleVerdict:
-    """A rule's outcome at an endpoint.
+    """The verdict on a rule at an endpoint.
 
     Args:
-        outcome: what came of it.
-        why: what was seen, in words; empty if it passes.
-        conversation: what was said, in order.
-        severity: how grave it is, if it fails.
-        seconds: how long it took.
+        outcome: the outcome.
+        why: the reason for it; empty if the rule passed.
+        exchanges: all requests and replies, in order.
+        severity: the severity of the failure, if the rule failed.
+        seconds: how long the rule took.
     """
 
     outcome: Outcome
@@ -74,17 +83,22 @@ class RuleVerdict:
     seconds: float = field(default=0.0, eq=False)
 
     @property
+    def last_exchange(self) -> RecordedExchange | None:
+        """The last request that was not part of the setup, with its reply."""
+        return next((each for each in reversed(self.exchanges) if not each.is_setup), None)
+
+    @property
     def evidence(self) -> str:
-        """The last thing said that was no furnishing."""
-        told = [each for each in self.exchanges if not each.is_setup]
-        return f"{told[-1].request} -> {told[-1].reply}" if told else ""
+        """The last exchange in one line; empty if there was none."""
+        last = self.last_exchange
+        return f"{last.request} -> {last.reply}" if last else ""
 
 
 class RuleEnded(Exception):
-    """What a rule saw, if it did not simply pass: the base of the three below.
+    """Ends a rule with another outcome than PASSED; the base of the three errors below.
 
     Args:
-        why: in words, without secrets.
+        why: the reason, without secrets.
     """
 
     outcome: Outcome
@@ -95,11 +109,11 @@ class RuleEnded(Exception):
 
 
 class RuleFailed(RuleEnded):
-    """The endpoint does otherwise than the rule says.
+    """The endpoint behaves differently from Cognito.
 
     Args:
-        why: in words, without secrets.
-        severity: how grave that is; as the rule says, if left out.
+        why: the difference, without secrets.
+        severity: how much it matters, if not as much as the rule says.
     """
 
     outcome = Outcome.FAILED
@@ -110,16 +124,12 @@ class RuleFailed(RuleEnded):
 
 
 class NotSupported(RuleEnded):
-    """The endpoint has no such operation, flow or challenge."""
+    """The endpoint lacks the operation, flow or challenge."""
 
     outcome = Outcome.NOT_SUPPORTED
 
 
 class Skipped(RuleEnded):
-    """What the rule needs could not be had."""
+    """The endpoint could not provide what the rule needs, or did not reply in time."""
 
     outcome = Outcome.SKIPPED
-
-
-WITHOUT_FAULT: Final = frozenset({Outcome.PASSED, Outcome.NOT_SUPPORTED, Outcome.SKIPPED})
-"""The outcomes that say nothing against an endpoint."""

@@ -1,4 +1,4 @@
-"""Every rule, in the order of the table."""
+"""All rules, in the order of the report. Private: a folder of `authfsm.conformance`."""
 
 from __future__ import annotations
 
@@ -6,47 +6,42 @@ from typing import Final
 
 from authfsm.conformance.rule import ConformanceRule
 from authfsm.conformance.rules.codes import CODES
-from authfsm.conformance.rules.devices import DEVICES
 from authfsm.conformance.rules.errors import ERRORS
-from authfsm.conformance.rules.existence import EXISTENCE
-from authfsm.conformance.rules.other_walks import OTHER_WALKS
-from authfsm.conformance.rules.proofs import PROOFS
-from authfsm.conformance.rules.renewals import RENEWALS
+from authfsm.conformance.rules.proofs import DEVICES, PROOFS
 from authfsm.conformance.rules.sessions import SESSIONS
-from authfsm.conformance.rules.settings import SETTINGS
+from authfsm.conformance.rules.settings import EXISTENCE, SETTINGS
+from authfsm.conformance.rules.sign_in import SIGN_IN
 from authfsm.conformance.rules.tokens import TOKENS
-from authfsm.conformance.rules.walks import WALKS
 
 RULES: Final[tuple[ConformanceRule, ...]] = (
-    *WALKS,
-    *OTHER_WALKS,
+    *SIGN_IN,
     *PROOFS,
     *SESSIONS,
     *CODES,
     *TOKENS,
-    *RENEWALS,
     *SETTINGS,
     *DEVICES,
     *EXISTENCE,
     *ERRORS,
 )
-"""Every rule."""
 
 
-def select_rules(wanted: tuple[str, ...]) -> tuple[ConformanceRule, ...]:
-    """The rules of these names; a name with `*` at its end stands for all that begin so.
+def select_rules(names: tuple[str, ...]) -> tuple[ConformanceRule, ...]:
+    """Return the rules with these names; all rules, if there are no names.
+
+    Args:
+        names: ids of rules; a name with `*` at its end stands for all ids that begin like it.
 
     Raises:
-        LookupError: a name is no rule's.
+        LookupError: a name matches no rule.
     """
-    if not wanted:
+    if not names:
         return RULES
-    found = [each for each in RULES if any(_is(each, name) for name in wanted)]
-    for name in wanted:
-        if not any(_is(each, name) for each in found):
+    for name in names:
+        if not any(_matches(rule, name) for rule in RULES):
             raise LookupError(name)
-    return tuple(found)
+    return tuple(rule for rule in RULES if any(_matches(rule, name) for name in names))
 
 
-def _is(rule: ConformanceRule, name: str) -> bool:
+def _matches(rule: ConformanceRule, name: str) -> bool:
     return rule.id == name or (name.endswith("*") and rule.id.startswith(name[:-1]))

@@ -1,4 +1,4 @@
-"""The rules of codes: those that an authenticator app makes, and those that are sent."""
+"""Rules about codes: those of an authenticator app, and those that Cognito sends."""
 
 from __future__ import annotations
 
@@ -7,311 +7,235 @@ from typing import Final
 
 from authfsm.base.secret import Secret
 from authfsm.conformance.api_client import ApiReply
+from authfsm.conformance.pool_client import NEW_PASSWORD, AuthenticatorApp, PoolClient, PoolUser
 from authfsm.conformance.pools import (
-    ANOTHER,
-    APP_REQUIRED,
-    PASSWORD,
-    PHONE_OR_APP,
-    UserRequirements,
+    SMS_OR_TOTP_POOL,
+    SMS_USER,
+    TEMPORARY_USER,
+    TOTP_REQUIRED_POOL,
+    TOTP_USER,
 )
 from authfsm.conformance.rule import (
-    Entry,
+    RESPOND,
+    RuleCollector,
     RuleGroup,
     RuleSource,
-    guide,
+    Trial,
     issue,
     reference,
-    standard,
+    rfc,
 )
-from authfsm.conformance.trial import AuthenticatorApp, PoolClient, PoolUser, Trial
 from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity
-from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
-rule: Final = Entry(RuleGroup.CODES)
+rule: Final = RuleCollector(RuleGroup.CODES)
 CODES: Final = rule.rules
 
-_APP: Final = UserRequirements(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
-_SMS: Final = UserRequirements(factors=("SMS_MFA",), preferred="SMS_MFA")
-_TOTP_PAGE: Final = guide(links.TOTP, '"TOTP software token MFA"')
-_RFC_6238: Final = standard("RFC 6238, 5.2", "rfc6238#section-5.2")
-_RFC_4226: Final = standard("RFC 4226, 4, R6", "rfc4226#section-4")
-_WRONG: Final = "000000"
-_SPARE: Final = "999999"
+CRITICAL, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MINOR
+_KEY_BITS: Final = 128  # RFC 4226, section 4, R6
+
+# ---- authenticator apps --------------------------------------------------------------------------------
 
 
-def _asked(trial: Trial) -> tuple[PoolClient, PoolUser, AuthenticatorApp, ApiReply]:
-    """Somebody who is asked for the code of their app."""
-    desk = trial.desk(PHONE_OR_APP)
-    person = trial.person(desk, _APP)
-    asked = desk.password(person).asks("SOFTWARE_TOKEN_MFA")
-    if person.app is None:
-        raise NotSupported("there is no authenticator app")
-    return desk, person, person.app, asked
+def _challenge(trial: Trial) -> tuple[PoolClient, PoolUser, ApiReply]:
+    """Sign in a user with an authenticator app, which leads to SOFTWARE_TOKEN_MFA."""
+    client, user = trial.client_and_user(SMS_OR_TOTP_POOL, user=TOTP_USER)
+    return client, user, client.sign_in(user).expect_challenge("SOFTWARE_TOKEN_MFA")
 
 
-def _totp(desk: PoolClient, person: PoolUser, session: str | None, code: str) -> ApiReply:
-    return desk.respond(
-        "SOFTWARE_TOKEN_MFA", session, USERNAME=person.username, SOFTWARE_TOKEN_MFA_CODE=code
-    )
+def answer_wrong_totp(trial: Trial) -> ApiReply:
+    """Answer SOFTWARE_TOKEN_MFA with a wrong code."""
+    client, user, challenge = _challenge(trial)
+    return client.answer(challenge, user, SOFTWARE_TOKEN_MFA_CODE=user.app.wrong_code())
 
 
-@rule(
-    "totp.wrong",
-    "A wrong code of an authenticator app is refused.",
-    reference("RespondToAuthChallenge"),
-    RuleSeverity.CRITICAL,
-)
-def _wrong(trial: Trial) -> None:
-    desk, person, app, asked = _asked(trial)
-    heard = _totp(desk, person, asked.session, app.wrong_code())
-    heard.refused("a wrong code")
+@rule("totp.wrong", RESPOND, CRITICAL)
+def _wrong_totp(trial: Trial) -> None:
+    """Cognito refuses a wrong code of an authenticator app."""
+    answer_wrong_totp(trial).expect_error("a wrong code")
 
 
 @rule(
     "totp.once",
-    "A code of an authenticator app that signed in once is refused the next time.",
-    standard(
-        'RFC 6238, 5.2; Cognito\'s "Your software token has already been used once."',
-        "rfc6238#section-5.2",
+    RuleSource(
+        'RFC 6238, section 5.2; Cognito\'s "Your software token has already been used once."',
+        "https://www.rfc-editor.org/rfc/rfc6238#section-5.2",
         Confidence.ISSUE,
     ),
-    RuleSeverity.MAJOR,
 )
-def _once(trial: Trial) -> None:
-    desk, person, app, asked = _asked(trial)
-    code = app.code()
-    _totp(desk, person, asked.session, code).authenticates()
-    again = desk.password(person).asks("SOFTWARE_TOKEN_MFA")
-    _totp(desk, person, again.session, code).refused("a code that signed in before")
+def _second_use(trial: Trial) -> None:
+    """Cognito refuses a code of an authenticator app that was used before."""
+    client, user, challenge = _challenge(trial)
+    code = user.app.code()
+    client.answer(challenge, user, SOFTWARE_TOKEN_MFA_CODE=code).expect_tokens()
+    challenge = client.sign_in(user).expect_challenge("SOFTWARE_TOKEN_MFA")
+    reply = client.answer(challenge, user, SOFTWARE_TOKEN_MFA_CODE=code)
+    reply.expect_error("a code that was used before")
 
 
-@rule(
-    "totp.adjacent-step",
-    "The code of the step before is taken: clocks differ.",
-    _RFC_6238,
-    RuleSeverity.MINOR,
-)
-def _adjacent(trial: Trial) -> None:
-    desk = trial.desk(PHONE_OR_APP)
-    person = trial.person(desk, _APP)
-    if person.app is not None and not person.app.earlier:
-        raise RuleFailed("VerifySoftwareToken refused the code of the step before")
+@rule("totp.adjacent-step", rfc(6238, "5.2"), MINOR)
+def _previous_step(trial: Trial) -> None:
+    """Cognito accepts the code of the previous time step, because clocks differ."""
+    _, user = trial.client_and_user(SMS_OR_TOTP_POOL, user=TOTP_USER)
+    if not user.app.accepts_previous:
+        raise RuleFailed("VerifySoftwareToken refused the code of the previous time step")
 
 
-@rule(
-    "totp.secret-of-their-own",
-    "AssociateSoftwareToken gives each user another SecretCode.",
-    _RFC_4226,
-    RuleSeverity.CRITICAL,
-)
-def _own(trial: Trial) -> None:
-    if len(set(_secrets(trial))) == 1:
-        raise RuleFailed("two users got one SecretCode")
+@rule("totp.secret-of-their-own", rfc(4226, "4"), CRITICAL)
+def _own_secret(trial: Trial) -> None:
+    """AssociateSoftwareToken returns a different SecretCode for each user."""
+    first, second = _secret_codes(trial)
+    if first == second:
+        raise RuleFailed("two users received the same SecretCode")
 
 
-@rule(
-    "totp.secret-128-bits",
-    "SecretCode has 128 bits or more.",
-    _RFC_4226,
-    RuleSeverity.MINOR,
-)
-def _long(trial: Trial) -> None:
-    bits = min(len(AuthenticatorApp(Secret(each)).key) * 8 for each in _secrets(trial))
-    if bits < 128:  # noqa: PLR2004 - "The length of the shared secret MUST be at least 128 bits"
+@rule("totp.secret-128-bits", rfc(4226, "4"), MINOR)
+def _secret_length(trial: Trial) -> None:
+    """SecretCode has at least 128 bits."""
+    bits = min(len(AuthenticatorApp(Secret(code)).key) * 8 for code in _secret_codes(trial))
+    if bits < _KEY_BITS:
         raise RuleFailed(f"SecretCode has {bits} bits")
 
 
-def _secrets(trial: Trial) -> list[str]:
-    desk = trial.desk(PHONE_OR_APP)
-    found = []
-    for who in ("ada", "eve"):
-        token = desk.signed_in(trial.person(desk, who=who)).get("AccessToken")
-        heard = desk.call("AssociateSoftwareToken", AccessToken=token).granted()
-        found.append(str(heard.body.get("SecretCode")))
-    return found
+def _secret_codes(trial: Trial) -> list[str]:
+    client = trial.client(SMS_OR_TOTP_POOL)
+    return [_associate(client, trial.user(client, label=label))[1] for label in ("ada", "eve")]
 
 
-@rule(
-    "totp.verified-by-a-right-code",
-    "VerifySoftwareToken with a wrong code is refused.",
-    reference("VerifySoftwareToken"),
-    RuleSeverity.CRITICAL,
-)
-def _verified(trial: Trial) -> None:
-    desk = trial.desk(PHONE_OR_APP)
-    token = desk.signed_in(trial.person(desk)).get("AccessToken")
-    begun = desk.call("AssociateSoftwareToken", AccessToken=token).granted()
-    app = AuthenticatorApp(Secret(str(begun.body.get("SecretCode"))))
-    heard = desk.call("VerifySoftwareToken", AccessToken=token, UserCode=app.wrong_code())
-    if heard.body.get("Status") != "ERROR":
-        heard.refused("a wrong code")
+def _associate(client: PoolClient, user: PoolUser) -> tuple[str, str]:
+    """Return the access token of a user, and the SecretCode."""
+    token = client.access_token(user)
+    reply = client.call("AssociateSoftwareToken", AccessToken=token).expect_success()
+    return token, str(reply.body.get("SecretCode"))
 
 
-@rule(
-    "mfa-setup.needs-a-verified-app",
-    "MFA_SETUP is not closed before VerifySoftwareToken has taken a code.",
-    issue("aws-amplify/amplify-js", 6461),
-    RuleSeverity.CRITICAL,
-)
-def _needs_verified(trial: Trial) -> None:
-    desk, person, setup = _setting_up(trial)
-    heard = desk.respond("MFA_SETUP", setup.session, USERNAME=person.username)
-    heard.refused("MFA_SETUP without an app")
+@rule("totp.verified-by-a-right-code", reference("VerifySoftwareToken"), CRITICAL)
+def _wrong_code_of_new_app(trial: Trial) -> None:
+    """VerifySoftwareToken refuses a wrong code."""
+    client, user = trial.client_and_user(SMS_OR_TOTP_POOL)
+    token, secret_code = _associate(client, user)
+    code = AuthenticatorApp(Secret(secret_code)).wrong_code()
+    reply = client.call("VerifySoftwareToken", AccessToken=token, UserCode=code)
+    if reply.body.get("Status") != "ERROR":
+        reply.expect_error("a wrong code")
 
 
-@rule(
-    "mfa-setup.is-json",
-    "MFAS_CAN_SETUP is an array written as JSON in a string, as every value of ChallengeParameters is a string.",
-    reference("RespondToAuthChallenge"),
-)
-def _is_json(trial: Trial) -> None:
-    _, _, setup = _setting_up(trial)
-    given = setup.parameters.get("MFAS_CAN_SETUP")
-    if not isinstance(given, str):
-        raise RuleFailed("MFAS_CAN_SETUP is no string")
+@rule("mfa-setup.needs-a-verified-app", issue("aws-amplify/amplify-js", 6461), CRITICAL)
+def _setup_without_app(trial: Trial) -> None:
+    """Cognito refuses an answer to MFA_SETUP before VerifySoftwareToken accepted a code."""
+    client, user, setup = _mfa_setup(trial)
+    client.answer(setup, user).expect_error("MFA_SETUP without an authenticator app")
+
+
+@rule("mfa-setup.is-json", RESPOND)
+def _setup_parameters(trial: Trial) -> None:
+    """MFAS_CAN_SETUP is a JSON array in a string, because all ChallengeParameters are strings."""
+    methods = _mfa_setup(trial)[2].parameters.get("MFAS_CAN_SETUP")
+    if not isinstance(methods, str):
+        raise RuleFailed("MFAS_CAN_SETUP is not a string")
     try:
-        names = json.loads(given)
+        parsed = json.loads(methods)
     except (ValueError, RecursionError):
         raise RuleFailed("MFAS_CAN_SETUP is not JSON") from None
-    if not isinstance(names, list):
-        raise RuleFailed("MFAS_CAN_SETUP is no array")
+    if not isinstance(parsed, list):
+        raise RuleFailed("MFAS_CAN_SETUP is not an array")
 
 
-def _setting_up(trial: Trial) -> tuple[PoolClient, PoolUser, ApiReply]:
-    """Somebody who is asked MFA_SETUP.
-
-    Raises:
-        NotOffered: it is not asked; whether that is right, the walks say.
-    """
-    desk = trial.desk(APP_REQUIRED)
-    person = trial.person(desk, UserRequirements(temporary=True))
-    asked = desk.password(person).asks("NEW_PASSWORD_REQUIRED")
-    given = {"USERNAME": person.username, "NEW_PASSWORD": ANOTHER}
-    setup = desk.respond("NEW_PASSWORD_REQUIRED", asked.session, **given)
-    if setup.challenge != "MFA_SETUP":
-        raise NotSupported(f"MFA_SETUP did not come: {setup.words}")
-    return desk, person, setup
+def _mfa_setup(trial: Trial) -> tuple[PoolClient, PoolUser, ApiReply]:
+    """Sign in a user who must set up a second factor, which leads to MFA_SETUP."""
+    client, user = trial.client_and_user(TOTP_REQUIRED_POOL, user=TEMPORARY_USER)
+    challenge = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED")
+    reply = client.answer(challenge, user, NEW_PASSWORD=NEW_PASSWORD)
+    if reply.challenge != "MFA_SETUP":  # a rule of its own reports that
+        raise NotSupported(f"MFA_SETUP did not come: {reply.summary}")
+    return client, user, reply
 
 
-# ---- codes that are sent -----------------------------------------------------------------------------
+# ---- codes that are sent -------------------------------------------------------------------------------
 
 
-def _another(code: str) -> str:
-    return _WRONG if code != _WRONG else _SPARE
+def _wrong_code(client: PoolClient, user: PoolUser) -> str:
+    """Return a code that was not sent; if it cannot be read, one that is wrong but for one time in a million."""
+    code, other = "000000", "999999"
+    if client.pool.inbox and client.code_for(user).reveal() == code:
+        return other
+    return code
 
 
-@rule(
-    "sms.wrong",
-    "A wrong code for SMS_MFA is refused.",
-    reference("RespondToAuthChallenge"),
-    RuleSeverity.CRITICAL,
-)
-def _sms(trial: Trial) -> None:
-    desk = trial.desk(PHONE_OR_APP)
-    person = trial.person(desk, _SMS)
-    asked = desk.password(person).asks("SMS_MFA")
-    # One of a million; where what was sent can be read, another one than that.
-    code = _another(desk.code_for(person).reveal()) if desk.pool.inbox else _WRONG
-    heard = desk.respond("SMS_MFA", asked.session, USERNAME=person.username, SMS_MFA_CODE=code)
-    heard.refused("a wrong code")
+@rule("sms.wrong", RESPOND, CRITICAL)
+def _wrong_sms_code(trial: Trial) -> None:
+    """Cognito refuses a wrong code for SMS_MFA."""
+    client, user = trial.client_and_user(SMS_OR_TOTP_POOL, user=SMS_USER)
+    challenge = client.sign_in(user).expect_challenge("SMS_MFA")
+    reply = client.answer(challenge, user, SMS_MFA_CODE=_wrong_code(client, user))
+    reply.expect_error("a wrong code")
 
 
 @rule(
     "sms.says-where",
-    "SMS_MFA says by which medium and where the code went, the number masked.",
     RuleSource(
-        "read by amplify-js, amplify-swift and amplify-android",
+        "amplify-js, signInHelpers; amplify-swift and amplify-android do likewise",
         "https://github.com/aws-amplify/amplify-js/blob/main/packages/auth/src/providers/cognito/utils/signInHelpers.ts",
         Confidence.CLIENT,
     ),
-    RuleSeverity.MINOR,
+    MINOR,
 )
-def _says_where(trial: Trial) -> None:
-    desk = trial.desk(PHONE_OR_APP)
-    person = trial.person(desk, _SMS)
-    given = desk.password(person).asks("SMS_MFA").parameters
-    if given.get("CODE_DELIVERY_DELIVERY_MEDIUM") != "SMS":
+def _delivery(trial: Trial) -> None:
+    """SMS_MFA names the delivery medium, and the destination in masked form."""
+    client, user = trial.client_and_user(SMS_OR_TOTP_POOL, user=SMS_USER)
+    parameters = client.sign_in(user).expect_challenge("SMS_MFA").parameters
+    if parameters.get("CODE_DELIVERY_DELIVERY_MEDIUM") != "SMS":
         raise RuleFailed("CODE_DELIVERY_DELIVERY_MEDIUM is not SMS")
-    where = given.get("CODE_DELIVERY_DESTINATION")
-    if not isinstance(where, str) or "*" not in where:
-        raise RuleFailed("CODE_DELIVERY_DESTINATION is no masked number")
+    destination = parameters.get("CODE_DELIVERY_DESTINATION")
+    if not isinstance(destination, str) or "*" not in destination:
+        raise RuleFailed("CODE_DELIVERY_DESTINATION is not a masked number")
 
 
-def _signed_up(trial: Trial, desk: PoolClient) -> PoolUser:
-    username = trial.username("ada")
-    attributes = [{"Name": "email", "Value": username}]
-    given = {"Username": username, "Password": PASSWORD, "UserAttributes": attributes}
-    desk.ask("SignUp", **given).granted()
-    trial.workshop.keep(desk.pool, username)
-    return PoolUser(username, Secret(PASSWORD))
+def _confirm_sign_up(client: PoolClient, user: PoolUser, code: str) -> ApiReply:
+    members = {"Username": user.username, "ConfirmationCode": code}
+    return client.call_with_client_id("ConfirmSignUp", **members)
 
 
-@rule(
-    "sign-up.wrong-code",
-    "ConfirmSignUp with a wrong code is refused.",
-    reference("ConfirmSignUp"),
-    RuleSeverity.CRITICAL,
-)
-def _sign_up_wrong(trial: Trial) -> None:
-    desk = trial.desk()
-    person = _signed_up(trial, desk)
-    code = _another(desk.code_for(person).reveal()) if desk.pool.inbox else _WRONG
-    given = {"Username": person.username, "ConfirmationCode": code}
-    desk.ask("ConfirmSignUp", **given).refused("a wrong code")
+@rule("sign-up.wrong-code", reference("ConfirmSignUp"), CRITICAL)
+def _wrong_sign_up_code(trial: Trial) -> None:
+    """ConfirmSignUp refuses a wrong code."""
+    client = trial.client()
+    user = trial.signed_up_user(client)
+    _confirm_sign_up(client, user, _wrong_code(client, user)).expect_error("a wrong code")
 
 
-@rule(
-    "sign-up.right-code",
-    "ConfirmSignUp with the code that was sent confirms, and the user signs in.",
-    reference("ConfirmSignUp"),
-)
-def _sign_up_right(trial: Trial) -> None:
-    desk = trial.desk()
-    person = _signed_up(trial, desk)
-    desk.password(person).refused("somebody who is not confirmed", "UserNotConfirmedException")
-    code = desk.code_for(person).reveal()
-    given = {"Username": person.username, "ConfirmationCode": code}
-    desk.ask("ConfirmSignUp", **given).granted()
-    desk.password(person).authenticates()
+@rule("sign-up.right-code", reference("ConfirmSignUp"))
+def _right_sign_up_code(trial: Trial) -> None:
+    """ConfirmSignUp with the code that was sent confirms the user, who can sign in then."""
+    client = trial.client()
+    user = trial.signed_up_user(client)
+    client.sign_in(user).expect_error("an unconfirmed user", "UserNotConfirmedException")
+    _confirm_sign_up(client, user, client.code_for(user).reveal()).expect_success()
+    client.sign_in(user).expect_tokens()
 
 
-@rule(
-    "forgot-password.wrong-code",
-    "ConfirmForgotPassword with a wrong code is refused: it sets nobody's password.",
-    reference("ConfirmForgotPassword"),
-    RuleSeverity.CRITICAL,
-)
-def _forgot_wrong(trial: Trial) -> None:
-    desk, person = _forgotten(trial)
-    code = _another(desk.code_for(person).reveal()) if desk.pool.inbox else _WRONG
-    _reset(desk, person, code).refused("a wrong code")
+def _forgot_password(trial: Trial) -> tuple[PoolClient, PoolUser]:
+    client, user = trial.client_and_user()
+    client.call_with_client_id("ForgotPassword", Username=user.username).expect_success()
+    return client, user
 
 
-@rule(
-    "forgot-password.right-code",
-    "ConfirmForgotPassword with the code that was sent sets the new password.",
-    reference("ConfirmForgotPassword"),
-)
-def _forgot_right(trial: Trial) -> None:
-    desk, person = _forgotten(trial)
-    _reset(desk, person, desk.code_for(person).reveal()).granted()
-    desk.password(person).refused("the old password")
-    person.password = Secret(ANOTHER)
-    desk.password(person).authenticates()
+def _reset_password(client: PoolClient, user: PoolUser, code: str) -> ApiReply:
+    members = {"Username": user.username, "ConfirmationCode": code, "Password": NEW_PASSWORD}
+    return client.call_with_client_id("ConfirmForgotPassword", **members)
 
 
-def _forgotten(trial: Trial) -> tuple[PoolClient, PoolUser]:
-    desk = trial.desk()
-    person = trial.person(desk)
-    desk.ask("ForgotPassword", Username=person.username).granted()
-    return desk, person
+@rule("forgot-password.wrong-code", reference("ConfirmForgotPassword"), CRITICAL)
+def _wrong_reset_code(trial: Trial) -> None:
+    """ConfirmForgotPassword refuses a wrong code."""
+    client, user = _forgot_password(trial)
+    _reset_password(client, user, _wrong_code(client, user)).expect_error("a wrong code")
 
 
-def _reset(desk: PoolClient, person: PoolUser, code: str) -> ApiReply:
-    return desk.ask(
-        "ConfirmForgotPassword",
-        Username=person.username,
-        ConfirmationCode=code,
-        Password=ANOTHER,
-    )
+@rule("forgot-password.right-code", reference("ConfirmForgotPassword"))
+def _right_reset_code(trial: Trial) -> None:
+    """ConfirmForgotPassword with the code that was sent sets the new password."""
+    client, user = _forgot_password(trial)
+    _reset_password(client, user, client.code_for(user).reveal()).expect_success()
+    client.sign_in(user).expect_error("the old password")
+    client.sign_in(user, NEW_PASSWORD).expect_tokens()

@@ -1,287 +1,200 @@
-"""The rules of errors and replies: the class and the words that clients branch on, and the shape of every reply."""
+"""Rules about errors and replies: the codes and messages that clients depend on, and the shape of replies."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from authfsm.conformance.api_client import ApiReply
-from authfsm.conformance.pools import (
-    ANOTHER,
-    PASSWORD,
-    PHONE_OR_APP,
-    WRONG,
-    ClientRequirements,
-    UserRequirements,
-)
+from authfsm.conformance.pool_client import NEW_PASSWORD, WRONG_PASSWORD
+from authfsm.conformance.pools import TEMPORARY_USER
 from authfsm.conformance.rule import (
-    Entry,
+    INITIATE,
+    MINISTACK,
+    RESPOND,
+    RuleCollector,
     RuleGroup,
     RuleSource,
+    Trial,
     guide,
     issue,
     reference,
 )
-from authfsm.conformance.trial import Trial
-from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped
+from authfsm.conformance.rules.codes import answer_wrong_totp
+from authfsm.conformance.rules.sessions import SESSION_ISSUE
+from authfsm.conformance.rules.settings import client_without
+from authfsm.conformance.verdicts import RuleFailed, RuleSeverity, Skipped
 from authfsm.protocol import links
-from authfsm.protocol.evidence import Confidence
 
-rule: Final = Entry(RuleGroup.ERRORS)
+rule: Final = RuleCollector(RuleGroup.ERRORS)
 ERRORS: Final = rule.rules
 
-_INITIATE: Final = reference("InitiateAuth")
-_MEASURED: Final = RuleSource(
-    "ministackorg/ministack #1758, measured on a real pool",
-    "https://github.com/ministackorg/ministack/pull/1758",
-    Confidence.MEASURED,
-)
-_TRACE: Final = RuleSource(
-    "aws-sdk-cpp #1789, a trace",
-    "https://github.com/aws/aws-sdk-cpp/issues/1789",
-    Confidence.ISSUE,
-)
-_ONE_TIME: Final = RuleSource(
-    "one-time passwords measured on a real pool; amplify-js #13123",
-    "https://github.com/aws-amplify/amplify-js/issues/13123",
-    Confidence.MEASURED,
-)
-_TEMPORARY: Final = UserRequirements(temporary=True)
-_WITHOUT_PASSWORD: Final = ClientRequirements(
-    flows=("ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")
-)
+CRITICAL, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MINOR
 _BAD_REQUEST: Final = 400
+_WRONG_PASSWORD_MESSAGE: Final = "Incorrect username or password."  # noqa: S105 - Cognito's message
+
+# ---- errors --------------------------------------------------------------------------------------------
 
 
-def _said(heard: ApiReply, what: str, message: str) -> None:
-    if heard.message != message:
-        raise RuleFailed(f'{what} was refused with other words than "{message}"')
+def _wrong_password_reply(trial: Trial) -> ApiReply:
+    client, user = trial.client_and_user()
+    client.tokens(user)
+    return client.sign_in(user, WRONG_PASSWORD)
 
 
-@rule(
-    "error.shape",
-    "An error is HTTP 400, with __type and message.",
-    _TRACE,
-)
+@rule("error.shape", issue("aws/aws-sdk-cpp", 1789))
 def _shape(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    desk.signed_in(person)
-    heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG)
-    heard.refused("a wrong password")
-    if heard.status != _BAD_REQUEST:
-        raise RuleFailed(f"HTTP {heard.status} came")
-    if "__type" not in heard.body or not heard.message:
+    """An error has the HTTP status 400, and the members __type and message."""
+    reply = _wrong_password_reply(trial).expect_error("a wrong password")
+    if reply.status != _BAD_REQUEST:
+        raise RuleFailed(f"the error has the HTTP status {reply.status}")
+    if "__type" not in reply.body or not reply.message:
         raise RuleFailed("__type or message is missing")
 
 
-@rule(
-    "error.wrong-password",
-    'A wrong password is NotAuthorizedException "Incorrect username or password.".',
-    _MEASURED,
-)
+@rule("error.wrong-password", MINISTACK)
 def _wrong_password(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    desk.signed_in(person)
-    heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG)
-    heard.refused("a wrong password", "NotAuthorizedException")
-    _said(heard, "a wrong password", "Incorrect username or password.")
+    """Cognito refuses a wrong password with NotAuthorizedException "Incorrect username or password."."""
+    reply = _wrong_password_reply(trial)
+    reply.expect_error("a wrong password", "NotAuthorizedException")
+    if reply.message != _WRONG_PASSWORD_MESSAGE:
+        raise RuleFailed(f'the message is not "{_WRONG_PASSWORD_MESSAGE}"')
 
 
-@rule(
-    "error.wrong-password-by-administrator",
-    "A wrong password in ADMIN_USER_PASSWORD_AUTH is NotAuthorizedException.",
-    reference("AdminInitiateAuth"),
-)
-def _wrong_by_admin(trial: Trial) -> None:
-    desk = trial.desk()
-    given = {"USERNAME": trial.person(desk).username, "PASSWORD": PASSWORD}
-    desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=True, **given).authenticates()
-    heard = desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=True, **{**given, "PASSWORD": WRONG})
-    heard.refused("a wrong password", "NotAuthorizedException")
+@rule("error.wrong-password-by-administrator", reference("AdminInitiateAuth"))
+def _wrong_password_as_admin(trial: Trial) -> None:
+    """Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH with NotAuthorizedException."""
+    client, user = trial.client_and_user()
+    client.sign_in_as_admin(user).expect_tokens()
+    reply = client.sign_in_as_admin(user, WRONG_PASSWORD)
+    reply.expect_error("a wrong password", "NotAuthorizedException")
 
 
-@rule(
-    "error.wrong-code",
-    "A wrong code is CodeMismatchException.",
-    reference("RespondToAuthChallenge"),
-)
+@rule("error.wrong-code", RESPOND)
 def _wrong_code(trial: Trial) -> None:
-    desk = trial.desk(PHONE_OR_APP)
-    wanted = UserRequirements(factors=("SOFTWARE_TOKEN_MFA",), preferred="SOFTWARE_TOKEN_MFA")
-    person = trial.person(desk, wanted)
-    asked = desk.password(person).asks("SOFTWARE_TOKEN_MFA")
-    if person.app is None:
-        raise NotSupported("there is no authenticator app")
-    given = {"USERNAME": person.username, "SOFTWARE_TOKEN_MFA_CODE": person.app.wrong_code()}
-    heard = desk.respond("SOFTWARE_TOKEN_MFA", asked.session, **given)
-    heard.refused("a wrong code", "CodeMismatchException")
+    """Cognito refuses a wrong code with CodeMismatchException."""
+    answer_wrong_totp(trial).expect_error("a wrong code", "CodeMismatchException")
 
 
-@rule(
-    "error.used-session",
-    "A Session that is not good (any more) is NotAuthorizedException.",
-    _ONE_TIME,
-)
-def _used(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk, _TEMPORARY)
-    asked = desk.password(person).asks("NEW_PASSWORD_REQUIRED")
-    given = {"USERNAME": person.username, "NEW_PASSWORD": ANOTHER}
-    desk.respond("NEW_PASSWORD_REQUIRED", asked.session, **given).granted()
-    heard = desk.respond("NEW_PASSWORD_REQUIRED", asked.session, **given)
-    if heard.code is None:
-        raise Skipped("session.once is not kept")
-    heard.refused("a Session that led to tokens already", "NotAuthorizedException")
+@rule("error.used-session", SESSION_ISSUE)
+def _used_session(trial: Trial) -> None:
+    """Cognito refuses a used Session with NotAuthorizedException."""
+    client, user = trial.client_and_user(user=TEMPORARY_USER)
+    challenge = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED")
+    client.answer(challenge, user, NEW_PASSWORD=NEW_PASSWORD).expect_success()
+    reply = client.answer(challenge, user, NEW_PASSWORD=NEW_PASSWORD)
+    if reply.code is None:
+        raise Skipped("session.once fails, so there is no error to check")
+    reply.expect_error("a Session that already led to tokens", "NotAuthorizedException")
 
 
-@rule(
-    "error.flow-not-enabled",
-    "A flow that is not enabled is InvalidParameterException.",
-    issue("floci-io/floci", 3974),
-)
-def _not_enabled(trial: Trial) -> None:
-    desk = trial.desk(client=_WITHOUT_PASSWORD)
-    heard = desk.password(trial.person(desk))
-    if heard.code is None:
-        raise Skipped("flows.USER_PASSWORD_AUTH is not kept")
-    heard.refused("a flow that is not enabled", "InvalidParameterException")
+@rule("error.flow-not-enabled", issue("floci-io/floci", 3974))
+def _flow_not_allowed(trial: Trial) -> None:
+    """Cognito refuses a flow that the app client does not allow with InvalidParameterException."""
+    client = client_without(trial, "USER_PASSWORD_AUTH")
+    reply = client.sign_in(trial.user(client))
+    if reply.code is None:
+        raise Skipped("flows.USER_PASSWORD_AUTH fails, so there is no error to check")
+    reply.expect_error("a flow that is not allowed", "InvalidParameterException")
 
 
-@rule(
-    "error.unknown-client",
-    "An app client that does not exist is ResourceNotFoundException.",
-    _INITIATE,
-)
+@rule("error.unknown-client", INITIATE)
 def _unknown_client(trial: Trial) -> None:
-    desk = trial.desk()
-    desk.signed_in(trial.person(desk))
-    given = {"USERNAME": trial.username("ada"), "PASSWORD": WRONG}
-    heard = desk.call(
+    """Cognito refuses an unknown app client with ResourceNotFoundException."""
+    client, user = trial.client_and_user()
+    client.tokens(user)
+    reply = client.call(
         "InitiateAuth",
         ClientId="1234567890abcdefghijklmnop",
         AuthFlow="USER_PASSWORD_AUTH",
-        AuthParameters=given,
+        AuthParameters={"USERNAME": user.username, "PASSWORD": WRONG_PASSWORD},
     )
-    heard.refused("an app client that does not exist", "ResourceNotFoundException")
+    reply.expect_error("an unknown app client", "ResourceNotFoundException")
 
 
-@rule(
-    "error.unconfirmed",
-    "Somebody who has signed up and is not confirmed is UserNotConfirmedException.",
-    _MEASURED,
-)
+@rule("error.unconfirmed", MINISTACK)
 def _unconfirmed(trial: Trial) -> None:
-    desk = trial.desk()
-    username = trial.username("ada")
-    attributes = [{"Name": "email", "Value": username}]
-    given = {"Username": username, "Password": ANOTHER, "UserAttributes": attributes}
-    desk.ask("SignUp", **given).granted()
-    trial.workshop.keep(desk.pool, username)
-    heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=ANOTHER)
-    heard.refused("somebody who is not confirmed", "UserNotConfirmedException")
+    """Cognito refuses a user who signed up and is not confirmed with UserNotConfirmedException."""
+    client = trial.client()
+    reply = client.sign_in(trial.signed_up_user(client))
+    reply.expect_error("an unconfirmed user", "UserNotConfirmedException")
 
 
-@rule(
-    "error.disabled",
-    "Somebody who is disabled is refused with NotAuthorizedException.",
-    reference("AdminDisableUser"),
-    RuleSeverity.CRITICAL,
-)
+def _sign_in_after(trial: Trial, operation: str) -> ApiReply:
+    """Sign in a user after an administrator's operation on that user."""
+    client, user = trial.client_and_user()
+    client.tokens(user)
+    client.call_with_pool_id(operation, Username=user.username).expect_success()
+    return client.sign_in(user)
+
+
+@rule("error.disabled", reference("AdminDisableUser"), CRITICAL)
 def _disabled(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    desk.signed_in(person)
-    desk.administer("AdminDisableUser", Username=person.username).granted()
-    desk.password(person).refused("somebody who is disabled", "NotAuthorizedException")
+    """Cognito refuses a disabled user with NotAuthorizedException."""
+    reply = _sign_in_after(trial, "AdminDisableUser")
+    reply.expect_error("a disabled user", "NotAuthorizedException")
 
 
-@rule(
-    "error.reset-required",
-    "After AdminResetUserPassword the password is refused with PasswordResetRequiredException.",
-    reference("AdminResetUserPassword"),
-    RuleSeverity.CRITICAL,
-)
-def _reset(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    desk.signed_in(person)
-    desk.administer("AdminResetUserPassword", Username=person.username).granted()
-    desk.password(person).refused("a password that is reset", "PasswordResetRequiredException")
+@rule("error.reset-required", reference("AdminResetUserPassword"), CRITICAL)
+def _reset_required(trial: Trial) -> None:
+    """After AdminResetUserPassword, Cognito refuses the password with PasswordResetRequiredException."""
+    reply = _sign_in_after(trial, "AdminResetUserPassword")
+    reply.expect_error("the password after its reset", "PasswordResetRequiredException")
 
 
-@rule(
-    "reply.unknown-flow",
-    "An AuthFlow that is none is refused.",
-    _INITIATE,
-    RuleSeverity.CRITICAL,
-)
+# ---- the shape of replies ------------------------------------------------------------------------------
+
+
+@rule("reply.unknown-flow", INITIATE, CRITICAL)
 def _unknown_flow(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    desk.signed_in(person)
-    heard = desk.initiate("TOMORROWS_AUTH", USERNAME=person.username)
-    if heard.code is None:
-        raise RuleFailed(f"a flow that is none was answered with {heard.words}")
+    """Cognito refuses an unknown AuthFlow."""
+    client, user = trial.client_and_user()
+    client.tokens(user)
+    reply = client.initiate("TOMORROWS_AUTH", USERNAME=user.username)
+    if reply.code is None:  # any error is right, including that the flow is not supported
+        reply.expect_error("an unknown flow")
 
 
-@rule(
-    "reply.one-of-three",
-    "Every reply to InitiateAuth is a challenge, tokens or an error, CUSTOM_AUTH in a pool without triggers too.",
-    _INITIATE,
-)
-def _one_of_three(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    desk.signed_in(person)
+def _expect_challenge_tokens_or_error(reply: ApiReply, request: str) -> None:
+    if reply.code is None and reply.challenge is None and not reply.tokens:
+        raise RuleFailed(f"{request} was answered with {reply.summary}")
+
+
+@rule("reply.one-of-three", INITIATE)
+def _initiate_reply(trial: Trial) -> None:
+    """InitiateAuth replies with a challenge, tokens or an error, even to CUSTOM_AUTH in a pool without triggers."""
+    client, user = trial.client_and_user()
+    client.tokens(user)
     for flow in ("CUSTOM_AUTH", "USER_AUTH"):
-        _whole(desk.initiate(flow, USERNAME=person.username), flow)
+        _expect_challenge_tokens_or_error(client.initiate(flow, USERNAME=user.username), flow)
 
 
-@rule(
-    "reply.unknown-challenge",
-    "Every reply to RespondToAuthChallenge is a challenge, tokens or an error, to another challenge's name too.",
-    issue("aws-amplify/amplify-js", 9734),
-)
-def _unknown_challenge(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk, _TEMPORARY)
-    asked = desk.password(person).asks("NEW_PASSWORD_REQUIRED")
-    given = {"USERNAME": person.username, "EMAIL_OTP_CODE": "12345678"}
-    _whole(desk.respond("EMAIL_OTP", asked.session, **given), "EMAIL_OTP on another Session")
+@rule("reply.unknown-challenge", issue("aws-amplify/amplify-js", 9734))
+def _respond_reply(trial: Trial) -> None:
+    """RespondToAuthChallenge replies with a challenge, tokens or an error, even to the name of another challenge."""
+    client, user = trial.client_and_user(user=TEMPORARY_USER)
+    session = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED").session
+    reply = client.respond("EMAIL_OTP", session, user, EMAIL_OTP_CODE="12345678")
+    _expect_challenge_tokens_or_error(reply, "EMAIL_OTP with the Session of another challenge")
 
 
-def _whole(heard: ApiReply, what: str) -> None:
-    if heard.code is None and heard.challenge is None and not heard.tokens:
-        raise RuleFailed(f"{what} was answered with {heard.words}")
-
-
-@rule(
-    "reply.tokens-alone",
-    "A reply with tokens names no challenge.",
-    guide(links.AUTHENTICATION_FLOWS, '"Authentication flows"'),
-    RuleSeverity.MINOR,
-)
-def _alone(trial: Trial) -> None:
-    desk = trial.desk()
-    heard = desk.password(trial.person(desk)).authenticates()
-    if heard.challenge is not None:
-        raise RuleFailed(f"tokens came with {heard.challenge}")
+@rule("reply.tokens-alone", guide(links.AUTHENTICATION_FLOWS, "Authentication flows"), MINOR)
+def _tokens_without_challenge(trial: Trial) -> None:
+    """A reply with tokens has no ChallengeName."""
+    client, user = trial.client_and_user()
+    reply = client.sign_in(user).expect_tokens()
+    if reply.challenge is not None:
+        raise RuleFailed(f"tokens came with {reply.challenge}")
 
 
 @rule(
     "reply.new-password-parameters",
-    "NEW_PASSWORD_REQUIRED carries userAttributes and requiredAttributes, each JSON in a string.",
-    RuleSource(
-        "AWS CLI, admin-initiate-auth example",
-        links.CLI_ADMIN_INITIATE_AUTH,
-    ),
-    RuleSeverity.MINOR,
+    RuleSource("AWS CLI reference, admin-initiate-auth", links.CLI_ADMIN_INITIATE_AUTH),
+    MINOR,
 )
-def _parameters(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk, _TEMPORARY)
-    given = desk.password(person).asks("NEW_PASSWORD_REQUIRED").parameters
+def _new_password_parameters(trial: Trial) -> None:
+    """NEW_PASSWORD_REQUIRED has userAttributes and requiredAttributes, both JSON in strings."""
+    client, user = trial.client_and_user(user=TEMPORARY_USER)
+    parameters = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED").parameters
     for name in ("userAttributes", "requiredAttributes"):
-        if not isinstance(given.get(name), str):
-            raise RuleFailed(f"there is no {name}")
+        if not isinstance(parameters.get(name), str):
+            raise RuleFailed(f"{name} is missing, or not a string")

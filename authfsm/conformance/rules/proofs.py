@@ -1,292 +1,280 @@
-"""The rules of proofs: what proves a password, and what does not."""
+"""Rules about proofs: which passwords and SRP proofs Cognito accepts, of users and of remembered devices."""
 
 from __future__ import annotations
 
 import base64
-from datetime import datetime, timezone
-from typing import Final
+import secrets
+from typing import Any, Final
 
-from authfsm import srp
-from authfsm.base.secret import Secret
 from authfsm.conformance.api_client import ApiReply
-from authfsm.conformance.pools import ANOTHER, PASSWORD, WRONG, UserRequirements
+from authfsm.conformance.pool_client import (
+    NEW_PASSWORD,
+    PASSWORD,
+    WRONG_PASSWORD,
+    PoolClient,
+    PoolUser,
+)
+from authfsm.conformance.pools import DEVICE_POOL, TEMPORARY_USER
 from authfsm.conformance.rule import (
-    Entry,
+    DEVICES_PAGE,
+    MINISTACK,
+    RESPOND,
+    RuleCollector,
     RuleGroup,
     RuleSource,
+    Trial,
     guide,
+    issue,
     reference,
-    standard,
+    rfc,
 )
 from authfsm.conformance.sign_in_runner import SignInRunner
-from authfsm.conformance.trial import PoolClient, PoolUser, Trial, begun_srp
-from authfsm.conformance.verdicts import RuleFailed, RuleSeverity
+from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity
+from authfsm import srp
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import State
 
-rule: Final = Entry(RuleGroup.PROOFS)
+rule: Final = RuleCollector(RuleGroup.PROOFS)
+device_rule: Final = RuleCollector(RuleGroup.DEVICES)
 PROOFS: Final = rule.rules
+DEVICES: Final = device_rule.rules
 
-_RESPOND: Final = reference("RespondToAuthChallenge")
-_MEASURED: Final = RuleSource(
-    "ministackorg/ministack #1758, measured on a real pool",
-    "https://github.com/ministackorg/ministack/pull/1758",
-    Confidence.MEASURED,
+CRITICAL, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MINOR
+_CREATING_USERS: Final = guide(
+    links.guide("how-to-create-user-accounts"), "Creating user accounts as administrator"
 )
-_RFC: Final = standard("RFC 5054, 2.5.4", "rfc5054#section-2.5.4")
-_TEMPORARY: Final = UserRequirements(temporary=True)
+_NO_PROOF: Final = base64.b64encode(bytes(32)).decode()
 
 
-def claimed(
-    desk: PoolClient, mine: srp.Ephemeral, asked: ApiReply, password: str, timestamp: str = ""
-) -> dict[str, str]:
-    """What answers PASSWORD_VERIFIER: the proof of a password.
-
-    Args:
-        desk: where.
-        mine: the key pair whose SRP_A was sent.
-        asked: the challenge.
-        password: the password.
-        timestamp: TIMESTAMP, if not the present one.
-
-    Raises:
-        Fails: the challenge cannot be read.
-    """
-    given = asked.parameters
-    timestamp = timestamp or srp.timestamp(datetime.now(timezone.utc))
-    try:
-        # Leniently: a block that is no base64 is the walk's finding, not the proof's.
-        block = base64.b64decode(given["SECRET_BLOCK"] + "==")
-        name = given["USER_ID_FOR_SRP"]
-        realm = srp.pool_name(desk.pool.pool_id)
-        salt = srp.from_hex(given["SALT"], "SALT")
-        x = srp.private_key(realm, name, password, salt)
-        key = srp.client_key(mine, srp.from_hex(given["SRP_B"], "SRP_B"), x)
-    except (KeyError, TypeError, ValueError) as error:
-        raise RuleFailed(f"PASSWORD_VERIFIER cannot be read: {type(error).__name__}") from None
-    return {
-        "PASSWORD_CLAIM_SIGNATURE": srp.sign(key, realm, name, block, timestamp),
-        "PASSWORD_CLAIM_SECRET_BLOCK": given["SECRET_BLOCK"],
-        "TIMESTAMP": timestamp,
-    }
+# ---- SRP -----------------------------------------------------------------------------------------------
 
 
-@rule(
-    "srp.verifies-proof",
-    "PASSWORD_VERIFIER answered with a signature that is no proof is refused.",
-    _RESPOND,
-    RuleSeverity.CRITICAL,
-)
-def _verifies(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    mine, asked = begun_srp(desk, person.username)
-    claim = claimed(desk, mine, asked, PASSWORD)
-    claim["PASSWORD_CLAIM_SIGNATURE"] = base64.b64encode(bytes(32)).decode()
-    heard = desk.respond("PASSWORD_VERIFIER", asked.session, USERNAME=person.username, **claim)
-    heard.refused("a signature of 32 zero bytes")
+@rule("srp.verifies-proof", RESPOND, CRITICAL)
+def _no_proof(trial: Trial) -> None:
+    """Cognito refuses an answer to PASSWORD_VERIFIER whose signature is not a proof of the password."""
+    client, user = trial.client_and_user()
+    reply = client.begin_srp(user).prove(PASSWORD_CLAIM_SIGNATURE=_NO_PROOF)
+    reply.expect_error("a signature of 32 zero bytes")
 
 
-@rule(
-    "srp.wrong-password",
-    "A proof made with a wrong password is refused.",
-    _MEASURED,
-    RuleSeverity.CRITICAL,
-)
-def _wrong(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    mine, asked = begun_srp(desk, person.username)
-    claim = claimed(desk, mine, asked, WRONG)
-    heard = desk.respond("PASSWORD_VERIFIER", asked.session, USERNAME=person.username, **claim)
-    heard.refused("a proof of another password")
+@rule("srp.wrong-password", MINISTACK, CRITICAL)
+def _proof_of_wrong_password(trial: Trial) -> None:
+    """Cognito refuses an SRP proof of a wrong password."""
+    client, user = trial.client_and_user()
+    client.begin_srp(user).prove(WRONG_PASSWORD).expect_error("a proof of a wrong password")
 
 
-@rule(
-    "srp.binds-user",
-    "PASSWORD_VERIFIER that was asked of one user is refused when it is answered in the name of another.",
-    standard("RFC 5054, 2.6: a proof is made with the user's own verifier", "rfc5054#section-2.6"),
-    RuleSeverity.CRITICAL,
-)
-def _binds(trial: Trial) -> None:
-    desk = trial.desk()
-    ada, eve = trial.person(desk), trial.person(desk, who="eve")
-    mine, asked = begun_srp(desk, ada.username)
-    claim = claimed(desk, mine, asked, PASSWORD)
-    heard = desk.respond("PASSWORD_VERIFIER", asked.session, USERNAME=eve.username, **claim)
-    heard.refused("ada's proof in eve's name")
+@rule("srp.binds-user", rfc(5054, "2.6"), CRITICAL)
+def _proof_of_other_user(trial: Trial) -> None:
+    """Cognito refuses an answer to one user's PASSWORD_VERIFIER in the name of another user."""
+    client, ada = trial.client_and_user()
+    eve = trial.user(client, label="eve")
+    client.begin_srp(ada).prove(user=eve).expect_error("ada's proof in the name of eve")
 
 
-@rule(
-    "srp.challenge-once",
-    "A PASSWORD_VERIFIER that was answered with a wrong proof is spent: the right proof comes too late.",
-    _MEASURED,
-)
-def _once(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    mine, asked = begun_srp(desk, person.username)
-    for password in (WRONG, PASSWORD):
-        claim = claimed(desk, mine, asked, password)
-        heard = desk.respond("PASSWORD_VERIFIER", asked.session, USERNAME=person.username, **claim)
-        heard.refused("a proof of another password" if password == WRONG else "a second proof")
+@rule("srp.challenge-once", MINISTACK)
+def _second_proof(trial: Trial) -> None:
+    """After a wrong proof, Cognito refuses the right proof for the same PASSWORD_VERIFIER."""
+    client, user = trial.client_and_user()
+    challenge = client.begin_srp(user)
+    challenge.prove(WRONG_PASSWORD).expect_error("a proof of a wrong password")
+    challenge.prove().expect_error("a second proof")
 
 
-def _dangerous(trial: Trial, number: int, what: str) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    begun_srp(desk, person.username)  # is there such a flow?
-    heard = desk.initiate("USER_SRP_AUTH", USERNAME=person.username, SRP_A=srp.to_hex(number))
-    heard.refused(f"SRP_A = {what}")
-
-
-@rule("srp.refuses-A-zero", "SRP_A that is 0 is refused.", _RFC, RuleSeverity.CRITICAL)
+@rule("srp.refuses-A-zero", rfc(5054, "2.5.4"), CRITICAL)
 def _zero(trial: Trial) -> None:
-    _dangerous(trial, 0, "0")
+    """Cognito refuses an SRP_A of 0."""
+    _refuses_public_key(trial, 0, "0")
 
 
-@rule("srp.refuses-A-N", "SRP_A that is 0 modulo N is refused.", _RFC, RuleSeverity.CRITICAL)
+@rule("srp.refuses-A-N", rfc(5054, "2.5.4"), CRITICAL)
 def _modulus(trial: Trial) -> None:
-    _dangerous(trial, srp.N, "N")
+    """Cognito refuses an SRP_A that is 0 modulo N."""
+    _refuses_public_key(trial, srp.N, "N")
 
 
-@rule(
-    "srp.fresh-challenge",
-    "SRP_B and SECRET_BLOCK are new in each PASSWORD_VERIFIER, and SALT stays.",
-    standard("RFC 5054, 2.5.3 and 2.4", "rfc5054#section-2.5.3"),
-)
-def _fresh(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    first, second = (begun_srp(desk, person.username)[1].parameters for _ in range(2))
+def _refuses_public_key(trial: Trial, number: int, name: str) -> None:
+    client, user = trial.client_and_user()
+    client.begin_srp(user)  # the flow itself must be supported
+    reply = client.initiate("USER_SRP_AUTH", USERNAME=user.username, SRP_A=srp.to_hex(number))
+    reply.expect_error(f"SRP_A = {name}")
+
+
+@rule("srp.fresh-challenge", rfc(5054, "2.5.3"))
+def _fresh_challenge(trial: Trial) -> None:
+    """Each PASSWORD_VERIFIER has a new SRP_B and SECRET_BLOCK, and the same SALT."""
+    client, user = trial.client_and_user()
+    first, second = (client.begin_srp(user).reply.parameters for _ in range(2))
     for name in ("SRP_B", "SECRET_BLOCK"):
         if first.get(name) == second.get(name):
-            raise RuleFailed(f"{name} came twice")
-    # x is made of it: a verifier that is kept has one salt.
+            raise RuleFailed(f"two sign-ins have the same {name}")
     if first.get("SALT") != second.get("SALT"):
-        raise RuleFailed("SALT was another one at the second sign-in")
+        raise RuleFailed("the second sign-in has another SALT")
 
 
-@rule(
-    "srp.timestamp",
-    "A TIMESTAMP of another form is refused with InvalidParameterException.",
-    _MEASURED,
-    RuleSeverity.MINOR,
-)
+@rule("srp.timestamp", MINISTACK, MINOR)
 def _timestamp(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    mine, asked = begun_srp(desk, person.username)
-    claim = claimed(desk, mine, asked, PASSWORD, "2026-01-01T00:00:00Z")
-    heard = desk.respond("PASSWORD_VERIFIER", asked.session, USERNAME=person.username, **claim)
-    heard.refused("a TIMESTAMP in ISO 8601", "InvalidParameterException")
+    """Cognito refuses a TIMESTAMP of another format with InvalidParameterException."""
+    client, user = trial.client_and_user()
+    reply = client.begin_srp(user).prove(timestamp="2026-01-01T00:00:00Z")
+    reply.expect_error("a TIMESTAMP in ISO 8601", "InvalidParameterException")
 
 
-@rule(
-    "srp.by-administrator",
-    "USER_SRP_AUTH signs in by AdminInitiateAuth and AdminRespondToAuthChallenge.",
-    _MEASURED,
-)
-def _admin(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    SignInRunner(desk, person).walk(_by_administrator, State.AUTHENTICATED)
+@rule("srp.by-administrator", MINISTACK)
+def _srp_as_admin(trial: Trial) -> None:
+    """USER_SRP_AUTH also works through AdminInitiateAuth and AdminRespondToAuthChallenge."""
+
+    def begin(client: PoolClient, user: PoolUser) -> Flow:
+        return client.cognito(admin=True).sign_in(user.username, user.password)
+
+    SignInRunner(*trial.client_and_user()).run(begin, State.AUTHENTICATED)
 
 
-def _by_administrator(desk: PoolClient, person: PoolUser) -> Flow:
-    return desk.cognito(admin=True).sign_in(person.username, person.password)
+# ---- passwords -----------------------------------------------------------------------------------------
 
 
-@rule(
-    "password.wrong",
-    "USER_PASSWORD_AUTH with a wrong password is refused.",
-    _MEASURED,
-    RuleSeverity.CRITICAL,
-)
+@rule("password.wrong", MINISTACK, CRITICAL)
 def _wrong_password(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    desk.signed_in(person)
-    heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG)
-    heard.refused("a wrong password")
+    """Cognito refuses a wrong password in USER_PASSWORD_AUTH."""
+    client, user = trial.client_and_user()
+    client.tokens(user)
+    client.sign_in(user, WRONG_PASSWORD).expect_error("a wrong password")
 
 
-@rule(
-    "password.wrong-by-administrator",
-    "ADMIN_USER_PASSWORD_AUTH with a wrong password is refused.",
-    reference("AdminInitiateAuth"),
-    RuleSeverity.CRITICAL,
-)
-def _wrong_by_admin(trial: Trial) -> None:
-    desk = trial.desk()
-    given = {"USERNAME": trial.person(desk).username, "PASSWORD": PASSWORD}
-    desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=True, **given).authenticates()
-    heard = desk.initiate("ADMIN_USER_PASSWORD_AUTH", admin=True, **{**given, "PASSWORD": WRONG})
-    heard.refused("a wrong password")
+@rule("password.wrong-by-administrator", reference("AdminInitiateAuth"), CRITICAL)
+def _wrong_password_as_admin(trial: Trial) -> None:
+    """Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH."""
+    client, user = trial.client_and_user()
+    client.sign_in_as_admin(user).expect_tokens()
+    client.sign_in_as_admin(user, WRONG_PASSWORD).expect_error("a wrong password")
 
 
-@rule(
-    "password.wrong-temporary",
-    "A wrong temporary password is refused: it does not lead to NEW_PASSWORD_REQUIRED.",
-    guide(links.guide("how-to-create-user-accounts"), '"Creating user accounts as administrator"'),
-    RuleSeverity.CRITICAL,
-)
-def _wrong_temporary(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk, _TEMPORARY)
-    heard = desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG)
-    heard.refused("a wrong temporary password")
-    desk.password(person).asks("NEW_PASSWORD_REQUIRED")
+@rule("password.wrong-temporary", _CREATING_USERS, CRITICAL)
+def _wrong_temporary_password(trial: Trial) -> None:
+    """Cognito refuses a wrong temporary password, and does not issue NEW_PASSWORD_REQUIRED."""
+    client, user = trial.client_and_user(user=TEMPORARY_USER)
+    client.sign_in(user, WRONG_PASSWORD).expect_error("a wrong temporary password")
+    client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED")
 
 
-@rule(
-    "password.policy",
-    "NEW_PASSWORD_REQUIRED answered with a password that the policy forbids is refused with InvalidPasswordException.",
-    _RESPOND,
-)
-def _policy(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk, _TEMPORARY)
-    asked = desk.password(person).asks("NEW_PASSWORD_REQUIRED")
-    given = {"USERNAME": person.username, "NEW_PASSWORD": "weak"}
-    heard = desk.respond("NEW_PASSWORD_REQUIRED", asked.session, **given)
-    heard.refused('the new password "weak"', "InvalidPasswordException")
+@rule("password.policy", RESPOND)
+def _password_policy(trial: Trial) -> None:
+    """Cognito refuses a NEW_PASSWORD that violates the password policy with InvalidPasswordException."""
+    client, user = trial.client_and_user(user=TEMPORARY_USER)
+    challenge = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED")
+    reply = client.answer(challenge, user, NEW_PASSWORD="weak")  # noqa: S106 - on purpose
+    reply.expect_error('the new password "weak"', "InvalidPasswordException")
 
 
-@rule(
-    "password.replaced",
-    "After NEW_PASSWORD_REQUIRED the new password signs in, and the temporary one no more.",
-    guide(links.guide("how-to-create-user-accounts"), '"Creating user accounts as administrator"'),
-    RuleSeverity.CRITICAL,
-)
-def _replaced(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk, _TEMPORARY)
-    asked = desk.password(person).asks("NEW_PASSWORD_REQUIRED")
-    desk.respond(
-        "NEW_PASSWORD_REQUIRED", asked.session, USERNAME=person.username, NEW_PASSWORD=ANOTHER
-    ).granted()
-    desk.password(person).refused("the temporary password, once replaced")
-    person.password = Secret(ANOTHER)
-    desk.password(person).authenticates()
+@rule("password.replaced", _CREATING_USERS, CRITICAL)
+def _replaced_password(trial: Trial) -> None:
+    """After NEW_PASSWORD_REQUIRED, Cognito accepts the new password and refuses the temporary one."""
+    client, user = trial.client_and_user(user=TEMPORARY_USER)
+    challenge = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED")
+    client.answer(challenge, user, NEW_PASSWORD=NEW_PASSWORD).expect_success()
+    client.sign_in(user).expect_error("the temporary password, after it was replaced,")
+    client.sign_in(user, NEW_PASSWORD).expect_tokens()
 
 
 @rule(
     "password.lock-out",
-    "After five failed tries the right password is refused too, for a second at first.",
     RuleSource(
         'developer guide, "Lockout behavior for failed sign-in attempts"',
         f"{links.AUTHENTICATION}#authentication-flow-lockout-behavior",
     ),
 )
-def _lock_out(trial: Trial) -> None:
-    desk = trial.desk()
-    person = trial.person(desk)
-    desk.signed_in(person)
+def _lockout(trial: Trial) -> None:
+    """After five wrong passwords, Cognito refuses the right one too, for one second at first."""
+    client, user = trial.client_and_user()
+    client.tokens(user)
     for _ in range(6):
-        desk.initiate("USER_PASSWORD_AUTH", USERNAME=person.username, PASSWORD=WRONG).refused(
-            "a wrong password"
-        )
-    desk.password(person).refused("the right password, right after six wrong ones")
+        client.sign_in(user, WRONG_PASSWORD).expect_error("a wrong password")
+    client.sign_in(user).expect_error("the right password, right after six wrong ones,")
+
+
+# ---- remembered devices --------------------------------------------------------------------------------
+
+
+def _device_metadata(reply: ApiReply) -> dict[str, Any]:
+    metadata = reply.tokens.get("NewDeviceMetadata")
+    if not isinstance(metadata, dict) or not metadata.get("DeviceKey"):
+        raise NotSupported("tokens came without NewDeviceMetadata")
+    return metadata
+
+
+def _confirm_device(client: PoolClient, user: PoolUser) -> tuple[ApiReply, str]:
+    """Sign in, confirm the new device, and return the tokens and the device's key."""
+    reply = client.begin_srp(user).prove().expect_success()
+    metadata = _device_metadata(reply)
+    config = srp.device_verifier(
+        metadata["DeviceGroupKey"], metadata["DeviceKey"], PASSWORD, secrets.token_bytes(16)
+    )
+    client.call(
+        "ConfirmDevice",
+        AccessToken=reply.tokens.get("AccessToken"),
+        DeviceKey=metadata["DeviceKey"],
+        DeviceSecretVerifierConfig={
+            "PasswordVerifier": config.password_verifier,
+            "Salt": config.salt,
+        },
+    ).expect_success()
+    return reply, metadata["DeviceKey"]
+
+
+@device_rule("device.metadata", DEVICES_PAGE)
+def _new_device(trial: Trial) -> None:
+    """In a pool that remembers devices, a sign-in without DEVICE_KEY returns NewDeviceMetadata."""
+    client, user = trial.client_and_user(DEVICE_POOL)
+    metadata = _device_metadata(client.begin_srp(user).prove().expect_success())
+    if not metadata.get("DeviceGroupKey"):
+        raise RuleFailed("NewDeviceMetadata has no DeviceGroupKey")
+
+
+@device_rule("device.verifies-proof", RESPOND, CRITICAL)
+def _no_device_proof(trial: Trial) -> None:
+    """Cognito refuses an answer to DEVICE_PASSWORD_VERIFIER whose signature is not a proof of the device password."""
+    client, user = trial.client_and_user(DEVICE_POOL)
+    _, key = _confirm_device(client, user)
+    reply = client.begin_srp(user).prove(DEVICE_KEY=key).expect_success()
+    device_srp = reply.expect_challenge("DEVICE_SRP_AUTH")
+    public_key = srp.ephemeral(secrets.token_bytes(32)).SRP_A
+    reply = client.answer(device_srp, user, SRP_A=public_key, DEVICE_KEY=key)
+    verifier = reply.expect_challenge("DEVICE_PASSWORD_VERIFIER")
+    client.answer(
+        verifier,
+        user,
+        DEVICE_KEY=key,
+        PASSWORD_CLAIM_SIGNATURE=_NO_PROOF,
+        PASSWORD_CLAIM_SECRET_BLOCK=str(verifier.parameters.get("SECRET_BLOCK")),
+        TIMESTAMP="Thu Jan 1 00:00:00 UTC 2026",
+    ).expect_error("a signature of 32 zero bytes")
+
+
+@device_rule("device.refresh-needs-key", issue("aws-amplify/amplify-js", 2962))
+def _refresh_without_device_key(trial: Trial) -> None:
+    """Cognito refuses the refresh token of a sign-in on a device without the DEVICE_KEY."""
+    client, user = trial.client_and_user(DEVICE_POOL)
+    reply, key = _confirm_device(client, user)
+    token = {"REFRESH_TOKEN": str(reply.tokens.get("RefreshToken"))}
+    client.initiate("REFRESH_TOKEN_AUTH", **token, DEVICE_KEY=key).expect_success()
+    client.initiate("REFRESH_TOKEN_AUTH", **token).expect_error("a refresh without DEVICE_KEY")
+
+
+@device_rule(
+    "device.stale-key",
+    RuleSource(
+        "amplify-js, retryOnResourceNotFoundException; amplify-swift does likewise",
+        "https://github.com/aws-amplify/amplify-js/tree/main/packages/auth/src/providers/cognito/utils",
+        Confidence.CLIENT,
+    ),
+    MINOR,
+)
+def _unknown_device_key(trial: Trial) -> None:
+    """Cognito refuses an unknown DEVICE_KEY with ResourceNotFoundException."""
+    client, user = trial.client_and_user(DEVICE_POOL)
+    _device_metadata(client.begin_srp(user).prove().expect_success())
+    key = "us-east-1_00000000-0000-4000-8000-000000000000"
+    reply = client.begin_srp(user).prove(DEVICE_KEY=key)
+    reply.expect_error("an unknown DEVICE_KEY", "ResourceNotFoundException")

@@ -1,7 +1,8 @@
-"""The rules of tokens: who signed them, and what they say."""
+"""Rules about tokens: who signs them, what they contain, how they are refreshed and revoked."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,168 +10,286 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from authfsm.conformance.pools import ANY_MFA, PLAIN
-from authfsm.conformance.rule import Entry, RuleGroup, guide, reference
-from authfsm.conformance.trial import PoolClient, Trial
+from authfsm.conformance.api_client import ApiReply
+from authfsm.conformance.pool_client import NEW_PASSWORD, PoolClient
+from authfsm.conformance.pools import (
+    ALL_MFA_POOL,
+    DEFAULT_POOL,
+    OTHER_CLIENT,
+    TEMPORARY_USER,
+    ClientRequirements,
+)
+from authfsm.conformance.rule import (
+    INITIATE,
+    RuleCollector,
+    RuleGroup,
+    Trial,
+    guide,
+    reference,
+    rfc,
+)
 from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped
 from authfsm.protocol import links
 
-rule: Final = Entry(RuleGroup.TOKENS)
+rule: Final = RuleCollector(RuleGroup.TOKENS)
 TOKENS: Final = rule.rules
 
+CRITICAL, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MINOR
 _JWT_PAGE: Final = guide(
     links.guide("amazon-cognito-user-pools-using-tokens-verifying-a-jwt"),
-    '"Verifying JSON web tokens"',
+    "Verifying JSON web tokens",
 )
 _ACCESS_PAGE: Final = guide(
     links.guide("amazon-cognito-user-pools-using-the-access-token"),
-    '"Understanding the access token"',
+    "Understanding the access token",
 )
 _ID_PAGE: Final = guide(
     links.guide("amazon-cognito-user-pools-using-the-id-token"),
-    '"Understanding the identity (ID) token"',
+    "Understanding the identity (ID) token",
 )
+_REFRESH_PAGE: Final = guide(links.REFRESH_TOKENS, "Refresh tokens")
+_REVOCATION_PAGE: Final = guide(
+    links.TOKEN_REVOCATION, "Ending user sessions with token revocation"
+)
+_SIGN_OUT: Final = reference("GlobalSignOut")
 
 
-def _keys(desk: PoolClient) -> KeySet:
-    heard = desk.conversation.get(desk.pool.keys)
+def _tokens(
+    trial: Trial, client: ClientRequirements | None = None
+) -> tuple[PoolClient, dict[str, str]]:
+    """Sign in a new user, and return the AuthenticationResult with all values as text."""
+    pool_client = trial.client(client=client) if client else trial.client()
+    reply = pool_client.sign_in(trial.user(pool_client)).expect_success()
+    if not reply.tokens:
+        raise NotSupported(reply.summary)
+    return pool_client, {name: str(value) for name, value in reply.tokens.items()}
+
+
+# ---- signatures and claims -----------------------------------------------------------------------------
+
+
+def _key_set(client: PoolClient) -> KeySet:
+    reply = client.api.get(client.pool.jwks_url)
     try:
-        return KeySet.import_key_set(dict(heard.body))  # type: ignore[arg-type]  # it says so if it is none
+        return KeySet.import_key_set(dict(reply.body))  # type: ignore[arg-type]  # it raises if this is no key set
     except (JoseError, KeyError, TypeError, ValueError):
-        raise RuleFailed(f"there is no key set: {heard.words}") from None
+        raise RuleFailed(f"there is no key set: {reply.summary}") from None
 
 
-def _claims(desk: PoolClient, token: Any, what: str) -> dict[str, Any]:
-    """The claims of a token that the pool's keys verify.
-
-    Raises:
-        Fails: they do not.
-    """
+def _claims(client: PoolClient, tokens: Mapping[str, str], name: str) -> dict[str, Any]:
+    """Return the claims of a token, whose signature the pool's keys must verify."""
     try:
-        claims = jwt.decode(str(token), _keys(desk), algorithms=["RS256"]).claims
+        token = jwt.decode(tokens.get(name, ""), _key_set(client), algorithms=["RS256"])
     except (JoseError, ValueError) as error:
-        why = f"{what} is not signed by the keys at .well-known/jwks.json ({type(error).__name__})"
-        raise RuleFailed(why) from None
-    return dict(claims)
+        raise RuleFailed(
+            f"{name} is not signed by the keys at .well-known/jwks.json ({type(error).__name__})"
+        ) from None
+    return dict(token.claims)
 
 
-def tokens_of(trial: Trial, desk: PoolClient) -> Mapping[str, Any]:
-    """The tokens of somebody new, by their password.
-
-    Raises:
-        NotOffered, Fails: there are none.
-    """
-    heard = desk.password(trial.person(desk)).granted()
-    if not heard.tokens:
-        raise NotSupported(heard.words)
-    return heard.tokens
-
-
-@rule(
-    "token.signed",
-    "Access and ID token are signed by RS256, with a key from the pool's /.well-known/jwks.json.",
-    _JWT_PAGE,
-    RuleSeverity.CRITICAL,
-)
-def _signed(trial: Trial) -> None:
-    desk = trial.desk()
-    tokens = tokens_of(trial, desk)
-    _claims(desk, tokens.get("AccessToken"), "AccessToken")
-    _claims(desk, tokens.get("IdToken"), "IdToken")
-
-
-@rule(
-    "token.key-of-the-pool",
-    "Each user pool signs with keys of its own.",
-    _JWT_PAGE,
-)
-def _own_keys(trial: Trial) -> None:
-    pools = [trial.desk(wanted) for wanted in (PLAIN, ANY_MFA)]
-    first, second = ({each.thumbprint() for each in _keys(desk).keys} for desk in pools)
-    if first & second:
-        raise RuleFailed("two pools share a key")
-
-
-@rule(
-    "token.access-claims",
-    "The access token names its issuer, user, app client, use and times.",
-    _ACCESS_PAGE,
-)
-def _access(trial: Trial) -> None:
-    desk = trial.desk()
-    claims = _claims(desk, tokens_of(trial, desk).get("AccessToken"), "AccessToken")
-    wanted = ("sub", "iss", "client_id", "token_use", "scope", "auth_time", "exp", "iat", "jti")
-    _said(claims, (*wanted, "username"), token_use="access", client_id=desk.app.client_id)  # noqa: S106 - what it is used for
-    _from_the_pool(desk, claims)
-
-
-@rule(
-    "token.id-claims",
-    "The ID token names its issuer, user, audience, use and times.",
-    _ID_PAGE,
-)
-def _identity(trial: Trial) -> None:
-    desk = trial.desk()
-    claims = _claims(desk, tokens_of(trial, desk).get("IdToken"), "IdToken")
-    wanted = ("sub", "iss", "aud", "token_use", "auth_time", "exp", "iat", "cognito:username")
-    _said(claims, wanted, token_use="id", aud=desk.app.client_id)  # noqa: S106 - what it is used for
-    _from_the_pool(desk, claims)
-
-
-@rule(
-    "token.id-attributes",
-    "The ID token has the user's attributes that the app client may read, as email.",
-    _ID_PAGE,
-)
-def _attributes(trial: Trial) -> None:
-    desk = trial.desk()
-    claims = _claims(desk, tokens_of(trial, desk).get("IdToken"), "IdToken")
-    _said(claims, ("email", "email_verified"))
-
-
-def _said(claims: Mapping[str, Any], names: tuple[str, ...], **values: str) -> None:
-    if missing := [name for name in names if name not in claims]:
-        raise RuleFailed(f"there is no claim {', '.join(missing)}")
+def _expect_claims(claims: Mapping[str, Any], names: str, **values: str) -> None:
+    if missing := [name for name in names.split() if name not in claims]:
+        raise RuleFailed(f"missing claims: {', '.join(missing)}")
     if wrong := [name for name, value in values.items() if claims[name] != value]:
-        raise RuleFailed(f"the claim {', '.join(wrong)} is another one")
+        raise RuleFailed(f"wrong claims: {', '.join(wrong)}")
 
 
-def _from_the_pool(desk: PoolClient, claims: Mapping[str, Any]) -> None:
-    if not str(claims["iss"]).endswith(f"/{desk.pool.pool_id}"):
+def _expect_issuer_and_times(client: PoolClient, claims: Mapping[str, Any]) -> None:
+    if not str(claims["iss"]).endswith(f"/{client.pool.pool_id}"):
         raise RuleFailed("iss does not end with the pool's id")
     if not claims["iat"] < claims["exp"]:
-        raise RuleFailed("exp is not after iat")
+        raise RuleFailed("exp is not later than iat")
 
 
-@rule(
-    "token.result-members",
-    "AuthenticationResult says ExpiresIn, in seconds, and TokenType Bearer.",
-    reference("AuthenticationResultType"),
-    RuleSeverity.MINOR,
-)
-def _members(trial: Trial) -> None:
-    desk = trial.desk()
-    tokens = tokens_of(trial, desk)
+@rule("token.signed", _JWT_PAGE, CRITICAL)
+def _signature(trial: Trial) -> None:
+    """Access and ID token are signed with RS256 and a key from the pool's /.well-known/jwks.json."""
+    client, tokens = _tokens(trial)
+    _claims(client, tokens, "AccessToken")
+    _claims(client, tokens, "IdToken")
+
+
+@rule("token.key-of-the-pool", _JWT_PAGE)
+def _keys_of_pool(trial: Trial) -> None:
+    """Each user pool signs with its own keys."""
+    clients = [trial.client(pool) for pool in (DEFAULT_POOL, ALL_MFA_POOL)]
+    first, second = ({key.thumbprint() for key in _key_set(each).keys} for each in clients)
+    if first & second:
+        raise RuleFailed("two pools have the same key")
+
+
+@rule("token.access-claims", _ACCESS_PAGE)
+def _access_token_claims(trial: Trial) -> None:
+    """The access token has the claims for its issuer, user, app client, use and times."""
+    client, tokens = _tokens(trial)
+    claims = _claims(client, tokens, "AccessToken")
+    names = "sub iss client_id token_use scope auth_time exp iat jti username"
+    _expect_claims(claims, names, token_use="access", client_id=client.app_client.client_id)  # noqa: S106 - a claim
+    _expect_issuer_and_times(client, claims)
+
+
+@rule("token.id-claims", _ID_PAGE)
+def _id_token_claims(trial: Trial) -> None:
+    """The ID token has the claims for its issuer, user, audience, use and times."""
+    client, tokens = _tokens(trial)
+    claims = _claims(client, tokens, "IdToken")
+    names = "sub iss aud token_use auth_time exp iat cognito:username"
+    _expect_claims(claims, names, token_use="id", aud=client.app_client.client_id)  # noqa: S106 - a claim
+    _expect_issuer_and_times(client, claims)
+
+
+@rule("token.id-attributes", _ID_PAGE)
+def _id_token_attributes(trial: Trial) -> None:
+    """The ID token has the user attributes that the app client can read, such as email."""
+    client, tokens = _tokens(trial)
+    _expect_claims(_claims(client, tokens, "IdToken"), "email email_verified")
+
+
+@rule("token.result-members", reference("AuthenticationResultType"), MINOR)
+def _result(trial: Trial) -> None:
+    """AuthenticationResult has ExpiresIn in seconds, and the TokenType Bearer."""
+    client, user = trial.client_and_user()
+    tokens = client.sign_in(user).expect_tokens().tokens
     if not isinstance(tokens.get("ExpiresIn"), int):
-        raise RuleFailed("there is no ExpiresIn")
+        raise RuleFailed("ExpiresIn is missing")
     if tokens.get("TokenType") != "Bearer":
         raise RuleFailed("TokenType is not Bearer")
 
 
-@rule(
-    "token.forged",
-    "An access token that another key signed is refused by GetUser.",
-    reference("GetUser"),
-    RuleSeverity.CRITICAL,
-)
-def _forged(trial: Trial) -> None:
-    desk = trial.desk()
-    token = str(tokens_of(trial, desk).get("AccessToken"))
-    desk.call("GetUser", AccessToken=token).granted()
+@rule("token.forged", reference("GetUser"), CRITICAL)
+def _forged_token(trial: Trial) -> None:
+    """GetUser refuses an access token that another key signed."""
+    client, tokens = _tokens(trial)
+    client.call("GetUser", AccessToken=tokens.get("AccessToken")).expect_success()
     try:
-        claims = _claims(desk, token, "AccessToken")
-    except RuleFailed as fails:
-        raise Skipped(fails.why) from None
-    key = RSAKey.generate_key(2048)
-    forged = jwt.encode({"alg": "RS256", "kid": "forged"}, claims, key)
-    desk.call("GetUser", AccessToken=forged).refused("a forged access token")
+        claims = _claims(client, tokens, "AccessToken")
+    except RuleFailed as failed:
+        raise Skipped(failed.why) from None
+    forged = jwt.encode({"alg": "RS256", "kid": "forged"}, claims, RSAKey.generate_key(2048))
+    client.call("GetUser", AccessToken=forged).expect_error("a forged access token")
+
+
+# ---- refresh -------------------------------------------------------------------------------------------
+
+
+def _refresh(
+    client: PoolClient, tokens: Mapping[str, str], flow: str = "REFRESH_TOKEN_AUTH"
+) -> ApiReply:
+    return client.initiate(flow, REFRESH_TOKEN=tokens.get("RefreshToken", ""))
+
+
+def _refresh_by_operation(client: PoolClient, tokens: Mapping[str, str]) -> ApiReply:
+    token = tokens.get("RefreshToken")
+    return client.call_with_client_id("GetTokensFromRefreshToken", RefreshToken=token)
+
+
+def _expect_both_tokens(reply: ApiReply) -> Mapping[str, Any]:
+    tokens = reply.expect_success().tokens
+    if not tokens.get("AccessToken") or not tokens.get("IdToken"):
+        raise RuleFailed("AccessToken or IdToken is missing")
+    return tokens
+
+
+def _expect_no_rotation(reply: ApiReply) -> None:
+    if _expect_both_tokens(reply).get("RefreshToken"):
+        raise RuleFailed("a new RefreshToken came, although rotation is off")
+
+
+@rule("refresh.REFRESH_TOKEN_AUTH", _REFRESH_PAGE)
+def _refresh_flow(trial: Trial) -> None:
+    """REFRESH_TOKEN_AUTH returns a new access and ID token, and no new refresh token."""
+    _expect_no_rotation(_refresh(*_tokens(trial)))
+
+
+@rule("refresh.REFRESH_TOKEN", INITIATE)
+def _refresh_flow_synonym(trial: Trial) -> None:
+    """REFRESH_TOKEN is another name for REFRESH_TOKEN_AUTH."""
+    _expect_no_rotation(_refresh(*_tokens(trial), "REFRESH_TOKEN"))
+
+
+@rule("refresh.after-a-challenge", _REFRESH_PAGE)
+def _refresh_after_challenge(trial: Trial) -> None:
+    """Cognito also accepts the refresh token of a sign-in in which a challenge was answered."""
+    client, user = trial.client_and_user(user=TEMPORARY_USER)
+    challenge = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED")
+    reply = client.answer(challenge, user, NEW_PASSWORD=NEW_PASSWORD).expect_success()
+    _refresh(client, reply.tokens).expect_success()
+
+
+@rule("refresh.made-up", INITIATE, CRITICAL)
+def _unissued(trial: Trial) -> None:
+    """Cognito refuses a refresh token that it never issued with NotAuthorizedException."""
+    client, tokens = _tokens(trial)
+    _refresh(client, tokens).expect_tokens()
+    reply = _refresh(client, {"RefreshToken": "made.up.refresh.token"})
+    reply.expect_error("a made-up refresh token", "NotAuthorizedException")
+
+
+@rule("refresh.binds-client", rfc(6749, "10.4"), CRITICAL)
+def _refresh_by_other_client(trial: Trial) -> None:
+    """Cognito refuses a refresh token that was issued to another app client."""
+    _, tokens = _tokens(trial)
+    other = trial.client(client=OTHER_CLIENT)
+    _refresh(other, tokens).expect_error("a refresh token of another app client")
+
+
+@rule("refresh.GetTokensFromRefreshToken", reference("GetTokensFromRefreshToken"))
+def _refresh_operation(trial: Trial) -> None:
+    """GetTokensFromRefreshToken returns a new access and ID token."""
+    _expect_both_tokens(_refresh_by_operation(*_tokens(trial)))
+
+
+@rule("refresh.rotation", _REFRESH_PAGE)
+def _rotation(trial: Trial) -> None:
+    """With RefreshTokenRotation, a refresh returns a new refresh token, and Cognito refuses the old one after the
+    grace period.
+    """
+    client, tokens = _tokens(trial, ClientRequirements(rotation=True))
+    new = _refresh_by_operation(client, tokens).expect_success().tokens.get("RefreshToken")
+    if not new or new == tokens.get("RefreshToken"):
+        raise RuleFailed("no new RefreshToken came")
+    time.sleep(0.01)  # the grace period is 0 s, but a clock may count in milliseconds
+    _refresh_by_operation(client, tokens).expect_error("the old refresh token")
+
+
+# ---- revocation ----------------------------------------------------------------------------------------
+
+
+def _revoke(trial: Trial) -> tuple[PoolClient, dict[str, str]]:
+    client, tokens = _tokens(trial)
+    client.call_with_client_id("RevokeToken", Token=tokens.get("RefreshToken")).expect_success()
+    return client, tokens
+
+
+def _sign_out(trial: Trial) -> tuple[PoolClient, dict[str, str]]:
+    client, tokens = _tokens(trial)
+    client.call("GlobalSignOut", AccessToken=tokens.get("AccessToken")).expect_success()
+    return client, tokens
+
+
+def _get_user(client: PoolClient, tokens: Mapping[str, str]) -> ApiReply:
+    return client.call("GetUser", AccessToken=tokens.get("AccessToken"))
+
+
+@rule("revoke.refresh-token", _REVOCATION_PAGE, CRITICAL)
+def _revoked_refresh_token(trial: Trial) -> None:
+    """After RevokeToken, Cognito refuses the refresh token."""
+    _refresh(*_revoke(trial)).expect_error("a revoked refresh token")
+
+
+@rule("revoke.access-token", _REVOCATION_PAGE)
+def _revoked_access_token(trial: Trial) -> None:
+    """After RevokeToken, GetUser refuses the access token of the same sign-in."""
+    _get_user(*_revoke(trial)).expect_error("a revoked access token")
+
+
+@rule("sign-out.refresh-token", _SIGN_OUT, CRITICAL)
+def _refresh_after_sign_out(trial: Trial) -> None:
+    """After GlobalSignOut, Cognito refuses the refresh token."""
+    _refresh(*_sign_out(trial)).expect_error("a refresh token after GlobalSignOut")
+
+
+@rule("sign-out.access-token", _SIGN_OUT)
+def _access_after_sign_out(trial: Trial) -> None:
+    """After GlobalSignOut, GetUser refuses the access token."""
+    _get_user(*_sign_out(trial)).expect_error("an access token after GlobalSignOut")

@@ -1,0 +1,271 @@
+"""An app client that sends the requests of rules, and the users who sign in through it."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from attrs import define, frozen
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+from authfsm.base.secret import Secret
+from authfsm.conformance.api_client import ApiClient, ApiReply
+from authfsm.conformance.pools import (
+    ConformanceClient,
+    ConformancePool,
+)
+from authfsm.conformance.verdicts import RuleFailed, Skipped
+from authfsm import srp
+from authfsm.core.device import Device
+from authfsm.drivers.boto import Cognito
+
+PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of users who are created for a rule and deleted after it
+TEMPORARY_PASSWORD: Final = "Temporary-Horse-1"  # noqa: S105 - the same
+NEW_PASSWORD: Final = "Another-Horse-2"  # noqa: S105 - the same
+WRONG_PASSWORD: Final = "Wrong-Horse-4"  # noqa: S105 - the same
+_TIME_STEP: Final = 30
+
+
+@define
+class AuthenticatorApp:
+    """Generates the TOTP codes of RFC 6238.
+
+    Args:
+        secret: the SecretCode.
+        accepts_previous: whether VerifySoftwareToken accepted the code of the previous time step.
+    """
+
+    secret: Secret[str]
+    accepts_previous: bool = True
+
+    @property
+    def key(self) -> bytes:
+        """The key, which SecretCode has in base32 with or without padding.
+
+        Raises:
+            RuleFailed: SecretCode is not base32.
+        """
+        text = self.secret.reveal()
+        try:
+            return base64.b32decode(text + "=" * (-len(text) % 8), casefold=True)
+        except ValueError:
+            raise RuleFailed("SecretCode is not base32") from None
+
+    def code(self, offset: int = 0) -> str:
+        """Return the code of the current time step, or of one that many steps later."""
+        totp = TOTP(self.key, 6, SHA1(), _TIME_STEP, enforce_key_length=False)  # noqa: S303 - RFC 6238 prescribes it
+        return totp.generate(int(time.time()) + offset * _TIME_STEP).decode()
+
+    def wrong_code(self) -> str:
+        """Return a code that is wrong in all time steps around the current one."""
+        near = {self.code(offset) for offset in range(-5, 6)}
+        return next(each for n in range(100) if (each := f"{n:06}") not in near)
+
+
+@define
+class PoolUser:
+    """A user who was created for a rule.
+
+    Args:
+        username: the user name.
+        password: the current password.
+        enrolled_app: the authenticator app, if there is one.
+    """
+
+    username: str
+    password: Secret[str]
+    enrolled_app: AuthenticatorApp | None = None
+
+    @property
+    def app(self) -> AuthenticatorApp:
+        """The authenticator app.
+
+        Raises:
+            RuleFailed: the endpoint asks for its code, and the user has none.
+        """
+        if self.enrolled_app is None:
+            raise RuleFailed("SOFTWARE_TOKEN_MFA came for a user without an authenticator app")
+        return self.enrolled_app
+
+
+@frozen
+class PoolClient:
+    """Sends requests to a pool on behalf of one of its app clients.
+
+    Args:
+        pool: the pool.
+        app_client: the app client.
+    """
+
+    pool: ConformancePool
+    app_client: ConformanceClient
+
+    @property
+    def api(self) -> ApiClient:
+        """The client of the pool's endpoint."""
+        return self.pool.api
+
+    def call(self, operation: str, /, **members: Any) -> ApiReply:
+        """Call an operation that takes neither UserPoolId nor ClientId."""
+        return self.api.call(operation, **members)
+
+    def call_with_client_id(self, operation: str, /, **members: Any) -> ApiReply:
+        """Call an operation that takes ClientId."""
+        return self.call(operation, ClientId=self.app_client.client_id, **members)
+
+    def call_with_pool_id(self, operation: str, /, **members: Any) -> ApiReply:
+        """Call an administrator's operation, which takes UserPoolId."""
+        return self.call(operation, UserPoolId=self.pool.pool_id, **members)
+
+    def initiate(self, flow: str, **parameters: str) -> ApiReply:
+        """Call InitiateAuth."""
+        return self.call_with_client_id(
+            "InitiateAuth", AuthFlow=flow, AuthParameters=self._with_secret_hash(parameters)
+        )
+
+    def respond(
+        self, challenge: str, session: str | None, user: PoolUser, **responses: str
+    ) -> ApiReply:
+        """Call RespondToAuthChallenge."""
+        return self.call_with_client_id(
+            "RespondToAuthChallenge",
+            ChallengeName=challenge,
+            Session=session,
+            ChallengeResponses=self._with_secret_hash({"USERNAME": user.username, **responses}),
+        )
+
+    def answer(self, challenge: ApiReply, user: PoolUser, **responses: str) -> ApiReply:
+        """Answer a challenge with its own name and Session."""
+        return self.respond(str(challenge.challenge), challenge.session, user, **responses)
+
+    def sign_in(self, user: PoolUser, password: str | None = None, **parameters: str) -> ApiReply:
+        """Call InitiateAuth with USER_PASSWORD_AUTH and the user's password, or another one."""
+        password = user.password.reveal() if password is None else password
+        names = {"USERNAME": user.username, "PASSWORD": password, **parameters}
+        return self.initiate("USER_PASSWORD_AUTH", **names)
+
+    def sign_in_as_admin(self, user: PoolUser, password: str = PASSWORD) -> ApiReply:
+        """Call AdminInitiateAuth with ADMIN_USER_PASSWORD_AUTH."""
+        parameters = {"USERNAME": user.username, "PASSWORD": password}
+        return self.call_with_pool_id(
+            "AdminInitiateAuth",
+            ClientId=self.app_client.client_id,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters=self._with_secret_hash(parameters),
+        )
+
+    def tokens(self, user: PoolUser) -> Mapping[str, Any]:
+        """Sign in a user without a second factor, as setup, and return the AuthenticationResult.
+
+        Raises:
+            Skipped: no tokens came.
+        """
+        with self.api.setup():
+            reply = self.sign_in(user)
+        tokens: Mapping[str, Any] = reply.setup_value("AuthenticationResult")
+        return tokens
+
+    def access_token(self, user: PoolUser) -> str:
+        """Sign in a user without a second factor, as setup, and return the access token."""
+        return str(self.tokens(user).get("AccessToken"))
+
+    def begin_srp(self, user: PoolUser) -> SrpChallenge:
+        """Begin USER_SRP_AUTH, which leads to PASSWORD_VERIFIER.
+
+        Raises:
+            NotSupported: the endpoint refused the flow.
+            RuleFailed: it led to something else.
+        """
+        ephemeral = srp.ephemeral(secrets.token_bytes(32))
+        reply = self.initiate("USER_SRP_AUTH", USERNAME=user.username, SRP_A=ephemeral.SRP_A)
+        return SrpChallenge(self, user, ephemeral, reply.expect_challenge("PASSWORD_VERIFIER"))
+
+    def cognito(self, *, admin: bool = False, device: Device | None = None) -> Cognito:
+        """Return this package's own client, which follows the protocol."""
+        return Cognito(
+            self.api.boto3_client,
+            client_id=self.app_client.client_id,
+            pool_id=self.pool.pool_id,
+            client_secret=self.app_client.secret,
+            admin=admin,
+            device=device,
+        )
+
+    def code_for(self, user: PoolUser) -> Secret[str]:
+        """Return the last code that was sent to a user.
+
+        Raises:
+            Skipped: it cannot be read.
+        """
+        if self.pool.inbox is None:
+            raise Skipped("the codes that the endpoint sends cannot be read")
+        return self.pool.inbox.code_for(user.username, self.api)
+
+    def _with_secret_hash(self, members: Mapping[str, str]) -> dict[str, str]:
+        """Add SECRET_HASH if the app client has a secret. An empty one of the rule's means none."""
+        result = dict(members)
+        secret = self.app_client.secret
+        if secret is not None and "SECRET_HASH" not in result and "USERNAME" in result:
+            result["SECRET_HASH"] = srp.secret_hash(
+                result["USERNAME"], self.app_client.client_id, secret.reveal()
+            )
+        return {name: value for name, value in result.items() if value or name != "SECRET_HASH"}
+
+
+@frozen
+class SrpChallenge:
+    """The challenge PASSWORD_VERIFIER of a user.
+
+    Args:
+        client: the app client that began USER_SRP_AUTH.
+        user: the user.
+        ephemeral: the key pair whose public key is SRP_A.
+        reply: the challenge.
+    """
+
+    client: PoolClient
+    user: PoolUser
+    ephemeral: srp.Ephemeral
+    reply: ApiReply
+
+    def prove(
+        self,
+        password: str = PASSWORD,
+        *,
+        timestamp: str | None = None,
+        user: PoolUser | None = None,
+        **responses: str,
+    ) -> ApiReply:
+        """Answer with the proof of a password.
+
+        Args:
+            password: the password.
+            timestamp: TIMESTAMP, if not the current one.
+            user: the user to name in the answer, if another one.
+            responses: more responses, or others than the right ones.
+
+        Raises:
+            RuleFailed: the challenge cannot be read.
+        """
+        parameters = self.reply.parameters
+        timestamp = timestamp or srp.timestamp(datetime.now(timezone.utc))
+        try:
+            # Padding is added because a block without it is a failure of another rule.
+            block = base64.b64decode(parameters["SECRET_BLOCK"] + "==")
+            name = parameters["USER_ID_FOR_SRP"]
+            pool = srp.pool_name(self.client.pool.pool_id)
+            x = srp.private_key(pool, name, password, srp.from_hex(parameters["SALT"], "SALT"))
+            key = srp.client_key(self.ephemeral, srp.from_hex(parameters["SRP_B"], "SRP_B"), x)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RuleFailed(f"PASSWORD_VERIFIER cannot be read: {type(error).__name__}") from None
+        proof = {
+            "PASSWORD_CLAIM_SIGNATURE": srp.sign(key, pool, name, block, timestamp),
+            "PASSWORD_CLAIM_SECRET_BLOCK": parameters["SECRET_BLOCK"],
+            "TIMESTAMP": timestamp,
+        }
+        return self.client.answer(self.reply, user or self.user, **{**proof, **responses})
