@@ -13,6 +13,7 @@ from attrs import define, frozen
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
+from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.conformance.api_client import ApiClient, ApiReply
 from authfsm.conformance.pools import (
@@ -20,7 +21,6 @@ from authfsm.conformance.pools import (
     ConformancePool,
 )
 from authfsm.conformance.verdicts import RuleFailed, Skipped
-from authfsm import srp
 from authfsm.core.device import Device
 from authfsm.drivers.boto import Cognito
 

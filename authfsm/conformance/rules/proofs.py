@@ -6,6 +6,7 @@ import base64
 import secrets
 from typing import Any, Final
 
+from authfsm import srp
 from authfsm.conformance.api_client import ApiReply
 from authfsm.conformance.pool_client import (
     NEW_PASSWORD,
@@ -30,7 +31,6 @@ from authfsm.conformance.rule import (
 )
 from authfsm.conformance.sign_in_runner import SignInRunner
 from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity
-from authfsm import srp
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence

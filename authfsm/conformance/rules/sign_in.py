@@ -293,7 +293,9 @@ def _password_in_place_of_choice(trial: Trial) -> None:
 @rule("sign-in.SELECT_CHALLENGE.PASSWORD_SRP", _FLOWS_PAGE)
 def _srp_in_place_of_choice(trial: Trial) -> None:
     """SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD_SRP and the same Session."""
-    _run_select_challenge(trial, lambda flow, _: flow.answer(flow.make_response(r.SrpA, direct=True)))
+    _run_select_challenge(
+        trial, lambda flow, _: flow.answer(flow.make_response(r.SrpA, direct=True))
+    )
 
 
 def _run_select_challenge(trial: Trial, answer: Callable[[Flow, PoolUser], object]) -> None:
