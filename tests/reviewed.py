@@ -60,7 +60,7 @@ GALLERY: Final[Mapping[str, Told]] = {
     ),
     "custom": described("OFF", "CUSTOM_AUTH", pool={"LambdaConfig": TRIGGERS}),
 }
-"""The pools of `authfsm.diagrams.pools`, told in full."""
+"""The pools of `authfsm.diagrams.gallery`, told in full."""
 
 EVERYTHING_WRONG: Final = described(
     "ON",

@@ -10,7 +10,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from authfsm.checks import SignInPaths
-from authfsm.diagrams.model_builder import draft
+from authfsm.diagrams.model_builder import build_model
 from authfsm.journeys import journeys
 from authfsm.local import LocalPool
 from authfsm.local.config.error_templates import PoolRefusal
@@ -63,7 +63,7 @@ def named(values: Values) -> str:
 
 def drawn(settings: PoolSettings) -> set[str]:
     """The flows that the pool's diagram draws from START to anywhere but a refusal."""
-    every = draft(settings=settings, unfolded=True).edges
+    every = build_model(settings=settings, unfolded=True).edges
     edges = [edge for edge in every if edge.dest.name not in {S.START, S.FAILED}]
     begun = (each for edge in edges if edge.source.name == S.START for each in edge.responses)
     return {each.auth_flow for each in begun if each.auth_flow}

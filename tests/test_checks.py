@@ -22,7 +22,7 @@ from authfsm.checks import (
     path_invariant,
 )
 from authfsm.checks.factor_exceptions import FOR_FIRST, FOR_SECOND
-from authfsm.diagrams.pools import POOLS
+from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ErrorRule, Fault, RecoveryAction
 from authfsm.protocol.responses import Response
@@ -38,10 +38,10 @@ def test_the_table_breaks_nothing() -> None:
     assert check(every=True) == ()
 
 
-@pytest.mark.parametrize("name", POOLS)
+@pytest.mark.parametrize("name", EXAMPLE_POOLS)
 def test_typical_pools_break_nothing(name: str) -> None:
     """Nor does what the gallery's pools leave of it."""
-    assert check(settings=POOLS[name][0], every=True) == ()
+    assert check(settings=EXAMPLE_POOLS[name][0], every=True) == ()
 
 
 class OneTap(Response):

@@ -16,7 +16,7 @@ from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Told, descr
 from authfsm import PoolSettings
 from authfsm.checks import RULES, PoolDescription, Severity, review
 from authfsm.checks.sarif import Origin, sarif
-from authfsm.diagrams.pools import POOLS
+from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.local import LocalPool
 from authfsm.protocol.errors import BadField
 
@@ -31,7 +31,7 @@ def test_these_are_the_gallerys_pools(name: str) -> None:
     """What is described here is what the gallery draws, and what a reviewer must know beside."""
     told = PoolDescription.from_descriptions(*GALLERY[name].values()).settings
 
-    drawn = POOLS[name][0]
+    drawn = EXAMPLE_POOLS[name][0]
     assert told.possible() == drawn.possible()
     assert told.mfa_configuration == drawn.mfa_configuration
 

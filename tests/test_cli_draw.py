@@ -153,7 +153,7 @@ def test_an_engine_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
         shutil, "which", lambda cmd, **kw: None if cmd == "dot" else real(cmd, **kw)
     )
 
-    one_line(draw("--engine", "dot"), 1, "dot is not there")
+    one_line(draw("--engine", "dot"), 1, "dot is not installed")
     assert draw("--engine", "graphviz-pure").exit_code == 0
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from authfsm.checks import SignInPaths
 from authfsm.core.history import History
-from authfsm.diagrams.listing import as_json
-from authfsm.diagrams.model_builder import draft
-from authfsm.diagrams.pools import POOLS
+from authfsm.diagrams.exports import as_json
+from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.model_builder import build_model
 from authfsm.notebook.picture import drawn
 from authfsm.protocol import responses as r
 from authfsm.protocol.evidence import Confidence, confidence
@@ -68,7 +68,7 @@ def test_what_is_drawn_as_sure_is_on_a_path(mfa: str, flow: str, device: bool) -
         # No way comes through a state that only a function of the pool may name.
         if arrow.source in {each.source for each in gone_along}
     }
-    model = draft(settings=settings, unfolded=True)
+    model = build_model(settings=settings, unfolded=True)
     drawn_as_sure = {
         arrow.transition
         for edge in model.edges
@@ -76,7 +76,7 @@ def test_what_is_drawn_as_sure_is_on_a_path(mfa: str, flow: str, device: bool) -
         if edge.source == arrow.source
         and edge.dest == arrow.dest
         and arrow.response in edge.responses
-        and arrow.response not in edge.thin
+        and arrow.response not in edge.uncertain
         and arrow.transition in INTO_TOKENS
     }
 
@@ -121,7 +121,7 @@ def test_of_two_pools_the_surer_counts() -> None:
 
 
 ON = {
-    "a typical pool": POOLS["mfa_required"][0],
+    "a typical pool": EXAMPLE_POOLS["mfa_required"][0],
     "any flow": PoolSettings(mfa_configuration="ON"),
     **{flow: pool("ON", flow) for flow in FLOWS},
 }
@@ -131,21 +131,21 @@ ON = {
 @pytest.mark.parametrize("look", [{}, {"faded": True}, {"unfolded": True}], ids=str)
 def test_no_picture_draws_it_as_sure(settings: PoolSettings, look: dict[str, bool]) -> None:
     """Folded, faded or unfolded, as a picture or as JSON, and in the notebook."""
-    model = draft(settings=settings, **look)
+    model = build_model(settings=settings, **look)
     marked = {
         (edge.source, response, place)
         for edge in model.edges
-        for response in edge.thin
-        for place in model.onward(edge.dest)
+        for response in edge.uncertain
+        for place in model.targets(edge.dest)
     }
     for arrow in model.arrows:
         if skips_second_factor(arrow.transition):
             assert (arrow.source, arrow.response, arrow.dest) in marked
-    told = json.loads(as_json(draft(settings=settings, **look)))
+    told = json.loads(as_json(build_model(settings=settings, **look)))
     for edge in told["edges"]:
         password = {r.SrpClaim.trigger, r.UserPasswordAuth.trigger, r.NewPassword.trigger}
         if edge["dest"] == "AUTHENTICATED" and edge["source"] in {"PASSWORD_VERIFIER", "START"}:
             for response in password & {*edge["responses"]}:
-                assert response in edge["thin"]
+                assert response in edge["uncertain"]
     if not look:
         assert drawn("USER_SRP_AUTH", History(), settings).model.pools == (settings,)

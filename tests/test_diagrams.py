@@ -9,13 +9,11 @@ from itertools import combinations, permutations
 import pytest
 
 from authfsm.diagrams import Node, UnknownFlow, diagram
-from authfsm.diagrams.fold import JUNCTIONS, Junction, fold
+from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.model import DiagramModel, EdgeKind
-from authfsm.diagrams.model_builder import ROWS, draft
-from authfsm.diagrams.omissions import Reason
-from authfsm.diagrams.places import Arrow, StateGroup, group
-from authfsm.diagrams.pools import POOLS
-from authfsm.protocol.auth_flows import FLOWS
+from authfsm.diagrams.model_builder import TABLE_ROWS, build_model
+from authfsm.diagrams.omissions import OmissionReason
+from authfsm.diagrams.vertices import JUNCTIONS, Arrow, Junction, StateGroup, fold, group_of
 from authfsm.protocol.nodes import NODES, target_roles
 from authfsm.protocol.responses import (
     AdminNoSrpAuth,
@@ -28,32 +26,38 @@ from authfsm.protocol.responses import (
 )
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import FIRST_FACTOR_CHOICE, TRANSITIONS, Role, Transition
+from authfsm.protocol.auth_flows import FLOWS
 
-EVERY = frozenset(arrow for row in ROWS for arrow in row)
+EVERY = frozenset(arrow for row in TABLE_ROWS for arrow in row)
 DRAFTS = {
-    "whole": draft(),
-    "unfolded": draft(unfolded=True),
-    "failures": draft(failures=True),
-    **{flow: draft(flow=flow) for flow in FLOWS},
-    **{f"{flow}, unfolded": draft(flow=flow, unfolded=True) for flow in FLOWS},
-    **{state: draft(state=state) for state in State},
-    **{f"{state}, unfolded": draft(state=state, unfolded=True) for state in State},
-    **{f"pool {name}": draft(settings=told) for name, (told, _) in POOLS.items()},
-    **{f"{name}, faded": draft(settings=told, faded=True) for name, (told, _) in POOLS.items()},
+    "whole": build_model(),
+    "unfolded": build_model(unfolded=True),
+    "failures": build_model(failures=True),
+    **{flow: build_model(flow=flow) for flow in FLOWS},
+    **{f"{flow}, unfolded": build_model(flow=flow, unfolded=True) for flow in FLOWS},
+    **{state: build_model(state=state) for state in State},
+    **{f"{state}, unfolded": build_model(state=state, unfolded=True) for state in State},
+    **{f"pool {name}": build_model(settings=told) for name, (told, _) in EXAMPLE_POOLS.items()},
     **{
-        f"{name}, unfolded": draft(settings=told, unfolded=True)
-        for name, (told, _) in POOLS.items()
+        f"{name}, faded": build_model(settings=told, faded=True)
+        for name, (told, _) in EXAMPLE_POOLS.items()
     },
     **{
-        f"from {one} to {other}": draft(difference=(POOLS[one][0], POOLS[other][0]))
-        for one, other in permutations(POOLS, 2)
+        f"{name}, unfolded": build_model(settings=told, unfolded=True)
+        for name, (told, _) in EXAMPLE_POOLS.items()
+    },
+    **{
+        f"from {one} to {other}": build_model(
+            difference=(EXAMPLE_POOLS[one][0], EXAMPLE_POOLS[other][0])
+        )
+        for one, other in permutations(EXAMPLE_POOLS, 2)
     },
 }
 
 
-def left_out(model: DiagramModel) -> dict[Reason, frozenset[Arrow]]:
+def left_out(model: DiagramModel) -> dict[OmissionReason, frozenset[Arrow]]:
     """The arrows that a picture leaves out, by reason."""
-    return {each.reason: each.arrows for each in model.left_out}
+    return {each.reason: each.arrows for each in model.omitted}
 
 
 def test_places_are_the_table() -> None:
@@ -65,17 +69,17 @@ def test_places_are_the_table() -> None:
 def test_drawn_and_left_out_are_the_table(name: str) -> None:
     """Following a picture's lines, through its junctions, gives the table without what it says it leaves out."""
     model = DRAFTS[name]
-    left = frozenset(arrow for each in model.left_out for arrow in each.arrows)
+    left = frozenset(arrow for each in model.omitted for arrow in each.arrows)
 
     assert EVERY - left == model.arrows
-    assert sum(len(each.arrows) for each in model.left_out) == len(left)
+    assert sum(len(each.arrows) for each in model.omitted) == len(left)
 
 
 def test_unfolded_leaves_nothing_out() -> None:
     """Unfolded, a picture has every arrow of the table as a line of its own."""
     model = DRAFTS["unfolded"]
 
-    assert model.left_out == ()
+    assert model.omitted == ()
     assert set(TRANSITIONS) == {arrow.transition for arrow in model.arrows}
     assert not any(isinstance(node, Junction) for node in model.nodes)
 
@@ -95,8 +99,8 @@ def test_an_emailed_code_is_drawn_twice() -> None:
     doubled = [a.state for a, b in combinations(NODES, 2) if a.state == b.state]
 
     assert doubled == [State.EMAIL_OTP]
-    assert StateGroup.FIRST_FACTOR is group(Node(State.EMAIL_OTP, Role.FIRST_FACTOR))
-    assert StateGroup.SECOND_FACTOR is group(Node(State.EMAIL_OTP, Role.SECOND_FACTOR))
+    assert StateGroup.FIRST_FACTOR is group_of(Node(State.EMAIL_OTP, Role.FIRST_FACTOR))
+    assert StateGroup.SECOND_FACTOR is group_of(Node(State.EMAIL_OTP, Role.SECOND_FACTOR))
 
 
 def test_the_set_of_destinations_tells_the_role() -> None:
@@ -121,7 +125,7 @@ def test_junctions_are_sets_of_the_table() -> None:
     model = DRAFTS["whole"]
 
     for junction in JUNCTIONS:
-        assert junction.members == frozenset(model.onward(junction))
+        assert junction.members == frozenset(model.targets(junction))
 
 
 def test_a_fold_is_exact() -> None:
@@ -140,11 +144,15 @@ def test_a_fold_is_exact() -> None:
 def test_each_reason_has_its_own_arrows() -> None:
     """Failures, unknown challenges, a Lambda's include_lambda_named, second choices, tokens and thin arrows go for what they are."""
     left = left_out(DRAFTS["whole"])
-    again = {(arrow.source.state, arrow.response) for arrow in left[Reason.AGAIN]}
+    again = {(arrow.source.state, arrow.response) for arrow in left[OmissionReason.ANOTHER_FACTOR]}
 
-    assert set(Reason) - {Reason.ELSEWHERE, Reason.BEYOND, Reason.SETTINGS} == set(left)
+    assert set(OmissionReason) - {
+        OmissionReason.OTHER_FLOW,
+        OmissionReason.OTHER_STATE,
+        OmissionReason.SETTINGS,
+    } == set(left)
     assert {(s, r) for s in (State.EMAIL_OTP, State.SMS_OTP) for r in FIRST_FACTOR_CHOICE} <= again
-    assert {State.FAILED} == {arrow.dest.state for arrow in left[Reason.FAILURE]}
+    assert {State.FAILED} == {arrow.dest.state for arrow in left[OmissionReason.FAILURE]}
 
 
 def test_thin_arrows_are_drawn_where_nothing_else_is() -> None:
@@ -152,8 +160,8 @@ def test_thin_arrows_are_drawn_where_nothing_else_is() -> None:
     thin = {
         (edge.source.name, response)
         for edge in DRAFTS["whole"].edges
-        for response in edge.thin
-        if not edge.kind.refused
+        for response in edge.uncertain
+        if not edge.kind.is_refusal
     }
 
     assert {StepUp, AdminNoSrpAuth} == {r for source, r in thin if source == "START"}
@@ -162,7 +170,7 @@ def test_thin_arrows_are_drawn_where_nothing_else_is() -> None:
 
 def test_a_flow_begins_with_its_own_responses() -> None:
     """A flow's picture holds what it can reach: under USER_SRP_AUTH no choice, and no Lambda's challenge."""
-    model = draft(flow="USER_SRP_AUTH")
+    model = build_model(flow="USER_SRP_AUTH")
     drawn = {node.state for node in model.nodes if isinstance(node, Node)}
     begun = {r for edge in model.edges if edge.source == Node(State.START) for r in edge.responses}
 
@@ -175,7 +183,7 @@ def test_a_lambda_leads_in_its_own_flow() -> None:
     """CUSTOM_CHALLENGE is drawn under CUSTOM_AUTH, and in no other flow."""
     custom = Node(State.CUSTOM_CHALLENGE)
 
-    assert {"CUSTOM_AUTH"} == {flow for flow in FLOWS if custom in draft(flow=flow).nodes}
+    assert {"CUSTOM_AUTH"} == {flow for flow in FLOWS if custom in build_model(flow=flow).nodes}
 
 
 def test_failures_on_request() -> None:

@@ -23,7 +23,7 @@ from authfsm.diagrams import (
     gallery,
     render,
 )
-from authfsm.diagrams.links import link
+from authfsm.diagrams.vertices import documentation_link
 from authfsm.protocol.nodes import NODES
 from authfsm.protocol.states import CHALLENGES
 
@@ -69,8 +69,8 @@ def test_places_tell_what_they_mean_and_link_to_aws(svg: ET.Element) -> None:
     drawn = [place for place in NODES if place.state in CHALLENGES]
 
     for place in drawn:
-        assert link(place) == links[f"{place.name}: {place.state.meaning}"]
-        assert link(place).startswith("https://docs.aws.amazon.com/cognito")
+        assert documentation_link(place) == links[f"{place.name}: {place.state.meaning}"]
+        assert documentation_link(place).startswith("https://docs.aws.amazon.com/cognito")
 
 
 def test_it_fits_one_screen(svg: ET.Element) -> None:
@@ -83,7 +83,7 @@ def test_it_fits_one_screen(svg: ET.Element) -> None:
 
 def test_fonts_are_everybodys(svg: ET.Element) -> None:
     """No text asks for a font that a system may lack without a second choice."""
-    assert {render.FONTS} == {each.get("font-family") for each in svg.iter(f"{SVG}text")}
+    assert {render._FONTS} == {each.get("font-family") for each in svg.iter(f"{SVG}text")}
 
 
 @pytest.mark.parametrize("name", THEMES)
@@ -113,18 +113,18 @@ def test_one_file_is_light_and_dark() -> None:
     """The adaptive theme is the light one, with a rule for each of its colours where dark is preferred."""
     light, auto = diagram().svg(), diagram(theme=AUTO).svg()
     style = auto[auto.index("<style>") : auto.index("</style>") + len("</style>\n")]
-    used = {colour for colour in LIGHT.colours() if f'"{colour}"' in light}
+    used = {colour for colour in LIGHT.colours().values() if f'"{colour}"' in light}
     rules = dict(re.findall(r'fill="(#\w+)"\]\{fill:(#\w+)\}', style))
 
     assert auto.replace(style, "") == light
     assert {c for c in used if f'fill="{c}"' in light} == rules.keys()
-    assert set(rules.values()) <= set(DARK.colours())
+    assert set(rules.values()) <= set(DARK.colours().values())
     assert "prefers-color-scheme:dark" in style
 
 
 def test_a_colour_has_one_dark_counterpart() -> None:
     """Where the light theme uses a colour twice, so does the dark one."""
-    pairs = set(zip(LIGHT.colours(), DARK.colours(), strict=True))
+    pairs = set(zip(LIGHT.colours().values(), DARK.colours().values(), strict=True))
 
     assert len(pairs) == len({light for light, _ in pairs})
 
@@ -146,11 +146,11 @@ def contrast(one: str, other: str) -> float:
 def test_text_has_contrast(name: str) -> None:
     """Names, labels, captions and warnings reach 4.5 : 1 on what they stand on, faded ones too (WCAG AA)."""
     theme = THEMES[name]
-    fills = [p.fill for g, p in theme.groups.items() if g is not StateGroup.BEGIN] + [theme.here]
-    signs = (theme.lit, theme.warning, theme.gained)
-    pairs = [(text, theme.paper) for text in (theme.label, theme.quiet, *signs)]
-    pairs += [(text, fill) for fill in fills for text in (theme.ink, *signs)]
-    pairs += [(theme.paper, theme.line), (theme.paper, theme.lit)]
+    fills = [p.fill for g, p in theme.groups.items() if g is not StateGroup.BEGIN] + [theme.current]
+    signs = (theme.highlight, theme.warning, theme.gained)
+    pairs = [(text, theme.background) for text in (theme.label, theme.muted, *signs)]
+    pairs += [(text, fill) for fill in fills for text in (theme.text, *signs)]
+    pairs += [(theme.background, theme.line), (theme.background, theme.highlight)]
 
     assert [pair for pair in pairs if contrast(*pair) < 4.5] == []
 

@@ -22,20 +22,20 @@ from authfsm.diagrams import (
     Node,
     NoEngine,
     NoPdf,
-    Tone,
+    SettingsEffect,
     UnknownFormat,
     UnknownSuffix,
     diagram,
     render,
     sequence,
 )
+from authfsm.diagrams.exports import NAMESPACE, arrows_by_source
+from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.mermaid import identifier
-from authfsm.diagrams.pools import POOLS
-from authfsm.diagrams.statecharts import NAMESPACE, arrows
-from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
+from authfsm.protocol.auth_flows import FLOWS
 
 S = State
 JS = Path(__file__).parent / "js"
@@ -47,7 +47,7 @@ WALK = (
     Step(4, S.EMAIL_OTP, Code, S.AUTHENTICATED),
 )
 ODD = {"SMS_MFA": 'Code; per "SMS": <1> #2 {x} [y] end', "code": "der %% Code"}
-OFF, REQUIRED = POOLS["mfa_off"][0], POOLS["mfa_required"][0]
+OFF, REQUIRED = EXAMPLE_POOLS["mfa_off"][0], EXAMPLE_POOLS["mfa_required"][0]
 PICTURES: dict[str, Diagram] = {
     "whole": diagram(),
     "unfolded": diagram(unfolded=True),
@@ -60,7 +60,7 @@ PICTURES: dict[str, Diagram] = {
     "no way in": diagram(flow="USER_AUTH", settings=OFF),
     **{flow: diagram(flow=flow) for flow in FLOWS},
     **{state: diagram(state=state) for state in State},
-    **{f"pool {name}": diagram(settings=settings) for name, (settings, _) in POOLS.items()},
+    **{f"pool {name}": diagram(settings=settings) for name, (settings, _) in EXAMPLE_POOLS.items()},
 }
 
 
@@ -100,7 +100,7 @@ EVENTS: list[dict[str, str]] = [
     }
     for step in WALK
 ]
-SECOND = "EMAIL_OTP_second_factor"
+SECOND_FACTOR = "EMAIL_OTP_second_factor"
 
 
 def test_xstate_runs_every_picture() -> None:
@@ -112,8 +112,8 @@ def test_xstate_runs_every_picture() -> None:
     given["whole"]["events"] = given["unfolded"]["events"] = EVENTS
     walked = node("run_xstate.mjs", "xstate", given)
 
-    assert walked["whole"] == ["PASSWORD_VERIFIER", SECOND, SECOND, "AUTHENTICATED", "done"]
-    assert walked["unfolded"] == ["PASSWORD_VERIFIER", SECOND, SECOND, "AUTHENTICATED", "active"]
+    assert walked["whole"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "done"]
+    assert walked["unfolded"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "active"]
     assert walked.keys() == PICTURES.keys()
 
 
@@ -125,7 +125,7 @@ def test_scxml_runs_every_picture() -> None:
     given["whole"]["events"] = given["unfolded"]["events"] = EVENTS
     walked = node("run_scxml.mjs", "@scion-scxml/scxml", given)
 
-    way = ["START", "PASSWORD_VERIFIER", SECOND, SECOND, "AUTHENTICATED"]
+    way = ["START", "PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED"]
     assert walked["whole"] == walked["unfolded"] == way
     assert walked.keys() == PICTURES.keys()
 
@@ -141,7 +141,7 @@ def test_a_statechart_has_the_arrows_of_its_picture(name: str) -> None:
         for identity, state in states.items()
         for each in state.iter(f"{XML}transition")
     }
-    held = [arrow for leaving in arrows(drawn.model).values() for arrow in leaving]
+    held = [arrow for leaving in arrows_by_source(drawn.model).values() for arrow in leaving]
     machine = json.loads(format(drawn, "xstate"))
 
     assert root.tag == f"{XML}scxml"
@@ -175,8 +175,8 @@ def test_json_tells_all_that_is_drawn(name: str) -> None:
     assert [(e["source"], e["dest"]) for e in told["edges"]] == [
         (e.source.name, e.dest.name) for e in drawn.model.edges
     ]
-    assert {each["reason"] for each in told["left_out"]} == {
-        each.reason.value for each in drawn.model.left_out
+    assert {each["reason"] for each in told["omitted"]} == {
+        each.reason.value for each in drawn.model.omitted
     }
 
 
@@ -258,7 +258,7 @@ def test_texts_need_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(format(diagram(), name) for name in FORMATS if name != "svg")
     with pytest.raises(NoEngine, match=r"Mermaid, Markdown"):
         diagram().svg()
-    with pytest.raises(NoEngine, match=r"^dot is not there"):
+    with pytest.raises(NoEngine, match=r"^dot is not installed"):
         diagram(engine="dot").svg()
 
 
@@ -326,4 +326,7 @@ def test_shades_are_told_in_json() -> None:
     told = json.loads(format(PICTURES["faded"], "json"))
     sms = next(each for each in told["nodes"] if each["name"] == "SMS_MFA")
 
-    assert (sms["settings"], sms["why"]) == (str(Tone.FADED), "MfaConfiguration is OFF")
+    assert (sms["settings"], sms["reason"]) == (
+        str(SettingsEffect.FADED),
+        "MfaConfiguration is OFF",
+    )

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from authfsm.diagrams.markdown import BEGIN, END, NoPlace, readme_table, rows, write, written
+from authfsm.diagrams.readme_table import (
+    BEGIN,
+    END,
+    NoTableMarkers,
+    readme_table,
+    rows,
+    update_readme,
+    with_table,
+)
 from authfsm.protocol.evidence import confidence
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS, Transition, transition_between
@@ -61,12 +69,12 @@ def test_a_row_reads() -> None:
 
 
 def test_the_readme_has_the_table() -> None:
-    """The README's table is the generated one; `authfsm.diagrams.markdown.write("README.md")` mends."""
+    """The README's table is the generated one; `authfsm.diagrams.readme_table.update_readme("README.md")` mends."""
     text = README.read_text(encoding="utf-8")
     if BEGIN not in text:
         pytest.skip("the README has no place for the table")
 
-    assert written(text) == text
+    assert with_table(text) == text
 
 
 def test_writing_keeps_the_rest(tmp_path: Path) -> None:
@@ -74,8 +82,8 @@ def test_writing_keeps_the_rest(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
 
-    assert write(page)
-    assert not write(page)
+    assert update_readme(page)
+    assert not update_readme(page)
     assert f"before\n{BEGIN}\n{readme_table()}\n{END}\nafter\n" == page.read_text(encoding="utf-8")
 
 
@@ -84,6 +92,6 @@ def test_a_file_without_marks_is_left_alone(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("nothing here\n", encoding="utf-8")
 
-    with pytest.raises(NoPlace, match="has no lines"):
-        write(page)
+    with pytest.raises(NoTableMarkers, match="has no lines"):
+        update_readme(page)
     assert page.read_text(encoding="utf-8") == "nothing here\n"

@@ -17,14 +17,14 @@ from authfsm.diagrams import (
     DiagramModel,
     EdgeKind,
     Node,
-    Tone,
+    SettingsEffect,
     UnknownState,
     diagram,
 )
-from authfsm.diagrams.advice import codes
 from authfsm.diagrams.dot import dot
-from authfsm.diagrams.model_builder import ROWS, draft
-from authfsm.diagrams.pools import POOLS
+from authfsm.diagrams.dot_labels import codes
+from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.model_builder import TABLE_ROWS, build_model
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.responses import Code, NewPassword, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
@@ -32,8 +32,8 @@ from authfsm.protocol.table import Role
 from authfsm.settings.reach import reachability
 
 S = State
-OFF, REQUIRED, CUSTOM = (POOLS[name][0] for name in ("mfa_off", "mfa_required", "custom"))
-EVERY = frozenset(arrow for row in ROWS for arrow in row)
+OFF, REQUIRED, CUSTOM = (EXAMPLE_POOLS[name][0] for name in ("mfa_off", "mfa_required", "custom"))
+EVERY = frozenset(arrow for row in TABLE_ROWS for arrow in row)
 
 
 def places(model: DiagramModel) -> set[str]:
@@ -43,7 +43,7 @@ def places(model: DiagramModel) -> set[str]:
 
 def accounted(model: DiagramModel) -> bool:
     """Are what is drawn and what is left out the whole table?"""
-    left = frozenset(arrow for each in model.left_out for arrow in each.arrows)
+    left = frozenset(arrow for each in model.omitted for arrow in each.arrows)
     return model.arrows == EVERY - left
 
 
@@ -51,7 +51,7 @@ def accounted(model: DiagramModel) -> bool:
 @settings(deadline=None, max_examples=40)
 def test_a_pools_picture_holds_what_the_pool_can_do(told: PoolSettings) -> None:
     """Whatever the settings: nothing is drawn that they rule out, and nothing is lost unsaid."""
-    model = draft(settings=told)
+    model = build_model(settings=told)
 
     assert all(
         told.ruled_out(a.transition, a.dest.role or a.source.role) is None for a in model.arrows
@@ -64,12 +64,12 @@ def test_a_pools_picture_holds_what_the_pool_can_do(told: PoolSettings) -> None:
 @settings(deadline=None, max_examples=40)
 def test_a_faded_picture_fades_what_is_ruled_out(told: PoolSettings) -> None:
     """Whatever the settings: the faded places are those that nobody comes to, each with its reason."""
-    model = draft(settings=told, faded=True)
+    model = build_model(settings=told, faded=True)
     cut = reachability(told, include_lambda_named=False).nodes
     faded = {
-        (node.state, node.role): model.shade(node).why
+        (node.state, node.role): model.availability(node).reason
         for node in model.nodes
-        if isinstance(node, Node) and model.shade(node).tone is Tone.FADED
+        if isinstance(node, Node) and model.availability(node).effect is SettingsEffect.FADED
     }
 
     assert accounted(model)
@@ -82,14 +82,18 @@ def test_a_faded_picture_fades_what_is_ruled_out(told: PoolSettings) -> None:
 @settings(deadline=None, max_examples=40)
 def test_a_difference_draws_both(before: PoolSettings, after: PoolSettings) -> None:
     """Whatever two settings: what turns on is green where the second alone has it, and the other way round."""
-    there, back = (draft(difference=pair) for pair in ((before, after), (after, before)))
-    turned = {Tone.GAINED: Tone.LOST, Tone.LOST: Tone.GAINED, Tone.KEPT: Tone.KEPT}
+    there, back = (build_model(difference=pair) for pair in ((before, after), (after, before)))
+    turned = {
+        SettingsEffect.GAINED: SettingsEffect.LOST,
+        SettingsEffect.LOST: SettingsEffect.GAINED,
+        SettingsEffect.AVAILABLE: SettingsEffect.AVAILABLE,
+    }
 
     assert accounted(there)
     assert places(there) == places(back)
     for node in there.nodes:
         if isinstance(node, Node):
-            assert back.shade(node).tone is turned[there.shade(node).tone]
+            assert back.availability(node).effect is turned[there.availability(node).effect]
 
 
 def test_a_pool_without_mfa_is_small() -> None:
@@ -132,7 +136,7 @@ def test_what_one_line_keeps_and_fades() -> None:
         e for e in model.edges if e.dest == Node(S.PASSWORD_VERIFIER) and UserSrpAuth in e.responses
     )
 
-    assert UserSrpAuth not in line.faded
+    assert UserSrpAuth not in line.ruled_out
     assert "<s>custom_srp_auth</s>" in str(diagram(settings=OFF, faded=True))
 
 
@@ -159,7 +163,7 @@ def test_a_difference_of_nothing() -> None:
     """Between a pool and itself nothing turns."""
     model = diagram(difference=(OFF, OFF)).model
 
-    assert {edge.shade.tone for edge in model.edges} == {Tone.KEPT}
+    assert {edge.availability.effect for edge in model.edges} == {SettingsEffect.AVAILABLE}
     assert places(model) == places(diagram(settings=OFF).model)
 
 
@@ -236,10 +240,12 @@ def test_a_walk_tells_its_times() -> None:
 def test_traffic_is_counted() -> None:
     """Many sign-ins on one picture: each line has its count, retries and refusals included, and its width."""
     drawn: Diagram = diagram(traffic=[RIGHT] * 30 + [NEW] * 10, flow="USER_SRP_AUTH")
-    counts = {(e.source.name, e.dest.name, e.kind): e.taken for e in drawn.model.edges if e.taken}
+    counts = {
+        (e.source.name, e.dest.name, e.kind): e.total.times for e in drawn.model.edges if e.counts
+    }
     source = str(drawn)
 
-    assert drawn.model.traffic == 40
+    assert drawn.model.sign_ins == 40
     assert counts["START", "PASSWORD_VERIFIER", EdgeKind.ANSWER] == 40
     assert counts["password proved", "NEW_PASSWORD_REQUIRED", EdgeKind.FOLD] == 10
     assert counts["SMS_MFA", "SMS_MFA", EdgeKind.RETRY] == 30
@@ -252,7 +258,7 @@ def test_no_traffic_is_a_picture() -> None:
     """With no sign-ins to count, the picture is faded, and says so."""
     drawn = diagram(traffic=[])
 
-    assert drawn.model.traffic == 0
+    assert drawn.model.sign_ins == 0
     assert drawn.svg()
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authfsm.core.history import Step
-from authfsm.diagrams import LIGHT, Diagram, DiagramModel, Edge, Node, Walked, diagram
-from authfsm.diagrams.fold import Junction
+from authfsm.diagrams import LIGHT, Diagram, DiagramModel, Edge, HistoryStep, Node, diagram
+from authfsm.diagrams.vertices import Junction
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import (
     Code,
@@ -52,7 +52,7 @@ def taken(model: DiagramModel, number: int) -> list[tuple[str, str]]:
     return [
         (edge.source.name, edge.dest.name)
         for edge in model.edges
-        if any(mark.number == number for mark in edge.marks)
+        if any(mark.number == number for mark in edge.steps)
     ]
 
 
@@ -72,9 +72,9 @@ def test_a_walk_passes_through_junctions() -> None:
 def test_a_walk_stands_somewhere() -> None:
     """The place where a walk stands is known, and what it touched; the rest is to be faded."""
     model = diagram(history=SRP).model
-    touched = {node.state for node in model.lit if isinstance(node, Node)}
+    touched = {node.state for node in model.highlighted if isinstance(node, Node)}
 
-    assert Node(State.DEVICE_SRP_AUTH) == model.here
+    assert Node(State.DEVICE_SRP_AUTH) == model.current
     assert {step.source for step in SRP} | {State.DEVICE_SRP_AUTH} == touched
 
 
@@ -82,8 +82,8 @@ def test_a_walk_that_has_not_begun_stands_at_the_start() -> None:
     """No steps yet: nothing is lit but START."""
     model = diagram(history=[]).model
 
-    assert Node(State.START) == model.here
-    assert frozenset({Node(State.START)}) == model.lit
+    assert Node(State.START) == model.current
+    assert frozenset({Node(State.START)}) == model.highlighted
 
 
 def test_a_wrong_answer_is_a_loop_with_its_code() -> None:
@@ -92,7 +92,7 @@ def test_a_wrong_answer_is_a_loop_with_its_code() -> None:
     loop = next(e for e in model.edges if e.source == e.dest == Node(State.SOFTWARE_TOKEN_MFA))
     source = str(diagram(history=SRP))
 
-    assert [(mark.number, mark.error) for mark in loop.marks] == [(4, WRONG)]
+    assert [(mark.number, mark.error) for mark in loop.steps] == [(4, WRONG)]
     assert f'<font color="{LIGHT.warning}">4 · {WRONG}</font>' in source
 
 
@@ -167,7 +167,7 @@ def test_every_walk_can_be_drawn(history: list[Step], unfolded: bool) -> None:  
     drawn: Diagram = diagram(history=history, unfolded=unfolded)
 
     for step in history:
-        way = [e for e in drawn.model.edges if step.number in {mark.number for mark in e.marks}]
+        way = [e for e in drawn.model.edges if step.number in {mark.number for mark in e.steps}]
         assert chained(way)
         assert [step.source] == [e.source.state for e in way if isinstance(e.source, Node)]
         assert [step.dest] == [e.dest.state for e in way if isinstance(e.dest, Node)]
@@ -177,7 +177,7 @@ def test_every_walk_can_be_drawn(history: list[Step], unfolded: bool) -> None:  
 
 def test_a_picture_asks_little_of_a_step() -> None:
     """Anything with a step's number, source, response, dest, role, error, kind and time can be drawn."""
-    asked = {name for name in vars(Walked) if not name.startswith("_")}
+    asked = {name for name in vars(HistoryStep) if not name.startswith("_")}
 
     assert asked == {"number", "source", "response", "dest", "role", "error", "kind", "at"}
     assert asked <= {each.name for each in fields(Step)} | {"kind"}
@@ -199,7 +199,7 @@ def test_traffic_has_its_shares_and_one_line_to_each_failure() -> None:
         failures=True,
     )
 
-    lines = [(edge.dest, edge.altogether) for edge in drawn.model.edges if edge.counts]
+    lines = [(edge.dest, edge.total) for edge in drawn.model.edges if edge.counts]
     assert sorted(f"{dest.state}: {often}" for dest, often in lines if isinstance(dest, Node)) == [
         "FAILED: \u00d72 (50%)",
         "PASSWORD_VERIFIER: \u00d72 (50%)",

@@ -13,7 +13,7 @@ from joserfc.jwk import RSAKey
 from authfsm import Code, Flow, PoolSettings, diagram
 from authfsm.diagrams import AUTO
 from authfsm.local import LocalPool
-from authfsm.notebook.value_repr import bundle
+from authfsm.notebook.value_repr import mime_bundle
 
 PASSWORD = "Correct-Horse-1"
 
@@ -42,7 +42,7 @@ def test_a_flow_shows_the_path_it_walked(pool: LocalPool) -> None:
     assert set(shown) == {"image/svg+xml", "text/plain"}
     assert shown["text/plain"].splitlines()[1] == "START > PASSWORD_VERIFIER > SMS_MFA"
     assert "SMS_MFA" in shown["image/svg+xml"]
-    assert bundle(flow.signin)["image/svg+xml"] == shown["image/svg+xml"]
+    assert mime_bundle(flow.signin)["image/svg+xml"] == shown["image/svg+xml"]
 
 
 def test_a_sign_in_that_has_not_begun_shows_itself(pool: LocalPool) -> None:
@@ -126,10 +126,11 @@ def test_nothing_is_shown_that_is_secret_and_no_file_is_written(
     flow = _flow(pool)
     session, code = flow.signin.session, pool.outbox.code_for("ada")
     shown = [
-        bundle(each) for each in (flow, flow.signin, flow.challenge, flow.refusal, flow.history)
+        mime_bundle(each)
+        for each in (flow, flow.signin, flow.challenge, flow.refusal, flow.history)
     ]
     flow.answer(Code(code))
-    shown += [bundle(each) for each in (flow, flow.tokens, pool)]
+    shown += [mime_bundle(each) for each in (flow, flow.tokens, pool)]
     everything = io.StringIO()
     for each in shown:
         everything.writelines(each.values())

@@ -12,15 +12,14 @@ import pytest
 from browser import DisplayMixin, axe, chromium
 from playwright.sync_api import Page
 
-from authfsm.diagrams.dot import lines
+from authfsm.diagrams.dot import drawn_edges
 from authfsm.diagrams.explorer import page, settings_of, values_of
-from authfsm.diagrams.explorer.dressing import dressed
-from authfsm.diagrams.explorer.questions import ARROWS
-from authfsm.diagrams.explorer.switches import EXAMPLES, SWITCHES, Value
+from authfsm.diagrams.explorer.questions import EXAMPLES, SWITCHES, SwitchValue
+from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.page_svg import page_svg
 from authfsm.diagrams.picture import diagram
-from authfsm.diagrams.pools import POOLS
 from authfsm.protocol.auth_flows import DEFAULT_VALUES
-from authfsm.protocol.nodes import NODES
+from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, NODES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import reachability
@@ -60,15 +59,15 @@ def shown(browser: DisplayMixin, html: Path) -> Iterator[DisplayMixin]:
 def place(page_: Page, name: str) -> Any:
     """A place of the picture."""
     number = [each.name for each in NODES].index(name)
-    return page_.locator(f'#picture [data-place="{number}"]')
+    return page_.locator(f'#picture [data-node="{number}"]')
 
 
 def ruled(locator: Any) -> bool:
     """Is it faded?"""
-    return "ruled" in locator.get_attribute("class").split()
+    return "ruled-out" in locator.get_attribute("class").split()
 
 
-def choose(page_: Page, key: str, value: Value) -> None:
+def choose(page_: Page, key: str, value: SwitchValue) -> None:
     """Set one switch, as a person does."""
     if isinstance(value, bool):
         page_.set_checked(f'[name="{key}"]', value)
@@ -96,9 +95,9 @@ def test_the_page_is_one_file(html: Path) -> None:
 def test_each_line_is_the_one_it_says_it_is() -> None:
     """The lines' numbers on the page are those of the model's lines, and every place drawn is a button."""
     drawn = diagram()
-    svg, edges = dressed(drawn)
+    svg, edges = page_svg(drawn)
 
-    assert edges == [edge for edge, _ in lines(drawn.model)]
+    assert edges == [edge for edge, _ in drawn_edges(drawn.model)]
     for number, edge in enumerate(edges):
         comment = f"<!-- {edge.source.name}-&gt;{edge.dest.name} -->".replace("-&gt;", "&#45;&gt;")
         before = svg[: svg.index(f'data-line="{number}"')].rpartition("<!--")[2]
@@ -114,7 +113,7 @@ def test_each_line_is_the_one_it_says_it_is() -> None:
 # ---- what settings rule out ---------------------------------------------------------------------------------
 
 
-def random_values(seed: int) -> dict[str, Value]:
+def random_values(seed: int) -> dict[str, SwitchValue]:
     """Some position of the switches; a few switches moved, or many."""
     rng = random.Random(seed)  # noqa: S311 -- a seed repeats its values, on purpose
     share = rng.choice((0.1, 0.3, 0.6))
@@ -134,14 +133,14 @@ def test_the_page_rules_out_what_settings_rule_out(shown: DisplayMixin) -> None:
 
     for values, said in zip(pools, told, strict=True):
         settings = settings_of(values)
-        for include_lambda_named, name in ((True, "full"), (False, "plain")):
+        for include_lambda_named, name in ((True, "withLambda"), (False, "withoutLambda")):
             known = reachability(settings, include_lambda_named=include_lambda_named)
-            assert said[name]["arrows"] == [known.arrows[each] for each in ARROWS]
-            assert said[name]["places"] == [known.nodes.get(each) for each in NODES]
-        for arrow, ends in ARROWS:
-            among = [n for n, each in enumerate(ARROWS) if each[0] == arrow and each[1] == ends]
+            assert said[name]["arrows"] == [known.arrows[each] for each in TRANSITIONS_IN_ROLES]
+            assert said[name]["nodes"] == [known.nodes.get(each) for each in NODES]
+        for arrow, ends in TRANSITIONS_IN_ROLES:
+            among = [n for n, each in enumerate(TRANSITIONS_IN_ROLES) if each[0] == arrow and each[1] == ends]
             if ends.role:
-                assert said["full"]["arrows"][among[0]] in {
+                assert said["withLambda"]["arrows"][among[0]] in {
                     settings.ruled_out(arrow, ends.role),
                     None,
                 }
@@ -156,7 +155,7 @@ def test_the_page_is_as_sure_as_the_settings(shown: DisplayMixin) -> None:
     )
     for values, said in zip(pools, told, strict=True):
         settings = settings_of(values)
-        assert said == [str(settings.confidence(arrow)) for arrow, _ in ARROWS]
+        assert said == [str(settings.confidence(arrow)) for arrow, _ in TRANSITIONS_IN_ROLES]
 
     shown.page.evaluate("values => explorer.set(values)", {})
     choose(shown.page, "mfa_configuration", "ON")
@@ -168,7 +167,7 @@ def test_the_page_is_as_sure_as_the_settings(shown: DisplayMixin) -> None:
     assert "contradictory" in ways.first.inner_text()
     lines_ = shown.page.evaluate("data.lines.map(line => line.to && line.through)")
     tokens = [n for n, each in enumerate(NODES) if each.state is State.AUTHENTICATED]
-    unsure = shown.page.locator("[data-line].unsure").evaluate_all(
+    unsure = shown.page.locator("[data-line].uncertain").evaluate_all(
         "nodes => nodes.map(node => Number(node.dataset.line))"
     )
     to_tokens = [
@@ -177,7 +176,7 @@ def test_the_page_is_as_sure_as_the_settings(shown: DisplayMixin) -> None:
         if to and {*tokens} <= {*to} and lines_[n]
     ]
     drawn = diagram()
-    _, edges = dressed(drawn)
+    _, edges = page_svg(drawn)
     proved = [n for n in to_tokens if edges[n].source.name == "permanent password proved"]
     assert proved
     assert {*proved} <= {*unsure}
@@ -187,12 +186,12 @@ def test_no_kind_of_self_loop_is_lost(shown: DisplayMixin) -> None:
     """Each arrow of the table has a number of its own on the page, also where two differ in their kind alone."""
     numbers = shown.page.evaluate(
         """() => {
-            const index = Object.fromEntries(data.places.map((each, n) => [each.name, n]));
-            return data.places.flatMap((each, n) => each.takes.flatMap(taken => taken.leads_to.map(
-                way => seen.arrow.get(`${n} ${taken.given} ${index[way.state]} ${way.kind ?? ""}`))));
+            const index = Object.fromEntries(data.nodes.map((each, n) => [each.name, n]));
+            return data.nodes.flatMap((each, n) => each.takes.flatMap(taken => taken.leads_to.map(
+                way => explorer.arrowNumber(n, taken.given, index[way.state], way.kind))));
         }"""
     )
-    assert sorted(numbers) == list(range(len(ARROWS)))
+    assert sorted(numbers) == list(range(len(TRANSITIONS_IN_ROLES)))
 
 
 def test_settings_and_switches_are_one_thing() -> None:
@@ -210,7 +209,9 @@ def test_settings_and_switches_are_one_thing() -> None:
     assert not old["explicit_auth_flows:ALLOW_USER_PASSWORD_AUTH"]
 
 
-@pytest.mark.parametrize("settings", [each for each, _ in POOLS.values()], ids=list(POOLS))
+@pytest.mark.parametrize(
+    "settings", [each for each, _ in EXAMPLE_POOLS.values()], ids=list(EXAMPLE_POOLS)
+)
 def test_a_pool_on_the_switches_is_that_pool(settings: PoolSettings) -> None:
     """What a pool rules out, and why, is the same once it stands on the page's switches."""
     moved = settings_of(values_of(settings))
@@ -236,7 +237,7 @@ def test_a_switch_fades_what_it_rules_out(shown: DisplayMixin) -> None:
     assert not ruled(place(shown.page, "DEVICE_SRP_AUTH"))
     assert ruled(shown.page.locator('[data-junction="second factor asked"]'))
     assert f"{MFA_OFF}: EMAIL_OTP (second factor)" in told.inner_text()
-    assert "states ruled out" in shown.page.inner_text("#said")
+    assert "states ruled out" in shown.page.inner_text("#ruled-out-count")
 
     choose(shown.page, "mfa_configuration", "ON")
     assert not ruled(place(shown.page, "SMS_MFA"))
@@ -275,11 +276,11 @@ def test_every_switch_moves_something(shown: DisplayMixin) -> None:
 def test_one_of_several_responses_on_a_line_is_struck_out(shown: DisplayMixin) -> None:
     """A flow that is not allowed is struck out on its line, while the line's other responses stay."""
     choose(shown.page, "explicit_auth_flows:ALLOW_USER_AUTH", value=False)
-    label = shown.page.locator('[data-line] text[data-given="user_srp_auth"]')
-    other = shown.page.locator('[data-line]:not(.ruled) text[data-given="user_auth"]')
+    label = shown.page.locator('[data-line] text[data-response="user_srp_auth"]')
+    other = shown.page.locator('[data-line]:not(.ruled-out) text[data-response="user_auth"]')
 
-    assert "ruled" not in (label.get_attribute("class") or "")
-    assert "ruled" in (other.first.get_attribute("class") or "")
+    assert "ruled-out" not in (label.get_attribute("class") or "")
+    assert "ruled-out" in (other.first.get_attribute("class") or "")
 
 
 def test_a_pool_of_yours_is_how_the_page_begins(browser: DisplayMixin, tmp_path: Path) -> None:
@@ -315,7 +316,7 @@ def test_a_state_tells_what_it_is(shown: DisplayMixin, name: str) -> None:
     link = details.locator("a").first.get_attribute("href") or ""
     assert link.startswith("https://docs.aws.amazon.com/cognito")
     if told.state is not State.FAILED:
-        assert "Takes" in text
+        assert "Accepts" in text
         assert "leads to" in text
         assert "Errors" in text
     if told.state not in {State.START, State.FAILED}:
@@ -346,11 +347,11 @@ def test_what_sms_mfa_carries_and_takes(shown: DisplayMixin) -> None:
 def test_next_states_can_be_followed(shown: DisplayMixin) -> None:
     """A next state is a button that leads to it, and the address names where one is."""
     place(shown.page, "PASSWORD_VERIFIER").click()
-    shown.page.locator("#details .ways .go", has_text="NEW_PASSWORD_REQUIRED").first.click()
+    shown.page.locator("#details .targets .go", has_text="NEW_PASSWORD_REQUIRED").first.click()
 
     assert shown.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
     assert shown.page.url.endswith("#NEW_PASSWORD_REQUIRED")
-    assert "chosen" in place(shown.page, "NEW_PASSWORD_REQUIRED").get_attribute("class")
+    assert "selected" in place(shown.page, "NEW_PASSWORD_REQUIRED").get_attribute("class")
     shown.page.reload()
     assert shown.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
     shown.asked.pop()
@@ -418,20 +419,20 @@ def test_a_focused_state_is_chosen_by_key(shown: DisplayMixin, key: str) -> None
 
     shown.page.keyboard.press("Escape")
     assert shown.page.inner_text("#details h2") == "Choose a state"
-    assert shown.page.evaluate("document.activeElement.dataset.place") is not None
+    assert shown.page.evaluate("document.activeElement.dataset.node") is not None
 
 
 def test_everything_can_be_done_by_keys(shown: DisplayMixin) -> None:
     """Tab reaches the search, every switch and every place; / begins a search, arrows walk what is found."""
     wanted = shown.page.locator(
-        "#picture [data-place], [data-switch]:not([type=radio]), #search"
+        "#picture [data-node], [data-switch]:not([type=radio]), #search"
     ).count()
     met = set()
     for _ in range(wanted + 40):
         shown.page.keyboard.press("Tab")
         met.add(
             shown.page.evaluate(
-                "(each => each.dataset.place ? 'place ' + each.dataset.place : each.name || each.id)(document.activeElement)"
+                "(each => each.dataset.node ? 'place ' + each.dataset.node : each.name || each.id)(document.activeElement)"
             )
         )
     places = {f"place {n}" for n, each in enumerate(NODES) if place(shown.page, each.name).count()}
@@ -542,4 +543,4 @@ def test_the_data_are_not_code(html: Path) -> None:
     data = text.split('<script type="application/json" id="data">')[1].split("</script>")[0]
 
     assert "<" not in data
-    assert len(json.loads(data)["arrows"]) == len(ARROWS)
+    assert len(json.loads(data)["arrows"]) == len(TRANSITIONS_IN_ROLES)

@@ -17,7 +17,7 @@ from reviewed import GALLERY, described
 from authfsm import PoolSettings
 from authfsm.base.secret import Secret
 from authfsm.checks import SignInPaths
-from authfsm.diagrams.pools import POOLS
+from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.journeys import (
     Journey,
     Journeys,
@@ -36,7 +36,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
 
 S = State
-WITH: Final = {name: journeys(pool) for name, (pool, _) in POOLS.items()}
+WITH: Final = {name: journeys(pool) for name, (pool, _) in EXAMPLE_POOLS.items()}
 EVERY_FLOW: Final = {
     f"ALLOW_{flow}"
     for flow in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH")
@@ -97,7 +97,7 @@ def test_a_pool_with_everything(mode: str, signing_key: RSAKey) -> None:
 
 def test_how_many_there_are() -> None:
     """For every way there is a journey, or the reason why none; and the arrows between them are counted."""
-    ways = {name: SignInPaths(pool).count() for name, (pool, _) in POOLS.items()}
+    ways = {name: SignInPaths(pool).count() for name, (pool, _) in EXAMPLE_POOLS.items()}
     again = {
         name: sum(
             any(each.refused(n) or each.stale(n) for n in range(len(each.path))) for each in js
@@ -137,7 +137,7 @@ def test_how_many_there_are() -> None:
 
 def test_what_is_left_out_has_a_reason() -> None:
     """A way that no pool can be made to go is left out, and says why; none is left out in silence."""
-    for name, (pool, _) in POOLS.items():
+    for name, (pool, _) in EXAMPLE_POOLS.items():
         made, left_out = WITH[name], WITH[name].omitted
         gone = {each.path for each in made} | {each.path for each in left_out}
         assert {*SignInPaths(pool)} <= gone
@@ -410,7 +410,7 @@ def test_too_many_ways_are_refused() -> None:
 def test_fewer_that_cover_the_arrows() -> None:
     """As few as go along every arrow between them go along as many arrows."""
     all_of_them = WITH["passwordless"]
-    few = journeys(POOLS["passwordless"][0], cover="arrows")
+    few = journeys(EXAMPLE_POOLS["passwordless"][0], cover="arrows")
 
     assert few.arrows == all_of_them.arrows
     assert len(few) < len(all_of_them) / 2

@@ -15,7 +15,7 @@ import pytest
 from samples import RESPONSES, reply
 
 from authfsm.core.signin import SignIn
-from authfsm.diagrams.model_builder import ROWS
+from authfsm.diagrams.model_builder import TABLE_ROWS
 from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import (
     NODES,
@@ -157,7 +157,7 @@ def test_the_pictures_have_the_same_nodes() -> None:
     """The arrows of the diagrams, with the roles of their ends, are those of the table in its roles."""
     drawn = {
         (arrow.transition, EdgeRoles(arrow.source.role, arrow.dest.role))
-        for row in ROWS
+        for row in TABLE_ROWS
         for arrow in row
     }
 

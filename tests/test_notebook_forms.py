@@ -13,9 +13,9 @@ from authfsm.base.secret import Secret
 from authfsm.core.signin import SignIn
 from authfsm.local import LocalPool, ManualClock, Triggers
 from authfsm.notebook.forms import forms, sample
-from authfsm.notebook.recording import Tape
-from authfsm.notebook.view_model import scene
-from authfsm.notebook.wire import MASK, secrets_of, shown
+from authfsm.notebook.recording import SignInRecording
+from authfsm.notebook.view_model import view_model
+from authfsm.notebook.wire import MASK, masked, secrets_of
 from authfsm.protocol.errors import InvalidInput
 from authfsm.protocol.replies import CHALLENGE_OF, MfaSetup, OtherChallenge, WebAuthn
 
@@ -23,14 +23,14 @@ PASSWORD = "Correct-Horse-1"
 
 
 @pytest.fixture
-def tape(signing_key: RSAKey) -> Tape:
+def tape(signing_key: RSAKey) -> SignInRecording:
     """A tape at its beginning."""
     pool = LocalPool(key=signing_key, clock=ManualClock())
     pool.add_user("ada", PASSWORD)
-    return Tape(pool, "ada", PASSWORD)
+    return SignInRecording(pool, "ada", PASSWORD)
 
 
-def standing(tape: Tape, challenge: Any) -> Tape:
+def standing(tape: SignInRecording, challenge: Any) -> SignInRecording:
     """The tape, its sign-in standing where that challenge puts it."""
     made = SignIn("client", pool_id="eu-west-1_AbCdEfGhI")
     made.resume(
@@ -49,7 +49,7 @@ def standing(tape: Tape, challenge: Any) -> Tape:
     return tape
 
 
-def test_a_passkey(tape: Tape) -> None:
+def test_a_passkey(tape: SignInRecording) -> None:
     """It is said why a notebook has none; what was signed elsewhere can be pasted; another factor is offered."""
     asked = WebAuthn(
         name="WEB_AUTHN", session=Secret("s"), available=("PASSWORD",), request_options={}
@@ -68,7 +68,7 @@ def test_a_passkey(tape: Tape) -> None:
     assert sample(made["credential"]) is None
 
 
-def test_a_challenge_of_another_name(tape: Tape) -> None:
+def test_a_challenge_of_another_name(tape: SignInRecording) -> None:
     """NAME=value, one a line; each value is a secret wherever it comes back."""
     standing(tape, OtherChallenge(name="RIDDLE", session=Secret("s")))
     [form] = forms(tape.flow)
@@ -87,7 +87,7 @@ def test_a_challenge_of_another_name(tape: Tape) -> None:
             form.answer({"fields": junk})
 
 
-def test_an_address_as_second_factor(tape: Tape) -> None:
+def test_an_address_as_second_factor(tape: SignInRecording) -> None:
     """Offered where it can be set up, beside the app; the app's secret is asked for first."""
     standing(
         tape,
@@ -103,7 +103,7 @@ def test_an_address_as_second_factor(tape: Tape) -> None:
     assert [form.trigger for form in forms(tape.flow)] == ["associate_software_token"]
 
 
-def test_every_challenge_that_asks_a_person_has_a_form(tape: Tape) -> None:
+def test_every_challenge_that_asks_a_person_has_a_form(tape: SignInRecording) -> None:
     """And those that need a device, which nobody can type, have none."""
     parts: dict[str, Any] = {"session": Secret("s"), "salt": 1, "B": 1, "secret_block": Secret("b")}
     parts |= {"user_id_for_srp": "ada", "request_options": {}}
@@ -131,7 +131,7 @@ def test_what_is_secret_is_masked_wherever_it_stands() -> None:
         "ResponseMetadata": {"HTTPStatusCode": 200},
     }
 
-    assert shown(told, "", hidden) == {
+    assert masked(told, "", hidden) == {
         "Session": MASK,
         "echo": MASK,
         "word": MASK,
@@ -163,7 +163,7 @@ def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> N
     triggers = Triggers(define=define, create=create, verify=verify)
     pool = LocalPool(key=signing_key, clock=ManualClock(), triggers=triggers)
     pool.add_user("ada")
-    tape = Tape(pool, "ada", flow="CUSTOM_AUTH")
+    tape = SignInRecording(pool, "ada", flow="CUSTOM_AUTH")
     tape.run()
     [form] = forms(tape.flow)
     tape.offer(form.answer({"answer": "a-balloon"}))
@@ -173,7 +173,7 @@ def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> N
     assert heard == ["a-balloon"]
     assert frame.exchanges[0].request["ChallengeResponses"]["ANSWER"] == MASK
     assert frame.exchanges[0].reply["ChallengeParameters"]["not"] == MASK
-    assert scene(tape, None)["facts"] == [["not", MASK]]
+    assert view_model(tape, None)["facts"] == [["not", MASK]]
     tape.offer(form.answer({"answer": "a-mast"}))
     tape.step()
-    assert "a-balloon" not in json.dumps(scene(tape, None))
+    assert "a-balloon" not in json.dumps(view_model(tape, None))

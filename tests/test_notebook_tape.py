@@ -9,9 +9,9 @@ from joserfc.jwk import RSAKey
 
 from authfsm import Answer, Code, NewPassword, PoolSettings, State
 from authfsm.local import LocalPool, ManualClock, Triggers
-from authfsm.notebook.arithmetic import values
-from authfsm.notebook.next_steps import outlook, settings_of
-from authfsm.notebook.recording import KEPT, Tape
+from authfsm.notebook.arithmetic import srp_values
+from authfsm.notebook.next_steps import next_steps, settings_of
+from authfsm.notebook.recording import MAX_STEPS, SignInRecording
 from authfsm.notebook.wire import MASK
 from authfsm.protocol.errors import InvalidOperation, WrongResponse
 
@@ -26,14 +26,14 @@ def pool(signing_key: RSAKey) -> LocalPool:
     return made
 
 
-def stands(tape: Tape) -> tuple[State, int, int]:
+def stands(tape: SignInRecording) -> tuple[State, int, int]:
     """Where a tape stands."""
     return tape.flow.state, len(tape.frames), len(tape.flow.history)
 
 
 def test_forward_to_the_tokens(pool: LocalPool) -> None:
     """What needs no person is stepped or run through; the code is offered, previewed and given."""
-    tape = Tape(pool, "ada", PASSWORD)
+    tape = SignInRecording(pool, "ada", PASSWORD)
     assert stands(tape) == (State.START, 0, 0)
     assert tape.preview is not None
     assert tape.preview.operation == "InitiateAuth"
@@ -61,7 +61,7 @@ def test_forward_to_the_tokens(pool: LocalPool) -> None:
 
 def test_what_was_previewed_is_what_is_sent(pool: LocalPool) -> None:
     """The key pair is not drawn anew between the look and the step."""
-    tape = Tape(pool, "ada", PASSWORD)
+    tape = SignInRecording(pool, "ada", PASSWORD)
 
     seen = tape.preview
     step = tape.step()
@@ -72,7 +72,7 @@ def test_what_was_previewed_is_what_is_sent(pool: LocalPool) -> None:
 
 def test_back_undoes_what_was_done(pool: LocalPool) -> None:
     """A code that was spent is good again; a wrong one was never given."""
-    tape = Tape(pool, "ada", PASSWORD)
+    tape = SignInRecording(pool, "ada", PASSWORD)
     tape.run()
     assert tape.pool is not None
     code = tape.pool.outbox.code_for("ada")
@@ -94,7 +94,7 @@ def test_back_undoes_what_was_done(pool: LocalPool) -> None:
 
 def test_back_to_the_beginning_and_forth(pool: LocalPool) -> None:
     """Every step can be taken back, and taken again."""
-    tape = Tape(pool, "ada", PASSWORD)
+    tape = SignInRecording(pool, "ada", PASSWORD)
     for _ in range(2):
         tape.run()
         assert stands(tape) == (State.SMS_MFA, 2, 2)
@@ -117,24 +117,24 @@ def test_a_long_tape_has_an_end(signing_key: RSAKey) -> None:
     triggers = Triggers(define=asks_for_ever, create=asks_for_ever, verify=asks_for_ever)
     pool = LocalPool(triggers=triggers, key=signing_key, clock=ManualClock())
     pool.add_user("ada")
-    tape = Tape(pool, "ada", flow="CUSTOM_AUTH")
+    tape = SignInRecording(pool, "ada", flow="CUSTOM_AUTH")
     tape.step()
-    for _ in range(KEPT):
+    for _ in range(MAX_STEPS):
         tape.offer(Answer("a balloon"))
         tape.step()
-    assert stands(tape) == (State.CUSTOM_CHALLENGE, KEPT, KEPT + 1)
+    assert stands(tape) == (State.CUSTOM_CHALLENGE, MAX_STEPS, MAX_STEPS + 1)
 
-    for _ in range(KEPT):
+    for _ in range(MAX_STEPS):
         tape.back()
 
     assert stands(tape) == (State.CUSTOM_CHALLENGE, 0, 1)
-    with pytest.raises(InvalidOperation, match=f"the last {KEPT} steps"):
+    with pytest.raises(InvalidOperation, match=f"the last {MAX_STEPS} steps"):
         tape.back()
 
 
 def test_restart_begins_on_the_pool_as_it_was(pool: LocalPool) -> None:
     """Whatever was done on the tape is not done to the pool that was given."""
-    tape = Tape(pool, "ada", PASSWORD)
+    tape = SignInRecording(pool, "ada", PASSWORD)
     tape.run()
     for _ in range(5):
         tape.offer(Code("000000"))
@@ -151,7 +151,7 @@ def test_restart_begins_on_the_pool_as_it_was(pool: LocalPool) -> None:
 
 def test_a_real_pool_does_not_go_back(pool: LocalPool) -> None:
     """A driver may lead anywhere: it is said, and nothing changes."""
-    tape = Tape(pool.cognito(), "ada", PASSWORD)
+    tape = SignInRecording(pool.cognito(), "ada", PASSWORD)
     tape.run()
 
     assert tape.no_way_back is not None
@@ -164,7 +164,7 @@ def test_a_real_pool_does_not_go_back(pool: LocalPool) -> None:
 
 def test_what_is_not_taken_is_not_offered(pool: LocalPool) -> None:
     """A typed error, and the tape stands where it stood."""
-    tape = Tape(pool, "ada", PASSWORD)
+    tape = SignInRecording(pool, "ada", PASSWORD)
     tape.run()
 
     with pytest.raises(WrongResponse):
@@ -174,21 +174,30 @@ def test_what_is_not_taken_is_not_offered(pool: LocalPool) -> None:
 
 def test_the_values_of_a_proof(pool: LocalPool) -> None:
     """All of them while a proof is due, by the papers' names; none before, none after."""
-    tape = Tape(pool, "ada", PASSWORD)
-    assert values(tape.flow) == ()
+    tape = SignInRecording(pool, "ada", PASSWORD)
+    assert srp_values(tape.flow) == ()
     tape.step()
-    assert [value.name for value in values(tape.flow)] == ["a", "A", "s", "B", "x", "u", "S", "K"]
+    assert [value.name for value in srp_values(tape.flow)] == [
+        "a",
+        "A",
+        "s",
+        "B",
+        "x",
+        "u",
+        "S",
+        "K",
+    ]
     tape.step()
-    assert values(tape.flow) == ()
+    assert srp_values(tape.flow) == ()
 
 
 def test_the_outlook_says_what_each_way_depends_on(pool: LocalPool) -> None:
     """From PASSWORD_VERIFIER this pool leads to SMS_MFA, and never to SELECT_MFA_TYPE, with the reason."""
-    tape = Tape(pool, "ada", PASSWORD)
+    tape = SignInRecording(pool, "ada", PASSWORD)
     tape.step()
     settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
 
-    seen = {each.dest: each for each in outlook(tape.flow.signin, settings)}
+    seen = {each.dest: each for each in next_steps(tape.flow.signin, settings)}
 
     assert seen[State.SMS_MFA].ruled_out is None
     assert seen[State.SELECT_MFA_TYPE].ruled_out is not None
@@ -202,13 +211,13 @@ def test_the_outlook_tells_an_e_mailed_codes_roles_apart(signing_key: RSAKey) ->
         allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], key=signing_key, clock=ManualClock()
     )
     pool.add_user("ada", PASSWORD, email="ada@example.com")
-    tape = Tape(pool, "ada", flow="USER_AUTH")
+    tape = SignInRecording(pool, "ada", flow="USER_AUTH")
     tape.run()
     assert tape.flow.state is State.SELECT_CHALLENGE
 
     seen = {
         (each.response.trigger, each.name): each.ruled_out
-        for each in outlook(tape.flow.signin, settings_of(pool))
+        for each in next_steps(tape.flow.signin, settings_of(pool))
     }
 
     assert seen["select", "EMAIL_OTP (first factor)"] is None
@@ -220,10 +229,10 @@ def test_the_outlook_knows_what_only_a_function_names(signing_key: RSAKey) -> No
     triggers = Triggers(define=asks_for_ever, create=asks_for_ever, verify=asks_for_ever)
     pool = LocalPool(triggers=triggers, key=signing_key, clock=ManualClock())
     pool.add_user("ada")
-    tape = Tape(pool, "ada", flow="CUSTOM_AUTH")
+    tape = SignInRecording(pool, "ada", flow="CUSTOM_AUTH")
     tape.run()
 
-    seen = {each.dest: each for each in outlook(tape.flow.signin, settings_of(pool))}
+    seen = {each.dest: each for each in next_steps(tape.flow.signin, settings_of(pool))}
 
     assert settings_of(pool).lambda_config == frozenset(
         {"DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"}

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from authfsm import PoolSettings
 from authfsm.checks import Change, Path, SignInPaths
 from authfsm.checks.sign_in_paths import place
-from authfsm.diagrams.pools import POOLS
+from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 
 S = State
-OFF, OPTIONAL, REQUIRED, PASSWORDLESS, CUSTOM = (pool for pool, _ in POOLS.values())
+OFF, OPTIONAL, REQUIRED, PASSWORDLESS, CUSTOM = (pool for pool, _ in EXAMPLE_POOLS.values())
 
 
 def test_a_small_pool_is_listed_whole() -> None:
@@ -76,10 +76,10 @@ def test_the_whole_protocol_is_counted_without_listing_it() -> None:
     assert ways._onward.keys() <= ways._beyond.keys()
 
 
-@pytest.mark.parametrize("name", POOLS)
+@pytest.mark.parametrize("name", EXAMPLE_POOLS)
 def test_counting_is_listing(name: str) -> None:
     """What is counted is what is listed: by length, in order, each way once, no place twice on any."""
-    ways = SignInPaths(POOLS[name][0])
+    ways = SignInPaths(EXAMPLE_POOLS[name][0])
     listed = list(ways)
 
     assert len(listed) == len(set(listed)) == ways.count()
@@ -91,7 +91,7 @@ def test_counting_is_listing(name: str) -> None:
         assert len(places) == len(set(places)), way
         assert way.end.state is S.AUTHENTICATED
         assert way in ways
-        assert all(POOLS[name][0].ruled_out(arrow) is None for arrow in way.arrows)
+        assert all(EXAMPLE_POOLS[name][0].ruled_out(arrow) is None for arrow in way.arrows)
 
 
 @pytest.mark.parametrize("state", [S.DEVICE_SRP_AUTH, S.SELECT_MFA_TYPE, S.WEB_AUTHN, S.MFA_SETUP])

@@ -160,7 +160,7 @@ def test_a_challenge(state: State) -> None:
 @pytest.mark.parametrize(("state", "kind"), PAIRS, ids=lambda each: getattr(each, "__name__", each))
 def test_a_sequence(state: State, kind: type[Response]) -> None:
     """A sequence diagram shows exactly what the request always carries, and under which name."""
-    *_, line = SequenceWriter({}).given(state, kind)
+    *_, line = SequenceWriter({})._request(state, kind)
     shown = request_shape(state, kind)
 
     assert f"App->>Cognito: {shown.operation}" in line

@@ -15,7 +15,7 @@ from jupyter_page import Page, wires
 from authfsm import Code, PoolSettings, State, UserSrpAuth
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 from authfsm.notebook import Stepper
-from authfsm.notebook.recording import KEPT
+from authfsm.notebook.recording import MAX_STEPS
 from authfsm.notebook.view import StepperView
 from authfsm.protocol.errors import BadField, InvalidOperation, WrongResponse
 
@@ -86,16 +86,16 @@ def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
 def test_the_picture_moves(pool: LocalPool) -> None:
     """Each step lights the line it took; back puts it out; states can be chosen; no id stands twice on a page."""
     page = Page(Stepper(pool, "ada", PASSWORD))
-    lit = [page.scene["picture"].count("var(--lit)")]
+    lit = [page.scene["picture"].count("var(--highlight)")]
 
     for button in ("step", "step", "back"):
         page.press(button)
-        lit.append(page.scene["picture"].count("var(--lit)"))
+        lit.append(page.scene["picture"].count("var(--highlight)"))
 
     assert lit[0] < lit[1] < lit[2]
     assert lit[3] == lit[1]
     assert "2 · srp_claim" not in page.scene["picture"]
-    assert 'data-place="4" tabindex="0" role="button"' in page.scene["picture"]
+    assert 'data-node="4" tabindex="0" role="button"' in page.scene["picture"]
     assert " id=" not in page.scene["picture"]
 
 
@@ -520,7 +520,7 @@ def test_stepping_on_takes_no_more_memory(pools: Any) -> None:
 
     assert sizes[0] == sizes[1] == sizes[2]
     assert counts[2] - counts[1] < 500
-    assert stepper.tape.frames.maxlen == KEPT
+    assert stepper.tape.frames.maxlen == MAX_STEPS
 
 
 def test_a_source_that_is_none(pool: LocalPool) -> None:

@@ -164,7 +164,7 @@ def end(visit: Visit) -> None:
     stands(stepper, "AUTHENTICATED", 3)
     visit.open("History")
     expect(stepper.locator(".panel tbody tr")).to_have_count(3)
-    stepper.locator('[data-place="4"]').click()
+    stepper.locator('[data-node="4"]').click()
     expect(stepper.locator(".about h3")).to_have_text("PASSWORD_VERIFIER")
     stepper.locator(".about .close").click()
     theme(visit.page, "JupyterLab Dark")

@@ -203,10 +203,10 @@ def test_traffic_on_the_diagram(trail: Any) -> None:
         if (each.symbol, each.dest) == ("USER_SRP_AUTH", "PASSWORD_VERIFIER")
     )
 
-    assert model.traffic == funnel.sign_ins
+    assert model.sign_ins == funnel.sign_ins
     assert f"user_srp_auth \u00d7{times:,}" in str(drawn)
-    assert f"{funnel.illegal_count:,} steps are not on the table." in model.said
-    assert model.said[0].startswith("Where sign-ins ended: AUTHENTICATED ")
+    assert f"{funnel.illegal_count:,} steps are not on the table." in model.notes
+    assert model.notes[0].startswith("Where sign-ins ended: AUTHENTICATED ")
 
 
 @pytest.fixture(scope="module")

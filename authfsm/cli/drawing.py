@@ -17,15 +17,15 @@ from authfsm.cli.failing import MISUSED, Failed
 from authfsm.core.history import histories_from_json, history_from_json
 from authfsm.diagrams import (
     FORMATS,
+    SEQUENCE_SUFFIXES,
     SUFFIXES,
     THEMES,
     Diagram,
     NoEngine,
     NoPdf,
     diagram,
+    sequence,
 )
-from authfsm.diagrams.sequence import SUFFIXES as SEQUENCES
-from authfsm.diagrams.sequence import sequence
 from authfsm.protocol.errors import CallerError
 from authfsm.settings import PoolSettings
 
@@ -170,10 +170,12 @@ def _sequence(wanted: DrawOptions, settings: PoolSettings | None) -> None:
     for output in wanted.outputs or [Path(f"{wanted.name()}.mmd")]:
         if output == Path("-"):
             sys.stdout.write(str(drawn))
-        elif output.suffix.lower() in SEQUENCES:
+        elif output.suffix.lower() in SEQUENCE_SUFFIXES:
             _write(output, partial(drawn.save, output))
         else:
-            raise Failed(f"a sequence is written to {', '.join(SEQUENCES)}, not {output}", MISUSED)
+            raise Failed(
+                f"a sequence is written to {', '.join(SEQUENCE_SUFFIXES)}, not {output}", MISUSED
+            )
 
 
 def _pictures(wanted: DrawOptions, settings: PoolSettings | None) -> None:

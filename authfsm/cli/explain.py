@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.diagrams.links import link
-from authfsm.diagrams.markdown import MARKS
+from authfsm.diagrams.readme_table import CONFIDENCE_MARKS
+from authfsm.diagrams.vertices import documentation_link
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.nodes import NODES
@@ -46,7 +46,9 @@ def facts(about: About) -> Facts:
 
 def _page(told: Facts) -> str:
     if told["kind"] == "state":
-        return next(link(each) for each in NODES if told["name"] in {each.name, each.state})
+        return next(
+            documentation_link(each) for each in NODES if told["name"] in {each.name, each.state}
+        )
     if told["kind"] == "error":
         main = ("RespondToAuthChallenge", *told["operations"])
         operation = next(each for each in main if each in told["operations"])
@@ -182,7 +184,7 @@ def _parameters(every: Iterable[Facts]) -> Table:
 
 
 def _mark(confidence: str) -> str:
-    return MARKS.get(Confidence(confidence), "")
+    return CONFIDENCE_MARKS.get(Confidence(confidence), "")
 
 
 def _ways(every: Iterable[Facts]) -> Table:

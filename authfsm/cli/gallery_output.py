@@ -10,7 +10,7 @@ from attrs import asdict
 
 from authfsm.cli.drawing import DrawOptions, made, say
 from authfsm.cli.failing import MISUSED, Failed
-from authfsm.diagrams import gallery, markdown
+from authfsm.diagrams import gallery, readme_table
 
 
 def keep(wanted: DrawOptions, written: Path | None, *, check: bool) -> None:
@@ -55,7 +55,7 @@ def _write(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         changed = made(partial(gallery.write, folder))
         readme = folder.resolve().parent / "README.md"
-        if _tabled(readme) and markdown.write(readme):
+        if _tabled(readme) and readme_table.update_readme(readme):
             changed.append(readme)
     except OSError as error:
         raise Failed(f"{folder} cannot be written: {error.strerror}") from None
@@ -80,7 +80,9 @@ def _compare(folder: Path) -> None:
 
 
 def _tabled(readme: Path) -> bool:
-    return readme.is_file() and markdown.written(readme.read_text(encoding="utf-8")) is not None
+    return (
+        readme.is_file() and readme_table.with_table(readme.read_text(encoding="utf-8")) is not None
+    )
 
 
 def _differing(folder: Path) -> Iterator[str]:
@@ -98,5 +100,5 @@ def _differing(folder: Path) -> Iterator[str]:
     readme = folder.resolve().parent / "README.md"
     if _tabled(readme):
         text = readme.read_text(encoding="utf-8")
-        if markdown.written(text) != text:
+        if readme_table.with_table(text) != text:
             yield f"differs: {readme} (its table)"

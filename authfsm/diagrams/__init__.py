@@ -1,23 +1,34 @@
-"""Pictures of the protocol, computed from its table: DOT, SVG, PNG, PDF, Mermaid, Markdown, SCXML, XState, JSON.
+"""Diagrams of the protocol, computed from its table: DOT, SVG, PNG, PDF, Mermaid, Markdown, SCXML, XState, JSON.
 
-Whatever a picture shows, it shows because the table says so: there is no arrow here. Importing this
-costs nothing of Graphviz's; only drawing does.
+The names in `__all__` are public; the modules are private. What belongs here: the model of a diagram, how it is
+built from the table, settings and recorded sign-ins, and a module for each format.
 """
 
-from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind, Mark, OmittedArrows, Shade, Tone
-from authfsm.diagrams.option_errors import (
+from authfsm.diagrams.history_overlay import HistoryStep
+from authfsm.diagrams.model import (
+    Availability,
+    DiagramModel,
+    Edge,
+    EdgeKind,
+    EdgeStep,
+    OmittedArrows,
+    SettingsEffect,
+)
+from authfsm.diagrams.picture import (
+    FORMATS,
+    SUFFIXES,
     ConflictingOptions,
+    Diagram,
     UnknownFlow,
     UnknownFormat,
     UnknownState,
     UnknownSuffix,
+    diagram,
 )
-from authfsm.diagrams.picture import FORMATS, SUFFIXES, Diagram, diagram
-from authfsm.diagrams.places import StateGroup
 from authfsm.diagrams.render import NoEngine, NoPdf
-from authfsm.diagrams.sequence import SequenceDiagram, sequence
+from authfsm.diagrams.sequence import SEQUENCE_SUFFIXES, SequenceDiagram, sequence
 from authfsm.diagrams.themes import AUTO, DARK, LIGHT, PRINT, THEMES, Paint, Theme
-from authfsm.diagrams.walking import Walked
+from authfsm.diagrams.vertices import StateGroup
 from authfsm.protocol.nodes import Node
 
 __all__ = [
@@ -26,29 +37,30 @@ __all__ = [
     "FORMATS",
     "LIGHT",
     "PRINT",
+    "SEQUENCE_SUFFIXES",
     "SUFFIXES",
     "THEMES",
+    "Availability",
     "ConflictingOptions",
     "Diagram",
     "DiagramModel",
     "Edge",
     "EdgeKind",
-    "Mark",
+    "EdgeStep",
+    "HistoryStep",
     "NoEngine",
     "NoPdf",
     "Node",
     "OmittedArrows",
     "Paint",
     "SequenceDiagram",
-    "Shade",
+    "SettingsEffect",
     "StateGroup",
     "Theme",
-    "Tone",
     "UnknownFlow",
     "UnknownFormat",
     "UnknownState",
     "UnknownSuffix",
-    "Walked",
     "diagram",
     "sequence",
 ]

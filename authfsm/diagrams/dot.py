@@ -1,71 +1,346 @@
-"""A model as DOT: where things go is Graphviz's business, what they look like is the theme's."""
+"""A diagram as DOT: how nodes and edges look, in Graphviz's language. Graphviz decides where they go."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from functools import lru_cache
+from html import escape
+from typing import Final
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 
-from authfsm.diagrams import quoting
-from authfsm.diagrams.dot_style import Attributes, DotStyle, Labels
-from authfsm.diagrams.fold import Junction
-from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind
-from authfsm.diagrams.themes import Theme
+from authfsm.diagrams.dot_labels import advice, caption
+from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind, EdgeStep, SettingsEffect
+from authfsm.diagrams.themes import Paint, Theme
+from authfsm.diagrams.vertices import (
+    Junction,
+    StateGroup,
+    Vertex,
+    documentation_link,
+    group_of,
+)
+from authfsm.protocol.nodes import Node
+from authfsm.protocol.responses import Response, SetUpEmail
+from authfsm.protocol.states import State
+
+Attributes = dict[str, str]
+
+FONT: Final = "Helvetica"  # the layout engines know its metrics
+_NBSP: Final = "\N{NO-BREAK SPACE}"
+_INDENT: Final = _NBSP * 2  # keeps a label off its edge
+_BOLD_ROOM: Final = _NBSP * 5  # bold text is wider than the engines measure it
+_ROOM: Final[Mapping[type[Response], str]] = {SetUpEmail: _NBSP * 6}
+"""Room behind a label through which the layout would otherwise draw another edge."""
+_NARROWEST, _WIDEST = 0.8, 6.0  # points: an edge that few sign-ins followed, and one that all did
+_SIGNS: Final = {SettingsEffect.GAINED: "+ ", SettingsEffect.LOST: "\u2212 "}
 
 
-def dot(model: DiagramModel, theme: Theme, labels: Labels) -> str:
-    """The picture in Graphviz's language.
+# ---- the grammar: https://graphviz.org/doc/info/lang.html -------------------------------------
+
+_BARE: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|-?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)")
+_KEYWORDS: Final = frozenset({"node", "edge", "graph", "digraph", "subgraph", "strict"})
+
+
+@lru_cache(maxsize=4096)
+def quoted(text: str) -> str:
+    """Return a name or a value as DOT writes it: bare, as an HTML-like label, or in quotes."""
+    if _BARE.fullmatch(text) and text.lower() not in _KEYWORDS:
+        return text
+    if text.startswith("<") and text.endswith(">"):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _statement(subject: str, attributes: Attributes, defaults: Attributes | None = None) -> str:
+    """Return a statement with the attributes that differ from the defaults, the label first."""
+    usual = defaults or {}
+    names = [name for name, value in attributes.items() if usual.get(name) != value]
+    names.sort(key=lambda name: (name != "label", name))
+    pairs = " ".join([f"{name}={quoted(attributes[name])}" for name in names])
+    return f"\t{subject} [{pairs}]" if pairs else f"\t{subject}"
+
+
+def dot(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
+    """Return a diagram as DOT.
 
     Args:
-        model: what to draw.
+        model: the diagram.
         theme: how it looks.
-        labels: other texts for names of places, triggers, junctions and captions.
+        labels: other texts for names of nodes, triggers, junctions and sentences of the caption.
     """
     return "\n".join((*_statements(model, DotStyle(model, theme, labels)), ""))
 
 
-def _statements(model: DiagramModel, pen: DotStyle) -> Iterator[str]:
-    usual = dict(zip(("graph", "node", "edge"), pen.defaults(), strict=True))
+def _statements(model: DiagramModel, style: DotStyle) -> Iterator[str]:
+    graph, node_defaults, edge_defaults = style.defaults()
     yield "digraph authfsm {"
-    yield from (quoting.attribute_statement(name, look) for name, look in usual.items())
-    for node in model.nodes:
-        look = pen.junction(node) if isinstance(node, Junction) else pen.place(node)
-        if look["label"] == node.name:
-            del look["label"]  # which is what is written in a node anyway
-        yield quoting.node(node.name, beyond(usual["node"], look))
-    for places in model.abreast():
+    yield _statement("graph", graph)
+    yield _statement("node", node_defaults)
+    yield _statement("edge", edge_defaults)
+    for vertex in model.nodes:
+        attributes = style.junction(vertex) if isinstance(vertex, Junction) else style.node(vertex)
+        if attributes["label"] == vertex.name:
+            del attributes["label"]  # Graphviz's default
+        yield _statement(quoted(vertex.name), attributes, node_defaults)
+    for row in model.same_rank():
         yield "\t{"
-        yield quoting.attribute_statement("graph", {"rank": "same"})
-        yield from (quoting.node(place.name, {}) for place in places)
+        yield _statement("graph", {"rank": "same"})
+        yield from (_statement(quoted(vertex.name), {}) for vertex in row)
         yield "\t}"
-    for edge, heads in lines(model):
-        look = beyond(usual["edge"], pen.edge(edge)) | heads
-        yield quoting.edge(edge.source.name, edge.dest.name, look)
+    for edge, both_ways in drawn_edges(model):
+        attributes = style.edge(edge) | ({"dir": "both"} if both_ways else {})
+        ends = f"{quoted(edge.source.name)} -> {quoted(edge.dest.name)}"
+        yield _statement(ends, attributes, edge_defaults)
     yield "}"
 
 
-def lines(model: DiagramModel) -> Iterator[tuple[Edge, Attributes]]:
-    """The lines to draw, each with its heads.
+def drawn_edges(model: DiagramModel) -> Iterator[tuple[Edge, bool]]:
+    """Yield the edges that are lines in the drawing, each with whether it has two heads.
 
-    A place's way back to the junction it came from is one line with the way there, with two heads.
-    A step within a place has no line: it is written in the place.
+    An edge back to the junction that leads to its node is one line with the edge from the junction.
+    An acknowledgement is no line: it is listed in its node.
     """
-    between = {(edge.source, edge.dest): edge for edge in model.edges}
+    by_ends = {(edge.source, edge.dest): edge for edge in model.edges}
     for edge in model.edges:
-        back = between.get((edge.dest, edge.source))
-        joined = back is not None and back.shade.tone is edge.shade.tone
-        if edge.kind is EdgeKind.ACKNOWLEDGEMENT or (
-            joined and back and back.kind is EdgeKind.FOLD
-        ):
+        back = by_ends.get((edge.dest, edge.source))
+        if back is not None and back.availability.effect is not edge.availability.effect:
+            back = None
+        if edge.kind is EdgeKind.ACKNOWLEDGEMENT or (back and back.kind is EdgeKind.FOLD):
             continue
-        if edge.kind is EdgeKind.FOLD and back and joined:
-            both = dict.fromkeys(edge.marks + back.marks)
-            marks = tuple(sorted(both, key=lambda mark: mark.number))
-            yield evolve(back, source=edge.source, dest=edge.dest, marks=marks), {"dir": "both"}
+        if edge.kind is EdgeKind.FOLD and back:
+            steps = sorted(dict.fromkeys(edge.steps + back.steps), key=lambda each: each.number)
+            yield evolve(back, source=edge.source, dest=edge.dest, steps=tuple(steps)), True
         else:
-            yield edge, {}
+            yield edge, False
 
 
-def beyond(usual: Attributes, look: Attributes) -> Attributes:
-    """What is special about a look."""
-    return {name: value for name, value in look.items() if usual.get(name) != value}
+# ---- the style --------------------------------------------------------------------------------
+
+
+def _style(paint: Paint, extra: str = "") -> str:
+    return ",".join(filter(None, (paint.style, "filled", extra)))
+
+
+def _bold(text: str, colour: str) -> str:
+    return f'<b><font color="{colour}">{escape(text)}</font></b>'
+
+
+def _duration(elapsed: timedelta | None) -> str:
+    if not elapsed:
+        return ""
+    minutes, seconds = divmod(elapsed.total_seconds(), 60)
+    return f"  {int(minutes)}:{int(seconds):02d} min" if minutes else f"  {seconds:.1f} s"
+
+
+@frozen
+class DotStyle:
+    """The Graphviz attributes of nodes and edges."""
+
+    model: DiagramModel
+    theme: Theme
+    labels: Mapping[str, str]
+    highlighted: frozenset[Vertex] = field(init=False)
+    self_loops: Mapping[Vertex, tuple[Edge, ...]] = field(init=False)
+
+    @highlighted.default
+    def _highlighted(self) -> frozenset[Vertex]:
+        return self.model.highlighted
+
+    @self_loops.default
+    def _self_loops(self) -> Mapping[Vertex, tuple[Edge, ...]]:
+        return self.model.self_loops()
+
+    def defaults(self) -> tuple[Attributes, Attributes, Attributes]:
+        """Return the attributes of the graph, and the defaults of nodes and edges."""
+        theme, paint = self.theme, self.theme.groups[StateGroup.FIRST_FACTOR]
+        faded = self.model.has_highlights
+        graph = {
+            "rankdir": "TB", "bgcolor": theme.background, "pad": "0.1", "nodesep": "0.22",
+            "ranksep": "0.2", "splines": "spline", "fontname": FONT, "fontsize": "9",
+            "fontcolor": theme.muted, "labelloc": "b", "labeljust": "l", "tooltip": " ",
+            "label": caption(self.model, theme, self.labels),
+        }  # fmt: skip
+        node = {
+            "fontname": FONT, "fontsize": "11", "height": "0.3", "margin": "0.13,0.05",
+            "penwidth": "1.2", "target": "_blank", "fontcolor": theme.text, "peripheries": "1",
+            "shape": paint.shape, "style": _style(paint), "fillcolor": paint.fill, "color": paint.line,
+        }  # fmt: skip
+        edge = {
+            "fontname": FONT, "fontsize": "9", "arrowsize": "0.65", "penwidth": "1",
+            "color": theme.faded if faded else theme.line,
+            "fontcolor": theme.muted if faded else theme.label,
+        }  # fmt: skip
+        return graph, node, edge
+
+    def text(self, key: str) -> str:
+        """Return the text for a name."""
+        return self.labels.get(key, key)
+
+    def _is_faded(self, vertex: Vertex) -> bool:
+        untouched = self.model.has_highlights and vertex not in self.highlighted
+        return untouched or self.model.availability(vertex).effect is SettingsEffect.FADED
+
+    def _outline(self, effect: SettingsEffect) -> Attributes:
+        if effect is SettingsEffect.GAINED:
+            return {"color": self.theme.gained, "penwidth": "3"}
+        if effect is SettingsEffect.LOST:
+            return {"color": self.theme.warning, "penwidth": "1.6"}
+        return {}
+
+    def node(self, node: Node) -> Attributes:
+        """Return the attributes of a node."""
+        theme, group = self.theme, group_of(node)
+        paint, availability = theme.groups[group], self.model.availability(node)
+        reason = f" ({availability.reason})" if availability.reason else ""
+        found = {
+            "label": self._node_label(node),
+            "shape": paint.shape,
+            "style": _style(paint, "dotted" if availability.effect is SettingsEffect.LOST else ""),
+            "peripheries": str(paint.peripheries),
+            "fillcolor": paint.fill,
+            "color": paint.line,
+            "fontcolor": theme.text,
+            "tooltip": f"{node.name}: {node.state.meaning}{reason}",
+            "URL": documentation_link(node),
+            "class": group.replace(" ", "-"),
+            **self._outline(availability.effect),
+        }
+        if group is StateGroup.BEGIN:
+            found |= {"label": "", "width": "0.2", "height": "0.2", "fixedsize": "true"}
+        if self._is_faded(node):
+            found |= self._faded()
+            if availability.effect is SettingsEffect.FADED:
+                found["style"] = _style(paint, "dashed")
+        elif self.model.has_history or node in self.model.focus:
+            found["penwidth"] = "2.2"
+        if node == self.model.current:
+            found |= {"color": theme.highlight, "penwidth": "3.6", "fillcolor": theme.current}
+        return found
+
+    def _faded(self) -> Attributes:
+        theme = self.theme
+        return {"fillcolor": theme.background, "color": theme.faded, "fontcolor": theme.muted}
+
+    def _node_label(self, node: Node) -> str:
+        """Return a node's name with the responses and refused answers that stay in it."""
+        sign = _SIGNS.get(self.model.availability(node).effect, "")
+        name = sign + escape(self.text(node.state))
+        if node.state is State.FAILED and self.model.actions:
+            return advice(name, self.theme, self.labels)
+        rows = [row for edge in self.self_loops.get(node, ()) for row in self._rows(edge)]
+        if not rows:
+            return name
+        is_bold = node == self.model.current or node in self.model.focus
+        title = f"<b>{name}</b>" if is_bold else name
+        return f'<{title}<br/><font point-size="9">{"<br/>".join(rows)}</font>>'
+
+    def junction(self, junction: Junction) -> Attributes:
+        """Return the attributes of a junction: a small dark pill."""
+        theme = self.theme
+        colour = theme.highlight if self.model.has_highlights else theme.line
+        effect = self.model.availability(junction).effect
+        name = self.text(junction.name)
+        found = {
+            "label": _SIGNS.get(effect, "") + escape(name),
+            "shape": "box",
+            "style": "rounded,filled",
+            "fillcolor": colour,
+            "color": colour,
+            "fontcolor": theme.background,
+            "fontsize": "9",
+            "height": "0.22",
+            "margin": "0.12,0.03",
+            "tooltip": f"{name}: the reply says which of these is next",
+            "class": "junction",
+            **self._outline(effect),
+        }
+        return found | self._faded() if self._is_faded(junction) else found
+
+    def edge(self, edge: Edge) -> Attributes:
+        """Return the attributes of an edge."""
+        found = {**self._line(edge), "class": edge.kind.replace(" ", "-")}
+        at_start = isinstance(edge.source, Node) and group_of(edge.source) is StateGroup.BEGIN
+        if edge.is_uncertain:
+            found["style"] = "dashed"
+        if edge.kind.is_refusal:
+            found["arrowsize"] = "0.5"
+            if edge.kind is EdgeKind.RESTART:
+                found["arrowhead"] = "empty"
+            if at_start:
+                found |= {"tailport": "n", "headport": "n"}
+        elif edge.kind is EdgeKind.FAILURE and not (edge.steps or edge.counts):
+            found |= {
+                "color": self.theme.faded,
+                "style": "dotted",
+                "arrowsize": "0.5",
+                "weight": "0",
+            }
+        if edge.source != edge.dest or at_start:  # other self-loops are listed in their node
+            indent = _INDENT if self.model.sign_ins is None else _INDENT * 2
+            rows = [f'{row}<br align="left"/>' for row in self._rows(edge, indent)]
+            found |= {"label": f"<{''.join(rows)}>"} if rows else {}
+        if edge.responses:
+            names = ", ".join(self.text(each.trigger) for each in edge.responses)
+            reason = f" ({edge.availability.reason})" if edge.availability.reason else ""
+            found["tooltip"] = f"{edge.source.name} to {edge.dest.name}: {names}{reason}"
+        return found
+
+    def _line(self, edge: Edge) -> Attributes:
+        """Return the colour, width and pattern of an edge."""
+        theme, model = self.theme, self.model
+        found = {"color": theme.faded if model.has_history else theme.line, "penwidth": "1"}
+        if edge.steps:
+            refused = any(step.error for step in edge.steps)
+            found = {"color": theme.warning if refused else theme.highlight, "penwidth": "2.6"}
+        if model.sign_ins is not None:
+            times = edge.total.times
+            share = times / (model.sign_ins or 1)
+            width = _NARROWEST + (_WIDEST - _NARROWEST) * min(share, 1)
+            failed = edge.kind is EdgeKind.FAILURE or edge.kind.is_refusal
+            colour = theme.warning if failed else theme.highlight
+            found = {"color": colour if times else theme.faded, "penwidth": f"{width:.1f}"}
+            found["arrowsize"] = f"{0.65 - share * 0.2:.2f}"  # it grows with the line's width
+        match edge.availability.effect:
+            case SettingsEffect.FADED:
+                found |= {"color": theme.faded, "fontcolor": theme.muted}
+            case SettingsEffect.GAINED:
+                found |= {"color": theme.gained, "penwidth": "2.8", "fontcolor": theme.gained}
+            case SettingsEffect.LOST:
+                found |= {"color": theme.warning, "penwidth": "1.4", "fontcolor": theme.warning}
+                found["style"] = "dotted"
+        return found
+
+    def _rows(self, edge: Edge, indent: str = "") -> Iterator[str]:
+        """Yield the text of an edge row by row, as HTML: recorded steps first, and bold."""
+        theme = self.theme
+        for step in edge.steps:
+            if step.error or step.response in edge.responses:
+                colour = theme.warning if step.error else theme.highlight
+                yield _bold(indent + self._step(step), colour) + _BOLD_ROOM
+        refused = edge.kind is EdgeKind.FAILURE or edge.kind.is_refusal
+        if edge.counts and (refused or not edge.responses):
+            yield _bold(f"{indent}{edge.total}", theme.warning if refused else theme.highlight)
+        if refused:
+            return
+        again = f" ({edge.kind})" if edge.kind is EdgeKind.NEW_CHALLENGE else ""
+        sign = _SIGNS.get(edge.availability.effect, "")
+        counts = {count.response: count for count in edge.counts}
+        numbered = {step.response for step in edge.steps if not step.error}
+        for response in edge.responses:
+            if response in numbered:
+                continue
+            doubt = " \u2020" if response in edge.uncertain else ""
+            text = f"{sign}{self.text(response.trigger)}{again}{doubt}"
+            if count := counts.get(response):
+                yield _bold(f"{indent}{text} {count}", theme.highlight)
+            elif response in edge.ruled_out:
+                yield f'{indent}<font color="{theme.muted}"><s>{escape(text)}</s></font>'
+            else:
+                yield indent + escape(text) + _ROOM.get(response, "")
+
+    def _step(self, step: EdgeStep) -> str:
+        text = step.error or self.text(step.response.trigger)
+        return f"{step.number} \u00b7 {text}{_duration(step.elapsed)}"

@@ -1,73 +1,115 @@
-"""The pictures that the repository keeps, written by one function, the same bytes whoever runs it.
+"""The gallery: the pictures that the repository keeps, of all flows and of a few example pools.
 
-`python -m authfsm.diagrams.gallery diagrams` writes them; a test fails when they are not what the
-table says.
+`python -m authfsm.diagrams.gallery diagrams` writes them, with the same bytes on every machine; a test
+fails when they are not up to date.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from authfsm.diagrams.picture import Diagram, diagram
-from authfsm.diagrams.pools import POOLS
 from authfsm.diagrams.sequence import sequence
 from authfsm.diagrams.themes import AUTO
 from authfsm.protocol.auth_flows import FLOWS
+from authfsm.settings import PoolSettings
 
-_ABOUT: Final = {
+_SRP: Final = ("ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")
+_CHOICE: Final = ("ALLOW_USER_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")
+_CUSTOM: Final = ("ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")
+_TOTP: Final[Mapping[str, Any]] = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
+_SMS: Final[Mapping[str, Any]] = {"SmsMfaConfiguration": {"SmsConfiguration": {}}}
+_DEVICES: Final = {"DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True}}
+_TRIGGERS: Final = ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse")
+_FACTORS: Final = {"AllowedFirstAuthFactors": ("PASSWORD", "EMAIL_OTP", "WEB_AUTHN")}
+
+
+def _pool(
+    mfa_mode: str, flows: tuple[str, ...], mfa: Mapping[str, Any] | None = None, **pool: Any
+) -> PoolSettings:
+    described = {"MfaConfiguration": mfa_mode, "UserPoolTier": "ESSENTIALS", **pool}
+    return PoolSettings.from_descriptions(described, {"ExplicitAuthFlows": flows}, mfa or {})
+
+
+EXAMPLE_POOLS: Final[Mapping[str, tuple[PoolSettings, str]]] = MappingProxyType(
+    {
+        "mfa_off": (_pool("OFF", _SRP), "Passwords by SRP, no MFA, no devices."),
+        "mfa_optional": (
+            _pool("OPTIONAL", _SRP, {**_TOTP, **_SMS}, **_DEVICES),
+            "Passwords by SRP, a second factor for users who set one up, remembered devices.",
+        ),
+        "mfa_required": (
+            _pool("ON", _SRP, _TOTP),
+            "Passwords by SRP, then the authenticator app, for all users.",
+        ),
+        "passwordless": (
+            _pool("OFF", _CHOICE, Policies={"SignInPolicy": _FACTORS}),
+            "The user chooses an e-mailed code, a passkey, or the password.",
+        ),
+        "custom": (
+            _pool("OFF", _CUSTOM, LambdaConfig=dict.fromkeys(_TRIGGERS, "arn")),
+            "The pool's Lambda functions issue the challenges.",
+        ),
+    }
+)
+"""The settings of typical pools as AWS describes them, by name, each with a sentence about it."""
+
+_FLOW_SENTENCES: Final = {
     "USER_SRP_AUTH": "the password is proved by SRP and never sent.",
-    "USER_PASSWORD_AUTH": "the password is sent in clear.",
-    "ADMIN_USER_PASSWORD_AUTH": "an administrator sends a user's password in clear.",
-    "ADMIN_NO_SRP_AUTH": "the older name of it; one AWS page has a second step for the password.",
-    "CUSTOM_AUTH": "the pool's Lambda functions lead; the password may be proved by SRP first.",
-    "USER_AUTH": "the first factor is chosen, or preferred: password, code or passkey.",
+    "USER_PASSWORD_AUTH": "the password is sent in plain text.",
+    "ADMIN_USER_PASSWORD_AUTH": "an administrator sends a user's password in plain text.",
+    "ADMIN_NO_SRP_AUTH": "its older name; one AWS page has a second step for the password.",
+    "CUSTOM_AUTH": "the pool's Lambda functions decide; the password may be proved by SRP first.",
+    "USER_AUTH": "the user chooses or prefers a first factor: password, code or passkey.",
     "REFRESH_TOKEN_AUTH": "new tokens for a refresh token.",
-    "REFRESH_TOKEN": "the older name of it.",
+    "REFRESH_TOKEN": "its older name.",
 }
 
 
 def pictures() -> Iterator[tuple[str, Diagram, str]]:
-    """Each picture with the name of its file and a sentence about it."""
-    whole = "The whole protocol, every flow, from the first request to tokens."
-    yield "protocol", diagram(theme=AUTO), whole
+    """Yield each picture with the name of its file and a sentence about it."""
+    about = "The whole protocol: every flow, from the first request to tokens."
+    yield "protocol", diagram(theme=AUTO), about
     for flow in FLOWS:
-        about = _ABOUT.get(flow, "a flow of Cognito's.")
-        yield flow.lower(), diagram(flow=flow, theme=AUTO), f"`{flow}`: {about}"
-    for name, (settings, about) in POOLS.items():
-        yield f"pool_{name}", diagram(settings=settings, theme=AUTO), f"A pool's own: {about}"
-    off, required = (POOLS[name][0] for name in ("mfa_off", "mfa_required"))
-    about = "The same pool's whole protocol, what MFA off rules out being faded."
+        about = f"`{flow}`: {_FLOW_SENTENCES[flow]}"
+        yield flow.lower(), diagram(flow=flow, theme=AUTO), about
+    for name, (settings, sentence) in EXAMPLE_POOLS.items():
+        about = f"A pool's settings: {sentence}"
+        yield f"pool_{name}", diagram(settings=settings, theme=AUTO), about
+    off, required = (EXAMPLE_POOLS[name][0] for name in ("mfa_off", "mfa_required"))
+    about = "The whole protocol, with what MFA off rules out faded."
     yield "pool_mfa_off_faded", diagram(settings=off, faded=True, theme=AUTO), about
-    about = "What turns on when MFA becomes required."
+    about = "What becomes possible when MFA becomes required."
     yield "pool_mfa_off_to_required", diagram(difference=(off, required), theme=AUTO), about
-    about = "Where a sign-in by SRP may fail, and what is to be done then."
+    about = "Where a sign-in by SRP can fail, and what to do then."
     yield "failures", diagram(flow="USER_SRP_AUTH", actions=True, theme=AUTO), about
 
 
 def files() -> dict[str, str]:
-    """Every file of the gallery, by its name.
+    """Return the text of every file of the gallery, by its name.
 
     Raises:
-        NoEngine: no program lays the graphs out.
+        NoEngine: no layout engine is installed.
     """
     every = list(pictures())
     found = {f"{name}.svg": drawn.svg() for name, drawn, _ in every}
     found["protocol.dot"] = str(diagram())
-    found["README.md"] = "\n".join(_page(every))
+    found["README.md"] = "\n".join(_readme((name, about) for name, _, about in every))
     return dict(sorted(found.items()))
 
 
-def _page(every: list[tuple[str, Diagram, str]]) -> Iterator[str]:
+def _readme(every: Iterator[tuple[str, str]]) -> Iterator[str]:
     yield "# The protocol in pictures"
     yield ""
     yield "Computed from `authfsm/protocol/table.py` by `python -m authfsm.diagrams.gallery diagrams`."
-    yield "What is folded, and what is left out, stands under each picture. Opened by itself, a picture"
-    yield "tells what each state means when pointed at, and leads to AWS's own page when clicked; it is"
-    yield "dark where dark is preferred. `protocol.dot` is the source of the first."
-    for name, _, about in every:
+    yield "The caption of each picture says what it leaves out. Open a picture by itself: hover over a state"
+    yield "to see what it means, and click it for AWS's page. Pictures are dark if your browser prefers dark."
+    yield "`protocol.dot` is the source of the first."
+    for name, about in every:
         yield ""
         yield f"## {name}"
         yield ""
@@ -75,9 +117,9 @@ def _page(every: list[tuple[str, Diagram, str]]) -> Iterator[str]:
         yield ""
         yield f"[![{about.replace('`', '')}]({name}.svg)]({name}.svg)"
     yield ""
-    yield "## Who says what to whom"
+    yield "## The messages of a sign-in"
     yield ""
-    yield "`USER_SRP_AUTH` as a sequence, names as on the wire."
+    yield "`USER_SRP_AUTH` as a sequence, with the names that Cognito's API uses."
     yield ""
     yield "```mermaid"
     yield f"{sequence(flow='USER_SRP_AUTH')}```"
@@ -85,16 +127,10 @@ def _page(every: list[tuple[str, Diagram, str]]) -> Iterator[str]:
 
 
 def write(folder: str | Path) -> list[Path]:
-    """Write the gallery.
-
-    Args:
-        folder: where to.
-
-    Returns:
-        The files that changed.
+    """Write the gallery to a folder, and return the files that changed.
 
     Raises:
-        NoEngine: no program lays the graphs out.
+        NoEngine: no layout engine is installed.
     """
     changed = []
     for name, text in files().items():

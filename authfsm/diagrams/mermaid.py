@@ -1,132 +1,119 @@
-"""A model as a Mermaid state diagram, as GitHub renders it in Markdown.
+"""A diagram as a Mermaid state diagram, as GitHub renders it in Markdown.
 
-Mermaid's lines have no look of their own: what a line is, a mark before its label says.
+Mermaid has no styles for edges: a sign before the label says what an edge means.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
-from authfsm.diagrams.fold import Junction, Vertex
-from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind, Tone
-from authfsm.diagrams.places import StateGroup, group
+from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind, SettingsEffect
 from authfsm.diagrams.themes import Theme
+from authfsm.diagrams.vertices import START, Junction, Vertex, group_of
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import END_STATES
 
-MARKS = {Tone.FADED: "\u2715 ", Tone.GAINED: "+ ", Tone.LOST: "\u2212 "}
-"""What stands before the label of a line that settings do not simply leave as it is."""
+SIGNS: Final = {
+    SettingsEffect.FADED: "\u2715 ",
+    SettingsEffect.GAINED: "+ ",
+    SettingsEffect.LOST: "\u2212 ",
+}
+"""The sign before the label of what settings rule out or change."""
 
 
 def identifier(name: str) -> str:
-    """A name that every language of diagrams takes."""
+    """Return a name in the characters that every diagram language takes."""
     return re.sub(r"\W+", "_", name).strip("_")
 
 
+def mermaid_text(text: str) -> str:
+    """Return a text with Mermaid's special characters escaped."""
+    one_line = " ".join(text.split())
+    return re.sub(r'[#;:"<>{}\[\]%`]', lambda found: f"#{ord(found.group())};", one_line)
+
+
 def mermaid(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
-    """The picture in Mermaid's language.
-
-    Args:
-        model: what to draw.
-        theme: the colours of the groups.
-        labels: other texts.
-    """
-    return "\n".join((*_lines(model, theme, labels), ""))
+    """Return a diagram in Mermaid's language, with the theme's colours for the groups of nodes."""
+    return "\n".join((*_lines(model, labels), *_classes(model, theme), ""))
 
 
-def plain(text: str) -> str:
-    """A text that Mermaid does not take for anything else."""
-    return re.sub(
-        r'[#;:"<>{}\[\]%`]', lambda found: f"#{ord(found.group())};", " ".join(text.split())
-    )
-
-
-def _lines(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> Iterator[str]:
-    steps: dict[Vertex, list[Edge]] = {}
-    for edge in model.edges:
-        if edge.kind is EdgeKind.ACKNOWLEDGEMENT:
-            steps.setdefault(edge.source, []).append(edge)
+def _lines(model: DiagramModel, labels: Mapping[str, str]) -> Iterator[str]:
+    # A node that something leads to cannot be Mermaid's dot, which would be read as an end.
+    start_is_node = any(edge.dest == START for edge in model.edges)
     yield "stateDiagram-v2"
     yield "    direction TB"
-    # What nothing leads to may be Mermaid's dot, which elsewhere is the end.
-    shown = {edge.dest for edge in model.edges}
-    if any(_begins(node) for node in shown):
+    if start_is_node:
         yield "    [*] --> START"
     for node in model.nodes:
-        if not _begins(node) or node in shown:
+        if node != START or start_is_node:
             key = node.state if isinstance(node, Node) else node.name
-            text = MARKS.get(model.shade(node).tone, "") + labels.get(key, key)
-            within = (row for edge in steps.get(node, ()) for row in _rows(edge, labels))
-            written = "<br/>".join((plain(text), *within))
-            yield f'    state "{written}" as {identifier(node.name)}'
+            sign = SIGNS.get(model.availability(node).effect, "")
+            rows = [mermaid_text(sign + labels.get(key, key))]
+            for edge in model.edges:
+                if edge.source == node and edge.kind is EdgeKind.ACKNOWLEDGEMENT:
+                    rows += _rows(edge, labels)
+            yield f'    state "{"<br/>".join(rows)}" as {identifier(node.name)}'
     for edge in model.edges:
         if edge.kind is EdgeKind.ACKNOWLEDGEMENT:
-            continue  # a step within a place is written in the place
+            continue  # it is listed in its node
         rows = list(_rows(edge, labels))
         label = f" : {'<br/>'.join(rows)}" if rows else ""
-        begins = _begins(edge.source) and edge.source not in shown
-        source = "[*]" if begins else identifier(edge.source.name)
+        from_dot = edge.source == START and not start_is_node
+        source = "[*]" if from_dot else identifier(edge.source.name)
         yield f"    {source} --> {identifier(edge.dest.name)}{label}"
-    left = {edge.source for edge in model.edges}
+    sources = {edge.source for edge in model.edges}
     for node in model.nodes:
-        if isinstance(node, Node) and node.state in END_STATES and node not in left:
+        if isinstance(node, Node) and node.state in END_STATES and node not in sources:
             yield f"    {identifier(node.name)} --> [*]"
-    yield from _classes(model, theme)
-
-
-def _begins(node: Vertex) -> bool:
-    return isinstance(node, Node) and group(node) is StateGroup.BEGIN
 
 
 def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
     times = {count.response: count.times for count in edge.counts}
-    for mark in edge.marks:
-        told = mark.error or labels.get(mark.response.trigger, mark.response.trigger)
-        yield plain(f"{mark.number} \u00b7 {told}")
+    for step in edge.steps:
+        text = step.error or labels.get(step.response.trigger, step.response.trigger)
+        yield mermaid_text(f"{step.number} \u00b7 {text}")
     if None in times:
         yield f"\u00d7{times[None]}"
     if edge.kind is EdgeKind.FAILURE and not edge.counts:
         return
-    walked = {mark.response for mark in edge.marks if not mark.error}
+    is_loop = edge.kind.loop_kind and edge.kind is not EdgeKind.ACKNOWLEDGEMENT
+    kind = f" ({edge.kind})" if is_loop else ""
+    numbered = {step.response for step in edge.steps if not step.error}
     for response in edge.responses:
-        if response not in walked:
-            doubt = " \u2020" if response in edge.thin else ""
-            often = f" \u00d7{times[response]}" if response in times else ""
-            again = (
-                f" ({edge.kind})"
-                if edge.kind.loop and edge.kind is not EdgeKind.ACKNOWLEDGEMENT
-                else ""
-            )
-            yield plain(
-                f"{MARKS.get(edge.tone(response), '')}{labels.get(response.trigger, response.trigger)}{again}{doubt}{often}"
-            )
+        if response not in numbered:
+            sign = SIGNS.get(edge.effect_on(response), "")
+            name = labels.get(response.trigger, response.trigger)
+            doubt = " \u2020" if response in edge.uncertain else ""
+            count = f" \u00d7{times[response]}" if response in times else ""
+            yield mermaid_text(f"{sign}{name}{kind}{doubt}{count}")
 
 
 def _classes(model: DiagramModel, theme: Theme) -> Iterator[str]:
-    """The looks of groups, and who has which."""
-    who: dict[str, list[str]] = {}
+    """Yield the style of each class of nodes, and its members."""
+    members: dict[str, list[str]] = {}
     for node in model.nodes:
-        if not _begins(node):
-            who.setdefault(_class(node, model), []).append(identifier(node.name))
-    faded = f"fill:{theme.paper},stroke:{theme.faded},color:{theme.quiet}"
-    looks = {identifier(group): theme.groups[group] for group in StateGroup}
-    for name, nodes in who.items():
-        if name in looks:
-            paint = looks[name]
-            yield f"    classDef {name} fill:{paint.fill},stroke:{paint.line},color:{theme.ink}"
-        elif name == "junction":
-            yield f"    classDef {name} fill:{theme.line},stroke:{theme.line},color:{theme.paper}"
-        elif name == "here":
-            yield f"    classDef {name} fill:{theme.here},stroke:{theme.lit},stroke-width:4px,color:{theme.ink}"
-        else:
-            yield f"    classDef {name} {faded}"
+        if node != START:
+            members.setdefault(_class(node, model), []).append(identifier(node.name))
+    styles = {
+        identifier(group): f"fill:{paint.fill},stroke:{paint.line},color:{theme.text}"
+        for group, paint in theme.groups.items()
+    }
+    styles["junction"] = f"fill:{theme.line},stroke:{theme.line},color:{theme.background}"
+    styles["faded"] = f"fill:{theme.background},stroke:{theme.faded},color:{theme.muted}"
+    styles["current"] = (
+        f"fill:{theme.current},stroke:{theme.highlight},stroke-width:4px,color:{theme.text}"
+    )
+    for name, nodes in members.items():
+        yield f"    classDef {name} {styles[name]}"
         yield f"    class {','.join(nodes)} {name}"
 
 
 def _class(node: Vertex, model: DiagramModel) -> str:
-    if node == model.here:
-        return "here"
-    if model.shade(node).tone is Tone.FADED or (model.lights and node not in model.lit):
+    if node == model.current:
+        return "current"
+    untouched = model.has_highlights and node not in model.highlighted
+    if untouched or model.availability(node).effect is SettingsEffect.FADED:
         return "faded"
-    return "junction" if isinstance(node, Junction) else identifier(group(node))
+    return "junction" if isinstance(node, Junction) else identifier(group_of(node))

@@ -1,8 +1,7 @@
-"""A picture before it is drawn: nodes and edges, frozen, with no word on how they look.
+"""The model of a diagram: its nodes and edges, with nothing about how they look.
 
-Renderers are pure functions of a `DiagramModel`; a `DiagramModel` is a pure function of the table and its options
-(`authfsm.diagrams.model_builder`) and of the steps that a sign-in has written down
-(`authfsm.diagrams.walking`). No live sign-in is ever looked at.
+`authfsm.diagrams.model_builder` builds a `DiagramModel` from the protocol's table, and
+`authfsm.diagrams.history_overlay` adds recorded steps. Each format is a pure function of a `DiagramModel`.
 """
 
 from __future__ import annotations
@@ -14,103 +13,102 @@ from typing import Final
 
 from attrs import field, frozen
 
-from authfsm.diagrams.fold import Junction, Vertex
-from authfsm.diagrams.omissions import Reason
-from authfsm.diagrams.places import Arrow, group
+from authfsm.diagrams.omissions import OmissionReason
+from authfsm.diagrams.vertices import Arrow, Junction, Vertex, group_of
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.table import NEW_CHALLENGE, LoopKind
 from authfsm.protocol.validators import frozen_mapping
 from authfsm.settings import PoolSettings
 
-Trigger = type[Response]
+ResponseClass = type[Response]
 
 
 class EdgeKind(str, Enum):
-    """What a line of the picture is."""
+    """The meaning of an edge."""
 
-    ANSWER = "answer"  #: A response leads on.
-    FOLD = "fold"  #: A junction leads on.
-    RETRY = "retry"  #: The answer was refused, and another may be given.
-    NEW_CHALLENGE = "new challenge"  #: Another challenge of the same name came.
-    ACKNOWLEDGEMENT = "acknowledgement"  #: A step within the state was accepted.
+    ANSWER = "answer"  #: A response leads to another node.
+    FOLD = "fold"  #: A junction leads to one of its members.
+    RETRY = "retry"  #: The answer was refused, and another may be sent.
+    NEW_CHALLENGE = "new challenge"  #: Cognito issued another challenge of the same name.
+    ACKNOWLEDGEMENT = "acknowledgement"  #: A response was accepted, and the state stays the same.
     RESTART = "restart"  #: The same answer is sent again without the device key.
     FAILURE = "failure"  #: The attempt ends.
 
     __str__ = str.__str__
 
     @property
-    def loop(self) -> LoopKind | None:
-        """The table's kind of self-loop that the line is; None for all other lines."""
-        return _LOOPS.get(self)
+    def loop_kind(self) -> LoopKind | None:
+        """The table's kind of self-loop; None for all other edges."""
+        return _LOOP_KINDS.get(self)
 
     @property
-    def refused(self) -> bool:
-        """Does the line stay where it is because of a refusal?"""
+    def is_refusal(self) -> bool:
+        """Whether the state stays the same because Cognito refused the answer."""
         return self in {EdgeKind.RETRY, EdgeKind.RESTART}
 
 
-_LOOPS: Final = {EdgeKind(str(each)): each for each in LoopKind}
+_LOOP_KINDS: Final = {EdgeKind(str(each)): each for each in LoopKind}
 
 
-class Tone(str, Enum):
-    """How far a pool's settings leave something."""
+class SettingsEffect(str, Enum):
+    """What a pool's settings do to a node or an edge."""
 
-    KEPT = "kept"  #: It is possible.
-    FADED = "faded"  #: It is ruled out, and shown all the same.
-    GONE = "gone"  #: It is ruled out.
-    NAMED = "named"  #: It is possible only because a Lambda function may name any challenge.
-    GAINED = "gained"  #: It turns on.
-    LOST = "lost"  #: It turns off.
+    AVAILABLE = "available"  #: They allow it.
+    FADED = "faded"  #: They rule it out, and the diagram shows it faded.
+    RULED_OUT = "ruled out"  #: They rule it out.
+    LAMBDA_ONLY = "lambda only"  #: They allow it only because a Lambda may name any challenge.
+    GAINED = "gained"  #: The second of two pools allows it, and the first does not.
+    LOST = "lost"  #: The first of two pools allows it, and the second does not.
 
     __str__ = str.__str__
 
 
-@frozen
-class Shade:
-    """A tone, and the reason for it.
+@frozen(cache_hash=True)
+class Availability:
+    """What settings do to a node or an edge, and why.
 
     Args:
-        tone: how far settings leave it.
-        why: the setting that rules it out, or did so before.
+        effect: what they do to it.
+        reason: the setting that rules it out, or did so before.
     """
 
-    tone: Tone = Tone.KEPT
-    why: str = ""
+    effect: SettingsEffect = SettingsEffect.AVAILABLE
+    reason: str = ""
 
 
-KEPT = Shade()
+AVAILABLE: Final = Availability()
 
 
 @frozen
-class Mark:
-    """A step of a walk, on a line that it took.
+class EdgeStep:
+    """A recorded step that followed an edge.
 
     Args:
-        number: which step it was.
-        response: the class of the response that was given.
+        number: the step's number.
+        response: the class of the response.
         error: Cognito's error code, where the reply was a refusal.
-        after: how long after the first step, if the steps tell.
+        elapsed: the time since the first step, where the steps have times.
     """
 
     number: int
-    response: Trigger
+    response: ResponseClass
     error: str | None = None
-    after: timedelta | None = None
+    elapsed: timedelta | None = None
 
 
 @frozen
-class Count:
-    """How often a line was taken.
+class EdgeCount:
+    """How often sign-ins followed an edge.
 
     Args:
         times: how often.
-        response: by which response; None where a junction led on.
-        share: of all that left the line's beginning, 0 to 1; None where that is not reckoned.
+        response: by which response; None after a junction.
+        share: the share of all steps that left the same node, 0 to 1; None if unknown.
     """
 
     times: int
-    response: Trigger | None = None
+    response: ResponseClass | None = None
     share: float | None = None
 
     def __str__(self) -> str:
@@ -120,162 +118,157 @@ class Count:
 
 @frozen
 class Edge:
-    """A line of the picture.
+    """An edge of a diagram.
 
     Args:
         source: where it leaves.
         dest: where it leads.
-        kind: what it is.
-        responses: the responses it stands for, in the table's order; none where a junction leads on.
-        thin: those of them that are known here only by inference, or contradicted.
-        marks: the steps of a walk that took it.
-        shade: how far settings leave it.
-        faded: the responses that settings rule out, where they leave others.
-        counts: how often it was taken, response by response.
+        kind: its meaning.
+        responses: the classes of response it stands for, in the table's order; none after a junction.
+        uncertain: those of them that are known only by inference, or contradicted by another source.
+        steps: the recorded steps that followed it.
+        availability: what settings do to all of it.
+        ruled_out: the responses that settings rule out, where they allow others.
+        counts: how often it was followed, by response.
     """
 
     source: Vertex
     dest: Vertex
     kind: EdgeKind
-    responses: tuple[Trigger, ...] = ()
-    thin: tuple[Trigger, ...] = ()
-    marks: tuple[Mark, ...] = ()
-    shade: Shade = KEPT
-    faded: tuple[Trigger, ...] = ()
-    counts: tuple[Count, ...] = ()
+    responses: tuple[ResponseClass, ...] = ()
+    uncertain: tuple[ResponseClass, ...] = ()
+    steps: tuple[EdgeStep, ...] = ()
+    availability: Availability = AVAILABLE
+    ruled_out: tuple[ResponseClass, ...] = ()
+    counts: tuple[EdgeCount, ...] = ()
 
-    def tone(self, response: Trigger) -> Tone:
-        """How far settings leave a response of it."""
-        return Tone.FADED if response in self.faded else self.shade.tone
-
-    @property
-    def taken(self) -> int:
-        """How often it was taken."""
-        return sum(each.times for each in self.counts)
+    def effect_on(self, response: ResponseClass) -> SettingsEffect:
+        """Return what settings do to one of its responses."""
+        return SettingsEffect.FADED if response in self.ruled_out else self.availability.effect
 
     @property
-    def altogether(self) -> Count:
-        """How often it was taken, by whichever response."""
+    def total(self) -> EdgeCount:
+        """How often it was followed, by whichever response."""
         shares = [each.share for each in self.counts if each.share is not None]
-        return Count(self.taken, None, sum(shares) if shares else None)
+        times = sum(each.times for each in self.counts)
+        return EdgeCount(times, None, sum(shares) if shares else None)
 
     @property
-    def doubtful(self) -> bool:
-        """Is all of it known only by inference, or contradicted?"""
-        return bool(self.thin) and self.thin == self.responses
+    def is_uncertain(self) -> bool:
+        """Whether all of it is known only by inference, or contradicted."""
+        return bool(self.uncertain) and self.uncertain == self.responses
 
 
 @frozen
 class OmittedArrows:
-    """Arrows that are not drawn, and why.
+    """Arrows that are not drawn.
 
     Args:
-        reason: why, with the caption that stands for them.
+        reason: why, with the sentence that the caption has about them.
         arrows: the arrows.
     """
 
-    reason: Reason
+    reason: OmissionReason
     arrows: frozenset[Arrow]
 
 
 @frozen
 class DiagramModel:
-    """A picture before it is drawn.
+    """The nodes and edges of a diagram.
 
     Args:
-        nodes: places and junctions, in the order of a sign-in.
-        edges: the lines between them.
-        left_out: the arrows that are not drawn, by reason.
-        flow: the `AuthFlow` it is of; None for all of them.
-        walked: does it show a walk? Then all that the walk did not touch is faded.
-        here: where the walk stands.
-        shades: the nodes that settings do not simply leave as they are.
-        focus: the places that the picture is about, if it is not about all of them.
-        traffic: how many sign-ins its counts are of; None if it counts none.
-        actions: does it tell what to do after a failure?
-        said: what else stands under it.
-        pools: the settings of the pool, or of the two, that it is of.
+        nodes: nodes and junctions, in the order of a sign-in.
+        edges: the edges between them.
+        omitted: the arrows that are not drawn, by reason.
+        flow: the `AuthFlow` it shows; None for all of them.
+        has_history: whether it shows a recorded sign-in, and fades all that it did not touch.
+        current: the node where the recorded sign-in stands.
+        availabilities: what settings do to each node; nodes that they simply allow are left out.
+        focus: the nodes that the diagram is about, unless it is about all of them.
+        sign_ins: the number of sign-ins that are counted on it; None if none are.
+        actions: whether it says what to do after a failure.
+        notes: further sentences for the caption.
+        pools: the settings of the pool, or of the two pools, that it shows.
     """
 
     nodes: tuple[Vertex, ...]
     edges: tuple[Edge, ...]
-    left_out: tuple[OmittedArrows, ...] = ()
+    omitted: tuple[OmittedArrows, ...] = ()
     flow: str | None = None
-    walked: bool = False
-    here: Node | None = None
-    shades: Mapping[Vertex, Shade] = field(factory=dict, converter=frozen_mapping)
+    has_history: bool = False
+    current: Node | None = None
+    availabilities: Mapping[Vertex, Availability] = field(factory=dict, converter=frozen_mapping)
     focus: frozenset[Node] = frozenset()
-    traffic: int | None = None
+    sign_ins: int | None = None
     actions: bool = False
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     pools: tuple[PoolSettings, ...] = field(default=(), repr=False)
 
     @property
-    def lights(self) -> bool:
-        """Are some of its lines lit, and the others not?"""
-        return self.walked or self.traffic is not None
+    def has_highlights(self) -> bool:
+        """Whether some edges are highlighted and the others faded."""
+        return self.has_history or self.sign_ins is not None
 
-    def shade(self, node: Vertex) -> Shade:
-        """How far settings leave a node."""
-        return self.shades.get(node, KEPT)
+    def availability(self, node: Vertex) -> Availability:
+        """Return what settings do to a node."""
+        return self.availabilities.get(node, AVAILABLE)
 
     @property
-    def lit(self) -> frozenset[Vertex]:
-        """The nodes that the walk touched."""
-        taken = (edge for edge in self.edges if edge.marks or edge.counts)
-        ends = {end for edge in taken for end in (edge.source, edge.dest)}
-        return frozenset(ends | ({self.here} if self.here else set()))
+    def highlighted(self) -> frozenset[Vertex]:
+        """The nodes that recorded steps touched."""
+        followed = (edge for edge in self.edges if edge.steps or edge.counts)
+        ends = {end for edge in followed for end in (edge.source, edge.dest)}
+        return frozenset(ends | ({self.current} if self.current else set()))
 
-    def abreast(self) -> Iterator[tuple[Vertex, ...]]:
-        """Nodes that stand side by side.
+    def same_rank(self) -> Iterator[tuple[Vertex, ...]]:
+        """Yield nodes that are drawn side by side.
 
-        A place that leads only on to a junction that its own junction leads to as well is a detour,
-        beside its junction. The other places of a junction stand in one row, if they are of one group.
+        A member whose answers only lead to a smaller junction of the same junction is drawn beside the
+        junction. The other members are drawn in one row if they belong to one group.
         """
-        on: dict[Vertex, list[Vertex]] = {}
-        leads: dict[Vertex, set[Vertex]] = {}
+        members: dict[Vertex, list[Vertex]] = {}
+        answers: dict[Vertex, set[Vertex]] = {}
         for edge in self.edges:
             if edge.kind is EdgeKind.FOLD:
-                on.setdefault(edge.source, []).append(edge.dest)
+                members.setdefault(edge.source, []).append(edge.dest)
             elif edge.kind is EdgeKind.ANSWER:
-                leads.setdefault(edge.source, set()).add(edge.dest)
-        for junction, dests in on.items():
-            joined = {each for each in dests if isinstance(each, Junction)}
-            detours = [each for each in dests if each in leads and leads[each] <= joined]
-            yield from ((junction, each) for each in detours)
-            rest = [each for each in dests if isinstance(each, Node) and each not in detours]
-            if len(rest) > 1 and len({group(each) for each in rest}) == 1:
-                yield tuple(rest)
+                answers.setdefault(edge.source, set()).add(edge.dest)
+        for junction, dests in members.items():
+            smaller = {each for each in dests if isinstance(each, Junction)}
+            beside = [each for each in dests if each in answers and answers[each] <= smaller]
+            yield from ((junction, each) for each in beside)
+            row = [each for each in dests if isinstance(each, Node) and each not in beside]
+            if len(row) > 1 and len({group_of(each) for each in row}) == 1:
+                yield tuple(row)
 
-    def within(self) -> dict[Vertex, tuple[Edge, ...]]:
-        """The lines that lead from a place back to it, by place."""
+    def self_loops(self) -> dict[Vertex, tuple[Edge, ...]]:
+        """Return the edges that lead from a node back to it, by node."""
         found: dict[Vertex, tuple[Edge, ...]] = {}
         for edge in self.edges:
             if edge.source == edge.dest:
                 found[edge.source] = (*found.get(edge.source, ()), edge)
         return found
 
-    def onward(self, node: Vertex) -> Iterator[Vertex]:
-        """Where a junction leads on; a place leads to itself."""
-        if isinstance(node, Junction):
-            for edge in self.edges:
-                if edge.source == node:
-                    yield from self.onward(edge.dest)
+    def targets(self, vertex: Vertex) -> Iterator[Node]:
+        """Yield the nodes that a junction leads to, through smaller junctions too; a node leads to itself."""
+        if isinstance(vertex, Node):
+            yield vertex
         else:
-            yield node
+            for edge in self.edges:
+                if edge.source == vertex:
+                    yield from self.targets(edge.dest)
 
     @property
     def arrows(self) -> frozenset[Arrow]:
-        """What the picture says: every arrow that can be followed in it, through junctions or not."""
-        return frozenset(arrow for edge in self.edges for arrow in self.followed(edge))
+        """Every arrow of the table that the diagram shows, through junctions or not."""
+        return frozenset(arrow for edge in self.edges for arrow in self.arrows_along(edge))
 
-    def followed(self, edge: Edge) -> Iterator[Arrow]:
-        """The arrows that can be followed along an edge from a node, through junctions or not."""
+    def arrows_along(self, edge: Edge) -> Iterator[Arrow]:
+        """Yield the arrows of the table that begin with an edge; none for an edge from a junction."""
         if not isinstance(edge.source, Node):
             return
-        for dest in self.onward(edge.dest):
-            if isinstance(dest, Node):
-                # Between the two nodes of one state, and through a junction, a challenge is a new one.
-                again = NEW_CHALLENGE if dest.state is edge.source.state else None
-                for response in edge.responses:
-                    yield Arrow(edge.source, response, dest, edge.kind.loop or again)
+        for dest in self.targets(edge.dest):
+            # Between the two nodes of one state, and through a junction, a challenge is a new one.
+            again = NEW_CHALLENGE if dest.state is edge.source.state else None
+            for response in edge.responses:
+                yield Arrow(edge.source, response, dest, edge.kind.loop_kind or again)

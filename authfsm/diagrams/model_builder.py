@@ -1,77 +1,84 @@
-"""From the table to a picture's nodes and edges: leave out, fold, merge; every arrow is accounted for.
+"""From the protocol's table to the model of a diagram: omit, fold and merge arrows.
 
-What a draft draws and what it says it leaves out are together the whole table, by test.
+What a model shows and what it says it omits are together the whole table, by test.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from authfsm.diagrams.edge_merging import (
-    FAILED,
-    START,
-    Line,
-    in_sequence,
-    lines,
-    merge,
-    onward,
-    parted,
-    reach,
-    shades,
-    spare,
+from authfsm.diagrams.model import (
+    AVAILABLE,
+    Availability,
+    DiagramModel,
+    Edge,
+    EdgeKind,
+    OmittedArrows,
+    SettingsEffect,
 )
-from authfsm.diagrams.fold import JUNCTIONS, Junction
-from authfsm.diagrams.model import DiagramModel, OmittedArrows, Tone, Trigger
-from authfsm.diagrams.omissions import Reason, foreign, reason, refuted, thin
-from authfsm.diagrams.places import Arrow
-from authfsm.diagrams.settings_overlay import SettingsOverlay, view
+from authfsm.diagrams.omissions import OmissionReason, is_foreign, is_refuted, is_uncertain, omission_reason
+from authfsm.diagrams.settings_overlay import SettingsOverlay, overlay
+from authfsm.diagrams.vertices import (
+    FAILED,
+    JUNCTIONS,
+    START,
+    Arrow,
+    Junction,
+    Vertex,
+    fold,
+    in_order,
+)
 from authfsm.protocol.nodes import NODES, Node, accepts, target_roles
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ANY_CHALLENGE, PROTOCOL
-from authfsm.protocol.table import row_transitions as unfolded_row
+from authfsm.protocol.table import ANY_CHALLENGE, NEW_CHALLENGE, PROTOCOL
+from authfsm.protocol.table import row_transitions
 from authfsm.settings import PoolSettings
 
-_ABSENT = frozenset({Tone.GONE, Tone.NAMED})
-
-
-def row(place: Node, response: Trigger) -> tuple[Arrow, ...]:
-    """Every arrow of a response to a place, FAILED included, in the order of `State`."""
-    return tuple(
-        Arrow(place, response, Node(each.dest, role), each.kind)
-        for each in unfolded_row(place.state, response, PROTOCOL[place.state][response])
-        for role in target_roles(each, place.role)
+TABLE_ROWS: Final = tuple(
+    tuple(
+        Arrow(node, response, Node(each.dest, role), each.kind)
+        for each in row_transitions(node.state, response, PROTOCOL[node.state][response])
+        for role in target_roles(each, node.role)
     )
-
-
-ROWS = tuple(
-    row(place, response)
-    for place in NODES
-    for response in PROTOCOL[place.state]
-    if accepts(place.state, place.role, response)
+    for node in NODES
+    for response in PROTOCOL[node.state]
+    if accepts(node.state, node.role, response)
 )
-"""Every row of the table, its e-mailed codes told apart by role."""
+"""Every row of the table as arrows between nodes, which tell the roles of EMAIL_OTP apart."""
 
-THROUGH: Final = {
-    (junction, place): tuple(
+ARROWS_THROUGH: Final = {
+    (junction, node): tuple(
         arrow
-        for arrows in ROWS
+        for arrows in TABLE_ROWS
         if junction.members <= {each.dest for each in arrows}
         if not PROTOCOL[arrows[0].source.state][arrows[0].response] >= ANY_CHALLENGE
         for arrow in arrows
-        if arrow.dest == place
+        if arrow.dest == node
     )
     for junction in JUNCTIONS
-    for place in junction.members
+    for node in junction.members
 }
-"""The arrows that lead to each place of a junction through it; a row that may lead anywhere says nothing of it."""
+"""The arrows that lead to each member of a junction through it, apart from rows that may lead anywhere."""
+
+_NOT_DRAWN: Final = frozenset({SettingsEffect.RULED_OUT, SettingsEffect.LAMBDA_ONLY})
+_CHANGES: Final = frozenset({SettingsEffect.GAINED, SettingsEffect.LOST})
+
+
+@frozen(cache_hash=True)
+class _Line:
+    """An edge with a single response, and the arrows it stands for."""
+
+    edge: Edge
+    arrows: frozenset[Arrow]
 
 
 @lru_cache(maxsize=64)
-def draft(
+def build_model(
     *,
     flow: str | None = None,
     state: State | None = None,
@@ -82,103 +89,255 @@ def draft(
     faded: bool = False,
     difference: tuple[PoolSettings, PoolSettings] | None = None,
 ) -> DiagramModel:
-    """A picture of the table.
-
-    Args:
-        flow: an `AuthFlow`: only what it reaches.
-        state: only what comes straight before it and after it.
-        unfolded: every arrow by itself, nothing left out but what the other arguments ask to leave out.
-        failures: draw where an attempt ends.
-        actions: and what is to be done then.
-        settings: a pool's: without what they rule out.
-        faded: with it, but faded.
-        difference: two pools' settings: what turns on and off from the first to the second.
-    """
-    seen = view(settings, difference, faded=faded, include_lambda_named=unfolded)
+    """Build the model of a diagram from the table; the arguments are those of `authfsm.diagrams.diagram`."""
+    effects = overlay(settings, difference, faded=faded, include_lambda_named=unfolded)
     failures = failures or actions
-    junctions = () if unfolded else _junctions(seen)
-    left: dict[Reason, set[Arrow]] = defaultdict(set)
-    drawn: list[Line] = []
-    for arrows in ROWS:
-        why = {a: _why(a, flow, state) or _ruled_out(a, seen) or _refuted(a, seen) for a in arrows}
-        if not unfolded:
-            why = {a: why[a] or _unsaid(a, seen, flow, failures=failures) for a in arrows}
-        for arrow, because in why.items():
-            if because:
-                left[because].add(arrow)
-        before = state is not None and arrows[0].source.state is not state
-        kept = [arrow for arrow in arrows if not why[arrow]]
-        drawn += lines(kept, () if before else junctions, seen)
+    junctions = () if unfolded else _available_junctions(effects)
+    omitted: dict[OmissionReason, set[Arrow]] = defaultdict(set)
+    lines: list[_Line] = []
+    for row in TABLE_ROWS:
+        drawn = []
+        for arrow in row:
+            reason = _not_asked_for(arrow, flow, state) or _ruled_out(arrow, effects)
+            if reason is None and is_refuted(arrow, effects.pools):
+                reason = OmissionReason.REFUTED
+            if reason is None and not unfolded:
+                reason = _folded_away(arrow, effects, flow, failures=failures)
+            if reason is None:
+                drawn.append(arrow)
+            else:
+                omitted[reason].add(arrow)
+        leads_to_state = state is not None and row[0].source.state is not state
+        lines += _lines(drawn, () if leads_to_state else junctions, effects)
     if not unfolded and not state:
-        drawn, gone = parted(drawn, frozenset(spare(drawn)))
-        left[Reason.THIN] |= gone
+        lines, dropped = _drop(lines, frozenset(_redundant(lines)))
+        omitted[OmissionReason.UNCERTAIN] |= dropped
     if not state and (flow or difference or (settings and not faded)):
-        reached = reach(drawn)
-        drawn, gone = parted(drawn, {each for each in drawn if each.edge.source not in reached})
-        gone |= {a for named in left.values() for a in named if a.source not in reached}
-        for because, named in left.items():
-            if because is not Reason.SETTINGS:
-                named.difference_update(gone)
-        gone -= left[Reason.SETTINGS]
-        left[Reason.ELSEWHERE if flow else Reason.SETTINGS] |= gone
-    edges = merge(line.edge for line in drawn)
-    edges += onward(edges, junctions, seen)
-    nodes = in_sequence(edges, junctions) or (START,)
+        reached = _reachable(lines)
+        lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
+        dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
+        for reason, arrows in omitted.items():
+            if reason is not OmissionReason.SETTINGS:
+                arrows.difference_update(dropped)
+        dropped -= omitted[OmissionReason.SETTINGS]
+        omitted[OmissionReason.OTHER_FLOW if flow else OmissionReason.SETTINGS] |= dropped
+    edges = _merge(line.edge for line in lines)
+    edges += _junction_edges(edges, junctions, effects)
+    nodes = _ends(edges, junctions) or (START,)
+    availabilities = {each: _vertex_availability(each, effects) for each in nodes}
     return DiagramModel(
         nodes=nodes,
         edges=edges,
-        left_out=tuple(OmittedArrows(each, frozenset(left[each])) for each in Reason if left[each]),
+        omitted=tuple(
+            OmittedArrows(each, frozenset(omitted[each]))
+            for each in OmissionReason
+            if omitted[each]
+        ),
         flow=flow,
-        shades=shades(nodes, seen),
+        availabilities={k: v for k, v in availabilities.items() if v != AVAILABLE},
         focus=frozenset(each for each in NODES if each.state is state),
         actions=actions and FAILED in nodes,
-        said=tuple(seen.said()),
-        pools=seen.pools,
+        notes=tuple(effects.notes()),
+        pools=effects.pools,
     )
 
 
-def _junctions(seen: SettingsOverlay) -> tuple[Junction, ...]:
-    """The junctions, each with the places that settings leave it."""
+def _available_junctions(effects: SettingsOverlay) -> tuple[Junction, ...]:
+    """Return the junctions, each with the members that settings allow by an arrow that is certain somewhere."""
     return tuple(
-        evolve(j, members=frozenset(p for p in j.members if _goes_through(p, j, seen)))
-        for j in JUNCTIONS
+        Junction(
+            junction.name,
+            frozenset(
+                node
+                for node in junction.members
+                if effects.node(node).effect not in _NOT_DRAWN
+                and not all(
+                    is_uncertain(arrow, effects.pools) for arrow in ARROWS_THROUGH[junction, node]
+                )
+            ),
+        )
+        for junction in JUNCTIONS
     )
 
 
-def _goes_through(place: Node, junction: Junction, seen: SettingsOverlay) -> bool:
-    """Do settings leave a junction this place, by an arrow that is not unsure everywhere?"""
-    if seen.place(place).tone in _ABSENT:
-        return False
-    return not all(thin(arrow, seen.pools) for arrow in THROUGH[junction, place])
-
-
-def _why(arrow: Arrow, flow: str | None, state: State | None) -> Reason | None:
-    """Why an arrow has no part in this picture, whatever it draws."""
+def _not_asked_for(arrow: Arrow, flow: str | None, state: State | None) -> OmissionReason | None:
+    """Return why an arrow belongs to another flow or state than the diagram."""
     if state is not None and state not in {arrow.source.state, arrow.dest.state}:
-        return Reason.BEYOND
+        return OmissionReason.OTHER_STATE
     if flow is None:
         return None
     begins_another = arrow.source == START and arrow.response.auth_flow != flow
-    out_of_reach = foreign(arrow.source, flow) or foreign(arrow.dest, flow)
-    return Reason.ELSEWHERE if begins_another or out_of_reach else None
+    is_other = begins_another or is_foreign(arrow.source, flow) or is_foreign(arrow.dest, flow)
+    return OmissionReason.OTHER_FLOW if is_other else None
 
 
-def _ruled_out(arrow: Arrow, seen: SettingsOverlay) -> Reason | None:
-    """Why settings leave an arrow away."""
-    tone = seen.arrow(arrow).tone
-    if tone is Tone.NAMED:
-        return Reason.LAMBDA
-    return Reason.SETTINGS if tone is Tone.GONE else None
+def _ruled_out(arrow: Arrow, effects: SettingsOverlay) -> OmissionReason | None:
+    effect = effects.arrow(arrow).effect
+    if effect is SettingsEffect.LAMBDA_ONLY:
+        return OmissionReason.LAMBDA
+    return OmissionReason.SETTINGS if effect is SettingsEffect.RULED_OUT else None
 
 
-def _refuted(arrow: Arrow, seen: SettingsOverlay) -> Reason | None:
-    return Reason.REFUTED if refuted(arrow, seen.pools) else None
+def _folded_away(
+    arrow: Arrow, effects: SettingsOverlay, flow: str | None, *, failures: bool
+) -> OmissionReason | None:
+    """Return why a folded diagram leaves an arrow out."""
+    reason = omission_reason(arrow, flow=flow, failures=failures)
+    ruled_out = reason and effects.arrow(arrow).effect is SettingsEffect.FADED
+    return OmissionReason.SETTINGS if ruled_out else reason
 
 
-def _unsaid(
-    arrow: Arrow, seen: SettingsOverlay, flow: str | None, *, failures: bool
-) -> Reason | None:
-    """Why a folded picture does without an arrow."""
-    because = reason(arrow, flow=flow, failures=failures)
-    ruled_out = because and seen.arrow(arrow).tone is Tone.FADED
-    return Reason.SETTINGS if ruled_out else because
+# ---- lines: single responses ------------------------------------------------------------------
+
+
+def _edge_kind(arrow: Arrow) -> EdgeKind:
+    if arrow.dest == FAILED:
+        return EdgeKind.FAILURE
+    stays = arrow.kind is not None and arrow.dest == arrow.source
+    return EdgeKind(str(arrow.kind)) if stays else EdgeKind.ANSWER
+
+
+def _lines(
+    arrows: Sequence[Arrow], junctions: Iterable[Junction], effects: SettingsOverlay
+) -> Iterator[_Line]:
+    """Yield the lines that stand for a row's arrows, folded into junctions.
+
+    Arrows fold where settings have the same effect on all of them, or on each the effect they have on its
+    destination. An arrow that stays in its challenge folds with no other. An arrow that is uncertain only
+    because of the settings is drawn by itself.
+    """
+    loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
+    by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}
+    found = {dest: effects.arrow(arrow) for dest, arrow in by_dest.items()}
+    one_effect = len({each.effect for dest, each in found.items() if dest != FAILED}) <= 1
+    foldable = [
+        dest
+        for dest, arrow in by_dest.items()
+        if dest != FAILED
+        and (one_effect or found[dest].effect is effects.node(dest).effect)
+        and (is_uncertain(arrow) or not is_uncertain(arrow, effects.pools))
+    ]
+    alone = in_order(by_dest.keys() - set(foldable))
+    for vertex in (*fold(foldable, junctions), *alone):
+        is_junction = isinstance(vertex, Junction)
+        members = in_order(vertex.members) if isinstance(vertex, Junction) else (vertex,)
+        together = [by_dest[each] for each in members]
+        first = together[0]
+        uncertain = all(is_uncertain(each, effects.pools) for each in together)
+        edge = Edge(
+            first.source,
+            vertex,
+            EdgeKind.ANSWER if is_junction else _edge_kind(first),
+            (first.response,),
+            (first.response,) if uncertain else (),
+            availability=_common(found[each] for each in members),
+        )
+        yield _Line(edge, frozenset(together))
+    for loop in loops:
+        edge = Edge(
+            loop.source,
+            loop.dest,
+            _edge_kind(loop),
+            (loop.response,),
+            (loop.response,) if is_uncertain(loop) else (),
+            availability=effects.arrow(loop),
+        )
+        yield _Line(edge, frozenset({loop}))
+
+
+def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set[Arrow]]:
+    """Return the lines without some, and the arrows of those."""
+    return [each for each in lines if each not in drop], {a for each in drop for a in each.arrows}
+
+
+def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
+    """Yield uncertain lines whose row has a certain line, and whose destinations certain lines reach."""
+    answers = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
+    certain = [line for line in answers if not line.edge.is_uncertain]
+    rows = {(line.edge.source, line.edge.responses) for line in certain}
+    reached = {START} | {arrow.dest for line in certain for arrow in line.arrows}
+    for line in answers:
+        in_certain_row = (line.edge.source, line.edge.responses) in rows
+        reachable = all(arrow.dest in reached for arrow in line.arrows)
+        if line.edge.is_uncertain and in_certain_row and reachable:
+            yield line
+
+
+def _reachable(lines: Iterable[_Line]) -> set[Node]:
+    """Return the nodes that lines lead to from START."""
+    dests: dict[Vertex, set[Node]] = defaultdict(set)
+    for line in lines:
+        dests[line.edge.source] |= {arrow.dest for arrow in line.arrows}
+    found, front = set[Node](), {START}
+    while front:
+        found |= front
+        front = {dest for node in front for dest in dests[node]} - found
+    return found
+
+
+# ---- edges: all responses that lead from one vertex to another --------------------------------
+
+
+def _common(availabilities: Iterable[Availability]) -> Availability:
+    """Return the effect that settings have on all of these, with every reason; AVAILABLE if they differ."""
+    found = tuple(availabilities)
+    if len({each.effect for each in found}) != 1:
+        return AVAILABLE
+    reasons = dict.fromkeys(each.reason for each in found if each.reason)
+    return Availability(found[0].effect, "; ".join(reasons))
+
+
+def _merge(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """Merge the edges of one kind between the same two vertices."""
+    merged: dict[tuple[object, ...], Edge] = {}
+    for edge in edges:
+        effect = edge.availability.effect
+        key = (edge.source, edge.dest, edge.kind, effect if effect in _CHANGES else None)
+        merged[key] = _join(merged[key], edge) if key in merged else edge
+    return tuple(merged.values())
+
+
+def _join(one: Edge, other: Edge) -> Edge:
+    ruled_out = one.ruled_out + other.ruled_out
+    if one.availability.effect is not other.availability.effect:
+        for each in (one, other):
+            if each.availability.effect is SettingsEffect.FADED:
+                ruled_out += each.responses
+    return evolve(
+        one,
+        responses=one.responses + other.responses,
+        uncertain=one.uncertain + other.uncertain,
+        availability=_common((one.availability, other.availability)),
+        ruled_out=ruled_out,
+    )
+
+
+def _junction_edges(
+    edges: Iterable[Edge], junctions: Sequence[Junction], effects: SettingsOverlay
+) -> tuple[Edge, ...]:
+    """Return the edges from the junctions that these edges lead to, directly or not."""
+    front: set[Vertex] = {edge.dest for edge in edges}
+    found: dict[Junction, tuple[Vertex, ...]] = {}
+    while front:
+        vertex = front.pop()
+        if isinstance(vertex, Junction) and vertex not in found:
+            found[vertex] = fold(vertex.members, junctions, inside=vertex)
+            front |= set(found[vertex])
+    return tuple(
+        Edge(junction, dest, EdgeKind.FOLD, availability=_vertex_availability(dest, effects))
+        for junction in junctions
+        for dest in found.get(junction, ())
+    )
+
+
+def _vertex_availability(vertex: Vertex, effects: SettingsOverlay) -> Availability:
+    """Return the effect of settings on a node, or on all members of a junction."""
+    members = in_order(vertex.members) if isinstance(vertex, Junction) else (vertex,)
+    return _common(effects.node(each) for each in members)
+
+
+def _ends(edges: Iterable[Edge], junctions: Iterable[Junction]) -> tuple[Vertex, ...]:
+    """Return the nodes that edges touch in the order of a sign-in, then the junctions."""
+    ends = {end for edge in edges for end in (edge.source, edge.dest)}
+    nodes = in_order(end for end in ends if isinstance(end, Node))
+    return (*nodes, *(each for each in junctions if each in ends))

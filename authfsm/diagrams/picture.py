@@ -1,4 +1,4 @@
-"""The face of the diagrams: `diagram(...)` gives a picture that can be read, shown, drawn and saved."""
+"""`diagram(...)` draws the protocol; the `Diagram` it returns can be displayed, formatted and saved."""
 
 from __future__ import annotations
 
@@ -11,35 +11,93 @@ from attrs import field, frozen
 
 from authfsm.diagrams import render
 from authfsm.diagrams.dot import dot
-from authfsm.diagrams.listing import as_json, markdown
+from authfsm.diagrams.exports import as_json, markdown, scxml, xstate
+from authfsm.diagrams.history_overlay import HistoryStep, add_history, add_traffic
 from authfsm.diagrams.mermaid import mermaid
 from authfsm.diagrams.model import DiagramModel
-from authfsm.diagrams.model_builder import draft
-from authfsm.diagrams.option_errors import (
-    ConflictingOptions,
-    UnknownFlow,
-    UnknownFormat,
-    UnknownState,
-    UnknownSuffix,
-)
-from authfsm.diagrams.statecharts import scxml, xstate
+from authfsm.diagrams.model_builder import build_model
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
-from authfsm.diagrams.walking import Walked, count, walk
-from authfsm.protocol.auth_flows import FLOWS
+from authfsm.protocol.errors import CallerError
 from authfsm.protocol.states import State
 from authfsm.protocol.validators import frozen_str_mapping
+from authfsm.protocol.auth_flows import FLOWS
 from authfsm.settings import PoolSettings
+
+
+class UnknownFlow(CallerError, ValueError):
+    """There is no flow of that name.
+
+    Args:
+        flow: the name that was given.
+        flows: the names of the flows.
+    """
+
+    def __init__(self, flow: str, flows: Iterable[str]) -> None:
+        super().__init__(f"no flow is named {flow!r}; the flows are {', '.join(flows)}")
+        self.flow = flow
+
+
+class UnknownState(CallerError, ValueError):
+    """There is no state of that name.
+
+    Args:
+        name: the name that was given.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no state is named {name!r}; the states are {', '.join(State)}")
+        self.name = name
+
+
+class UnknownFormat(CallerError, ValueError):
+    """A diagram has no such format.
+
+    Args:
+        name: the name that was given.
+        names: the names of the formats.
+    """
+
+    def __init__(self, name: str, names: Iterable[str]) -> None:
+        super().__init__(f"no format is named {name!r}; the formats are {', '.join(names)}")
+        self.name = name
+
+
+class UnknownSuffix(CallerError, ValueError):
+    """A diagram cannot be saved in a file with that suffix.
+
+    Args:
+        suffix: the suffix that was given.
+        suffixes: the suffixes of the formats.
+    """
+
+    def __init__(self, suffix: str, suffixes: Iterable[str]) -> None:
+        super().__init__(f"a diagram is saved as {', '.join(suffixes)}, not as {suffix!r}")
+        self.suffix = suffix
+
+
+class ConflictingOptions(CallerError, ValueError):
+    """Two arguments exclude each other.
+
+    Args:
+        one: the name of one.
+        other: the name of the other.
+    """
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"a diagram is drawn with {one}, or with {other}, not with both")
+        self.one = one
+        self.other = other
 
 
 @frozen
 class Diagram:
-    """A picture of the protocol. `str(diagram)` is DOT; Jupyter shows it as it is.
+    """A diagram of the protocol. `str(diagram)` is DOT; Jupyter displays it directly.
 
     Args:
-        model: what it shows.
+        model: its nodes and edges.
         theme: how it looks.
         labels: other texts.
-        engine: what lays it out; None is the first there is.
+        engine: the layout engine; None for the first that is installed.
     """
 
     model: DiagramModel
@@ -56,35 +114,35 @@ class Diagram:
         return FORMATS[spec](self)
 
     def svg(self) -> str:
-        """The picture as SVG, with real text, tooltips, and links to AWS's pages.
+        """Return the diagram as SVG, with real text, tooltips, and links to AWS's pages.
 
         Raises:
-            NoEngine: no program lays the graph out.
+            NoEngine: no layout engine is installed.
         """
         return adaptive(render.svg(str(self), self.engine), self.theme)
 
     def png(self, dpi: int = 144) -> bytes:
-        """The picture as PNG.
+        """Return the diagram as PNG.
 
         Args:
             dpi: pixels an inch.
 
         Raises:
-            NoEngine: no program lays the graph out.
+            NoEngine: no layout engine is installed.
         """
         return render.png(str(self), dpi, self.engine)
 
     def pdf(self) -> bytes:
-        """The picture as PDF.
+        """Return the diagram as PDF.
 
         Raises:
-            NoPdf: nothing here writes PDF.
-            NoEngine: no program lays the graph out.
+            NoPdf: nothing that writes PDF is installed.
+            NoEngine: no layout engine is installed.
         """
         return render.pdf(str(self), self.engine)
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture to a file; its suffix says how, as `SUFFIXES` lists.
+        """Write the diagram to a file, in the format of the file's suffix in `SUFFIXES`.
 
         Args:
             path: the file.
@@ -93,9 +151,9 @@ class Diagram:
             The file's path.
 
         Raises:
-            UnknownSuffix: none of these.
-            NoEngine: no program lays the graph out.
-            NoPdf: nothing here writes PDF.
+            UnknownSuffix: no format has this suffix.
+            NoEngine: no layout engine is installed.
+            NoPdf: nothing that writes PDF is installed.
         """
         file = Path(path)
         suffixes = [each for each in SUFFIXES if file.name.lower().endswith(each)]
@@ -105,14 +163,13 @@ class Diagram:
         return file
 
     def _repr_svg_(self) -> str | None:
-        """What a notebook shows, no wider than its page: nothing where no engine is."""
+        """Return the SVG no wider than the page; None where no layout engine is installed."""
         try:
             return self.svg().replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
         except render.NoEngine:
             return None
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        """What a notebook may choose from: the picture, where an engine is, and DOT."""
         drawn = self._repr_svg_()
         if drawn is None:
             return {"text/plain": str(self)}
@@ -133,27 +190,27 @@ FORMATS: Final[Mapping[str, Callable[[Diagram], str]]] = {
     "xstate": lambda drawn: xstate(drawn.model),
     "json": lambda drawn: as_json(drawn.model),
 }
-"""What `format(diagram, name)` gives."""
+"""The formats of `format(diagram, name)`."""
 
 
-def _text(name: str) -> Callable[[Diagram], bytes]:
+def _encoded(name: str) -> Callable[[Diagram], bytes]:
     return lambda drawn: format(drawn, name).encode()
 
 
 SUFFIXES: Final[Mapping[str, Callable[[Diagram], bytes]]] = {
-    ".svg": _text("svg"),
+    ".svg": _encoded("svg"),
     ".png": Diagram.png,
     ".pdf": Diagram.pdf,
-    ".dot": _text("dot"),
-    ".gv": _text("dot"),
-    ".mmd": _text("mermaid"),
-    ".mermaid": _text("mermaid"),
-    ".md": _text("markdown"),
-    ".scxml": _text("scxml"),
-    ".xstate.json": _text("xstate"),
-    ".json": _text("json"),
+    ".dot": _encoded("dot"),
+    ".gv": _encoded("dot"),
+    ".mmd": _encoded("mermaid"),
+    ".mermaid": _encoded("mermaid"),
+    ".md": _encoded("markdown"),
+    ".scxml": _encoded("scxml"),
+    ".xstate.json": _encoded("xstate"),
+    ".json": _encoded("json"),
 }
-"""What `diagram.save(path)` writes, by the end of the file's name."""
+"""The formats of `diagram.save(path)`, by suffix."""
 
 
 def diagram(
@@ -163,8 +220,8 @@ def diagram(
     settings: PoolSettings | None = None,
     faded: bool = False,
     difference: tuple[PoolSettings, PoolSettings] | None = None,
-    history: Iterable[Walked] | None = None,
-    traffic: Iterable[Iterable[Walked]] | None = None,
+    history: Iterable[HistoryStep] | None = None,
+    traffic: Iterable[Iterable[HistoryStep]] | None = None,
     unfolded: bool = False,
     failures: bool = False,
     actions: bool = False,
@@ -172,37 +229,39 @@ def diagram(
     labels: Mapping[str, str] | None = None,
     engine: str | None = None,
 ) -> Diagram:
-    """A picture of the protocol: of all of it, unless told otherwise.
+    """Draw the protocol, or a part of it.
 
     Args:
-        flow: an `AuthFlow`, as "USER_SRP_AUTH": only what it reaches.
-        state: a state: only what comes straight before it and after it.
-        settings: a pool's: what they rule out is left away, with the reason below.
-        faded: with `settings`: what they rule out is shown, but faded.
-        difference: two pools' settings: what turns on, and off, from the first to the second.
-        history: the steps of a sign-in: the way they took is lit, and where it stands.
-        traffic: the histories of many sign-ins: how often each line was taken, and as wide.
-        unfolded: every arrow by itself, and none left out that is not asked to be.
-        failures: show where an attempt ends.
-        actions: show that, and what is to be done then.
+        flow: an `AuthFlow`, such as "USER_SRP_AUTH": only what it reaches.
+        state: a state: only what comes directly before and after it.
+        settings: a pool's settings: what they rule out is left out, and the caption says why.
+        faded: with `settings`: what they rule out is faded instead.
+        difference: the settings of two pools: what the second gains and loses against the first.
+        history: the steps of a sign-in: its path is highlighted, and the current state.
+        traffic: the histories of many sign-ins: edges show how often they were followed.
+        unfolded: draw each arrow by itself, and all that the other arguments do not leave out.
+        failures: draw where an attempt ends.
+        actions: draw that, and what to do then.
         theme: how it looks.
-        labels: other texts, by those they replace: names of states, triggers, junctions, groups, captions.
-        engine: what lays it out: "graphviz-pure", which comes along, or a system's "dot".
+        labels: other texts for names of states, triggers, junctions and groups, and for sentences of the caption.
+        engine: the layout engine: "graphviz-pure", which is a dependency, or a system's "dot".
 
     Raises:
         UnknownFlow: there is no such flow.
         UnknownState: there is no such state.
-        Together: two of these arguments exclude each other.
+        ConflictingOptions: two of these arguments exclude each other.
     """
     if flow is not None and flow not in FLOWS:
         raise UnknownFlow(flow, FLOWS)
+    if state is not None and state not in State.__members__:
+        raise UnknownState(state)
     if settings is not None and difference is not None:
         raise ConflictingOptions("settings", "difference")
     if history is not None and traffic is not None:
         raise ConflictingOptions("history", "traffic")
-    model = draft(
+    model = build_model(
         flow=flow,
-        state=None if state is None else _state(state),
+        state=None if state is None else State[state],
         unfolded=unfolded,
         failures=failures,
         actions=actions,
@@ -211,13 +270,7 @@ def diagram(
         difference=difference,
     )
     if history is not None:
-        model = walk(model, history)
+        model = add_history(model, history)
     if traffic is not None:
-        model = count(model, traffic)
+        model = add_traffic(model, traffic)
     return Diagram(model, theme, labels or {}, engine)
-
-
-def _state(name: str) -> State:
-    if name not in State.__members__:
-        raise UnknownState(name)
-    return State[name]

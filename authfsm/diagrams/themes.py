@@ -1,31 +1,31 @@
-"""How things look: colours that colour-blind people can tell apart, and shapes that do without colour.
+"""Themes: colours that colour-blind people can tell apart, and a shape for each group of nodes.
 
-A group has its hue, its lightness and its outline: rounded for first factors, a leaf to fill in
-for set-up, square for second factors, two plugs for the device, a double line for the end.
+Each group has a hue, a lightness and an outline: rounded for first factors, a folded corner for set-up,
+square for second factors, two plugs for the device, a double line for the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.diagrams.places import StateGroup
+from authfsm.diagrams.vertices import StateGroup
 from authfsm.protocol.validators import frozen_mapping
 
 
 @frozen
 class Paint:
-    """How the places of a group look.
+    """How the nodes of a group look.
 
     Args:
-        fill: the colour within.
+        fill: the colour inside.
         line: the colour of the outline.
         shape: Graphviz's name of the shape.
         style: Graphviz's style of the outline, besides `filled`.
-        peripheries: how many outlines.
+        peripheries: the number of outlines.
     """
 
     fill: str
@@ -37,55 +37,66 @@ class Paint:
 
 @frozen
 class Theme:
-    """How a picture looks.
+    """How a diagram looks.
 
     Args:
-        paper: the background.
-        ink: names of places.
-        line: arrows and junctions.
-        label: the text on arrows.
-        quiet: captions, and what a walk did not touch.
-        faded: outlines and arrows that a walk did not touch.
-        lit: what a walk did touch.
-        here: the fill of the place where it stands.
-        warning: refused answers, and what turns off.
-        gained: what turns on.
-        groups: how each group's places look.
-        dark: how the SVG looks where people prefer dark; None is the same.
+        background: the background.
+        text: names of nodes.
+        line: edges and junctions.
+        label: the text on edges.
+        muted: captions, and the text of what is faded.
+        faded: outlines and edges that are faded.
+        highlight: edges and nodes that a recorded sign-in touched.
+        current: the fill of the node where the sign-in stands.
+        warning: refused answers, and what becomes impossible.
+        gained: what becomes possible.
+        groups: how the nodes of each group look.
+        dark: how an SVG looks where the reader prefers dark; None is the same.
     """
 
-    paper: str
-    ink: str
+    background: str
+    text: str
     line: str
     label: str
-    quiet: str
+    muted: str
     faded: str
-    lit: str
-    here: str
+    highlight: str
+    current: str
     warning: str
     gained: str
     groups: Mapping[StateGroup, Paint] = field(converter=frozen_mapping)
     dark: Theme | None = None
 
-    def colours(self) -> Iterator[str]:
-        """Every colour, in one order for all themes."""
-        yield from (self.paper, self.ink, self.line, self.label, self.quiet, self.faded)
-        yield from (self.lit, self.here, self.warning, self.gained)
+    def colours(self) -> dict[str, str]:
+        """Return every colour by a name that is the same in all themes, such as `device-fill`."""
+        found = {name: getattr(self, name) for name in COLOUR_NAMES}
         for group in StateGroup:
-            yield from (self.groups[group].fill, self.groups[group].line)
+            name = group.replace(" ", "-")
+            found |= {
+                f"{name}-fill": self.groups[group].fill,
+                f"{name}-line": self.groups[group].line,
+            }
+        return found
+
+
+COLOUR_NAMES: Final = (
+    *("background", "text", "line", "label", "muted"),
+    *("faded", "highlight", "current", "warning", "gained"),
+)
+"""The fields of `Theme` that are one colour."""
 
 
 # The hues are Okabe and Ito's, which people with any kind of colour blindness can tell apart,
 # darkened for outlines and lightened for fills ("Color Universal Design", 2008).
 LIGHT: Final = Theme(
-    paper="#ffffff",
-    ink="#16202e",
+    background="#ffffff",
+    text="#16202e",
     line="#5b6b84",
     label="#2f3d52",
-    quiet="#67748a",
+    muted="#67748a",
     faded="#c3cad5",
-    lit="#0f2a5c",
-    here="#ffe9a8",
+    highlight="#0f2a5c",
+    current="#ffe9a8",
     warning="#b3261e",
     gained="#00714f",
     groups={
@@ -98,17 +109,17 @@ LIGHT: Final = Theme(
         StateGroup.OUTSIDE: Paint("#f2f3f5", "#67748a", style="rounded,dashed"),
     },
 )
-"""For white paper."""
+"""For a white background."""
 
 DARK: Final = Theme(
-    paper="#0d1117",
-    ink="#e8eef6",
+    background="#0d1117",
+    text="#e8eef6",
     line="#8696ad",
     label="#c3cedd",
-    quiet="#8d9bb0",
+    muted="#8d9bb0",
     faded="#3d4757",
-    lit="#9cc4ff",
-    here="#4a3a00",
+    highlight="#9cc4ff",
+    current="#4a3a00",
     warning="#ff8f85",
     gained="#4fd3a4",
     groups={
@@ -121,17 +132,17 @@ DARK: Final = Theme(
         StateGroup.OUTSIDE: Paint("#1b222c", "#8d9bb0", style="rounded,dashed"),
     },
 )
-"""For dark screens: GitHub's own dark."""
+"""For dark screens, in the colours of GitHub's dark theme."""
 
 PRINT: Final = Theme(
-    paper="#ffffff",
-    ink="#000000",
+    background="#ffffff",
+    text="#000000",
     line="#333333",
     label="#000000",
-    quiet="#555555",
+    muted="#555555",
     faded="#bbbbbb",
-    lit="#000000",
-    here="#dddddd",
+    highlight="#000000",
+    current="#dddddd",
     warning="#222222",
     gained="#111111",
     groups={
@@ -144,37 +155,30 @@ PRINT: Final = Theme(
         StateGroup.OUTSIDE: Paint("#ffffff", "#000000", style="rounded,dashed"),
     },
 )
-"""For paper: black on white, told by outlines alone."""
+"""For paper: black on white, groups differ by their outlines alone."""
 
 AUTO: Final = evolve(LIGHT, dark=DARK)
-"""Light, and dark where people prefer dark: one SVG for both."""
+"""Light, or dark where the reader prefers dark: one SVG for both."""
 
 THEMES: Final = MappingProxyType({"light": LIGHT, "dark": DARK, "print": PRINT, "auto": AUTO})
 """The themes by their names."""
 
 
 def adaptive(svg: str, theme: Theme) -> str:
-    """An SVG that shows itself in its theme's dark colours where people prefer dark.
-
-    Each colour of a theme is its alone, so a rule for each colour turns the one theme into the other.
-
-    Args:
-        svg: the picture in the theme's own colours.
-        theme: the theme.
-    """
+    """Add the theme's dark colours to an SVG, for readers who prefer dark: a rule for each of its colours."""
     if theme.dark is None:
         return svg
-    pairs = dict(zip(theme.colours(), theme.dark.colours(), strict=True))
+    pairs = dict(zip(theme.colours().values(), theme.dark.colours().values(), strict=True))
     rules = "".join(
-        f'[{what}="{spelled}"]{{{what}:{dark}}}'
+        f'[{attribute}="{spelling}"]{{{attribute}:{dark}}}'
         for light, dark in pairs.items()
-        for what in ("fill", "stroke")
-        for spelled in (light, _SPELLED.get(light))
-        if f'{what}="{spelled}"' in svg
+        for attribute in ("fill", "stroke")
+        for spelling in (light, _NAMED_COLOURS.get(light))
+        if f'{attribute}="{spelling}"' in svg
     )
     style = f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>\n"
-    begun = svg.index(">", svg.index("<svg")) + 1
-    return f"{svg[:begun]}\n{style}{svg[begun:].lstrip()}"
+    inside = svg.index(">", svg.index("<svg")) + 1
+    return f"{svg[:inside]}\n{style}{svg[inside:].lstrip()}"
 
 
-_SPELLED: Final = {"#ffffff": "white", "#000000": "black"}
+_NAMED_COLOURS: Final = {"#ffffff": "white", "#000000": "black"}  # as Graphviz writes them

@@ -19,7 +19,7 @@ _ENDS: Final = 8
 
 
 @frozen
-class Value:
+class SrpValue:
     """One value of the proof.
 
     Args:
@@ -33,7 +33,7 @@ class Value:
     shortened: str
 
 
-def values(flow: BaseFlow) -> tuple[Value, ...]:
+def srp_values(flow: BaseFlow) -> tuple[SrpValue, ...]:
     """The values of the proof that is due; none where no proof is.
 
     Args:
@@ -62,10 +62,12 @@ def values(flow: BaseFlow) -> tuple[Value, ...]:
         _value("x", 'H(padHex(s) | H(realm | name | ":" | password))', x.reveal()),
         _value("u", "H(padHex(A) | padHex(B))", u),
         _value("S", "(B - k g^x)^(a + u x) mod N", S),
-        Value("K", "HKDF-SHA256(S, salt u), 16 bytes, which sign", f"{key.hex()[:_ENDS]}…"),
+        SrpValue("K", "HKDF-SHA256(S, salt u), 16 bytes, which sign", f"{key.hex()[:_ENDS]}…"),
     )
 
 
-def _value(name: str, formula: str, number: int) -> Value:
+def _value(name: str, formula: str, number: int) -> SrpValue:
     digits = f"{number:x}"
-    return Value(name, formula, f"{digits[:_ENDS]}…{digits[-_ENDS:]} ({number.bit_length()} bits)")
+    return SrpValue(
+        name, formula, f"{digits[:_ENDS]}…{digits[-_ENDS:]} ({number.bit_length()} bits)"
+    )

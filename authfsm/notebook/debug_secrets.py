@@ -13,7 +13,7 @@ from pyotp import TOTP
 
 from authfsm.base.secret import Secret
 from authfsm.core.enrolment import Enrolment
-from authfsm.notebook.recording import Tape
+from authfsm.notebook.recording import SignInRecording
 from authfsm.protocol import replies
 from authfsm.protocol.errors import AuthfsmError
 
@@ -47,7 +47,7 @@ class Aside:
 NOTHING = Aside()
 
 
-def aside(tape: Tape, issuer: str) -> Aside:
+def aside(tape: SignInRecording, issuer: str) -> Aside:
     """What helps with the present challenge; nothing where nothing is known.
 
     Args:
@@ -65,7 +65,7 @@ def aside(tape: Tape, issuer: str) -> Aside:
             return NOTHING
 
 
-def _sent(tape: Tape) -> Aside:
+def _sent(tape: SignInRecording) -> Aside:
     if tape.pool is None or not len(tape.pool.outbox):
         return NOTHING
     asked, last = tape.flow.challenge, tape.pool.outbox[-1]
@@ -74,7 +74,7 @@ def _sent(tape: Tape) -> Aside:
     return Aside(f"The pool would have sent, to {last.to}:", last.code)
 
 
-def _app(tape: Tape) -> Aside:
+def _app(tape: SignInRecording) -> Aside:
     if tape.pool is None:
         return NOTHING
     try:
@@ -86,7 +86,7 @@ def _app(tape: Tape) -> Aside:
     return Aside("The authenticator app would show:", _totp(token.secret, tape))
 
 
-def _enrolment(tape: Tape, asked: replies.MfaSetup, issuer: str) -> Aside:
+def _enrolment(tape: SignInRecording, asked: replies.MfaSetup, issuer: str) -> Aside:
     secret = asked.secret_code
     assert secret is not None  # noqa: S101 - the caller has looked
     try:
@@ -97,5 +97,5 @@ def _enrolment(tape: Tape, asked: replies.MfaSetup, issuer: str) -> Aside:
     return Aside("The authenticator app would show:", _totp(secret, tape), picture, secret)
 
 
-def _totp(secret: Secret[str], tape: Tape) -> Secret[str]:
+def _totp(secret: Secret[str], tape: SignInRecording) -> Secret[str]:
     return Secret(TOTP(secret.reveal()).at(tape.cognito.clock()))

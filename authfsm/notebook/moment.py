@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from authfsm.core.history import History
 from authfsm.notebook.picture import drawn
-from authfsm.notebook.recording import Tape
+from authfsm.notebook.recording import SignInRecording
 from authfsm.notebook.wire import WireExchange
 from authfsm.protocol.errors import AuthfsmError
 from authfsm.protocol.states import State
@@ -41,7 +41,7 @@ class Moment:
     settings: PoolSettings | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, tape: Tape, settings: PoolSettings | None) -> Moment:
+    def of(cls, tape: SignInRecording, settings: PoolSettings | None) -> Moment:
         """The present moment of a tape.
 
         Args:

@@ -16,7 +16,7 @@ from authfsm.settings import PoolSettings
 
 
 @frozen
-class Outlook:
+class NextStep:
     """One destination from here.
 
     Args:
@@ -36,9 +36,9 @@ class Outlook:
     named_only: bool
 
 
-def outlook(
+def next_steps(
     signin: SignIn, settings: PoolSettings | None = None, given: Response | None = None
-) -> tuple[Outlook, ...]:
+) -> tuple[NextStep, ...]:
     """What may come next, in the table's order; failures left away.
 
     Args:
@@ -61,10 +61,10 @@ def _role(signin: SignIn) -> Role | None:
 
 def _outlook(
     way: Target, signin: SignIn, response: type[Response], settings: PoolSettings | None
-) -> Outlook:
+) -> NextStep:
     arrow = Transition(signin.state, response, way.to, way.kind)
     role = way.role or _role(signin)
-    return Outlook(
+    return NextStep(
         response,
         way.to,
         way.name,

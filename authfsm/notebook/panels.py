@@ -11,9 +11,9 @@ from html import escape
 from typing import Any, Final
 
 from authfsm.core.history import History
-from authfsm.notebook.arithmetic import Value
-from authfsm.notebook.next_steps import Outlook
-from authfsm.notebook.recording import Frame, Tape
+from authfsm.notebook.arithmetic import SrpValue
+from authfsm.notebook.next_steps import NextStep
+from authfsm.notebook.recording import RecordedStep, SignInRecording
 from authfsm.notebook.wire import WireExchange
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
@@ -23,7 +23,7 @@ SEEN: Final = 12
 """Steps whose exchanges are shown, the newest first."""
 
 
-def wire(tape: Tape, due: WireExchange | None, when: str) -> str:
+def wire(tape: SignInRecording, due: WireExchange | None, when: str) -> str:
     """The request about to be sent, and what was sent and heard, the newest first.
 
     Args:
@@ -42,7 +42,7 @@ def wire(tape: Tape, due: WireExchange | None, when: str) -> str:
     return "".join(parts) or "<p class=quiet>Nothing was sent yet.</p>"
 
 
-def _told(frame: Frame, *, latest: bool) -> Iterable[str]:
+def _told(frame: RecordedStep, *, latest: bool) -> Iterable[str]:
     number, kind = frame.number, "latest" if latest else ""
     if not frame.exchanges:
         why = escape(str(frame.error)) if frame.error else "no request was made"
@@ -91,7 +91,7 @@ def history(steps: History) -> str:
     return _table(("step", "at", "in", "given", "led to", "refused"), rows)
 
 
-def what_if(seen: Iterable[Outlook], *, settings_known: bool) -> str:
+def what_if(seen: Iterable[NextStep], *, settings_known: bool) -> str:
     """Where it may go from here, and what each way depends on; last what this pool rules out.
 
     Args:
@@ -121,7 +121,7 @@ def what_if(seen: Iterable[Outlook], *, settings_known: bool) -> str:
     )
 
 
-def _way(seen: Outlook) -> str:
+def _way(seen: NextStep) -> str:
     """A destination's row."""
     whens = "".join(f"<li>{escape(when)}</li>" for when in seen.when)
     depends = f"<ul>{whens}</ul>" if whens else "<span class=quiet>always possible</span>"
@@ -134,7 +134,7 @@ def _way(seen: Outlook) -> str:
     )
 
 
-def srp(known: Iterable[Value]) -> str:
+def srp(known: Iterable[SrpValue]) -> str:
     """SRP's values, shortened.
 
     Args:

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from authfsm.core.history import History
 from authfsm.diagrams import AUTO, Diagram, NoEngine, UnknownFlow, diagram
-from authfsm.diagrams.explorer.dressing import dressed
+from authfsm.diagrams.page_svg import page_svg
 from authfsm.protocol.nodes import NODES, Node
 from authfsm.settings import PoolSettings
 
@@ -33,7 +33,7 @@ def drawn(flow: str, history: History, settings: PoolSettings | None) -> Diagram
     except UnknownFlow:
         picture = diagram(history=history, settings=settings, theme=AUTO)
     # What is left out, and why, is told beside it.
-    return evolve(picture, model=evolve(picture.model, left_out=(), said=()))
+    return evolve(picture, model=evolve(picture.model, omitted=(), notes=()))
 
 
 def within(picture: Diagram) -> str | None:
@@ -43,7 +43,7 @@ def within(picture: Diagram) -> str | None:
         picture: the diagram.
     """
     try:
-        text, _ = dressed(picture)
+        text, _ = page_svg(picture)
     except NoEngine:
         return None
     # The margins are the page's.

@@ -19,22 +19,22 @@ from authfsm.core.device import Device
 from authfsm.core.sealing import new_key
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.local import LocalPool
-from authfsm.notebook.wire import WireExchange, listening, secrets_of, shown
+from authfsm.notebook.wire import WireExchange, masked, record_exchanges, secrets_of
 from authfsm.protocol.errors import AuthfsmError, BadField, InvalidOperation
 from authfsm.protocol.responses import Response
 
 _FOR_LONG: Final = timedelta(days=365)
-KEPT: Final = 100
+MAX_STEPS: Final = 100
 """Steps that can be taken back, and pools that are held for it."""
 
 _NO_WAY_BACK: Final = (
     "a real pool does not go back: what Cognito has heard it has heard; restart instead"
 )
-_NO_MORE: Final = f"the last {KEPT} steps can be taken back, and no more; restart instead"
+_NO_MORE: Final = f"the last {MAX_STEPS} steps can be taken back, and no more; restart instead"
 
 
 @frozen
-class Frame:
+class RecordedStep:
     """Where the tape stood before a step, and what that step brought.
 
     Args:
@@ -54,7 +54,7 @@ class Frame:
     hidden: tuple[Secret[str], ...] = ()
 
 
-class Tape:
+class SignInRecording:
     """One sign-in, step by step.
 
     Args:
@@ -91,7 +91,7 @@ class Tape:
         self._key = new_key()
         self._source = source
         self.pool: LocalPool | None = None
-        self.frames: deque[Frame] = deque(maxlen=KEPT)
+        self.frames: deque[RecordedStep] = deque(maxlen=MAX_STEPS)
         self._begin(source)
 
     def _begin(self, source: LocalPool | Cognito) -> None:
@@ -148,7 +148,7 @@ class Tape:
         """
         request = self.flow.signin.send(response)
         self.flow.signin.send_failed()  # it was only to be looked at
-        return WireExchange(request.operation, shown(request.parameters))
+        return WireExchange(request.operation, masked(request.parameters))
 
     def _hidden(self, response: Response) -> frozenset[str]:
         """The secrets of the request that carries it, in clear: what is heard is shown without them."""
@@ -158,7 +158,7 @@ class Tape:
 
     # ---- moving -------------------------------------------------------------------------------------
 
-    def step(self) -> Frame:
+    def step(self) -> RecordedStep:
         """Give what is pending, and hear the reply.
 
         A refusal is no exception here: the frame has it.
@@ -175,13 +175,13 @@ class Tape:
         fork = None if self.pool is None else self.pool.fork()
         hidden = self._hidden(given)
         self._pending, refused = None, None
-        with listening(self.cognito.client, hidden) as heard:
+        with record_exchanges(self.cognito.client, hidden) as heard:
             try:
                 self.flow.answer(given)
             except AuthfsmError as error:
                 refused = _alone(error)
         kept = tuple(map(Secret, hidden))
-        frame = Frame(number, sealed, fork, tuple(heard), refused, kept)
+        frame = RecordedStep(number, sealed, fork, tuple(heard), refused, kept)
         self.frames.append(frame)
         return frame
 

@@ -33,7 +33,7 @@ function follow(root) {
     if (!root.parentElement) return;
     const { colour, parts: [r, g, b] } = background(root.parentElement);
     root.classList.toggle("dark", 0.2126 * r + 0.7152 * g + 0.0722 * b < 128);
-    root.style.setProperty("--paper", colour);
+    root.style.setProperty("--background", colour);
   };
   const watcher = new MutationObserver(() => requestAnimationFrame(look));
   for (const each of [document.documentElement, document.body]) watcher.observe(each, { attributes: true });
@@ -166,10 +166,10 @@ function render({ model, el }) {
     parts.picture.innerHTML = scene.picture;
     const svg = parts.picture.querySelector("svg");
     svg.style.maxWidth = `${Math.round(svg.dataset.width * LARGEST)}px`; // a small diagram stays small
-    const lit = new Set([...parts.picture.querySelectorAll('[data-line] > path[stroke="var(--lit)"], [data-line] > path[stroke="var(--warning)"]')].map((path) => { path.setAttribute("pathLength", "1"); return path.parentElement.dataset.line; }));
+    const lit = new Set([...parts.picture.querySelectorAll('[data-line] > path[stroke="var(--highlight)"], [data-line] > path[stroke="var(--warning)"]')].map((path) => { path.setAttribute("pathLength", "1"); return path.parentElement.dataset.line; }));
     if (before) for (const line of lit) if (!before.has(line)) parts.picture.querySelector(`[data-line="${line}"]`).classList.add("fresh");
     before = lit;
-    for (const node of parts.picture.querySelectorAll("[data-place]")) {
+    for (const node of parts.picture.querySelectorAll("[data-node]")) {
       const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
       title.textContent = `${node.getAttribute("aria-label")} Click for more.`;
       node.prepend(title);
@@ -210,10 +210,10 @@ function render({ model, el }) {
   }
 
   function chosen(event) {
-    const node = event.target.closest("[data-place]");
+    const node = event.target.closest("[data-node]");
     if (!node || (event.type === "keydown" && event.key !== "Enter" && event.key !== " ")) return;
     event.preventDefault();
-    ask({ do: "about", place: Number(node.dataset.place) });
+    ask({ do: "about", place: Number(node.dataset.node) });
   }
   parts.picture.addEventListener("click", chosen);
   parts.picture.addEventListener("keydown", chosen);

@@ -14,15 +14,15 @@ from authfsm.core.history import History
 from authfsm.drivers.boto import Cognito
 from authfsm.local import LocalPool
 from authfsm.notebook import panels
-from authfsm.notebook.arithmetic import values
+from authfsm.notebook.arithmetic import srp_values
 from authfsm.notebook.debug_secrets import aside
 from authfsm.notebook.forms import forms, response
 from authfsm.notebook.moment import Moment
 from authfsm.notebook.next_steps import settings_of
 from authfsm.notebook.picture import place
-from authfsm.notebook.recording import Tape
+from authfsm.notebook.recording import SignInRecording
 from authfsm.notebook.view import StepperView
-from authfsm.notebook.view_model import scene
+from authfsm.notebook.view_model import view_model
 from authfsm.protocol.errors import AuthfsmError, InvalidOperation
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
@@ -66,7 +66,7 @@ class Stepper:
         settings: PoolSettings | None = None,
     ) -> None:
         password = secret(password)
-        self.tape = Tape(
+        self.tape = SignInRecording(
             source,
             username,
             password,
@@ -78,7 +78,7 @@ class Stepper:
         if settings is None and isinstance(source, LocalPool):
             settings = settings_of(source)
         self.settings = settings
-        self.widget = StepperView(scene=scene(self.tape, settings))
+        self.widget = StepperView(view_model=view_model(self.tape, settings))
         self.widget.on_msg(self._asked)
 
     # ---- where it stands -----------------------------------------------------------------------------
@@ -150,7 +150,7 @@ class Stepper:
     # ---- the page ------------------------------------------------------------------------------------
 
     def _redrawn(self) -> Moment:
-        self.widget.scene = scene(self.tape, self.settings)
+        self.widget.view_model = view_model(self.tape, self.settings)
         return self.moment
 
     def _asked(self, _: StepperView, asked: Any, __: Any) -> None:
@@ -180,7 +180,7 @@ class Stepper:
             case {"do": "aside"}:
                 return {"aside": aside(self.tape, "authfsm").told()}
             case {"do": "srp"}:
-                return {"srp": panels.srp(values(self.tape.flow))}
+                return {"srp": panels.srp(srp_values(self.tape.flow))}
             case {"do": "about", "place": int(number)} if (found := place(number)) is not None:
                 return {"about": panels.about(found)}
             case _:

@@ -23,7 +23,7 @@ Bundle = dict[str, str]
 
 
 @singledispatch
-def bundle(value: object) -> Bundle:
+def mime_bundle(value: object) -> Bundle:
     """What a front end may choose from to show a value.
 
     Args:
@@ -32,7 +32,7 @@ def bundle(value: object) -> Bundle:
     return {"text/plain": repr(value)}
 
 
-@bundle.register
+@mime_bundle.register
 def _(history: History) -> Bundle:
     rows = [_step(step) for step in history]
     return _tabled("history", [("", "in", "given", "led to", "refused")], rows)
@@ -44,8 +44,8 @@ def _step(step: Step) -> tuple[str, ...]:
     return (str(step.number), step.source, step.response.trigger, f"{step.dest}{role}", refused)
 
 
-@bundle.register(SignIn)
-@bundle.register(BaseFlow)
+@mime_bundle.register(SignIn)
+@mime_bundle.register(BaseFlow)
 def _(walked: SignIn | BaseFlow) -> Bundle:
     told = "\n".join([repr(walked), *_path(walked)])
     return _drawn(diagram(history=walked.history, theme=AUTO), told)
@@ -68,7 +68,7 @@ def _path(walked: SignIn | BaseFlow) -> list[str]:
     ]
 
 
-@bundle.register
+@mime_bundle.register
 def _(asked: Challenge) -> Bundle:
     takes = ", ".join(sorted(response.trigger for response in PROTOCOL[asked.state]))
     rows: Rows = [("asks", asked.state.meaning), ("takes", takes)]
@@ -80,7 +80,7 @@ def _(asked: Challenge) -> Bundle:
     return _tabled(asked.name, [], rows)
 
 
-@bundle.register
+@mime_bundle.register
 def _(tokens: Tokens) -> Bundle:
     there = [name for name in ("access", "id", "refresh") if getattr(tokens, f"{name}_token")]
     rows: Rows = [("tokens", ", ".join(there)), ("user", tokens.username or "not told")]
@@ -91,7 +91,7 @@ def _(tokens: Tokens) -> Bundle:
     return _tabled("AUTHENTICATED", [], rows)
 
 
-@bundle.register
+@mime_bundle.register
 def _(refusal: Refusal) -> Bundle:
     rows: Rows = [
         ("said", refusal.message),
@@ -101,12 +101,12 @@ def _(refusal: Refusal) -> Bundle:
     return _tabled(refusal.code, [], rows)
 
 
-@bundle.register
+@mime_bundle.register
 def _(settings: PoolSettings) -> Bundle:
     return _drawn(diagram(settings=settings, theme=AUTO), repr(settings))
 
 
-@bundle.register
+@mime_bundle.register
 def _(pool: LocalPool) -> Bundle:
     made = pool.configuration
     messages = len(list(pool.outbox))

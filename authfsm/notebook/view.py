@@ -12,13 +12,11 @@ from typing import Any, Final
 import anywidget
 import traitlets
 
-from authfsm.diagrams.explorer.dressing import variables
+from authfsm.diagrams.page_svg import css_variables
 from authfsm.diagrams.themes import DARK, LIGHT
 
 _HERE: Final = Path(__file__).parent
-_COLOURS: Final = (
-    f".authfsm-stepper {{ {variables(LIGHT)} }}\n.authfsm-stepper.dark {{ {variables(DARK)} }}\n"
-)
+_COLOURS: Final = f".authfsm-stepper {{ {css_variables(LIGHT)} }}\n.authfsm-stepper.dark {{ {css_variables(DARK)} }}\n"
 
 
 class StepperView(anywidget.AnyWidget):

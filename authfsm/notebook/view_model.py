@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authfsm.diagrams.places import group
+from authfsm.diagrams.vertices import group_of
 from authfsm.notebook import panels
 from authfsm.notebook.debug_secrets import NOTHING, aside
 from authfsm.notebook.forms import forms, sample
-from authfsm.notebook.next_steps import outlook
+from authfsm.notebook.next_steps import next_steps
 from authfsm.notebook.picture import drawn, within
-from authfsm.notebook.recording import Tape
-from authfsm.notebook.wire import WireExchange, shown
+from authfsm.notebook.recording import SignInRecording
+from authfsm.notebook.wire import WireExchange, masked
 from authfsm.protocol.errors import AuthfsmError
 from authfsm.protocol.nodes import node_of
 from authfsm.protocol.prompts import Prompt
@@ -20,7 +20,7 @@ from authfsm.reference.request_shapes import parse_docstring
 from authfsm.settings import PoolSettings
 
 
-def scene(tape: Tape, settings: PoolSettings | None) -> dict[str, Any]:
+def view_model(tape: SignInRecording, settings: PoolSettings | None) -> dict[str, Any]:
     """All that is shown of a tape's present moment.
 
     Args:
@@ -34,7 +34,7 @@ def scene(tape: Tape, settings: PoolSettings | None) -> dict[str, Any]:
         "who": tape.username,
         "flow": tape.auth_flow,
         "state": flow.state.value,
-        "group": group(node_of(flow.state, flow.signin.role)).value,
+        "group": group_of(node_of(flow.state, flow.signin.role)).value,
         "meaning": flow.state.meaning,
         "steps": len(flow.history),
         "refused": _refused(tape),
@@ -48,13 +48,13 @@ def scene(tape: Tape, settings: PoolSettings | None) -> dict[str, Any]:
             "wire": panels.wire(tape, due, when),
             "history": panels.history(flow.history),
             "what_if": panels.what_if(
-                outlook(flow.signin, settings, pending), settings_known=settings is not None
+                next_steps(flow.signin, settings, pending), settings_known=settings is not None
             ),
         },
     }
 
 
-def _next(tape: Tape) -> dict[str, str] | None:
+def _next(tape: SignInRecording) -> dict[str, str] | None:
     """The step that needs no person, in words."""
     pending, preview = tape.pending, tape.preview
     if pending is None or preview is None:
@@ -63,7 +63,7 @@ def _next(tape: Tape) -> dict[str, str] | None:
     return {"trigger": pending.trigger, "operation": preview.operation, "about": about}
 
 
-def _due(tape: Tape, asked: tuple[Prompt, ...]) -> tuple[WireExchange | None, str]:
+def _due(tape: SignInRecording, asked: tuple[Prompt, ...]) -> tuple[WireExchange | None, str]:
     """The request about to be sent, and when."""
     if tape.preview is not None:
         return tape.preview, "about to be sent"
@@ -103,7 +103,7 @@ def _form(prompt: Prompt) -> dict[str, Any]:
     }
 
 
-def _buttons(tape: Tape, asked: tuple[Prompt, ...]) -> dict[str, dict[str, Any]]:
+def _buttons(tape: SignInRecording, asked: tuple[Prompt, ...]) -> dict[str, dict[str, Any]]:
     """Each button: can it be pressed, and what it would do, or why not."""
     flow, pending = tape.flow, tape.pending
     if pending is not None:
@@ -130,7 +130,7 @@ def _begun(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _refused(tape: Tape) -> dict[str, str] | None:
+def _refused(tape: SignInRecording) -> dict[str, str] | None:
     """How the last step was refused, and what to do."""
     error = tape.frames[-1].error if tape.frames else None
     if error is None:
@@ -144,7 +144,7 @@ def _refused(tape: Tape) -> dict[str, str] | None:
     }
 
 
-def _facts(tape: Tape) -> list[list[str]]:
+def _facts(tape: SignInRecording) -> list[list[str]]:
     """What the challenge, or the tokens, tell beside what is asked."""
     flow = tape.flow
     if (tokens := flow.tokens) is not None:
@@ -159,7 +159,7 @@ def _facts(tape: Tape) -> list[list[str]]:
         return []
     # A Lambda function may repeat in public what it was answered.
     hidden = frozenset(each.reveal() for frame in tape.frames for each in frame.hidden)
-    told: Mapping[str, Any] = shown(flow.challenge.parameters, "", hidden, _LONGEST)
+    told: Mapping[str, Any] = masked(flow.challenge.parameters, "", hidden, _LONGEST)
     facts = [
         [name, str(value)]
         for name, value in told.items()

@@ -17,7 +17,7 @@ from authfsm.protocol.states import STATE_BY_NAME
 MASK: Final = "••••••"
 
 # Every member, of requests, replies and their maps, that whoever looks over a shoulder must not read.
-HIDDEN: Final = frozenset(
+SECRET_MEMBERS: Final = frozenset(
     {
         "Session", "AccessToken", "IdToken", "RefreshToken", "Token", "SecretCode", "UserCode", "ClientSecret",
         "PasswordVerifier", "PASSWORD", "NEW_PASSWORD", "REFRESH_TOKEN", "SECRET_HASH", "ANSWER", "CREDENTIAL",
@@ -45,7 +45,7 @@ class WireExchange:
     reply: Mapping[str, Any] = field(factory=dict)
 
 
-def shown(
+def masked(
     told: Any, name: str = "", hidden: frozenset[str] = frozenset(), longest: int = LONGEST
 ) -> Any:
     """A request or a reply as it may be shown.
@@ -59,12 +59,14 @@ def shown(
     if isinstance(told, Secret):
         return MASK
     if isinstance(told, Mapping):
-        return {k: shown(v, k, hidden, longest) for k, v in told.items() if k != "ResponseMetadata"}
+        return {
+            k: masked(v, k, hidden, longest) for k, v in told.items() if k != "ResponseMetadata"
+        }
     if isinstance(told, (list, tuple)):
-        return [shown(each, "", hidden, longest) for each in told]
+        return [masked(each, "", hidden, longest) for each in told]
     # An ANSWER may be a choice, which is the protocol's own word and nobody's secret.
     chosen = name == "ANSWER" and told in STATE_BY_NAME
-    if told and not chosen and (name in HIDDEN or _holds(told, hidden)):
+    if told and not chosen and (name in SECRET_MEMBERS or _holds(told, hidden)):
         return MASK
     if isinstance(told, str) and len(told) > longest:
         return f"{told[:16]}…{told[-8:]} ({len(told)} characters)"
@@ -97,7 +99,9 @@ def secrets_of(told: Any) -> frozenset[str]:
 
 
 @contextmanager
-def listening(client: Any, hidden: frozenset[str] = frozenset()) -> Iterator[list[WireExchange]]:
+def record_exchanges(
+    client: Any, hidden: frozenset[str] = frozenset()
+) -> Iterator[list[WireExchange]]:
     """Listen to one boto3 client for a while.
 
     Args:
@@ -110,11 +114,11 @@ def listening(client: Any, hidden: frozenset[str] = frozenset()) -> Iterator[lis
     heard: list[WireExchange] = []
 
     def sent(params: Mapping[str, Any], model: Any, **_: Any) -> None:
-        heard.append(WireExchange(model.name, shown(params, "", hidden)))
+        heard.append(WireExchange(model.name, masked(params, "", hidden)))
 
     def came(parsed: Mapping[str, Any], **_: Any) -> None:
         if heard:
-            heard[-1] = evolve(heard[-1], reply=shown(parsed, "", hidden))
+            heard[-1] = evolve(heard[-1], reply=masked(parsed, "", hidden))
 
     events, mine = client.meta.events, f"authfsm-{id(heard)}"
     listeners = {"provide-client-params.cognito-idp": sent, "after-call.cognito-idp": came}

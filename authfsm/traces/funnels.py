@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.diagrams.edge_merging import START
-from authfsm.diagrams.model import Count, DiagramModel, Edge, EdgeKind
-from authfsm.diagrams.model_builder import draft
+from authfsm.diagrams.history_overlay import HistoryWalker, with_shares
+from authfsm.diagrams.model import DiagramModel, Edge, EdgeCount, EdgeKind
+from authfsm.diagrams.model_builder import build_model
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import LIGHT, Theme
-from authfsm.diagrams.walking import HistoryWalker, shared
+from authfsm.diagrams.vertices import START
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import LoopKind, Role, loop_kind
@@ -175,7 +175,7 @@ class Funnel:
             engine: what lays it out.
             options: of `authfsm.diagram`: `flow`, `settings`, `failures` and the like.
         """
-        return Diagram(with_traffic(draft(**options), self), theme, {}, engine)
+        return Diagram(with_traffic(build_model(**options), self), theme, {}, engine)
 
 
 # ---- on the diagram ---------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ class Funnel:
 
 @frozen
 class _Step:
-    """An arrow that was taken, as a walk of one step (`authfsm.diagrams.Walked`)."""
+    """An arrow that was taken, as a walk of one step (`authfsm.diagrams.HistoryStep`)."""
 
     number: int
     source: State
@@ -222,24 +222,24 @@ def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
         evolve(edge, counts=_counts(edge, {r: n for (at, r), n in often.items() if at == number}))
         for number, edge in enumerate(walker.edges)
     )
-    said = [*model.said, *_said(funnel)]
+    said = [*model.notes, *_said(funnel)]
     if unsure:
         said.append(
             f"The log does not tell the responses of {', '.join(unsure)} apart: they are counted as one of them."
         )
-    nodes = walker.nodes(model, START)
+    nodes = walker.nodes(START)
     return evolve(
-        model, nodes=nodes, edges=shared(edges), traffic=funnel.sign_ins, said=tuple(said)
+        model, nodes=nodes, edges=with_shares(edges), sign_ins=funnel.sign_ins, notes=tuple(said)
     )
 
 
-def _counts(edge: Edge, often: Mapping[type[Response] | None, int]) -> tuple[Count, ...]:
+def _counts(edge: Edge, often: Mapping[type[Response] | None, int]) -> tuple[EdgeCount, ...]:
     """How often a line was taken: response by response, or altogether where a junction leads on."""
     if not often:
         return ()
-    if not edge.responses or edge.kind is EdgeKind.FAILURE or edge.kind.refused:
-        return (Count(sum(often.values()), edge.responses[0] if edge.responses else None),)
-    return tuple(Count(often[each], each) for each in edge.responses if each in often)
+    if not edge.responses or edge.kind is EdgeKind.FAILURE or edge.kind.is_refusal:
+        return (EdgeCount(sum(often.values()), edge.responses[0] if edge.responses else None),)
+    return tuple(EdgeCount(often[each], each) for each in edge.responses if each in often)
 
 
 _TOLD: Final = 6

@@ -10,8 +10,8 @@ import statistics
 from rows import Row, interleaved, milliseconds, show
 
 from authfsm.diagrams import diagram
-from authfsm.diagrams.model_builder import draft
-from authfsm.diagrams.pools import POOLS
+from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.model_builder import build_model
 from authfsm.settings.reach import reachability
 
 DOT_BAR, SVG_BAR, POOL_BAR = 3e-3, 30e-3, 60e-3
@@ -22,9 +22,9 @@ def rows() -> list[Row]:
     whole = diagram()
 
     def of_a_pool() -> str:
-        draft.cache_clear()
+        build_model.cache_clear()
         reachability.cache_clear()
-        return diagram(settings=POOLS["mfa_required"][0]).svg()
+        return diagram(settings=EXAMPLE_POOLS["mfa_required"][0]).svg()
 
     dot, svg, pool = interleaved([lambda: str(whole), whole.svg, of_a_pool], rounds=30)
     bars = (

@@ -1,166 +1,154 @@
-"""A page to explore the protocol: one file that asks for nothing else, drawn and reckoned here.
+"""The explorer: a page to explore the protocol, in one file that loads nothing else.
 
-The picture is the very one that `diagram()` draws; what its states mean is what `authfsm explain`
-tells; what settings rule out is what `PoolSettings` says, as trees of questions that the page walks.
+Private. The picture is the one that `diagram()` draws, the facts about states are those of `authfsm explain`,
+and what settings rule out is what `PoolSettings` says, as trees of questions that the page answers itself.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final
 
-from authfsm.diagrams.explorer.dressing import dressed, junctions, places_of, styles
-from authfsm.diagrams.explorer.questions import ARROWS, questions
-from authfsm.diagrams.explorer.switches import EXAMPLES, SWITCHES, settings_of, values_of
-from authfsm.diagrams.fold import Junction
-from authfsm.diagrams.links import link
-from authfsm.diagrams.markdown import MARKS
+from authfsm.diagrams.explorer.questions import (
+    EXAMPLES,
+    SWITCHES,
+    build_trees,
+    settings_of,
+    values_of,
+)
 from authfsm.diagrams.model import DiagramModel, Edge
-from authfsm.diagrams.model_builder import THROUGH
+from authfsm.diagrams.model_builder import ARROWS_THROUGH
+from authfsm.diagrams.page_svg import css_variables, page_svg
 from authfsm.diagrams.picture import diagram
-from authfsm.diagrams.places import ORDER, group
+from authfsm.diagrams.readme_table import CONFIDENCE_MARKS
+from authfsm.diagrams.themes import DARK, LIGHT
+from authfsm.diagrams.vertices import ORDER, Arrow, Junction, documentation_link, group_of
 from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
-from authfsm.protocol.nodes import NODES, EdgeRoles, Node
+from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, NODES, EdgeRoles, Node
 from authfsm.reference import about_state, as_dict
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import is_specific, leads_nowhere_new
 
 __all__ = ["page", "settings_of", "values_of"]
 
-Data = dict[str, Any]
-
-_NUMBER: Final = {each: number for number, each in enumerate(ARROWS)}
+_ERRORS: Final = tuple(
+    (code, part, row) for code, rows in ERROR_POLICY.items() for part, row in rows.items()
+)
+_ERROR_NUMBERS: Final = {(code, part): n for n, (code, part, _) in enumerate(_ERRORS)}
+_ARROW_NUMBERS: Final = {each: number for number, each in enumerate(TRANSITIONS_IN_ROLES)}
 
 
 def page(settings: PoolSettings | None = None, engine: str | None = None) -> str:
-    """The page, as HTML.
+    """Return the page as HTML.
 
     Args:
-        settings: how its switches stand at first; all allowed, if left out.
-        engine: what lays the picture out.
+        settings: the first position of its switches; None allows all.
+        engine: the layout engine of the picture.
 
     Raises:
-        NoEngine: no program lays the graph out.
+        NoEngine: no layout engine is installed.
     """
     drawn = diagram(engine=engine)
-    picture, lines = dressed(drawn)
+    picture, edges = page_svg(drawn)
+    junctions = [node for node in drawn.model.nodes if isinstance(node, Junction)]
+    switches = (
+        {"key": s.key, "values": s.values, "label": s.label, "group": s.group, "help": s.help}
+        for s in SWITCHES
+    )
     data = {
-        "places": [_place(each) for each in NODES],
-        **_reckoning(),
-        "switches": [
-            {
-                "key": each.key, "values": each.values, "label": each.label,
-                "group": each.group, "help": each.help,
-            }
-            for each in SWITCHES
-        ],
+        "nodes": [_node(each) for each in NODES],
+        **_trees(),
+        "switches": list(switches),
         "examples": EXAMPLES,
         "preset": values_of(settings) if settings else {},
-        "lines": [_line(each, drawn.model) for each in lines],
-        "junctions": junctions(drawn),
+        "lines": [_line(each, drawn.model) for each in edges],
+        "junctions": {each.name: sorted(ORDER[m] for m in each.members) for each in junctions},
         "actions": {str(each): each.advice for each in RecoveryAction},
-        "errors": _errors(),
-        "marks": {str(sure): mark for sure, mark in MARKS.items()},
-    }  # fmt: skip
-    parts = {
-        "light": styles()["light"],
-        "dark": styles()["dark"],
-        "style": _part("explorer.css"),
-        "picture": picture,
-        "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
-        "script": _part("explorer.js"),
+        "errors": [
+            [code, part, str(row.action), str(row.fault), row.source] for code, part, row in _ERRORS
+        ],
+        "marks": {str(confidence): mark for confidence, mark in CONFIDENCE_MARKS.items()},
     }
-    text = _part("explorer.html")
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    parts = {
+        "light": css_variables(LIGHT),
+        "dark": css_variables(DARK),
+        "style": _file("explorer.css"),
+        "picture": picture,
+        "data": text,
+        "script": _file("explorer.js"),
+    }
+    html = _file("explorer.html")
     for name, part in parts.items():
-        text = text.replace(f"/*{name}*/", part).replace(f"<!--{name}-->", part)
-    return text
+        html = html.replace(f"/*{name}*/", part).replace(f"<!--{name}-->", part)
+    return html
 
 
-def _part(name: str) -> str:
+def _file(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _place(place: Node) -> Data:
-    told = as_dict(about_state(place.state, place.role))
-    codes: dict[tuple[str, str], int] = {
-        (code, part): number
-        for number, (code, part) in enumerate(
-            (c, p) for c, rows in ERROR_POLICY.items() for p in rows
-        )
-    }
-    errors = [
-        (codes[each["code"], each["message"]], each["leads_to"] == place.state)
-        for each in told["errors"]
-    ]
+def _node(node: Node) -> Mapping[str, Any]:
+    """Return the facts about a node; of evidence and errors only the values, to keep the page small."""
+    facts = as_dict(about_state(node.state, node.role))
+    for accepted in facts["takes"]:
+        for target in accepted["leads_to"]:
+            target["evidence"] = [list(known.values()) for known in target["evidence"]]
     return {
-        **told,
-        "state": str(place.state),
-        "group": str(group(place)),
-        "page": link(place),
-        "takes": [_taken(each) for each in told["takes"]],
-        "errors": [[number, int(stays)] for number, stays in errors],
-    }
-
-
-def _taken(each: Data) -> Data:
-    leads = [
-        {**way, "evidence": [list(known.values()) for known in way["evidence"]]}
-        for way in each["leads_to"]
-    ]
-    return {**each, "leads_to": leads}
-
-
-def _errors() -> list[list[str]]:
-    return [
-        [code, part, str(row.action), str(row.fault), row.source]
-        for code, rows in ERROR_POLICY.items()
-        for part, row in rows.items()
-    ]
-
-
-def _reckoning() -> Data:
-    asked, trees, own, known = questions()
-    return {
-        "forks": asked.forks,
-        "reasons": asked.reasons,
-        "own": {ORDER[node]: tree for node, tree in own.items()},
-        "arrows": [
-            [
-                ORDER[Node(arrow.source, ends.source)],
-                arrow.response.trigger,
-                ORDER[Node(arrow.dest, ends.dest)],
-                *tree,
-                int(is_specific((arrow, ends))),
-                int(leads_nowhere_new((arrow, ends))),
-                sure,
-                str(arrow.kind or ""),
-            ]
-            for (arrow, ends), tree, sure in zip(ARROWS, trees, known, strict=True)
+        **facts,
+        "state": str(node.state),
+        "group": str(group_of(node)),
+        "page": documentation_link(node),
+        "errors": [
+            [_ERROR_NUMBERS[each["code"], each["message"]], int(each["leads_to"] == node.state)]
+            for each in facts["errors"]
         ],
     }
 
 
-def _line(edge: Edge, model: DiagramModel) -> Data:
-    """What a line stands for: arrows, response by response, or the places that a junction leads to."""
-    if isinstance(edge.source, Junction):
-        places = tuple(places_of(edge))
-        through = [a for each in places for a in THROUGH.get((edge.source, each), ())]
-        return {
-            "to": sorted(ORDER[each] for each in places),
-            "through": [
-                _NUMBER[a.transition, EdgeRoles(a.source.role, a.dest.role)] for a in through
-            ],
-        }
-    ways = {
-        response.trigger: [
-            _NUMBER[arrow]
-            for each in model.followed(edge)
-            if each.response is response
-            for arrow in ARROWS
-            if arrow[0] == each.transition
-            and arrow[1] == EdgeRoles(each.source.role, each.dest.role)
-        ]
-        for response in edge.responses
+def _trees() -> Mapping[str, Any]:
+    trees, arrows, node_trees = build_trees()
+    return {
+        "forks": trees.forks,
+        "reasons": trees.reasons,
+        "nodeTrees": {ORDER[node]: tree for node, tree in node_trees.items()},
+        "arrows": [
+            [
+                ORDER[Node(arrow.source, roles.source)],
+                arrow.response.trigger,
+                ORDER[Node(arrow.dest, roles.dest)],
+                each.with_lambda,
+                each.without_lambda,
+                int(is_specific((arrow, roles))),
+                int(leads_nowhere_new((arrow, roles))),
+                each.confidence,
+                str(arrow.kind or ""),
+            ]
+            for (arrow, roles), each in zip(TRANSITIONS_IN_ROLES, arrows, strict=True)
+        ],
     }
-    return {"by": ways, "from": edge.source.name}
+
+
+def _arrow_number(arrow: Arrow) -> int:
+    return _ARROW_NUMBERS[arrow.transition, EdgeRoles(arrow.source.role, arrow.dest.role)]
+
+
+def _line(edge: Edge, model: DiagramModel) -> Mapping[str, Any]:
+    """Return what a line stands for: arrows by response, or the nodes that a junction leads to."""
+    if isinstance(edge.source, Junction):
+        nodes = edge.dest.members if isinstance(edge.dest, Junction) else {edge.dest}
+        through = [a for each in nodes for a in ARROWS_THROUGH.get((edge.source, each), ())]
+        return {
+            "to": sorted(ORDER[each] for each in nodes),
+            "through": sorted(map(_arrow_number, through)),
+        }
+    arrows = list(model.arrows_along(edge))
+    return {
+        "from": edge.source.name,
+        "by": {
+            response.trigger: [_arrow_number(a) for a in arrows if a.response is response]
+            for response in edge.responses
+        },
+    }

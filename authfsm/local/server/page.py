@@ -87,14 +87,14 @@ def _dark() -> Theme:
 
     return evolve(
         LIGHT,
-        paper="#12161d",
-        ink="#eef2f8",
+        background="#12161d",
+        text="#eef2f8",
         line="#8d9db8",
         label="#c6d0e0",
-        quiet="#93a0b6",
+        muted="#93a0b6",
         faded="#3a4454",
-        lit="#8ab4ff",
-        here="#5c4a00",
+        highlight="#8ab4ff",
+        current="#5c4a00",
         warning="#ff8a80",
         groups={
             StateGroup.BEGIN: Paint("#eef2f8", "#eef2f8", "circle"),

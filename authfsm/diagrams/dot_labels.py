@@ -1,0 +1,136 @@
+"""HTML-like labels of Graphviz: the caption below a diagram, and the advice in FAILED."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from html import escape
+from textwrap import wrap
+from typing import Final
+
+from authfsm.diagrams.model import DiagramModel, EdgeKind
+from authfsm.diagrams.omissions import OmissionReason
+from authfsm.diagrams.themes import Paint, Theme
+from authfsm.diagrams.vertices import StateGroup, group_of
+from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
+from authfsm.protocol.nodes import Node
+
+_ONE_COLUMN: Final = 3  # more notes stand in two columns
+_LONGEST_ROW: Final = 96  # characters
+_CHARACTER_WIDTH: Final = 4.3  # points, on average
+_CODES_IN_A_ROW: Final = 3
+_BREAK: Final = '<br align="left"/>'
+_LEGEND: Final = (
+    StateGroup.FIRST_FACTOR,
+    StateGroup.SET_UP,
+    StateGroup.SECOND_FACTOR,
+    StateGroup.DEVICE,
+)
+_OUTLINES: Final = {"rounded": "Rounded", "note": "Folded corner", "component": "Plugs"}
+
+_LOOPS: Final = {
+    EdgeKind.RETRY: "Loop with a filled head: the answer was refused, and another may be sent.",
+    EdgeKind.RESTART: "Loop with an empty head: the same answer is sent again, without an unknown device key.",
+    EdgeKind.NEW_CHALLENGE: "Loop marked (new challenge): Cognito issued another challenge of the same name.",
+    EdgeKind.ACKNOWLEDGEMENT: "Other responses listed in a state: accepted, and the state stays the same.",
+}
+
+
+def notes(model: DiagramModel) -> Iterator[str]:
+    """Yield the sentences of the caption."""
+    yield from model.notes
+    if model.has_history:
+        yield "Numbered: the recorded steps. Filled and framed: the current state."
+    if model.sign_ins is not None:
+        yield f"Width and numbers: how often, in {model.sign_ins:,} sign-ins."
+    kinds = {edge.kind for edge in model.edges}
+    yield from (sentence for kind, sentence in _LOOPS.items() if kind in kinds)
+    if any(edge.uncertain for edge in model.edges):
+        yield "\u2020 and dashed: known only by inference, or contradicted by another source."
+    for each in model.omitted:
+        if not (each.reason is OmissionReason.SETTINGS and model.notes):  # the notes say more
+            yield each.reason.caption
+
+
+def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
+    """Return the label below a diagram: what the colours and outlines mean, and the notes."""
+    groups = {group_of(node) for node in model.nodes if isinstance(node, Node)}
+    legend = [(theme.groups[g], labels.get(g, g)) for g in _LEGEND if g in groups]
+    sentences = list(notes(model))
+    if legend and len({theme.groups[each].fill for each in _LEGEND}) == 1:
+        sentences.insert(0, _outline_legend(legend))
+        legend = []
+    texts = [_wrapped(labels.get(each, each)) for each in sentences]
+    half = len(texts) if len(texts) <= _ONE_COLUMN else (len(texts) + 1) // 2
+    columns = f"{_column(texts[:half])}<td>&#160;&#160;&#160;</td>{_column(texts[half:])}"
+    rows = f"<tr>{columns}</tr>" if texts else ""
+    if legend:
+        widest = max((len(row) for text in texts[:half] for row in text.split(_BREAK)), default=0)
+        swatches = _swatches(legend, theme, int(_CHARACTER_WIDTH * widest))
+        rows = f'<tr><td align="left">{swatches}</td></tr>{rows}'
+    space = '<tr><td height="10" colspan="3"></td></tr>'
+    return (
+        f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{space}{rows}</table>>'
+    )
+
+
+def _swatches(legend: list[tuple[Paint, str]], theme: Theme, width: int) -> str:
+    """Return the legend in colours; an empty cell fills the row, so that the others stay narrow."""
+    cells = "".join(
+        f'<td border="1" color="{paint.line}" bgcolor="{paint.fill}">'
+        f'<font color="{theme.text}">&#160;{escape(name)}&#160;</font></td><td>&#160;</td>'
+        for paint, name in legend
+    )
+    rest = width - sum(_CHARACTER_WIDTH * (len(name) + 4) for _, name in legend)
+    filler = f'<td width="{rest:.0f}"></td>' if rest > 0 else ""
+    return f'<table border="0" cellborder="0" cellspacing="0"><tr>{cells}{filler}</tr></table>'
+
+
+def _outline_legend(legend: list[tuple[Paint, str]]) -> str:
+    """Return the legend in words, for a theme without colours."""
+    return " ".join(
+        f"{_OUTLINES.get(paint.style) or _OUTLINES.get(paint.shape, 'Square')}: {name}."
+        for paint, name in legend
+    )
+
+
+def _column(texts: list[str]) -> str:
+    if not texts:
+        return "<td></td>"
+    return f'<td align="left" valign="top" balign="left">{_BREAK.join([*texts, ""])}</td>'
+
+
+@lru_cache(maxsize=256)
+def _wrapped(note: str) -> str:
+    return _BREAK.join(escape(row) for row in wrap(note, _LONGEST_ROW))
+
+
+def codes(action: RecoveryAction) -> tuple[str, ...]:
+    """Return the error codes that need an action, whatever their message."""
+    return tuple(
+        code
+        for code, messages in ERROR_POLICY.items()
+        if any(row.action is action for row in messages.values())
+    )
+
+
+def advice(name: str, theme: Theme, labels: Mapping[str, str]) -> str:
+    """Return the label of FAILED: what to do next, each action with its error codes."""
+    rows = []
+    for action in RecoveryAction:
+        if action.survives:
+            continue
+        text = escape(labels.get(action.advice, action.advice))
+        every = codes(action)
+        starts = range(0, len(every), _CODES_IN_A_ROW)
+        parts = [", ".join(every[at : at + _CODES_IN_A_ROW]) for at in starts]
+        rows.append(
+            '<tr><td align="left" valign="top" balign="left"><font point-size="9">'
+            f"{text}</font></td>"
+            f'<td align="left" balign="left"><font point-size="8" color="{theme.muted}">'
+            f"{_BREAK.join([*parts, ''])}</font></td></tr>"
+        )
+    return (
+        '<<table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
+        f'<tr><td colspan="2"><b>{name}</b></td></tr>{"".join(rows)}</table>>'
+    )

@@ -1,0 +1,251 @@
+"""A diagram as data: a Markdown table for people, JSON for programs, SCXML and XState for statechart engines.
+
+In a statechart an event is a response's trigger. Since the reply decides where a response leads, each
+transition has a guard, and the event says where the reply led: `to`, with the `role` of an e-mailed code
+and the `kind` of a self-loop. Only a new challenge enters its state again. Junctions are unfolded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from xml.sax.saxutils import quoteattr
+
+from authfsm.diagrams.mermaid import SIGNS, identifier
+from authfsm.diagrams.model import AVAILABLE, Availability, DiagramModel, Edge, SettingsEffect
+from authfsm.diagrams.vertices import (
+    ORDER,
+    Arrow,
+    Junction,
+    Vertex,
+    documentation_link,
+    group_of,
+    in_order,
+)
+from authfsm.protocol.nodes import Node
+from authfsm.protocol.responses import RESPONSES
+from authfsm.protocol.states import END_STATES
+from authfsm.protocol.table import NEW_CHALLENGE
+from authfsm.settings.reach import best_confidence
+
+SCHEMA: Final = "authfsm-diagram/1"
+"""The format of the JSON; the number grows when readers would have to change."""
+NAMESPACE: Final = "http://www.w3.org/2005/07/scxml"
+
+
+# ---- Markdown ---------------------------------------------------------------------------------
+
+
+def markdown(model: DiagramModel, labels: Mapping[str, str]) -> str:
+    """Return a diagram as a Markdown table, a row for each edge, with the sentences of its caption below."""
+    return "\n".join((*_table(model, labels), ""))
+
+
+def _table(model: DiagramModel, labels: Mapping[str, str]) -> Iterator[str]:
+    yield "| from | response | to |"
+    yield "|---|---|---|"
+    for edge in model.edges:
+        sign = SIGNS.get(edge.availability.effect, "")
+        responses = ", ".join(_responses(edge, labels)) or f"{sign}*the reply*"
+        dest = "itself" if edge.dest == edge.source else _name(edge.dest, labels)
+        yield f"| {_name(edge.source, labels)} | {responses} | {dest} |"
+    yield ""
+    if any(edge.uncertain for edge in model.edges):
+        yield "\u2020 known only by inference, or contradicted by another source.  "
+    for sentence in (*model.notes, *(each.reason.caption for each in model.omitted)):
+        yield f"{labels.get(sentence, sentence)}  "
+
+
+def _name(vertex: Vertex, labels: Mapping[str, str]) -> str:
+    if isinstance(vertex, Junction):
+        return f"*{labels.get(vertex.name, vertex.name)}*"
+    role = f" ({vertex.role})" if vertex.role else ""
+    return f"`{labels.get(vertex.state, vertex.state)}`{role}"
+
+
+def _responses(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
+    times = {count.response: count.times for count in edge.counts}
+    kind = f" ({edge.kind})" if edge.kind.loop_kind else ""
+    for response in edge.responses:
+        sign = SIGNS.get(edge.effect_on(response), "")
+        doubt = "\u2020" if response in edge.uncertain else ""
+        count = f" \u00d7{times[response]}" if response in times else ""
+        numbers = ", ".join(str(step.number) for step in edge.steps if step.response is response)
+        step = f" (step {numbers})" if numbers else ""
+        name = labels.get(response.trigger, response.trigger)
+        yield f"{sign}`{name}`{kind}{doubt}{count}{step}"
+
+
+# ---- JSON -------------------------------------------------------------------------------------
+
+
+def as_json(model: DiagramModel) -> str:
+    """Return a diagram as JSON, every name as it is on the wire and in the table."""
+    plain = {
+        "format": SCHEMA,
+        "flow": model.flow,
+        "nodes": [_node(node, model) for node in model.nodes],
+        "edges": [_edge(edge, model) for edge in model.edges],
+        "omitted": [
+            {
+                "reason": each.reason.value,
+                "caption": each.reason.caption,
+                "arrows": len(each.arrows),
+            }
+            for each in model.omitted
+        ],
+        "notes": list(model.notes),
+        "current": model.current.name if model.current else None,
+        "sign_ins": model.sign_ins,
+    }
+    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+
+
+def _availability(found: Availability) -> dict[str, str]:
+    return {} if found == AVAILABLE else {"settings": str(found.effect), "reason": found.reason}
+
+
+def _node(node: Vertex, model: DiagramModel) -> dict[str, Any]:
+    availability = _availability(model.availability(node))
+    if isinstance(node, Junction):
+        members = sorted(each.name for each in node.members)
+        return {"name": node.name, "junction": True, "members": members, **availability}
+    return {
+        "name": node.name,
+        "state": str(node.state),
+        "role": str(node.role) if node.role else None,
+        "group": str(group_of(node)),
+        "meaning": node.state.meaning,
+        "link": documentation_link(node),
+        **availability,
+    }
+
+
+def _edge(edge: Edge, model: DiagramModel) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "source": edge.source.name,
+        "dest": edge.dest.name,
+        "kind": str(edge.kind),
+        "responses": [response.trigger for response in edge.responses],
+        "uncertain": [response.trigger for response in edge.uncertain],
+        **_availability(edge.availability),
+    }
+    if edge.ruled_out:
+        plain["ruled_out"] = [response.trigger for response in edge.ruled_out]
+    known = {
+        str(best_confidence(arrow.transition, model.pools))
+        for arrow in model.arrows_along(edge)
+        if arrow.dest == edge.dest
+    }
+    if len(known) == 1:
+        plain["confidence"] = known.pop()
+    if edge.steps:
+        plain["steps"] = [
+            {
+                "number": step.number,
+                "response": step.response.trigger,
+                "error": step.error,
+                "elapsed": None if step.elapsed is None else step.elapsed.total_seconds(),
+            }
+            for step in edge.steps
+        ]
+    if edge.counts:
+        plain["times"] = edge.total.times
+    return plain
+
+
+# ---- statecharts ------------------------------------------------------------------------------
+
+_RESPONSE_ORDER: Final = {response: number for number, response in enumerate(RESPONSES.values())}
+_ABSENT: Final = frozenset({SettingsEffect.FADED, SettingsEffect.LOST})
+
+
+def arrows_by_source(model: DiagramModel) -> dict[Node, list[Arrow]]:
+    """Return the arrows of a diagram by the node they leave, without those that settings rule out."""
+    absent = {node for node in model.nodes if model.availability(node).effect in _ABSENT}
+    ruled_out = {
+        arrow
+        for edge in model.edges
+        for arrow in model.arrows_along(edge)
+        if edge.effect_on(arrow.response) in _ABSENT
+    }
+    arrows = [a for a in model.arrows - ruled_out if not {a.source, a.dest} & absent]
+    nodes = {node for node in model.nodes if isinstance(node, Node) and node not in absent}
+    nodes |= {end for arrow in arrows for end in (arrow.source, arrow.dest)}
+    return {
+        node: sorted(
+            (arrow for arrow in arrows if arrow.source == node),
+            key=lambda a: (_RESPONSE_ORDER[a.response], ORDER[a.dest], a.kind or ""),
+        )
+        for node in in_order(nodes)
+    }
+
+
+def xstate(model: DiagramModel) -> str:
+    """Return the configuration of XState's `createMachine` (version 5), as JSON.
+
+    Its one guard is `leadsTo`, with the destination as its parameters:
+    `setup({guards: {leadsTo: ({event}, to) => event.to === to.state && (!to.role || event.role === to.role)
+    && (!to.kind || event.kind === to.kind)}})`.
+    """
+    states: dict[str, Any] = {}
+    arrows = arrows_by_source(model)
+    for node, leaving in arrows.items():
+        on: dict[str, list[dict[str, Any]]] = {}
+        for arrow in leaving:
+            to = {"state": str(arrow.dest.state)}
+            if arrow.dest.role:
+                to["role"] = str(arrow.dest.role)
+            if arrow.kind:
+                to["kind"] = str(arrow.kind)
+            transition = {
+                "target": identifier(arrow.dest.name),
+                "guard": {"type": "leadsTo", "params": to},
+                "reenter": arrow.kind in {None, NEW_CHALLENGE},
+            }
+            on.setdefault(arrow.response.trigger, []).append(transition)
+        is_final = not leaving and node.state in END_STATES
+        states[identifier(node.name)] = {
+            **({"type": "final"} if is_final else {}),
+            "description": node.state.meaning,
+            **({"on": on} if on else {}),
+        }
+    machine = {"id": "authfsm", "initial": next(iter(states)), "states": states}
+    return json.dumps(machine, indent=2, ensure_ascii=False) + "\n"
+
+
+def scxml(model: DiagramModel) -> str:
+    """Return a diagram as SCXML (W3C); a transition's condition reads `to`, `role` and `kind` of `_event.data`."""
+    return "\n".join((*_scxml(arrows_by_source(model)), ""))
+
+
+def _scxml(arrows: Mapping[Node, list[Arrow]]) -> Iterator[str]:
+    initial = quoteattr(identifier(next(iter(arrows)).name))
+    yield '<?xml version="1.0" encoding="UTF-8"?>'
+    yield (
+        f'<scxml xmlns="{NAMESPACE}" version="1.0" datamodel="ecmascript" name="authfsm"'
+        f" initial={initial}>"
+    )
+    for node, leaving in arrows.items():
+        name = quoteattr(identifier(node.name))
+        yield f"  <!-- {node.state.meaning.replace('--', '-')} -->"
+        if not leaving:
+            yield f"  <{'final' if node.state in END_STATES else 'state'} id={name}/>"
+            continue
+        yield f"  <state id={name}>"
+        for arrow in leaving:
+            condition = f"_event.data.to == '{arrow.dest.state}'"
+            if arrow.dest.role:
+                condition += f" && _event.data.role == '{arrow.dest.role}'"
+            if arrow.kind:
+                condition += f" && _event.data.kind == '{arrow.kind}'"
+            internal = ' type="internal"' if arrow.kind not in {None, NEW_CHALLENGE} else ""
+            event = quoteattr(arrow.response.trigger)
+            target = quoteattr(identifier(arrow.dest.name))
+            yield (
+                f"    <transition event={event} cond={quoteattr(condition)}"
+                f" target={target}{internal}/>"
+            )
+        yield "  </state>"
+    yield "</scxml>"

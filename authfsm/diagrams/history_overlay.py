@@ -1,0 +1,219 @@
+"""Recorded sign-ins on a diagram: the edges that one sign-in followed, numbered, or the counts of many.
+
+A step that the diagram has no edge for, because it was omitted, gets an edge of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Protocol
+
+from attrs import evolve, frozen
+
+from authfsm.diagrams.model import (
+    DiagramModel,
+    Edge,
+    EdgeCount,
+    EdgeKind,
+    EdgeStep,
+    ResponseClass,
+)
+from authfsm.diagrams.vertices import START, Junction, Vertex, in_order
+from authfsm.protocol.nodes import Node, accepts, node_of, target_roles
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import LoopKind, Role, Transition, destinations
+
+
+class HistoryStep(Protocol):
+    """A recorded step, such as `authfsm.core.signin.Step`; it holds no secret."""
+
+    @property
+    def number(self) -> int:
+        """The number of the step, from 1 on."""
+
+    @property
+    def source(self) -> State:
+        """The state it left."""
+
+    @property
+    def response(self) -> type[Response]:
+        """The class of the response."""
+
+    @property
+    def dest(self) -> State:
+        """The state its reply led to."""
+
+    @property
+    def role(self) -> Role | None:
+        """Which factor the code is, where it led to EMAIL_OTP."""
+
+    @property
+    def error(self) -> str | None:
+        """Cognito's error code, where the reply was a refusal."""
+
+    @property
+    def kind(self) -> LoopKind | None:
+        """The kind of self-loop; None where it left its state, or was throttled."""
+
+    @property
+    def at(self) -> datetime | None:
+        """The time of the reply, if it is known."""
+
+
+@frozen
+class WalkSegment:
+    """A step between two nodes of a diagram; `path` has the numbers of the edges it followed."""
+
+    step: HistoryStep
+    source: Node
+    dest: Node
+    path: tuple[int, ...]
+
+
+class HistoryWalker:
+    """Finds the edges that steps follow on a diagram, and adds those it lacks.
+
+    Args:
+        model: the diagram.
+    """
+
+    def __init__(self, model: DiagramModel) -> None:
+        self.edges = list(model.edges)
+        self._junctions = [node for node in model.nodes if isinstance(node, Junction)]
+        self._paths: dict[tuple[object, ...], tuple[int, ...]] = {}
+
+    def walk(self, steps: Iterable[HistoryStep]) -> Iterator[WalkSegment]:
+        """Yield the segment of each step of one sign-in."""
+        current = START
+        for step in steps:
+            source = current if current.state is step.source else _source(step)
+            current = _dest(source, step)
+            key = (source, step.response, current, _loop_kind(step), step.error is not None)
+            if key not in self._paths:
+                self._paths[key] = self._path(source, step, current)
+            yield WalkSegment(step, source, current, self._paths[key])
+
+    def nodes(self, current: Node) -> tuple[Vertex, ...]:
+        """Return the nodes of all edges and the current one, in the order of a sign-in, then the junctions."""
+        ends = {end for edge in self.edges for end in (edge.source, edge.dest)} | {current}
+        return (*in_order(end for end in ends if isinstance(end, Node)), *self._junctions)
+
+    def _path(self, source: Node, step: HistoryStep, dest: Node) -> tuple[int, ...]:
+        """Return the numbers of the edges that lead from one node to another by a response.
+
+        The path leads through junctions, unless it is a self-loop that stays in its challenge.
+        """
+        loop = _loop_kind(step)
+        paths: list[tuple[int, ...]] = [
+            (number,)
+            for number, edge in enumerate(self.edges)
+            if edge.source == source and step.response in edge.responses
+            if edge.kind.loop_kind is (loop if edge.dest == source == dest else None)
+            if edge.dest == dest or loop in {None, LoopKind.NEW_CHALLENGE}
+        ]
+        while paths:
+            path = paths.pop(0)
+            end = self.edges[path[-1]].dest
+            if end == dest:
+                return path
+            if isinstance(end, Junction):
+                onward = (n for n, edge in enumerate(self.edges) if edge.source == end)
+                paths += [(*path, number) for number in onward]
+        self.edges.append(Edge(source, dest, _edge_kind(source, dest, loop), (step.response,)))
+        return (len(self.edges) - 1,)
+
+
+def add_history(model: DiagramModel, steps: Iterable[HistoryStep]) -> DiagramModel:
+    """Return a diagram with one recorded sign-in on it."""
+    walker = HistoryWalker(model)
+    segments = list(walker.walk(steps))
+    edges = walker.edges
+    first = next((each.step.at for each in segments if each.step.at), None)
+    for segment in segments:
+        step = segment.step
+        elapsed = step.at - first if step.at and first else None
+        edge_step = EdgeStep(step.number, step.response, step.error, elapsed)
+        for number in segment.path:
+            edges[number] = evolve(edges[number], steps=(*edges[number].steps, edge_step))
+    current = segments[-1].dest if segments else START
+    nodes = walker.nodes(current)
+    return evolve(model, nodes=nodes, edges=tuple(edges), has_history=True, current=current)
+
+
+def add_traffic(model: DiagramModel, histories: Iterable[Iterable[HistoryStep]]) -> DiagramModel:
+    """Return a diagram with the counts of many recorded sign-ins on it."""
+    walker, times = HistoryWalker(model), Counter[tuple[int, ResponseClass]]()
+    sign_ins = 0
+    for history in histories:
+        sign_ins += 1
+        times.update((n, each.step.response) for each in walker.walk(history) for n in each.path)
+    edges = []
+    for number, edge in enumerate(walker.edges):
+        by_response = {r: count for (n, r), count in times.items() if n == number}
+        if edge.responses:
+            counts = [EdgeCount(by_response[r], r) for r in edge.responses if r in by_response]
+        else:
+            counts = [EdgeCount(sum(by_response.values()))] if by_response else []
+        edges.append(evolve(edge, counts=tuple(counts)))
+    return evolve(model, nodes=walker.nodes(START), edges=with_shares(edges), sign_ins=sign_ins)
+
+
+def with_shares(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """Return counted edges, each with its share of all steps that left the same node."""
+    joined, leaving = _join_failures(edges), Counter[Vertex]()
+    for edge in joined:
+        leaving[edge.source] += edge.total.times
+    return tuple(
+        evolve(
+            edge,
+            counts=tuple(evolve(n, share=n.times / leaving[edge.source]) for n in edge.counts),
+        )
+        for edge in joined
+    )
+
+
+def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """Return one counted edge from a node to FAILED, whatever the responses were."""
+    joined: dict[object, Edge] = {}
+    for number, edge in enumerate(edges):
+        is_failure = edge.kind is EdgeKind.FAILURE and edge.counts
+        key: object = (edge.source, edge.dest) if is_failure else number
+        before = joined.get(key)
+        if before is None:
+            joined[key] = edge
+        else:
+            responses = tuple(dict.fromkeys((*before.responses, *edge.responses)))
+            total = EdgeCount(before.total.times + edge.total.times, before.counts[0].response)
+            joined[key] = evolve(before, responses=responses, counts=(total,))
+    return tuple(joined.values())
+
+
+def _source(step: HistoryStep) -> Node:
+    """Return the node that a step left, where no step before it tells."""
+    second = node_of(step.source, None)
+    fits = accepts(second.state, second.role, step.response)
+    return second if fits else node_of(step.source, Role.FIRST_FACTOR)
+
+
+def _dest(source: Node, step: HistoryStep) -> Node:
+    if step.role is None and step.dest in destinations(source.state, step.response):
+        arrow = Transition(source.state, step.response, step.dest, _loop_kind(step))
+        return Node(step.dest, target_roles(arrow, source.role)[-1])
+    return node_of(step.dest, step.role)
+
+
+def _loop_kind(step: HistoryStep) -> LoopKind | None:
+    """Return a step's kind of self-loop; a throttled step is drawn as a retry."""
+    stays = step.dest is step.source and step.source is not State.FAILED
+    return (step.kind or (LoopKind.RETRY if step.error else None)) if stays else None
+
+
+def _edge_kind(source: Node, dest: Node, loop: LoopKind | None) -> EdgeKind:
+    if dest.state is State.FAILED:
+        return EdgeKind.FAILURE
+    if dest != source:
+        return EdgeKind.ANSWER
+    return EdgeKind(str(loop or LoopKind.NEW_CHALLENGE))
