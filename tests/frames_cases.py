@@ -408,8 +408,8 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     )
     yield adding, "bytes", lambda: pool().add_user("eve", PASSWORD.encode())
     yield adding, "a lone surrogate", lambda: pool().add_user("eve", PASSWORD + "\ud800")
-    for name in ("Stepper", "Tape"):
-        where = f"authfsm.notebook.{name.lower()}.{name}.__init__"
+    for module, name in (("stepper", "Stepper"), ("recording", "SignInRecording")):
+        where = f"authfsm.notebook.{module}.{name}.__init__"
         yield (
             where,
             "an unknown keyword",

@@ -14,6 +14,8 @@ from authfsm.diagrams.model import DiagramModel, EdgeKind
 from authfsm.diagrams.model_builder import TABLE_ROWS, build_model
 from authfsm.diagrams.omissions import OmissionReason
 from authfsm.diagrams.vertices import JUNCTIONS, Arrow, Junction, StateGroup, fold, group_of
+from authfsm.protocol.auth_flows import FLOWS
+from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import NODES, target_roles
 from authfsm.protocol.responses import (
     AdminNoSrpAuth,
@@ -26,7 +28,6 @@ from authfsm.protocol.responses import (
 )
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import FIRST_FACTOR_CHOICE, TRANSITIONS, Role, Transition
-from authfsm.protocol.auth_flows import FLOWS
 
 EVERY = frozenset(arrow for row in TABLE_ROWS for arrow in row)
 DRAFTS = {
@@ -75,12 +76,13 @@ def test_drawn_and_left_out_are_the_table(name: str) -> None:
     assert sum(len(each.arrows) for each in model.omitted) == len(left)
 
 
-def test_unfolded_leaves_nothing_out() -> None:
-    """Unfolded, a picture has every arrow of the table as a line of its own."""
+def test_unfolded_omits_only_refuted_arrows() -> None:
+    """Unfolded, a diagram has every arrow of the table that is not refuted as an edge of its own."""
     model = DRAFTS["unfolded"]
+    refuted = {arrow for arrow in TRANSITIONS if confidence(arrow) is Confidence.REFUTED}
 
-    assert model.omitted == ()
-    assert set(TRANSITIONS) == {arrow.transition for arrow in model.arrows}
+    assert {each.reason for each in model.omitted} == {OmissionReason.REFUTED}
+    assert set(TRANSITIONS) - refuted == {arrow.transition for arrow in model.arrows}
     assert not any(isinstance(node, Junction) for node in model.nodes)
 
 

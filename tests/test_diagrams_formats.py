@@ -32,10 +32,10 @@ from authfsm.diagrams import (
 from authfsm.diagrams.exports import NAMESPACE, arrows_by_source
 from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.mermaid import identifier
+from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-from authfsm.protocol.auth_flows import FLOWS
 
 S = State
 JS = Path(__file__).parent / "js"
@@ -112,8 +112,20 @@ def test_xstate_runs_every_picture() -> None:
     given["whole"]["events"] = given["unfolded"]["events"] = EVENTS
     walked = node("run_xstate.mjs", "xstate", given)
 
-    assert walked["whole"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "done"]
-    assert walked["unfolded"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "active"]
+    assert walked["whole"] == [
+        "PASSWORD_VERIFIER",
+        SECOND_FACTOR,
+        SECOND_FACTOR,
+        "AUTHENTICATED",
+        "done",
+    ]
+    assert walked["unfolded"] == [
+        "PASSWORD_VERIFIER",
+        SECOND_FACTOR,
+        SECOND_FACTOR,
+        "AUTHENTICATED",
+        "active",
+    ]
     assert walked.keys() == PICTURES.keys()
 
 

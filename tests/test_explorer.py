@@ -19,7 +19,7 @@ from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.page_svg import page_svg
 from authfsm.diagrams.picture import diagram
 from authfsm.protocol.auth_flows import DEFAULT_VALUES
-from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, NODES
+from authfsm.protocol.nodes import NODES, TRANSITIONS_IN_ROLES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import reachability
@@ -138,7 +138,11 @@ def test_the_page_rules_out_what_settings_rule_out(shown: DisplayMixin) -> None:
             assert said[name]["arrows"] == [known.arrows[each] for each in TRANSITIONS_IN_ROLES]
             assert said[name]["nodes"] == [known.nodes.get(each) for each in NODES]
         for arrow, ends in TRANSITIONS_IN_ROLES:
-            among = [n for n, each in enumerate(TRANSITIONS_IN_ROLES) if each[0] == arrow and each[1] == ends]
+            among = [
+                n
+                for n, each in enumerate(TRANSITIONS_IN_ROLES)
+                if each[0] == arrow and each[1] == ends
+            ]
             if ends.role:
                 assert said["withLambda"]["arrows"][among[0]] in {
                     settings.ruled_out(arrow, ends.role),

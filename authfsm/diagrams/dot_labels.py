@@ -61,13 +61,15 @@ def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str
         sentences.insert(0, _outline_legend(legend))
         legend = []
     texts = [_wrapped(labels.get(each, each)) for each in sentences]
-    half = len(texts) if len(texts) <= _ONE_COLUMN else (len(texts) + 1) // 2
-    columns = f"{_column(texts[:half])}<td>&#160;&#160;&#160;</td>{_column(texts[half:])}"
-    rows = f"<tr>{columns}</tr>" if texts else ""
+    # The legend takes the place of a note in the left column.
+    half = len(texts) if len(texts) <= _ONE_COLUMN else (len(texts) + (not legend)) // 2
+    left, right = _column(texts[:half]), _column(texts[half:], rows=2 if legend else 1)
+    gap = f'<td rowspan="{2 if legend else 1}">&#160;&#160;&#160;</td>'
+    rows = f"<tr>{left}{gap}{right}</tr>" if texts else ""
     if legend:
         widest = max((len(row) for text in texts[:half] for row in text.split(_BREAK)), default=0)
         swatches = _swatches(legend, theme, int(_CHARACTER_WIDTH * widest))
-        rows = f'<tr><td align="left">{swatches}</td></tr>{rows}'
+        rows = f'<tr><td align="left">{swatches}</td>{gap}{right}</tr><tr>{left}</tr>'
     space = '<tr><td height="10" colspan="3"></td></tr>'
     return (
         f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{space}{rows}</table>>'
@@ -94,10 +96,9 @@ def _outline_legend(legend: list[tuple[Paint, str]]) -> str:
     )
 
 
-def _column(texts: list[str]) -> str:
-    if not texts:
-        return "<td></td>"
-    return f'<td align="left" valign="top" balign="left">{_BREAK.join([*texts, ""])}</td>'
+def _column(texts: list[str], rows: int = 1) -> str:
+    lines = _BREAK.join([*texts, ""])
+    return f'<td rowspan="{rows}" align="left" valign="top" balign="left">{lines}</td>'
 
 
 @lru_cache(maxsize=256)

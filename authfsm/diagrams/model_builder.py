@@ -21,7 +21,13 @@ from authfsm.diagrams.model import (
     OmittedArrows,
     SettingsEffect,
 )
-from authfsm.diagrams.omissions import OmissionReason, is_foreign, is_refuted, is_uncertain, omission_reason
+from authfsm.diagrams.omissions import (
+    OmissionReason,
+    is_foreign,
+    is_refuted,
+    is_uncertain,
+    omission_reason,
+)
 from authfsm.diagrams.settings_overlay import SettingsOverlay, overlay
 from authfsm.diagrams.vertices import (
     FAILED,
@@ -35,8 +41,7 @@ from authfsm.diagrams.vertices import (
 )
 from authfsm.protocol.nodes import NODES, Node, accepts, target_roles
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ANY_CHALLENGE, NEW_CHALLENGE, PROTOCOL
-from authfsm.protocol.table import row_transitions
+from authfsm.protocol.table import ANY_CHALLENGE, NEW_CHALLENGE, PROTOCOL, row_transitions
 from authfsm.settings import PoolSettings
 
 TABLE_ROWS: Final = tuple(

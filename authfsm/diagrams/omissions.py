@@ -15,9 +15,9 @@ from authfsm.protocol.responses import REFRESH_RESPONSES, Credential
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
     ANY_CHALLENGE,
-    FIRST_FACTOR_CHOICE,
     CUSTOM,
     FIRST_FACTOR,
+    FIRST_FACTOR_CHOICE,
     PROTOCOL,
     RESTART,
     UNKNOWN_CHALLENGE,
@@ -38,7 +38,7 @@ class OmissionReason(DescribedName):
     FAILURE = "FAILURE", "Refusals that cannot be retried lead to FAILED (not drawn)."
     UNKNOWN = (
         "UNKNOWN",
-        "Not drawn: OTHER_CHALLENGE, a challenge of another name, which Cognito may issue like any other.",
+        "Not drawn: OTHER_CHALLENGE, a challenge of another name, which Cognito may issue at any time.",
     )
     LAMBDA = (
         "LAMBDA",

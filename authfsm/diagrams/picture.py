@@ -17,10 +17,10 @@ from authfsm.diagrams.mermaid import mermaid
 from authfsm.diagrams.model import DiagramModel
 from authfsm.diagrams.model_builder import build_model
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
+from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.errors import CallerError
 from authfsm.protocol.states import State
 from authfsm.protocol.validators import frozen_str_mapping
-from authfsm.protocol.auth_flows import FLOWS
 from authfsm.settings import PoolSettings
 
 

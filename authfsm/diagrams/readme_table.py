@@ -19,11 +19,11 @@ from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
+    AFTER_LAST_FACTOR,
+    AFTER_PASSWORD,
     ANY_CHALLENGE,
     FIRST_FACTOR,
-    AFTER_PASSWORD,
     PROTOCOL,
-    AFTER_LAST_FACTOR,
     SECOND_FACTOR,
     UNKNOWN_CHALLENGE,
     LoopKind,
@@ -139,7 +139,9 @@ def _lines() -> Iterator[str]:
     yield "*any challenge*: any of Cognito's sixteen.  "
     kinds = " ".join(f"*{each}*: {each.meaning}" for each in LoopKind)
     yield f"The state does not change: {kinds}  "
-    open_rows = sum(bool(UNKNOWN_CHALLENGE & d) for each in PROTOCOL.values() for d in each.values())
+    open_rows = sum(
+        bool(UNKNOWN_CHALLENGE & d) for each in PROTOCOL.values() for d in each.values()
+    )
     yield f"Not shown: `FAILED`, to which a refusal that ends the attempt leads, and `OTHER_CHALLENGE`, to which {open_rows} of these rows may lead.  "
     yield "† only inferred; ‡ contradicted by another source; ✗ refuted by replies of real pools, and kept only so that the client tolerates it (`authfsm.protocol.evidence` has the sources of each transition)."
 

@@ -20,10 +20,10 @@ from authfsm.diagrams.model_builder import build_model
 from authfsm.diagrams.picture import ConflictingOptions, UnknownFlow, UnknownSuffix
 from authfsm.diagrams.vertices import AUTHENTICATED, FAILED, ORDER, START, StateGroup, group_of
 from authfsm.protocol import responses as r
+from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
 from authfsm.protocol.validators import frozen_str_mapping
-from authfsm.protocol.auth_flows import FLOWS
 from authfsm.reference.request_shapes import OTHER_SPELLING, challenge_parameters, request_shape
 from authfsm.settings import PoolSettings
 

@@ -17,9 +17,9 @@ from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, SET_UP_STATES, State
 from authfsm.protocol.table import (
-    FIRST_FACTOR,
-    AFTER_PASSWORD,
     AFTER_LAST_FACTOR,
+    AFTER_PASSWORD,
+    FIRST_FACTOR,
     SECOND_FACTOR,
     UNKNOWN_CHALLENGE,
     LoopKind,
@@ -132,7 +132,10 @@ def _members(states: Iterable[State], role: Role) -> frozenset[Node]:
 _CODES = SECOND_FACTOR - {State.MFA_SETUP}
 JUNCTIONS: Final = (
     Junction("password proved", _members(AFTER_PASSWORD - UNKNOWN_CHALLENGE, Role.SECOND_FACTOR)),
-    Junction("permanent password proved", _members(SECOND_FACTOR | AFTER_LAST_FACTOR - UNKNOWN_CHALLENGE, Role.SECOND_FACTOR)),
+    Junction(
+        "permanent password proved",
+        _members(SECOND_FACTOR | AFTER_LAST_FACTOR - UNKNOWN_CHALLENGE, Role.SECOND_FACTOR),
+    ),
     Junction("first factor asked", _members(FIRST_FACTOR - UNKNOWN_CHALLENGE, Role.FIRST_FACTOR)),
     Junction("second factor asked", _members(_CODES, Role.SECOND_FACTOR)),
     Junction("code asked", _members(_CODES - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),

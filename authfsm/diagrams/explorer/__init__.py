@@ -26,7 +26,7 @@ from authfsm.diagrams.readme_table import CONFIDENCE_MARKS
 from authfsm.diagrams.themes import DARK, LIGHT
 from authfsm.diagrams.vertices import ORDER, Arrow, Junction, documentation_link, group_of
 from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
-from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, NODES, EdgeRoles, Node
+from authfsm.protocol.nodes import NODES, TRANSITIONS_IN_ROLES, EdgeRoles, Node
 from authfsm.reference import about_state, as_dict
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import is_specific, leads_nowhere_new
