@@ -21,7 +21,7 @@ from authfsm.checks import (
     factor_exceptions,
     path_invariant,
 )
-from authfsm.checks.factor_exceptions import FOR_FIRST, FOR_SECOND
+from authfsm.checks.factors import FIRST_FACTOR_EXCEPTIONS, SECOND_FACTOR_EXCEPTIONS
 from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ErrorRule, Fault, RecoveryAction
@@ -67,45 +67,45 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     "an arrow from START to AUTHENTICATED": (
         lambda t: t.with_arrow(S.START, r.UserSrpAuth, S.AUTHENTICATED),
         "first-factor",
-        "tokens, and no first factor was proved",
+        "tokens are issued, and no first factor was proved",
         "START -user_srp_auth-> AUTHENTICATED",
     ),
     "a response of one's own that proves nothing": (
         one_tap,
         "first-factor",
-        "tokens, and no first factor was proved",
+        "tokens are issued, and no first factor was proved",
         "START -one_tap-> AUTHENTICATED",
     ),
     # cognito-local asked for the new password before it looked at the old one.
     "the new password before the old one is proved": (
         lambda t: t.with_arrow(S.START, r.UserAuth, S.NEW_PASSWORD_REQUIRED),
         "first-factor",
-        "tokens, and no first factor was proved",
+        "tokens are issued, and no first factor was proved",
         "START -user_auth-> NEW_PASSWORD_REQUIRED -new_password-> AUTHENTICATED",
     ),
     # moto completed MFA_SETUP with no token verified.
     "MFA set up with no token verified": (
         lambda t: t.without_need(S.MFA_SETUP, r.CompleteMfaSetup),
         "second-factor",
-        "MFA is required: tokens, and no second factor was proved",
+        "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> MFA_SETUP -complete_mfa_setup-> AUTHENTICATED",
     ),
     "the choice of a second factor for the factor": (
         lambda t: t.with_arrow(S.SELECT_MFA_TYPE, r.Select, S.AUTHENTICATED),
         "second-factor",
-        "MFA is required: tokens, and no second factor was proved",
+        "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> SELECT_MFA_TYPE -select-> AUTHENTICATED",
     ),
     "a second factor left for a new choice of the first": (
         lambda t: t.without_need(S.EMAIL_OTP, r.Password),
         "second-factor",
-        "MFA is required: tokens, and no second factor was proved",
+        "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> EMAIL_OTP (second factor) -password-> AUTHENTICATED",
     ),
     "a missing action": (
-        lambda t: t.without_ruling("CodeMismatchException"),
-        "ruled",
-        "nothing is ruled about CodeMismatchException",
+        lambda t: t.without_action("CodeMismatchException"),
+        "error-actions",
+        "there is no action for CodeMismatchException",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> FAILED",
     ),
     "a dead end": (
@@ -118,7 +118,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
             S.OTHER_CHALLENGE,
         ),
         "ends",
-        "from SMS_MFA no answer leads to tokens any more",
+        "from SMS_MFA no answer leads to tokens",
         "START -user_password_auth-> SMS_MFA",
     ),
     "a challenge without a response": (
@@ -142,29 +142,29 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     "a second factor that can be chosen again and again": (
         lambda t: t.with_arrow(S.SMS_MFA, r.Select, S.SELECT_MFA_TYPE),
         "bounded",
-        "SELECT_MFA_TYPE comes round again, and nothing ends it",
+        "SELECT_MFA_TYPE can be repeated without end",
         "START -user_password_auth-> SELECT_MFA_TYPE -select-> SMS_MFA -select-> SELECT_MFA_TYPE",
     ),
     "a session that never expires": (
-        lambda t: t.without_ruling("NotAuthorizedException", "session is expired"),
+        lambda t: t.without_action("NotAuthorizedException", "session is expired"),
         "bounded",
-        "EMAIL_OTP (second factor) comes round again, and nothing ends it",
+        "EMAIL_OTP (second factor) can be repeated without end",
         "START -user_password_auth-> EMAIL_OTP (second factor) -code-> EMAIL_OTP (second factor)",
     ),
     "a lock-out that is ruled to be tried again": (
-        lambda t: t.with_ruling(
+        lambda t: t.with_action(
             "NotAuthorizedException",
             "Password attempts exceeded",
             ErrorRule(RecoveryAction.TRY_AGAIN, Fault.USER),
         ),
         "bounded",
-        "START comes round again, and nothing ends it",
+        "START can be repeated without end",
         "START -user_password_auth-> AUTHENTICATED -revoke_token-> START",
     ),
     "a device's proof asked of whoever has none": (
         lambda t: t.with_arrow(S.PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
         "device",
-        "DEVICE_PASSWORD_VERIFIER without a device",
+        "DEVICE_PASSWORD_VERIFIER is asked for without a device",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
     ),
     # What a function may name, what a refresh is feared to ask, and what nobody knows, is no way to a state.
@@ -179,7 +179,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
             t, needs={**t.needs, (S.MFA_SETUP, r.VerifySoftwareToken): Prerequisite.VERIFIED}
         ),
         "reachable",
-        "MFA_SETUP can never be given verify_software_token",
+        "MFA_SETUP never accepts verify_software_token",
         "START -user_password_auth-> MFA_SETUP",
     ),
     "a code that leads only to what nobody knows": (
@@ -187,13 +187,13 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
             S.SMS_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
         ),
         "ends",
-        "from SMS_MFA no answer leads to tokens any more",
+        "from SMS_MFA no answer leads to tokens",
         "START -user_password_auth-> SMS_MFA",
     ),
     "a code that leads only to a device, for whoever has none": (
         lambda t: t.without_arrow(S.SMS_MFA, r.Code, S.AUTHENTICATED, S.CUSTOM_CHALLENGE),
         "ends",
-        "from SMS_MFA no answer leads to tokens any more",
+        "from SMS_MFA no answer leads to tokens",
         "START -user_password_auth-> SMS_MFA",
     ),
     "a code that leads only back to the beginning": (
@@ -201,61 +201,61 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
             S.SOFTWARE_TOKEN_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
         ).with_arrow(S.SOFTWARE_TOKEN_MFA, r.Code, S.START),
         "ends",
-        "from SOFTWARE_TOKEN_MFA no answer leads to tokens any more",
+        "from SOFTWARE_TOKEN_MFA no answer leads to tokens",
         "START -user_password_auth-> SOFTWARE_TOKEN_MFA",
     ),
     "a custom challenge where no function leads": (
         lambda t: t.with_arrow(S.START, r.UserSrpAuth, S.CUSTOM_CHALLENGE),
         "first-factor",
-        "tokens, and no first factor was proved",
+        "tokens are issued, and no first factor was proved",
         "START -user_srp_auth-> CUSTOM_CHALLENGE -answer-> AUTHENTICATED",
     ),
     "a passkey in place of the second factor that was asked for": (
         lambda t: t.without_need(S.EMAIL_OTP, r.Credential),
         "second-factor",
-        "MFA is required: tokens, and no second factor was proved",
+        "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> EMAIL_OTP (second factor) -credential-> AUTHENTICATED",
     ),
     "a device that need not prove itself": (
         lambda t: t.with_arrow(S.DEVICE_SRP_AUTH, r.SrpA, S.AUTHENTICATED),
         "second-factor",
-        "MFA is required: tokens, and no second factor was proved",
+        "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> DEVICE_SRP_AUTH -srp_a-> AUTHENTICATED",
     ),
     "MFA set up by a secret that no code was given for": (
         lambda t: t.with_arrow(S.MFA_SETUP, r.AssociateSoftwareToken, S.AUTHENTICATED),
         "second-factor",
-        "MFA is required: tokens, and no second factor was proved",
+        "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> MFA_SETUP -associate_software_token-> AUTHENTICATED",
     ),
     "passwords that can be guessed again and again": (
         lambda t: t.with_arrow(S.SMS_OTP, r.Password, S.SMS_OTP),
         "bounded",
-        "SMS_OTP comes round again, and nothing ends it",
+        "SMS_OTP can be repeated without end",
         "START -custom_auth-> SMS_OTP -password-> SMS_OTP",
     ),
     "a session that can be used again": (
-        lambda t: t.without_ruling("NotAuthorizedException", "session can only be used once"),
+        lambda t: t.without_action("NotAuthorizedException", "session can only be used once"),
         "bounded",
-        "OTHER_CHALLENGE comes round again, and nothing ends it",
+        "OTHER_CHALLENGE can be repeated without end",
         "START -user_srp_auth-> OTHER_CHALLENGE -raw_answer-> OTHER_CHALLENGE",
     ),
     "a proof that the service can ask for again": (
         lambda t: t.with_arrow(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_VERIFIER),
         "unattended",
-        "PASSWORD_VERIFIER comes round again without new input from the caller",
+        "PASSWORD_VERIFIER can be repeated without new input from the caller",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_VERIFIER",
     ),
     "a device's proof that the service can ask for again": (
         lambda t: t.with_arrow(S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
         "unattended",
-        "DEVICE_PASSWORD_VERIFIER comes round again without new input from the caller",
+        "DEVICE_PASSWORD_VERIFIER can be repeated without new input from the caller",
         "START -custom_auth-> DEVICE_PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
     ),
     "a proof that begins anew by itself": (
         lambda t: t.with_arrow(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_SRP),
         "unattended",
-        "PASSWORD_SRP comes round again without new input from the caller",
+        "PASSWORD_SRP can be repeated without new input from the caller",
         (
             "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_SRP"
             " -srp_a-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_SRP"
@@ -305,7 +305,7 @@ def test_a_path_is_drawn() -> None:
     )
 
     assert str(first) == (
-        "first-factor: tokens, and no first factor was proved\n    START -one_tap-> AUTHENTICATED"
+        "first-factor: tokens are issued, and no first factor was proved\n    START -one_tap-> AUTHENTICATED"
     )
     assert "one_tap" in str(first.diagram())
     assert first.path.states == (S.START, S.AUTHENTICATED)
@@ -315,7 +315,9 @@ def test_with_mfa_required_only_exceptions_come_without_it() -> None:
     """Every exception that is listed is the reason for some path, but for the one that has no arrow."""
     found = explore(Model(settings=PoolSettings(mfa_configuration="ON")))
     reasons = {
-        next(each.name for each in FOR_SECOND if each.holds(move.to.proved, move.arrow))
+        next(
+            each.name for each in SECOND_FACTOR_EXCEPTIONS if each.holds(move.to.proved, move.arrow)
+        )
         for here, move in found.along()
         if move.to.state is S.AUTHENTICATED is not here.state
         if Factor.SECOND not in move.to.proved.factors
@@ -327,16 +329,16 @@ def test_with_mfa_required_only_exceptions_come_without_it() -> None:
         "first sign-in",
         "functions",
         "refresh token",
-        "challenge of another name",
+        "unknown challenge",
     }
     # Of the others: a step-up asks for the second factor, a sign-up's session is of no use where MFA is
     # required (`authfsm.settings.rules`), and a federated user takes no arrow of the table.
-    assert {each.name for each in FOR_SECOND} - reasons == {
+    assert {each.name for each in SECOND_FACTOR_EXCEPTIONS} - reasons == {
         "access token",
         "sign-up",
         "federated user",
     }
-    assert set(FOR_FIRST) < set(FOR_SECOND)
+    assert set(FIRST_FACTOR_EXCEPTIONS) < set(SECOND_FACTOR_EXCEPTIONS)
 
 
 def test_the_exceptions_are_listed() -> None:
@@ -355,9 +357,7 @@ def test_the_exceptions_are_listed() -> None:
         "first sign-in": "START -user_password_auth-> AUTHENTICATED",
         "functions": "START -custom_auth-> AUTHENTICATED",
         "refresh token": "START -refresh_token_auth-> AUTHENTICATED",
-        "challenge of another name": (
-            "START -user_srp_auth-> OTHER_CHALLENGE -raw_answer-> AUTHENTICATED"
-        ),
+        "unknown challenge": ("START -user_srp_auth-> OTHER_CHALLENGE -raw_answer-> AUTHENTICATED"),
     }
     assert {"passkey", "functions"} & {
         each.name for each, _ in factor_exceptions(settings=required)
@@ -367,8 +367,8 @@ def test_the_exceptions_are_listed() -> None:
 
 def test_an_exception_that_is_struck_out_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The exceptions bear weight: without the one for passkeys, a passkey breaks the invariant."""
-    left = tuple(each for each in FOR_SECOND if each.name != "passkey")
-    monkeypatch.setattr("authfsm.checks.invariants.FOR_SECOND", left)
+    left = tuple(each for each in SECOND_FACTOR_EXCEPTIONS if each.name != "passkey")
+    monkeypatch.setattr("authfsm.checks.invariants.SECOND_FACTOR_EXCEPTIONS", left)
 
     (broken,) = check()
 
@@ -420,7 +420,7 @@ def test_a_predicate_of_ones_own() -> None:
 
     (broken,) = check(invariants=[law])
     assert (broken.why, str(broken.path)) == (
-        "not so: No password travels in clear.",
+        "not true: No password travels in clear.",
         "START -user_password_auth-> EMAIL_OTP (second factor)",
     )
     assert check(settings=srp_only, invariants=[law]) == ()

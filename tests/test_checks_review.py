@@ -15,7 +15,7 @@ from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Told, descr
 
 from authfsm import PoolSettings
 from authfsm.checks import RULES, PoolDescription, Severity, review
-from authfsm.checks.sarif import Origin, sarif
+from authfsm.checks.findings import Origin, sarif
 from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.local import LocalPool
 from authfsm.protocol.errors import BadField

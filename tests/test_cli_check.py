@@ -79,7 +79,7 @@ def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
     assert told["mfa_off"].stdout.splitlines() == [
         "",
         "medium mfa-off",
-        "       A password alone brings tokens: there is no MFA." + " " * 145,
+        "       A password alone is enough for tokens: MFA is off." + " " * 143,
         "       MfaConfiguration is OFF" + " " * 170,
         "       START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED" + " " * 126,
         "       fix  SetUserPoolMfaConfig: MfaConfiguration = ON, SoftwareTokenMfaConfiguration.Enabled = true" + " " * 99,
@@ -115,7 +115,7 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
     assert finding == {
         "id": "mfa-off",
         "severity": "medium",
-        "title": "A password alone brings tokens: there is no MFA.",
+        "title": "A password alone is enough for tokens: MFA is off.",
         "why": "MfaConfiguration is OFF",
         "source": "https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa.html",
         "path": [

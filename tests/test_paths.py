@@ -73,7 +73,7 @@ def test_the_whole_protocol_is_counted_without_listing_it() -> None:
     assert longest is not None
     assert len(longest) == max(ways.by_length) == 16
     assert ways.count() == sum(ways.by_length.values()) > 50_000
-    assert ways._onward.keys() <= ways._beyond.keys()
+    assert ways._known_moves.keys() <= ways._reachable.keys()
 
 
 @pytest.mark.parametrize("name", EXAMPLE_POOLS)

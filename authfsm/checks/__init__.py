@@ -1,20 +1,19 @@
-"""Checks over the protocol's table: because it is a value, it can be checked.
+"""Checks of the protocol's table, which is a value.
 
-`check` holds invariants against a table, with or without a pool's settings; `SignInPaths` lists and counts the ways to
-sign in; `review` says what a security reviewer would want changed about a pool.
+`check` verifies invariants of a table, with or without a pool's settings; `SignInPaths` lists and counts the paths
+to sign in; `review` reports what a security reviewer would change about a pool.
+
+Public: the names in `__all__`. Private: everything else in the modules of this folder.
 """
 
-from authfsm.checks.checking import Violation, check, factor_exceptions, path_invariant
-from authfsm.checks.factor_exceptions import FactorException
+from authfsm.checks.factors import Factor, FactorException, ProofState
 from authfsm.checks.findings import Finding, Remediation, Severity
 from authfsm.checks.invariants import INVARIANTS, Invariant
-from authfsm.checks.model import Exploration, Model, explore
-from authfsm.checks.path import Move, Path, Position
-from authfsm.checks.pool_description import PoolDescription
-from authfsm.checks.proofs import Factor, ProofState
-from authfsm.checks.review import RULES, Rule, review
+from authfsm.checks.model import Exploration, Model, Move, Path, Position, explore
+from authfsm.checks.review import RULES, PoolDescription, Rule, review
 from authfsm.checks.sign_in_paths import Change, SignInPaths
 from authfsm.checks.table import TABLE, Table
+from authfsm.checks.violations import Violation, check, factor_exceptions, path_invariant
 
 __all__ = [
     "INVARIANTS",

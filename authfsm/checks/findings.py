@@ -1,15 +1,24 @@
-"""What a security reviewer would want changed about a pool: each with a path, a source, and what mends it."""
+"""Findings of a security review, and their output as JSON and as SARIF 2.1.0 for pipelines.
+
+SARIF is the OASIS Static Analysis Results Interchange Format. A finding is a `result` and its path is the `codeFlow`;
+its remediation is part of the message and of the properties. A result has a logical location, the pool and its
+field, and the line of that field in the saved description. GitHub's code scanning requires a file: without one,
+the file has the name of the pool.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from pathlib import Path as FilePath
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from authfsm.checks.path import Path
+from authfsm.checks.model import Path
+from authfsm.protocol import links
 from authfsm.protocol.validators import frozen_mapping
 
 if TYPE_CHECKING:
@@ -17,15 +26,15 @@ if TYPE_CHECKING:
 
 
 class Severity(str, Enum):
-    """How bad it is, the worst first."""
+    """How severe a finding is, the worst first."""
 
     rank: int
     """0 is the worst."""
 
-    HIGH = "high"  #: Somebody gets in who should not, or nobody gets in.
-    MEDIUM = "medium"  #: A safeguard that the pool could have, it has not.
-    LOW = "low"  #: An attacker is helped a little.
-    NOTE = "note"  #: To be known.
+    HIGH = "high"  #: Somebody gets in who should not, or nobody can get in.
+    MEDIUM = "medium"  #: The pool lacks a safeguard.
+    LOW = "low"  #: It helps an attacker a little.
+    NOTE = "note"  #: A fact to know.
 
     def __init__(self, _: str) -> None:
         self.rank = len(type(self).__members__)
@@ -35,12 +44,12 @@ class Severity(str, Enum):
 
 @frozen
 class Remediation:
-    """Settings that mend it together, in Cognito's own words.
+    """Settings that together fix a finding, under Cognito's own names.
 
     Args:
-        operation: the operation that sets them, as `UpdateUserPoolClient`.
-        settings: the fields, as `AccountRecoverySetting.RecoveryMechanisms`, each with what it is to be; None
-            for a field that is to be left out.
+        operation: the operation that sets them, such as `UpdateUserPoolClient`.
+        settings: the fields, such as `AccountRecoverySetting.RecoveryMechanisms`, with their new values; None for
+            a field to leave out.
     """
 
     operation: str
@@ -59,16 +68,16 @@ def _shown(value: Any) -> str:
 
 @frozen
 class Finding:
-    """Something that a security reviewer would want changed.
+    """Something that a security reviewer would change.
 
     Args:
-        id: its name, as `user-existence`.
-        severity: how bad it is.
+        id: its name, such as `user-existence`.
+        severity: how severe it is.
         title: what it is, in a sentence.
-        why: what of this pool's settings makes it so.
+        why: which of the pool's settings cause it.
         path: a shortest path that shows it.
-        source: the page that says so.
-        remediations: what mends it: any one of these.
+        source: the page that documents it.
+        remediations: what fixes it: any one of these.
     """
 
     id: str
@@ -80,14 +89,169 @@ class Finding:
     remediations: tuple[Remediation, ...]
 
     def diagram(self, **options: Any) -> Diagram:
-        """The path on the protocol's picture.
+        """Return the path on the protocol's diagram.
 
         Args:
-            options: of `authfsm.diagram`.
+            options: options of `authfsm.diagram`.
         """
         return self.path.diagram(**options)
 
 
-def worst_first(every: Iterator[Finding]) -> tuple[Finding, ...]:
-    """Findings, the worst first; those of one severity in the order they came."""
-    return tuple(sorted(every, key=lambda each: each.severity.rank))
+# ---- JSON and SARIF ---------------------------------------------------------------------------------------
+
+_SCHEMA: Final = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+# SARIF's level, and GitHub's "security-severity": over 7 is high, over 4 medium, the rest low.
+_LEVELS: Final = {
+    Severity.HIGH: ("error", "8.0"),
+    Severity.MEDIUM: ("warning", "5.0"),
+    Severity.LOW: ("note", "3.0"),
+    Severity.NOTE: ("note", "1.0"),
+}
+
+
+@frozen
+class Origin:
+    """What was reviewed.
+
+    Args:
+        name: the pool's id, or another name.
+        uri: the path of the saved description, if there is one.
+        text: the content of that file.
+    """
+
+    name: str
+    uri: str | None = None
+    text: str = ""
+
+    @property
+    def artifact(self) -> dict[str, str]:
+        """The file's SARIF location: relative to the current folder if it is inside."""
+        from urllib.parse import quote  # noqa: PLC0415 - loaded only for SARIF
+
+        path = PurePath(self.uri or self.name)
+        here = PurePath(FilePath.cwd())
+        if path.is_absolute() and not path.is_relative_to(here):
+            return {"uri": path.as_uri()}
+        inside = path.relative_to(here) if path.is_absolute() else path
+        # "uri-reference": a space, for example, must be escaped -- SARIF 2.1.0, 3.4.3
+        return {"uri": quote(inside.as_posix()), "uriBaseId": "%SRCROOT%"}
+
+    def line(self, field: str) -> int:
+        """Return the line of a field in the file; 1 if the file does not contain it.
+
+        Args:
+            field: the field's name.
+        """
+        lines = enumerate(self.text.splitlines(), start=1)
+        return next((number for number, line in lines if f'"{field}"' in line), 1)
+
+
+def as_json(finding: Finding) -> dict[str, Any]:
+    """Return a finding as plain values, for `json.dumps`.
+
+    Args:
+        finding: the finding.
+    """
+    return {
+        "id": finding.id,
+        "severity": str(finding.severity),
+        "title": finding.title,
+        "why": finding.why,
+        "source": finding.source,
+        "path": steps_of(finding.path),
+        "remediations": [
+            {"operation": each.operation, "settings": dict(each.settings)}
+            for each in finding.remediations
+        ],
+    }
+
+
+def steps_of(path: Path) -> list[dict[str, str]]:
+    """Return a path as plain values, for `json.dumps`.
+
+    Args:
+        path: the path.
+    """
+    return [
+        {
+            "from": str(move.arrow.source),
+            "given": move.arrow.response.trigger,
+            "to": str(move.arrow.dest),
+            **({"role": str(move.to.role)} if move.to.role else {}),
+        }
+        for move in path
+    ]
+
+
+def sarif(findings: Iterable[Finding], origin: Origin) -> dict[str, Any]:
+    """Return findings as a SARIF log, for `json.dumps`.
+
+    Args:
+        findings: the findings.
+        origin: what was reviewed.
+    """
+    from importlib.metadata import version  # noqa: PLC0415 - loaded only for SARIF
+
+    every = tuple(findings)
+    rules = {each.id: each for each in every}
+    driver = {
+        "name": "authfsm",
+        "semanticVersion": version("authfsm"),
+        "informationUri": links.GUIDE,
+        "rules": [_sarif_rule(each) for each in rules.values()],
+    }
+    results = [_result(each, list(rules).index(each.id), origin) for each in every]
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _sarif_rule(finding: Finding) -> dict[str, Any]:
+    level, score = _LEVELS[finding.severity]
+    return {
+        "id": finding.id,
+        "shortDescription": {"text": finding.title},
+        "fullDescription": {"text": finding.title},
+        "helpUri": finding.source,
+        "help": {"text": f"{finding.title} {finding.source}"},
+        "defaultConfiguration": {"level": level},
+        "properties": {"tags": ["security"], "security-severity": score, "precision": "high"},
+    }
+
+
+def _result(finding: Finding, rule_index: int, origin: Origin) -> dict[str, Any]:
+    from hashlib import sha256  # noqa: PLC0415 - loaded only for SARIF
+
+    fixes = " or ".join(str(each) for each in finding.remediations)
+    message = f"{finding.title} {finding.why}." + (f" To fix it: {fixes}." if fixes else "")
+    fields = [name for each in finding.remediations for name in each.settings]
+    field = next(iter(fields), "").partition(".")[0]
+    steps = ["START"]
+    steps += [f"{m.arrow.response.trigger} leads to {m.to.name}" for m in finding.path]
+    flow = [{"location": _location(origin, field, text)} for text in steps]
+    fingerprint = sha256(f"{origin.name}/{finding.id}/{finding.why}".encode()).hexdigest()[:16]
+    return {
+        "ruleId": finding.id,
+        "ruleIndex": rule_index,
+        "level": _LEVELS[finding.severity][0],
+        "message": {"text": message},
+        "locations": [_location(origin, field)],
+        "codeFlows": [{"threadFlows": [{"locations": flow}]}],
+        # GitHub identifies a finding by this one, whatever line it moves to.
+        "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint}:1"},
+        "properties": as_json(finding),
+    }
+
+
+def _location(origin: Origin, field: str, text: str = "") -> dict[str, Any]:
+    name = f"{origin.name}/{field}" if field else origin.name
+    member = {"name": field or origin.name, "fullyQualifiedName": name, "kind": "member"}
+    return {
+        "logicalLocations": [member],
+        "physicalLocation": {
+            "artifactLocation": origin.artifact,
+            "region": {"startLine": origin.line(field)},
+        },
+        **({"message": {"text": text}} if text else {}),
+    }

@@ -1,6 +1,6 @@
-"""What must be so of every protocol: each invariant looks at what was explored, and tells what breaks it.
+"""The invariants: what must be true of every table, and of what a pool's settings leave of it.
 
-Whoever has an invariant of their own makes an `Invariant`, or has `path_invariant` make one of a predicate.
+An invariant of your own is an `Invariant`; `path_invariant` makes one of a predicate over paths.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.checks.factor_exceptions import FOR_FIRST, FOR_SECOND, exception_for
-from authfsm.checks.loops import loops, unattended
-from authfsm.checks.model import Exploration, explore
-from authfsm.checks.path import AT_START, Move, Path, Position
-from authfsm.checks.proofs import FIRST_FACTORS, Factor
-from authfsm.checks.table import Table
+from authfsm.checks.factors import (
+    FIRST_FACTOR_EXCEPTIONS,
+    FIRST_FACTORS,
+    SECOND_FACTOR_EXCEPTIONS,
+    Factor,
+    exception_for,
+)
+from authfsm.checks.model import AT_START, Exploration, Move, Path, Position, explore
 from authfsm.core.wire_requests import WRITERS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, END_STATES, NON_CHALLENGES, State
+from authfsm.protocol.table import RESTART, is_automatic
 from authfsm.reference.request_shapes import request_shape
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import ANY_CHALLENGE_RESPONSES
@@ -32,13 +35,13 @@ Fault = tuple[str, Path]
 
 @frozen
 class Invariant:
-    """Something that must be so.
+    """Something that must be true.
 
     Args:
-        name: what it is called.
-        statement: what must be so, in a sentence.
-        faults: tells what breaks it, the shortest path first.
-        of_table: is it about a table alone, and not about what settings leave of one?
+        name: its name.
+        statement: what must be true, in a sentence.
+        faults: finds what breaks it.
+        of_table: is it about a whole table only, and not about what a pool's settings leave of it?
     """
 
     name: str
@@ -47,144 +50,197 @@ class Invariant:
     of_table: bool = False
 
 
-# ---- where one may come, and how it ends -------------------------------------------------------------------
+# ---- reaching states, and going on from them ----------------------------------------------------------------
 
 
-def _usual(here: Position, move: Move) -> bool:
-    """Is this a step of the protocol's own: not what anything may be said to lead to?"""
-    unknown = here.state is S.OTHER_CHALLENGE or move.to.state is S.OTHER_CHALLENGE
-    return not (unknown or move.to.proved.named or move.arrow.response in ANY_CHALLENGE_RESPONSES)
+def _is_usual(here: Position, move: Move) -> bool:
+    """Is this a step of the protocol itself, and not one of those that may lead anywhere?"""
+    unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
+    return not (
+        unknown or move.to.proved.lambda_named or move.arrow.response in ANY_CHALLENGE_RESPONSES
+    )
 
 
 def _reachable(found: Exploration) -> Iterator[Fault]:
-    """Every state is come to, in each of its roles, and every response given, by the protocol's own steps."""
+    """The states, roles and responses that the protocol's own steps do not reach."""
     table = found.model.table
-    come_to, front = {AT_START}, [AT_START]
-    while front:
-        steps = ((here, move) for here in front for move in found.moves[here])
-        front = list({move.to for here, move in steps if _usual(here, move)} - come_to)
-        come_to |= set(front)
-    # All that anything may lead to is what nobody knows: it is come to as it comes.
-    come_to |= {each for each in found.before if each.state is S.OTHER_CHALLENGE}
-    states, nodes = {each.state for each in come_to}, {each.node for each in come_to}
+    reached, queue = {AT_START}, [AT_START]
+    for here in queue:  # which grows
+        new = {move.to for move in found.moves[here] if _is_usual(here, move)} - reached
+        reached |= new
+        queue += new
+    states = {each.state for each in reached} | ({S.OTHER_CHALLENGE} & _states(found))
+    nodes = {each.node for each in reached}
     for state in table.states:
         if state not in states:
             yield f"no path leads to {state}", Path()
-    for node in dict.fromkeys(_in_roles(table)):
+    in_roles = (
+        Node(arrow.dest, ends.dest)
+        for state in table.states
+        for arrow in table.arrows(state)
+        for ends in table.ends(arrow, None)
+        if ends.dest
+    )
+    for node in dict.fromkeys(in_roles):
         if node.state in states and node not in nodes:
             yield f"no path leads to {node.name}", Path()
-    given = {(move.arrow.source, move.arrow.response) for _, move in found.along()}
+    accepted = {(move.arrow.source, move.arrow.response) for _, move in found.along()}
     for state in table.states:
         for response in table.rows.get(state, {}):
-            if (state, response) not in given and state in states:
+            if (state, response) not in accepted and state in states:
                 nearest = next(each for each in found.before if each.state is state)
-                yield f"{state} can never be given {response.trigger}", found.path(nearest)
+                yield f"{state} never accepts {response.trigger}", found.path(nearest)
 
 
-def _in_roles(table: Table) -> Iterator[Node]:
-    """The codes that the table speaks of, in their roles."""
-    for state in table.states:
-        for arrow in table.arrows(state):
-            yield from (Node(arrow.dest, e.dest) for e in table.ends(arrow, None) if e.dest)
+def _states(found: Exploration) -> set[State]:
+    return {each.state for each in found.before}
 
 
 def _ends(found: Exploration) -> Iterator[Fault]:
-    """From everywhere, but for a challenge that a function named, tokens can still be had.
+    """The positions from which no answer leads to tokens: also without a device and without doubted arrows.
 
-    That holds for whoever has no device, too, and where none of the doubtful arrows is there. A challenge
-    that nobody knows is no way on, and to begin anew is none either.
+    An unknown challenge, or a new sign-in, does not count as a way to the tokens.
     """
-    told = set[str]()
+    names = set[str]()
     for each in (explore(evolve(found.model, device=False, doubted=False)), found):
-        for at in _dead(each):
-            if at.name not in told:
-                told.add(at.name)
-                yield f"from {at.name} no answer leads to tokens any more", each.path(at)
+        for at in _dead_ends(each):
+            if at.name not in names:
+                names.add(at.name)
+                yield f"from {at.name} no answer leads to tokens", each.path(at)
 
 
-def _dead(found: Exploration) -> Iterator[Position]:
-    """The positions that no step leads to tokens from."""
-    into: dict[Position, list[Position]] = {}
+def _dead_ends(found: Exploration) -> Iterator[Position]:
+    sources: dict[Position, list[Position]] = {}
     for here, move in found.along():
         if move.to.state not in {S.OTHER_CHALLENGE, S.START}:
-            into.setdefault(move.to, []).append(here)
+            sources.setdefault(move.to, []).append(here)
     alive = {each for each in found.before if each.state is S.AUTHENTICATED}
-    front = list(alive)
-    while front:
-        front = [each for to in front for each in into.get(to, ()) if each not in alive]
-        alive |= set(front)
+    queue = list(alive)
+    for to in queue:  # which grows
+        new = set(sources.get(to, ())) - alive
+        alive |= new
+        queue += new
     for each in found.before:
-        if each not in alive and each.state is not S.FAILED and not each.proved.named:
+        if each not in alive and each.state is not S.FAILED and not each.proved.lambda_named:
             yield each
 
 
 def _answerable(found: Exploration) -> Iterator[Fault]:
-    """Each challenge takes a response that leads on, and not only to a challenge that nobody knows."""
-    told = set[str]()
+    """The challenges that accept no response which leads on, to a known challenge or to tokens."""
+    challenges = frozenset(State) - {*NON_CHALLENGES} | {S.OTHER_CHALLENGE}
+    names = set[str]()
     for here, moves in found.moves.items():
-        if (
-            here.state in {*NON_CHALLENGES} - {S.OTHER_CHALLENGE}
-            or here.proved.named
-            or here.name in told
-        ):
+        if here.state not in challenges or here.proved.lambda_named or here.name in names:
             continue
         nowhere = {S.FAILED} if here.state is S.OTHER_CHALLENGE else {S.FAILED, S.OTHER_CHALLENGE}
         if all(move.to.state in nowhere or move.to == here for move in moves):
-            told.add(here.name)
+            names.add(here.name)
             yield f"no response to {here.name} leads on", found.path(here)
 
 
 # ---- factors ----------------------------------------------------------------------------------------------
 
 
-def _to_tokens(found: Exploration) -> Iterator[tuple[Path, Exploration]]:
+def _to_tokens(found: Exploration) -> Iterator[Path]:
     """A shortest path for each arrow to the tokens, from each position."""
     for here, move in found.along():
         if move.to.state is S.AUTHENTICATED and here.state is not S.AUTHENTICATED:
-            yield found.path(here).then(move), found
+            yield found.path(here).then(move)
 
 
 def _first_factor(found: Exploration) -> Iterator[Fault]:
-    """No tokens without a first factor, or what stands for one."""
-    for path, _ in _to_tokens(found):
-        if path.proved.factors & FIRST_FACTORS:
-            continue
-        if exception_for(FOR_FIRST, path.proved, path.arrows[-1]) is None:
-            yield "tokens, and no first factor was proved", path
+    for path in _to_tokens(found):
+        proved = path.proved
+        if not proved.factors & FIRST_FACTORS and not exception_for(
+            FIRST_FACTOR_EXCEPTIONS, proved, path.arrows[-1]
+        ):
+            yield "tokens are issued, and no first factor was proved", path
 
 
 def _second_factor(found: Exploration) -> Iterator[Fault]:
-    """Where MFA is required, no tokens without a second factor, or what stands for one."""
     settings = found.model.settings
     if settings is None:
         required = PoolSettings(mfa_configuration="ON")
         found = explore(evolve(found.model, settings=required))
     elif settings.mfa_configuration != "ON":
         return
-    for path, _ in _to_tokens(found):
-        if Factor.SECOND in path.proved.factors:
-            continue
-        if exception_for(FOR_SECOND, path.proved, path.arrows[-1], found.model.settings) is None:
-            yield "MFA is required: tokens, and no second factor was proved", path
+    settings = found.model.settings
+    for path in _to_tokens(found):
+        proved, arrow = path.proved, path.arrows[-1]
+        if Factor.SECOND not in proved.factors and not exception_for(
+            SECOND_FACTOR_EXCEPTIONS, proved, arrow, settings
+        ):
+            yield "MFA is required: tokens are issued, and no second factor was proved", path
+
+
+# ---- loops ------------------------------------------------------------------------------------------------
+
+
+def _unbounded(found: Exploration) -> Iterator[Fault]:
+    """The loops that no bound ends, each with a shortest path into it and once round."""
+    table = found.model.table
+    bounds = [each for each in table.bounds if each.holds(table.actions)]
+    free = {
+        here: [move for move in moves if not any(each.applies_to(move.arrow) for each in bounds)]
+        for here, moves in found.moves.items()
+    }
+    return _loops(found, free, "can be repeated without end")
+
+
+def _unattended(found: Exploration) -> Iterator[Fault]:
+    """The loops that a driver follows without new input from its caller.
+
+    A faulty server could keep a driver in such a loop for ever. A restart without the device key is none: the
+    client drops the key and does not send it again.
+    """
+    free = {
+        here: [m for m in moves if is_automatic(m.arrow) and m.arrow.kind is not RESTART]
+        for here, moves in found.moves.items()
+    }
+    return _loops(found, free, "can be repeated without new input from the caller")
+
+
+def _loops(found: Exploration, free: Mapping[Position, list[Move]], what: str) -> Iterator[Fault]:
+    known: list[frozenset[str]] = []
+    for here in found.before:
+        loop = _loop(here, free)
+        names = frozenset(move.to.name for move in loop)
+        if loop and not any(each <= names for each in known):
+            known.append(names)
+            yield f"{here.name} {what}", Path(found.path(here).moves + loop)
+
+
+def _loop(here: Position, free: Mapping[Position, list[Move]]) -> tuple[Move, ...]:
+    """Return the shortest way from a position back to it; empty if there is none."""
+    ways: dict[Position, tuple[Move, ...]] = {}
+    queue = [here]
+    for at in queue:  # which grows
+        for move in free.get(at, ()):
+            if move.to not in ways:
+                ways[move.to] = (*ways.get(at, ()), move)
+                queue.append(move.to)
+        if here in ways:
+            return ways[here]
+    return ()
 
 
 # ---- errors, devices, refreshing ----------------------------------------------------------------------------
 
 
-def _rulings(found: Exploration) -> Iterator[Fault]:
-    """Every error that an operation may give has an action, whatever its message."""
+def _without_action(found: Exploration) -> Iterator[Fault]:
+    """The errors that an operation may return and for which the table has no action."""
     table = found.model.table
     nearest: dict[str, Path] = {}
     for here, move in found.along():
-        operation = operation_of(move.arrow.source, move.arrow.response)
+        operation = _operations().get((move.arrow.source, move.arrow.response))
         refused = move.to.state is S.FAILED or here.state is S.AUTHENTICATED
         if refused and operation and operation not in nearest:
             nearest[operation] = found.path(here).then(move)
     for code, operations in table.errors.items():
         if "" not in table.actions.get(code, {}):
-            met = sorted((nearest[each] for each in operations if each in nearest), key=len)
-            if met:
-                yield f"nothing is ruled about {code}", met[0]
+            paths = sorted((nearest[each] for each in operations if each in nearest), key=len)
+            if paths:
+                yield f"there is no action for {code}", paths[0]
 
 
 @cache
@@ -192,54 +248,47 @@ def _operations() -> Mapping[tuple[State, type[Response]], str]:
     return {pair: request_shape(*pair).operation for pair in WRITERS}
 
 
-def operation_of(source: State, response: type[Response]) -> str | None:
-    """The operation that carries a response; None for one of somebody's own: what it sends, they know."""
-    return _operations().get((source, response))
-
-
 def _device(found: Exploration) -> Iterator[Fault]:
-    """Nobody without a device is asked for one, but by a function's whim, or where all is unknown or in doubt."""
-    alone = explore(evolve(found.model, device=False, doubted=False))
-    told = set[State]()
-    for each in alone.before:
-        whim = each.proved.named or Factor.UNHEARD_OF in each.proved.factors
-        if each.state in DEVICE_STATES and not whim and each.state not in told:
-            told.add(each.state)
-            yield f"{each.state} without a device", alone.path(each)
+    """The device challenges without a device, unless a Lambda function names them or a challenge is unknown."""
+    without_device = explore(evolve(found.model, device=False, doubted=False))
+    states = set[State]()
+    for at in without_device.before:
+        explained = at.proved.lambda_named or Factor.UNKNOWN in at.proved.factors
+        if at.state in DEVICE_STATES and not explained and at.state not in states:
+            states.add(at.state)
+            yield f"{at.state} is asked for without a device", without_device.path(at)
 
 
 def _refresh(found: Exploration) -> Iterator[Fault]:
-    """A refresh brings tokens, and no challenge, but for what sources contradict each other about."""
+    """The challenges after a refresh, except where sources contradict each other."""
     for here, move in found.along():
-        asked = move.to.state not in END_STATES | {S.START}
+        challenge = move.to.state not in END_STATES | {S.START}
         refreshes = "refresh" in move.arrow.response.trigger
-        if refreshes and asked and move.arrow not in found.model.table.doubted:
+        if refreshes and challenge and move.arrow not in found.model.table.doubted:
             yield f"a refresh is answered with {move.to.name}", found.path(here).then(move)
 
 
 INVARIANTS: Final = (
     Invariant(
         "reachable",
-        "Every state can be reached, and every response given.",
+        "Every state can be reached, and every response is accepted somewhere.",
         _reachable,
         of_table=True,
     ),
-    Invariant("ends", "From every state there is a way to the tokens.", _ends),
-    Invariant("first-factor", "No tokens without a first factor.", _first_factor),
+    Invariant("ends", "From every state, some answer leads to tokens.", _ends),
+    Invariant("first-factor", "No tokens are issued without a first factor.", _first_factor),
     Invariant(
         "second-factor",
-        "Where MFA is required, no tokens without a second factor or a documented exception.",
+        "If MFA is required, no tokens are issued without a second factor or a documented exception.",
         _second_factor,
     ),
-    Invariant("bounded", "Every loop has a bound that an action or a lifetime gives.", loops),
+    Invariant("bounded", "Every loop ends: by a lifetime, a lock-out or a single use.", _unbounded),
+    Invariant("unattended", "No loop is followed without new input from the caller.", _unattended),
+    Invariant("answerable", "Every challenge accepts a response that leads on.", _answerable),
     Invariant(
-        "unattended",
-        "No loop is taken without new input from the caller.",
-        unattended,
+        "error-actions", "There is an action for every error.", _without_action, of_table=True
     ),
-    Invariant("answerable", "Every challenge takes a response that leads on.", _answerable),
-    Invariant("ruled", "Every error has an action.", _rulings, of_table=True),
-    Invariant("device", "A device is asked for only where there is one.", _device),
-    Invariant("refresh", "A refresh asks no challenge.", _refresh),
+    Invariant("device", "Cognito asks for a device only if there is one.", _device),
+    Invariant("refresh", "A refresh is never answered with a challenge.", _refresh),
 )
-"""What is checked, unless other invariants are given."""
+"""The invariants that `check` verifies unless it is given others."""

@@ -1,26 +1,34 @@
-"""What is checked, as a graph: where somebody stands, what has been shown so far, and where that may lead.
+"""What is checked, as a graph: positions, the moves between them, and paths.
 
-A position is a state, its role, and `ProofState`. The moves out of it are the table's arrows, less those that
-the settings rule out, less those that what happened before rules out. There are a few hundred positions, so
-all of them are visited, the nearest first: the first path that is found to one is a shortest.
+A position is a state, its role, and what the user has proved on the way (`ProofState`). Its moves are the arrows of
+the table without those that the settings or the earlier steps rule out. There are a few hundred positions.
+`explore` visits all of them, the nearest first, so the first path to a position is a shortest one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from enum import Enum
-from typing import Final
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.checks.path import AT_START, Move, Path, Position
-from authfsm.checks.proofs import NEXT_BY_FUNCTIONS, NOTHING, Factor, ProofState, asks_second, shown
+from authfsm.checks.factors import (
+    NEXT_BY_FUNCTIONS,
+    NOTHING,
+    Factor,
+    ProofState,
+    asks_second_factor,
+    proved_by,
+)
 from authfsm.checks.table import TABLE, Table
+from authfsm.core.history import Step
 from authfsm.protocol import responses as r
 from authfsm.protocol.nodes import EdgeRoles, Node
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import (
     ACKNOWLEDGEMENT,
+    LOOP_KIND_OF_ACTION,
     PROTOCOL,
     RESTART,
     RETRY,
@@ -38,27 +46,150 @@ from authfsm.settings.rules import (
     why_forbidden,
 )
 
-_NAMED: Final = ProofState(named=True)
+if TYPE_CHECKING:
+    from authfsm.diagrams import Diagram
 
 
-class Left(Enum):
+@frozen(cache_hash=True)
+class Position:
+    """A point on a path.
+
+    Args:
+        node: the state with its role.
+        proved: what was proved on the way.
+    """
+
+    node: Node
+    proved: ProofState = NOTHING
+
+    @property
+    def state(self) -> State:
+        """The state."""
+        return self.node.state
+
+    @property
+    def role(self) -> Role | None:
+        """Which factor the code of EMAIL_OTP is; None for other states."""
+        return self.node.role
+
+    @property
+    def name(self) -> str:
+        """The state's name, and the role of EMAIL_OTP."""
+        return self.node.name
+
+
+AT_START: Final = Position(Node(State.START))
+_ACTIONS: Final = {kind: action for action, kind in LOOP_KIND_OF_ACTION.items()}
+
+
+@frozen
+class Move:
+    """One step of a path.
+
+    Args:
+        arrow: the arrow that it follows.
+        to: the position after it.
+    """
+
+    arrow: Transition
+    to: Position
+
+
+@frozen
+class Path:
+    """Steps along the arrows of a table, from START.
+
+    Args:
+        moves: the steps in order.
+    """
+
+    moves: tuple[Move, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.moves)
+
+    def __iter__(self) -> Iterator[Move]:
+        return iter(self.moves)
+
+    def __str__(self) -> str:
+        steps = (f" -{move.arrow.response.trigger}-> {move.to.name}" for move in self.moves)
+        return "".join([str(State.START), *steps])
+
+    def then(self, move: Move) -> Path:
+        """Return the path with one more step.
+
+        Args:
+            move: the step.
+        """
+        return Path((*self.moves, move))
+
+    @property
+    def end(self) -> Position:
+        """The last position."""
+        return self.moves[-1].to if self.moves else AT_START
+
+    @property
+    def proved(self) -> ProofState:
+        """What was proved on the path."""
+        return self.end.proved
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The states of the path, START included."""
+        return (State.START, *(move.to.state for move in self.moves))
+
+    @property
+    def arrows(self) -> tuple[Transition, ...]:
+        """The arrows of the path."""
+        return tuple(move.arrow for move in self.moves)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The path as the history of a sign-in, for `authfsm.diagram(history=...)`."""
+        return tuple(
+            Step(
+                number,
+                move.arrow.source,
+                move.arrow.response,
+                move.arrow.dest,
+                role=move.to.role,
+                action=_ACTIONS.get(move.arrow.kind) if move.arrow.kind else None,
+            )
+            for number, move in enumerate(self.moves, 1)
+        )
+
+    def diagram(self, **options: Any) -> Diagram:
+        """Return the path on the protocol's diagram.
+
+        Args:
+            options: options of `authfsm.diagram`.
+        """
+        from authfsm.diagrams import diagram  # noqa: PLC0415 - loaded only to draw
+
+        return diagram(history=self.steps, **options)
+
+
+class _Availability(Enum):
     """What settings leave of an arrow."""
 
-    KEPT = "it can be taken"
-    NAMED = "it can be taken only because a function may name any challenge"
-    NOT = "nobody can take it"
+    AVAILABLE = auto()
+    LAMBDA_NAMED = auto()  # only because a Lambda function may name any challenge
+    FORBIDDEN = auto()
+
+
+_Edge = tuple[Transition, EdgeRoles, _Availability]
 
 
 @frozen
 class Model:
-    """A table, for a pool, for somebody who signs in.
+    """A table, for one pool and one kind of sign-in.
 
     Args:
         table: the table.
-        settings: the pool's; None rules nothing out.
-        device: does the sign-in bear the key of a device that the pool remembers?
-        doubted: go along arrows, too, that are there only because sources contradict each other?
-        include_lambda_named: Include challenges that a Lambda function names although the settings would not lead there.
+        settings: the pool's settings; None rules nothing out.
+        device: does the sign-in send the key of a device that the pool remembers?
+        doubted: include arrows about which sources contradict each other?
+        include_lambda_named: include challenges that a Lambda function names on its own?
     """
 
     table: Table = TABLE
@@ -66,134 +197,127 @@ class Model:
     device: bool = True
     doubted: bool = True
     include_lambda_named: bool = True
-    _leaves: dict[tuple[Transition, EdgeRoles], Left] = field(
-        factory=dict, init=False, repr=False, eq=False
-    )
+    _edges: dict[Node, list[_Edge]] = field(factory=dict, init=False, repr=False, eq=False)
 
     def moves(self, here: Position) -> Iterator[Move]:
-        """Every step that can be taken from a position, in the table's order."""
-        for arrow in self.table.arrows(here.state):
-            if not self._taken(arrow, here):
+        """Return every move from a position, in the table's order.
+
+        Args:
+            here: the position.
+        """
+        if here.node not in self._edges:
+            self._edges[here.node] = list(self._edges_of(here.node))
+        for arrow, ends, availability in self._edges[here.node]:
+            # Only in CUSTOM_AUTH do Lambda functions name challenges.
+            is_lambda = availability is _Availability.LAMBDA_NAMED
+            lambda_named = _is_lambda_named(arrow) or (is_lambda and here.proved.lambda_may_choose)
+            if (is_lambda and not lambda_named) or not self._possible_after(arrow, here):
                 continue
-            for ends in self.table.ends(arrow, here.role):
-                left = self._left(arrow, ends)
-                # Under CUSTOM_AUTH alone do functions name challenges.
-                named = _named(arrow) or (left is Left.NAMED and here.proved.led)
-                if left is Left.NOT or (left is Left.NAMED and not named):
-                    continue
-                if self.include_lambda_named or not named:
-                    for proved in self._after(arrow, ends, here.proved, named=named):
-                        yield Move(arrow, Position(Node(arrow.dest, ends.dest), proved))
+            if self.include_lambda_named or not lambda_named:
+                proved = self._proved_after(arrow, ends, here.proved, lambda_named=lambda_named)
+                yield Move(arrow, Position(Node(arrow.dest, ends.dest), proved))
 
-    # ---- what happened before ---------------------------------------------------------------------------
+    def _edges_of(self, node: Node) -> Iterator[_Edge]:
+        for arrow in self.table.arrows(node.state):
+            if self.doubted or arrow not in self.table.doubted:
+                for ends in self.table.ends(arrow, node.role):
+                    found = _availability(self.settings, arrow, ends)
+                    if found is not _Availability.FORBIDDEN:
+                        yield arrow, ends, found
 
-    def _taken(self, arrow: Transition, here: Position) -> bool:  # noqa: PLR0911 - a list of reasons
-        """Can this arrow be taken after what has happened?"""
+    def _possible_after(self, arrow: Transition, here: Position) -> bool:
+        """Do the earlier steps allow this arrow?"""
         proved, dest = here.proved, arrow.dest
-        if not self.doubted and arrow in self.table.doubted:
+        need = self.table.needs.get((arrow.source, arrow.response))
+        unmet = (
+            (need is Prerequisite.FIRST_FACTOR and here.role is Role.SECOND_FACTOR)
+            or (need is Prerequisite.ASSOCIATED and not proved.associated)
+            or (need is Prerequisite.VERIFIED and not proved.verified)
+        )
+        if unmet:
             return False
-        match self.table.needs.get((arrow.source, arrow.response)):
-            case Prerequisite.FIRST_FACTOR if here.role is Role.SECOND_FACTOR:
-                return False
-            case Prerequisite.ASSOCIATED if not proved.associated:
-                return False
-            case Prerequisite.VERIFIED if not proved.verified:
-                return False
-        if proved.named:  # a dead end
+        if proved.lambda_named:  # no answer to such a challenge leads on
             return dest is State.FAILED or arrow.kind is not None
         if dest is State.CUSTOM_CHALLENGE and arrow.source is not State.START:
             # "Custom challenges ... in CUSTOM_AUTH"; after an administrator's password: contradicted.
-            return proved.led or arrow.response in ANY_CHALLENGE_RESPONSES
+            return proved.lambda_may_choose or arrow.response in ANY_CHALLENGE_RESPONSES
         if dest is State.DEVICE_SRP_AUTH:
             # "when DEVICE_KEY was sent" -- AWS developer guide, "Working with user devices"; and once.
             return self.device and Factor.DEVICE not in proved.factors
         return True
 
-    def _after(
-        self, arrow: Transition, ends: EdgeRoles, before: ProofState, *, named: bool
-    ) -> Iterator[ProofState]:
-        """What has been shown, the arrow taken."""
+    def _proved_after(
+        self, arrow: Transition, ends: EdgeRoles, before: ProofState, *, lambda_named: bool
+    ) -> ProofState:
         source, response, dest, kind = arrow
         if dest in {State.START, State.FAILED}:
-            yield NOTHING
-            return
-        # Refused: nothing was shown. With tokens in hand an acknowledgement shows nothing new.
+            return NOTHING
+        # A refusal proves nothing. Once the tokens are issued, an acknowledgement proves nothing new.
         if kind in {RETRY, RESTART} or (source is State.AUTHENTICATED and kind is ACKNOWLEDGEMENT):
-            yield before
-            return
-        if before.named or named:
-            yield _NAMED  # a dead end: what was shown before is of no use any more
-            return
+            return before
+        if before.lambda_named or lambda_named:
+            return _LAMBDA_NAMED
         if source in {State.AUTHENTICATED, State.OTHER_CHALLENGE}:
-            before = (
-                NOTHING  # what a refresh, or a challenge that nobody knows, leads to begins anew
-            )
-        after = evolve(
+            before = NOTHING  # what a refresh or an unknown challenge leads to begins again
+        by_admin = self.doubted and response in r.ADMIN_RESPONSES
+        acknowledged = kind is ACKNOWLEDGEMENT
+        return evolve(
             before,
-            factors=before.factors | shown(self.table.proofs, before, arrow, ends),
-            led=before.led
+            factors=before.factors | proved_by(self.table.proofs, before, arrow, ends),
+            lambda_may_choose=before.lambda_may_choose
             or response in r.CUSTOM_AUTH_RESPONSES
-            or (self.doubted and response in r.ADMIN_RESPONSES),
-            asked=before.asked or asks_second(dest, ends.dest),
+            or by_admin,
+            second_factor_asked=before.second_factor_asked or asks_second_factor(dest, ends.dest),
+            associated=acknowledged and (before.associated or response is r.AssociateSoftwareToken),
+            verified=acknowledged and response is r.VerifySoftwareToken and before.associated,
         )
-        if kind is ACKNOWLEDGEMENT:
-            verified = response is r.VerifySoftwareToken and before.associated
-            associated = before.associated or response is r.AssociateSoftwareToken
-            yield evolve(after, associated=associated, verified=verified)
-            return
-        yield evolve(after, associated=False, verified=False)
-
-    # ---- the settings -----------------------------------------------------------------------------------
-
-    def _left(self, arrow: Transition, ends: EdgeRoles) -> Left:
-        """What do the settings leave of this arrow?"""
-        if self.settings is None:
-            return Left.KEPT
-        key = arrow, ends
-        if key not in self._leaves:
-            self._leaves[key] = _left(self.settings, arrow, ends)
-        return self._leaves[key]
 
 
-def _named(arrow: Transition) -> bool:
-    """Is this a challenge that a function names of its own accord?"""
-    if arrow.response not in NEXT_BY_FUNCTIONS or arrow.kind is not None:
-        return False
-    if arrow.response is r.CustomSrpAuth and arrow.dest is State.PASSWORD_VERIFIER:
-        return False
-    # A device is asked for once the functions have issued tokens: no dead end.
-    led = {State.CUSTOM_CHALLENGE, State.DEVICE_SRP_AUTH}
-    return arrow.dest in {*CHALLENGES, State.OTHER_CHALLENGE} and arrow.dest not in led
+_LAMBDA_NAMED: Final = ProofState(lambda_named=True)
+_NAMED_BY_LAMBDA: Final = frozenset({*CHALLENGES, State.OTHER_CHALLENGE}) - {
+    State.CUSTOM_CHALLENGE,
+    State.DEVICE_SRP_AUTH,  # asked for after the functions have issued tokens
+}
 
 
-def _left(settings: PoolSettings, arrow: Transition, ends: EdgeRoles) -> Left:
+def _is_lambda_named(arrow: Transition) -> bool:
+    """Does this arrow lead to a challenge that a Lambda function names on its own?"""
+    _, response, dest, kind = arrow
+    by_function = response in NEXT_BY_FUNCTIONS and kind is None and dest in _NAMED_BY_LAMBDA
+    return by_function and (response, dest) != (r.CustomSrpAuth, State.PASSWORD_VERIFIER)
+
+
+def _availability(
+    settings: PoolSettings | None, arrow: Transition, ends: EdgeRoles
+) -> _Availability:
     source, response, dest, _ = arrow
+    if settings is None:
+        return _Availability.AVAILABLE
     if (
         response in ANY_CHALLENGE_RESPONSES and arrow in TRANSITION_SET
-    ):  # to whatever this pool asks for otherwise
+    ):  # leads to whatever else this pool asks for
         why = reachability(settings, include_lambda_named=True).arrows.get((arrow, ends))
-        return Left.NOT if why else Left.KEPT
+        return _Availability.FORBIDDEN if why else _Availability.AVAILABLE
     if response not in PROTOCOL.get(source, {}):
-        # A row of one's own: its response and its destination may be ruled out, as anywhere.
+        # A row of a custom table: the settings may rule out its response or its destination.
         rules = (*RESPONSE_RULES.get(response, ()), *CHALLENGE_RULES.get(Node(dest, ends.dest), ()))
-        return Left.NOT if any(rule(settings) for rule in rules) else Left.KEPT
+        is_forbidden = any(rule(settings) for rule in rules)
+        return _Availability.FORBIDDEN if is_forbidden else _Availability.AVAILABLE
+    if not why_forbidden(settings, arrow, ends, include_lambda_named=False):
+        return _Availability.AVAILABLE
     if why_forbidden(settings, arrow, ends, include_lambda_named=True):
-        return Left.NOT
-    return (
-        Left.NAMED
-        if why_forbidden(settings, arrow, ends, include_lambda_named=False)
-        else Left.KEPT
-    )
+        return _Availability.FORBIDDEN
+    return _Availability.LAMBDA_NAMED
 
 
 @frozen(eq=False)
 class Exploration:
-    """Every position that can be come to, and how.
+    """Every position that can be reached, and how.
 
     Args:
         model: what was explored.
-        before: the position before each, and the move that led on from it; None at START. The nearest first.
-        moves: the moves out of each.
+        before: for each position, the one before it and the move between them; None for START. Nearest first.
+        moves: the moves from each position.
     """
 
     model: Model
@@ -201,36 +325,37 @@ class Exploration:
     moves: Mapping[Position, tuple[Move, ...]]
 
     def path(self, to: Position) -> Path:
-        """A shortest path to a position."""
+        """Return a shortest path to a position.
+
+        Args:
+            to: the position.
+        """
         back: list[Move] = []
-        came = self.before[to]
-        while came is not None:
-            back.append(came[1])
-            came = self.before[came[0]]
+        step = self.before[to]
+        while step is not None:
+            back.append(step[1])
+            step = self.before[step[0]]
         return Path(tuple(reversed(back)))
 
     def along(self) -> Iterator[tuple[Position, Move]]:
-        """Every move there is, those of the nearest positions first."""
+        """Return every move with the position before it, those of the nearest positions first."""
         for here, moves in self.moves.items():
             yield from ((here, move) for move in moves)
 
 
 def explore(model: Model) -> Exploration:
-    """Visit every position that can be come to, the nearest first.
+    """Visit every position that can be reached, the nearest first.
 
     Args:
-        model: what is explored.
+        model: what to explore.
     """
     before: dict[Position, tuple[Position, Move] | None] = {AT_START: None}
     moves: dict[Position, tuple[Move, ...]] = {}
-    front = [AT_START]
-    while front:
-        onward: list[Position] = []
-        for here in front:
-            moves[here] = tuple(model.moves(here))
-            for move in moves[here]:
-                if move.to not in before:
-                    before[move.to] = here, move
-                    onward.append(move.to)
-        front = onward
+    queue = [AT_START]
+    for here in queue:  # which grows
+        moves[here] = tuple(model.moves(here))
+        for move in moves[here]:
+            if move.to not in before:
+                before[move.to] = here, move
+                queue.append(move.to)
     return Exploration(model, before, moves)

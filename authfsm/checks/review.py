@@ -1,327 +1,396 @@
-"""Reviewing a pool: what each rule finds in what AWS tells of it.
+"""The security review of a pool: each rule finds something that a reviewer would change.
 
-A rule is a sentence, a severity, a page that says so, and a look at a pool: where it finds something it yields
-why, the shortest path that shows it, and what mends it.
+A rule is a sentence, a severity, a page that documents it, and a function that yields findings: the settings that
+cause them, a shortest path that shows them, and what fixes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm.checks.checking import check
-from authfsm.checks.example_paths import refreshed, refusal, waits, way
-from authfsm.checks.findings import Finding, Remediation, Severity, worst_first
-from authfsm.checks.path import Path
-from authfsm.checks.pool_description import PoolDescription
-from authfsm.checks.proofs import Factor
+from authfsm.checks.factors import Factor
+from authfsm.checks.findings import Finding, Remediation, Severity
+from authfsm.checks.model import Path
+from authfsm.checks.sign_in_paths import (
+    example_path,
+    path_to_challenge,
+    path_to_refresh,
+    path_to_refusal,
+)
+from authfsm.checks.violations import Violation, check
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import REQUIRED_VALUE, current_values, is_flow_allowed
 from authfsm.protocol.states import RECOVERY_MECHANISMS, State
 from authfsm.settings import PoolSettings
+from authfsm.settings.descriptions import Descriptions
 from authfsm.settings.rules import enabled_second_factors
+from authfsm.settings.sign_in_settings import fetch_descriptions
 
 S = State
 Found = tuple[str, Path, tuple[Remediation, ...]]
 
 _LONG_SESSION: Final = timedelta(minutes=5)
 _LONG_REFRESH: Final = timedelta(days=30)
+_ENABLE_APP: Final = {"SoftwareTokenMfaConfiguration.Enabled": True}
+_FIRST_FACTORS: Final = "Policies.SignInPolicy.AllowedFirstAuthFactors"
+_RECOVERY: Final = "AccountRecoverySetting.RecoveryMechanisms"
+_ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
+
+
+@frozen(kw_only=True)
+class PoolDescription:
+    """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig return, for a review.
+
+    A missing reply leaves its fields None: not known. What is not known is no finding.
+
+    Args:
+        settings: the settings of the sign-in.
+        prevent_user_existence_errors: ENABLED or LEGACY.
+        account_recovery: the mechanisms of AccountRecoverySetting, by priority; empty if there are none.
+        auth_session_validity: how long a challenge may be answered.
+        refresh_token_validity: how long a refresh token is valid.
+    """
+
+    settings: PoolSettings = field(factory=PoolSettings)
+    prevent_user_existence_errors: str | None = None
+    account_recovery: tuple[str, ...] | None = None
+    auth_session_validity: timedelta | None = None
+    refresh_token_validity: timedelta | None = None
+
+    @classmethod
+    def from_descriptions(
+        cls,
+        user_pool: Mapping[str, Any],
+        user_pool_client: Mapping[str, Any] | None = None,
+        mfa_config: Mapping[str, Any] | None = None,
+    ) -> PoolDescription:
+        """Read replies that were fetched, or saved, before.
+
+        Args:
+            user_pool: the reply of DescribeUserPool, or its UserPool; it may contain the other two as well.
+            user_pool_client: the reply of DescribeUserPoolClient, or its UserPoolClient.
+            mfa_config: the reply of GetUserPoolMfaConfig.
+
+        Raises:
+            BadField: a member has a value that AWS does not return.
+        """
+        read = Descriptions.read(user_pool, user_pool_client, mfa_config)
+        settings = PoolSettings.from_read(read)
+        if read.user_pool_client is None:
+            return cls(settings=settings, account_recovery=read.recovery)
+        return cls(
+            settings=settings,
+            account_recovery=read.recovery,
+            prevent_user_existence_errors=read.user_existence_errors,
+            auth_session_validity=read.auth_session_validity,
+            refresh_token_validity=read.validity("RefreshTokenValidity"),
+        )
+
+    @classmethod
+    def describe(cls, client: Any, pool_id: str, client_id: str | None = None) -> PoolDescription:
+        """Ask AWS.
+
+        Args:
+            client: a boto3 `cognito-idp` client, or anything with its methods.
+            pool_id: the user pool's id.
+            client_id: the app client's id; None leaves its settings unknown.
+
+        Raises:
+            BadField: a member has a value that AWS does not return.
+        """
+        return cls.from_descriptions(*fetch_descriptions(client, pool_id, client_id))
 
 
 @frozen
 class Rule:
-    """Something to look for.
+    """Something to look for in a pool.
 
     Args:
         id: its name.
-        severity: how bad it is.
+        severity: how severe it is.
         title: what it is, in a sentence.
-        source: the page that says so.
-        look: finds it in a pool.
+        source: the page that documents it.
+        find: finds it.
     """
 
     id: str
     severity: Severity
     title: str
     source: str
-    look: Callable[[PoolDescription], Iterator[Found]] = field(repr=False)
+    find: Callable[[PoolDescription], Iterator[Found]] = field(repr=False)
 
 
-def _without(told: PoolDescription, auth_flow: str) -> Remediation:
-    """Return the change after which the app client no longer allows a flow.
-
-    The values are current ones, as an older one allows more than it names; and there is one at least, as an empty
-    list means the default.
-    """
-    values = current_values(told.settings.explicit_auth_flows or ())
-    left = values - {REQUIRED_VALUE[auth_flow]} or {REQUIRED_VALUE["REFRESH_TOKEN_AUTH"]}
-    return Remediation("UpdateUserPoolClient", {"ExplicitAuthFlows": sorted(left)})
-
-
-# ---- what there is to look for ------------------------------------------------------------------------------
-
-
-def _clear_beside_srp(told: PoolDescription) -> Iterator[Found]:
-    values = told.settings.explicit_auth_flows
-    if values is None or not all(
-        is_flow_allowed(values, each) for each in ("USER_PASSWORD_AUTH", "USER_SRP_AUTH")
-    ):
-        return
-    clear = [
-        each
-        for each in values
-        if each in {"USER_PASSWORD_AUTH", REQUIRED_VALUE["USER_PASSWORD_AUTH"]}
-    ]
-    path = way(told.settings, lambda way: way.arrows[0].response is r.UserPasswordAuth)
+def _found(path: Path | None, why: str, *remediations: Remediation) -> Iterator[Found]:
+    """Yield a finding if there is a path that shows it."""
     if path is not None:
-        yield (
-            f"ExplicitAuthFlows has {', '.join(sorted(clear))}",
-            path,
-            (_without(told, "USER_PASSWORD_AUTH"),),
+        yield why, path, remediations
+
+
+def _client(**settings: Any) -> Remediation:
+    return Remediation("UpdateUserPoolClient", settings)
+
+
+# ---- flows ------------------------------------------------------------------------------------------------
+
+
+def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
+    """Return the change after which the app client no longer is_flow_allowed a flow.
+
+    It names the current values, as an older one is_flow_allowed more than its name says, and at least one of them, as an
+    empty list means the default.
+    """
+    values = current_values(pool.settings.explicit_auth_flows or ())
+    left = values - {REQUIRED_VALUE[auth_flow]} or {REQUIRED_VALUE["REFRESH_TOKEN_AUTH"]}
+    return _client(ExplicitAuthFlows=sorted(left))
+
+
+def _clear_beside_srp(pool: PoolDescription) -> Iterator[Found]:
+    values, clear = pool.settings.explicit_auth_flows, "USER_PASSWORD_AUTH"
+    if (
+        values is not None
+        and is_flow_allowed(values, clear)
+        and is_flow_allowed(values, "USER_SRP_AUTH")
+    ):
+        names = sorted({clear, REQUIRED_VALUE[clear]} & values)
+        yield from _found(
+            example_path(pool.settings, lambda path: path.arrows[0].response is r.UserPasswordAuth),
+            f"ExplicitAuthFlows has {', '.join(names)}",
+            _without_flow(pool, clear),
         )
 
 
-def _password_alone(way: Path) -> bool:
-    return way.proved.factors == {Factor.PASSWORD}
+def _functions_skip_mfa(pool: PoolDescription) -> Iterator[Found]:
+    mfa = pool.settings.mfa_configuration
+    if pool.settings.explicit_auth_flows is not None and mfa in {"ON", "OPTIONAL"}:
+        yield from _found(
+            example_path(pool.settings, lambda path: path.proved.factors == {Factor.FUNCTIONS}),
+            f"MfaConfiguration is {mfa}, LambdaConfig has DefineAuthChallenge,"
+            " and ExplicitAuthFlows is_flow_allowed CUSTOM_AUTH",
+            _without_flow(pool, "CUSTOM_AUTH"),
+        )
 
 
-_APP: Final = {"SoftwareTokenMfaConfiguration.Enabled": True}
-_FACTORS: Final = "Policies.SignInPolicy.AllowedFirstAuthFactors"
-_ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
+# ---- second factors ---------------------------------------------------------------------------------------
 
 
-def _require(settings: PoolSettings) -> Remediation:
-    """Have MFA required: with a factor that all can enrol, and without what cannot stand beside it."""
-    fields = {"MfaConfiguration": "ON", **({} if settings.software_token_mfa else _APP)}
+def _require_mfa(settings: PoolSettings) -> Remediation:
+    """Return the change that requires MFA: with a factor for everybody, without what MFA excludes."""
+    fields = {"MfaConfiguration": "ON", **({} if settings.software_token_mfa else _ENABLE_APP)}
     allowed_first = settings.allowed_first_auth_factors or frozenset()
     if not allowed_first & _ONE_TIME:
         return Remediation("SetUserPoolMfaConfig", fields)
     # "aren't compatible with required MFA" -- AWS developer guide, "Authentication flows"
     left = sorted(allowed_first - _ONE_TIME)
-    return Remediation("UpdateUserPool and SetUserPoolMfaConfig", {_FACTORS: left, **fields})
+    return Remediation("UpdateUserPool and SetUserPoolMfaConfig", {_FIRST_FACTORS: left, **fields})
 
 
-def _mfa_off(told: PoolDescription) -> Iterator[Found]:
-    if told.settings.mfa_configuration == "OFF":
-        path = way(told.settings, _password_alone)
-        if path is not None:
-            yield "MfaConfiguration is OFF", path, (_require(told.settings),)
+def _by_password_alone(pool: PoolDescription) -> Path | None:
+    return example_path(pool.settings, lambda path: path.proved.factors == {Factor.PASSWORD})
 
 
-def _mfa_unenforced(told: PoolDescription) -> Iterator[Found]:
+def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
+    if pool.settings.mfa_configuration == "OFF":
+        fix = _require_mfa(pool.settings)
+        yield from _found(_by_password_alone(pool), "MfaConfiguration is OFF", fix)
+
+
+def _mfa_optional(pool: PoolDescription, *, adaptive: bool) -> bool:
     # "When you have adaptive authentication ... MFA must be OPTIONAL": it asks where the risk is high.
-    adaptive = told.settings.advanced_security_mode == "ENFORCED"
-    if told.settings.mfa_configuration == "OPTIONAL" and not adaptive:
-        path = way(told.settings, _password_alone)
-        if path is not None:
-            adapt = Remediation(
-                "UpdateUserPool and SetRiskConfiguration",
-                {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED", _RISK: "MFA_REQUIRED"},
-            )
-            why = "MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is not ENFORCED"
-            yield why, path, (_require(told.settings), adapt)
+    enforced = pool.settings.advanced_security_mode == "ENFORCED"
+    return pool.settings.mfa_configuration == "OPTIONAL" and enforced is adaptive
 
 
-_RISK: Final = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
-
-
-def _mfa_by_risk(told: PoolDescription) -> Iterator[Found]:
-    # "MFA_IF_CONFIGURED: Present an MFA challenge if user has configured it, else allow the request" -- AWS API
-    # reference, AccountTakeoverActionType; no description that is read here says what is set.
-    adaptive = told.settings.advanced_security_mode == "ENFORCED"
-    if told.settings.mfa_configuration == "OPTIONAL" and adaptive:
-        path = way(told.settings, _password_alone)
-        if path is not None:
-            why = "MfaConfiguration is OPTIONAL; what DescribeRiskConfiguration says is not known here"
-            yield why, path, (_require(told.settings),)
-
-
-def _legacy_errors(told: PoolDescription) -> Iterator[Found]:
-    path = refusal(told.settings, proved=False)
-    if told.prevent_user_existence_errors == "LEGACY" and path is not None:
-        mend = Remediation("UpdateUserPoolClient", {"PreventUserExistenceErrors": "ENABLED"})
-        yield "PreventUserExistenceErrors is LEGACY", path, (mend,)
-
-
-def _functions_skip_mfa(told: PoolDescription) -> Iterator[Found]:
-    known = told.settings.explicit_auth_flows is not None
-    if not known or told.settings.mfa_configuration not in {"ON", "OPTIONAL"}:
-        return
-    path = way(told.settings, lambda way: way.proved.factors == {Factor.FUNCTIONS})
-    if path is not None:
-        why = (
-            f"MfaConfiguration is {told.settings.mfa_configuration}, LambdaConfig has DefineAuthChallenge,"
-            " and ExplicitAuthFlows allows CUSTOM_AUTH"
+def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
+    if _mfa_optional(pool, adaptive=False):
+        event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
+        adapt = Remediation(
+            "UpdateUserPool and SetRiskConfiguration",
+            {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED", event_action: "MFA_REQUIRED"},
         )
-        yield why, path, (_without(told, "CUSTOM_AUTH"),)
+        yield from _found(
+            _by_password_alone(pool),
+            "MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is not ENFORCED",
+            _require_mfa(pool.settings),
+            adapt,
+        )
 
 
-def _recovery_is_factor(told: PoolDescription) -> Iterator[Found]:
+def _mfa_by_risk(pool: PoolDescription) -> Iterator[Found]:
+    # "MFA_IF_CONFIGURED: Present an MFA challenge if user has configured it, else allow the request" -- AWS API
+    # reference, AccountTakeoverActionType
+    if _mfa_optional(pool, adaptive=True):
+        yield from _found(
+            _by_password_alone(pool),
+            "MfaConfiguration is OPTIONAL; this review does not read DescribeRiskConfiguration",
+            _require_mfa(pool.settings),
+        )
+
+
+def _only_factor(pool: PoolDescription) -> State | None:
+    """Return the pool's second factor if all are known and there is one only."""
+    factors = enabled_second_factors(pool.settings)
+    known = None not in {pool.settings.sms_mfa, pool.settings.email_mfa}
+    return factors[0] if known and len(factors) == 1 else None
+
+
+def _recovery_is_factor(pool: PoolDescription) -> Iterator[Found]:
     # "A user can't receive MFA and password reset codes at the same email address or phone number" -- AWS
     # developer guide, "Adding MFA to a user pool"
-    factors = enabled_second_factors(told.settings)
-    known = None not in {told.settings.sms_mfa, told.settings.email_mfa}
-    asks = told.settings.mfa_configuration in {"ON", "OPTIONAL"}
-    primary = (told.account_recovery or ("",))[0]
-    if not known or not asks or len(factors) != 1 or RECOVERY_MECHANISMS.get(factors[0]) != primary:
-        return
-    path = refusal(told.settings, proved=True)
-    if path is not None:
+    factor, primary = _only_factor(pool), (pool.account_recovery or ("",))[0]
+    asks = pool.settings.mfa_configuration in {"ON", "OPTIONAL"}
+    if factor is not None and asks and RECOVERY_MECHANISMS.get(factor) == primary:
         others = [each for each in RECOVERY_MECHANISMS.values() if each != primary]
         recovery = [{"Priority": 1, "Name": name} for name in others]
-        yield (
-            f"the only second factor is {factors[0]}, and the account is recovered by {primary} first",
-            path,
-            (
-                Remediation("SetUserPoolMfaConfig", _APP),
-                Remediation(
-                    "UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}
-                ),
-            ),
+        yield from _found(
+            path_to_refusal(pool.settings, password_proved=True),
+            f"the only second factor is {factor}, and the account is recovered by {primary} first",
+            Remediation("SetUserPoolMfaConfig", _ENABLE_APP),
+            Remediation("UpdateUserPool", {_RECOVERY: recovery}),
         )
 
 
-def _recovery_and_factor(told: PoolDescription) -> Iterator[Found]:
+def _replace_sms_by_app() -> Remediation:
+    return Remediation("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_ENABLE_APP})
+
+
+def _recovery_and_factor(pool: PoolDescription) -> Iterator[Found]:
     # "With this setting, SMS doesn't qualify for a valid password recovery mechanism if the user also has SMS
     # multi-factor authentication (MFA) activated. ... In the absence of this setting, Amazon Cognito uses the
     # legacy behavior ... where SMS is preferred" -- AWS API reference, UserPoolType
-    known = None not in {told.settings.sms_mfa, told.settings.email_mfa}
-    if (
-        not known
-        or told.account_recovery != ()
-        or enabled_second_factors(told.settings) != [S.SMS_MFA]
-    ):
-        return
-    path = way(told.settings, lambda way: S.SMS_MFA in way.states)
-    if path is not None:
-        recovery = [{"Priority": 1, "Name": "verified_email"}]
-        yield (
+    if pool.account_recovery == () and _only_factor(pool) is S.SMS_MFA:
+        yield from _found(
+            example_path(pool.settings, lambda path: S.SMS_MFA in path.states),
             "the only second factor is SMS_MFA, and AccountRecoverySetting is not set",
-            path,
-            (
-                Remediation(
-                    "UpdateUserPool", {"AccountRecoverySetting.RecoveryMechanisms": recovery}
-                ),
-                Remediation("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_APP}),
-            ),
+            Remediation("UpdateUserPool", {_RECOVERY: [{"Priority": 1, "Name": "verified_email"}]}),
+            _replace_sms_by_app(),
         )
 
 
-def _text_messages(told: PoolDescription) -> Iterator[Found]:
-    if told.settings.sms_mfa:
-        path = way(told.settings, lambda way: S.SMS_MFA in way.states)
-        if path is not None:
-            mend = Remediation("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_APP})
-            yield "SmsMfaConfiguration is set", path, (mend,)
-    first = told.settings.allowed_first_auth_factors or frozenset()
+def _text_messages(pool: PoolDescription) -> Iterator[Found]:
+    if pool.settings.sms_mfa:
+        path = example_path(pool.settings, lambda path: S.SMS_MFA in path.states)
+        yield from _found(path, "SmsMfaConfiguration is set", _replace_sms_by_app())
+    first = pool.settings.allowed_first_auth_factors or frozenset()
     if "SMS_OTP" in first:
-        path = way(told.settings, lambda way: S.SMS_OTP in way.states)
-        if path is not None:
-            mend = Remediation("UpdateUserPool", {_FACTORS: sorted(first - {"SMS_OTP"})})
-            yield "AllowedFirstAuthFactors has SMS_OTP", path, (mend,)
+        path = example_path(pool.settings, lambda path: S.SMS_OTP in path.states)
+        fix = Remediation("UpdateUserPool", {_FIRST_FACTORS: sorted(first - {"SMS_OTP"})})
+        yield from _found(path, "AllowedFirstAuthFactors has SMS_OTP", fix)
 
 
-def _long_session(told: PoolDescription) -> Iterator[Found]:
-    lives = told.auth_session_validity
-    if lives is None or lives <= _LONG_SESSION:
-        return
-    path = waits(told.settings)
-    if path is not None:
-        minutes = int(lives.total_seconds() // 60)
-        mend = Remediation("UpdateUserPoolClient", {"AuthSessionValidity": 3})
-        yield f"AuthSessionValidity is {minutes} minutes", path, (mend,)
+# ---- errors, sessions, tokens -----------------------------------------------------------------------------
 
 
-def _long_refresh(told: PoolDescription) -> Iterator[Found]:
-    lives = told.refresh_token_validity
-    if lives is None or lives <= _LONG_REFRESH:
-        return
-    path = refreshed(told.settings)
-    if path is not None:
+def _legacy_errors(pool: PoolDescription) -> Iterator[Found]:
+    if pool.prevent_user_existence_errors == "LEGACY":
+        yield from _found(
+            path_to_refusal(pool.settings, password_proved=False),
+            "PreventUserExistenceErrors is LEGACY",
+            _client(PreventUserExistenceErrors="ENABLED"),
+        )
+
+
+def _long_session(pool: PoolDescription) -> Iterator[Found]:
+    validity = pool.auth_session_validity
+    if validity is not None and validity > _LONG_SESSION:
+        minutes = int(validity.total_seconds() // 60)
+        why = f"AuthSessionValidity is {minutes} minutes"
+        yield from _found(path_to_challenge(pool.settings), why, _client(AuthSessionValidity=3))
+
+
+def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
+    validity = pool.refresh_token_validity
+    if validity is not None and validity > _LONG_REFRESH:
         days = {"RefreshTokenValidity": 30, "TokenValidityUnits.RefreshToken": "days"}
-        mend = Remediation("UpdateUserPoolClient", days)
-        yield f"RefreshTokenValidity is {lives.days} days", path, (mend,)
+        why = f"RefreshTokenValidity is {validity.days} days"
+        yield from _found(path_to_refresh(pool.settings), why, _client(**days))
 
 
-def _irrevocable(told: PoolDescription) -> Iterator[Found]:
-    path = refreshed(told.settings)
-    if told.settings.enable_token_revocation is False and path is not None:
-        mend = Remediation("UpdateUserPoolClient", {"EnableTokenRevocation": True})
-        yield "EnableTokenRevocation is false", path, (mend,)
+def _irrevocable(pool: PoolDescription) -> Iterator[Found]:
+    if pool.settings.enable_token_revocation is False:
+        fix = _client(EnableTokenRevocation=True)
+        yield from _found(path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix)
 
 
-def _nothing_to_enrol(told: PoolDescription) -> Iterator[Found]:
-    if told.settings.mfa_configuration != "ON":
-        return
-    for broken in check(settings=told.settings):
-        if broken.path.end.state is S.MFA_SETUP:
-            names = ", ".join(enabled_second_factors(told.settings))
-            app = Remediation("SetUserPoolMfaConfig", _APP)
-            yield (
-                f"MfaConfiguration is ON, and {names} cannot be set up in a sign-in",
-                broken.path,
-                (app,),
-            )
-            return
+# ---- invariants -------------------------------------------------------------------------------------------
 
 
-def _broken(told: PoolDescription) -> Iterator[Found]:
-    for broken in check(settings=told.settings):
-        if broken.path.end.state is not S.MFA_SETUP:
-            yield str(broken), broken.path, ()
+def _violations(pool: PoolDescription, *, in_set_up: bool) -> Iterator[Violation]:
+    for each in _checked(pool.settings):
+        if (each.path.end.state is S.MFA_SETUP) is in_set_up:
+            yield each
 
 
-_CLIENT_PAGE: Final = links.reference("UserPoolClientType")
+@lru_cache(maxsize=1)
+def _checked(settings: PoolSettings) -> tuple[Violation, ...]:
+    return check(settings=settings)
+
+
+def _nothing_to_enrol(pool: PoolDescription) -> Iterator[Found]:
+    violation = next(_violations(pool, in_set_up=True), None)
+    if pool.settings.mfa_configuration == "ON" and violation is not None:
+        names = ", ".join(enabled_second_factors(pool.settings))
+        why = f"MfaConfiguration is ON, and users cannot set up {names} in a sign-in"
+        yield why, violation.path, (Remediation("SetUserPoolMfaConfig", _ENABLE_APP),)
+
+
+def _broken(pool: PoolDescription) -> Iterator[Found]:
+    for each in _violations(pool, in_set_up=False):
+        yield str(each), each.path, ()
+
+
 _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
 
 # fmt: off
 RULES: Final = (
-    Rule("functions-skip-mfa", _H, "CUSTOM_AUTH brings tokens past the second factor, if the pool's functions say so.",
+    Rule("functions-skip-mfa", _H, "In CUSTOM_AUTH, the pool's Lambda functions can issue tokens without a second factor.",
          "https://github.com/aws-amplify/amplify-js/issues/12887", _functions_skip_mfa),
-    Rule("recovery-is-factor", _H, "The channel that recovers the account is the only second factor: users are locked out.",
+    Rule("recovery-is-factor", _H, "The channel that recovers the account is the only second factor: it locks users out.",
          links.MFA, _recovery_is_factor),
-    Rule("recovery-and-factor", _H, "One phone number resets the password and is the second factor: who has it has both.",
+    Rule("recovery-and-factor", _H, "The phone number that is the second factor also resets the password.",
          links.reference("UserPoolType"), _recovery_and_factor),
-    Rule("invariant", _H, "What the settings leave of the protocol breaks an invariant.", links.AUTHENTICATION_FLOWS, _broken),
-    Rule("nothing-to-enrol", _M, "Whoever has no second factor yet cannot come by one: the sign-in ends there.",
+    Rule("invariant", _H, "The sign-ins that the settings allow violate an invariant.", links.AUTHENTICATION_FLOWS, _broken),
+    Rule("nothing-to-enrol", _M, "Users without a second factor cannot set one up, and so cannot sign in.",
          links.reference("RespondToAuthChallenge"), _nothing_to_enrol),
-    Rule("clear-beside-srp", _M, "The password may be sent in clear, though SRP is there.", links.AUTHENTICATION_FLOWS, _clear_beside_srp),
-    Rule("mfa-off", _M, "A password alone brings tokens: there is no MFA.", links.MFA, _mfa_off),
-    Rule("mfa-unenforced", _M, "A password alone brings tokens: MFA is optional, and nothing enforces it.",
+    Rule("clear-beside-srp", _M, "The client may send the password itself, although SRP is allowed.",
+         links.AUTHENTICATION_FLOWS, _clear_beside_srp),
+    Rule("mfa-off", _M, "A password alone is enough for tokens: MFA is off.", links.MFA, _mfa_off),
+    Rule("mfa-unenforced", _M, "A password alone is enough for tokens: MFA is optional and not enforced.",
          links.MFA, _mfa_unenforced),
-    Rule("mfa-by-risk", _N, "A password alone brings tokens, unless the risk configuration asks for more.",
+    Rule("mfa-by-risk", _N, "A password alone is enough for tokens unless the risk configuration requires MFA.",
          links.ADAPTIVE_AUTHENTICATION, _mfa_by_risk),
-    Rule("user-existence", _M, "Strangers are told who is a user, and who is not.",
-         links.USER_EXISTENCE_ERRORS, _legacy_errors),
-    Rule("irrevocable", _M, "A refresh token that was stolen cannot be revoked.", links.TOKEN_REVOCATION, _irrevocable),
-    Rule("long-refresh", _M, "Refresh tokens live longer than 30 days.",
-         links.REFRESH_TOKENS, _long_refresh),
-    Rule("long-session", _L, "A challenge waits for its answer, and may be guessed at, for more than five minutes.",
-         _CLIENT_PAGE, _long_session),
-    Rule("text-messages", _N, "Codes by SMS can be intercepted; NIST restricts them.",
+    Rule("user-existence", _M, "Errors tell anyone whether a user exists.", links.USER_EXISTENCE_ERRORS, _legacy_errors),
+    Rule("irrevocable", _M, "A stolen refresh token cannot be revoked.", links.TOKEN_REVOCATION, _irrevocable),
+    Rule("long-refresh", _M, "Refresh tokens are valid for more than 30 days.", links.REFRESH_TOKENS, _long_refresh),
+    Rule("long-session", _L, "An attacker has more than five minutes to guess the answer to a challenge.",
+         links.reference("UserPoolClientType"), _long_session),
+    Rule("text-messages", _N, "Codes in text messages can be intercepted; NIST restricts their use.",
          "https://pages.nist.gov/800-63-3/sp800-63b.html", _text_messages),
 )
 # fmt: on
-"""What is looked for."""
+"""The rules of the review."""
 
 
 def review(pool: PoolDescription | Mapping[str, Any]) -> tuple[Finding, ...]:
-    """What a security reviewer would want changed about a pool, the worst first.
+    """Return what a security reviewer would change about a pool, the worst first.
 
     Args:
-        pool: what AWS tells of it; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
+        pool: the pool's description; or what AWS returns, as `{"UserPool": ..., "UserPoolClient": ...,
             "MfaConfig": ...}`.
 
     Raises:
-        BadField: a field is what AWS never says.
+        BadField: a member has a value that AWS does not return.
     """
-    told = pool if isinstance(pool, PoolDescription) else PoolDescription.from_descriptions(pool)
-    return worst_first(
-        Finding(rule.id, rule.severity, rule.title, why, path, rule.source, mends)
+    if not isinstance(pool, PoolDescription):
+        pool = PoolDescription.from_descriptions(pool)
+    findings = (
+        Finding(rule.id, rule.severity, rule.title, why, path, rule.source, remediations)
         for rule in RULES
-        for why, path, mends in rule.look(told)
+        for why, path, remediations in rule.find(pool)
     )
+    return tuple(sorted(findings, key=lambda each: each.severity.rank))

@@ -1,87 +1,86 @@
-"""Paths through what was explored: listed one by one, counted without listing them, the shortest, the longest.
+"""Paths through a table: listed one by one, counted without listing them, the shortest and the longest.
 
-A *walk* is any path that comes to no position twice. A *way to sign in* is more than that: a path from START to
-the tokens that comes to no place twice (a place is a state, in its role, and how far a set-up has come), with no
-refusal on it, no challenge that nobody knows, and none that a function names of its own accord. Refreshing,
-and what is done with tokens in hand, is no way to sign in.
+A *walk* is any path that visits no position twice. A *sign-in path* leads from START to the tokens and visits no
+place twice (a place is a state, its role and the progress of a set-up). It contains no refusal, no unknown
+challenge and none that a Lambda function names on its own. What is done with tokens is no part of it.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache
 from typing import Final
 
 from attrs import define, field, frozen
 
-from authfsm.checks.factor_exceptions import FOR_SECOND, exception_for
-from authfsm.checks.model import Exploration, Model
-from authfsm.checks.path import AT_START, Move, Path, Position
-from authfsm.checks.proofs import Factor
+from authfsm.checks.factors import SECOND_FACTOR_EXCEPTIONS, Factor, exception_for
+from authfsm.checks.model import AT_START, Exploration, Model, Move, Path, Position, explore
 from authfsm.checks.table import TABLE, Table
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import REFRESH_RESPONSES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 
-_NO_WAY: Final = frozenset({State.FAILED, State.OTHER_CHALLENGE, State.START})
+S = State
+_NOT_ON_PATHS: Final = frozenset({S.FAILED, S.OTHER_CHALLENGE, S.START})
 
 Place = tuple[Node, bool, bool]
-"""A node, and whether an authenticator app has been associated and verified there."""
+"""A node, and whether an authenticator app was associated and verified there."""
 
 Counts = tuple[int, ...]
-"""How many there are of each number of steps."""
+"""The number of paths of 0, 1, 2 ... steps."""
 
 
 def place(position: Position) -> Place:
-    """Where a position is, whatever has been shown on the way."""
-    proved = position.proved
-    return position.node, proved.associated, proved.verified
+    """Return the place of a position, whatever was proved on the way.
+
+    Args:
+        position: the position.
+    """
+    return position.node, position.proved.associated, position.proved.verified
 
 
 def walks(found: Exploration, *, longest: int) -> Iterator[Path]:
-    """Every path that comes to no position twice, the shortest first.
+    """Return every path that visits no position twice, the shortest first.
 
     Args:
-        found: what was explored.
-        longest: how many steps are looked at.
+        found: the explored table.
+        longest: the most steps.
     """
-    front = deque([(AT_START, Path())])
-    while front:
-        here, path = front.popleft()
-        been = {AT_START, *(move.to for move in path)}
-        moves = found.moves.get(here, ())
-        # What the settings do not allow at all is refused, of course: that is no path of the pool's.
-        heard = {move.arrow.response for move in moves if move.to.state is not State.FAILED}
+    queue = [Path()]
+    for path in queue:  # which grows
+        visited = {AT_START, *(move.to for move in path)}
+        moves = found.moves.get(path.end, ())
+        # Cognito always refuses what the settings do not allow: that is no path of the pool.
+        accepted = {move.arrow.response for move in moves if move.to.state is not S.FAILED}
         for move in moves:
-            if move.to not in been and move.arrow.response in heard:
-                on = path.then(move)
-                yield on
-                if len(on) < longest:
-                    front.append((move.to, on))
+            if move.to not in visited and move.arrow.response in accepted:
+                longer = path.then(move)
+                yield longer
+                if len(longer) < longest:
+                    queue.append(longer)
 
 
 @define(eq=False)
 class SignInPaths:
-    """The ways to sign in, for a table and a pool's settings. Going through them lists the shortest first.
+    """The paths to sign in, for a table and a pool's settings. Iteration lists them, the shortest first.
 
-    They are listed as they are asked for: there may be more than can be kept. Counting lists none.
+    They are listed on demand, as there may be too many to keep. Counting lists none.
 
     Args:
-        settings: the pool's; None rules nothing out.
-        table: the protocol; this package's, if left out.
-        device: on a device that the pool remembers, too?
-        doubted: also where sources contradict each other whether Cognito goes there?
+        settings: the pool's settings; None rules nothing out.
+        table: the protocol; this package's by default.
+        device: include paths on a device that the pool remembers?
+        doubted: include arrows about which sources contradict each other?
     """
 
     settings: PoolSettings | None = None
     table: Table = field(default=TABLE, kw_only=True)
     device: bool = field(default=True, kw_only=True)
     doubted: bool = field(default=False, kw_only=True)
-    _avoiding: frozenset[State] = field(default=frozenset(), init=False)
-    _onward: dict[Position, tuple[Move, ...]] = field(factory=dict, init=False, repr=False)
-    _counts: dict[tuple[Position, frozenset[Place]], Counts] = field(
+    _avoided: frozenset[State] = field(default=frozenset(), init=False)
+    _known_moves: dict[Position, tuple[Move, ...]] = field(factory=dict, init=False, repr=False)
+    _known_counts: dict[tuple[Position, frozenset[Place]], Counts] = field(
         factory=dict, init=False, repr=False
     )
 
@@ -98,161 +97,241 @@ class SignInPaths:
         )
 
     def _moves(self, here: Position) -> tuple[Move, ...]:
-        """The steps of a way out of a position."""
-        if here not in self._onward:
-            self._onward[here] = tuple(
+        if here.state is S.AUTHENTICATED:
+            return ()
+        if here not in self._known_moves:
+            self._known_moves[here] = tuple(
                 move
                 for move in self._model.moves(here)
-                if move.to.state not in _NO_WAY | self._avoiding
+                if move.to.state not in _NOT_ON_PATHS | self._avoided
                 if move.arrow.response not in REFRESH_RESPONSES
                 if place(move.to) != place(here)
                 if self._allowed(move)
             )
-        return self._onward[here]
+        return self._known_moves[here]
 
     def _allowed(self, move: Move) -> bool:
-        """Is an arrow to the tokens not merely contradicted, where MFA is required?"""
+        """Without a second factor where MFA is required, tokens need an exception that is not contradicted."""
         required = self.settings is not None and self.settings.mfa_configuration == "ON"
         proved = move.to.proved
-        if move.to.state is not State.AUTHENTICATED or not required:
+        if not required or move.to.state is not S.AUTHENTICATED or Factor.SECOND in proved.factors:
             return True
-        if Factor.SECOND in proved.factors:
-            return True
-        reason = exception_for(FOR_SECOND, proved, move.arrow)
+        reason = exception_for(SECOND_FACTOR_EXCEPTIONS, proved, move.arrow)
         return reason is not None and (self.doubted or not reason.confidence.thin)
 
     @cached_property
-    def _beyond(self) -> dict[Position, frozenset[Place]]:
-        """The places that can be come to from each position."""
+    def _reachable(self) -> dict[Position, frozenset[Place]]:
+        """The places that can be reached from each position."""
         after: dict[Position, set[Position]] = {}
-        front = [AT_START]
-        while front:
-            here = front.pop()
+        queue = [AT_START]
+        for here in queue:  # which grows
             if here not in after:
-                after[here] = {m.to for m in self._moves(here)} if _goes_on(here) else set()
-                front.extend(after[here])
-        beyond = {here: {place(to) for to in tos} for here, tos in after.items()}
+                after[here] = {move.to for move in self._moves(here)}
+                queue += after[here]
+        reachable = {here: {place(to) for to in after[here]} for here in after}
         grown = True
         while grown:
             grown = False
-            for here, tos in after.items():
-                more = set[Place]().union(*(beyond[to] for to in tos)) - beyond[here]
-                beyond[here] |= more
-                grown = grown or bool(more)
-        return {here: frozenset(places) for here, places in beyond.items()}
+            for here, places in reachable.items():
+                size = len(places)
+                places.update(*(reachable[to] for to in after[here]))
+                grown = grown or len(places) > size
+        return {here: frozenset(places) for here, places in reachable.items()}
 
     # ---- counting ---------------------------------------------------------------------------------------
 
-    def _from(self, here: Position, been: frozenset[Place]) -> Counts:
-        """How many ways go on from here, by the number of steps, where one has been in these places."""
-        if not _goes_on(here):
+    def _counts(self, here: Position, visited: frozenset[Place]) -> Counts:
+        """Return the number of ways to the tokens by their steps, after visiting some places."""
+        if here.state is S.AUTHENTICATED:
             return (1,)
-        # Only the places that can still be come to make a difference: so few cases are different.
-        key = here, been & self._beyond[here]
-        if key not in self._counts:
+        # Only visited places that are still reachable make a difference, so there are few cases.
+        key = here, visited & self._reachable[here]
+        if key not in self._known_counts:
             total: list[int] = []
             for move in self._moves(here):
-                if place(move.to) not in been:
-                    for steps, ways in enumerate(
-                        self._from(move.to, been | {place(move.to)}), start=1
-                    ):
-                        total.extend([0] * (steps + 1 - len(total)))
-                        total[steps] += ways
-            self._counts[key] = tuple(total)
-        return self._counts[key]
+                there = place(move.to)
+                if there not in visited:
+                    counts = self._counts(move.to, visited | {there})
+                    total += [0] * (len(counts) + 1 - len(total))
+                    for steps, count in enumerate(counts, start=1):
+                        total[steps] += count
+            self._known_counts[key] = tuple(total)
+        return self._known_counts[key]
 
     @property
     def by_length(self) -> dict[int, int]:
-        """How many ways there are of each number of steps."""
-        counts = self._from(AT_START, frozenset({place(AT_START)}))
-        return {steps: ways for steps, ways in enumerate(counts) if ways}
+        """The number of paths by their number of steps."""
+        counts = self._counts(AT_START, frozenset({place(AT_START)}))
+        return {steps: count for steps, count in enumerate(counts) if count}
 
     def count(self) -> int:
-        """How many ways there are."""
+        """Return the number of paths."""
         return sum(self.by_length.values())
 
     # ---- listing ----------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Path]:
-        """Every way, the shortest first; those of one length in the table's order."""
+        """Return every path, the shortest first; those of one length in the table's order."""
         for steps in sorted(self.by_length):
             yield from self.of_length(steps)
 
     def of_length(self, steps: int) -> Iterator[Path]:
-        """The ways of so many steps, in the table's order."""
-        yield from self._listed(AT_START, (), frozenset({place(AT_START)}), steps)
+        """Return the paths with a number of steps, in the table's order.
 
-    def _listed(
-        self, here: Position, way: tuple[Move, ...], been: frozenset[Place], steps: int
+        Args:
+            steps: the number.
+        """
+        return self._list(AT_START, (), frozenset({place(AT_START)}), steps)
+
+    def _list(
+        self, here: Position, moves: tuple[Move, ...], visited: frozenset[Place], steps: int
     ) -> Iterator[Path]:
-        counts = self._from(here, been)
+        counts = self._counts(here, visited)
         if steps >= len(counts) or not counts[steps]:
             return
         if steps == 0:
-            yield Path(way)
+            yield Path(moves)
             return
         for move in self._moves(here):
             there = place(move.to)
-            if there not in been:
-                yield from self._listed(move.to, (*way, move), been | {there}, steps - 1)
+            if there not in visited:
+                yield from self._list(move.to, (*moves, move), visited | {there}, steps - 1)
 
     def shortest(self) -> Path | None:
-        """A way with the fewest steps; None if there is none."""
+        """Return a path with the fewest steps; None if there is none."""
         return next(iter(self), None)
 
     def longest(self) -> Path | None:
-        """A way with the most steps: exactly, for the counts say how many those are."""
+        """Return a path with the most steps; None if there is none."""
         lengths = self.by_length
         return next(self.of_length(max(lengths)), None) if lengths else None
 
     def through(self, state: State) -> Iterator[Path]:
-        """The ways that come through a state, the shortest first."""
-        return (way for way in self if state in way.states)
+        """Return the paths through a state, the shortest first.
+
+        Args:
+            state: the state.
+        """
+        return (path for path in self if state in path.states)
 
     def count_through(self, state: State) -> int:
-        """How many ways come through a state: all, less those that avoid it."""
+        """Return the number of paths through a state: all, less those that avoid it.
+
+        Args:
+            state: the state.
+        """
         others = SignInPaths(
             self.settings, table=self.table, device=self.device, doubted=self.doubted
         )
-        others._avoiding = frozenset({state})
+        others._avoided = frozenset({state})
         return self.count() - others.count()
 
-    def __contains__(self, way: object) -> bool:
-        """Is this path a way here too, whatever it has shown elsewhere?"""
-        if not isinstance(way, Path) or not way.moves:
+    def __contains__(self, path: object) -> bool:
+        """Is this path a path here too, whatever it proves elsewhere?"""
+        if not isinstance(path, Path) or not path.moves:
             return False
-        here, been = AT_START, {place(AT_START)}
-        for step in way:
-            going = (step.arrow, place(step.to))
-            onward = (m for m in self._moves(here) if (m.arrow, place(m.to)) == going)
-            move = next(onward, None)
-            if move is None or place(move.to) in been:
+        here, visited = AT_START, {place(AT_START)}
+        for step in path:
+            same = (
+                move
+                for move in self._moves(here)
+                if (move.arrow, place(move.to)) == (step.arrow, place(step.to))
+            )
+            move = next(same, None)
+            if move is None or place(move.to) in visited:
                 return False
             here = move.to
-            been.add(place(here))
-        return not _goes_on(here)
-
-
-def _goes_on(here: Position) -> bool:
-    return here.state is not State.AUTHENTICATED
+            visited.add(place(here))
+        return here.state is S.AUTHENTICATED
 
 
 @frozen
 class Change:
-    """The ways that come and go from one pool's settings to another's; each is listed as it is asked for.
+    """The difference between the paths of two pools; both sides are listed on demand.
 
     Args:
-        before: the ways of the first.
-        after: the ways of the second.
+        before: the paths of the first.
+        after: the paths of the second.
     """
 
     before: SignInPaths
     after: SignInPaths
 
     def gained(self) -> Iterator[Path]:
-        """The ways that only the second has, the shortest first."""
-        return (way for way in self.after if way not in self.before)
+        """Return the paths that only the second has, the shortest first."""
+        return (path for path in self.after if path not in self.before)
 
     def lost(self) -> Iterator[Path]:
-        """The ways that only the first has, the shortest first."""
-        return (way for way in self.before if way not in self.after)
+        """Return the paths that only the first has, the shortest first."""
+        return (path for path in self.before if path not in self.after)
+
+
+# ---- one path that shows something --------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=16)
+def _paths(settings: PoolSettings, *, doubted: bool) -> SignInPaths:
+    return SignInPaths(settings, doubted=doubted)
+
+
+def example_path(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path | None:
+    """Return a shortest path to sign in that shows something, along arrows that are not doubted if possible.
+
+    Args:
+        settings: the pool's settings.
+        shows: does a path show it?
+    """
+    for doubted in (False, True):
+        found = (path for path in _paths(settings, doubted=doubted) if shows(path))
+        if (first := next(found, None)) is not None:
+            return first
+    return None
+
+
+def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | None:
+    """Return a shortest path to a refusal: of the first response, or of a password.
+
+    Args:
+        settings: the pool's settings.
+        password_proved: would the refused response have proved a password?
+    """
+    found = explore(Model(settings=settings, include_lambda_named=False, device=False))
+    for here, move in found.along():
+        if move.to.state is not S.FAILED or here.proved.factors:
+            continue
+        response = move.arrow.response
+        others = [m.to for m in found.moves[here] if m.arrow.response is response]
+        proves = any(Factor.PASSWORD in to.proved.factors for to in others)
+        begins = here == AT_START and response.auth_flow is not None
+        accepted = any(to.state is not S.FAILED for to in others)
+        if accepted and (proves if password_proved else begins):
+            return found.path(here).then(move)
+    return None
+
+
+def path_to_challenge(settings: PoolSettings) -> Path | None:
+    """Return a shortest path to a challenge that waits for the user.
+
+    Args:
+        settings: the pool's settings.
+    """
+    automatic = {S.START, S.PASSWORD_VERIFIER, S.OTHER_CHALLENGE, S.AUTHENTICATED, S.FAILED}
+    found = explore(Model(settings=settings, include_lambda_named=False))
+    waiting = (found.path(at) for at in found.before if at.state not in automatic)
+    return next(waiting, None) or example_path(settings, lambda _: True)
+
+
+def path_to_refresh(settings: PoolSettings) -> Path | None:
+    """Return a shortest path to tokens and then to new ones; without a refresh, the path to tokens.
+
+    Args:
+        settings: the pool's settings.
+    """
+    path = example_path(settings, lambda _: True)
+    if path is None:
+        return None
+    moves = Model(settings=settings, include_lambda_named=False).moves(path.end)
+    again = (
+        m for m in moves if m.arrow.response in REFRESH_RESPONSES and m.to.state is S.AUTHENTICATED
+    )
+    return next((path.then(move) for move in again), path)

@@ -1,27 +1,30 @@
-"""The table as a value: what is checked is handed in, ours or one of your own.
+"""The protocol as a value for the checks: this package's table, or one of your own.
 
-A `Table` holds all that the checks read of a protocol: its arrows, what a response needs and proves, what
-ends a loop, and what is done about each error. Nothing here looks at `authfsm.protocol.table` but to make `TABLE`.
+A `Table` holds all that the checks read: the arrows, what a response needs and proves, what ends a loop, and
+what to do about each error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.checks.bounds import BOUNDS, Bound
-from authfsm.checks.proofs import PROOFS, Factor
-from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, ErrorRule
+from authfsm.checks.factors import PROOFS, Factor, StateResponse
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, ErrorRule, RecoveryAction
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import EdgeRoles, target_roles
-from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import (
+    ACKNOWLEDGEMENT,
+    FIRST_FACTOR,
     PREREQUISITES,
     PROTOCOL,
+    RESTART,
+    RETRY,
     Destination,
     Prerequisite,
     Role,
@@ -30,31 +33,157 @@ from authfsm.protocol.table import (
 )
 from authfsm.protocol.validators import frozen_mapping
 
-Trigger = type[Response]
-Rows = Mapping[State, Mapping[Trigger, frozenset[Destination]]]
+S = State
+Rows = Mapping[State, Mapping[type[r.Response], frozenset[Destination]]]
 
 
-def _deep(rows: Rows) -> Rows:
+@frozen
+class Bound:
+    """What ends a loop: an error that Cognito returns sooner or later, and whose action ends the sign-in.
+
+    Args:
+        name: its name.
+        limit: how long, or how often.
+        code: the error that ends the loop.
+        part: the part of the error's message that identifies it.
+        actions: the recovery actions of this error that end the loop.
+        source: where this is documented.
+        applies_to: does it end a loop with this arrow?
+    """
+
+    name: str
+    limit: str
+    code: str
+    part: str
+    actions: frozenset[RecoveryAction]
+    source: str
+    applies_to: Callable[[Transition], bool] = field(repr=False)
+
+    def holds(self, actions: Mapping[str, Mapping[str, ErrorRule]]) -> bool:
+        """Return whether the action of the error ends the loop.
+
+        Args:
+            actions: what to do about each error.
+        """
+        row = actions.get(self.code, {}).get(self.part)
+        return row is not None and row.action in self.actions
+
+
+_ENDS_SIGN_IN: Final = frozenset(RecoveryAction) - {
+    RecoveryAction.TRY_AGAIN,
+    RecoveryAction.DROP_DEVICE,
+    RecoveryAction.WAIT,
+}
+
+BOUNDS: Final = (
+    Bound(
+        "AuthSessionValidity",
+        "3 to 15 minutes; a refused answer does not prolong the session",
+        "NotAuthorizedException",
+        "session is expired",
+        _ENDS_SIGN_IN,
+        "measured; AWS API reference, UserPoolClientType",
+        lambda arrow: (
+            arrow.kind is RETRY or (arrow.kind is ACKNOWLEDGEMENT and arrow.source is S.MFA_SETUP)
+        ),
+    ),
+    Bound(
+        "device key",
+        "once: the client does not send again a key that Cognito has forgotten",
+        "ResourceNotFoundException",
+        "Device does not exist",
+        frozenset({RecoveryAction.DROP_DEVICE}),
+        "amplify-js retryOnResourceNotFoundException, amplify-swift retryRespondPasswordVerifier",
+        lambda arrow: arrow.kind is RESTART,
+    ),
+    Bound(
+        "DefineAuthChallenge",
+        "as many rounds as the Lambda function allows: it receives the list of all rounds",
+        "NotAuthorizedException",
+        "",
+        _ENDS_SIGN_IN,
+        "AWS developer guide, Define auth challenge Lambda trigger: failAuthentication",
+        lambda arrow: arrow.source is S.CUSTOM_CHALLENGE,
+    ),
+    Bound(
+        "request rate",
+        "RespondToAuthChallenge may be sent at three times the rate of UserAuthentication",
+        "TooManyRequestsException",
+        "",
+        frozenset({RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}),
+        "AWS developer guide, Quotas in Amazon Cognito",
+        lambda arrow: arrow.response is r.Select and {arrow.source, arrow.dest} <= FIRST_FACTOR,
+    ),
+    Bound(
+        "device proof",
+        "once: Cognito does not ask again for a device that was proved",
+        "NotAuthorizedException",
+        "session can only be used once",
+        _ENDS_SIGN_IN,
+        "AWS developer guide, Working with user devices: 'the final challenge'",
+        lambda arrow: arrow.source is S.DEVICE_PASSWORD_VERIFIER,
+    ),
+    Bound(
+        "session of an unknown challenge",
+        "each answer uses up its session",
+        "NotAuthorizedException",
+        "session can only be used once",
+        _ENDS_SIGN_IN,
+        "measured for the known challenges",
+        lambda arrow: arrow.source is S.OTHER_CHALLENGE,
+    ),
+    Bound(
+        "RefreshTokenValidity",
+        "60 minutes to 10 years, 30 days by default",
+        "NotAuthorizedException",
+        "Refresh Token has",
+        _ENDS_SIGN_IN,
+        "AWS API reference, UserPoolClientType",
+        lambda arrow: arrow.response in r.REFRESH_RESPONSES,
+    ),
+    Bound(
+        "AccessTokenValidity",
+        "5 minutes to a day, one hour by default; operations on a device require an access token",
+        "NotAuthorizedException",
+        "Access Token has",
+        _ENDS_SIGN_IN,
+        "AWS API reference, UserPoolClientType, ConfirmDevice",
+        lambda arrow: arrow.response in {r.ConfirmDevice, r.UpdateDeviceStatus},
+    ),
+    Bound(
+        "lock-out",
+        "2^(n-5) seconds after n failures from the fifth on, up to about 15 minutes: each sign-in is a new attempt",
+        "NotAuthorizedException",
+        "Password attempts exceeded",
+        frozenset({RecoveryAction.WAIT_OUT}),
+        "AWS developer guide, Authentication: lockout behavior for failed sign-in attempts",
+        lambda arrow: arrow.response in {r.RevokeToken, r.GlobalSignOut} and arrow.dest is S.START,
+    ),
+)
+"""What ends loops, and the arrows that each bound applies to."""
+
+
+def _read_only(rows: Rows) -> Rows:
     return MappingProxyType({each: MappingProxyType(dict(row)) for each, row in rows.items()})
 
 
 @frozen(eq=False)
 class Table:
-    """A protocol, as much of it as can be checked.
+    """A protocol, with all that the checks read of it.
 
     Args:
-        rows: where we are: what is given: where the reply may lead, as in `PROTOCOL`. FAILED need not be named.
-        needs: the responses that a state takes only after something else.
-        proofs: what a response proves, once it has led on.
-        actions: what is done about each error: by its code, and by a part of its message.
-        errors: the operations that may give each error.
-        bounds: what ends a loop.
-        doubted: the arrows that are there only because sources contradict each other, or as tolerance: refuted.
+        rows: state: response: where the reply may lead, as in `PROTOCOL`. FAILED is left out.
+        needs: the responses that a state accepts only after something else.
+        proofs: what a response proves, once the reply leads on.
+        actions: what to do about each error, by its code and a part of its message.
+        errors: the operations that may return each error.
+        bounds: what ends loops.
+        doubted: the arrows about which sources contradict each other, and those that are refuted.
     """
 
-    rows: Rows = field(converter=_deep)
-    needs: Mapping[tuple[State, Trigger], Prerequisite] = field(converter=frozen_mapping)
-    proofs: Mapping[tuple[State, Trigger], Factor] = field(converter=frozen_mapping)
+    rows: Rows = field(converter=_read_only)
+    needs: Mapping[StateResponse, Prerequisite] = field(converter=frozen_mapping)
+    proofs: Mapping[StateResponse, Factor] = field(converter=frozen_mapping)
     actions: Mapping[str, Mapping[str, ErrorRule]] = field(converter=frozen_mapping)
     errors: Mapping[str, frozenset[str]] = field(converter=frozen_mapping)
     bounds: tuple[Bound, ...] = ()
@@ -62,60 +191,73 @@ class Table:
 
     @property
     def states(self) -> tuple[State, ...]:
-        """Every state that the table speaks of, in the order of a sign-in."""
+        """Every state of the table, in the order of a sign-in."""
         named = {dest for row in self.rows.values() for dests in row.values() for dest in dests}
         return tuple(state for state in State if state in named or state in self.rows)
 
     def arrows(self, source: State) -> Iterator[Transition]:
-        """The arrows that leave a state, or stay in it; that to FAILED wherever an attempt may fail."""
+        """Return the arrows from a state, loops and the arrow to FAILED included.
+
+        Args:
+            source: the state.
+        """
         for response, dests in self.rows.get(source, {}).items():
             yield from row_transitions(source, response, dests)
 
     def ends(self, arrow: Transition, source: Role | None) -> Iterator[EdgeRoles]:
-        """The roles of an arrow's ends, its source standing in this role."""
+        """Return the roles that an arrow's two ends may have.
+
+        Args:
+            arrow: the arrow.
+            source: the role of its source.
+        """
         dests = self.rows[arrow.source][arrow.response]
         yield from (EdgeRoles(source, role) for role in target_roles(arrow, source, dests))
 
-    # ---- a table a little different ---------------------------------------------------------------------
+    # ---- tables with one difference ---------------------------------------------------------------------
 
-    def with_arrow(self, source: State, response: Trigger, *dests: Destination) -> Table:
-        """The same table, with these destinations too; a state to itself is a new challenge."""
-        row = dict(self.rows.get(source, {}))
-        row[response] = row.get(response, frozenset()) | frozenset(dests)
+    def _with_row(
+        self, source: State, row: Mapping[type[r.Response], frozenset[Destination]]
+    ) -> Table:
         return evolve(self, rows={**self.rows, source: row})
 
-    def without_arrow(self, source: State, response: Trigger, *dests: Destination) -> Table:
-        """The same table, without these destinations; without the response, if it leads nowhere then."""
-        row = dict(self.rows[source])
-        row[response] -= frozenset(dests)
-        row = {each: led for each, led in row.items() if led}
-        return evolve(self, rows={**self.rows, source: row})
+    def with_arrow(self, source: State, response: type[r.Response], *dests: Destination) -> Table:
+        """Return the table with more destinations; the state itself stands for a new challenge."""
+        row = self.rows.get(source, {})
+        added = row.get(response, frozenset()) | frozenset(dests)
+        return self._with_row(source, {**row, response: added})
 
-    def without_response(self, source: State, response: Trigger) -> Table:
-        """The same table, in which a state does not take a response."""
-        row = {each: led for each, led in self.rows[source].items() if each is not response}
-        return evolve(self, rows={**self.rows, source: row})
+    def without_arrow(
+        self, source: State, response: type[r.Response], *dests: Destination
+    ) -> Table:
+        """Return the table without these destinations; a response without any is removed."""
+        row = {**self.rows[source], response: self.rows[source][response] - frozenset(dests)}
+        return self._with_row(source, {each: left for each, left in row.items() if left})
 
-    def without_need(self, source: State, response: Trigger) -> Table:
-        """The same table, in which a response needs nothing."""
+    def without_response(self, source: State, response: type[r.Response]) -> Table:
+        """Return the table in which a state does not accept a response."""
+        row = self.rows[source].items()
+        return self._with_row(source, {each: left for each, left in row if each is not response})
+
+    def without_need(self, source: State, response: type[r.Response]) -> Table:
+        """Return the table in which a response needs nothing before it."""
         kept = {each: need for each, need in self.needs.items() if each != (source, response)}
         return evolve(self, needs=kept)
 
-    def without_ruling(self, code: str, part: str = "") -> Table:
-        """The same table, in which nothing is said about an error, or one of its messages."""
+    def without_action(self, code: str, part: str = "") -> Table:
+        """Return the table without the action for an error, or for one of its messages."""
         rows = {each: row for each, row in self.actions.get(code, {}).items() if each != part}
-        kept = {each: rest for each, rest in self.actions.items() if each != code}
-        return evolve(self, actions={**kept, code: rows} if rows else kept)
+        others = {each: row for each, row in self.actions.items() if each != code}
+        return evolve(self, actions={**others, code: rows} if rows else others)
 
-    def with_ruling(self, code: str, part: str, row: ErrorRule) -> Table:
-        """The same table, in which something else is said about an error."""
-        return evolve(
-            self, actions={**self.actions, code: {**self.actions.get(code, {}), part: row}}
-        )
+    def with_action(self, code: str, part: str, row: ErrorRule) -> Table:
+        """Return the table with another action for an error."""
+        rows = {**self.actions.get(code, {}), part: row}
+        return evolve(self, actions={**self.actions, code: rows})
 
 
 def _doubted() -> Iterator[Transition]:
-    """Yield what is contradicted or refuted, and OTHER_CHALLENGE where every known challenge is."""
+    """The contradicted and refuted arrows, and OTHER_CHALLENGE of a row if all its known challenges are."""
     for source, row in PROTOCOL.items():
         for response, dests in row.items():
             known = {
@@ -137,4 +279,4 @@ TABLE: Final = Table(
     bounds=BOUNDS,
     doubted=frozenset(_doubted()),
 )
-"""The protocol of this package, as a value."""
+"""The protocol of this package."""

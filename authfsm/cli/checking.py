@@ -16,8 +16,7 @@ from rich.console import Console, RenderableType
 
 from authfsm import checks
 from authfsm.checks import INVARIANTS, Violation, explore, review
-from authfsm.checks.findings import Finding, Severity
-from authfsm.checks.sarif import Origin, as_json, sarif
+from authfsm.checks.findings import Finding, Origin, Severity, as_json, sarif
 from authfsm.cli import check_output, describing
 from authfsm.cli.failing import MISUSED, Failed
 from authfsm.diagrams import NoEngine
@@ -120,7 +119,9 @@ def _tell(
         Console(file=into, highlight=False, width=120).print(*lines, sep="\n")
         text = into.getvalue()
     else:
-        told: Any = sarif(found, origin) if wanted.form == "sarif" else as_json(found)
+        told: Any = (
+            sarif(found, origin) if wanted.form == "sarif" else [as_json(each) for each in found]
+        )
         text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
     if wanted.output is None:
         sys.stdout.write(text)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from authfsm import checks
 from authfsm.checks import Change, SignInPaths
-from authfsm.checks.sarif import steps_of
+from authfsm.checks.findings import steps_of
 from authfsm.cli import describing
 from authfsm.cli.check_output import walked
 from authfsm.cli.failing import MISUSED, Failed

@@ -48,7 +48,7 @@ class ObservedPool(LocalPool):
         """Report each transition from now on.
 
         Args:
-            observer: Called with each transition and its reply.
+            observer: called with each transition and its reply.
         """
         self._observer, self._state = observer, State.START
 
@@ -56,11 +56,11 @@ class ObservedPool(LocalPool):
         """Answer a request of the API and report the transition.
 
         Args:
-            operation: The operation, such as InitiateAuth.
-            request: The request's members.
+            operation: the operation, such as InitiateAuth.
+            request: the request's members.
 
         Raises:
-            PoolRefusal: The pool refuses, with Cognito's error code and message.
+            PoolRefusal: the pool refuses, with Cognito's error code and message.
         """
         with self._lock:
             self.requests += 1
@@ -112,7 +112,7 @@ class ShiftedClock:
         """Move the clock forward.
 
         Args:
-            seconds: By how much.
+            seconds: by how much.
         """
         self._offset += timedelta(seconds=seconds)
 
@@ -123,7 +123,7 @@ class ScriptedTriggers:
     The right answer to a custom challenge is `RIGHT_ANSWER`.
 
     Args:
-        script: The state after each step of the sign-in.
+        script: the state after each step of the sign-in.
     """
 
     def __init__(self, script: tuple[State, ...]) -> None:
@@ -156,8 +156,8 @@ def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
     """Return the arguments of a `LocalPool` with these settings; the plan fills in what they leave open.
 
     Args:
-        settings: The pool's settings.
-        plan: What the journey requires.
+        settings: the pool's settings.
+        plan: what the journey requires.
     """
     flows, factors = settings.explicit_auth_flows, settings.allowed_first_auth_factors
     needs_mfa = plan.person.mfa or plan.between_steps
@@ -181,7 +181,7 @@ def contradictions(plan: Plan) -> Contradictions:
     """Return what the pool does where sources contradict each other.
 
     Args:
-        plan: What the journey requires.
+        plan: what the journey requires.
     """
     chosen: dict[str, Any] = dict.fromkeys(plan.contradictions, True)
     # A password that expires between steps must not end the sign-in.
@@ -194,14 +194,14 @@ def serve(pool: LocalPool) -> Iterator[str]:
     """Serve a pool on a free loopback port, in a thread, until the end of the block.
 
     Args:
-        pool: The pool.
+        pool: the pool.
 
     Yields:
         The URL.
 
     Raises:
-        ImportError: The extra `authfsm[server]` is not installed.
-        RuntimeError: The server does not start.
+        ImportError: the extra `authfsm[server]` is not installed.
+        RuntimeError: the server does not start.
     """
     from authfsm.local.server.access import listen, url_of  # noqa: PLC0415 - an extra
     from authfsm.local.server.service import Log, Service  # noqa: PLC0415 - an extra

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 from attrs import evolve, field, frozen
 
 from authfsm.checks import Model, Move, Path, Position, SignInPaths
-from authfsm.checks.path import AT_START
+from authfsm.checks.model import AT_START
 from authfsm.journeys.embedded_pool import (
     ObservedPool,
     ScriptedTriggers,
@@ -42,7 +42,7 @@ class TooManyPaths(CallerError, ValueError):
     """A pool has too many paths for one journey each.
 
     Args:
-        count: The number of paths.
+        count: the number of paths.
     """
 
     def __init__(self, count: int) -> None:
@@ -58,10 +58,10 @@ class Journey:
     """A path to sign in, ready for a test. Its `str` is its id, for pytest.
 
     Args:
-        path: The path.
-        plan: What it requires.
-        settings: The pool's settings.
-        descriptions: The pool's descriptions, if there are any.
+        path: the path.
+        plan: what it requires.
+        settings: the pool's settings.
+        descriptions: the pool's descriptions, if there are any.
     """
 
     path: Path
@@ -91,7 +91,7 @@ class Journey:
         """Return whether the answer of a step is wrong on purpose.
 
         Args:
-            step: Its number, from 0.
+            step: its number, from 0.
         """
         return is_wrong(self.path.moves[step])
 
@@ -99,7 +99,7 @@ class Journey:
         """Return whether the pool refuses a step because it has forgotten the device.
 
         Args:
-            step: Its number, from 0.
+            step: its number, from 0.
         """
         return self.path.moves[step].arrow.kind is RESTART
 
@@ -107,7 +107,7 @@ class Journey:
         """Create the embedded pool and its user.
 
         Args:
-            pool: Arguments of `LocalPool` that replace those of the journey, such as `key`, so that the pools of
+            pool: arguments of `LocalPool` that replace those of the journey, such as `key`, so that the pools of
                 several journeys share one signing key.
         """
         clock, functions = ShiftedClock(), ScriptedTriggers(self.plan.script)
@@ -130,7 +130,7 @@ class Journey:
         """Follow the path with this package's own driver.
 
         Args:
-            pool: As for `begin`.
+            pool: as for `begin`.
 
         Returns:
             The sign-in, with its tokens.
@@ -146,8 +146,8 @@ class OmittedPath:
     """A path that no pool can follow.
 
     Args:
-        path: The path.
-        reason: Why not.
+        path: the path.
+        reason: why not.
     """
 
     path: Path
@@ -159,8 +159,8 @@ class Journeys(Sequence[Journey]):
     """The journeys of a pool, the shortest first.
 
     Args:
-        every: The journeys.
-        omitted: The paths without a journey, each with the reason.
+        every: the journeys.
+        omitted: the paths without a journey, each with the reason.
     """
 
     every: tuple[Journey, ...]
@@ -192,14 +192,14 @@ def journeys(
     """Return every sequence of challenges that Cognito may issue to an app's users, ready for tests.
 
     Args:
-        settings: The pool's settings; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
+        settings: the pool's settings; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
             "MfaConfig": ...}`: then the embedded pool is like them in all that it supports.
         cover: "paths" makes a journey of each path; "arrows" makes only enough to follow every arrow once.
-        doubted: Include arrows about which the sources contradict each other.
+        doubted: include arrows about which the sources contradict each other.
 
     Raises:
         TooManyPaths: There are too many paths for one journey each.
-        BadField: A member of a description has a value that AWS does not return.
+        BadField: a member of a description has a value that AWS does not return.
     """
     descriptions = None if isinstance(settings, PoolSettings) else settings
     pool = _facts(settings)

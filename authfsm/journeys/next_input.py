@@ -24,12 +24,12 @@ class NextInput:
     """What the user enters next.
 
     Args:
-        state: The state of the sign-in; START to begin it.
-        response: The class of the response.
-        value: What the user types, chooses or signs: a password, a code, the name of a choice, a credential;
+        state: the state of the sign-in; START to begin it.
+        response: the class of the response.
+        value: what the user types, chooses or signs: a password, a code, the name of a choice, a credential;
             None if nothing is needed.
-        wrong: Is the value wrong on purpose? The right one follows.
-        leads_to: The state after the reply.
+        wrong: is the value wrong on purpose? The right one follows.
+        leads_to: the state after the reply.
     """
 
     state: State
@@ -55,9 +55,9 @@ class UnexpectedPath(CallerError, AssertionError):
     """A sign-in did not follow the path of its journey.
 
     Args:
-        journey: The journey's id.
-        expected: The journey's transitions.
-        actual: The transitions that happened.
+        journey: the journey's id.
+        expected: the journey's transitions.
+        actual: the transitions that happened.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class NothingSent(CallerError, AssertionError):
     """The app asked for the same input a third time and sent no request in between.
 
     Args:
-        journey: The journey's id.
-        next_input: The input; its value is not in the message.
+        journey: the journey's id.
+        next_input: the input; its value is not in the message.
     """
 
     def __init__(self, journey: str, next_input: NextInput) -> None:
@@ -101,9 +101,9 @@ class NoProgress(CallerError, AssertionError):
     """The app has sent many requests, and none was a step of the sign-in.
 
     Args:
-        journey: The journey's id.
-        next_input: The input that is due.
-        requests: The number of requests.
+        journey: the journey's id.
+        next_input: the input that is due.
+        requests: the number of requests.
     """
 
     def __init__(self, journey: str, next_input: NextInput, requests: int) -> None:

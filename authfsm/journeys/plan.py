@@ -34,17 +34,17 @@ class Person:
     """The user of a journey.
 
     Args:
-        password: Does the user have a password?
-        temporary: Is the password temporary?
-        email: Does the user have an e-mail address for codes?
-        phone: Does the user have a phone number for codes?
-        app: Does the user have an authenticator app?
-        mfa: The second factors that are enabled.
-        preferred: The second factor that Cognito asks for if there are several.
-        passkey: Does the user have a passkey?
-        passkey_as_mfa: Does the passkey satisfy MFA (WebAuthnMfaSettings)?
-        remembered: Does the pool remember a device of the user?
-        newcomer: Does the user sign up first?
+        password: does the user have a password?
+        temporary: is the password temporary?
+        email: does the user have an e-mail address for codes?
+        phone: does the user have a phone number for codes?
+        app: does the user have an authenticator app?
+        mfa: the second factors that are enabled.
+        preferred: the second factor that Cognito asks for if there are several.
+        passkey: does the user have a passkey?
+        passkey_as_mfa: does the passkey satisfy MFA (WebAuthnMfaSettings)?
+        remembered: does the pool remember a device of the user?
+        newcomer: does the user sign up first?
     """
 
     password: bool = True
@@ -77,9 +77,9 @@ class BetweenSteps:
     """What an administrator does between two steps of the sign-in.
 
     Args:
-        enable_mfa: The second factors to enable; a single one becomes the preferred one.
-        expire_password: Replace the password by a temporary one.
-        forget_device: Forget the device that signs in.
+        enable_mfa: the second factors to enable; a single one becomes the preferred one.
+        expire_password: replace the password by a temporary one.
+        forget_device: forget the device that signs in.
     """
 
     enable_mfa: tuple[State, ...] = ()
@@ -100,11 +100,11 @@ class Plan:
     """What a journey requires.
 
     Args:
-        person: The user.
+        person: the user.
         device_stands_in: ChallengeRequiredOnNewDevice; None if it makes no difference.
-        script: The state after each step, which DefineAuthChallenge names.
-        between_steps: What happens after a number of steps.
-        contradictions: The fields of `authfsm.local.Contradictions` that are true.
+        script: the state after each step, which DefineAuthChallenge names.
+        between_steps: what happens after a number of steps.
+        contradictions: the fields of `authfsm.local.Contradictions` that are true.
     """
 
     person: Person = Person()

@@ -67,7 +67,7 @@ class ImpossiblePath(Exception):
     """No pool can follow a path.
 
     Args:
-        reason: Why not.
+        reason: why not.
     """
 
     def __init__(self, reason: str) -> None:
@@ -80,11 +80,11 @@ class PoolFacts:
     """What is known of a pool.
 
     Args:
-        settings: Its settings.
+        settings: its settings.
         device_stands_in: ChallengeRequiredOnNewDevice; None if it is not known.
-        recovery: The mechanisms of AccountRecoverySetting.
+        recovery: the mechanisms of AccountRecoverySetting.
         address_as_username: Do users sign in with an address instead of a name (UsernameAttributes)?
-        relying_party: Is there a relying party for passkeys?
+        relying_party: is there a relying party for passkeys?
         sign_up_by_email: Can users sign up themselves and receive a code by e-mail?
     """
 
@@ -105,8 +105,8 @@ def plan_for(path: Path, pool: PoolFacts) -> Plan:
     """Return what a path requires.
 
     Args:
-        path: A path to sign in, which may contain refused answers that are given again.
-        pool: What is known of the pool.
+        path: a path to sign in, which may contain refused answers that are given again.
+        pool: what is known of the pool.
 
     Raises:
         ImpossiblePath: No pool can follow the path.

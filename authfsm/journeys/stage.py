@@ -72,12 +72,12 @@ class Stage:
     """A journey under way. `Journey.begin` makes it.
 
     Args:
-        journey: The journey's id.
-        path: The journey's path.
-        plan: What the journey requires.
-        pool: The embedded pool.
-        functions: The pool's Lambda functions.
-        clock: The pool's clock.
+        journey: the journey's id.
+        path: the journey's path.
+        plan: what the journey requires.
+        pool: the embedded pool.
+        functions: the pool's Lambda functions.
+        clock: the pool's clock.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Stage:
         """Return this package's own driver for the pool.
 
         Args:
-            settings: Arguments of `authfsm.Cognito`.
+            settings: arguments of `authfsm.Cognito`.
         """
         settings.setdefault("admin", self.path.arrows[0].response in r.ADMIN_RESPONSES)
         return self.pool.cognito(**settings)
@@ -140,7 +140,7 @@ class Stage:
             The URL, which the app uses as Cognito's endpoint.
 
         Raises:
-            ImportError: The extra `authfsm[server]` is not installed.
+            ImportError: the extra `authfsm[server]` is not installed.
         """
         with serve(self.pool) as url:
             yield url
@@ -165,9 +165,9 @@ class Stage:
         """Return what the user enters next; None once the tokens are issued.
 
         Raises:
-            UnexpectedPath: The sign-in has left the path of the journey.
-            NothingSent: The app asks a third time and has sent no request in between.
-            NoProgress: The app has sent many requests, and none was a step.
+            UnexpectedPath: the sign-in has left the path of the journey.
+            NothingSent: the app asks a third time and has sent no request in between.
+            NoProgress: the app has sent many requests, and none was a step.
         """
         arrows, step = self.path.arrows, len(self._transitions)
         if arrows[:step] != self.transitions:
@@ -321,7 +321,7 @@ def drive(stage: Stage) -> Flow:
     """Sign in with this package's own driver.
 
     Args:
-        stage: A journey that has just begun.
+        stage: a journey that has just begun.
 
     Returns:
         The sign-in, with its tokens.
