@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
@@ -36,6 +37,9 @@ FLOORS = [
     ("__init__", "__main__"),
 ]
 """The folders and single modules of the package, from the ground up; a part imports only from floors below its own."""
+
+MAP = PACKAGE / "README.md"
+_BEGIN, _END = "<!-- floors -->\n", "<!-- /floors -->\n"
 
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 
@@ -276,3 +280,41 @@ def test_the_public_names_can_be_imported() -> None:
     assert [name for name in authfsm.__all__ if getattr(authfsm, name, None) is None] == []
     with pytest.raises(AttributeError):
         _ = authfsm.nothing
+
+
+def floors() -> str:
+    """Return the list of floors for the map: each part with the first line of its docstring."""
+    known = modules()
+    lines = []
+    for number, parts in enumerate(FLOORS, 1):
+        for part in parts:
+            module = part if part in known else f"{part}/__init__"
+            docstring = ast.get_docstring(known[module]) or ""
+            name = f"{part}/" if module != part else f"{part}.py"
+            lines.append(f"{number}. `{name}`: {docstring.splitlines()[0]}\n")
+    return "".join(lines)
+
+
+def with_floors(text: str) -> str:
+    """Return the map's text with the list of floors as it is now."""
+    before, rest = text.split(_BEGIN)
+    return before + _BEGIN + floors() + _END + rest.split(_END)[1]
+
+
+def test_the_map_shows_the_floors() -> None:
+    """The list of floors in `authfsm/README.md` is the one that `python tests/test_floors.py` writes."""
+    text = MAP.read_text(encoding="utf-8")
+
+    assert text == with_floors(text)
+
+
+def test_the_map_names_files_that_exist() -> None:
+    """Every link of the map leads to a file or folder of the package."""
+    links = re.findall(r"\]\(([^)#:]+)\)", MAP.read_text(encoding="utf-8"))
+
+    assert len(links) > 20
+    assert [each for each in links if not (PACKAGE / each).exists()] == []
+
+
+if __name__ == "__main__":
+    MAP.write_text(with_floors(MAP.read_text(encoding="utf-8")), encoding="utf-8")
