@@ -1,0 +1,60 @@
+"""What botocore knows of sign-in is known here too, by name.
+
+The suite compares with the botocore that it runs with. `.ci/run` runs this file again with the newest botocore, and
+there a name that is not known is a failure; elsewhere it is no more than a skip that names it, so that a suite which
+passed yesterday does not fail because AWS has published something since.
+"""
+
+from __future__ import annotations
+
+import os
+
+import botocore
+import pytest
+from sign_in_model import Model, known, model, news
+
+from authfsm.protocol import states
+from authfsm.protocol.auth_flows import FLOWS
+
+MUST_KNOW = os.environ.get("AUTHFSM_NEWEST_BOTOCORE") == "1"
+
+
+def version(text: str) -> tuple[int, ...]:
+    """Return a version as numbers."""
+    return tuple(int(part) for part in text.split(".")[:3])
+
+
+def test_nothing_is_new() -> None:
+    """Every operation's members and errors, and every value, are in the committed copy."""
+    found = news(model(), known()["model"])
+    if found and not MUST_KNOW and version(botocore.__version__) > version(known()["botocore"]):
+        pytest.skip("; ".join(found))
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("ChallengeNameType values", "SMS_MFA"),
+        ("AuthFlowType values", "USER_AUTH"),
+        ("InitiateAuthRequest members", "Session"),
+        ("RespondToAuthChallenge errors", "CodeMismatchException"),
+        ("UserPoolClientType members", "ExplicitAuthFlows"),
+    ],
+)
+def test_what_is_not_in_the_copy_is_named(key: str, name: str) -> None:
+    """A name taken from the copy is reported as new, with the shape or operation that has it."""
+    copy: Model = known()["model"]
+    without = {**copy, key: [each for each in copy[key] if each != name]}
+
+    assert name in copy[key]
+    assert f"{key}: {name} is new at AWS" in news(model(), without)
+
+
+def test_every_challenge_and_flow_has_a_place_in_the_protocol() -> None:
+    """The table knows each challenge of the API, and the package each AuthFlow."""
+    copy: Model = known()["model"]
+
+    assert {state.value for state in states.State} >= set(copy["ChallengeNameType values"])
+    assert {*FLOWS, "REFRESH_TOKEN"} >= set(copy["AuthFlowType values"])
