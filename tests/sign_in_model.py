@@ -50,29 +50,27 @@ def model() -> Model:
     read = loader.load_service_model("cognito-idp", "service-2")
     service = botocore.model.ServiceModel(read)
     found: dict[str, set[str]] = {}
-
-    def visit(shape: Any) -> None:
-        key = f"{shape.name} members" if shape.type_name == "structure" else f"{shape.name} values"
-        if key in found:
-            return
-        if shape.type_name == "structure":
-            found[key] = set(shape.members)
-            for member in shape.members.values():
-                visit(member)
-        elif shape.type_name == "list":
-            visit(shape.member)
-        elif getattr(shape, "enum", None):
-            found[key] = set(shape.enum)
-
     for name in OPERATIONS:
         operation = service.operation_model(name)
         found[f"{name} errors"] = {error.name for error in operation.error_shapes}
         for shape in (operation.input_shape, operation.output_shape):
             if shape is not None:
-                visit(shape)
+                _collect(shape, found)
     for name in DESCRIPTIONS:
-        visit(service.shape_for(name))
+        _collect(service.shape_for(name), found)
     return {key: sorted(names) for key, names in sorted(found.items())}
+
+
+def _collect(shape: Any, found: dict[str, set[str]]) -> None:
+    """Add the members of a structure, or the values of an enumeration, and of all that is in it."""
+    if shape.type_name == "list":
+        _collect(shape.member, found)
+    elif shape.type_name == "structure" and f"{shape.name} members" not in found:
+        found[f"{shape.name} members"] = set(shape.members)
+        for member in shape.members.values():
+            _collect(member, found)
+    elif getattr(shape, "enum", None):
+        found[f"{shape.name} values"] = set(shape.enum)
 
 
 def known() -> dict[str, Any]:

@@ -13,6 +13,10 @@ from browser import axe, chromium
 from jupyter import Lab, jupyterlab, notebook, run_cell
 from playwright.sync_api import Locator, Page, expect
 
+pytestmark = pytest.mark.xdist_group(
+    "test_stepper_jupyterlab"
+)  # one worker makes what the module shares
+
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 PASSWORD = "Correct-Horse-1"
 

@@ -33,6 +33,8 @@ from authfsm.traces.query import DIALECTS
 from authfsm.traces.trace_files import funnel_from_rows
 from authfsm.traces.verdicts import CheckedStep
 
+pytestmark = pytest.mark.xdist_group("test_traces")  # one worker makes what the module shares
+
 EVENTS = 20_000
 
 
@@ -220,6 +222,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "2")
+        .config(
+            "spark.sql.codegen.wholeStage", "false"
+        )  # compiling so large a query takes longer than running it
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.sql.session.timeZone", "UTC")
