@@ -175,6 +175,7 @@ def responses() -> Iterator[Case]:
 # ---- the drivers -------------------------------------------------------------------------------------
 
 SYNC, ASYNC = "authfsm.drivers.boto", "authfsm.drivers.aio"
+BASE = "authfsm.drivers.base_flow.BaseCognito"
 
 
 def awaited(call: Callable[[], Any]) -> Any:
@@ -229,10 +230,10 @@ def drivers() -> Iterator[Case]:
                 (f"{cognito}.refresh",),
                 lambda c: c.refresh(TOKEN, rotating=False),
             ),
-            "start": ((f"{cognito}.start",), lambda c: c.start(PASSWORD, nothing=1)),
-            "resume": ((f"{cognito}.resume",), lambda c: c.resume(None, KEY)),
+            "start": ((f"{BASE}.start",), lambda c: c.start(PASSWORD, nothing=1)),
+            "resume": ((f"{BASE}.resume",), lambda c: c.resume(None, KEY)),
             "resume, broken": (
-                (f"{cognito}.resume",),
+                (f"{BASE}.resume",),
                 lambda c: c.resume("gAAAA" * 9, planted(new_key().reveal())),
             ),
             "Flow.refresh": ((f"{flow}.refresh",), lambda c: c.start().refresh(TOKEN)),
@@ -254,7 +255,7 @@ def drivers() -> Iterator[Case]:
                 lambda c: c.start().make_response(r.UserSrpAuth, "ada", PASSWORD.encode()),
             ),
             "Flow, too much": (
-                (f"{flow}.__init__",),
+                (),
                 lambda c: type(c.start())(
                     c, c.start().signin, PASSWORD, client_metadata=5, walk=1, x=2
                 ),
@@ -302,12 +303,16 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         "several keys",
         lambda: unseal("gAAAA", [new_key(), KEY], NOW, into=SignIn("c")),
     )
-    resume = "authfsm.drivers.boto.Cognito.resume"
+    resume = "authfsm.drivers.base_flow.BaseCognito.resume"
     yield resume, "another client's", resumed_elsewhere
     yield resume, "expired", lambda: resumed_elsewhere(late=True)
-    yield "authfsm.drivers.base_flow.Walk.seal", "no key", lambda: waiting().seal(KEY)
-    yield "authfsm.drivers.base_flow.Walk.seal", "a proof is due", lambda: proving().seal(KEY)
-    yield "authfsm.drivers.base_flow.Walk.seal", "an iterator", lambda: waiting().seal(iter([KEY]))
+    yield "authfsm.drivers.base_flow.BaseFlow.seal", "no key", lambda: waiting().seal(KEY)
+    yield "authfsm.drivers.base_flow.BaseFlow.seal", "a proof is due", lambda: proving().seal(KEY)
+    yield (
+        "authfsm.drivers.base_flow.BaseFlow.seal",
+        "an iterator",
+        lambda: waiting().seal(iter([KEY])),
+    )
     for name, store in (("", MemoryStore), ("Async", AsyncMemoryStore)):
         made: Any = AsyncPendingSignIns if name else PendingSignIns
         cls = f"{stores}.{name}PendingSignIns.__init__"
@@ -382,7 +387,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         lambda: LocalPool(client_secret=KEY, nothing=1),
     )
     yield (
-        "authfsm.drivers.app_client.AppClient.__init__",
+        "authfsm.drivers.base_flow.BaseCognito.__init__",
         "a client secret with a lone surrogate, in use",
         lambda: Cognito(client(), client_id="c", client_secret=KEY + "\ud800").sign_in(
             "ada", PASSWORD, flow="USER_PASSWORD_AUTH"
@@ -545,11 +550,10 @@ def others() -> Iterator[Case]:
 
 
 BASES: Final = {
-    "authfsm.drivers.app_client.AppClient.__init__": lambda: Cognito(
+    "authfsm.drivers.base_flow.BaseCognito.__init__": lambda: Cognito(
         client(), client_id="c", client_secret=KEY, pool_id="no pool's id"
     ),
-    "authfsm.drivers.flow_steps.Courses.__init__": lambda: proving_base("courses", "FlowSteps"),
-    "authfsm.drivers.base_flow.Walk.__init__": lambda: proving_base("walk", "Walk"),
+    "authfsm.drivers.base_flow.BaseFlow.__init__": lambda: proving_base("base_flow", "BaseFlow"),
     "authfsm.protocol.validators.to_code": lambda: r.Code(CODE + "x"),
 }
 

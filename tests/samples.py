@@ -155,8 +155,8 @@ def standing(state: State, role: Role | None = None) -> SignIn:
         return signin
     asked = read(challenge(state), r.Code)
     if state is State.MFA_SETUP:
-        asked = read(BESIDE[r.AssociateSoftwareToken], r.AssociateSoftwareToken, asked=asked)  # type: ignore[arg-type]
-        asked = read(BESIDE[r.VerifySoftwareToken], r.VerifySoftwareToken, asked=asked)  # type: ignore[arg-type]
+        asked = read(BESIDE[r.AssociateSoftwareToken], r.AssociateSoftwareToken, challenge=asked)  # type: ignore[arg-type]
+        asked = read(BESIDE[r.VerifySoftwareToken], r.VerifySoftwareToken, challenge=asked)  # type: ignore[arg-type]
     signin.challenge = asked  # type: ignore[assignment]  # it is a challenge
     return signin
 

@@ -182,16 +182,16 @@ def test_arithmetic_leaves_the_loop_free_over_http(web: Here) -> None:
     async def signs_in() -> None:
         loops.add(threading.current_thread().name)
         async with reached(web) as cognito:
-            reckons = cognito._off_the_loop
+            reckons = cognito._in_thread
 
-            async def noted(work: Callable[..., T], *given: Any) -> T:
+            async def noted(function: Callable[..., T], *args: Any) -> T:
                 def here() -> T:
                     threads.add(threading.current_thread().name)
-                    return work(*given)
+                    return function(*args)
 
                 return await reckons(here)
 
-            cognito._off_the_loop = noted  # type: ignore[method-assign]  # it looks on
+            cognito._in_thread = noted  # type: ignore[method-assign]  # it looks on
             flow = await cognito.sign_in("ada", PASSWORD)
             assert [step.source for step in flow.history] == PROOF
 
@@ -546,6 +546,7 @@ def test_nobody_is_there() -> None:
             cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID)
             with pytest.raises(ConnectionLost) as caught:
                 await cognito.sign_in("ada", PASSWORD)
+        assert caught.value.flow is not None
         assert caught.value.flow.state is State.START
 
     asyncio.run(talk())
@@ -562,6 +563,7 @@ def test_refusals_are_the_same(web: Here) -> None:
                 False,
                 "NotAuthorizedException",
             )
+            assert caught.value.flow is not None
             assert caught.value.flow.state is State.FAILED
 
     asyncio.run(talk())
@@ -689,7 +691,7 @@ def test_every_method_of_a_flow(pool: LocalPool) -> None:
         flow = await cognito.sign_in("ada", PASSWORD, walk=False)
         assert isinstance(await flow.next_response(), r.SrpClaim)
         assert await flow.step() is State.SMS_MFA
-        with pytest.raises(InvalidOperation, match="needs no person"):
+        with pytest.raises(InvalidOperation, match="needs user input"):
             await flow.step()
 
         again = await flow.restart(PASSWORD)

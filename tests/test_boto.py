@@ -716,6 +716,7 @@ def test_an_error_in_the_middle_of_sign_in_hands_the_flow_over(pool_of: PoolOf) 
     client.meta.events.unregister(event, lost)
 
     assert caught.value.survives
+    assert isinstance(caught.value.flow, Flow)
     assert caught.value.flow.step() is State.AUTHENTICATED
     assert pickle.loads(pickle.dumps(caught.value)).flow is None  # noqa: S301 - our own
 

@@ -33,18 +33,8 @@ def tape(signing_key: RSAKey) -> SignInRecording:
 def standing(tape: SignInRecording, challenge: Any) -> SignInRecording:
     """The tape, its sign-in standing where that challenge puts it."""
     made = SignIn("client", pool_id="eu-west-1_AbCdEfGhI")
-    made.resume(
-        challenge.state,
-        challenge,
-        (),
-        device=None,
-        admin=False,
-        flow="USER_AUTH",
-        username="ada",
-        role=None,
-        password_proved=False,
-        session_received_at=None,
-    )
+    made.resume(challenge.state, challenge, (), admin=False)
+    made.flow, made.username = "USER_AUTH", "ada"
     tape.flow.signin = made
     return tape
 

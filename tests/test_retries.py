@@ -28,7 +28,7 @@ from authfsm import Code, Cognito, Flow, State
 from authfsm.core.wire_requests import WRITERS, Request
 from authfsm.drivers import totp
 from authfsm.drivers.aio import AsyncCognito
-from authfsm.drivers.retries import _RETRIED_CODE
+from authfsm.drivers.transport import _RETRIED_CODE
 from authfsm.local import LocalPool
 from authfsm.local.api.aws_json import answer_http
 from authfsm.protocol import responses as r

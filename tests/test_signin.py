@@ -791,9 +791,9 @@ def test_something_missing_for_the_request_is_named() -> None:
 
 def test_beside_samples_are_complete() -> None:
     """The samples know each operation whose reply is not a challenge or tokens."""
-    from authfsm.core.wire_replies import _BESIDE  # noqa: PLC0415 - what the samples must match
+    from authfsm.core.wire_replies import _OTHER_READERS  # noqa: PLC0415 - what the samples must match
 
-    assert set(BESIDE) == set(_BESIDE)
+    assert set(BESIDE) == set(_OTHER_READERS)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

@@ -1,26 +1,32 @@
-"""A device that Cognito remembers: its keys, and the password that proves it."""
+"""A remembered device, and the SRP proof of a user's or a device's password."""
 
 from __future__ import annotations
 
 import base64
+from datetime import datetime
+from typing import Final
 
 from attrs import field, frozen
 
 from authfsm import srp
 from authfsm.base.secret import Secret, WrapsSecrets, secret
-from authfsm.protocol.replies import NewDevice
-from authfsm.protocol.responses import ConfirmDevice
+from authfsm.protocol.replies import NewDevice, PasswordVerifier, SrpChallenge
+from authfsm.protocol.responses import ConfirmDevice, SrpClaim
 from authfsm.protocol.validators import is_text
+
+# "random 40 bytes, base64": AWS developer guide, "Working with user devices", and every client.
+PASSWORD_BYTES: Final = 40
+SALT_BYTES: Final = 16
 
 
 @frozen
 class Device(WrapsSecrets):
-    """A device's identity, to be kept (safely) and given to the next sign-in.
+    """The identity of a remembered device: keep it safely, and pass it to the next sign-in.
 
     Args:
         key: DeviceKey.
         group_key: DeviceGroupKey.
-        password: the device's own password, never shown to a person.
+        password: the device's own password, which no user ever sees.
     """
 
     key: str = field(validator=is_text)
@@ -31,19 +37,19 @@ class Device(WrapsSecrets):
     def new(
         cls, metadata: NewDevice, entropy: bytes, name: str | None = None
     ) -> tuple[Device, ConfirmDevice]:
-        """A device with a password of its own, and the response that makes it known to Cognito.
+        """Return a device with a new password, and the response that confirms it with Cognito.
 
         Args:
             metadata: NewDeviceMetadata of the tokens.
-            entropy: 56 random bytes: 40 for the password, 16 for the salt, as AWS's own clients take.
-            name: DeviceName, for people.
+            entropy: 56 random bytes: 40 for the password, 16 for the salt.
+            name: DeviceName, for the user.
 
         Raises:
-            ValueError: `entropy` is of another length.
+            ValueError: `entropy` has another length.
         """
         if len(entropy) != PASSWORD_BYTES + SALT_BYTES:
             raise ValueError(
-                f"a device wants {PASSWORD_BYTES + SALT_BYTES} bytes of entropy, not {len(entropy)}"
+                f"a device needs {PASSWORD_BYTES + SALT_BYTES} bytes of entropy, not {len(entropy)}"
             )
         password = Secret(base64.b64encode(entropy[:PASSWORD_BYTES]).decode())
         device = cls(metadata.device_key, metadata.device_group_key, password)
@@ -55,6 +61,49 @@ class Device(WrapsSecrets):
         )
 
 
-# "random 40 bytes, base64": AWS developer guide, "Working with user devices", and every client.
-PASSWORD_BYTES = 40
-SALT_BYTES = 16
+@frozen
+class SrpIdentity:
+    """What an SRP proof is computed with: a user's name and password in a pool, or those of a device.
+
+    Args:
+        realm: the pool's name, or DeviceGroupKey.
+        name: USER_ID_FOR_SRP, or DEVICE_KEY.
+        password: the password.
+    """
+
+    realm: str
+    name: str
+    password: Secret[str]
+
+    @classmethod
+    def of_user(
+        cls, challenge: PasswordVerifier, pool_id: str | None, password: Secret[str] | None
+    ) -> SrpIdentity:
+        """Return the identity for PASSWORD_VERIFIER; raise ValueError if password or pool id are missing."""
+        if password is None or pool_id is None:
+            raise ValueError("a proof of the password needs the password and the pool_id")
+        return cls(srp.pool_name(pool_id), challenge.user_id_for_srp, password)
+
+    @classmethod
+    def of_device(cls, device: Device | None) -> SrpIdentity:
+        """Return the identity for DEVICE_PASSWORD_VERIFIER; raise ValueError if there is no device."""
+        if device is None:
+            raise ValueError("a proof of the device needs the device")
+        return cls(device.group_key, device.key, device.password)
+
+    def prove(self, challenge: SrpChallenge, ephemeral: srp.Ephemeral, now: datetime) -> SrpClaim:
+        """Return the proof for a challenge."""
+        timestamp = srp.timestamp(now)
+        signature = srp.claim(
+            ephemeral,
+            realm=self.realm,
+            name=self.name,
+            password=self.password,
+            salt=challenge.salt,
+            B=challenge.B,
+            secret_block=challenge.secret_block.reveal(),
+            timestamp=timestamp,
+        )
+        return SrpClaim(
+            signature=signature, secret_block=challenge.secret_block, timestamp=timestamp
+        )

@@ -1,8 +1,8 @@
 """Seals a pending sign-in into a text for a cookie or a store: encrypted, authenticated, with a timestamp.
 
 Sealing uses Fernet (AES-128-CBC and HMAC-SHA256, from the `cryptography` package) under the application's
-key. If there are several keys, the first seals and all unseal, so that keys can be rotated. Of the modules
-of a sign-in only this one imports `cryptography`; it reads no clock.
+key. If there are several keys, the first seals and all unseal, so that keys can be rotated. Only this module
+of the core imports `cryptography`. There is no clock.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ AnySecret: TypeAlias = "Secret[str] | Secret[bytes]"
 AnyKey: TypeAlias = "str | bytes | Secret[str] | Secret[bytes]"
 Key: TypeAlias = "AnyKey | Iterable[AnyKey]"
 """One key from `new_key`, or several: the first seals, all unseal."""
-
-_TICKET: Final = b"authfsm sealed for the ticket "
 
 LARGEST: Final = 1 << 18
 """The longest sealed text, in characters: about a hundred times the length of a usual one."""
@@ -98,7 +96,7 @@ def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
 
 def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
     Fernet(key.reveal())  # raises ValueError if it is not a key
-    mac = hmac.new(urlsafe_b64decode(key.reveal()), _TICKET, sha256)
+    mac = hmac.new(urlsafe_b64decode(key.reveal()), b"authfsm sealed for the ticket ", sha256)
     mac.update(ticket.reveal().encode("utf-8", "surrogatepass"))
     return Secret(urlsafe_b64encode(mac.digest()).decode())
 
@@ -117,10 +115,12 @@ def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
         BadKey: the key is not valid.
     """
     key = wrapped_keys(key)
-    lock = _lock(key)  # first: an invalid key must not raise in a frame that holds other secrets
+    fernet = _fernet(
+        key
+    )  # first: an invalid key must not raise in a frame that holds other secrets
     form = snapshot_to_json(snapshot, now)
     # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode.
-    sealed = lock.encrypt_at_time(
+    sealed = fernet.encrypt_at_time(
         form.reveal().encode("utf-8", "surrogatepass"), int(now.timestamp())
     ).decode()
     if len(sealed) > LARGEST:
@@ -153,10 +153,10 @@ def unseal(
         BadKey: the key is not valid.
     """
     key = wrapped_keys(key)
-    opened = _opened(sealed, _lock(key))
-    if opened is None:
+    form = _decrypted(sealed, _fernet(key))
+    if form is None:
         raise SealBroken("it was tampered with, or sealed with another key")
-    snapshot = snapshot_from_json(opened, into=into)
+    snapshot = snapshot_from_json(form, into=into)
     since = into.session_received_at
     if since is None or now - since >= session_lifetime:
         into.abandon()
@@ -164,7 +164,7 @@ def unseal(
     return snapshot
 
 
-def _opened(sealed: str | bytes | None, lock: MultiFernet) -> Secret[str] | None:
+def _decrypted(sealed: str | bytes | None, fernet: MultiFernet) -> Secret[str] | None:
     if not isinstance(sealed, (str, bytes)) or len(sealed) > LARGEST:
         return None
     try:
@@ -172,14 +172,12 @@ def _opened(sealed: str | bytes | None, lock: MultiFernet) -> Secret[str] | None
         # Base64 has unused bits at its end that the HMAC does not cover: accept only the canonical text.
         if urlsafe_b64encode(urlsafe_b64decode(token)) != token:
             return None
-        return Secret(lock.decrypt(token).decode("utf-8", "surrogatepass"))
+        return Secret(fernet.decrypt(token).decode("utf-8", "surrogatepass"))
     except (InvalidToken, ValueError):
         return None
 
 
-def _lock(keys: tuple[AnySecret, ...]) -> MultiFernet:
-    try:
+def _fernet(keys: tuple[AnySecret, ...]) -> MultiFernet:
+    with suppress(TypeError, ValueError, AttributeError):
         return MultiFernet([Fernet(each.reveal()) for each in keys])
-    except (TypeError, ValueError, AttributeError):
-        pass
     raise BadKey

@@ -1,14 +1,14 @@
-"""One attempt to sign in. It performs no I/O: give it a response, carry its request, feed it the reply.
+"""One attempt to sign in, without I/O: `send` makes a request of a response, `receive` processes its reply.
 
-Between `send` and `receive` the attempt awaits one reply and takes nothing else. Whatever is wrong, in
-a response or in a reply, is a typed error and leaves the attempt as it was. Sessions are passed back as
-they came, the newest always. No clock and no randomness: they come in as arguments.
+Between `send` and `receive` the sign-in awaits one reply and accepts nothing else. An invalid response or
+reply raises a typed error and changes nothing. The newest Session is always the one that is sent back.
+There is no clock and no randomness: the time and random values are arguments.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -16,11 +16,11 @@ import attrs
 
 from authfsm import srp
 from authfsm.base.mixins import DisplayMixin
-from authfsm.base.secret import MASK, Secret, secret
-from authfsm.core.device import Device
+from authfsm.base.secret import Secret, secret
+from authfsm.core.device import Device, SrpIdentity
 from authfsm.core.history import History, Step
 from authfsm.core.machine import advance
-from authfsm.core.wire_replies import read
+from authfsm.core.wire_replies import mask_secrets, read
 from authfsm.core.wire_requests import Request, Sender, write
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, ProofRefused, WrongResponse
@@ -48,16 +48,14 @@ class SignIn(Sender, DisplayMixin):
     Args:
         client_id: the app client's id.
         pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`); SRP and administrators' operations need it.
-        client_secret: the app client's secret, if it has one; SECRET_HASH is made with it.
-        device: the remembered device this runs on.
+        client_secret: the app client's secret, if it has one; SECRET_HASH is computed with it.
+        device: the remembered device to sign in on.
         admin: use the administrators' operations (AdminInitiateAuth, AdminRespondToAuthChallenge).
     """
 
     __slots__ = (
         "_admin",
         "_awaiting",
-        "_srp_answered",
-        "_srp_due",
         "_state",
         "_steps",
         "challenge",
@@ -70,24 +68,30 @@ class SignIn(Sender, DisplayMixin):
         "refusal",
         "role",
         "session_received_at",
+        "srp_answered",
+        "srp_due",
         "tokens",
         "username",
     )
 
     challenge: AnyChallenge | None
-    """What is asked now, its parameters parsed."""
+    """The current challenge, its parameters parsed."""
     session_received_at: datetime | None
-    """When the newest Session came, if the driver said so."""
+    """When the newest Session came, if the driver gave the time."""
     tokens: Tokens | None
-    """The tokens, once they are here."""
+    """The tokens, once Cognito has issued them."""
     refusal: Refusal | None
-    """The last reply, if it was a refusal; with its action."""
+    """The last reply, if it was a refusal."""
     role: Role | None
-    """Which factor the present state asks for. EMAIL_OTP may be either: the path tells."""
+    """Which factor the current state asks for. For EMAIL_OTP this depends on the steps before."""
     flow: str | None
-    """The AuthFlow that began this."""
+    """The AuthFlow that began this sign-in."""
     password_proved: bool
-    """Has a password been proved on this path?"""
+    """Whether a password has been proved in this sign-in."""
+    srp_answered: tuple[str, ...]
+    """Fingerprints of the SRP_As that a challenge has replied to, the latest last; none may be sent again."""
+    srp_due: bool
+    """Whether the current challenge asks for a proof, in reply to the latest SRP_A."""
 
     def __init__(
         self,
@@ -101,15 +105,12 @@ class SignIn(Sender, DisplayMixin):
         client_secret = secret(client_secret)
         self.client_id = client_id
         self.pool_id = pool_id
-        self.client_secret = secret(client_secret or None)
+        self.client_secret = client_secret or None
         self.device = device
         self._admin = admin
         self._state = State.START
         self._awaiting: Response | None = None
         self._steps: list[Step] = []
-        # The SRP_As that a challenge has answered, as fingerprints; does the present one answer the last?
-        self._srp_answered: tuple[str, ...] = ()
-        self._srp_due = False
         self.username: str | None = None
         self.session_received_at = None
         self.challenge = None
@@ -118,27 +119,34 @@ class SignIn(Sender, DisplayMixin):
         self.role = None
         self.flow = None
         self.password_proved = False
+        self.srp_answered = ()
+        self.srp_due = False
 
-    # ---- where it stands -----------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        user = f" {self.username}" if self.username else ""
+        awaiting = f", awaiting the reply to {self.awaiting.__name__}" if self.awaiting else ""
+        return f"<SignIn{user}: {self._state} after {len(self._steps)} steps{awaiting}>"
+
+    # ---- the state -------------------------------------------------------------------------------------
 
     @property
     def state(self) -> State:
-        """Where the sign-in stands."""
+        """The current state."""
         return self._state
 
     @property
     def done(self) -> bool:
-        """Has it ended, in tokens or in failure?"""
+        """Whether the sign-in has ended, with tokens or in failure."""
         return self._state in END_STATES
 
     @property
     def accepts(self) -> tuple[type[Response], ...]:
-        """The responses this challenge takes now, in the table's order.
+        """The responses that the challenge accepts now, in the table's order.
 
-        What its own parameters do not offer (MFAS_CAN_SETUP, MFAS_CAN_CHOOSE, AvailableChallenges) is not
-        among them; of what Select may choose, `challenge` tells.
+        What its parameters do not offer (MFAS_CAN_SETUP, MFAS_CAN_CHOOSE, AvailableChallenges) is left
+        out; which values Select accepts is in `challenge`.
         """
-        return tuple(each for each in PROTOCOL[self._state] if self._unmet(each) is None)
+        return tuple(kind for kind in PROTOCOL[self._state] if self._not_accepted(kind) is None)
 
     @property
     def history(self) -> History:
@@ -147,185 +155,110 @@ class SignIn(Sender, DisplayMixin):
 
     @property
     def awaiting(self) -> type[Response] | None:
-        """The class of the response whose reply has not come yet."""
+        """The class of the response that awaits its reply."""
         return None if self._awaiting is None else type(self._awaiting)
 
     @property
-    def admin(self) -> bool:  # type: ignore[override]  # a plain attribute of what a writer reads
-        """Does this sign-in use the administrators' operations?"""
+    def admin(self) -> bool:  # type: ignore[override]  # a plain attribute of Sender
+        """Whether this sign-in uses the administrators' operations."""
         return self._admin or bool(self.flow and self.flow.startswith("ADMIN_"))
 
     @property
-    def session(self) -> Secret[str] | None:  # type: ignore[override]  # the same
-        """The newest Session, to be passed back as it is."""
+    def session(self) -> Secret[str] | None:  # type: ignore[override]  # a plain attribute of Sender
+        """The newest Session, to be sent back unchanged."""
         return None if self.challenge is None else self.challenge.session
 
     @property
-    def challenge_name(self) -> str | None:  # type: ignore[override]  # the same
-        """The challenge's name as it came."""
+    def challenge_name(self) -> str | None:  # type: ignore[override]  # a plain attribute of Sender
+        """The challenge's name, unchanged."""
         return None if self.challenge is None else self.challenge.name
 
-    def __repr__(self) -> str:
-        whom = f" {self.username}" if self.username else ""
-        awaiting = f", awaiting the reply to {self.awaiting.__name__}" if self.awaiting else ""
-        return f"<SignIn{whom}: {self._state} after {len(self._steps)} steps{awaiting}>"
-
-    # ---- the conversation ------------------------------------------------------------------------------
+    # ---- requests and replies ----------------------------------------------------------------------------
 
     def send(self, response: Response) -> Request:
-        """The request that carries a response; nothing moves until its reply is received.
+        """Return the request for a response; the state does not change before `receive`.
+
+        Args:
+            response: one of the classes in `accepts`.
 
         Raises:
-            WrongResponse: this challenge does not take it; the error names what it does take.
+            WrongResponse: the challenge does not accept it; the error names what it does accept.
             InvalidOperation: the reply to another response is still awaited.
-            InvalidInput: the person's answer cannot be one to this challenge.
-            BadField: something that this request needs is missing, or its SRP_A has served already.
+            InvalidInput: the user's input cannot be an answer to this challenge.
+            BadField: a value that this request needs is missing, or its SRP_A was sent before.
         """
         if self._awaiting is not None:
             raise InvalidOperation(
-                f"the reply to {type(self._awaiting).__name__} is still awaited: receive it, or call send_failed()",
+                f"the reply to {type(self._awaiting).__name__} is still awaited: call receive() or"
+                " send_failed() first",
                 state=self._state,
             )
         self.check(response)
         srp_a: str | None = getattr(response, "srp_a", None)
-        if srp_a is not None and _fingerprint(int(srp_a, 16)) in self._srp_answered:
+        if srp_a is not None and _fingerprint(int(srp_a, 16)) in self.srp_answered:
             raise BadField(
                 type(response),
                 "srp_a",
-                "was sent before, and a challenge answered it: draw a new ephemeral for each challenge",
+                "was sent before, and a challenge replied to it: use a new ephemeral for each challenge",
             )
         request = write(self._state, response, self)
         self._awaiting = response
         return request
 
     def check(self, response: type[Response] | Response) -> None:
-        """Does this challenge take such a response now? Nothing moves.
+        """Raise an error if the challenge does not accept a response now. Nothing changes.
 
         Args:
             response: the response, or its class.
 
         Raises:
-            WrongResponse: it does not; the error names what it does take.
-            InvalidInput: the person's answer cannot be one to this challenge.
+            WrongResponse: it is not accepted; the error names what is.
+            InvalidInput: the user's input cannot be an answer to this challenge.
         """
         kind = response if isinstance(response, type) else type(response)
         if kind not in PROTOCOL[self._state]:
             raise WrongResponse(self._state, kind, self.accepts)
-        if (why := self._unmet(kind)) is not None:
+        if (why := self._not_accepted(kind)) is not None:
             raise WrongResponse(self._state, kind, self.accepts, why)
         if not isinstance(response, type):
             check_answer(self.challenge, response)
 
     def send_failed(self) -> None:
-        """The request's reply will not come: stand where it stood, ready for the same answer or another."""
+        """Stop awaiting the reply: it will not come. The state is as it was before `send`."""
         self._awaiting = None
 
-    def resume(
-        self,
-        state: State,
-        challenge: AnyChallenge | None,
-        steps: tuple[Step, ...],
-        *,
-        device: Device | None,
-        admin: bool,
-        flow: str | None,
-        username: str | None,
-        role: Role | None,
-        password_proved: bool,
-        session_received_at: datetime | None,
-        srp_answered: tuple[str, ...] = (),
-        srp_due: bool = False,
-    ) -> None:
-        """Stand where another attempt stood, in another process say; `authfsm.core.snapshot` carries it over.
-
-        Args:
-            state: where it stood.
-            challenge: what was asked there.
-            steps: its history.
-            device: the device it ran on.
-            admin: did it use the administrators' operations?
-            flow: the AuthFlow that began it.
-            username: the user's name in the answers to come.
-            role: which factor that state asks for.
-            password_proved: had a password been proved?
-            session_received_at: when the newest Session came.
-            srp_answered: the fingerprints of the SRP_As that a challenge has answered.
-            srp_due: does the present challenge answer the last of them?
-
-        Raises:
-            InvalidOperation: this attempt has begun already.
-        """
-        if self._steps or self._awaiting is not None:
-            raise InvalidOperation(
-                "a sign-in that has begun cannot become another", state=self._state
-            )
-        self._state, self.challenge, self._steps = state, challenge, list(steps)
-        self.device, self._admin, self.flow, self.username = device, admin, flow, username
-        self.role, self.password_proved, self.session_received_at = (
-            role,
-            password_proved,
-            session_received_at,
-        )
-        self._srp_answered, self._srp_due = srp_answered, srp_due
-
-    @property
-    def srp_answered(self) -> tuple[str, ...]:
-        """The fingerprints of the SRP_As that a challenge has answered, the latest last: none serves again."""
-        return self._srp_answered
-
-    @property
-    def srp_due(self) -> bool:
-        """Is a proof asked for by a challenge that answers the last SRP_A?"""
-        return self._srp_due
-
-    def abandon(self) -> None:
-        """Give the attempt up, here and for good: FAILED, with nothing left that could be answered.
-
-        Nobody is told: Cognito forgets a session that is not answered. With tokens in hand there is nothing
-        to give up, and the reply to a refresh, which may be the only one to bring them, is still heard.
-        """
-        if self._state is not State.AUTHENTICATED:
-            self._state = State.FAILED
-            self.challenge = self.role = self.refusal = self._awaiting = None
-
     def receive(self, reply: Mapping[str, Any] | Reply, at: datetime | None = None) -> State:
-        """Hear the reply that is awaited, and move where it leads.
+        """Process the awaited reply, and return the new state.
 
-        A refusal is no exception here: `refusal` holds it, with its action; the state is the same one
-        where the session survives, FAILED where it does not.
+        A refusal is not raised here: `refusal` holds it, with its action. The state stays the same if the
+        session survives, and becomes FAILED if it does not.
 
         Args:
             reply: the response of a boto3 call, the `response` of its ClientError, or a JSON body.
             at: when it came, for the history.
 
-        Returns:
-            The state the sign-in stands in now.
-
         Raises:
             MalformedReply: it cannot be read; nothing changed.
-            OffTheTable: it leads where the table has no arrow; nothing changed.
+            ProtocolViolation: it leads where the table has no arrow; nothing changed.
             InvalidOperation: no reply is awaited.
         """
-        given = self._awaiting
-        if given is None:
+        response = self._awaiting
+        if response is None:
             raise InvalidOperation("a reply came that nobody awaits", state=self._state)
         self._awaiting = None
-        kind, source = type(given), self._state
-        heard = (
+        kind, source = type(response), self._state
+        parsed = (
             reply
             if isinstance(reply, Reply)
-            else read(reply, kind, state=source, asked=self.challenge)
+            else read(reply, kind, state=source, challenge=self.challenge)
         )
-        arrow = transition_for_reply(source, kind, heard)
+        arrow = transition_for_reply(source, kind, parsed)
         if arrow is not None:
             advance(self, arrow)
-        if isinstance(heard, Refusal):
-            heard = attrs.evolve(heard, message=self._blot(heard.message, given))
-            self._refused(heard, at)
+        if isinstance(parsed, Refusal):
+            self._apply_refusal(parsed, response, at)
         else:
-            if isinstance(heard, Tokens):
-                heard = attrs.evolve(heard, at=at)
-            self._moved(source, given, heard, at)
+            self._apply(parsed, source, response, at)
         self._steps.append(
             Step(
                 number=len(self._steps) + 1,
@@ -343,139 +276,136 @@ class SignIn(Sender, DisplayMixin):
     def prove(
         self, ephemeral: srp.Ephemeral, now: datetime, password: str | Secret[str] | None = None
     ) -> SrpClaim:
-        """The answer to PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER. Nothing moves.
+        """Return the answer to PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER. Nothing changes.
 
-        One ephemeral serves one challenge, so that one sign-in is one guess for whoever plays the
-        service: the proof for a challenge may be made again (throttled, or its reply was lost), and
-        another B, salt or secret block gets none.
+        One ephemeral serves one challenge, so that whoever plays the service can test one guess in each
+        sign-in. The proof for a challenge may be made again (after throttling, or a lost reply); another
+        B, salt or secret block gets none.
 
         Args:
-            ephemeral: the key pair whose SRP_A this challenge answers.
-            now: the present time, with a time zone.
+            ephemeral: the key pair whose SRP_A this challenge replies to.
+            now: the current time, with a time zone.
             password: the user's password; the device has its own.
 
         Raises:
-            WrongResponse: no proof by SRP is asked for.
-            ProofRefused: the service asks for a proof without an SRP_A that its challenge answers.
-            BadField: the ephemeral is another one.
-            ValueError: something that the proof needs is missing.
-            SrpRefused: the service's values are not what SRP can work with.
+            WrongResponse: the challenge does not ask for an SRP proof.
+            ProofRefused: the challenge does not reply to an SRP_A of this sign-in.
+            BadField: the ephemeral is a different one.
+            ValueError: the password, the device or the pool's id is missing.
+            SrpRefused: the service's values are not valid for SRP.
         """
         password = secret(password)
         match self.challenge:
-            case PasswordVerifier() as asked:
-                if password is None or self.pool_id is None:
-                    raise ValueError(
-                        "a proof of the password needs the password, and the sign-in's pool_id"
-                    )
-                realm, name, known = (
-                    srp.pool_name(self.pool_id),
-                    asked.user_id_for_srp,
-                    password,
-                )
-            case DevicePasswordVerifier() as asked:
-                if self.device is None:
-                    raise ValueError("a proof of the device needs the device")
-                realm, name, known = self.device.group_key, self.device.key, self.device.password
+            case PasswordVerifier() as challenge:
+                identity = SrpIdentity.of_user(challenge, self.pool_id, password)
+            case DevicePasswordVerifier() as challenge:
+                identity = SrpIdentity.of_device(self.device)
             case _:
                 raise WrongResponse(self._state, SrpClaim, self.accepts)
-        if not self._srp_due:
+        if not self.srp_due:
             raise ProofRefused(self._state)
-        if _fingerprint(ephemeral.A) != self._srp_answered[-1]:
+        if _fingerprint(ephemeral.A) != self.srp_answered[-1]:
             raise BadField(SrpClaim, "signature", "needs the ephemeral whose SRP_A was sent last")
-        timestamp = srp.timestamp(now)
-        signature = srp.claim(
-            ephemeral,
-            realm=realm,
-            name=name,
-            password=known,
-            salt=asked.salt,
-            B=asked.B,
-            secret_block=asked.secret_block.reveal(),
-            timestamp=timestamp,
-        )
-        return SrpClaim(signature, asked.secret_block, timestamp)
+        return identity.prove(challenge, ephemeral, now)
 
-    # ---- inside -----------------------------------------------------------------------------------------
+    def abandon(self) -> None:
+        """End the sign-in in FAILED, for good. Nothing is sent: Cognito drops an unanswered session itself.
 
-    def _unmet(self, kind: type[Response]) -> str | None:
-        """Why a response that the state takes is not taken now; None if it is."""
-        asked = self.challenge
+        With tokens, there is nothing to abandon: the reply to a refresh, which may be the only one to
+        bring new tokens, is still processed.
+        """
+        if self._state is not State.AUTHENTICATED:
+            self._state = State.FAILED
+            self.challenge = self.role = self.refusal = self._awaiting = None
+
+    def resume(
+        self, state: State, challenge: AnyChallenge | None, steps: Iterable[Step], *, admin: bool
+    ) -> None:
+        """Take over another sign-in's state; `authfsm.core.snapshot` then sets the other attributes.
+
+        Args:
+            state: its state.
+            challenge: its challenge.
+            steps: its history.
+            admin: whether it used the administrators' operations.
+
+        Raises:
+            InvalidOperation: this sign-in has already begun.
+        """
+        if self._steps or self._awaiting is not None:
+            raise InvalidOperation(
+                "this sign-in has already begun: resume another one with a new SignIn",
+                state=self._state,
+            )
+        self._state, self.challenge, self._steps = state, challenge, list(steps)
+        self._admin = admin
+
+    def _not_accepted(self, kind: type[Response]) -> str | None:
+        """Return why a response that the state accepts is not accepted now; None if it is."""
         need = PREREQUISITES.get((self._state, kind))
         if need is not None:
+            setup = self.challenge if isinstance(self.challenge, MfaSetup) else None
             met = {
                 Prerequisite.FIRST_FACTOR: self.role is Role.FIRST_FACTOR,
-                Prerequisite.ASSOCIATED: isinstance(asked, MfaSetup)
-                and asked.secret_code is not None,
-                Prerequisite.VERIFIED: isinstance(asked, MfaSetup) and asked.verified,
+                Prerequisite.ASSOCIATED: setup is not None and setup.secret_code is not None,
+                Prerequisite.VERIFIED: setup is not None and setup.verified,
             }
             if not met[need]:
                 return need.value
-        return why_not_offered(asked, kind)
+        return why_not_offered(self.challenge, kind)
 
-    def _moved(self, source: State, given: Response, heard: Reply, at: datetime | None) -> None:
+    def _apply(self, reply: Reply, source: State, response: Response, at: datetime | None) -> None:
+        """Take over what a reply other than a refusal says; the state has changed already."""
         self.refusal = None
-        self.session_received_at = (
-            None if self._state is State.START else at
-        )  # signed out: no Session is left
+        self.session_received_at = None if self._state is State.START else at
         if source is State.START:
-            self.username = getattr(given, "username", None) or self.username
-            self.flow = given.auth_flow
-        proved = proves_password(source, type(given), self._state)
+            self.username = getattr(response, "username", None) or self.username
+            self.flow = response.auth_flow
+        proved = proves_password(source, type(response), self._state)
         self.password_proved = self.password_proved or proved
-        self._srp_due = False
-        if isinstance(heard, Challenge):
-            srp_a: str | None = getattr(given, "srp_a", None)
-            if srp_a is not None and isinstance(heard, SrpChallenge):
-                self._srp_due = True
-                self._srp_answered = (*self._srp_answered, _fingerprint(int(srp_a, 16)))
-            self.challenge = cast("AnyChallenge", heard)  # the union of all its classes
+        self.srp_due = False
+        if isinstance(reply, Challenge):
+            srp_a: str | None = getattr(response, "srp_a", None)
+            if srp_a is not None and isinstance(reply, SrpChallenge):
+                self.srp_due = True
+                self.srp_answered = (*self.srp_answered, _fingerprint(int(srp_a, 16)))
+            self.challenge = cast("AnyChallenge", reply)  # the union of all its classes
             # "USER_ID_FOR_SRP ... the user's actual username, not an alias" goes into every later
             # request -- AWS API reference, AdminInitiateAuth, ChallengeParameters
-            self.username = heard.username or self.username
+            self.username = reply.username or self.username
             self.role = challenge_role(
                 source,
-                type(given),
+                type(response),
                 self._state,
                 flow=self.flow,
                 password_proved=self.password_proved,
-                credited=isinstance(given, StepUp) and given.access_token is not None,
+                credited=isinstance(response, StepUp) and response.access_token is not None,
             )
             return
         self.challenge = self.role = None
-        if isinstance(heard, Tokens):
-            self.tokens = heard if self.tokens is None else _renewed(self.tokens, heard)
-            # A refresh's SECRET_HASH is over the real name, not over the alias that was typed.
-            self.username = heard.username or self.username
+        if isinstance(reply, Tokens):
+            reply = attrs.evolve(reply, at=at)
+            self.tokens = reply if self.tokens is None else _merged(self.tokens, reply)
+            # A refresh's SECRET_HASH is over the real name, not over the alias that the user typed.
+            self.username = reply.username or self.username
         elif self._state is State.START:  # signed out
             self.tokens = self.flow = None
             self.password_proved = False
 
-    def _refused(self, refusal: Refusal, at: datetime | None) -> None:
-        self.refusal = refusal
+    def _apply_refusal(self, refusal: Refusal, response: Response, at: datetime | None) -> None:
+        secrets = [self.session, self.client_secret]
+        secrets += [getattr(response, each.name) for each in attrs.fields(type(response))]
+        refusal = mask_secrets(refusal, secrets)
         if refusal.action is RecoveryAction.DROP_DEVICE:
             self.device = None
         if self._state is State.FAILED:
-            if refusal.action.survives:  # it would, but this state has no way to answer again
-                self.refusal = attrs.evolve(refusal, action=RecoveryAction.START_AGAIN)
+            if refusal.action.survives:  # but this state has no response that could be repeated
+                refusal = attrs.evolve(refusal, action=RecoveryAction.START_AGAIN)
             self.challenge = self.role = None
-        elif refusal.session is not None and self.challenge is not None:  # the newest always
+        elif refusal.session is not None and self.challenge is not None:
             self.challenge = attrs.evolve(self.challenge, session=refusal.session)
             self.session_received_at = at
-
-    def _blot(self, message: str, given: Response) -> str:
-        """A service's message, without any secret of the request it answers."""
-        known = [
-            self.session,
-            self.client_secret,
-            *(getattr(given, each.name) for each in attrs.fields(type(given))),
-        ]
-        for value in known:
-            inner = value.values() if isinstance(value, Mapping) else [value]
-            for each in inner:
-                if isinstance(each, Secret) and (plain := each.reveal()):
-                    message = message.replace(plain, MASK)
-        return message
+        self.refusal = refusal
 
 
 def _fingerprint(public: int) -> str:
@@ -483,8 +413,8 @@ def _fingerprint(public: int) -> str:
     return hashlib.sha256(srp.padded(public)).hexdigest()[:32]
 
 
-def _renewed(old: Tokens, new: Tokens) -> Tokens:
-    """After a refresh: what the new tokens leave out stays as it was."""
+def _merged(old: Tokens, new: Tokens) -> Tokens:
+    """Return the tokens after a refresh: what the reply leaves out stays the same."""
     return attrs.evolve(
         new,
         refresh_token=new.refresh_token or old.refresh_token,

@@ -1,8 +1,8 @@
-"""A sign-in that waits, as one JSON value: everything it needs to go on elsewhere, and nothing more.
+"""A pending sign-in as one JSON text: all that it needs to continue elsewhere, and nothing more.
 
-The form has a version and a schema (`authfsm/core/snapshot.schema.json`). It holds secrets in clear, so it is
-never shown and leaves the process sealed only (`authfsm.core.sealing`). What can be parsed again is not stored:
-a challenge is kept as it came. The app client's secret is not in it: whoever resumes has it.
+The JSON has a version and a schema (`authfsm/core/snapshot.schema.json`). It contains secrets in clear, so it
+is never shown, and leaves the process only when it is sealed (`authfsm.core.sealing`). The app client's secret
+is not in it. A challenge is stored as it came, and parsed again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from attrs import frozen
 
 from authfsm.base.secret import Secret, revealed
 from authfsm.core.device import Device
-from authfsm.core.history import Step
+from authfsm.core.history import Step, step_from_dict, step_to_dict
 from authfsm.core.signin import SignIn
 from authfsm.core.wire_replies import challenge
 from authfsm.protocol.error_policy import RecoveryAction
@@ -31,20 +31,24 @@ from authfsm.protocol.errors import (
     SealTooNew,
     SealWrongClient,
 )
-from authfsm.protocol.replies import MfaSetup, SrpChallenge
-from authfsm.protocol.responses import RESPONSES
+from authfsm.protocol.replies import AnyChallenge, MfaSetup, SrpChallenge
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 
 VERSION: Final = 1
-"""The form this module writes. It reads every form up to this one."""
+"""The version of the JSON that this module writes. It reads every version up to this one."""
 
-_SHAPES: Final = {
+_NOT_A_SNAPSHOT: Final = "it is not a snapshot of a sign-in"
+
+_TYPES: Final = {
     "id": str, "admin": bool, "flow": str, "username": str, "proved": bool, "at": str, "password": str,
     "a": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
     "srp": list, "due": bool,
 }  # fmt: skip
-"""What the parts of a form are, where nothing that reads them would say so."""
+"""The types of the JSON members that nothing else checks."""
+
+_STEP: Final = ("from", "given", "to", "at", "role", "error", "action")
+"""The members of a step, in the order of a row; those at the end that are None are left out."""
 
 _EXPONENT: Final = re.compile("[0-9a-f]{1,64}")
 _FINGERPRINT: Final = re.compile("[0-9a-f]{32}")
@@ -52,17 +56,17 @@ _FINGERPRINT: Final = re.compile("[0-9a-f]{32}")
 
 @frozen
 class Snapshot:
-    """A sign-in that waits for an answer, with what its flow holds for the steps to come.
+    """A sign-in that waits for an answer, with what its flow needs for later steps.
 
     Args:
-        sign_in_id: tells this sign-in from others, to observers.
+        sign_in_id: identifies this sign-in to observers.
         signin: the sign-in.
-        password: for the proofs by SRP on the way, if a step to come may need it.
+        password: for SRP proofs, if a later step may need it.
         exponent: SRP's secret a, if a proof is due.
-        preferred_challenge: PREFERRED_CHALLENGE, for starting again.
+        preferred_challenge: PREFERRED_CHALLENGE, for a restart.
         client_metadata: for the pool's Lambda triggers.
-        walk: does the flow go on by itself through what needs no person?
-        begun: the user name and AuthFlow of a first request that has moved nothing yet.
+        walk: whether the flow takes the steps that need no user input automatically.
+        first_request: user name and AuthFlow of a first request that has changed nothing yet.
     """
 
     sign_in_id: str
@@ -72,24 +76,22 @@ class Snapshot:
     preferred_challenge: str | None = None
     client_metadata: Mapping[str, str] = MappingProxyType({})
     walk: bool = True
-    begun: tuple[str, str] | None = None
+    first_request: tuple[str, str] | None = None
 
 
 def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
-    """A snapshot in the form of `snapshot.schema.json`.
+    """Return a snapshot as JSON of the schema `snapshot.schema.json`.
 
     Args:
-        snapshot: what is to be told.
-        now: the present time, for a sign-in that has not begun and so has no other.
+        snapshot: the snapshot.
+        now: the current time, for a sign-in that has not begun.
 
     Raises:
-        InvalidOperation: the sign-in has ended, or awaits a reply: there is nothing that could go on elsewhere.
+        InvalidOperation: the sign-in has ended, or awaits a reply, so that it cannot continue elsewhere.
     """
     signin = snapshot.signin
     if signin.done:
-        raise InvalidOperation(
-            f"a sign-in that stands in {signin.state} has ended", state=signin.state
-        )
+        raise InvalidOperation(f"the sign-in has ended in {signin.state}", state=signin.state)
     if signin.awaiting is not None:
         raise InvalidOperation(
             "the reply to the last answer is still awaited",
@@ -108,7 +110,7 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "role": signin.role and str(signin.role),
         "proved": signin.password_proved,
         "at": (signin.session_received_at or now).isoformat(),
-        "asked": _asked(signin),
+        "asked": _challenge_to_dict(signin.challenge),
         "device": signin.device and attrs.asdict(signin.device),
         "password": snapshot.password,
         "a": None if snapshot.exponent is None else Secret(f"{snapshot.exponent.reveal():x}"),
@@ -117,163 +119,129 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "preferred": snapshot.preferred_challenge,
         "metadata": dict(snapshot.client_metadata),
         "walk": snapshot.walk,
-        # Later the sign-in itself knows them.
-        "begun": list(snapshot.begun or ()) if signin.state is State.START else None,
-        "steps": [_row(step) for step in signin.history],
+        # In later states the sign-in itself has them.
+        "begun": list(snapshot.first_request or ()) if signin.state is State.START else None,
+        "steps": [_step_to_row(step) for step in signin.history],
     }
-    told = {name: value for name, value in form.items() if value not in (None, {}, [])}
-    return Secret(json.dumps(revealed(told), separators=(",", ":"), ensure_ascii=False))
+    present = {name: value for name, value in form.items() if value not in (None, {}, [])}
+    return Secret(json.dumps(revealed(present), separators=(",", ":"), ensure_ascii=False))
 
 
-def snapshot_from_json(form: Secret[str], *, into: SignIn) -> Snapshot:
-    """The snapshot that a form tells.
+def snapshot_from_json(text: Secret[str], *, into: SignIn) -> Snapshot:
+    """Return the snapshot in a JSON text.
 
     Args:
-        form: what `snapshot_to_json` wrote.
-        into: a new sign-in of the pool and client that resume it; it becomes the one that waits.
+        text: what `snapshot_to_json` wrote.
+        into: a new sign-in of the pool and client that resume it; it becomes the pending sign-in.
 
     Raises:
         SealWrongClient: it belongs to another pool or client; nothing changed.
-        SealTooNew: its form is a later one.
-        SealBroken: it is not such a form.
+        SealTooNew: a newer version of this package wrote it.
+        SealBroken: it is not a snapshot.
     """
-    refused: SealError | None
+    error: SealError | None
     try:
-        told = json.loads(form.reveal())
-        refused = _unfit(told, into)
-        if refused is None:
-            return _read(told, into)
+        form = json.loads(text.reveal())
+        error = _unreadable(form, into)
+        if error is None:
+            return _read(form, into)
     except (AuthfsmError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
-        refused = SealBroken(_NO_SNAPSHOT)
-    # Outside the handler, and without the form in clear: no frame of the error shows what it holds.
-    told = None
-    raise refused
+        error = SealBroken(_NOT_A_SNAPSHOT)
+    # Raised outside the handler, and without the form, so that no frame of the error shows its secrets.
+    form = None
+    raise error
 
 
-_NO_SNAPSHOT: Final = "it is not a snapshot of a sign-in"
-
-
-def _unfit(told: Mapping[str, Any], into: SignIn) -> SealError | None:
-    """Why a form is not for this sign-in; None if it may be."""
-    version = told["authfsm"]
+def _unreadable(form: Mapping[str, Any], into: SignIn) -> SealError | None:
+    """Return why a form is not for this sign-in, or not of a version that can be read."""
+    version = form["authfsm"]
     if type(version) is not int or version < 1:
-        return SealBroken(_NO_SNAPSHOT)
+        return SealBroken(_NOT_A_SNAPSHOT)
     if version > VERSION:
         return SealTooNew(
             f"its format version is {version}, and this version of authfsm reads versions up to {VERSION}"
         )
-    if (told.get("pool"), told.get("client")) != (into.pool_id, into.client_id):
+    if (form.get("pool"), form.get("client")) != (into.pool_id, into.client_id):
         return SealWrongClient("it belongs to another user pool or app client")
     return None
 
 
-def _read(told: Mapping[str, Any], into: SignIn) -> Snapshot:
-    # All is read before anything changes.
-    misshapen = [name for name, kind in _SHAPES.items() if type(told.get(name, kind())) is not kind]
-    if misshapen or not told["id"]:
-        raise TypeError
-    state, asked = State[told["state"]], told.get("asked", {})
-    kept = challenge(asked["ChallengeName"], asked) if asked else None
-    if isinstance(kept, MfaSetup) and "SecretCode" in asked:
-        code, verified = asked["SecretCode"], asked["Verified"]
-        if not isinstance(code, str) or not isinstance(verified, bool):
-            raise TypeError
-        kept = attrs.evolve(kept, secret_code=Secret(code), verified=verified)
-    if (kept.state if kept else State.START) is not state:
-        raise ValueError(state)
-    steps = tuple(_step(number, row) for number, row in enumerate(told.get("steps", []), start=1))
-    device = Device(**told["device"]) if "device" in told else None
-    password, exponent, metadata = told.get("password"), told.get("a"), told.get("metadata", {})
-    if not all(isinstance(text, str) for text in metadata.values()):
-        raise TypeError
-    if exponent is not None and (not _EXPONENT.fullmatch(exponent) or int(exponent, 16) == 0):
-        raise ValueError
-    answered, due = _answered(told), told.get("due", False)
-    if due and not (answered and isinstance(kept, SrpChallenge)):
-        raise ValueError
-    username, flow = told.get("begun") or (None, None)
-    if not (username is flow is None or (isinstance(username, str) and isinstance(flow, str))):
-        raise TypeError
-    at = datetime.fromisoformat(told["at"])
-    if at.utcoffset() is None:
-        raise ValueError
+def _read(form: Mapping[str, Any], into: SignIn) -> Snapshot:
+    # Everything is read before anything changes.
+    _check(all(type(form.get(name, kind())) is kind for name, kind in _TYPES.items()))
+    _check(bool(form["id"]))
+    state, pending = State[form["state"]], _challenge_from_dict(form.get("asked"))
+    _check((pending.state if pending else State.START) is state)
+    steps = [_step_from_row(number, row) for number, row in enumerate(form.get("steps", []), 1)]
+    device = Device(**form["device"]) if "device" in form else None
+    password, exponent, metadata = form.get("password"), form.get("a"), form.get("metadata", {})
+    _check(all(isinstance(value, str) for value in metadata.values()))
+    _check(exponent is None or bool(_EXPONENT.fullmatch(exponent) and int(exponent, 16)))
+    answered, due = tuple(form.get("srp", ())), form.get("due", False)
+    _check(all(isinstance(each, str) and _FINGERPRINT.fullmatch(each) for each in answered))
+    _check(not due or bool(answered and isinstance(pending, SrpChallenge)))
+    username, flow = form.get("begun") or (None, None)
+    _check(username is flow is None or (isinstance(username, str) and isinstance(flow, str)))
+    received_at = datetime.fromisoformat(form["at"])
+    _check(received_at.utcoffset() is not None)
+    role = Role(form["role"]) if "role" in form else None
+    admin, proved = form["admin"], form["proved"]
     snapshot = Snapshot(
-        sign_in_id=told["id"],
+        sign_in_id=form["id"],
         signin=into,
         password=None if password is None else Secret(password),
         exponent=None if exponent is None else Secret(int(exponent, 16)),
-        preferred_challenge=told.get("preferred"),
+        preferred_challenge=form.get("preferred"),
         client_metadata=metadata,
-        walk=told["walk"],
-        begun=(username, flow) if username and flow else None,
+        walk=form["walk"],
+        first_request=(username, flow) if username and flow else None,
     )
-    into.resume(
-        state,
-        kept,
-        steps,
-        device=device,
-        admin=told["admin"],
-        flow=told.get("flow"),
-        username=told.get("username"),
-        role=Role(told["role"]) if "role" in told else None,
-        password_proved=told["proved"],
-        session_received_at=at,
-        srp_answered=answered,
-        srp_due=due,
-    )
+    into.resume(state, pending, steps, admin=admin)
+    into.device, into.role = device, role
+    into.flow, into.username = form.get("flow"), form.get("username")
+    into.password_proved, into.session_received_at = proved, received_at
+    into.srp_answered, into.srp_due = answered, due
     return snapshot
 
 
-def _answered(told: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fingerprints of the SRP_As that a challenge has answered."""
-    answered = tuple(told.get("srp", ()))
-    if not all(isinstance(each, str) and _FINGERPRINT.fullmatch(each) for each in answered):
-        raise TypeError
-    return answered
+def _check(valid: bool) -> None:  # noqa: FBT001 - an assertion
+    if not valid:
+        raise ValueError
 
 
-def _asked(signin: SignIn) -> dict[str, Any] | None:
-    asked = signin.challenge
-    if asked is None:
+def _challenge_to_dict(pending: AnyChallenge | None) -> dict[str, Any] | None:
+    if pending is None:
         return None
-    kept: dict[str, Any] = {"ChallengeName": asked.name}
-    if asked.session is not None:
-        kept["Session"] = asked.session
-    if asked.parameters:
-        kept["ChallengeParameters"] = dict(asked.parameters)
-    if asked.available:
-        kept["AvailableChallenges"] = list(asked.available)
-    if isinstance(asked, MfaSetup) and asked.secret_code is not None:
-        kept |= {"SecretCode": asked.secret_code, "Verified": asked.verified}
-    return kept
+    form: dict[str, Any] = {
+        "ChallengeName": pending.name,
+        "Session": pending.session,
+        "ChallengeParameters": dict(pending.parameters) or None,
+        "AvailableChallenges": list(pending.available) or None,
+    }
+    if isinstance(pending, MfaSetup) and pending.secret_code is not None:
+        form |= {"SecretCode": pending.secret_code, "Verified": pending.verified}
+    return {name: value for name, value in form.items() if value is not None}
 
 
-def _row(step: Step) -> list[str | None]:
-    row = [
-        str(step.source),
-        step.response.trigger,
-        str(step.dest),
-        None if step.at is None else step.at.isoformat(),
-        None if step.role is None else str(step.role),
-        step.error,
-        None if step.action is None else str(step.action),
-    ]
+def _challenge_from_dict(form: Mapping[str, Any] | None) -> AnyChallenge | None:
+    if not form:
+        return None
+    pending = challenge(form["ChallengeName"], form)
+    if isinstance(pending, MfaSetup) and "SecretCode" in form:
+        code, verified = form["SecretCode"], form["Verified"]
+        _check(isinstance(code, str) and isinstance(verified, bool))
+        return attrs.evolve(pending, secret_code=Secret(code), verified=verified)
+    return pending
+
+
+def _step_to_row(step: Step) -> list[str | None]:
+    fields = step_to_dict(step)
+    row = [fields.get(name) for name in _STEP]
     while row[-1] is None:
         row.pop()
     return row
 
 
-def _step(number: int, row: list[Any]) -> Step:
-    source, given, dest, at, role, error, action = row + [None] * (7 - len(row))
-    if not isinstance(error, (str, type(None))):
-        raise TypeError
-    return Step(
-        number=number,
-        source=State[source],
-        response=RESPONSES[given],
-        dest=State[dest],
-        at=datetime.fromisoformat(at) if at else None,
-        role=Role(role) if role else None,
-        error=error,
-        action=RecoveryAction[action] if action else None,
-    )
+def _step_from_row(number: int, row: list[str | None]) -> Step:
+    _check(isinstance(row, list) and len(row) <= len(_STEP))
+    return step_from_dict(number, dict(zip(_STEP, row, strict=False)))

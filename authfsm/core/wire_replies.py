@@ -1,7 +1,8 @@
-"""From what came back to one reply; whatever cannot be read is a `MalformedReply`, never a crash.
+"""Reads one reply from what Cognito sent; whatever cannot be read is a `MalformedReply`, never a crash.
 
-Cognito's maps are text to text, with JSON inside the text where something is structured (AWS API
-reference). Unknown keys are kept, an unknown challenge name is an `OtherChallenge`.
+`READERS` has one reader for each challenge of the protocol's table. Cognito's maps are text to text, with
+JSON inside the text if something is structured (AWS API reference). Unknown keys are kept, and an unknown
+challenge name becomes an `OtherChallenge`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
 
 from authfsm import srp
-from authfsm.base.secret import Secret
+from authfsm.base.secret import MASK, Secret
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ERROR_POLICY, Fault, RecoveryAction, error_rule
 from authfsm.protocol.errors import MalformedReply
@@ -37,20 +38,17 @@ from authfsm.protocol.states import DEVICE_STATES, STATE_BY_NAME, State
 
 S = State
 Parameters = Mapping[str, str]
+Fields = dict[str, Any]
 
-# The reply to USER_SRP_AUTH has no Session (measured), and device challenges are answered without one
-# (clients); anywhere else its absence is the service's fault.
+# A live pool's reply to USER_SRP_AUTH has no Session, and clients answer device challenges without one;
+# in any other reply its absence is an error of the service.
 WITHOUT_SESSION: Final = frozenset({S.PASSWORD_VERIFIER, *DEVICE_STATES})
 
 LONGEST_LIFE: Final = 10 * 366 * 86_400
-"""Seconds. Access and ID tokens live a day at most (AWS API reference, CreateUserPoolClient), and no token of
-Cognito's lives longer than a refresh token may: ten years. A greater ExpiresIn is no lifetime."""
+"""Seconds. No token lives longer than a refresh token may: ten years (AWS API reference, CreateUserPoolClient)."""
 
 _DEEPEST: Final = 32
-"""Levels. What Cognito nests deepest, a passkey's options, has four."""
-
-
-# ---- pieces -------------------------------------------------------------------------------------------
+"""Levels. The most deeply nested value that Cognito sends, a passkey's options, has four."""
 
 
 def _text(raw: Mapping[str, Any], key: str) -> str | None:
@@ -62,16 +60,20 @@ def _text(raw: Mapping[str, Any], key: str) -> str | None:
     return value or None
 
 
-def _hidden(raw: Mapping[str, Any], key: str) -> Secret[str] | None:
+def _required(raw: Mapping[str, Any], key: str) -> str:
+    value = _text(raw, key)
+    if value is None:
+        raise MalformedReply(f"{key} is missing")
+    return value
+
+
+def _secret(raw: Mapping[str, Any], key: str) -> Secret[str] | None:
     value = _text(raw, key)
     return None if value is None else Secret(value)
 
 
-def _needed(parameters: Parameters, key: str) -> str:
-    value = _text(parameters, key)
-    if value is None:
-        raise MalformedReply(f"{key} is missing")
-    return value
+def _required_secret(raw: Mapping[str, Any], key: str) -> Secret[str]:
+    return Secret(_required(raw, key))
 
 
 def _parameters(raw: Mapping[str, Any]) -> Parameters:
@@ -108,7 +110,7 @@ def _json(parameters: Parameters, key: str, kind: type[list[Any] | dict[str, Any
 
 
 def _shallow(value: Any, key: str, levels: int = _DEEPEST) -> Any:
-    """The value, if it is not nested so deeply that whoever shows or copies it would fail."""
+    """Return the value; raise an error if it is nested so deeply that displaying or copying it would fail."""
     if isinstance(value, (Mapping, list, tuple)):
         if levels == 0:
             raise MalformedReply(f"{key} is nested more than {_DEEPEST} levels deep")
@@ -118,7 +120,7 @@ def _shallow(value: Any, key: str, levels: int = _DEEPEST) -> Any:
 
 
 def _names(parameters: Parameters, *keys: str) -> tuple[str, ...]:
-    """A JSON list of names, under the first of these keys that is there."""
+    """Return the JSON list of names under the first of these keys that has one."""
     for key in keys:
         names = _json(parameters, key, list)
         if not all(isinstance(name, str) for name in names):
@@ -128,25 +130,19 @@ def _names(parameters: Parameters, *keys: str) -> tuple[str, ...]:
     return ()
 
 
-# ---- one reader a challenge -----------------------------------------------------------------------------
-
-Facts = dict[str, Any]
+# ---- challenges ----------------------------------------------------------------------------------------
 
 
-def _nothing(_: Parameters) -> Facts:
-    return {}
-
-
-def _srp(parameters: Parameters) -> Facts:
+def _srp_fields(parameters: Parameters) -> Fields:
     try:
-        salt = srp.from_hex(_needed(parameters, "SALT"), "SALT")
-        public = srp.from_hex(_needed(parameters, "SRP_B"), "SRP_B")
+        salt = srp.from_hex(_required(parameters, "SALT"), "SALT")
+        public = srp.from_hex(_required(parameters, "SRP_B"), "SRP_B")
     except srp.SrpRefused as error:
-        raise MalformedReply(f"{error.value} is not what SRP can work with") from None
+        raise MalformedReply(f"{error.value} is not a valid SRP value") from None
     # "The client MUST abort authentication if B % N is zero." -- RFC 5054, 2.5.3
     if public % srp.N == 0:
         raise MalformedReply("SRP_B is 0 mod N")
-    block = _needed(parameters, "SECRET_BLOCK")
+    block = _required(parameters, "SECRET_BLOCK")
     try:
         base64.b64decode(block, validate=True)
     except (binascii.Error, ValueError):
@@ -154,22 +150,14 @@ def _srp(parameters: Parameters) -> Facts:
     return {"salt": salt, "B": public, "secret_block": Secret(block)}
 
 
-def _password_verifier(parameters: Parameters) -> Facts:
-    return {**_srp(parameters), "user_id_for_srp": _needed(parameters, "USER_ID_FOR_SRP")}
-
-
-def _device_verifier(parameters: Parameters) -> Facts:
-    return {**_srp(parameters), "device_key": parameters.get("DEVICE_KEY")}
-
-
-def _delivery(parameters: Parameters) -> Facts:
+def _delivery(parameters: Parameters) -> Fields:
     return {
         "medium": parameters.get("CODE_DELIVERY_DELIVERY_MEDIUM"),
         "destination": parameters.get("CODE_DELIVERY_DESTINATION"),
     }
 
 
-def _new_password(parameters: Parameters) -> Facts:
+def _new_password(parameters: Parameters) -> Fields:
     required = _names(parameters, "requiredAttributes")
     known = _json(parameters, "userAttributes", dict)
     return {
@@ -178,44 +166,46 @@ def _new_password(parameters: Parameters) -> Facts:
     }
 
 
-READERS: Final[Mapping[S, Callable[[Parameters], Facts]]] = {
-    S.SELECT_CHALLENGE: _nothing,
-    S.PASSWORD: _nothing,
-    S.PASSWORD_SRP: _nothing,
-    S.PASSWORD_VERIFIER: _password_verifier,
-    S.ADMIN_NO_SRP_AUTH: _nothing,
+READERS: Final[Mapping[S, Callable[[Parameters], Fields]]] = {
+    S.SELECT_CHALLENGE: lambda _: {},
+    S.PASSWORD: lambda _: {},
+    S.PASSWORD_SRP: lambda _: {},
+    S.PASSWORD_VERIFIER: lambda p: {
+        **_srp_fields(p),
+        "user_id_for_srp": _required(p, "USER_ID_FOR_SRP"),
+    },
+    S.ADMIN_NO_SRP_AUTH: lambda _: {},
     S.EMAIL_OTP: _delivery,
     S.SMS_OTP: _delivery,
     S.WEB_AUTHN: lambda p: {
         "request_options": MappingProxyType(_json(p, "CREDENTIAL_REQUEST_OPTIONS", dict))
     },
-    S.CUSTOM_CHALLENGE: _nothing,
+    S.CUSTOM_CHALLENGE: lambda _: {},
     S.NEW_PASSWORD_REQUIRED: _new_password,
     S.MFA_SETUP: lambda p: {"choices": _names(p, "MFAS_CAN_SETUP")},
-    # Clients read MFAS_CAN_CHOOSE; one page of AWS's spells MFAS_CAN_SELECT.
+    # Clients read MFAS_CAN_CHOOSE; one page of AWS's spells it MFAS_CAN_SELECT.
     S.SELECT_MFA_TYPE: lambda p: {"choices": _names(p, "MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT")},
     S.SMS_MFA: _delivery,
     S.SOFTWARE_TOKEN_MFA: lambda p: {"friendly_device_name": p.get("FRIENDLY_DEVICE_NAME")},
-    S.DEVICE_SRP_AUTH: _nothing,
-    S.DEVICE_PASSWORD_VERIFIER: _device_verifier,
-    S.OTHER_CHALLENGE: _nothing,
+    S.DEVICE_SRP_AUTH: lambda _: {},
+    S.DEVICE_PASSWORD_VERIFIER: lambda p: {**_srp_fields(p), "device_key": p.get("DEVICE_KEY")},
+    S.OTHER_CHALLENGE: lambda _: {},
 }
 
 
 def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
-    """A challenge of this name, its parameters parsed.
+    """Return the challenge of this name, its parameters parsed.
 
     Args:
-        name: `ChallengeName`, one that is known or any other.
+        name: `ChallengeName`, a known or an unknown one.
         raw: what came with it: `Session`, `ChallengeParameters`, `AvailableChallenges`.
 
     Raises:
         MalformedReply: it cannot be read.
     """
-    # "Read ChallengeName as an open string": under CUSTOM_AUTH Cognito echoes whatever
-    # DefineAuthChallenge returns, and its own names grow.
+    # Under CUSTOM_AUTH Cognito returns whatever name DefineAuthChallenge chose, and AWS adds names.
     state = STATE_BY_NAME.get(name, S.OTHER_CHALLENGE)
-    session = _hidden(raw, "Session")
+    session = _secret(raw, "Session")
     if session is None and state not in WITHOUT_SESSION:
         raise MalformedReply("Session is missing")
     parameters = _parameters(raw)
@@ -228,22 +218,20 @@ def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
     )
 
 
-# ---- what else may come -----------------------------------------------------------------------------------
+# ---- tokens, and replies to other operations ---------------------------------------------------------------
 
 
 def _tokens(result: Any) -> Tokens:
     if not isinstance(result, Mapping):
         raise MalformedReply(f"AuthenticationResult is {type(result).__name__}, not a map")
-    access = _hidden(result, "AccessToken")
-    if access is None:
-        raise MalformedReply("AccessToken is missing")
+    access_token = _required_secret(result, "AccessToken")
     expires = result.get("ExpiresIn")
     if expires is not None and (type(expires) is not int or not 0 <= expires <= LONGEST_LIFE):
         raise MalformedReply(f"ExpiresIn is not a whole number of seconds from 0 to {LONGEST_LIFE}")
     return Tokens(
-        access_token=access,
-        id_token=_hidden(result, "IdToken"),
-        refresh_token=_hidden(result, "RefreshToken"),
+        access_token=access_token,
+        id_token=_secret(result, "IdToken"),
+        refresh_token=_secret(result, "RefreshToken"),
         expires_in=expires,
         token_type=_text(result, "TokenType"),
         new_device=_new_device(result.get("NewDeviceMetadata")),
@@ -256,48 +244,34 @@ def _new_device(metadata: Any) -> NewDevice | None:
     if not isinstance(metadata, Mapping):
         raise MalformedReply(f"NewDeviceMetadata is {type(metadata).__name__}, not a map")
     return NewDevice(
-        device_key=_needed(metadata, "DeviceKey"),
-        device_group_key=_needed(metadata, "DeviceGroupKey"),
+        device_key=_required(metadata, "DeviceKey"),
+        device_group_key=_required(metadata, "DeviceGroupKey"),
     )
 
 
-def _associated(raw: Mapping[str, Any], asked: Challenge | None) -> MfaSetup:
-    secret_code = _hidden(raw, "SecretCode")
-    if secret_code is None:
-        raise MalformedReply("SecretCode is missing")
-    return attrs.evolve(
-        _mfa_setup(asked), session=_renewed(raw), secret_code=secret_code, verified=False
-    )
+def _associated(raw: Mapping[str, Any], setup: MfaSetup) -> MfaSetup:
+    secret_code = _required_secret(raw, "SecretCode")
+    session = _required_secret(raw, "Session")
+    return attrs.evolve(setup, session=session, secret_code=secret_code, verified=False)
 
 
-def _verified(raw: Mapping[str, Any], asked: Challenge | None) -> Reply:
+def _verified(raw: Mapping[str, Any], setup: MfaSetup) -> Reply:
     status = _text(raw, "Status")
     if status == "ERROR":
-        # The status is a refusal of its own kind: the session stays good, another code may follow.
+        # A refusal without an error code: the session stays valid, and another code may follow.
         wrong = refusal("EnableSoftwareTokenMFAException", "VerifySoftwareToken answered ERROR")
-        return attrs.evolve(wrong, session=_hidden(raw, "Session"))
+        return attrs.evolve(wrong, session=_secret(raw, "Session"))
     if status != "SUCCESS":
         raise MalformedReply("Status is neither SUCCESS nor ERROR")
-    return attrs.evolve(_mfa_setup(asked), session=_renewed(raw), verified=True)
+    return attrs.evolve(setup, session=_required_secret(raw, "Session"), verified=True)
 
 
-def _mfa_setup(asked: Challenge | None) -> MfaSetup:
-    return asked if isinstance(asked, MfaSetup) else MfaSetup(name="MFA_SETUP")
-
-
-def _renewed(raw: Mapping[str, Any]) -> Secret[str]:
-    session = _hidden(raw, "Session")
-    if session is None:
-        raise MalformedReply("Session is missing")
-    return session
-
-
-def _done(raw: Mapping[str, Any], _: Challenge | None) -> Acknowledgement:
+def _done(raw: Mapping[str, Any], _: MfaSetup) -> Acknowledgement:
     facts = {k: _shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
     return Acknowledgement(facts=MappingProxyType(facts))
 
 
-_BESIDE: Final[Mapping[type[Response], Callable[[Mapping[str, Any], Challenge | None], Reply]]] = {
+_OTHER_READERS: Final[Mapping[type[Response], Callable[[Mapping[str, Any], MfaSetup], Reply]]] = {
     r.AssociateSoftwareToken: _associated,
     r.VerifySoftwareToken: _verified,
     r.ConfirmDevice: _done,
@@ -305,32 +279,36 @@ _BESIDE: Final[Mapping[type[Response], Callable[[Mapping[str, Any], Challenge | 
     r.RevokeToken: _done,
     r.GlobalSignOut: _done,
 }
+"""The readers of replies that have neither a challenge nor tokens."""
+
+
+# ---- refusals ------------------------------------------------------------------------------------------
 
 
 def refusal(
     code: str, message: str = "", request_id: str | None = None, operation: str = ""
 ) -> Refusal:
-    """A refusal, with its action from the table.
-
-    Args:
-        code: the error's code.
-        message: its message.
-        request_id: `x-amzn-RequestId`.
-        operation: the operation that was refused, where its name is the response's own.
-    """
+    """Return a refusal, with the action and the fault of the error policy."""
     row = error_rule(code, message, operation)
     return Refusal(code, message, action=row.action, fault=row.fault, request_id=request_id)
 
 
-# 429 Too Many Requests, and whatever a gateway answers in Cognito's place.
+def mask_secrets(refusal: Refusal, values: Iterable[object]) -> Refusal:
+    """Return a refusal whose message does not show the secrets among these values of the request."""
+    message = refusal.message
+    for value in values:
+        for each in value.values() if isinstance(value, Mapping) else (value,):
+            if isinstance(each, Secret) and (plain := each.reveal()):
+                message = message.replace(plain, MASK)
+    return attrs.evolve(refusal, message=message)
+
+
+# 429 Too Many Requests, and what a gateway answers in Cognito's place.
 _TRANSIENT_STATUSES: Final = frozenset({429, *range(500, 600)})
 
 
 def _error(raw: Mapping[str, Any], response: type[Response]) -> Refusal | None:
-    """An error, as boto3 has it (`{"Error": {"Code", "Message"}}`) or as the wire has it (`__type`)."""
-    metadata = raw.get("ResponseMetadata")
-    request_id = metadata.get("RequestId") if isinstance(metadata, Mapping) else None
-    request_id = request_id if isinstance(request_id, str) else None
+    """Return the refusal in a boto3 error (`{"Error": {"Code", "Message"}}`) or a JSON body (`__type`)."""
     if isinstance(error := raw.get("Error"), Mapping):
         code, message = error.get("Code"), error.get("Message")
     elif "__type" in raw:
@@ -339,24 +317,29 @@ def _error(raw: Mapping[str, Any], response: type[Response]) -> Refusal | None:
         return None
     if not isinstance(code, str) or not code:
         raise MalformedReply("the error has no code")
-    text = message if isinstance(message, str) else ""
-    heard = refusal(code.rpartition("#")[2], text, request_id, response.__name__)
-    status = metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None
-    heard = attrs.evolve(heard, retry_after=_retry_after(metadata))
-    if heard.code not in ERROR_POLICY and isinstance(status, int) and status in _TRANSIENT_STATUSES:
-        # A gateway's 502 or 503 has no code of Cognito's: botocore gives the status for one.
-        heard = attrs.evolve(heard, action=RecoveryAction.WAIT, fault=Fault.SERVICE)
-    return heard
-
-
-def _retry_after(metadata: Any) -> float | None:
-    # "Retry-After: a non-negative decimal integer, representing time in seconds" -- RFC 9110, 10.2.3.
-    # It may be a date too; that a gateway sends one to a client that will not wait so long is not known.
-    headers = metadata.get("HTTPHeaders") if isinstance(metadata, Mapping) else None
-    said = headers.get("retry-after") if isinstance(headers, Mapping) else None
-    return (
-        float(said) if isinstance(said, str) and re.fullmatch(r"\d{1,6}", said, re.ASCII) else None
+    metadata = raw.get("ResponseMetadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    request_id, status = metadata.get("RequestId"), metadata.get("HTTPStatusCode")
+    found = refusal(
+        code.rpartition("#")[2],
+        message if isinstance(message, str) else "",
+        request_id if isinstance(request_id, str) else None,
+        response.__name__,
     )
+    found = attrs.evolve(found, retry_after=_retry_after(metadata.get("HTTPHeaders")))
+    if found.code not in ERROR_POLICY and isinstance(status, int) and status in _TRANSIENT_STATUSES:
+        # A gateway's 502 or 503 has no error code: botocore puts the status in its place.
+        found = attrs.evolve(found, action=RecoveryAction.WAIT, fault=Fault.SERVICE)
+    return found
+
+
+def _retry_after(headers: Any) -> float | None:
+    # "Retry-After: a non-negative decimal integer, representing time in seconds" -- RFC 9110, 10.2.3.
+    # The date that the RFC also allows is ignored.
+    value = headers.get("retry-after") if isinstance(headers, Mapping) else None
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,6}", value):
+        return None
+    return float(value)
 
 
 def read(
@@ -364,34 +347,34 @@ def read(
     response: type[Response],
     *,
     state: S | None = None,
-    asked: Challenge | None = None,
+    challenge: Challenge | None = None,
 ) -> Reply:
-    """What came back, read as one reply.
+    """Return one reply, parsed.
 
     Args:
-        raw: the response of a boto3 call, the `response` of its ClientError, or the JSON body as it came
-            over HTTP.
+        raw: the response of a boto3 call, the `response` of its ClientError, or the JSON body from HTTP.
         response: the class of the response that was sent.
-        state: where the sign-in stands, for the error's sake.
-        asked: the challenge that was answered; MFA_SETUP's own steps build on it.
+        state: the state of the sign-in, for errors.
+        challenge: the challenge that was answered; the replies within MFA_SETUP update it.
 
     Raises:
-        MalformedReply: it is none of Cognito's; the message names the part, never its value.
+        MalformedReply: it is not a reply of Cognito's; the message names the part, never its value.
     """
     try:
-        return _read(raw, response, asked)
+        return _read(raw, response, challenge)
     except MalformedReply as error:
         error.state = state
         raise
 
 
-def _read(raw: Any, response: type[Response], asked: Challenge | None) -> Reply:
+def _read(raw: Any, response: type[Response], answered: Challenge | None) -> Reply:
     if not isinstance(raw, Mapping):
         raise MalformedReply(f"it is {type(raw).__name__}, not a map")
     if (error := _error(raw, response)) is not None:
         return error
-    if (reader := _BESIDE.get(response)) is not None:
-        return reader(raw, asked)
+    if (reader := _OTHER_READERS.get(response)) is not None:
+        setup = answered if isinstance(answered, MfaSetup) else MfaSetup(name="MFA_SETUP")
+        return reader(raw, setup)
     name, result = _text(raw, "ChallengeName"), raw.get("AuthenticationResult")
     # One reply carries either a challenge or tokens, never both -- AWS API reference
     if name is not None and result:

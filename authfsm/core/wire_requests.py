@@ -1,14 +1,14 @@
-"""From a response to one API request, in Cognito's spelling.
+"""Makes one API request of a response, in Cognito's spelling.
 
-`WRITERS` is a table over the protocol's own (state, response) pairs: under which name the answer goes
-out, which fields it has, and whether the device's key goes along.
+`WRITERS` has one writer for each (state, response) pair of the protocol's table: the ChallengeName, the
+fields, and whether the device's key is sent too.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, TypeAlias, cast
 
 from attrs import field, frozen
 
@@ -32,9 +32,9 @@ class Request:
     """One API request, ready to be sent.
 
     Args:
-        operation: as `InitiateAuth`.
+        operation: the operation's name, as `InitiateAuth`.
         parameters: its parameters in Cognito's spelling, every secret wrapped.
-        repeatable: may a client library send it again when no reply came (`authfsm.protocol.api_requests`)?
+        repeatable: whether a client library may send it again if no reply came (`authfsm.protocol.api_requests`).
     """
 
     operation: str
@@ -47,12 +47,12 @@ class Request:
         return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.operation).lower()
 
     def reveal(self) -> dict[str, Any]:
-        """The parameters in clear: call it where they leave, and keep no copy."""
+        """Return the parameters with secrets in clear: call this where they are sent, and keep no copy."""
         return cast("dict[str, Any]", revealed(dict(self.parameters)))
 
 
 class Sender:
-    """What a writer reads of the sign-in it writes for."""
+    """What a request is made from, besides the response: the sign-in's client, user, session and tokens."""
 
     __slots__ = ()
 
@@ -67,385 +67,363 @@ class Sender:
     challenge_name: str | None
 
 
-class RequestWriter(Protocol):
-    """Turns a response into a request."""
-
-    def __call__(self, given: Any, sender: Sender, /) -> Request:
-        """The request that carries this response."""
-
-
-# ---- what every request has ---------------------------------------------------------------------------
-
-
-def _identity(sender: Sender, username: str | None, device: Device | None) -> Fields:
-    """USERNAME with the SECRET_HASH over that very name, and DEVICE_KEY."""
-    fields: Fields = {}
-    if username is not None:
-        fields["USERNAME"] = username
-    if sender.client_secret is not None and username is not None:
-        # "the username ... in the request": hash and USERNAME of one request must agree, whichever
-        # of a user's names it is -- AWS developer guide, "Computing secret hash values"
-        fields["SECRET_HASH"] = _secret_hash(sender, username)
-    if device is not None:
-        fields["DEVICE_KEY"] = device.key
-    return fields
-
-
-def _secret_hash(sender: Sender, username: str) -> Secret[str]:
-    client_secret = cast("Secret[str]", sender.client_secret)
-    return Secret(srp.secret_hash(username, sender.client_id, client_secret))
-
-
-def _request(
-    operation: str, given: Response, sender: Sender, parameters: Fields, *, admin: bool
-) -> Request:
-    if admin:
-        if sender.pool_id is None:
-            raise BadField(
-                type(given),
-                "pool_id",
-                "is needed by an administrator's operation: give it to the sign-in",
-            )
-        parameters = {"UserPoolId": sender.pool_id, **parameters}
-        operation = f"Admin{operation}"
-    if given.client_metadata:
-        parameters["ClientMetadata"] = dict(given.client_metadata)
-    return Request(operation, parameters)
+RequestWriter: TypeAlias = Callable[[Any, Sender], Request]
+FieldsOf: TypeAlias = Callable[[Any], Fields]
 
 
 @frozen
 class InitiateAuth:
-    """InitiateAuth, or AdminInitiateAuth.
+    """Writes InitiateAuth, or AdminInitiateAuth.
 
     Args:
-        fields: from the response to its own AuthParameters.
-        device: does DEVICE_KEY go along? With SRP it waits for the PASSWORD_VERIFIER answer.
-        admin: is this an administrator's flow by its nature?
+        fields: returns the response's own AuthParameters.
+        device: whether DEVICE_KEY is sent. With SRP it is sent with the answer to PASSWORD_VERIFIER.
+        admin: whether this flow is always an administrator's.
     """
 
-    fields: Callable[[Any], Fields]
+    fields: FieldsOf
     device: bool = field(default=False, kw_only=True)
     admin: bool = field(default=False, kw_only=True)
 
-    def __call__(self, given: Any, sender: Sender) -> Request:
-        """The request that begins the flow."""
-        identity = _identity(sender, given.username, sender.device if self.device else None)
+    def __call__(self, response: Any, sender: Sender) -> Request:
+        """Return the request."""
+        device = sender.device if self.device else None
         parameters: Fields = {
-            "AuthFlow": given.auth_flow,
+            "AuthFlow": response.auth_flow,
             "ClientId": sender.client_id,
-            "AuthParameters": {**identity, **self.fields(given)},
+            "AuthParameters": {
+                **_identity(sender, response.username, device),
+                **self.fields(response),
+            },
         }
-        if isinstance(given, r.SignedUp):
-            parameters["Session"] = given.session
-        return _request("InitiateAuth", given, sender, parameters, admin=self.admin or sender.admin)
+        if isinstance(response, r.SignedUp):
+            parameters["Session"] = response.session
+        return _request(
+            "InitiateAuth", response, sender, parameters, admin=self.admin or sender.admin
+        )
 
 
 @frozen
 class RespondToAuthChallenge:
-    """RespondToAuthChallenge, or AdminRespondToAuthChallenge.
+    """Writes RespondToAuthChallenge, or AdminRespondToAuthChallenge.
 
     Args:
-        name: the ChallengeName that goes out, which need not be the one that came in; None repeats that.
-        fields: from the response to its own ChallengeResponses.
-        device: does DEVICE_KEY go along?
+        name: the ChallengeName to send, which may differ from the one that came; None sends that one.
+        fields: returns the response's own ChallengeResponses.
+        device: whether DEVICE_KEY is sent.
     """
 
     name: str | None
-    fields: Callable[[Any], Fields]
+    fields: FieldsOf
     device: bool = field(default=False, kw_only=True)
 
-    def __call__(self, given: Any, sender: Sender) -> Request:
-        """The request that answers the challenge."""
+    def __call__(self, response: Any, sender: Sender) -> Request:
+        """Return the request."""
         name = self.name
-        if getattr(given, "direct", False):
+        if getattr(response, "direct", False):
             # "you can respond with the challenge name PASSWORD or PASSWORD_SRP directly"
             # -- AWS developer guide, "Authentication flows"
-            name = "PASSWORD" if isinstance(given, r.Password) else "PASSWORD_SRP"
-        identity = _identity(sender, sender.username, sender.device if self.device else None)
+            name = "PASSWORD" if isinstance(response, r.Password) else "PASSWORD_SRP"
+        device = sender.device if self.device else None
         parameters: Fields = {
             "ClientId": sender.client_id,
             "ChallengeName": name or sender.challenge_name,
-            "ChallengeResponses": {**self.fields(given), **identity},
+            "ChallengeResponses": {
+                **self.fields(response),
+                **_identity(sender, sender.username, device),
+            },
         }
-        # "Session ... pass the newest": the reply to USER_SRP_AUTH has none, and then none is sent.
+        # The reply to USER_SRP_AUTH has no Session, and then none is sent.
         if sender.session is not None:
             parameters["Session"] = sender.session
-        return _request("RespondToAuthChallenge", given, sender, parameters, admin=sender.admin)
+        return _request("RespondToAuthChallenge", response, sender, parameters, admin=sender.admin)
 
 
-# ---- the fields of each answer ------------------------------------------------------------------------
+@frozen
+class OtherOperation:
+    """Writes an operation of this name, with the parameters that are not None."""
+
+    name: str
+    parameters: Callable[[Any, Sender], Fields]
+
+    def __call__(self, response: Any, sender: Sender) -> Request:
+        """Return the request."""
+        return Request(self.name, _present(**self.parameters(response, sender)))
 
 
-def _claim(given: r.SrpClaim) -> Fields:
-    return {
-        "PASSWORD_CLAIM_SIGNATURE": given.signature,
-        "PASSWORD_CLAIM_SECRET_BLOCK": given.secret_block,
-        "TIMESTAMP": given.timestamp,
-    }
+def _present(**fields: Any) -> Fields:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def _code(state: S) -> Callable[[r.Code], Fields]:
-    return lambda given: {CODE_FIELDS[state]: given.code}
+def _identity(sender: Sender, username: str | None, device: Device | None) -> Fields:
+    """Return USERNAME, the SECRET_HASH over that very name, and DEVICE_KEY."""
+    # "the username ... in the request": hash and USERNAME of one request must agree, whichever of a
+    # user's names it is -- AWS developer guide, "Computing secret hash values"
+    return _present(
+        USERNAME=username,
+        SECRET_HASH=_secret_hash(sender, username),
+        DEVICE_KEY=device and device.key,
+    )
 
 
-def _password(given: Any) -> Fields:
-    return {} if given.password is None else {"PASSWORD": given.password}
+def _secret_hash(sender: Sender, username: str | None) -> Secret[str] | None:
+    if sender.client_secret is None or username is None:
+        return None
+    return Secret(srp.secret_hash(username, sender.client_id, sender.client_secret))
 
 
-def _srp_a(given: Any) -> Fields:
-    return {"SRP_A": given.srp_a}
+def _request(
+    operation: str, response: Response, sender: Sender, parameters: Fields, *, admin: bool
+) -> Request:
+    if admin:
+        if sender.pool_id is None:
+            raise _missing(response, "pool_id", "an administrator's operation needs it")
+        parameters = {"UserPoolId": sender.pool_id, **parameters}
+        operation = f"Admin{operation}"
+    if response.client_metadata:
+        parameters["ClientMetadata"] = dict(response.client_metadata)
+    return Request(operation, parameters)
 
 
-def _preferred(name: str, fields: Callable[[Any], Fields]) -> Callable[[Any], Fields]:
-    return lambda given: {"PREFERRED_CHALLENGE": name, **fields(given)}
+def _missing(response: Response, name: str, why: str) -> BadField:
+    return BadField(type(response), name, f"is missing: {why}")
 
 
-def _custom_srp(given: r.CustomSrpAuth) -> Fields:
-    # "CHALLENGE_NAME: SRP_A" -- AWS developer guide of 2023, "Custom authentication flow"; the API
-    # reference's "ChallengeName: SRP_A" is a slip that no client follows.
-    return {"CHALLENGE_NAME": "SRP_A", "SRP_A": given.srp_a}
-
-
-def _user_auth(given: r.UserAuth) -> Fields:
-    return {"PREFERRED_CHALLENGE": given.preferred_challenge} if given.preferred_challenge else {}
-
-
-def _step_up(given: r.StepUp) -> Fields:
-    fields: Fields = {"TARGET_ACR_VALUES": " ".join(given.target_acr_values)}
-    if given.access_token is not None:
-        fields["ACCESS_TOKEN"] = given.access_token
-    if given.max_age is not None:
-        fields["MAX_AGE"] = str(given.max_age)
-    return fields
-
-
-def _new_password(given: r.NewPassword) -> Fields:
-    # Personal, and so not for a repr or a log either.
-    attributes = {
-        f"userAttributes.{name}": Secret(value) for name, value in given.attributes.items()
-    }
-    return {"NEW_PASSWORD": given.password, **attributes}
-
-
-def _nothing(_: Any) -> Fields:
+def _no_fields(_: Any) -> Fields:
     return {}
 
 
-def _chosen(given: Any) -> Fields:
-    """An answer to SELECT_CHALLENGE: a bare choice, or the choice and its secret in one."""
-    match given:
+def _fields(attributes: Mapping[str, str]) -> FieldsOf:
+    """Return a function that returns these fields, each the value of an attribute of the response."""
+    return lambda response: {key: getattr(response, name) for key, name in attributes.items()}
+
+
+def _fixed(key: str, value: str, fields: FieldsOf) -> FieldsOf:
+    """Return a function that returns one fixed field, and those of another function."""
+    return lambda response: {key: value, **fields(response)}
+
+
+_SRP_A: Final = _fields({"SRP_A": "srp_a"})
+# "CHALLENGE_NAME: SRP_A" -- AWS developer guide of 2023, "Custom authentication flow"; the API reference's
+# "ChallengeName: SRP_A" is an error that no client copies.
+_CUSTOM_SRP: Final = _fixed("CHALLENGE_NAME", "SRP_A", _SRP_A)
+_ANSWER: Final = _fields({"ANSWER": "answer"})
+_CREDENTIAL: Final = _fields({"CREDENTIAL": "credential"})
+_CODE: Final = {state: _fields({name: "code"}) for state, name in CODE_FIELDS.items()}
+_CLAIM: Final = _fields(
+    {
+        "PASSWORD_CLAIM_SIGNATURE": "signature",
+        "PASSWORD_CLAIM_SECRET_BLOCK": "secret_block",
+        "TIMESTAMP": "timestamp",
+    }
+)
+
+
+def _password(response: Any) -> Fields:
+    return _present(PASSWORD=response.password)
+
+
+def _step_up(response: r.StepUp) -> Fields:
+    return _present(
+        TARGET_ACR_VALUES=" ".join(response.target_acr_values),
+        ACCESS_TOKEN=response.access_token,
+        MAX_AGE=None if response.max_age is None else str(response.max_age),
+    )
+
+
+def _new_password(response: r.NewPassword) -> Fields:
+    # Attributes are personal data, and so wrapped too.
+    attributes = {
+        f"userAttributes.{name}": Secret(value) for name, value in response.attributes.items()
+    }
+    return {"NEW_PASSWORD": response.password, **attributes}
+
+
+def _choice(response: Any) -> Fields:
+    """Return the answer to SELECT_CHALLENGE: a choice alone, or the choice with its credential."""
+    match response:
         case r.Select():
-            return {"ANSWER": given.answer}
+            return _ANSWER(response)
         case r.Password():
-            return (
-                {"PASSWORD": given.password}
-                if given.direct
-                else {"ANSWER": "PASSWORD", "PASSWORD": given.password}
-            )
+            choice, fields = "PASSWORD", _password(response)
         case r.SrpA():
-            return (
-                {"SRP_A": given.srp_a}
-                if given.direct
-                else {"ANSWER": "PASSWORD_SRP", "SRP_A": given.srp_a}
-            )
+            choice, fields = "PASSWORD_SRP", _SRP_A(response)
         case _:
-            return {"ANSWER": "WEB_AUTHN", "CREDENTIAL": given.credential}
+            choice, fields = "WEB_AUTHN", _CREDENTIAL(response)
+    return fields if getattr(response, "direct", False) else {"ANSWER": choice, **fields}
 
 
-# ---- beside the challenges ----------------------------------------------------------------------------
-
-
-def _associate(given: r.AssociateSoftwareToken, sender: Sender) -> Request:
-    return Request("AssociateSoftwareToken", _session(given, sender))
-
-
-def _verify(given: r.VerifySoftwareToken, sender: Sender) -> Request:
-    parameters = {**_session(given, sender), "UserCode": given.code}
-    if given.friendly_device_name is not None:
-        parameters["FriendlyDeviceName"] = given.friendly_device_name
-    return Request("VerifySoftwareToken", parameters)
-
-
-def _session(given: Response, sender: Sender) -> Fields:
+def _session(response: Response, sender: Sender) -> Secret[str]:
     if sender.session is None:
-        raise BadField(type(given), "session", "is needed, and the last reply had none")
-    return {"Session": sender.session}
+        raise _missing(response, "session", "the last reply had none")
+    return sender.session
 
 
-def _refresh_token(given: Any, sender: Sender) -> Secret[str]:
-    mine = sender.tokens.refresh_token if sender.tokens else None
-    if (token := given.refresh_token or mine) is None:
-        raise BadField(
-            type(given), "refresh_token", "is needed: there are no tokens to take it from"
-        )
-    return cast("Secret[str]", token)
+def _refresh_token(response: Any, sender: Sender) -> Secret[str]:
+    token: Secret[str] | None = getattr(response, "refresh_token", None)
+    if token is None and sender.tokens is not None:
+        token = sender.tokens.refresh_token
+    if token is None:
+        raise _missing(response, "refresh_token", "there are no tokens, or none of this kind")
+    return token
 
 
-def _session_device(given: Any, sender: Sender) -> str | None:
-    """The device of the session that is refreshed: also one that came with its tokens, confirmed or not."""
-    if given.device_key is not None:
-        return cast("str", given.device_key)
+def _session_device(response: Any, sender: Sender) -> str | None:
+    """Return the key of the refreshed session's device; it may be a new one, confirmed or not."""
+    if response.device_key is not None:
+        return cast("str", response.device_key)
     if sender.device is not None:
         return sender.device.key
-    fresh = sender.tokens.new_device if sender.tokens and given.refresh_token is None else None
-    return fresh.device_key if fresh else None
+    new = sender.tokens.new_device if sender.tokens and response.refresh_token is None else None
+    return new.device_key if new else None
 
 
-def _refresh(given: r.RefreshTokenAuth, sender: Sender) -> Request:
-    fields: Fields = {"REFRESH_TOKEN": _refresh_token(given, sender)}
-    username = given.username or sender.username
-    if sender.client_secret is not None:
-        if username is None:
-            raise BadField(
-                type(given),
-                "username",
-                "is needed for SECRET_HASH: the user's real name, not an alias",
-            )
-        fields["SECRET_HASH"] = _secret_hash(sender, username)
-    if (key := _session_device(given, sender)) is not None:
-        fields["DEVICE_KEY"] = key
+def _refresh(response: r.RefreshTokenAuth, sender: Sender) -> Request:
+    username = response.username or sender.username
+    token = _refresh_token(response, sender)
+    if sender.client_secret is not None and username is None:
+        raise _missing(response, "username", "SECRET_HASH needs the user's real name, not an alias")
     parameters: Fields = {
-        "AuthFlow": given.auth_flow,
+        "AuthFlow": response.auth_flow,
         "ClientId": sender.client_id,
-        "AuthParameters": fields,
+        "AuthParameters": _present(
+            REFRESH_TOKEN=token,
+            SECRET_HASH=_secret_hash(sender, username),
+            DEVICE_KEY=_session_device(response, sender),
+        ),
     }
-    return _request("InitiateAuth", given, sender, parameters, admin=sender.admin)
+    return _request("InitiateAuth", response, sender, parameters, admin=sender.admin)
 
 
-def _get_tokens(given: r.GetTokensFromRefreshToken, sender: Sender) -> Request:
-    parameters: Fields = {"RefreshToken": _refresh_token(given, sender), **_client(sender)}
-    if (key := _session_device(given, sender)) is not None:
-        parameters["DeviceKey"] = key
-    return _request("GetTokensFromRefreshToken", given, sender, parameters, admin=False)
+def _get_tokens(response: r.GetTokensFromRefreshToken, sender: Sender) -> Fields:
+    return {
+        "RefreshToken": _refresh_token(response, sender),
+        "ClientId": sender.client_id,
+        "ClientSecret": sender.client_secret,
+        "DeviceKey": _session_device(response, sender),
+        "ClientMetadata": dict(response.client_metadata) or None,
+    }
 
 
-def _client(sender: Sender) -> Fields:
-    known = {"ClientId": sender.client_id}
-    return (
-        known if sender.client_secret is None else {**known, "ClientSecret": sender.client_secret}
-    )
+def _verify(response: r.VerifySoftwareToken, sender: Sender) -> Fields:
+    return {
+        "Session": _session(response, sender),
+        "UserCode": response.code,
+        "FriendlyDeviceName": response.friendly_device_name,
+    }
 
 
 def _access_token(sender: Sender) -> Secret[str]:
     return cast("Tokens", sender.tokens).access_token
 
 
-def _device_key(given: Any, sender: Sender) -> str:
-    fresh = sender.tokens.new_device if sender.tokens else None
-    key = given.device_key or (fresh and fresh.device_key) or (sender.device and sender.device.key)
+def _device_key(response: Any, sender: Sender) -> str:
+    new = sender.tokens.new_device if sender.tokens else None
+    key = response.device_key or (new and new.device_key) or (sender.device and sender.device.key)
     if not key:
-        raise BadField(
-            type(given), "device_key", "is needed: the tokens came without NewDeviceMetadata"
-        )
+        raise _missing(response, "device_key", "the tokens came without NewDeviceMetadata")
     return cast("str", key)
 
 
-def _confirm_device(given: r.ConfirmDevice, sender: Sender) -> Request:
-    config = {"PasswordVerifier": given.password_verifier, "Salt": given.salt}
-    parameters: Fields = {
+def _confirm_device(response: r.ConfirmDevice, sender: Sender) -> Fields:
+    verifier = {"PasswordVerifier": response.password_verifier, "Salt": response.salt}
+    return {
         "AccessToken": _access_token(sender),
-        "DeviceKey": _device_key(given, sender),
-        "DeviceSecretVerifierConfig": config,
+        "DeviceKey": _device_key(response, sender),
+        "DeviceSecretVerifierConfig": verifier,
+        "DeviceName": response.device_name,
     }
-    if given.device_name is not None:
-        parameters["DeviceName"] = given.device_name
-    return Request("ConfirmDevice", parameters)
 
 
-def _update_device(given: r.UpdateDeviceStatus, sender: Sender) -> Request:
-    parameters = {
+def _update_device(response: r.UpdateDeviceStatus, sender: Sender) -> Fields:
+    return {
         "AccessToken": _access_token(sender),
-        "DeviceKey": _device_key(given, sender),
-        "DeviceRememberedStatus": "remembered" if given.remembered else "not_remembered",
+        "DeviceKey": _device_key(response, sender),
+        "DeviceRememberedStatus": "remembered" if response.remembered else "not_remembered",
     }
-    return Request("UpdateDeviceStatus", parameters)
 
 
-def _revoke(given: r.RevokeToken, sender: Sender) -> Request:
-    token = sender.tokens.refresh_token if sender.tokens else None
-    if token is None:
-        raise BadField(type(given), "refresh_token", "is needed, and these tokens have none")
-    return Request("RevokeToken", {"Token": token, **_client(sender)})
+def _revoke(response: r.RevokeToken, sender: Sender) -> Fields:
+    return {
+        "Token": _refresh_token(response, sender),
+        "ClientId": sender.client_id,
+        "ClientSecret": sender.client_secret,
+    }
 
 
-def _global_sign_out(_: r.GlobalSignOut, sender: Sender) -> Request:
-    return Request("GlobalSignOut", {"AccessToken": _access_token(sender)})
-
-
-# ---- the table ------------------------------------------------------------------------------------------
-
-_CHOOSE: Final = RespondToAuthChallenge("SELECT_CHALLENGE", _chosen)
+# ---- the table -------------------------------------------------------------------------------------------
+_CHOOSE: Final = RespondToAuthChallenge("SELECT_CHALLENGE", _choice)
 
 # fmt: off
 WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
-    (S.START, r.UserSrpAuth):               InitiateAuth(_srp_a),
+    (S.START, r.UserSrpAuth):               InitiateAuth(_SRP_A),
     (S.START, r.UserPasswordAuth):          InitiateAuth(_password, device=True),
     (S.START, r.AdminUserPasswordAuth):     InitiateAuth(_password, device=True, admin=True),
     (S.START, r.AdminNoSrpAuth):            InitiateAuth(_password, device=True, admin=True),
-    (S.START, r.CustomAuth):                InitiateAuth(_nothing, device=True),
-    (S.START, r.CustomSrpAuth):             InitiateAuth(_custom_srp, device=True),
-    (S.START, r.UserAuth):                  InitiateAuth(_user_auth),
-    (S.START, r.UserAuthWithPassword):      InitiateAuth(_preferred("PASSWORD", _password), device=True),
-    (S.START, r.UserAuthWithSrp):           InitiateAuth(_preferred("PASSWORD_SRP", _srp_a)),
+    (S.START, r.CustomAuth):                InitiateAuth(_no_fields, device=True),
+    (S.START, r.CustomSrpAuth):             InitiateAuth(_CUSTOM_SRP, device=True),
+    (S.START, r.UserAuth):                  InitiateAuth(lambda response: _present(PREFERRED_CHALLENGE=response.preferred_challenge or None)),
+    (S.START, r.UserAuthWithPassword):      InitiateAuth(_fixed("PREFERRED_CHALLENGE", "PASSWORD", _password), device=True),
+    (S.START, r.UserAuthWithSrp):           InitiateAuth(_fixed("PREFERRED_CHALLENGE", "PASSWORD_SRP", _SRP_A)),
     (S.START, r.StepUp):                    InitiateAuth(_step_up),
-    (S.START, r.SignedUp):                  InitiateAuth(_nothing),
+    (S.START, r.SignedUp):                  InitiateAuth(_no_fields),
     (S.START, r.RefreshTokenAuth):          _refresh,
     (S.START, r.RefreshToken):              _refresh,
-    (S.START, r.GetTokensFromRefreshToken): _get_tokens,
+    (S.START, r.GetTokensFromRefreshToken): OtherOperation("GetTokensFromRefreshToken", _get_tokens),
 
-    **{(S.SELECT_CHALLENGE, response): RespondToAuthChallenge("SELECT_CHALLENGE", _chosen, device=True) for response in FIRST_FACTOR_CHOICE},
+    **{(S.SELECT_CHALLENGE, response): RespondToAuthChallenge("SELECT_CHALLENGE", _choice, device=True) for response in FIRST_FACTOR_CHOICE},
     # To leave a first factor for another: "SELECT_CHALLENGE" with the same session, as amplify-js does.
     **{(state, response): _CHOOSE for state in sorted(PASSWORDLESS) for response in FIRST_FACTOR_CHOICE},
     (S.PASSWORD, r.Password):               RespondToAuthChallenge("PASSWORD", _password, device=True),
-    (S.PASSWORD_SRP, r.SrpA):               RespondToAuthChallenge("PASSWORD_SRP", _srp_a),
-    (S.PASSWORD_VERIFIER, r.SrpClaim):      RespondToAuthChallenge("PASSWORD_VERIFIER", _claim, device=True),
+    (S.PASSWORD_SRP, r.SrpA):               RespondToAuthChallenge("PASSWORD_SRP", _SRP_A),
+    (S.PASSWORD_VERIFIER, r.SrpClaim):      RespondToAuthChallenge("PASSWORD_VERIFIER", _CLAIM, device=True),
     (S.ADMIN_NO_SRP_AUTH, r.Password):      RespondToAuthChallenge("ADMIN_NO_SRP_AUTH", _password),
-    (S.EMAIL_OTP, r.Code):                  RespondToAuthChallenge("EMAIL_OTP", _code(S.EMAIL_OTP), device=True),
-    (S.SMS_OTP, r.Code):                    RespondToAuthChallenge("SMS_OTP", _code(S.SMS_OTP), device=True),
-    (S.WEB_AUTHN, r.Credential):            RespondToAuthChallenge("WEB_AUTHN", lambda given: {"CREDENTIAL": given.credential}),
-    (S.CUSTOM_CHALLENGE, r.Answer):         RespondToAuthChallenge("CUSTOM_CHALLENGE", lambda given: {"ANSWER": given.answer}, device=True),
+    (S.EMAIL_OTP, r.Code):                  RespondToAuthChallenge("EMAIL_OTP", _CODE[S.EMAIL_OTP], device=True),
+    (S.SMS_OTP, r.Code):                    RespondToAuthChallenge("SMS_OTP", _CODE[S.SMS_OTP], device=True),
+    (S.WEB_AUTHN, r.Credential):            RespondToAuthChallenge("WEB_AUTHN", _CREDENTIAL),
+    (S.CUSTOM_CHALLENGE, r.Answer):         RespondToAuthChallenge("CUSTOM_CHALLENGE", _ANSWER, device=True),
 
     (S.NEW_PASSWORD_REQUIRED, r.NewPassword): RespondToAuthChallenge("NEW_PASSWORD_REQUIRED", _new_password, device=True),
-    (S.MFA_SETUP, r.AssociateSoftwareToken): _associate,
-    (S.MFA_SETUP, r.VerifySoftwareToken):   _verify,
-    (S.MFA_SETUP, r.CompleteMfaSetup):      RespondToAuthChallenge("MFA_SETUP", _nothing),
+    (S.MFA_SETUP, r.AssociateSoftwareToken): OtherOperation("AssociateSoftwareToken", lambda response, sender: {"Session": _session(response, sender)}),
+    (S.MFA_SETUP, r.VerifySoftwareToken):   OtherOperation("VerifySoftwareToken", _verify),
+    (S.MFA_SETUP, r.CompleteMfaSetup):      RespondToAuthChallenge("MFA_SETUP", _no_fields),
     # Clients spell it EMAIL; one page of AWS's, "email".
-    (S.MFA_SETUP, r.SetUpEmail):            RespondToAuthChallenge("MFA_SETUP", lambda given: {"EMAIL": Secret(given.email)}, device=True),
+    (S.MFA_SETUP, r.SetUpEmail):            RespondToAuthChallenge("MFA_SETUP", lambda response: {"EMAIL": Secret(response.email)}, device=True),
 
-    (S.SELECT_MFA_TYPE, r.Select):          RespondToAuthChallenge("SELECT_MFA_TYPE", lambda given: {"ANSWER": given.answer}, device=True),
-    (S.SMS_MFA, r.Code):                    RespondToAuthChallenge("SMS_MFA", _code(S.SMS_MFA), device=True),
-    (S.SOFTWARE_TOKEN_MFA, r.Code):         RespondToAuthChallenge("SOFTWARE_TOKEN_MFA", _code(S.SOFTWARE_TOKEN_MFA), device=True),
+    (S.SELECT_MFA_TYPE, r.Select):          RespondToAuthChallenge("SELECT_MFA_TYPE", _ANSWER, device=True),
+    (S.SMS_MFA, r.Code):                    RespondToAuthChallenge("SMS_MFA", _CODE[S.SMS_MFA], device=True),
+    (S.SOFTWARE_TOKEN_MFA, r.Code):         RespondToAuthChallenge("SOFTWARE_TOKEN_MFA", _CODE[S.SOFTWARE_TOKEN_MFA], device=True),
 
-    (S.DEVICE_SRP_AUTH, r.SrpA):            RespondToAuthChallenge("DEVICE_SRP_AUTH", _srp_a, device=True),
-    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): RespondToAuthChallenge("DEVICE_PASSWORD_VERIFIER", _claim, device=True),
+    (S.DEVICE_SRP_AUTH, r.SrpA):            RespondToAuthChallenge("DEVICE_SRP_AUTH", _SRP_A, device=True),
+    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): RespondToAuthChallenge("DEVICE_PASSWORD_VERIFIER", _CLAIM, device=True),
 
-    (S.OTHER_CHALLENGE, r.RawAnswer):       RespondToAuthChallenge(None, lambda given: dict(given.fields)),
+    (S.OTHER_CHALLENGE, r.RawAnswer):       RespondToAuthChallenge(None, lambda response: dict(response.fields)),
 
-    (S.AUTHENTICATED, r.ConfirmDevice):     _confirm_device,
-    (S.AUTHENTICATED, r.UpdateDeviceStatus): _update_device,
-    (S.AUTHENTICATED, r.GetTokensFromRefreshToken): _get_tokens,
+    (S.AUTHENTICATED, r.ConfirmDevice):     OtherOperation("ConfirmDevice", _confirm_device),
+    (S.AUTHENTICATED, r.UpdateDeviceStatus): OtherOperation("UpdateDeviceStatus", _update_device),
+    (S.AUTHENTICATED, r.GetTokensFromRefreshToken): OtherOperation("GetTokensFromRefreshToken", _get_tokens),
     (S.AUTHENTICATED, r.RefreshTokenAuth):  _refresh,
     (S.AUTHENTICATED, r.RefreshToken):      _refresh,
-    (S.AUTHENTICATED, r.RevokeToken):       _revoke,
-    (S.AUTHENTICATED, r.GlobalSignOut):     _global_sign_out,
+    (S.AUTHENTICATED, r.RevokeToken):       OtherOperation("RevokeToken", _revoke),
+    (S.AUTHENTICATED, r.GlobalSignOut):     OtherOperation("GlobalSignOut", lambda _, sender: {"AccessToken": _access_token(sender)}),
 }
 # fmt: on
 
 
-def write(state: S, given: Response, sender: Sender) -> Request:
-    """The request that carries a response.
+def write(state: S, response: Response, sender: Sender) -> Request:
+    """Return the request for a response.
 
     Args:
-        state: where the sign-in stands.
-        given: the response.
+        state: the state of the sign-in.
+        response: the response.
         sender: the sign-in.
 
     Raises:
-        KeyError: the state does not take this response.
-        BadField: something that this request needs is missing.
+        KeyError: the state does not accept this response.
+        BadField: a value that this request needs is missing.
     """
-    request = WRITERS[state, type(given)](given, sender)
-    if given.client_metadata and "ClientMetadata" not in request.parameters:
-        raise BadField(type(given), "client_metadata", f"is not taken by {request.operation}")
-    repeatable = RESPONSE_REPETITION[type(given)].harmless
-    return Request(request.operation, request.parameters, repeatable)
+    kind = type(response)
+    request = WRITERS[state, kind](response, sender)
+    if response.client_metadata and "ClientMetadata" not in request.parameters:
+        raise BadField(kind, "client_metadata", f"is not accepted by {request.operation}")
+    return Request(request.operation, request.parameters, RESPONSE_REPETITION[kind].harmless)

@@ -34,7 +34,7 @@ class UnknownFlow(CallerError, ValueError):
 
     def __init__(self, flow: str, flows: Iterable[str]) -> None:
         super().__init__(f"no flow is named {flow!r}; the flows are {', '.join(flows)}")
-        self.flow = flow
+        self.name = flow
 
 
 class UnknownState(CallerError, ValueError):

@@ -1,23 +1,26 @@
-"""One sign-in with the little that a flow must hold to go on by itself. No I/O, and no arithmetic that takes long.
+"""What both drivers share: a user pool with its client, and the state of one sign-in. No I/O, no long arithmetic.
 
-The password and the SRP exponent live here, apart from the sign-in, and only while a step to come may
-need them. One answer at a time: whoever comes with a second is told to wait. Every driver builds on this.
+`BaseCognito` starts and resumes flows. `BaseFlow` is one sign-in with what it needs to continue without
+the user: the password and the SRP exponent, each only as long as a later step may need it. A flow takes one
+answer at a time; a concurrent one gets the action WAIT.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from inspect import iscoroutinefunction
 from threading import Lock, RLock
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from authfsm import srp
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.history import History, Step
-from authfsm.core.sealing import Key, seal, wrapped_keys
+from authfsm.core.sealing import SESSION_LIFETIME, Key, seal, unseal, wrapped_keys
 from authfsm.core.signin import SignIn
 from authfsm.core.snapshot import Snapshot
 from authfsm.observers import Observation, Observer, notify
@@ -27,85 +30,188 @@ from authfsm.protocol.errors import AuthfsmError, InvalidOperation
 from authfsm.protocol.replies import AnyChallenge, Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import RESTART
 
-_PASSWORD_AHEAD: Final = frozenset(
+ClientT = TypeVar("ClientT")
+FlowT = TypeVar("FlowT", bound="BaseFlow")
+
+_MAY_NEED_PASSWORD: Final = frozenset(
     {State.START, State.SELECT_CHALLENGE, State.PASSWORD_SRP, State.PASSWORD_VERIFIER}
 )
-_PROOF_AHEAD: Final = frozenset(
+_MAY_NEED_EXPONENT: Final = frozenset(
     {State.START, State.PASSWORD_VERIFIER, State.DEVICE_PASSWORD_VERIFIER}
 )
 
 
-def paired(exponent: Secret[int], pair: srp.Ephemeral | None) -> srp.Ephemeral:
-    """The key pair of an exponent: the one there is, or else it is made again, which takes a power.
+def is_async(client: Any) -> bool:
+    """Return whether a client's methods are awaited, as those of aiobotocore are."""
+    if hasattr(client, "__aenter__") and not hasattr(client, "initiate_auth"):
+        raise TypeError(
+            "this is not a client yet: use `async with session.create_client(...) as client`"
+        )
+    return iscoroutinefunction(getattr(client, "close", None))
 
-    Args:
-        exponent: SRP's secret a.
-        pair: its key pair, if it has been made.
-    """
+
+def key_pair(exponent: Secret[int], pair: srp.Ephemeral | None) -> srp.Ephemeral:
+    """Return the SRP key pair of an exponent; computing it, if it was not kept, takes milliseconds."""
     return pair or srp.ephemeral(exponent.reveal().to_bytes(32, "big"))
 
 
-class BaseFlow(DisplayMixin):
-    """One sign-in with what it needs to go on by itself: the base of every driver's flow.
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
 
-    Args:
-        signin: the sign-in.
-        password: for the proofs by SRP on the way.
-        client_metadata: for the pool's Lambda triggers, with what the flow sends by itself.
-        walk: go on by itself through what needs no person.
-        clock: gives the present time, with a time zone.
-        entropy: gives that many random bytes.
-        observers: told of each step.
-        sign_in_id: tells this sign-in from others, to observers; drawn, if left out.
-    """
+
+class BaseCognito(Generic[ClientT, FlowT]):
+    """A user pool and one of its app clients: the base of `Cognito` and `AsyncCognito`."""
+
+    _ACCEPTS_ASYNC: ClassVar[bool] = False
+    """Whether this driver can use a client whose methods are awaited."""
 
     def __init__(
         self,
+        client: ClientT,
+        *,
+        client_id: str,
+        pool_id: str | None = None,
+        client_secret: str | Secret[str] | None = None,
+        device: Device | None = None,
+        admin: bool = False,
+        clock: Callable[[], datetime] = _utc_now,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+        observers: Iterable[Observer] = (),
+        session_lifetime: timedelta = SESSION_LIFETIME,
+    ) -> None:
+        client_secret = secret(client_secret)
+        if pool_id is not None:
+            srp.pool_name(pool_id)  # raises now, not at the first proof, after a request was sent
+        self._client_is_async = is_async(client)
+        if self._client_is_async and not self._ACCEPTS_ASYNC:
+            raise TypeError("the methods of this client are awaited: use AsyncCognito")
+        self.client = client
+        self.client_id = client_id
+        self.pool_id = pool_id
+        self.client_secret = client_secret
+        self.device = device
+        self.admin = admin
+        self.clock = clock
+        self.entropy = entropy
+        self.observers = tuple(observers)
+        self.session_lifetime = session_lifetime
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} pool {self.pool_id}, client {self.client_id}>"
+
+    def start(
+        self,
+        password: str | Secret[str] | None = None,
+        *,
+        device: Device | None = None,
+        client_metadata: Mapping[str, str] | None = None,
+        walk: bool = True,
+    ) -> FlowT:
+        """Return a sign-in that has not begun; `begin` or `answer` begins it. Not awaited by either driver.
+
+        Args:
+            password: for SRP proofs.
+            device: the remembered device, instead of this object's own.
+            client_metadata: for the pool's Lambda triggers, with every request that the flow makes itself.
+            walk: take the steps that need no user input automatically.
+        """
+        password = secret(password)
+        return self._new_flow(self._new_signin(device), password, client_metadata or {}, walk=walk)
+
+    def resume(self, sealed: str | bytes | None, key: Key) -> FlowT:
+        """Return the sign-in that `seal` sealed, with either driver, in any process that has the key. Not awaited.
+
+        Args:
+            sealed: the sealed text; None if the browser sent nothing.
+            key: the key, or several: all unseal.
+
+        Raises:
+            SealError: it cannot be resumed, and the user starts again; the class says why. SealBroken:
+                tampered with, sealed with another key, or missing. SealExpired: the Cognito session in it
+                has expired. SealWrongClient: another pool's or client's. SealTooNew: a newer version sealed it.
+            BadKey: the key is not valid.
+        """
+        key = wrapped_keys(key)
+        snapshot = unseal(
+            sealed,
+            key,
+            self.clock(),
+            into=self._new_signin(None),
+            session_lifetime=self.session_lifetime,
+        )
+        flow = self._new_flow(snapshot.signin, None, {}, walk=snapshot.walk)
+        flow._restore(snapshot)  # noqa: SLF001 - same module
+        return flow
+
+    def _new_signin(self, device: Device | None) -> SignIn:
+        return SignIn(
+            self.client_id,
+            pool_id=self.pool_id,
+            client_secret=self.client_secret,
+            device=device or self.device,
+            admin=self.admin,
+        )
+
+    def _new_flow(
+        self,
+        signin: SignIn,
+        password: Secret[str] | None,
+        client_metadata: Mapping[str, str],
+        *,
+        walk: bool,
+    ) -> FlowT:
+        raise NotImplementedError
+
+
+class BaseFlow(DisplayMixin):
+    """One sign-in with what it needs to continue by itself: the base of every driver's flow."""
+
+    def __init__(
+        self,
+        cognito: BaseCognito[Any, Any],
         signin: SignIn,
         password: str | Secret[str] | None,
         *,
         client_metadata: Mapping[str, str],
         walk: bool,
-        clock: Callable[[], datetime],
-        entropy: Callable[[int], bytes],
-        observers: tuple[Observer, ...] = (),
-        sign_in_id: str | None = None,
     ) -> None:
         password = secret(password)
+        self.cognito = cognito
         self.signin = signin
         self.walk = walk
-        self.sign_in_id = sign_in_id or entropy(8).hex()
+        self.sign_in_id = cognito.entropy(8).hex()
         self.preferred_challenge: str | None = None
-        # The name and flow of a first request, refused or not.
-        self._begun: tuple[str, str] | None = None
-        self._observers = observers
-        self._turn = Lock()
-        self._moving = RLock()  # a signal's handler may cancel in the middle of a move
+        self._first_request: tuple[str, str] | None = None  # user name and AuthFlow, refused or not
         self._client_metadata = client_metadata
-        self._clock = clock
-        self._entropy = entropy
-        self._password = password = secret(password)  # in the frame, too, wrapped
+        self._clock = cognito.clock
+        self._entropy = cognito.entropy
+        self._observers = cognito.observers
+        self._turn = Lock()
+        self._state_lock = RLock()  # a signal handler may cancel while a reply is processed
+        self._password = password
         self._exponent: Secret[int] | None = None
         self._pair: srp.Ephemeral | None = None
         self._unconfirmed: tuple[Device, r.ConfirmDevice] | None = None
 
-    # ---- where it stands -----------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        return repr(self.signin).replace("SignIn", type(self).__name__, 1)
+
+    # ---- the state of the sign-in --------------------------------------------------------------------
 
     @property
     def state(self) -> State:
-        """Where the sign-in stands."""
+        """The current state."""
         return self.signin.state
 
     @property
     def challenge(self) -> AnyChallenge | None:
-        """What is asked now, its parameters parsed."""
+        """The current challenge, its parameters parsed."""
         return self.signin.challenge
 
     @property
     def tokens(self) -> Tokens | None:
-        """The tokens, once they are here."""
+        """The tokens, once Cognito has issued them."""
         return self.signin.tokens
 
     @property
@@ -115,7 +221,7 @@ class BaseFlow(DisplayMixin):
 
     @property
     def accepts(self) -> tuple[type[Response], ...]:
-        """The responses this challenge takes now, in the table's order (`SignIn.accepts`)."""
+        """The responses that the challenge accepts now, in the table's order (`SignIn.accepts`)."""
         return self.signin.accepts
 
     @property
@@ -125,47 +231,56 @@ class BaseFlow(DisplayMixin):
 
     @property
     def done(self) -> bool:
-        """Has it ended, in tokens or in failure?"""
+        """Whether the sign-in has ended, with tokens or in failure."""
         return self.signin.done
 
     @property
     def device(self) -> Device | None:
-        """The device in use: the one given, or the one confirmed; None once Cognito has forgotten it."""
+        """The remembered device: the one passed in, or confirmed here; None once Cognito has forgotten it."""
         return self.signin.device
 
-    @property
-    def _ephemeral(self) -> srp.Ephemeral | None:
-        """The key pair of the proof that is due; a resumed sign-in has only its exponent."""
-        return None if self._exponent is None else paired(self._exponent, self._pair)
-
-    def __repr__(self) -> str:
-        return repr(self.signin).replace("SignIn", type(self).__name__, 1)
-
-    # ---- waiting elsewhere -----------------------------------------------------------------------------
-
-    def seal(self, key: Key) -> str:
-        """This sign-in as a text that only holders of the key can read or change, to wait anywhere.
-
-        `Cognito.resume` takes it up: in another request, in another process, on another machine. It
-        carries what the state needs and no more: not the app client's secret, and the password only
-        while a proof is still to come. A text takes one answer, like the session within.
-
-        A cookie holds 4,096 bytes. With a Session of 1,000 characters a waiting code, choice, new
-        password or enrolment takes about 2,200 bytes, and 160 more for each wrong code; PASSWORD_VERIFIER
-        and DEVICE_PASSWORD_VERIFIER, where nobody need wait, and WEB_AUTHN with many passkeys, take more
-        than a cookie.
+    def tokens_valid_for(self, duration: timedelta) -> bool:
+        """Return whether the tokens are valid for that long; true if their lifetime is unknown.
 
         Args:
-            key: of `authfsm.core.sealing.new_key`; of several the first seals.
+            duration: the time from now; zero for now.
+        """
+        expires = None if self.tokens is None else self.tokens.expires_at
+        return expires is None or self._clock() + duration < expires
+
+    # ---- sealing and cancelling ------------------------------------------------------------------------
+
+    def seal(self, key: Key) -> str:
+        """Return this sign-in as a text that only holders of the key can read or change, to wait anywhere.
+
+        `Cognito.resume` continues it, in another request, process or machine. The text holds what the state
+        needs and no more: not the app client's secret, and the password only while a proof may follow. It
+        is good for one answer, like the Cognito session in it.
+
+        A cookie holds 4,096 bytes. With a Session of 1,000 characters, a sign-in that waits for a code, a
+        choice, a new password or MFA enrolment takes about 2,200 bytes, and 160 more for each wrong code;
+        PASSWORD_VERIFIER, DEVICE_PASSWORD_VERIFIER, and WEB_AUTHN with many passkeys need more than a cookie.
+
+        Args:
+            key: the key of `authfsm.new_key`, or several: the first seals.
 
         Raises:
-            InvalidOperation: the sign-in has ended, or an answer is under way.
-            TooLongToSeal: metadata, history or a trigger's parameters are too much for `sealing.LARGEST`.
-            BadKey: that is no key.
+            InvalidOperation: the sign-in has ended, or an answer is in progress.
+            TooLongToSeal: metadata, history or challenge parameters are too long.
+            BadKey: the key is not valid.
         """
         key = wrapped_keys(key)
-        with self._alone():
+        with self._exclusive():
             return seal(self._snapshot(), key, self._clock())
+
+    def cancel(self) -> None:
+        """Abandon this sign-in: drop password, exponent and session, and send nothing more. No I/O.
+
+        A request in progress is not interrupted; its reply is ignored.
+        """
+        with self._state_lock:  # another thread's reply is processed completely, or not at all
+            self.signin.abandon()
+            self._drop_unneeded_secrets()
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(
@@ -176,54 +291,24 @@ class BaseFlow(DisplayMixin):
             self.preferred_challenge,
             self._client_metadata,
             self.walk,
-            self._begun,
+            self._first_request,
         )
 
-    def _take_up(self, snapshot: Snapshot) -> None:
-        """Hold what that snapshot's flow held."""
+    def _restore(self, snapshot: Snapshot) -> None:
         self.sign_in_id, self.walk = snapshot.sign_in_id, snapshot.walk
         self._password, self.preferred_challenge = snapshot.password, snapshot.preferred_challenge
-        self._client_metadata, self._begun = snapshot.client_metadata, snapshot.begun
-        self._exponent = snapshot.exponent  # its public half is made again when the proof is
+        self._client_metadata = snapshot.client_metadata
+        self._first_request = snapshot.first_request
+        self._exponent = snapshot.exponent  # the key pair is computed again when a proof needs it
 
-    def lasts(self, within: timedelta) -> bool:
-        """Are the tokens good for that long yet? So it is taken where their lifetime is not known.
-
-        Args:
-            within: how long; zero for now.
-        """
-        ends = None if self.tokens is None else self.tokens.expires_at
-        return ends is None or self._clock() + within < ends
-
-    # ---- giving up -----------------------------------------------------------------------------------
-
-    def cancel(self) -> None:
-        """Give this attempt up: password, exponent and session are let go, and nothing more is sent. No I/O.
-
-        A request that is under way is not called back; its reply will find nobody who awaits it.
-        """
-        with self._moving:  # another thread's reply is heard whole, or finds nobody
-            self.signin.abandon()
-            self._forget()
-
-    # ---- inside --------------------------------------------------------------------------------------
-
-    def _held(self) -> Tokens:
-        """The tokens there are."""
-        if self.tokens is None:
-            raise InvalidOperation("there are no tokens", state=self.state)
-        return self.tokens
-
-    def _device_dropped(self) -> bool:
-        """Is the same answer to be sent again, without the device that Cognito has forgotten?"""
-        return self.refusal is not None and self.history[-1].kind is RESTART
+    # ---- for the drivers -------------------------------------------------------------------------------
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Nobody else answers meanwhile: a second answer to one session would spend it for both."""
+    def _exclusive(self) -> Iterator[None]:
+        """Hold the flow for one answer: a second answer to one session would spend it for both."""
         if not self._turn.acquire(blocking=False):
             raise InvalidOperation(
-                "another answer to this sign-in is under way",
+                "another answer to this sign-in is in progress: wait until it is done",
                 state=self.state,
                 action=RecoveryAction.WAIT,
             )
@@ -232,43 +317,58 @@ class BaseFlow(DisplayMixin):
         finally:
             self._turn.release()
 
-    def _heard(self, raw: Mapping[str, Any], source: State, given: Response, took: float) -> None:
-        """The reply to what was sent; whoever observes is told of it."""
+    def _on_reply(
+        self, reply: Mapping[str, Any], source: State, response: Response, seconds: float
+    ) -> None:
+        """Process the reply to a request, and notify the observers."""
         at = self._clock()
         try:
-            with self._moving:
-                self.signin.receive(raw, at=at)
+            with self._state_lock:
+                self.signin.receive(reply, at=at)
         except AuthfsmError as error:
-            self._lost(error, source, given, took)
+            self._on_no_reply(error, source, response, seconds)
             raise
-        seen = Observation(self.sign_in_id, self.history[-1], took, self.signin.flow)
-        notify(self._observers, seen)
+        self._notify(self.history[-1], seconds)
 
-    def _lost(self, error: BaseException, source: State, given: Response, took: float) -> None:
-        """No reply came to what was sent, or none that could be read; whoever observes is told."""
+    def _on_no_reply(
+        self, error: BaseException, source: State, response: Response, seconds: float
+    ) -> None:
+        """Notify the observers of a request without a reply, or with one that cannot be read."""
         step = Step(
             number=len(self.history) + 1,
             source=source,
-            response=type(given),
+            response=type(response),
             dest=self.state,
             role=self.signin.role,
             action=getattr(error, "action", None),
             at=self._clock(),
         )
-        lost = type(error).__name__
-        notify(self._observers, Observation(self.sign_in_id, step, took, self.signin.flow, lost))
+        self._notify(step, seconds, type(error).__name__)
 
-    def _forget(self) -> None:
-        """The password and the exponent go as soon as no step to come can need them."""
+    def _notify(self, step: Step, seconds: float, lost: str | None = None) -> None:
+        flow = self.signin.flow
+        notify(self._observers, Observation(self.sign_in_id, step, seconds, flow, lost))
+
+    def _current_tokens(self) -> Tokens:
+        if self.tokens is None:
+            raise InvalidOperation("there are no tokens: sign in first", state=self.state)
+        return self.tokens
+
+    def _drop_unneeded_secrets(self) -> None:
         self._password, self._exponent = self._needed_password, self._needed_exponent
         if self._exponent is None:
             self._pair = None
 
     @property
+    def _ephemeral(self) -> srp.Ephemeral | None:
+        """The key pair of the proof that is due."""
+        return None if self._exponent is None else key_pair(self._exponent, self._pair)
+
+    @property
     def _needed_password(self) -> Secret[str] | None:
-        spent = self.signin.password_proved and self.state not in _PASSWORD_AHEAD
+        spent = self.signin.password_proved and self.state not in _MAY_NEED_PASSWORD
         return None if self.done or spent else self._password
 
     @property
     def _needed_exponent(self) -> Secret[int] | None:
-        return self._exponent if self.state in _PROOF_AHEAD else None
+        return self._exponent if self.state in _MAY_NEED_EXPONENT else None

@@ -1,7 +1,7 @@
-"""Cognito through a boto3 client of yours: your session, your endpoint, your proxies; nothing global.
+"""Signs in through a boto3 client of the application's: its session, endpoint and proxies; nothing global.
 
-`Cognito` is the pool and app client, `Flow` one sign-in that walks on by itself through what needs no
-person (PASSWORD_VERIFIER, DEVICE_SRP_AUTH, DEVICE_PASSWORD_VERIFIER) and stops where one is needed.
+`Cognito` is a user pool and app client. `Flow` is one sign-in: it takes the steps that need no user input
+(PASSWORD_VERIFIER, DEVICE_SRP_AUTH, DEVICE_PASSWORD_VERIFIER) and stops where user input is required.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
-from authfsm.core.sealing import Key, wrapped_keys
 from authfsm.core.signin import SignIn
-from authfsm.core.wire_requests import Request
-from authfsm.drivers.app_client import BaseCognito
-from authfsm.drivers.flow_steps import A_MINUTE, Course, CpuTask, FlowSteps, T
+from authfsm.drivers.base_flow import BaseCognito
+from authfsm.drivers.flow_steps import ONE_MINUTE, CpuTask, FlowSteps, Steps, T
 from authfsm.drivers.transport import send_request
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient  # noqa: F401 - in quotes below
 
 
-class Cognito(BaseCognito["CognitoIdentityProviderClient"]):
+class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     """A user pool and one of its app clients, reached through a boto3 client.
 
     Args:
@@ -37,56 +35,17 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient"]):
         client_id: the app client's id.
         pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`); SRP and `admin` need it.
         client_secret: the app client's secret, if it has one.
-        device: the remembered device this runs on.
+        device: the remembered device to sign in on.
         admin: use the administrators' operations; the client's credentials must allow them.
-        clock: gives the present time, with a time zone; UTC now.
-        entropy: gives that many random bytes; the operating system's.
-        observers: told of each step of each sign-in (`authfsm.observers`).
-        session_lifetime: the app client's AuthSessionValidity: a sealed sign-in is not resumed after.
+        clock: returns the current time, with a time zone; by default in UTC.
+        entropy: returns that many random bytes; by default the operating system's.
+        observers: called after each step of each sign-in (`authfsm.observers`).
+        session_lifetime: the app client's AuthSessionValidity: afterwards a sealed sign-in has expired.
 
     Raises:
-        ValueError: `pool_id` is no user pool's id.
-        TypeError: an async client; `AsyncCognito` is for those.
+        ValueError: `pool_id` is not the id of a user pool.
+        TypeError: the client is an async one, which `AsyncCognito` takes.
     """
-
-    def start(
-        self,
-        password: str | Secret[str] | None = None,
-        *,
-        device: Device | None = None,
-        client_metadata: Mapping[str, str] | None = None,
-        walk: bool = True,
-    ) -> Flow:
-        """A sign-in that has not begun: `answer` it with one of START's responses, or `carry` one.
-
-        Args:
-            password: for the proofs by SRP on the way.
-            device: in place of this object's own.
-            client_metadata: for the pool's Lambda triggers, with what the flow sends by itself.
-            walk: go on by itself through what needs no person.
-        """
-        password = secret(password)
-        signin = self._signin(device)
-        return Flow(self, signin, password, client_metadata=client_metadata or {}, walk=walk)
-
-    def resume(self, sealed: str | bytes | None, key: Key) -> Flow:
-        """The sign-in that `Flow.seal` sealed, ready for its answer: in any process that has the key.
-
-        Args:
-            sealed: what `seal` made; None, where a browser brought nothing.
-            key: the key, or several: all open.
-
-        Raises:
-            SealError: it cannot be taken up; its class says why, and the person starts again. SealBroken:
-                changed, sealed with another key, or nothing at all. SealExpired: Cognito's session within has expired.
-                SealWrongClient: another pool's or client's. SealTooNew: sealed by a later version.
-            BadKey: that is no key.
-        """
-        key = wrapped_keys(key)
-        held = self._unsealed(sealed, key)
-        flow = Flow(self, held.signin, None, client_metadata={}, walk=held.walk)
-        flow._take_up(held)  # noqa: SLF001 - a flow of ours
-        return flow
 
     def sign_in(
         self,
@@ -99,26 +58,26 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient"]):
         client_metadata: Mapping[str, str] | None = None,
         walk: bool = True,
     ) -> Flow:
-        """Begin to sign in, and go on until a person is needed or the tokens are here.
+        """Begin a sign-in, and run it until user input is required or the tokens are issued.
 
         Args:
             username: a user name or an alias.
-            password: the password, where the flow wants one.
-            flow: the AuthFlow. CUSTOM_AUTH with a password proves it by SRP first; so does USER_AUTH,
-                unless something else is preferred.
+            password: the password, if the flow needs one.
+            flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
+                unless another challenge is preferred.
             preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
-            device: the remembered device, in place of this object's own.
+            device: the remembered device, instead of this object's own.
             client_metadata: for the pool's Lambda triggers.
             walk: False stops after each step; `Flow.step` takes the next.
 
         Raises:
-            Refused: the first steps were refused; its class says whose fault that was.
-            ConnectionLost, NotSent: no reply came; the request did not leave.
-            ValueError: there is no such flow, or it lacks its password or the pool's id.
+            Refused: Cognito refused one of the first steps; the class says who is at fault.
+            ConnectionLost, NotSent: no reply came; the request was not sent.
+            ValueError: there is no such flow, or its password or the pool's id is missing.
 
-        An error that the sign-in survives has it as `error.flow`, to be answered or stepped on.
+        If the sign-in survives an error, `error.flow` is the flow: answer it, or call its `step`.
         """
-        password = secret(password)  # a traceback's frames must not show it
+        password = secret(password)
         begun = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
         begun.begin(flow, username, preferred_challenge)
         return begun
@@ -131,64 +90,41 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient"]):
         device_key: str | None = None,
         rotating: bool = True,
     ) -> Tokens:
-        """New tokens for a refresh token.
+        """Return new tokens for a refresh token.
 
         Args:
             refresh_token: the refresh token.
-            username: the user's real name, where the app client has a secret and `rotating` is False.
-            device_key: DeviceKey of that session's device, in place of this object's own device.
-            rotating: by GetTokensFromRefreshToken, which knows rotation; else by REFRESH_TOKEN_AUTH.
+            username: the user's real name, if the app client has a secret and `rotating` is False.
+            device_key: DeviceKey of that session's device, instead of this object's own device.
+            rotating: use GetTokensFromRefreshToken, which supports rotation, instead of REFRESH_TOKEN_AUTH.
 
         Raises:
             Refused, ConnectionLost, NotSent: as for `sign_in`.
-            InvalidOperation: Cognito answered the refresh with a challenge.
+            InvalidOperation: Cognito replied with a challenge.
         """
         refresh_token = secret(refresh_token)
-        flow = self.start()
-        return flow.refresh(
+        return self.start().refresh(
             refresh_token, username=username, device_key=device_key, rotating=rotating
         )
 
+    def _new_flow(
+        self,
+        signin: SignIn,
+        password: Secret[str] | None,
+        client_metadata: Mapping[str, str],
+        *,
+        walk: bool,
+    ) -> Flow:
+        return Flow(self, signin, password, client_metadata=client_metadata, walk=walk)
+
 
 class Flow(FlowSteps):
-    """One sign-in on its way through a boto3 client: `answer` what `challenge` asks, until `done`.
+    """One sign-in through a boto3 client: `answer` its `challenge` until it is `done`."""
 
-    Args:
-        cognito: the pool and its client.
-        signin: the sign-in.
-        password: for the proofs by SRP on the way.
-        client_metadata: for the pool's Lambda triggers, with what the flow sends by itself.
-        walk: go on by itself through what needs no person.
-    """
-
-    def __init__(
-        self,
-        cognito: Cognito,
-        signin: SignIn,
-        password: str | Secret[str] | None,
-        *,
-        client_metadata: Mapping[str, str],
-        walk: bool,
-    ) -> None:
-        password = secret(password)
-        super().__init__(cognito, signin, password, client_metadata=client_metadata, walk=walk)
-        self.cognito = cognito
-
-    def answer(self, response: Response) -> State:
-        """Give a response, hear its reply, and walk on until a person is needed again.
-
-        Returns:
-            The state the sign-in stands in now.
-
-        Raises:
-            WrongResponse, BadField: nothing was sent, nothing changed.
-            Refused: Cognito refused; `error.survives` says whether it can be answered again.
-            ConnectionLost, NotSent, MalformedReply, OffTheTable: the sign-in stands where it stood.
-        """
-        return self._take(self._answering(response))
+    cognito: Cognito
 
     def begin(self, flow: str, username: str, preferred_challenge: str | None = None) -> State:
-        """Give the response that begins a flow; what `Cognito.sign_in` does.
+        """Send the response that begins a flow; `Cognito.sign_in` is `start` and this.
 
         Args:
             flow: the AuthFlow.
@@ -198,44 +134,35 @@ class Flow(FlowSteps):
         Raises:
             As `Cognito.sign_in`.
         """
-        return self._take(self._beginning(flow, username, preferred_challenge))
+        return self._run(self._begin_steps(flow, username, preferred_challenge))
 
-    def restart(self, password: str | Secret[str] | None = None) -> Flow:
-        """The same sign-in from its beginning: the same user, flow, device and metadata; this one is given up.
+    def answer(self, response: Response) -> State:
+        """Send a response, and run the sign-in until user input is required again; return the state.
 
         Args:
-            password: the password, where the flow wants one: this one's is gone once it is proved.
+            response: one of the classes in `accepts`.
 
         Raises:
-            InvalidOperation: nothing was begun that could begin again.
-            ValueError: the flow wants the password, and it is gone: this sign-in stands where it stood.
-            As `Cognito.sign_in`.
+            WrongResponse, BadField: nothing was sent, nothing changed.
+            Refused: Cognito refused; `error.survives` says whether it can be answered again.
+            ConnectionLost, NotSent, MalformedReply, ProtocolViolation: the sign-in is unchanged.
+            InvalidOperation: another answer is in progress (action WAIT).
         """
-        password = secret(password)
-        name, flow, password = self._given_up(password)
-        begun = self.cognito.start(
-            password, device=self.device, client_metadata=self._client_metadata, walk=self.walk
-        )
-        begun.signin.device = self.device  # None too: Cognito has forgotten it
-        begun.begin(flow, name, self.preferred_challenge)
-        return begun
+        return self._run(self._answer_steps(response))
 
     def step(self) -> State:
-        """Take the one step that needs no person.
-
-        Returns:
-            The state the sign-in stands in now.
+        """Take one step that needs no user input; return the state.
 
         Raises:
-            InvalidOperation: the next step needs a person.
-            Refused, ConnectionLost, NotSent, MalformedReply, OffTheTable: as for `answer`.
+            InvalidOperation: the next step needs user input.
+            Refused, ConnectionLost, NotSent, MalformedReply, ProtocolViolation: as for `answer`.
         """
-        return self._take(self._stepping())
+        return self._run(self._single_step())
 
     def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
-        """Make a response and give it, one step; what it needs from the flow is filled in.
+        """Make a response, as `make_response` does, and send it: one step; return the state.
 
-        This is what stands behind the triggers of `authfsm.core.machine.build(driver=flow.carry)`.
+        It is the driver of `authfsm.build(driver=flow.carry)`.
 
         Args:
             response: its class.
@@ -246,24 +173,40 @@ class Flow(FlowSteps):
             As `answer`.
         """
         args, kwargs = r.wrap_call(response, args, kwargs)
-        return self._take(self._carrying(response, *args, **kwargs))
+        return self._run(self._carry_steps(response, *args, **kwargs))
 
-    def confirm_device(self, name: str | None = None) -> Device:
-        """Make this device known to Cognito, and have it remembered where the pool leaves that to people.
+    def restart(self, password: str | Secret[str] | None = None) -> Flow:
+        """Abandon this sign-in and return a new one: the same user, flow, device and metadata.
 
         Args:
-            name: a name for people to recognise it by.
+            password: the password, if the flow needs it and this sign-in has dropped it after proving it.
+
+        Raises:
+            InvalidOperation: this sign-in has not begun.
+            ValueError: the flow needs the password; this sign-in is unchanged.
+            As `Cognito.sign_in`.
+        """
+        password = secret(password)
+        attempt, flow, username = self._new_attempt(password)
+        attempt.begin(flow, username, self.preferred_challenge)
+        return attempt
+
+    def confirm_device(self, name: str | None = None) -> Device:
+        """Confirm the new device with Cognito, and have it remembered if the pool lets users decide.
+
+        Args:
+            name: a name that the user recognises.
 
         Returns:
-            The device, to be kept safely and given to the next sign-in.
+            The device: keep it safely, and pass it to the next sign-in.
 
         Raises:
             InvalidOperation: the tokens came without NewDeviceMetadata.
-            Refused, ConnectionLost, NotSent: as for `answer`. Where a reply was lost, call this again: it
-                is the same device. If only the second request fails, the device is confirmed and
-                `flow.device` has it: answer UpdateDeviceStatus again.
+            Refused, ConnectionLost, NotSent: as for `answer`. If a reply was lost, call this again: it is
+                the same device. If only the second request fails, the device is confirmed and is
+                `flow.device`: answer UpdateDeviceStatus again.
         """
-        return self._take(self._confirming(name))
+        return self._run(self._confirm_device_steps(name))
 
     def refresh(
         self,
@@ -273,96 +216,89 @@ class Flow(FlowSteps):
         device_key: str | None = None,
         rotating: bool = True,
     ) -> Tokens:
-        """New tokens in place of those this flow has; what is left out is the sign-in's own.
+        """Replace this flow's tokens by new ones; by default with its own refresh token, user and device.
 
         Args:
             refresh_token: another refresh token, in a flow that has just started.
-            username: the user's real name, where the app client has a secret and `rotating` is False.
+            username: the user's real name, if the app client has a secret and `rotating` is False.
             device_key: DeviceKey of that session's device.
-            rotating: by GetTokensFromRefreshToken, which knows rotation; else by REFRESH_TOKEN_AUTH,
-                which an app client with RefreshTokenRotation does not take.
+            rotating: use GetTokensFromRefreshToken, which supports rotation; REFRESH_TOKEN_AUTH does not
+                work for an app client with RefreshTokenRotation.
 
         Raises:
-            Refused: a revoked or expired refresh token; the old tokens stay.
-            ConnectionLost, NotSent: as for `answer`. Where tokens rotate, a reply that was lost may have
-                spent the refresh token (RetryGracePeriodSeconds).
+            Refused: the refresh token was revoked or has expired; the old tokens stay.
+            ConnectionLost, NotSent: as for `answer`. If tokens rotate, a request whose reply was lost may
+                have spent the refresh token (RetryGracePeriodSeconds).
             BadField: there is no refresh token.
-            InvalidOperation: Cognito answered the refresh with a challenge, which stands to be answered.
+            InvalidOperation: Cognito replied with a challenge, which can be answered.
         """
         refresh_token = secret(refresh_token)
-        return self._take(
-            self._refreshing(
-                rotating=rotating,
-                refresh_token=refresh_token,
-                username=username,
-                device_key=device_key,
-            )
+        return self._run(
+            self._refresh_steps(refresh_token, username, device_key, rotating=rotating)
         )
 
-    def fresh_tokens(self, within: timedelta = A_MINUTE) -> Tokens:
-        """The tokens, refreshed first if the access token would expire within that time.
+    def fresh_tokens(self, within: timedelta = ONE_MINUTE) -> Tokens:
+        """Return the tokens, refreshed first if the access token would expire within that time.
 
-        While another refresh is under way, the present ones serve as long as they last.
+        While another refresh is in progress, the present tokens are returned as long as they are valid.
 
         Args:
-            within: how long they must last.
+            within: how long they must be valid.
 
         Raises:
             As `refresh`; InvalidOperation: there are no tokens.
         """
-        tokens = self._held()
-        if self.lasts(within):
+        tokens = self._current_tokens()
+        if self.tokens_valid_for(within):
             return tokens
         try:
             return self.refresh()
         except InvalidOperation as error:
-            if error.action is RecoveryAction.WAIT and self.lasts(timedelta(0)):
+            if error.action is RecoveryAction.WAIT and self.tokens_valid_for(timedelta(0)):
                 return tokens
             raise
 
     def sign_out(self, *, everywhere: bool = False) -> None:
-        """End this session at Cognito: by RevokeToken, or by GlobalSignOut everywhere. Then it is START again.
+        """End this session at Cognito by RevokeToken, or all of the user's by GlobalSignOut; return to START.
 
-        Access and ID tokens that are out there still verify by their signature until they expire.
+        Access and ID tokens that were issued still verify by their signature until they expire.
 
         Args:
             everywhere: end all of the user's sessions, on every device.
 
         Raises:
             WrongResponse: there are no tokens.
-            BadField: there is no refresh token to revoke; `everywhere` does without one.
+            BadField: there is no refresh token to revoke; `everywhere` needs none.
             Refused, ConnectionLost, NotSent: as for `answer`; the tokens stay.
         """
-        self._take(self._answering(r.GlobalSignOut() if everywhere else r.RevokeToken()))
-
-    # ---- what can be given without a person ----------------------------------------------------------
+        self._run(self._answer_steps(r.GlobalSignOut() if everywhere else r.RevokeToken()))
 
     def next_response(self) -> Response | None:
-        """What needs no person in the present state, made ready to be given; None where one is needed."""
-        return self._take(self._following())
+        """Return the response to the current challenge, ready to send; None if it needs user input."""
+        return self._run(self._next_response_steps())
 
     def initial_response(
         self, flow: str, username: str, preferred_challenge: str | None = None
     ) -> Response:
-        """The response that begins a flow, filled in with what this sign-in holds.
+        """Return the response that begins a flow, completed with what this flow holds.
 
         Args:
             flow: the AuthFlow.
             username: a user name or an alias.
-            preferred_challenge: for USER_AUTH.
+            preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
 
         Raises:
-            ValueError: no flow with a user name has this name, or it lacks its password.
-            WrongResponse: it has begun already.
+            ValueError: there is no such flow, or its password is missing.
+            WrongResponse: the sign-in has begun already.
         """
-        return self._take(self._opening(flow, username, preferred_challenge))
+        return self._run(self._initial_response_steps(flow, username, preferred_challenge))
 
     def make_response(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
-        """A response of this class; what it needs from the flow is filled in.
+        """Return a response of this class, completed with what this flow holds.
 
-        `make_response(UserSrpAuth, "ada", "password")`, `make_response(SrpA)` and `make_response(SrpClaim)` are complete as
-        they are: key pair and proof are the flow's business. A password that comes late goes along with
-        either: `make_response(SrpA, password="...")`.
+        `make_response(UserSrpAuth, "ada", "password")`, `make_response(SrpA)` and `make_response(SrpClaim)`
+        are complete: the flow computes key pair and proof. A password that was not known at the start can
+        be passed with either: `make_response(SrpA, password="...")`.
 
         Args:
             response: its class.
@@ -370,31 +306,29 @@ class Flow(FlowSteps):
             **kwargs: the same.
 
         Raises:
-            WrongResponse, BadField: the state does not take it; a field cannot be. Nothing changed.
+            WrongResponse, BadField: the state does not accept it; a field is not valid. Nothing changed.
         """
         args, kwargs = r.wrap_call(response, args, kwargs)
-        return self._take(self._filled(response, *args, **kwargs))
+        return self._run(self._make_response_steps(response, *args, **kwargs))
 
-    # ---- inside --------------------------------------------------------------------------------------
-
-    def _take(self, course: Course[T]) -> T:
-        """Go a course to its end, nobody else meanwhile."""
-        with self._alone():
-            return self._driven(course)
-
-    def _driven(self, course: Course[T]) -> T:
-        try:
-            task = next(course)
-            while True:
-                try:
-                    came = task() if isinstance(task, CpuTask) else self._carried(task)
-                except BaseException as error:  # noqa: BLE001, PERF203 - the course knows what to do
-                    task = course.throw(error)
-                else:
-                    task = course.send(came)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-    def _carried(self, request: Request) -> Mapping[str, Any]:
-        return send_request(getattr(self.cognito.client, request.method), request, self.state)
+    def _run(self, steps: Steps[T]) -> T:
+        """Perform the tasks of a generator, here and now."""
+        with self._exclusive():
+            try:
+                task = next(steps)
+                while True:
+                    try:
+                        result = (
+                            task()
+                            if isinstance(task, CpuTask)
+                            else send_request(
+                                getattr(self.cognito.client, task.method), task, self.state
+                            )
+                        )
+                    except BaseException as error:  # noqa: BLE001, PERF203 - the generator decides
+                        task = steps.throw(error)
+                    else:
+                        task = steps.send(result)
+            except StopIteration as end:
+                value: T = end.value
+                return value

@@ -1,30 +1,29 @@
-"""What every driver does, step after step, as generators: the one place that says what follows what. No I/O.
+"""The steps of a sign-in, after a sign-in too, as generators: both drivers run these, so this is the only copy.
 
-Out of a course comes a request to be carried to Cognito, or arithmetic that takes milliseconds; in goes
-what came of it, or the error. A driver only carries and reckons: here and now (`boto`), or off the event
-loop (`aio`). Nothing moves but between two such tasks, so a course that is broken off leaves the sign-in
-where it stood.
+A generator yields a task, gets its result or its exception, and in the end returns the outcome. A task is
+a `Request` to send to Cognito, or a `CpuTask` that takes milliseconds. `boto` performs a task at once;
+`aio` awaits the request, or runs the CPU task in a thread. The sign-in changes only between two tasks, so
+a generator that is abandoned leaves the sign-in as it was.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import attrs
 from attrs import field, frozen
+from typing_extensions import Self
 
 from authfsm import srp
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import PASSWORD_BYTES, SALT_BYTES, Device
-from authfsm.core.signin import SignIn
 from authfsm.core.wire_requests import Request
-from authfsm.drivers.app_client import BaseCognito
-from authfsm.drivers.base_flow import BaseFlow, paired
-from authfsm.drivers.initial_response import initial_response
+from authfsm.drivers.base_flow import BaseFlow, key_pair
 from authfsm.protocol import responses as r
+from authfsm.protocol.auth_flows import PASSWORD_FLOWS
 from authfsm.protocol.errors import (
     AuthfsmError,
     InvalidOperation,
@@ -36,158 +35,156 @@ from authfsm.protocol.errors import (
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
-from authfsm.protocol.table import AUTOMATIC
+from authfsm.protocol.table import AUTOMATIC, RESTART
 from authfsm.protocol.validators import check_typed
 
 T = TypeVar("T")
 
-A_MINUTE: Final = timedelta(minutes=1)
-"""How long tokens must last to be called fresh, if nothing else is said."""
+ONE_MINUTE: Final = timedelta(minutes=1)
+"""How long fresh tokens are valid at least, by default."""
 
 MAX_AUTOMATIC_STEPS: Final = 8
-"""How many steps in a row a flow takes without new input from its caller; the table has ways of four."""
+"""How many consecutive steps a flow takes without new input; no path of the table needs more than four."""
 
 
 @frozen
 class CpuTask(Generic[T]):
-    """A few powers of 3,072 bits: milliseconds in which Python's lock is released.
+    """An SRP computation: milliseconds, in which Python's global lock is released.
 
     Args:
-        work: a function that changes nothing.
-        given: its arguments.
+        function: a function without side effects.
+        args: its arguments.
     """
 
-    work: Callable[..., T]
-    given: tuple[Any, ...] = field(repr=False)
+    function: Callable[..., T]
+    args: tuple[Any, ...] = field(repr=False)
 
     def __call__(self) -> T:
-        """What comes of it."""
-        return self.work(*self.given)
+        """Run the task."""
+        return self.function(*self.args)
 
 
 Task: TypeAlias = Request | CpuTask[Any]
-Course: TypeAlias = Generator[Task, Any, T]
+Steps: TypeAlias = Generator[Task, Any, T]
+"""A generator that yields tasks, is sent their results, and returns a T."""
 
 
-def _reckoned(work: Callable[..., T], *given: Any) -> Course[T]:
-    came: T = yield CpuTask(work, given)
-    return came
+def _compute(function: Callable[..., T], *args: Any) -> Steps[T]:
+    result: T = yield CpuTask(function, args)
+    return result
 
 
-def _proof(
-    signin: SignIn,
-    now: datetime,
-    password: Secret[str] | None,
-    exponent: Secret[int],
-    pair: srp.Ephemeral | None,
-) -> r.SrpClaim:
-    return signin.prove(paired(exponent, pair), now, password)
+_BY_SRP: Final[dict[str, type[Response]]] = {
+    "USER_SRP_AUTH": r.UserSrpAuth,
+    "CUSTOM_AUTH": r.CustomSrpAuth,
+    "USER_AUTH": r.UserAuthWithSrp,
+}
+"""The responses that begin a flow and an SRP proof of the password at once."""
+
+_NOT_BY_SRP: Final[dict[str, type[Response]]] = {
+    "USER_PASSWORD_AUTH": r.UserPasswordAuth,
+    "ADMIN_USER_PASSWORD_AUTH": r.AdminUserPasswordAuth,
+    "ADMIN_NO_SRP_AUTH": r.AdminNoSrpAuth,
+    "CUSTOM_AUTH": r.CustomAuth,
+    "USER_AUTH": r.UserAuth,
+}
+
+
+def _first_response(
+    flow: str, preferred: str | None, password: Secret[str] | None, pool_id: str | None
+) -> type[Response]:
+    """Return the class of the response that begins a flow; raise ValueError if something is missing for it."""
+    if password is None and flow in PASSWORD_FLOWS:
+        raise ValueError(f"{flow} needs the password")
+    if flow == "USER_SRP_AUTH" and pool_id is None:
+        raise ValueError(f"{flow} needs the pool_id: the SRP proof is computed with it")
+    if password is not None and flow == "USER_AUTH" and preferred == "PASSWORD":
+        return r.UserAuthWithPassword
+    by_srp = flow != "USER_AUTH" or preferred in {None, "PASSWORD_SRP"}
+    if password is not None and by_srp and (kind := _BY_SRP.get(flow)) is not None:
+        check_typed(kind, "password", password)
+        return kind
+    if flow not in _NOT_BY_SRP:
+        raise ValueError(f"no flow that begins with a user name is called {flow!r}")
+    return _NOT_BY_SRP[flow]
 
 
 class FlowSteps(BaseFlow):
-    """One sign-in, and the courses it can take: the base of every driver's flow.
-
-    Args:
-        cognito: the pool and its client.
-        signin: the sign-in.
-        password: for the proofs by SRP on the way.
-        client_metadata: for the pool's Lambda triggers, with what the flow sends by itself.
-        walk: go on by itself through what needs no person.
-    """
-
-    def __init__(
-        self,
-        cognito: BaseCognito[Any],
-        signin: SignIn,
-        password: str | Secret[str] | None,
-        *,
-        client_metadata: Mapping[str, str],
-        walk: bool,
-    ) -> None:
-        password = secret(password)
-        super().__init__(
-            signin,
-            password,
-            client_metadata=client_metadata,
-            walk=walk,
-            clock=cognito.clock,
-            entropy=cognito.entropy,
-            observers=cognito.observers,
-        )
-
-    # ---- giving up -----------------------------------------------------------------------------------
-
-    def _given_up(self, password: str | Secret[str] | None) -> tuple[str, str, Secret[str] | None]:
-        """The name, flow and password to begin again with; this attempt is given up, if they will do."""
-        password = secret(password)
-        first, flow_then = self._begun or (None, None)
-        name, flow = self.signin.username or first, self.signin.flow or flow_then
-        if name is None or flow is None:
-            raise InvalidOperation("this sign-in has not begun", state=self.state)
-        kept = secret(password) or self._needed_password
-        initial_response(flow, self.preferred_challenge, kept, self.signin.pool_id)
-        self.cancel()
-        return name, flow, kept
+    """The steps of one sign-in, each method a generator: the base of `Flow` and `AsyncFlow`."""
 
     # ---- answering -----------------------------------------------------------------------------------
 
-    def _answering(self, response: Response) -> Course[State]:
-        """A response, and all that follows without a person."""
+    def _answer_steps(self, response: Response) -> Steps[State]:
+        """Send a response, then whatever needs no user input."""
         yield from self._exchange(response)
-        taken = 0
-        while self.walk and (following := (yield from self._following())) is not None:
-            if taken == MAX_AUTOMATIC_STEPS:
-                raise TooManySteps(self.state, taken)
+        count = 0
+        while self.walk and (following := (yield from self._next_response_steps())) is not None:
+            if count == MAX_AUTOMATIC_STEPS:
+                raise TooManySteps(self.state, count)
             yield from self._exchange(following)
-            taken += 1
+            count += 1
         return self.state
 
-    def _beginning(self, flow: str, username: str, preferred: str | None) -> Course[State]:
-        """The response that begins a flow, and what follows it."""
+    def _begin_steps(self, flow: str, username: str, preferred: str | None) -> Steps[State]:
         try:
-            opening = yield from self._opening(flow, username, preferred)
-            self.preferred_challenge, self._begun = preferred, (username, flow)
-            return (yield from self._answering(opening))
+            response = yield from self._initial_response_steps(flow, username, preferred)
+            self.preferred_challenge, self._first_request = preferred, (username, flow)
+            return (yield from self._answer_steps(response))
         except AuthfsmError as error:
             error.flow = self
             raise
 
-    def _stepping(self) -> Course[State]:
-        """The one step that needs no person."""
-        following = yield from self._following()
+    def _single_step(self) -> Steps[State]:
+        following = yield from self._next_response_steps()
         if following is None:
             raise InvalidOperation(
-                f"{self.state} has no step that needs no person: answer it", state=self.state
+                f"{self.state} needs user input: call answer()", state=self.state
             )
         yield from self._exchange(following)
         return self.state
 
-    def _carrying(self, response: type[Response], *args: Any, **kwargs: Any) -> Course[State]:
-        """A response, filled in, and no more than that."""
-        given = yield from self._filled(response, *args, **kwargs)
-        yield from self._exchange(given)
+    def _carry_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Steps[State]:
+        response = yield from self._make_response_steps(kind, *args, **kwargs)
+        yield from self._exchange(response)
         return self.state
+
+    def _new_attempt(self, password: str | Secret[str] | None) -> tuple[Self, str, str]:
+        """Abandon this sign-in; return a new one, with the AuthFlow and the user name to begin it with."""
+        password = secret(password)
+        first_name, first_flow = self._first_request or (None, None)
+        username, flow = self.signin.username or first_name, self.signin.flow or first_flow
+        if username is None or flow is None:
+            raise InvalidOperation("this sign-in has not begun: call begin()", state=self.state)
+        password = password or self._needed_password
+        _first_response(flow, self.preferred_challenge, password, self.signin.pool_id)
+        self.cancel()
+        attempt: Self = self.cognito.start(
+            password, client_metadata=self._client_metadata, walk=self.walk
+        )
+        attempt.signin.device = self.device  # also None, if Cognito has forgotten it
+        return attempt, flow, username
 
     # ---- after the sign-in -----------------------------------------------------------------------------
 
-    def _confirming(self, name: str | None) -> Course[Device]:
-        """ConfirmDevice, and UpdateDeviceStatus where the pool leaves that to people."""
-        fresh = self.tokens.new_device if self.tokens else None
-        if fresh is None:
+    def _confirm_device_steps(self, name: str | None) -> Steps[Device]:
+        """ConfirmDevice, and UpdateDeviceStatus if the pool lets users decide."""
+        new_device = self.tokens.new_device if self.tokens else None
+        if new_device is None:
             raise InvalidOperation("there is no new device to confirm", state=self.state)
-        again = self._unconfirmed is not None and self._unconfirmed[0].key == fresh.device_key
-        if self._unconfirmed is None or not again:
-            # Kept until it is confirmed: a password that was sent, and whose reply was lost, may be
-            # the device's for good.
+        repeated = (
+            self._unconfirmed is not None and self._unconfirmed[0].key == new_device.device_key
+        )
+        if self._unconfirmed is None or not repeated:
+            # Kept until it is confirmed: if the reply is lost, Cognito may have stored this password.
             entropy = self._entropy(PASSWORD_BYTES + SALT_BYTES)
-            self._unconfirmed = yield from _reckoned(Device.new, fresh, entropy, name)
+            self._unconfirmed = yield from _compute(Device.new, new_device, entropy, name)
         device, confirm = self._unconfirmed
         try:
             facts = yield from self._exchange(attrs.evolve(confirm, device_name=name))
         except Refused as error:
             # "DeviceKeyExistsException: ... a device key that already exists" -- AWS API reference,
-            # ConfirmDevice. It can be no other than ours, whose reply was lost.
-            if not again or error.refusal.code != "DeviceKeyExistsException":
+            # ConfirmDevice. It can only be this device, if the reply to an earlier request was lost.
+            if not repeated or error.refusal.code != "DeviceKeyExistsException":
                 raise
             facts = {"UserConfirmationNecessary": True}
         self.signin.device, self._unconfirmed = device, None
@@ -197,15 +194,14 @@ class FlowSteps(BaseFlow):
             yield from self._exchange(r.UpdateDeviceStatus(remembered=True, device_key=device.key))
         return device
 
-    def _refreshing(
+    def _refresh_steps(
         self,
+        refresh_token: str | Secret[str] | None,
+        username: str | None,
+        device_key: str | None,
         *,
         rotating: bool,
-        refresh_token: str | Secret[str] | None = None,
-        username: str | None = None,
-        device_key: str | None = None,
-    ) -> Course[Tokens]:
-        """New tokens for a refresh token; what is left out is the sign-in's own."""
+    ) -> Steps[Tokens]:
         refresh_token = secret(refresh_token)
         yield from self._exchange(
             r.GetTokensFromRefreshToken(refresh_token, device_key)
@@ -213,114 +209,123 @@ class FlowSteps(BaseFlow):
             else r.RefreshTokenAuth(refresh_token, username, device_key)
         )
         if self.tokens is None or self.state is not State.AUTHENTICATED:
-            raise InvalidOperation(f"the refresh was answered with {self.state}", state=self.state)
+            raise InvalidOperation(
+                f"Cognito replied to the refresh with {self.state}", state=self.state
+            )
         return self.tokens
 
-    # ---- what can be given without a person --------------------------------------------------------------
+    # ---- responses that need no user input -----------------------------------------------------------
 
-    def _following(self) -> Course[Response | None]:
-        """What needs no person in the present state; None where one is needed."""
-        response = AUTOMATIC.get(self.state)
-        proves = self.device if self.state in DEVICE_STATES else self._password
-        if response is None or proves is None:
+    def _next_response_steps(self) -> Steps[Response | None]:
+        """Return the response to the current challenge; None if it needs user input."""
+        kind = AUTOMATIC.get(self.state)
+        credential = self.device if self.state in DEVICE_STATES else self._password
+        if kind is None or credential is None:
             return None
-        if response is r.SrpA:
-            return (yield from self._srp_a())
-        return (yield from self._claim()) if self._exponent is not None else None
+        if kind is r.SrpA:
+            return (yield from self._srp_a_steps())
+        return (yield from self._srp_claim_steps()) if self._exponent is not None else None
 
-    def _opening(self, flow: str, username: str, preferred: str | None) -> Course[Response]:
-        """The response that begins a flow, filled in with what this sign-in holds."""
-        kind: Any = initial_response(flow, preferred, self._password, self.signin.pool_id)
-        self.signin.check(kind)  # a new exponent must not take the place of one whose proof is due
-        more = {"client_metadata": self._client_metadata}
+    def _initial_response_steps(
+        self, flow: str, username: str, preferred: str | None
+    ) -> Steps[Response]:
+        """Return the response that begins a flow."""
+        kind: Any = _first_response(flow, preferred, self._password, self.signin.pool_id)
+        self.signin.check(kind)  # a new exponent must not replace one whose proof is due
+        second: Any = (self._password,)
         if kind in r.SRP_START_RESPONSES:
-            made: Response = kind(username, (yield from self._fresh()), **more)
-        elif kind is r.CustomAuth:
-            made = kind(username, **more)
+            second = ((yield from self._new_srp_a()),)
         elif kind is r.UserAuth:
-            made = kind(username, preferred, **more)
-        else:
-            made = kind(username, self._password, **more)
-        return made
+            second = (preferred,)
+        elif kind is r.CustomAuth:
+            second = ()
+        response: Response = kind(username, *second, client_metadata=self._client_metadata)
+        return response
 
-    def _filled(self, response: type[Response], *args: Any, **kwargs: Any) -> Course[Response]:
-        """A response of this class; what it needs from the flow is filled in."""
-        if len(args) == 1 and isinstance(args[0], response):
+    def _make_response_steps(
+        self, kind: type[Response], *args: Any, **kwargs: Any
+    ) -> Steps[Response]:
+        """Return a response of this class, completed with what the flow holds."""
+        if len(args) == 1 and isinstance(args[0], kind):
             return args[0]
-        self.signin.check(response)  # before anything that the flow holds is changed
-        if response in r.SRP_START_RESPONSES and "srp_a" not in kwargs:
-            return (yield from self._srp_opening(response, *args, **kwargs))
-        if response in {r.SrpA, r.SrpClaim} and "password" in kwargs:
-            check_typed(response, "password", password := secret(kwargs.pop("password")))
+        self.signin.check(kind)  # before the flow changes
+        if kind in r.SRP_START_RESPONSES and "srp_a" not in kwargs:
+            return (yield from self._srp_opening_steps(kind, *args, **kwargs))
+        if kind in {r.SrpA, r.SrpClaim} and "password" in kwargs:
+            check_typed(kind, "password", password := secret(kwargs.pop("password")))
             self._password = password
-        if response is r.SrpClaim and not args and not kwargs:
-            return (yield from self._claim())
-        if response is r.SrpA and not args and "srp_a" not in kwargs:
-            return (yield from self._srp_a(**kwargs))
-        return response(*args, **kwargs)
+        if kind is r.SrpClaim and not args and not kwargs:
+            return (yield from self._srp_claim_steps())
+        if kind is r.SrpA and not args and "srp_a" not in kwargs:
+            return (yield from self._srp_a_steps(**kwargs))
+        return kind(*args, **kwargs)
 
-    def _srp_opening(
-        self, kind: Any, username: str, password: str | Secret[str] | None = None, **more: Any
-    ) -> Course[Response]:
+    def _srp_opening_steps(
+        self, kind: Any, username: str, password: str | Secret[str] | None = None, **fields: Any
+    ) -> Steps[Response]:
         password = secret(password)
-        if (password := secret(password)) is not None:
+        if password is not None:
             check_typed(kind, "password", password)
             self._password = password
-        made: Response = kind(username, (yield from self._fresh()), **more)
-        return made
+        response: Response = kind(username, (yield from self._new_srp_a()), **fields)
+        return response
 
-    def _fresh(self) -> Course[str]:
-        """A new key pair's SRP_A."""
-        pair = yield from _reckoned(srp.ephemeral, self._entropy(32))
+    def _new_srp_a(self) -> Steps[str]:
+        """Draw a new key pair; return its SRP_A."""
+        pair = yield from _compute(srp.ephemeral, self._entropy(32))
         self._exponent, self._pair = pair.a, pair
         return pair.SRP_A
 
-    def _srp_a(self, **more: Any) -> Course[r.SrpA]:
-        return r.SrpA((yield from self._fresh()), client_metadata=self._client_metadata, **more)
+    def _srp_a_steps(self, **fields: Any) -> Steps[r.SrpA]:
+        return r.SrpA(
+            (yield from self._new_srp_a()), client_metadata=self._client_metadata, **fields
+        )
 
-    def _claim(self) -> Course[r.SrpClaim]:
+    def _srp_claim_steps(self) -> Steps[r.SrpClaim]:
         if self._exponent is None:
-            raise InvalidOperation("no SRP_A of this flow was sent", state=self.state)
-        unfit = ""
+            raise InvalidOperation("this flow has sent no SRP_A", state=self.state)
+        signin, now, password = self.signin, self._clock(), self._password
+        exponent, pair = self._exponent, self._pair
+        invalid = ""
         try:
-            claim = yield from _reckoned(
-                _proof, self.signin, self._clock(), self._password, self._exponent, self._pair
+            claim = yield from _compute(
+                lambda: signin.prove(key_pair(exponent, pair), now, password)
             )
         except srp.SrpRefused as error:
-            unfit = error.value
-        if unfit:
-            # Outside the handler: the frames of the arithmetic, and the password in them, are let go.
-            raise MalformedReply(f"{unfit} is not what SRP can work with", state=self.state)
+            invalid = error.value
+        if invalid:
+            # Raised outside the handler: otherwise the frames of the computation stay, with the password.
+            raise MalformedReply(f"{invalid} is not a valid SRP value", state=self.state)
         return attrs.evolve(claim, client_metadata=self._client_metadata)
 
     # ---- one step --------------------------------------------------------------------------------------
 
-    def _exchange(self, response: Response) -> Course[Mapping[str, Any]]:
-        """One response, one request, one reply; the same once more if the device was forgotten."""
-        heard = yield from self._send(response)
-        if self._device_dropped():
-            # "delete the local device record, send the same answer without DEVICE_KEY": amplify-js and
-            # amplify-swift do so. The sign-in has dropped the device already.
-            heard = yield from self._send(response)
-        self._forget()
+    def _exchange(self, response: Response) -> Steps[Mapping[str, Any]]:
+        """Send one response and process its reply; send it once more if Cognito has forgotten the device."""
+        reply = yield from self._send(response)
+        if self.refusal is not None and self.history[-1].kind is RESTART:
+            # amplify-js and amplify-swift delete the device and send the same answer without DEVICE_KEY.
+            # The sign-in has dropped the device already.
+            reply = yield from self._send(response)
+        self._drop_unneeded_secrets()
         if self.refusal is not None:
             raise refused(self.refusal, state=self.state)
-        return heard
+        return reply
 
-    def _send(self, response: Response) -> Course[Mapping[str, Any]]:
+    def _send(self, response: Response) -> Steps[Mapping[str, Any]]:
         source = self.state
         try:
             request = self.signin.send(response)
         except AuthfsmError:
-            if self.done:  # given up while the answer was made ready: nothing of that is kept
-                self._forget()
+            if self.done:  # cancelled while the response was computed
+                self._drop_unneeded_secrets()
             raise
-        begun = time.perf_counter()
+        started = time.perf_counter()
         try:
-            heard: Mapping[str, Any] = yield request
+            reply: Mapping[str, Any] = yield request
         except BaseException as error:
             self.signin.send_failed()
-            self._lost(error, source, response, time.perf_counter() - begun)
+            self._on_no_reply(error, source, response, time.perf_counter() - started)
             raise
-        self._heard(heard, source, response, time.perf_counter() - begun)
-        return heard
+        self._on_reply(reply, source, response, time.perf_counter() - started)
+        return reply

@@ -1,56 +1,127 @@
-"""botocore's failures in this package's words, for every driver that rides on it.
+"""Sends requests through a boto3 or aiobotocore client; its failures become errors of this package.
 
-No message of botocore's is passed on where it may quote a parameter's value.
+botocore sends a request again if no reply came or the service failed, up to five times, unseen, whatever its
+configuration says (`retries`, AWS_MAX_ATTEMPTS, AWS_RETRY_MODE). But an answer that Cognito evaluated the
+first time has spent its session. So only what may be repeated is repeated: each client gets one event handler,
+which does nothing outside of the calls made here. The client's configuration and other calls are unchanged.
+
+No message of botocore's is passed on if it may quote the value of a parameter.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from typing import Any, Final
+from weakref import WeakSet
 
 from attrs import define
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ParamValidationError,
+    ProxyConnectionError,
+)
 from botocore.exceptions import ConnectionError as EndpointError
 from botocore.parsers import ResponseParserError
 
 from authfsm.base.concurrency import OutOfTime
 from authfsm.core.wire_requests import Request
-from authfsm.drivers.retries import once
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, MalformedReply, NotSent
 from authfsm.protocol.states import State
 
-_UNPARSED: Final = (ResponseParserError, UnicodeDecodeError, AttributeError)
+# ---- sending -----------------------------------------------------------------------------------------
 
 
-def translated(error: BaseException, state: State | None) -> AuthfsmError | None:
-    """Return a failure to send, to be answered or to be parsed as one of ours; None for anything else.
+def send_request(
+    call: Callable[..., Any], request: Request, state: State | None
+) -> Mapping[str, Any]:
+    """Return the reply to a request; a refusal is a reply too.
 
     Args:
-        error: what the client library raised.
-        state: where the sign-in stands.
+        call: the client's method.
+        request: the request.
+        state: the state of the sign-in, for errors.
+
+    Raises:
+        ConnectionLost, NotSent, MalformedReply: no reply came, the request was not sent, or botocore
+            could not parse the reply.
     """
+    with _calling(call, request, state) as outcome:
+        outcome.reply = call(**request.reveal())
+    return outcome.result()
+
+
+async def send_request_async(
+    call: Callable[..., Any], request: Request, state: State | None
+) -> Mapping[str, Any]:
+    """As `send_request`, for a client whose methods are awaited."""
+    with _calling(call, request, state) as outcome:
+        outcome.reply = await call(**request.reveal())
+    return outcome.result()
+
+
+@define
+class _Outcome:
+    """The reply to one call, or the error."""
+
+    reply: Mapping[str, Any]
+    error: AuthfsmError | None = None
+
+    def result(self) -> Mapping[str, Any]:
+        # Called outside every handler, so that botocore's error is freed, with the request in its frames.
+        if self.error is not None:
+            raise self.error
+        return self.reply
+
+
+@contextmanager
+def _calling(call: Callable[..., Any], request: Request, state: State | None) -> Iterator[_Outcome]:
+    outcome = _Outcome({})
+    client = getattr(call, "__self__", None)
+    try:
+        with nullcontext() if request.repeatable else _sent_once(client, request.operation):
+            yield outcome
+    except ClientError as error:
+        outcome.reply = error.response
+    except BaseException as error:
+        outcome.error = _translate(error, state)
+        if outcome.error is None:
+            raise
+
+
+# ---- errors --------------------------------------------------------------------------------------------
+
+_PARSER_ERRORS: Final = (ResponseParserError, UnicodeDecodeError, AttributeError)
+
+
+def _translate(error: BaseException, state: State | None) -> AuthfsmError | None:
+    """Return this package's error for what botocore raised; None for anything else."""
     match error:
         case OutOfTime():
             return ConnectionLost(str(error), state=state)
         case HTTPClientError() | EndpointError() | OSError():
             return ConnectionLost(type(error).__name__, state=state)
         case ParamValidationError():
-            # Its text may quote the parameter's value: only the names are taken from it.
+            # The message may quote the value: only the parameter's name is taken from it.
             names = ", ".join(re.findall(r"parameter:? ([\w.]+)", str(error)))
             return NotSent(f"botocore refuses {names or 'a parameter'}", state=state)
         case BotoCoreError():
             return NotSent(f"{type(error).__name__}: {error}", state=state)
-        case Exception() if isinstance(error, _UNPARSED) or _in_parser(error):
-            # botocore trips over a body that is JSON but no object, too deep, of another shape, or no UTF-8.
+        case Exception() if isinstance(error, _PARSER_ERRORS) or _raised_by_parser(error):
+            # botocore fails on JSON that is no object, has another shape or too much depth, and on bad UTF-8.
             return MalformedReply(f"botocore cannot parse it ({type(error).__name__})", state=state)
         case _:
             return None
 
 
-def _in_parser(error: BaseException) -> bool:
-    """Did botocore raise this in its parser, or in what looks an error's code up?"""
+def _raised_by_parser(error: BaseException) -> bool:
+    """Whether botocore raised this in its parser, or while it looked up an error's code."""
     trace = error.__traceback__
     while trace is not None:
         frame = trace.tb_frame
@@ -62,75 +133,67 @@ def _in_parser(error: BaseException) -> bool:
     return False
 
 
-@define
-class _Outcome:
-    """What came of one call.
+# ---- no retries of what must not be repeated -------------------------------------------------------------
 
-    Args:
-        reply: what was answered, a refusal included.
-        failed: what went wrong instead.
-    """
+_EVENT: Final = "needs-retry.cognito-identity-provider.*"
+_HANDLER_ID: Final = "authfsm-send-once"
 
-    reply: Mapping[str, Any]
-    failed: AuthfsmError | None = None
+# No connection was made, so nothing was sent: botocore may try again.
+_NOT_SENT: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
 
-    def heard(self) -> Mapping[str, Any]:
-        """Return the reply, or raise what failed.
+# What botocore's retry modes repeat, by status and by code; a test compares them with botocore's own lists.
+_RETRIED_STATUS: Final = 429
+_SERVER_ERROR: Final = 500
+_RETRIED_CODE: Final = re.compile(
+    "throttl|toomanyrequests|limitexceeded|slowdown|requesttimeout|priorrequest|transactioninprogress"
+    "|provisionedthroughput",
+    re.IGNORECASE,
+)
 
-        Called outside every handler: the library's error, its frames and the request in them, is let go.
-        """
-        if self.failed is not None:
-            raise self.failed
-        return self.reply
+_operation_sent_once: ContextVar[str | None] = ContextVar("authfsm_send_once", default=None)
+_clients_with_handler: Final[WeakSet[Any]] = WeakSet()
 
 
 @contextmanager
-def _calling(
-    call: Callable[..., Any], operation: str, state: State | None, *, repeatable: bool
-) -> Iterator[_Outcome]:
-    outcome = _Outcome({})
+def _sent_once(client: Any, operation: str) -> Iterator[None]:
+    """Within the block, botocore sends this operation's request once."""
+    _add_handler(client)
+    token = _operation_sent_once.set(operation)
     try:
-        with nullcontext() if repeatable else once(getattr(call, "__self__", None), operation):
-            yield outcome
-    except ClientError as error:
-        outcome.reply = error.response
-    except BaseException as error:
-        outcome.failed = translated(error, state)
-        if outcome.failed is None:
-            raise
+        yield
+    finally:
+        _operation_sent_once.reset(token)
 
 
-def send_request(
-    call: Callable[..., Any], request: Request, state: State | None
-) -> Mapping[str, Any]:
-    """Return what came back on a request, a refusal included.
+def _add_handler(client: Any) -> None:
+    with suppress(TypeError):  # an object without weak references gets its handler each time
+        if client in _clients_with_handler:
+            return
+    events = getattr(getattr(client, "meta", None), "events", None)
+    if events is None:
+        return  # not a botocore client, so there are no retries of botocore's
+    # Before botocore's own handler, which sleeps and takes from its quota of retries.
+    events.register_first(_EVENT, _raise_instead_of_retry, unique_id=_HANDLER_ID)
+    with suppress(TypeError):
+        _clients_with_handler.add(client)
 
-    Args:
-        call: the client's method.
-        request: what it is called with.
-        state: where the sign-in stands.
 
-    Raises:
-        AuthfsmError: as `translated` has it.
+def _raise_instead_of_retry(
+    *, operation: Any, response: Any = None, caught_exception: BaseException | None = None, **_: Any
+) -> None:
+    """Raise what botocore would raise after its last attempt.
+
+    A handler cannot veto a retry: its return value is a delay, and the other handlers are asked too.
     """
-    with _calling(call, request.operation, state, repeatable=request.repeatable) as outcome:
-        outcome.reply = call(**request.reveal())
-    return outcome.heard()
-
-
-async def send_request_async(
-    call: Callable[..., Any], request: Request, state: State | None
-) -> Mapping[str, Any]:
-    """Do the same with a client whose methods are awaited.
-
-    Args:
-        call: the client's method.
-        request: what it is called with.
-        state: where the sign-in stands.
-
-    Raises:
-        AuthfsmError: as `translated` has it.
-    """
-    with _calling(call, request.operation, state, repeatable=request.repeatable) as outcome:
-        outcome.reply = await call(**request.reveal())
-    return outcome.heard()
+    if _operation_sent_once.get() != operation.name:
+        return
+    if caught_exception is not None:
+        if isinstance(caught_exception, _NOT_SENT):
+            return
+        raise caught_exception
+    if response is None:
+        return
+    http, parsed = response
+    status, code = http.status_code, str(parsed.get("Error", {}).get("Code", ""))
+    if status >= _SERVER_ERROR or status == _RETRIED_STATUS or _RETRIED_CODE.search(code):
+        raise ClientError(parsed, operation.name)

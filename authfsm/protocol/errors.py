@@ -15,10 +15,29 @@ No message contains a secret.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.states import State
+
+
+class FlowInProgress(Protocol):
+    """The part of `Flow` and `AsyncFlow` that is the same for both: check the class to call the rest."""
+
+    @property
+    def state(self) -> State:
+        """The current state."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the sign-in has ended."""
+
+    @property
+    def accepts(self) -> tuple[type, ...]:
+        """The responses that the challenge accepts now."""
+
+    def cancel(self) -> None:
+        """Abandon the sign-in."""
 
 
 class AuthfsmError(Exception):
@@ -38,7 +57,7 @@ class AuthfsmError(Exception):
         super().__init__(message)
         self.state = state
         self.action = action
-        self.flow: Any = None
+        self.flow: FlowInProgress | None = None
         """The flow in progress, if `Cognito.sign_in` raised this exception and so could not return it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
