@@ -12,7 +12,7 @@ from test_traces_wrappers import ILLEGAL, WRAPPERS
 
 from authfsm.core.history import histories_from_json, history_from_json
 from authfsm.protocol.errors import AuthfsmError
-from authfsm.traces.text_scanner import ScanCounts, read
+from authfsm.traces.text_scanner import ScanCounts, scan
 
 ODD: tuple[Any, ...] = (
     None, True, 0, -1, 10**13, 10**30, 1e308, "", "\x00", "\ud800", "{", '{"eventName": "', "H4sIAAAA", "eyJhIjox",
@@ -87,7 +87,7 @@ def try_one(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same inputs for the same seed
     text, tally = trail(chance), ScanCounts()
     pieces = [text[n : n + 700] for n in range(0, len(text), 700)] if seed % 2 else [text]
-    for _, line in read(iter(pieces), tally):
+    for _, line in scan(iter(pieces), tally):
         json.loads(line)
     if text.strip("\ufeff \t\r\n") and tally == ScanCounts():
         raise AssertionError("a text passed unread")

@@ -205,7 +205,7 @@ def test_memory(legal: Path) -> None:
 
     assert (wrong.exit_code, wrong.stderr.strip()) == (
         2,
-        "authfsm trace: memory is an amount as 700MB, not 'lots'",
+        "authfsm trace: memory is memory must be an amount like 700MB, not 'lots'",
     )
     assert little.exit_code == 1
     assert little.stderr.strip().startswith("authfsm trace: there is no room for the trail: ")

@@ -147,8 +147,8 @@ def _step(signin: SignIn, recording: Recording, arrow: Transition, number: int) 
     request, raw, context = signin.send(given), reply(*arrow), dict[str, Any]()
     raw = {**raw, "Session": f"session-{number}-{'s' * 20}"}
     model = SimpleNamespace(name=request.operation)
-    recording._sends(request.reveal(), model, context)
-    recording._hears(raw, context)
+    recording._before_request(request.reveal(), model, context)
+    recording._after_reply(raw, context)
     signin.receive(raw, at=NOON)
     return True
 

@@ -21,17 +21,17 @@ from authfsm.traces import TraceFiles, UnknownDialect, Verdict, sql
 from authfsm.traces import TraceFiles as Opened
 from authfsm.traces.cloudtrail import COLUMNS
 from authfsm.traces.log_symbols import (
+    NOT_LOGGED,
     REFUSAL_LOOPS,
-    UNKNOWN,
+    CheckedStep,
     LoggedTransition,
-    closed,
     cloudtrail_transitions,
     recorded_transitions,
     state_of,
+    with_unknown_parts,
 )
 from authfsm.traces.query import DIALECTS
 from authfsm.traces.trace_files import funnel_from_rows
-from authfsm.traces.verdicts import CheckedStep
 
 pytestmark = pytest.mark.xdist_group("test_traces")  # one worker makes what the module shares
 
@@ -94,9 +94,14 @@ def test_set_up_has_its_order() -> None:
     arrows = cloudtrail_transitions()
 
     assert LoggedTransition("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED") not in arrows
-    assert LoggedTransition("MFA_SETUP/associated", "MFA_SETUP", "AUTHENTICATED") not in arrows
-    assert LoggedTransition("MFA_SETUP/verified", "MFA_SETUP", "AUTHENTICATED") in arrows
-    assert LoggedTransition("MFA_SETUP", "VerifySoftwareToken", "MFA_SETUP/verified") not in arrows
+    assert (
+        LoggedTransition("MFA_SETUP (app associated)", "MFA_SETUP", "AUTHENTICATED") not in arrows
+    )
+    assert LoggedTransition("MFA_SETUP (app verified)", "MFA_SETUP", "AUTHENTICATED") in arrows
+    assert (
+        LoggedTransition("MFA_SETUP", "VerifySoftwareToken", "MFA_SETUP (app verified)")
+        not in arrows
+    )
 
 
 def test_a_second_factor_is_not_left_for_a_first() -> None:
@@ -107,17 +112,19 @@ def test_a_second_factor_is_not_left_for_a_first() -> None:
         if each.symbol == "SELECT_CHALLENGE" and "EMAIL" in each.source
     }
 
-    assert leaves == {"EMAIL_OTP", "EMAIL_OTP/first"}
+    assert leaves == {"EMAIL_OTP", "EMAIL_OTP (first factor)"}
 
 
 def test_what_is_forgotten_is_not_held_against_anybody() -> None:
-    """An arrow any part of which is not known is in the closed relation; one that is on no table is not."""
-    arrows = set(closed([LoggedTransition("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")]))
+    """An arrow any part of which is not known is in the with_unknown_parts relation; one that is on no table is not."""
+    arrows = set(
+        with_unknown_parts([LoggedTransition("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")])
+    )
 
     assert len(arrows) == 8
-    assert LoggedTransition(UNKNOWN, "USER_SRP_AUTH", UNKNOWN) in arrows
-    assert LoggedTransition(UNKNOWN, "USER_SRP_AUTH", "AUTHENTICATED") not in set(
-        closed(cloudtrail_transitions())
+    assert LoggedTransition(NOT_LOGGED, "USER_SRP_AUTH", NOT_LOGGED) in arrows
+    assert LoggedTransition(NOT_LOGGED, "USER_SRP_AUTH", "AUTHENTICATED") not in set(
+        with_unknown_parts(cloudtrail_transitions())
     )
 
 
@@ -147,7 +154,7 @@ def test_the_replay_says_the_same_step_by_step(trail: Any) -> None:
     left = 0
     for each in opened.replay():
         steps[each.source, each.symbol, each.dest, str(each.verdict)] += 1
-        left += each.left
+        left += each.unfinished
         if each.verdict is Verdict.ILLEGAL:
             wrong[each.id] = each
 
@@ -164,7 +171,7 @@ def test_the_replay_says_the_same_step_by_step(trail: Any) -> None:
     )
     assert (
         whys["a second factor left for a first"]
-        == "EMAIL_OTP/mfa takes EMAIL_OTP; not SELECT_CHALLENGE"
+        == "EMAIL_OTP (second factor) takes EMAIL_OTP; not SELECT_CHALLENGE"
     )
     assert whys["tokens without a factor"] == (
         "from START, USER_SRP_AUTH leads to PASSWORD_VERIFIER, OTHER_CHALLENGE, FAILED; not to AUTHENTICATED"
@@ -207,7 +214,7 @@ def test_traffic_on_the_diagram(trail: Any) -> None:
 
     assert model.sign_ins == funnel.sign_ins
     assert f"user_srp_auth \u00d7{times:,}" in str(drawn)
-    assert f"{funnel.illegal_count:,} steps are not on the table." in model.notes
+    assert f"{funnel.illegal_count:,} steps are not allowed by the protocol." in model.notes
     assert model.notes[0].startswith("Where sign-ins ended: AUTHENTICATED ")
 
 

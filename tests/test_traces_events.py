@@ -11,7 +11,7 @@ from trails import TODAY
 
 from authfsm.traces import TraceFiles, sql
 from authfsm.traces.cloudtrail import COLUMNS
-from authfsm.traces.log_symbols import UNKNOWN
+from authfsm.traces.log_symbols import NOT_LOGGED
 from authfsm.traces.query import query
 
 SRP = {"authFlow": "USER_SRP_AUTH", "authParameters": TODAY, "clientId": "app"}
@@ -153,8 +153,8 @@ def test_both_redactions_say_nothing(tmp_path: Path) -> None:
         )
 
         assert steps == [
-            ("START", "USER_SRP_AUTH", UNKNOWN, "unknown"),
-            (UNKNOWN, UNKNOWN, UNKNOWN, "unknown"),
+            ("START", "USER_SRP_AUTH", NOT_LOGGED, "unknown"),
+            (NOT_LOGGED, NOT_LOGGED, NOT_LOGGED, "unknown"),
         ]
 
 
@@ -191,7 +191,7 @@ def test_an_unknown_challenge_is_another_challenge(tmp_path: Path) -> None:
     assert steps == [
         ("START", "CUSTOM_AUTH", "OTHER_CHALLENGE", "legal"),
         ("OTHER_CHALLENGE", "OTHER_CHALLENGE", "AUTHENTICATED", "legal"),
-        ("START", UNKNOWN, "AUTHENTICATED", "unknown"),
+        ("START", NOT_LOGGED, "AUTHENTICATED", "unknown"),
     ]
 
 
@@ -223,8 +223,8 @@ def test_whose_user_is_not_known(tmp_path: Path) -> None:
 
     assert sorted(steps) == [
         ("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER", "legal"),
-        (UNKNOWN, "SMS_MFA", "AUTHENTICATED", "unknown"),
-        (UNKNOWN, "SMS_MFA", "NEW_PASSWORD_REQUIRED", "illegal"),
+        (NOT_LOGGED, "SMS_MFA", "AUTHENTICATED", "unknown"),
+        (NOT_LOGGED, "SMS_MFA", "NEW_PASSWORD_REQUIRED", "illegal"),
     ]
 
 
@@ -279,14 +279,14 @@ def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
         ),
     )
 
-    assert steps[-1] == (UNKNOWN, "ConfirmDevice", "AUTHENTICATED", "unknown")
+    assert steps[-1] == (NOT_LOGGED, "ConfirmDevice", "AUTHENTICATED", "unknown")
 
 
 def test_an_answer_long_after(tmp_path: Path) -> None:
     """No session lives longer than 15 minutes: who answers later, and is heard, goes on with something unseen."""
     steps = replayed(tmp_path, begins(0), answers(16 * 60, "SMS_MFA", TOKENS))
 
-    assert steps[1] == (UNKNOWN, "SMS_MFA", "AUTHENTICATED", "unknown")
+    assert steps[1] == (NOT_LOGGED, "SMS_MFA", "AUTHENTICATED", "unknown")
 
 
 def test_delivered_twice_and_out_of_order(tmp_path: Path) -> None:

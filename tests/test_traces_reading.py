@@ -24,8 +24,7 @@ from authfsm.traces import (
 )
 from authfsm.traces.sources import MAX_EVENT_LENGTH
 from authfsm.traces.step_log import COLUMNS
-from authfsm.traces.text_scanner import ScanCounts
-from authfsm.traces.text_scanner import read as scanned
+from authfsm.traces.text_scanner import ScanCounts, scan
 
 EVENTS: list[dict[str, Any]] = [
     {
@@ -290,10 +289,10 @@ def test_memory(tmp_path: Path) -> None:
     path.write_text(LINES, encoding="utf-8")
     room = tmp_path / "room"
     room.mkdir()
-    with pytest.raises(InvalidMemoryLimit, match="an amount as 700MB, not 'lots'"):
+    with pytest.raises(InvalidMemoryLimit, match="memory must be an amount like 700MB, not 'lots'"):
         TraceFiles(path, memory="lots", folder=room)
     with (
-        pytest.raises(OutOfResources, match="there is no room"),
+        pytest.raises(OutOfResources, match="ran out of memory or disk space"),
         TraceFiles(path, memory="1MB", folder=room) as trail,
     ):
         trail.funnel()
@@ -338,7 +337,7 @@ def test_any_bytes_can_be_scanned(head: bytes, rest: bytes) -> None:
     """Any text comes to lines of JSON, or to a count of what could not be read."""
     tally = ScanCounts()
     text = (head + rest).decode("utf-8", "replace")
-    for _, line in scanned(iter([text]), tally):
+    for _, line in scan(iter([text]), tally):
         json.loads(line)
 
     assert not text.strip() or tally != ScanCounts()

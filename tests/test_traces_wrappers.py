@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from authfsm.cli import app
 from authfsm.traces import TraceFiles
 from authfsm.traces.sources import MAX_EVENT_LENGTH
-from authfsm.traces.text_scanner import ScanCounts, read
+from authfsm.traces.text_scanner import ScanCounts, scan
 
 Event = dict[str, Any]
 
@@ -521,7 +521,7 @@ def test_a_frame_around_nothing_is_broken(text: str, piece: int) -> None:
     """What a tool puts around events is no event: where there is nothing else, that is said."""
     tally = ScanCounts()
 
-    assert not list(read(iter([text[n : n + piece] for n in range(0, len(text), piece)]), tally))
+    assert not list(scan(iter([text[n : n + piece] for n in range(0, len(text), piece)]), tally))
     assert tally.broken == 1
 
 
@@ -530,5 +530,5 @@ def test_a_damaged_row_of_a_table_is_broken() -> None:
     tally = ScanCounts()
     damaged = '||  CloudTrailEvent  |"expiresIn":3600},"eventID":"event-1"  ||\n'
 
-    assert len(list(read(iter([as_table(ILLEGAL) + damaged]), tally))) == len(ILLEGAL)
+    assert len(list(scan(iter([as_table(ILLEGAL) + damaged]), tally))) == len(ILLEGAL)
     assert tally.broken == 1

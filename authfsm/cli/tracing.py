@@ -136,7 +136,7 @@ def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> Fun
         try:
             loading = worker.submit(trail.load)
             while not _over(loading):
-                bar.update(task, completed=min(trail.done, trail.size))
+                bar.update(task, completed=min(trail.bytes_read, trail.size))
             loading.result()
             bar.update(task, completed=trail.size)
             judging = worker.submit(trail.funnel, limit)

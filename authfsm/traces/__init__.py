@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from authfsm.traces.client_recording import Recording as Recording
     from authfsm.traces.client_recording import record as record
-    from authfsm.traces.duckdb_loader import InputSummary as InputSummary
     from authfsm.traces.funnels import Funnel as Funnel
+    from authfsm.traces.funnels import InputSummary as InputSummary
     from authfsm.traces.funnels import StepDuration as StepDuration
     from authfsm.traces.funnels import TransitionCount as TransitionCount
+    from authfsm.traces.log_symbols import CheckedStep as CheckedStep
+    from authfsm.traces.log_symbols import Verdict as Verdict
     from authfsm.traces.query import UnknownDialect as UnknownDialect
     from authfsm.traces.query import sql as sql
     from authfsm.traces.sources import UnreadableTraceFile as UnreadableTraceFile
@@ -31,18 +33,15 @@ if TYPE_CHECKING:
     from authfsm.traces.trace_files import OutOfResources as OutOfResources
     from authfsm.traces.trace_files import TraceFiles as TraceFiles
     from authfsm.traces.trace_files import funnel_from_rows as funnel_from_rows
-    from authfsm.traces.verdicts import CheckedStep as CheckedStep
-    from authfsm.traces.verdicts import Verdict as Verdict
 
 _EXPORTS: Final = {
     "client_recording": "Recording record",
-    "duckdb_loader": "InputSummary",
-    "funnels": "Funnel StepDuration TransitionCount",
+    "funnels": "Funnel InputSummary StepDuration TransitionCount",
+    "log_symbols": "CheckedStep Verdict",
     "query": "UnknownDialect sql",
     "sources": "UnreadableTraceFile",
     "step_log": "Recorder recorder",
     "trace_files": "InvalidMemoryLimit OutOfResources TraceFiles funnel_from_rows",
-    "verdicts": "CheckedStep Verdict",
 }
 _MODULE_OF: Final = {
     name: f"{__name__}.{module}" for module, names in _EXPORTS.items() for name in names.split()

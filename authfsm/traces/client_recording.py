@@ -1,12 +1,12 @@
-"""Sign-ins of anybody's code, recorded from its boto3 or aiobotocore client: lines of steps, no secret in any.
+"""Records the sign-ins of any code, by hooks on its boto3 or aiobotocore client.
 
     record(client, "steps.jsonl")
-    AWSSRP(username=..., client=client, ...).authenticate_user()  # pycognito's, say
+    AWSSRP(username=..., client=client, ...).authenticate_user()  # pycognito, for example
 
-botocore tells each request before it is sent, and each reply after. Which requests are of one sign-in is
-told by what the reply handed out and the next request hands back: the Session, or SRP's SECRET_BLOCK where
-there is none. Of these only a hash is kept, keyed by a salt that dies with the recording. What began before
-it has no beginning, and is told so. Nothing here changes a request, or fails one.
+botocore reports each request before it is sent, and each reply. A request belongs to the sign-in whose reply
+contained its Session, or its SRP SECRET_BLOCK where there is no Session. Only keyed hashes of these are stored,
+and the key is lost when the recording ends. If a sign-in began before the recording, its first step has no
+`from`. The hooks never change or fail a request.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import hashlib
 import hmac
 import logging
 import secrets
-import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, field, frozen
 
+from authfsm.base.concurrency import ForkSafeLock
 from authfsm.protocol.api_requests import (
     OTHER_OPERATIONS,
     SETUP_OPERATIONS,
@@ -45,92 +46,86 @@ from authfsm.protocol.table import (
     loop_kind,
     transition_between,
 )
-from authfsm.traces.step_log import Recorder
+from authfsm.traces.step_log import Recorder, utc_now
 
 LOGGER: Final = logging.getLogger("authfsm")
 
-SERVICE: Final = "cognito-identity-provider"
-"""botocore's name for Cognito's user pools in its events."""
+_SERVICE: Final = "cognito-identity-provider"  # its name in the events of botocore
+_MAX_HASHES: Final = 100_000
+_CONTEXT_KEY: Final = "authfsm.traces"
 
-_KEPT: Final = 100_000
-_PENDING: Final = "authfsm.traces"
+
+def record(
+    client: Any, sink: str | Path | TextIO, *, clock: Callable[[], datetime] = utc_now
+) -> Recording:
+    """Record all sign-ins that go through a client, whatever code makes them.
+
+    Args:
+        client: a boto3 or aiobotocore `cognito-idp` client. Its requests and replies are not changed.
+        sink: the path of a file to append to, or a text stream.
+        clock: returns the present time with a time zone; UTC by default.
+
+    Returns:
+        The recording, which ends with `stop()` or at the end of a `with` block.
+    """
+    return Recording(client, Recorder(sink, clock), clock)
 
 
 @frozen
 class _Progress:
-    """Where a sign-in stands.
-
-    Args:
-        sign_in: its id.
-        number: how many steps it has taken.
-        state: the state; None if that is not known.
-        role: which factor is asked for, if it is EMAIL_OTP.
-        flow: the AuthFlow that began it; None if that is not known.
-        proved: has a password been proved?
-        credited: does the request that begins it bear an access token?
-    """
+    """How far a sign-in has come; what is not known is None."""
 
     sign_in: str
     number: int = 0
     state: State | None = None
     role: Role | None = None
     flow: str | None = None
-    proved: bool = False
-    credited: bool = False
+    password_proved: bool = False
+    credited: bool = False  # the first request has an access token, which counts as a factor
 
 
-@define
+@frozen
 class _PendingRequest:
-    """A request whose reply has not come.
+    """A request without a reply yet, and the progress of its sign-in before it."""
 
-    Args:
-        stand: the sign-in before it.
-        operation: as `InitiateAuth`.
-        given: the response it carries, if it is one.
-        under: the ChallengeName it bears, where the table has another.
-        sent: the monotonic clock's seconds.
-        handed: the hashes of what it hands back.
-        user: the hash of the app client and the name of the user.
-    """
-
-    stand: _Progress
+    progress: _Progress
     operation: str
-    given: type[Response] | None
-    under: str | None
-    sent: float
-    handed: tuple[str, ...] = field(factory=tuple, repr=False)
-    user: tuple[str, ...] = field(factory=tuple, repr=False)
+    response: type[Response] | None
+    under: str | None  # the ChallengeName of the request, where the protocol has another
+    sent_at: float
+    keys: tuple[str, ...] = field(factory=tuple, repr=False)  # hashes of the Session and the like
+    user: tuple[str, ...] = field(factory=tuple, repr=False)  # hash of the app client and user name
 
 
 class Recording:
-    """What is being recorded of one client; `stop()` ends it.
+    """The recording of one client, until `stop()`.
 
     Args:
         client: a boto3 or aiobotocore `cognito-idp` client.
-        recorder: where the lines go.
-        clock: gives the present time, with a time zone.
+        recorder: writes the lines.
+        clock: returns the present time with a time zone.
     """
 
     def __init__(self, client: Any, recorder: Recorder, clock: Callable[[], datetime]) -> None:
         self._events = client.meta.events
         self._recorder = recorder
         self._clock = clock
-        self._salt = secrets.token_bytes(32)
-        self._stands: OrderedDict[str, _Progress] = OrderedDict()
-        self._lock = threading.Lock()
+        self._hash_key = secrets.token_bytes(32)
+        self._progress_by_hash: OrderedDict[str, _Progress] = OrderedDict()
+        self._lock = ForkSafeLock()
         self._hooks = {
-            f"provide-client-params.{SERVICE}": self._sends,
-            f"after-call.{SERVICE}": self._hears,
-            f"after-call-error.{SERVICE}": self._loses,
+            f"provide-client-params.{_SERVICE}": self._before_request,
+            f"after-call.{_SERVICE}": self._after_reply,
+            f"after-call-error.{_SERVICE}": self._after_error,
         }
         for event, hook in self._hooks.items():
-            self._events.register_last(event, hook, unique_id=f"{_PENDING}.{id(self)}.{event}")
+            self._events.register_last(event, hook, unique_id=f"{_CONTEXT_KEY}.{id(self)}.{event}")
 
     def stop(self) -> None:
-        """Record no more, and forget which sign-ins were under way."""
+        """Stop recording, and forget the unfinished sign-ins."""
         for event, hook in self._hooks.items():
-            self._events.unregister(event, hook, unique_id=f"{_PENDING}.{id(self)}.{event}")
-        self._stands.clear()
+            self._events.unregister(event, hook, unique_id=f"{_CONTEXT_KEY}.{id(self)}.{event}")
+        self._progress_by_hash.clear()
         self._recorder.close()
 
     def __enter__(self) -> Recording:
@@ -139,230 +134,214 @@ class Recording:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    # ---- what botocore tells ------------------------------------------------------------------------
+    # ---- botocore's hooks ---------------------------------------------------------------------------
 
-    def _sends(self, params: Any, model: Any, context: Any, **_: Any) -> None:
-        with _HARMLESS:
+    def _before_request(self, params: Any, model: Any, context: Any, **_: Any) -> None:
+        with _errors_logged():
             if model.name in SIGN_IN_OPERATIONS and isinstance(params, Mapping):
-                pending = self._read(model.name, params)
+                pending = self._read_request(model.name, params)
                 if pending is not None:
-                    context[_PENDING] = pending
+                    context[_CONTEXT_KEY] = pending
 
-    def _hears(self, parsed: Any, context: Any, **_: Any) -> None:
-        with _HARMLESS:
-            if (pending := _taken(context)) is not None and isinstance(parsed, Mapping):
-                self._heard(pending, parsed)
+    def _after_reply(self, parsed: Any, context: Any, **_: Any) -> None:
+        with _errors_logged():
+            pending = _pop_pending(context)
+            if pending is not None and isinstance(parsed, Mapping):
+                self._read_reply(pending, parsed)
 
-    def _loses(self, exception: BaseException, context: Any, **_: Any) -> None:
+    def _after_error(self, exception: BaseException, context: Any, **_: Any) -> None:
         if isinstance(refusal := getattr(exception, "response", None), Mapping):
-            # A ClientError: a refusal that botocore would have retried, had the driver let it. It was heard.
-            self._hears(refusal, context)
+            # A ClientError: botocore raises refusals that it would have retried if retries were left.
+            self._after_reply(refusal, context)
             return
-        with _HARMLESS:
-            if (pending := _taken(context)) is not None:
-                self._write(pending, pending.stand, lost=type(exception).__name__)
+        with _errors_logged():
+            if (pending := _pop_pending(context)) is not None:
+                self._write(pending, pending.progress, lost=type(exception).__name__)
 
-    # ---- what it means ------------------------------------------------------------------------------
+    # ---- requests and replies -----------------------------------------------------------------------
 
-    def _read(self, name: str, params: Mapping[str, Any]) -> _PendingRequest | None:
-        sent = time.monotonic()
-        given = classify(name, params)
+    def _read_request(self, name: str, params: Mapping[str, Any]) -> _PendingRequest | None:
+        sent_at = time.monotonic()
+        response = classify(name, params)
         if name in BEGIN_OPERATIONS:
-            fields = _map(params, "AuthParameters")
-            stand = evolve(
-                self._new(), flow=str(params.get("AuthFlow")), credited="ACCESS_TOKEN" in fields
-            )
-            return _PendingRequest(stand, name, given, None, sent, user=self._user(params, fields))
+            fields = _mapping(params, "AuthParameters")
+            flow, credited = str(params.get("AuthFlow")), "ACCESS_TOKEN" in fields
+            progress = evolve(_new_sign_in(State.START), flow=flow, credited=credited)
+            user = self._user_hash(params, fields)
+            return _PendingRequest(progress, name, response, None, sent_at, user=user)
         if name in ANSWER_OPERATIONS:
-            fields, under = _map(params, "ChallengeResponses"), str(params.get("ChallengeName"))
-            handed = self._hashes(params.get("Session"), fields.get("PASSWORD_CLAIM_SECRET_BLOCK"))
-            # Device answers may leave the Session out: the user's own last sign-in it is, then.
-            user = self._user(params, fields)
-            handed = handed or user
-            stand = self._stand(handed)
-            odd = stand.state is not None and not _accepts(stand.state, given, under)
-            word = str(STATE_BY_NAME.get(under, State.OTHER_CHALLENGE)) if odd else None
-            return _PendingRequest(stand, name, given, word, sent, handed, user)
-        if given is GetTokensFromRefreshToken:
-            return _PendingRequest(self._new(), name, given, None, sent)
-        bears = "Session" if name in SETUP_OPERATIONS else "AccessToken"
-        handed = self._hashes(params.get("Token" if given is RevokeToken else bears))
-        if not handed:
-            return None  # to enrol an app with a token is no step of a sign-in
-        return _PendingRequest(self._stand(handed), name, given, None, sent, handed)
+            fields, under = _mapping(params, "ChallengeResponses"), str(params.get("ChallengeName"))
+            user = self._user_hash(params, fields)
+            # A device's answers may omit the Session: they belong to the user's last sign-in.
+            keys = (
+                self._hashes(params.get("Session"), fields.get("PASSWORD_CLAIM_SECRET_BLOCK"))
+                or user
+            )
+            progress = self._find_progress(keys)
+            state = progress.state
+            unexpected = state is not None and not _accepts(state, response, under)
+            symbol = str(STATE_BY_NAME.get(under, State.OTHER_CHALLENGE)) if unexpected else None
+            return _PendingRequest(progress, name, response, symbol, sent_at, keys, user)
+        if response is GetTokensFromRefreshToken:
+            return _PendingRequest(_new_sign_in(State.START), name, response, None, sent_at)
+        key = "Session" if name in SETUP_OPERATIONS else "AccessToken"
+        keys = self._hashes(params.get("Token" if response is RevokeToken else key))
+        if not keys:
+            return None  # setting up an authenticator app with an access token is not part of a sign-in
+        return _PendingRequest(self._find_progress(keys), name, response, None, sent_at, keys)
 
-    def _heard(self, pending: _PendingRequest, parsed: Mapping[str, Any]) -> None:
-        before = pending.stand
-        error, action = _refused(parsed, pending.operation)
-        state, role = before.state, before.role
-        kind = pending.given
-        proved = before.proved
+    def _read_reply(self, pending: _PendingRequest, parsed: Mapping[str, Any]) -> None:
+        before, response = pending.progress, pending.response
+        error, action = _refusal(parsed, pending.operation)
+        state, role, proved = before.state, before.role, before.password_proved
         if error is None:
-            state = self._leads(pending, parsed)
-            if kind is not None and before.state is not None and state is not None:
-                proved = proved or proves_password(before.state, kind, state)
-            role = _role(evolve(before, proved=proved), kind, state)
-        elif not _stays(before.state, kind, action):
+            state = _state_after(pending, parsed)
+            if response is not None and before.state is not None and state is not None:
+                proved = proved or proves_password(before.state, response, state)
+            role = _role(evolve(before, password_proved=proved), response, state)
+        elif not _keeps_state(before.state, response, action):
             state, role = State.FAILED, None
-        stand = evolve(
-            before, number=before.number + 1, state=state, role=role, proved=proved, credited=False
+        progress = _Progress(
+            before.sign_in, before.number + 1, state, role, before.flow, password_proved=proved
         )
-        self._write(pending, stand, error=error, action=None if action is None else str(action))
-        self._keep(pending, stand, parsed)
+        self._write(pending, progress, error=error, action=None if action is None else str(action))
+        self._store_progress(pending, progress, parsed)
 
-    def _leads(self, pending: _PendingRequest, parsed: Mapping[str, Any]) -> State | None:
-        """Where a reply that is no refusal leads."""
-        name = parsed.get("ChallengeName")
-        if isinstance(name, str):
-            return STATE_BY_NAME.get(name, State.OTHER_CHALLENGE)
-        if parsed.get("AuthenticationResult"):
-            return State.AUTHENTICATED
-        kind = OTHER_OPERATIONS.get(pending.operation)
-        if kind is None:
-            return None
-        home = State.MFA_SETUP if pending.operation in SETUP_OPERATIONS else State.AUTHENTICATED
-        return next(iter(destinations(home, kind)))
-
-    def _keep(self, pending: _PendingRequest, stand: _Progress, parsed: Mapping[str, Any]) -> None:
-        """By what the next request will be known."""
-        parameters, result = (
-            _map(parsed, "ChallengeParameters"),
-            _map(parsed, "AuthenticationResult"),
-        )
-        out = self._hashes(
-            parsed.get("Session"), parameters.get("SECRET_BLOCK"), result.get("AccessToken"), result.get("RefreshToken"),
-        )  # fmt: skip
-        with self._lock:
-            # A session that is handed back once more is one of a sign-in that stands elsewhere by now.
-            for each in (*pending.handed, *pending.user, *out):
-                self._stands[each] = stand
-                self._stands.move_to_end(each)
-            while len(self._stands) > _KEPT:
-                self._stands.popitem(last=False)
-
-    def _write(self, pending: _PendingRequest, stand: _Progress, **more: Any) -> None:
-        before = pending.stand
+    def _write(self, pending: _PendingRequest, after: _Progress, **more: Any) -> None:
+        before = pending.progress
         self._recorder.write(
             {
                 "sign_in": before.sign_in,
                 "step": before.number + 1,
                 "from": before.state and str(before.state),
-                "given": pending.given and pending.given.trigger,
+                "given": pending.response and pending.response.trigger,
                 "under": pending.under,
-                "to": stand.state and str(stand.state),
-                "role": stand.role and str(stand.role),
+                "to": after.state and str(after.state),
+                "role": after.role and str(after.role),
                 **more,
                 "at": self._clock().isoformat(),
-                "seconds": time.monotonic() - pending.sent,
+                "seconds": time.monotonic() - pending.sent_at,
             }
         )
 
-    # ---- whose it is --------------------------------------------------------------------------------
+    # ---- which sign-in a request belongs to -----------------------------------------------------------
 
-    def _new(self) -> _Progress:
-        return _Progress(secrets.token_hex(8), state=State.START)
-
-    def _stand(self, handed: tuple[str, ...]) -> _Progress:
+    def _store_progress(
+        self, pending: _PendingRequest, progress: _Progress, parsed: Mapping[str, Any]
+    ) -> None:
+        result = _mapping(parsed, "AuthenticationResult")
+        new_keys = self._hashes(
+            parsed.get("Session"),
+            _mapping(parsed, "ChallengeParameters").get("SECRET_BLOCK"),
+            result.get("AccessToken"),
+            result.get("RefreshToken"),
+        )
         with self._lock:
-            known = next((self._stands[each] for each in handed if each in self._stands), None)
-        return known or _Progress(secrets.token_hex(8))
+            # The old keys too: a Session that is sent twice belongs to a sign-in that has moved on.
+            for key in (*pending.keys, *pending.user, *new_keys):
+                self._progress_by_hash[key] = progress
+                self._progress_by_hash.move_to_end(key)
+            while len(self._progress_by_hash) > _MAX_HASHES:
+                self._progress_by_hash.popitem(last=False)
 
-    def _user(self, params: Mapping[str, Any], fields: Mapping[str, Any]) -> tuple[str, ...]:
+    def _find_progress(self, keys: tuple[str, ...]) -> _Progress:
+        with self._lock:
+            known = (self._progress_by_hash[key] for key in keys if key in self._progress_by_hash)
+            return next(known, None) or _new_sign_in()
+
+    def _user_hash(self, params: Mapping[str, Any], fields: Mapping[str, Any]) -> tuple[str, ...]:
         return self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
 
     def _hashes(self, *values: object) -> tuple[str, ...]:
         return tuple(
-            hmac.new(self._salt, each.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+            hmac.new(
+                self._hash_key, each.encode("utf-8", "surrogatepass"), hashlib.sha256
+            ).hexdigest()
             for each in values
             if isinstance(each, str) and each
         )
 
 
-def _accepts(state: State, given: type[Response] | None, under: str) -> bool:
-    """Does a state accept a response under that ChallengeName?"""
-    if given is None or given not in PROTOCOL[state]:
-        return False
-    return state is State.OTHER_CHALLENGE or under in names_for(state, given)
+@contextmanager
+def _errors_logged() -> Iterator[None]:
+    """Log the class of an error in a hook, and let the request go on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a request must not fail because its recording does
+        LOGGER.error("a step of a sign-in could not be recorded (%s)", type(error).__name__)  # noqa: TRY400 - its text may be secret
 
 
-class _Harmless:
-    """What goes wrong in a hook is logged by its class alone, and the request goes on."""
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        if kind is None or not issubclass(kind, Exception):
-            return False
-        LOGGER.error("a step of a sign-in could not be recorded (%s)", kind.__name__)
-        return True
+def _new_sign_in(state: State | None = None) -> _Progress:
+    return _Progress(secrets.token_hex(8), state=state)
 
 
-_HARMLESS: Final = _Harmless()
+def _pop_pending(context: Any) -> _PendingRequest | None:
+    return context.pop(_CONTEXT_KEY, None) if isinstance(context, dict) else None
 
 
-def _taken(context: Any) -> _PendingRequest | None:
-    return context.pop(_PENDING, None) if isinstance(context, dict) else None
-
-
-def _map(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _mapping(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = members.get(name)
     return value if isinstance(value, Mapping) else {}
 
 
-def _refused(parsed: Mapping[str, Any], operation: str) -> tuple[str | None, RecoveryAction | None]:
-    """A refusal's code, and what to do about it."""
+def _accepts(state: State, response: type[Response] | None, under: str) -> bool:
+    """Return whether a state accepts a response under that ChallengeName."""
+    if response is None or response not in PROTOCOL[state]:
+        return False
+    return state is State.OTHER_CHALLENGE or under in names_for(state, response)
+
+
+def _refusal(parsed: Mapping[str, Any], operation: str) -> tuple[str | None, RecoveryAction | None]:
+    """Return the error code of a refusal and its recovery action; None for another reply."""
     if parsed.get("Status") == "ERROR":
         code, message = "EnableSoftwareTokenMFAException", ""
-    elif (error := _map(parsed, "Error")) and isinstance(error.get("Code"), str):
+    elif (error := _mapping(parsed, "Error")) and isinstance(error.get("Code"), str):
         code, message = error["Code"], str(error.get("Message", ""))
     else:
         return None, None
     return code, error_rule(code, message, operation).action
 
 
-def _stays(state: State | None, kind: type[Response] | None, action: RecoveryAction | None) -> bool:
-    """Does a refusal leave a sign-in where it stands? As `authfsm.protocol.table.destination` has it."""
+def _state_after(pending: _PendingRequest, parsed: Mapping[str, Any]) -> State | None:
+    """Return the state to which a reply leads that is not a refusal."""
+    name = parsed.get("ChallengeName")
+    if isinstance(name, str):
+        return STATE_BY_NAME.get(name, State.OTHER_CHALLENGE)
+    if parsed.get("AuthenticationResult"):
+        return State.AUTHENTICATED
+    response = OTHER_OPERATIONS.get(pending.operation)
+    if response is None:
+        return None
+    in_setup = pending.operation in SETUP_OPERATIONS
+    return next(iter(destinations(State.MFA_SETUP if in_setup else State.AUTHENTICATED, response)))
+
+
+def _keeps_state(
+    state: State | None, response: type[Response] | None, action: RecoveryAction | None
+) -> bool:
+    """Return whether a refusal keeps a sign-in in its state, as `authfsm.protocol.table.destination` does."""
     if state is State.AUTHENTICATED or action is RecoveryAction.WAIT:
         return True
-    if state is None or kind is None:
+    if state is None or response is None:
         return action is not None and action.survives
-    return loop_kind(state, kind, action) is not None
+    return loop_kind(state, response, action) is not None
 
 
-def _role(before: _Progress, kind: type[Response] | None, state: State | None) -> Role | None:
-    """Which factor an e-mailed code is, where the table tells."""
-    if state is not State.EMAIL_OTP or kind is None or before.state is None:
+def _role(before: _Progress, response: type[Response] | None, state: State | None) -> Role | None:
+    """Return which factor an e-mailed code is, where that is known."""
+    if state is not State.EMAIL_OTP or response is None or before.state is None:
         return None
-    if transition_between(before.state, kind, state) not in TRANSITION_SET:
+    transition = transition_between(before.state, response, state)
+    if transition not in TRANSITION_SET:
         return None
     if before.flow is not None:
         return email_otp_role(
             before.state,
-            kind,
+            response,
             flow=before.flow,
-            password_proved=before.proved,
+            password_proved=before.password_proved,
             credited=before.credited,
         )
-    # The recording began later than the sign-in: what is told by the table alone.
-    roles = target_roles(transition_between(before.state, kind, state), before.role)
+    # The sign-in began before the recording: only the table can tell.
+    roles = target_roles(transition, before.role)
     return roles[0] if len(roles) == 1 else None
-
-
-def record(
-    client: Any,
-    sink: str | Path | TextIO,
-    *,
-    clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-) -> Recording:
-    """Record the sign-ins that go through a client, whoever's code makes them.
-
-    Args:
-        client: a boto3 or aiobotocore `cognito-idp` client; its requests and replies stay as they are.
-        sink: a file's path, to be added to; or a stream of text.
-        clock: gives the present time, with a time zone; UTC now.
-
-    Returns:
-        The recording: `stop()` ends it, as does the end of a `with`.
-    """
-    return Recording(client, Recorder(sink, clock), clock)

@@ -1,4 +1,4 @@
-"""Events and steps, found by their shape in any JSON value, whatever wraps them.
+"""Finds CloudTrail events and recorded steps in any JSON value, by their shape, whatever wraps them.
 
     EventBridge           {"detail-type": "AWS API Call via CloudTrail", "detail": {event}}
     S3                    {"Records": [{event}, ...]}
@@ -8,8 +8,8 @@
     Logs Insights         {"results": [[{"field": "@message", "value": "{event}"}, ...], ...]}
     Athena                {"eventname": ..., "requestparameters": "{...}"}
 
-None of these is looked for by name: an object is an event if it has an event's members, and a string that
-holds JSON, or base64 of it, is opened.
+The names of the wrappers do not matter: an object is an event if it has the members of one, and a string that
+holds JSON, or base64 of JSON, is opened.
 """
 
 from __future__ import annotations
@@ -24,38 +24,40 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from authfsm.traces import cloudtrail, step_log
+from authfsm.traces import cloudtrail
 from authfsm.traces.sources import MAX_EVENT_LENGTH
-
-_OBJECTS: Final = ("requestParameters", "responseElements", "additionalEventData")
-_BESIDE: Final = frozenset(
-    {"eventsource", "eventtime", "eventid", "eventversion", "eventtype", "requestparameters", "useragent"}
-)  # fmt: skip
-# "H4sI" is how base64 of gzip begins, "eyJ" and "ey" how that of an object does.
-_BASE64: Final = re.compile(r"(?:H4sI|ey[AIJ])[A-Za-z0-9+/\s]+=*\s*")
-EVENT: Final = re.compile(
-    r'\{\s*"(?:event(?:Version|ID|Time|Name|Source|Type)|userIdentity|EventId|sign_in)"'
-)
-"""How an event begins, in a text."""
-
-_SURROGATES: Final = re.compile("[\ud800-\udfff\x00]")
-_DEEPEST: Final = 64
-_STRINGS: Final = 8
-_PARTS: Final = 3
+from authfsm.traces.step_log import COLUMNS
 
 DECODER: Final = json.JSONDecoder(parse_float=str, parse_constant=str)
-"""Reads JSON; numbers that are no whole ones stay text, so that what was read can be written again."""
+"""Parses JSON; numbers that are not integers stay text, so they can be written again unchanged."""
+
+EVENT_START: Final = re.compile(
+    r'\{\s*"(?:event(?:Version|ID|Time|Name|Source|Type)|userIdentity|EventId|sign_in)"'
+)
+"""How an event or a recorded step begins in a text."""
+
+_OBJECT_MEMBERS: Final = ("requestParameters", "responseElements", "additionalEventData")
+_EVENT_MEMBERS: Final = frozenset(
+    {"eventsource", "eventtime", "eventid", "eventversion", "eventtype", "requestparameters", "useragent"}
+)  # fmt: skip
+# Base64 of gzip begins with H4sI, base64 of an object with eyJ, eyA or eyI.
+_BASE64: Final = re.compile(r"(?:H4sI|ey[AIJ])[A-Za-z0-9+/\s]+=*\s*")
+_MIN_BASE64: Final = 40
+_INVALID_TEXT: Final = re.compile("[\ud800-\udfff\x00]")
+_MAX_DEPTH: Final = 64
+_MAX_STRINGS: Final = 8
+_MAX_DOTS: Final = 3
 
 
 @define
 class FoundRecords:
-    """What was found in one value.
+    """The events and steps that were found in one value.
 
     Args:
-        events: CloudTrail's events, by `COLUMNS`, as lines of JSON.
-        steps: a recorder's lines, likewise.
-        broken: strings that begin as an event does, and are no JSON.
-        too_long: strings that were not opened because they are larger than `MAX_EVENT_LENGTH` when unpacked.
+        events: CloudTrail events as lines of JSON, with the members in `authfsm.traces.cloudtrail.FIELDS`.
+        steps: recorded steps as lines of JSON.
+        broken: strings that begin like an event and are not JSON.
+        too_long: strings and events longer than `MAX_EVENT_LENGTH`.
     """
 
     events: list[bytes] = field(factory=list)
@@ -66,113 +68,112 @@ class FoundRecords:
     def __bool__(self) -> bool:
         return bool(self.events or self.steps)
 
+    def add(self, lines: list[bytes], members: Mapping[str, Any]) -> None:
+        """Add an event or a step to one of the lists, as a line that every JSON parser accepts."""
+        text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+        line = _INVALID_TEXT.sub("\ufffd", text.replace("\\u0000", "\ufffd")).encode()
+        if len(line) < MAX_EVENT_LENGTH:
+            lines.append(line)
+        else:
+            self.too_long += 1
 
-def find(value: Any, within: int = 0) -> FoundRecords:
-    """Return the events and steps in a value.
+    def take_over(self, other: FoundRecords) -> bool:
+        """Add the records of another, and return whether there are any."""
+        self.events += other.events
+        self.steps += other.steps
+        return bool(other)
+
+
+def find_records(value: Any, within: int = 0) -> FoundRecords:
+    """Return the events and steps in a parsed JSON value.
 
     Args:
-        value: JSON, parsed.
-        within: in how many events, or rows, this stands that may themselves be what is looked for.
+        value: the value.
+        within: the number of rows and carrier records around it that may be events themselves.
     """
     found = FoundRecords()
-    # Depth first, in the order in which things stand there.
+    # Depth first, in the order of the text.
     waiting: list[tuple[Any, int, int]] = [(value, 0, 0)]
     while waiting:
-        each, depth, opened = waiting.pop()
-        inner: Iterator[Any] | tuple[Any, ...]
+        each, depth, strings = waiting.pop()
+        inner: tuple[Any, ...] = ()
         if isinstance(each, str):
-            inner, opened = tuple(_opened(each, found)) if opened < _STRINGS else (), opened + 1
+            if strings < _MAX_STRINGS:
+                inner, strings = tuple(_parse_string(each, found)), strings + 1
         elif isinstance(each, list):
-            made = row(each)
-            inner = tuple(each) if made is None else (made,)
+            row = insights_row(each)
+            inner = tuple(each) if row is None else (row,)
         elif isinstance(each, dict):
-            if (inside := _taken(each, found, within)) is None:
-                continue
-            inner = inside
-        else:
-            continue
-        if depth < _DEEPEST:
-            waiting.extend((child, depth + 1, opened) for child in reversed(inner))
+            inner = _parse_object(each, found, within)
+        if depth < _MAX_DEPTH:
+            waiting.extend((child, depth + 1, strings) for child in reversed(inner))
     return found
 
 
-def _taken(each: dict[str, Any], found: FoundRecords, within: int) -> tuple[Any, ...] | None:
-    """Take an object as what it is; return what may hold more, or None where nothing does."""
-    look = within < _STRINGS
+def _parse_object(each: dict[str, Any], found: FoundRecords, within: int) -> tuple[Any, ...]:
+    """Add an object that is a record, and return no values; of another, return the values to search."""
+    nested_search = within < _MAX_STRINGS
+    message = each.get("@message")
     if (
-        look
-        and isinstance(each.get("@message"), str)
-        and (inner := find(each["@message"], within + 1))
+        nested_search
+        and isinstance(message, str)
+        and found.take_over(find_records(message, within + 1))
     ):
-        # A row of Logs Insights: its other columns are parts of the same event.
-        found.events += inner.events
-        found.steps += inner.steps
-        return None
+        return ()  # the other columns of this Logs Insights row are parts of the same event
     if is_step(each):
-        _keep(found, found.steps, {name: _leaf(each.get(name)) for name in step_log.COLUMNS})
-        return None
+        found.add(found.steps, {name: _scalar(each.get(name)) for name in COLUMNS})
+        return ()
     if "." in "".join(each):
-        each = nested(each)
+        each = nest_dotted_names(each)
     if (event := _event(each)) is None:
         return tuple(each.values())
     carrier = str(event.get("eventSource", "")).startswith("aws:")
-    if look and carrier and (inner := find(list(each.values()), within + 1)):
-        # A record of a stream or a topic, as Lambda gets them: what it carries counts.
-        found.events += inner.events
-        found.steps += inner.steps
-        return None
-    _keep(found, found.events, event)
-    return None
+    if nested_search and carrier and found.take_over(find_records(list(each.values()), within + 1)):
+        return ()  # Lambda's record of a stream or a topic, which carries the events
+    found.add(found.events, event)
+    return ()
 
 
 def is_step(value: Any) -> bool:
-    """Is this a line of a recorder's?
-
-    Args:
-        value: JSON, parsed.
-    """
+    """Return whether a parsed JSON value is a recorded step."""
     return isinstance(value, dict) and "sign_in" in value and "step" in value
 
 
 def is_event(value: Any) -> bool:
-    """Is this an event of CloudTrail's as such, with its names as they are in S3?
-
-    Args:
-        value: JSON, parsed.
-    """
+    """Return whether a parsed JSON value is a CloudTrail event, with the member names that it has in S3."""
     return (
         isinstance(value, dict)
         and isinstance(value.get("eventName"), str)
-        and any(name.lower() in _BESIDE for name in value)
-        and not any(isinstance(value.get(name), str) for name in _OBJECTS)
+        and any(name.lower() in _EVENT_MEMBERS for name in value)
+        and not any(isinstance(value.get(name), str) for name in _OBJECT_MEMBERS)
     )
 
 
 def _event(each: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The members of an event that are used; None if it is none."""
-    named = {name.lower(): value for name, value in each.items()}
-    if not isinstance(named.get("eventname"), str) or not (_BESIDE & named.keys()):
+    """Return the members of an event that are used; None if the object is not an event."""
+    members = {name.lower(): value for name, value in each.items()}
+    if not isinstance(members.get("eventname"), str) or not (_EVENT_MEMBERS & members.keys()):
         return None
-    if isinstance(named.get("cloudtrailevent"), str):
-        return None  # what `lookup-events` says of an event that it has as text, too
+    if isinstance(members.get("cloudtrailevent"), str):
+        return None  # `lookup-events` repeats parts of the event beside its text
     event: dict[str, Any] = {}
     for path in cloudtrail.FIELDS.values():
-        value, place = named.get(path[0].lower()), event
+        value, target = members.get(path[0].lower()), event
         if len(path) > 1 and isinstance(value, str):
-            # Athena has JSON as text; Lake's maps are no JSON, and tell nothing.
-            value = named[path[0].lower()] = _parsed(value)
+            # Athena has JSON as text. CloudTrail Lake's maps are not JSON, and are not used.
+            value = members[path[0].lower()] = _parse_or_none(value)
         for outer, inner in pairwise(path):
             value = value.get(inner) if isinstance(value, dict) else None
-            place = place.setdefault(outer, {}) if value is not None else place
+            target = target.setdefault(outer, {}) if value is not None else target
         if value is not None:
-            place[path[-1]] = _leaf(value)
-    if named.get("eventsource") is not None:
-        event["eventSource"] = _leaf(named["eventsource"])
+            target[path[-1]] = _scalar(value)
+    if members.get("eventsource") is not None:
+        event["eventSource"] = _scalar(members["eventsource"])
     return event
 
 
-def _leaf(value: Any) -> Any:
-    """A value that stands for itself: of what holds others, only that it is one."""
+def _scalar(value: Any) -> Any:
+    """Return a value without its content if it is an object or list, and as text if it has over 64 bits."""
     if isinstance(value, dict | list):
         return type(value)()
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
@@ -180,103 +181,77 @@ def _leaf(value: Any) -> Any:
     return value
 
 
-def _parsed(text: str) -> Any:
+def _parse_or_none(text: str) -> Any:
     try:
         return DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
 
 
-def row(each: list[Any]) -> dict[str, Any] | None:
-    """Return a row of Logs Insights, `[{"field": name, "value": value}, ...]`, as an object; None of another list.
-
-    Args:
-        each: a list.
-    """
-    if not each or not all(
-        isinstance(one, dict) and {"field", "value"} <= one.keys() for one in each
-    ):
-        return None  # fmt: skip
-    return {str(one["field"]): one["value"] for one in each}
+def insights_row(each: list[Any]) -> dict[str, Any] | None:
+    """Return a Logs Insights row, `[{"field": name, "value": value}, ...]`, as an object; None for another list."""
+    if each and all(isinstance(one, dict) and {"field", "value"} <= one.keys() for one in each):
+        return {str(one["field"]): one["value"] for one in each}
+    return None
 
 
-def nested(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row whose names are paths, `requestParameters.authFlow`, as objects within each other.
-
-    Args:
-        row: values by their names.
-    """
-    made: dict[str, Any] = {}
+def nest_dotted_names(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with names like `requestParameters.authFlow` as nested objects."""
+    result: dict[str, Any] = {}
     for name, value in row.items():
         if value in ("", None):
             continue
-        *outer, last = name.split(".", _PARTS)
-        place = made
+        *outer, last = name.split(".", _MAX_DOTS)
+        target = result
         for part in outer:
-            inner = place.setdefault(part, {})
+            inner = target.setdefault(part, {})
             if not isinstance(inner, dict):
-                inner = place[part] = {}
-            place = inner
-        place[last] = value
-    return made
+                inner = target[part] = {}
+            target = inner
+        target[last] = value
+    return result
 
 
-def _opened(text: str, found: FoundRecords) -> Iterator[Any]:
-    """The values that a string holds."""
-    begins = text.lstrip()[:1]
-    if begins in {"{", "["} or text.lstrip()[:2] == '"{':
-        yield from _all_in(text, found)
-    elif len(text) > 40 and _BASE64.fullmatch(text):  # noqa: PLR2004 - no event is shorter
-        data = _unpacked(text)
-        if data is None:
-            return
+def _parse_string(text: str, found: FoundRecords) -> Iterator[Any]:
+    """Yield the JSON values in a string, or in the base64 that it holds."""
+    start = text.lstrip()[:2]
+    if start[:1] in {"{", "["} or start == '"{':
+        yield from _parse_values(text, found)
+    elif len(text) > _MIN_BASE64 and _BASE64.fullmatch(text):
+        data = _decode_base64(text)
         if len(data) > MAX_EVENT_LENGTH:
             found.too_long += 1
-            return
-        yield from _all_in(data.decode("utf-8", "replace"), found)
+        else:
+            yield from _parse_values(data.decode("utf-8", "replace"), found)
 
 
-def _unpacked(text: str) -> bytes | None:
-    """What base64 stands for, decompressed: not much more of it than may be."""
+def _decode_base64(text: str) -> bytes:
+    """Return the bytes, decompressed up to just above `MAX_EVENT_LENGTH`; none if they are damaged."""
     try:
         data = base64.b64decode(text)
         if data.startswith(b"\x1f\x8b"):
             return zlib.decompressobj(wbits=31).decompress(data, MAX_EVENT_LENGTH + 1)
     except (ValueError, zlib.error):
-        return None
+        return b""
     return data
 
 
-def _all_in(text: str, found: FoundRecords) -> Iterator[Any]:
-    """The JSON values in a text, one after the other, as far as there are any."""
-    where = 0
-    while where < len(text):
+def _parse_values(text: str, found: FoundRecords) -> Iterator[Any]:
+    """Yield the JSON values in a text one after the other, as far as there are any."""
+    position = 0
+    while position < len(text):
         try:
-            value, where = DECODER.raw_decode(text, where)
+            value, position = DECODER.raw_decode(text, position)
         except (ValueError, RecursionError):
-            found.broken += EVENT.match(text, where) is not None
+            found.broken += EVENT_START.match(text, position) is not None
             return
         yield value
-        while where < len(text) and text[where] in " \t\r\n,":
-            where += 1
+        while position < len(text) and text[position] in " \t\r\n,":
+            position += 1
 
 
-def _keep(found: FoundRecords, kept: list[bytes], members: Mapping[str, Any]) -> None:
-    """Keep an event as a line that every reader of JSON takes."""
-    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
-    line = _SURROGATES.sub("\ufffd", text.replace("\\u0000", "\ufffd")).encode()
-    if len(line) < MAX_EVENT_LENGTH:
-        kept.append(line)
-    else:
-        found.too_long += 1
-
-
-def described(value: Any) -> str:
-    """Return what a value looks like, its content left out, as it may be secret.
-
-    Args:
-        value: JSON, parsed.
-    """
+def describe(value: Any) -> str:
+    """Return what kind of value this is, without its content, which may be secret."""
     if isinstance(value, dict):
         names = [repr(name[:40]) for name in list(value)[:6]]
         more = ", ..." if len(value) > len(names) else ""

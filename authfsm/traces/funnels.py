@@ -1,41 +1,120 @@
-"""Where sign-ins go and where they end: what a trail comes to, in figures, and on the diagram."""
+"""The result of checking a log: what was read, the counts over all steps, and the diagram with them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import asdict, evolve, field, frozen
 
+from authfsm.core.history import Step
 from authfsm.diagrams.history_overlay import HistoryWalker, with_shares
 from authfsm.diagrams.model import DiagramModel, Edge, EdgeCount, EdgeKind
 from authfsm.diagrams.model_builder import build_model
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.vertices import START
+from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.responses import RESPONSES, Response
-from authfsm.protocol.states import State
-from authfsm.protocol.table import LoopKind, Role, loop_kind
 from authfsm.protocol.validators import frozen_mapping
-from authfsm.traces.duckdb_loader import InputSummary
-from authfsm.traces.log_symbols import LoggedTransition, cloudtrail_transitions, role_of, state_of
-from authfsm.traces.verdicts import FINAL_NODES, CheckedStep, Verdict
+from authfsm.traces.log_symbols import (
+    FINISHED,
+    CheckedStep,
+    LoggedTransition,
+    Verdict,
+    cloudtrail_transitions,
+    role_of,
+    state_of,
+)
+from authfsm.traces.sources import MAX_EVENT_LENGTH
+
+
+@frozen
+class InputSummary:
+    """What was read from the files, and what could not be read.
+
+    Args:
+        files: the number of files.
+        events: events of sign-ins, or recorded steps.
+        others: events of other services or operations.
+        unrecognised: JSON values that hold neither events nor steps.
+        unrecognised_example: what kind of value the first of them is, without its content.
+        broken: pieces that are not JSON.
+        broken_example: where the first of them begins.
+        too_long: pieces that are too long for an event.
+        cut_short: files that end in the middle; what stands before that was read.
+        empty: files without content.
+    """
+
+    files: int = 0
+    events: int = 0
+    others: int = 0
+    unrecognised: int = 0
+    unrecognised_example: str = ""
+    broken: int = 0
+    broken_example: str = ""
+    too_long: int = 0
+    cut_short: tuple[Path, ...] = ()
+    empty: tuple[Path, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What could not be read, in sentences; also that there is no event of a sign-in."""
+        found = [f"{path} is empty" for path in self.empty]
+        found += [
+            f"{path} ends in the middle: only what was before that was read"
+            for path in self.cut_short
+        ]
+        if self.broken:
+            first = f", the first at {self.broken_example}" if self.broken_example else ""
+            pieces = _number(self.broken, "piece is", "pieces are")
+            found.append(f"{pieces} no JSON and could not be read{first}")
+        if self.too_long:
+            pieces = _number(self.too_long, "piece is", "pieces are")
+            found.append(
+                f"{pieces} longer than {MAX_EVENT_LENGTH:,} characters and could not be read"
+            )
+        if self.files and not self.events:
+            others = f"; there are {self.others:,} of other services or operations"
+            found.append(
+                f"no event of a Cognito sign-in was found{others if self.others else ''}"
+                f"{f'; {self.not_events}' if self.unrecognised else ''}"
+            )
+        return tuple(found)
+
+    @property
+    def not_events(self) -> str:
+        """How many JSON values are not events, with an example; empty if there are none."""
+        if not self.unrecognised:
+            return ""
+        values = _number(self.unrecognised, "JSON value is", "JSON values are")
+        return f"{values} no event, for example {self.unrecognised_example}"
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything could be read."""
+        return not self.problems
+
+
+def _number(number: int, one: str, many: str) -> str:
+    return f"1 {one}" if number == 1 else f"{number:,} {many}"
 
 
 @frozen
 class TransitionCount:
-    """An arrow that was taken.
+    """How often a transition was taken.
 
     Args:
-        source: the place it leaves.
-        symbol: what was given, in the log's words.
-        dest: the place it leads to.
-        verdict: is it on the table?
-        times: how often.
-        refused: how often that was a refusal.
-        share: of all that was given in that place, 0 to 1.
+        source: the node it leaves.
+        symbol: the log's name for the response.
+        dest: the node it leads to.
+        verdict: whether the protocol allows it.
+        times: how often it was taken.
+        refused: how often it was a refusal.
+        share: its share of all steps from the node, 0 to 1.
     """
 
     source: str
@@ -48,23 +127,22 @@ class TransitionCount:
 
     @property
     def responses(self) -> tuple[type[Response], ...]:
-        """The responses that this may have been."""
+        """The responses that it may be."""
         if self.symbol in RESPONSES:
             return (RESPONSES[self.symbol],)
-        return cloudtrail_transitions(refused=True).get(
-            LoggedTransition(self.source, self.symbol, self.dest), ()
-        )
+        transition = LoggedTransition(self.source, self.symbol, self.dest)
+        return cloudtrail_transitions(refusals=True).get(transition, ())
 
 
 @frozen
 class StepDuration:
-    """How long sign-ins stood in a place before the next step was over.
+    """How long sign-ins stayed at a node.
 
     Args:
-        place: the place.
-        times: how many did.
-        median: seconds, to a tenth; half of them took no longer.
-        p95: the same, of 95 in a hundred.
+        node: the node.
+        times: how many steps were taken from it.
+        median: seconds, to a tenth, within which half of them were taken.
+        p95: seconds within which 95 percent of them were taken.
     """
 
     node: str
@@ -75,21 +153,20 @@ class StepDuration:
 
 @frozen(kw_only=True)
 class Funnel:
-    """What a trail comes to.
+    """The counts over all steps of a log.
 
     Args:
-        read: what was read.
-        steps: how many steps, each counted once.
-        repeated: how many more times events were delivered.
-        sign_ins: how many attempts began.
-        ends: how many attempts were left in each place, the most first; UNKNOWN of those whose
-            beginning the trail does not have.
-        taken: every arrow that was taken, those of one place together.
-        waits: how long each place took.
-        illegal: the steps that the table does not have, the first ones.
-        illegals: how many there are.
-        since: the first event's time, UTC.
-        until: the last one's.
+        input: what was read.
+        steps: the number of steps, each counted once.
+        repeated: how often an event was delivered again.
+        sign_ins: the number of attempts that began.
+        ends: how many attempts ended at each node, most first; UNKNOWN for those without a beginning in the log.
+        transitions: every transition that was taken, by the node it leaves.
+        durations: how long sign-ins stayed at each node.
+        illegal: the first of the illegal steps.
+        illegal_count: the number of all illegal steps.
+        since: the time of the first event, UTC.
+        until: the time of the last event.
     """
 
     input: InputSummary
@@ -106,36 +183,25 @@ class Funnel:
 
     @property
     def legal(self) -> bool:
-        """Could everything be read, and is no step illegal?"""
+        """Whether everything could be read and no step is illegal."""
         return not self.illegal_count and self.input.complete
 
     @property
     def unfinished(self) -> int:
-        """How many attempts were left in the middle."""
-        return sum(
-            n for place, n in self.ends.items() if place not in FINAL_NODES and state_of(place)
-        )
+        """How many attempts ended before they were finished."""
+        return sum(n for node, n in self.ends.items() if node not in FINISHED and state_of(node))
 
     def count(self, verdict: Verdict) -> int:
-        """How many steps have this verdict."""
+        """Return how many steps have this verdict."""
         return sum(each.times for each in self.transitions if each.verdict is verdict)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values, for JSON."""
+        """Return the same as plain values, for JSON."""
         return {
             "problems": list(self.input.problems),
-            "read": {
-                "files": self.input.files,
-                "events": self.input.events,
-                "others": self.input.others,
-                "unrecognised": self.input.unrecognised,
-                "unrecognised_example": self.input.unrecognised_example,
-                "broken": self.input.broken,
-                "broken_example": self.input.broken_example,
-                "too_long": self.input.too_long,
-                "cut_short": [str(path) for path in self.input.cut_short],
-                "empty": [str(path) for path in self.input.empty],
-            },
+            "read": asdict(
+                self.input, value_serializer=lambda *each: [*map(str, each[2])] if isinstance(each[2], tuple) else each[2]
+            ),
             "since": self.since and self.since.isoformat(),
             "until": self.until and self.until.isoformat(),
             "steps": self.steps,
@@ -159,7 +225,7 @@ class Funnel:
                 {
                     "id": each.id, "sign_in": each.sign_in, "at": each.at and each.at.isoformat(),
                     "from": each.source, "given": each.symbol, "to": each.dest, "error": each.error,
-                    "allowed": list(each.allowed), "leads": list(each.leads), "why": each.why,
+                    "allowed": list(each.allowed_symbols), "leads": list(each.allowed_dests), "why": each.why,
                 }
                 for each in self.illegal
             ],
@@ -168,91 +234,73 @@ class Funnel:
     def diagram(
         self, *, theme: Theme = LIGHT, engine: str | None = None, **options: Any
     ) -> Diagram:
-        """The protocol with this traffic on it: how often each line was taken, and as wide.
+        """Return the diagram of the protocol with these counts: each edge as wide as it was taken often.
 
         Args:
-            theme: how it looks.
-            engine: what lays it out.
+            theme: the colours and fonts.
+            engine: the layout engine.
             options: of `authfsm.diagram`: `flow`, `settings`, `failures` and the like.
         """
         return Diagram(with_traffic(build_model(**options), self), theme, {}, engine)
 
 
-# ---- on the diagram ---------------------------------------------------------------------------------------
+# ---- the diagram -----------------------------------------------------------------------------------------
 
-
-@frozen
-class _Step:
-    """An arrow that was taken, as a walk of one step (`authfsm.diagrams.HistoryStep`)."""
-
-    number: int
-    source: State
-    response: type[Response]
-    dest: State
-    role: Role | None
-    error: str | None
-    kind: LoopKind | None = None
-    at: datetime | None = None
+_LISTED: Final = 6
 
 
 def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
-    """A picture with a funnel on it.
-
-    Args:
-        model: the picture.
-        funnel: the traffic.
-    """
-    walker, often = HistoryWalker(model), Counter[tuple[int, type[Response] | None]]()
-    unsure: dict[str, None] = {}
-    for taken in funnel.transitions:
-        source, dest = state_of(taken.source), state_of(taken.dest)
-        if source is None or dest is None or not taken.responses:
+    """Return a diagram with the counts of a funnel."""
+    walker, counts = HistoryWalker(model), Counter[tuple[int, type[Response] | None]]()
+    several: dict[str, None] = {}
+    for each in funnel.transitions:
+        source, dest = state_of(each.source), state_of(each.dest)
+        if source is None or dest is None or not each.responses:
             continue
-        if len(taken.responses) > 1:
-            unsure[taken.symbol] = None
-        error = "refused" if taken.refused == taken.times else None
-        role = role_of(taken.dest)
-        stays = error is None and dest is source
-        kind = loop_kind(source, taken.responses[0]) if stays else None
-        step = _Step(1, source, taken.responses[0], dest, role, error, kind)
-        for leg in walker.walk([step]):
-            for number in leg.path:
-                often[number, step.response] += taken.times
+        response, *others = each.responses
+        if others:
+            several[each.symbol] = None
+        refusal: dict[str, Any] = {"error": "refused", "action": RecoveryAction.TRY_AGAIN}
+        always_refused = each.refused == each.times
+        step = Step(
+            1, source, response, dest, role_of(each.dest), **(refusal if always_refused else {})
+        )
+        for segment in walker.walk([step]):
+            for number in segment.path:
+                counts[number, response] += each.times
     edges = tuple(
-        evolve(edge, counts=_counts(edge, {r: n for (at, r), n in often.items() if at == number}))
+        evolve(
+            edge, counts=_edge_counts(edge, {r: n for (at, r), n in counts.items() if at == number})
+        )
         for number, edge in enumerate(walker.edges)
     )
-    said = [*model.notes, *_said(funnel)]
-    if unsure:
-        said.append(
-            f"The log does not tell the responses of {', '.join(unsure)} apart: they are counted as one of them."
+    notes = [*model.notes, *_notes(funnel)]
+    if several:
+        notes.append(
+            f"The log does not distinguish the responses of {', '.join(several)}: they are counted as one of them."
         )
     nodes = walker.nodes(START)
     return evolve(
-        model, nodes=nodes, edges=with_shares(edges), sign_ins=funnel.sign_ins, notes=tuple(said)
+        model, nodes=nodes, edges=with_shares(edges), sign_ins=funnel.sign_ins, notes=tuple(notes)
     )
 
 
-def _counts(edge: Edge, often: Mapping[type[Response] | None, int]) -> tuple[EdgeCount, ...]:
-    """How often a line was taken: response by response, or altogether where a junction leads on."""
-    if not often:
+def _edge_counts(edge: Edge, counts: Mapping[type[Response] | None, int]) -> tuple[EdgeCount, ...]:
+    """Return the counts of an edge by response, or one count for all of them."""
+    if not counts:
         return ()
     if not edge.responses or edge.kind is EdgeKind.FAILURE or edge.kind.is_refusal:
-        return (EdgeCount(sum(often.values()), edge.responses[0] if edge.responses else None),)
-    return tuple(EdgeCount(often[each], each) for each in edge.responses if each in often)
+        return (EdgeCount(sum(counts.values()), edge.responses[0] if edge.responses else None),)
+    return tuple(EdgeCount(counts[each], each) for each in edge.responses if each in counts)
 
 
-_TOLD: Final = 6
-
-
-def _said(funnel: Funnel) -> Iterable[str]:
-    """What stands under the picture: where sign-ins ended, how long people took, what is wrong."""
+def _notes(funnel: Funnel) -> Iterator[str]:
     total = sum(funnel.ends.values()) or 1
-    ends = [f"{place} {n / total:.1%}" for place, n in list(funnel.ends.items())[:_TOLD]]
-    more = ", and elsewhere" if len(funnel.ends) > _TOLD else ""
+    ends = [f"{node} {n / total:.1%}" for node, n in list(funnel.ends.items())[:_LISTED]]
+    more = ", and elsewhere" if len(funnel.ends) > _LISTED else ""
     yield f"Where sign-ins ended: {', '.join(ends)}{more}."
-    slow = sorted(funnel.durations, key=lambda each: -each.median)[:_TOLD]
-    if slow:
-        yield f"Seconds, median and 95th percentile: {', '.join(f'{w.node} {w.median:g} and {w.p95:g}' for w in slow)}."
+    if slowest := sorted(funnel.durations, key=lambda each: -each.median)[:_LISTED]:
+        durations = (f"{each.node} {each.median:g} and {each.p95:g}" for each in slowest)
+        yield f"Seconds, median and 95th percentile: {', '.join(durations)}."
     if funnel.illegal_count:
-        yield f"{funnel.illegal_count:,} steps are not on the table."
+        yield f"{funnel.illegal_count:,} steps are not allowed by the protocol."

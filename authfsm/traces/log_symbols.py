@@ -1,26 +1,28 @@
-"""The table as a log can see it: its arrows between places, by the words that a log has for what was given.
+"""The protocol as a log shows it, and the verdict on a step of a log.
 
-A log of steps says which response was given; CloudTrail says only the AuthFlow, the ChallengeName or the
-operation that the request bore. Either is a word. What a log leaves out is `UNKNOWN`, and the relation is
-closed under forgetting: whatever is on the table stays on it when a part of it is not known. So a step
-that is not in the relation is illegal however the gaps are filled.
+A recorded step names its response. A CloudTrail event has only the AuthFlow, the ChallengeName or the
+operation of the request. Either name is the symbol of the step. A node is the name of a state with its role
+(`authfsm.protocol.nodes`); two more nodes show how far MFA_SETUP has come. What a log leaves out is
+`NOT_LOGGED`. Each transition is also known with any of its parts `NOT_LOGGED`, so a step that matches no
+transition is illegal whatever the log has left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from functools import cache
 from itertools import product
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from attrs import frozen
+
+from authfsm.base.mixins import DescribedName
 from authfsm.protocol.api_requests import names_for
-from authfsm.protocol.nodes import edge_roles
-from authfsm.protocol.responses import (
-    AssociateSoftwareToken,
-    Response,
-)
-from authfsm.protocol.states import State
+from authfsm.protocol.nodes import Node, edge_roles
+from authfsm.protocol.responses import AssociateSoftwareToken, Response
+from authfsm.protocol.states import END_STATES, State
 from authfsm.protocol.table import (
     ACKNOWLEDGEMENT,
     PREREQUISITES,
@@ -32,27 +34,28 @@ from authfsm.protocol.table import (
     Transition,
 )
 
-UNKNOWN: Final = "UNKNOWN"
-"""What a log does not tell."""
+NOT_LOGGED: Final = "UNKNOWN"
+"""Stands for what the log does not show."""
 
-APP_ASSOCIATED: Final = f"{State.MFA_SETUP}/associated"
-"""MFA_SETUP, once AssociateSoftwareToken has given a secret."""
+# After AssociateSoftwareToken has returned a secret, and after VerifySoftwareToken has accepted a code.
+APP_ASSOCIATED: Final = f"{State.MFA_SETUP} (app associated)"
+APP_VERIFIED: Final = f"{State.MFA_SETUP} (app verified)"
 
-APP_VERIFIED: Final = f"{State.MFA_SETUP}/verified"
-"""MFA_SETUP, once VerifySoftwareToken has accepted a code."""
+EMAIL_FIRST_FACTOR: Final = Node(State.EMAIL_OTP, Role.FIRST_FACTOR).name
+EMAIL_SECOND_FACTOR: Final = Node(State.EMAIL_OTP, Role.SECOND_FACTOR).name
 
-EMAIL_FIRST_FACTOR: Final = f"{State.EMAIL_OTP}/first"
-"""EMAIL_OTP as a first factor."""
+FINISHED: Final = frozenset(state.value for state in (*END_STATES, State.START))
+"""The nodes at which a sign-in is not left unfinished."""
 
-EMAIL_SECOND_FACTOR: Final = f"{State.EMAIL_OTP}/mfa"
-"""EMAIL_OTP as a second factor."""
+REFUSAL_LOOPS: Final = frozenset({RETRY, RESTART})
+"""The kinds of self-loop that are refusals: a log shows the refusal, and no reply that leads to a node."""
 
-_ROLES: Final[Mapping[Role | None, tuple[str, ...]]] = {
-    # Without a role a place takes what either takes: the log did not tell which it was.
+_EMAIL_NODES: Final[Mapping[Role | None, tuple[str, ...]]] = {
+    # The second of each pair is for logs that do not show the role.
     Role.FIRST_FACTOR: (EMAIL_FIRST_FACTOR, State.EMAIL_OTP.value),
     Role.SECOND_FACTOR: (EMAIL_SECOND_FACTOR, State.EMAIL_OTP.value),
 }
-_SET_UP: Final[Mapping[Prerequisite | None, tuple[str, ...]]] = {
+_SETUP_NODES: Final[Mapping[Prerequisite | None, tuple[str, ...]]] = {
     None: (State.MFA_SETUP.value, APP_ASSOCIATED, APP_VERIFIED),
     Prerequisite.ASSOCIATED: (APP_ASSOCIATED, APP_VERIFIED),
     Prerequisite.VERIFIED: (APP_VERIFIED,),
@@ -60,116 +63,177 @@ _SET_UP: Final[Mapping[Prerequisite | None, tuple[str, ...]]] = {
 
 
 class LoggedTransition(NamedTuple):
-    """An arrow as a log sees it.
-
-    Args:
-        source: the place it leaves.
-        symbol: what the log has for the response.
-        dest: the place it leads to.
-    """
+    """A transition as a log shows it: the node it leaves, the symbol of its response, the node it leads to."""
 
     source: str
     symbol: str
     dest: str
 
 
-def state_of(place: str) -> State | None:
-    """The state of a place; None for what is not known."""
-    return State.__members__.get(place.partition("/")[0])
+def state_of(node: str) -> State | None:
+    """Return the state of a node; None for `NOT_LOGGED`."""
+    return State.__members__.get(node.partition(" ")[0])
 
 
-def role_of(place: str) -> Role | None:
-    """Which factor an e-mailed code is there, if the log tells."""
+def role_of(node: str) -> Role | None:
+    """Return which factor an e-mailed code is at a node, where the node says it."""
     return {EMAIL_FIRST_FACTOR: Role.FIRST_FACTOR, EMAIL_SECOND_FACTOR: Role.SECOND_FACTOR}.get(
-        place
+        node
     )
 
 
-def order(place: str) -> tuple[int, str]:
-    """Where a place stands in a sign-in, to sort by; what is not known stands last."""
-    state = state_of(place)
-    return (len(State) if state is None else list(State).index(state)), place
-
-
-def operation(response: type[Response]) -> str:
-    """Return the operation of a response that has one of its own, as `AssociateSoftwareToken`."""
-    return response.__name__
-
-
-def _sources(arrow: Transition, role: Role | None) -> tuple[str, ...]:
-    match arrow.source:
-        case State.MFA_SETUP:
-            return _SET_UP[PREREQUISITES.get((arrow.source, arrow.response))]
-        case State.EMAIL_OTP:
-            return _ROLES[role]
-        case state:
-            return (state.value,)
-
-
-def _dests(arrow: Transition, role: Role | None) -> tuple[str, ...]:
-    if arrow.kind is ACKNOWLEDGEMENT and arrow.source is State.MFA_SETUP:
-        return (APP_ASSOCIATED if arrow.response is AssociateSoftwareToken else APP_VERIFIED,)
-    return _ROLES[role] if arrow.dest is State.EMAIL_OTP else (arrow.dest.value,)
-
-
-def _between(arrow: Transition, words: Iterable[str]) -> Iterator[LoggedTransition]:
-    for each in edge_roles(arrow):
-        if arrow.kind in REFUSAL_LOOPS:
-            for place, word in product(_sources(arrow, each.source), words):
-                yield LoggedTransition(place, word, place)
-            continue
-        for source, word, dest in product(
-            _sources(arrow, each.source), words, _dests(arrow, each.dest)
-        ):
-            yield LoggedTransition(source, word, dest)
-
-
-REFUSAL_LOOPS: Final = frozenset({RETRY, RESTART})
-"""The kinds of self-loop that a refusal is: a log has the refusal, and no reply that leads anywhere."""
+def sort_key(node: str) -> tuple[int, str]:
+    """Order nodes as a sign-in passes them, with `NOT_LOGGED` last."""
+    state = state_of(node)
+    return (len(State) if state is None else list(State).index(state)), node
 
 
 @cache
 def cloudtrail_transitions(
-    *, refused: bool = False
+    *, refusals: bool = False
 ) -> Mapping[LoggedTransition, tuple[type[Response], ...]]:
-    """Every arrow as CloudTrail sees it, with the responses that it may be of.
+    """Return every transition as CloudTrail shows it, each with the responses that it may be of.
 
     Args:
-        refused: the refusals that keep a sign-in in its state, too.
+        refusals: include the refusals that keep a sign-in in its state.
     """
     found: dict[LoggedTransition, tuple[type[Response], ...]] = {}
-    for arrow in TRANSITIONS:
-        if arrow.kind in REFUSAL_LOOPS and not refused:
+    for transition in TRANSITIONS:
+        if transition.kind in REFUSAL_LOOPS and not refusals:
             continue
-        for seen in _between(arrow, names_for(arrow.source, arrow.response)):
-            if arrow.response not in found.get(seen, ()):
-                found[seen] = (*found.get(seen, ()), arrow.response)
+        response = transition.response
+        for each in _as_logged(transition, names_for(transition.source, response)):
+            if response not in found.get(each, ()):
+                found[each] = (*found.get(each, ()), response)
     return MappingProxyType(found)
 
 
 @cache
 def recorded_transitions() -> Mapping[LoggedTransition, tuple[type[Response], ...]]:
-    """Every arrow as a log of steps sees it, by the response's trigger."""
+    """Return every transition as recorded steps show it, by the trigger of the response."""
     return MappingProxyType(
         {
-            seen: (arrow.response,)
-            for arrow in TRANSITIONS
-            if arrow.kind not in REFUSAL_LOOPS
-            for seen in _between(arrow, (arrow.response.trigger,))
+            each: (transition.response,)
+            for transition in TRANSITIONS
+            if transition.kind not in REFUSAL_LOOPS
+            for each in _as_logged(transition, (transition.response.trigger,))
         }
     )
 
 
-def closed(arrows: Iterable[LoggedTransition]) -> tuple[LoggedTransition, ...]:
-    """The same, and each with any part of it not known; in an order that does not change."""
-    found: dict[LoggedTransition, None] = {}
-    for arrow in arrows:
-        for parts in product(*((part, UNKNOWN) for part in arrow)):
-            found[LoggedTransition(*parts)] = None
-    return tuple(sorted(found))
+def with_unknown_parts(transitions: Iterable[LoggedTransition]) -> tuple[LoggedTransition, ...]:
+    """Return the transitions, and each with any of its parts `NOT_LOGGED`, sorted."""
+    return tuple(
+        sorted(
+            {
+                LoggedTransition(*parts)
+                for each in transitions
+                for parts in product(*((part, NOT_LOGGED) for part in each))
+            }
+        )
+    )
 
 
-def allowed(place: str, arrows: Iterable[LoggedTransition]) -> tuple[str, ...]:
-    """The words that a place takes; all of them, if the place is not known."""
-    words = (each.symbol for each in arrows if place in {each.source, UNKNOWN})
-    return tuple(dict.fromkeys(words))
+def _as_logged(transition: Transition, symbols: Iterable[str]) -> Iterator[LoggedTransition]:
+    for roles in edge_roles(transition):
+        sources = _sources(transition, roles.source)
+        if transition.kind in REFUSAL_LOOPS:
+            for source, symbol in product(sources, symbols):
+                yield LoggedTransition(source, symbol, source)
+        else:
+            for parts in product(sources, symbols, _dests(transition, roles.dest)):
+                yield LoggedTransition(*parts)
+
+
+def _sources(transition: Transition, role: Role | None) -> tuple[str, ...]:
+    match transition.source:
+        case State.MFA_SETUP:
+            return _SETUP_NODES[PREREQUISITES.get((transition.source, transition.response))]
+        case State.EMAIL_OTP:
+            return _EMAIL_NODES[role]
+        case state:
+            return (state.value,)
+
+
+def _dests(transition: Transition, role: Role | None) -> tuple[str, ...]:
+    if transition.kind is ACKNOWLEDGEMENT and transition.source is State.MFA_SETUP:
+        associated = transition.response is AssociateSoftwareToken
+        return (APP_ASSOCIATED if associated else APP_VERIFIED,)
+    if transition.dest is State.EMAIL_OTP:
+        return _EMAIL_NODES[role]
+    return (transition.dest.value,)
+
+
+class Verdict(DescribedName):
+    """Whether the protocol allows a step of a log."""
+
+    meaning: str
+    """The verdict in a sentence."""
+
+    def __init__(self, _: str, meaning: str) -> None:
+        self.meaning = meaning
+
+    # fmt: off
+    LEGAL = "legal", "The protocol allows it."
+    ILLEGAL = "illegal", "The protocol does not allow it, whatever the log has left out."
+    UNKNOWN = "unknown", "The log leaves something out; the protocol allows what it shows."
+    AMBIGUOUS = "ambiguous", "The protocol does not allow it in this order, but the order is not certain: the events came within one second, or two sign-ins ran at once."
+    # fmt: on
+
+
+@frozen
+class CheckedStep:
+    """A step of a log with its verdict.
+
+    Args:
+        id: the event's id; of a recorded step, the id of its sign-in and its number.
+        sign_in: the recorder's id of the sign-in, or the values by which events were grouped.
+        attempt: the number of the attempt within `sign_in`.
+        at: the time, UTC; CloudTrail logs whole seconds.
+        source: the node it left, UNKNOWN if the log does not show it.
+        symbol: the response's trigger; of an event, the flow, challenge or operation of the request.
+        dest: the node it led to.
+        verdict: whether the protocol allows it.
+        error: Cognito's error code, if the step was refused.
+        unfinished: whether the log of this sign-in ends here, before the sign-in did.
+    """
+
+    id: str
+    sign_in: str
+    attempt: int
+    at: datetime | None
+    source: str
+    symbol: str
+    dest: str
+    verdict: Verdict
+    error: str | None = None
+    unfinished: bool = False
+
+    @property
+    def allowed_symbols(self) -> tuple[str, ...]:
+        """The symbols of all responses that the protocol allows at the node."""
+        return tuple(dict.fromkeys(each.symbol for each in self._allowed()))
+
+    @property
+    def allowed_dests(self) -> tuple[str, ...]:
+        """The nodes to which the protocol lets this response lead; none if the node does not take it."""
+        return tuple(
+            dict.fromkeys(each.dest for each in self._allowed() if each.symbol == self.symbol)
+        )
+
+    @property
+    def why(self) -> str:
+        """What is wrong with the step, or uncertain, in a sentence; empty if it is legal."""
+        if self.verdict is Verdict.LEGAL:
+            return ""
+        if self.verdict is not Verdict.ILLEGAL:
+            return self.verdict.meaning
+        if dests := ", ".join(self.allowed_dests):
+            return f"from {self.source}, {self.symbol} leads to {dests}; not to {self.dest}"
+        return (
+            f"{self.source} takes {', '.join(self.allowed_symbols) or 'nothing'}; not {self.symbol}"
+        )
+
+    def _allowed(self) -> list[LoggedTransition]:
+        transitions = recorded_transitions() if self.symbol.islower() else cloudtrail_transitions()
+        return [each for each in transitions if self.source in {each.source, NOT_LOGGED}]

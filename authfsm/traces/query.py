@@ -1,8 +1,8 @@
-"""The one query: what the table makes of a trail, in SQL, for DuckDB, and for Athena and Spark by sqlglot.
+"""The query that checks steps against the protocol, in SQL for DuckDB, Athena and Spark.
 
-It is written once, in DuckDB's words and in those of its functions that the others have too, around the
-table itself as a VALUES relation. It reads each event once and answers everything: each illegal step by its
-id, how often each arrow was taken, how long each step took, where sign-ins ended.
+It is written in DuckDB's dialect with functions that the others have too, and sqlglot translates it. The protocol
+is part of it, as a VALUES relation. It reads each event once and returns everything: each illegal step, how often
+each transition was taken, how long each step took, and where sign-ins ended.
 """
 
 from __future__ import annotations
@@ -14,32 +14,39 @@ from typing import Final
 import sqlglot
 
 from authfsm.protocol.errors import CallerError
-from authfsm.traces import cloudtrail, step_log
+from authfsm.protocol.responses import AssociateSoftwareToken, VerifySoftwareToken
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
+from authfsm.traces import cloudtrail
 from authfsm.traces.log_symbols import (
-    UNKNOWN,
+    APP_ASSOCIATED,
+    APP_VERIFIED,
+    EMAIL_FIRST_FACTOR,
+    EMAIL_SECOND_FACTOR,
+    NOT_LOGGED,
     LoggedTransition,
-    closed,
     cloudtrail_transitions,
     recorded_transitions,
+    with_unknown_parts,
 )
 
 DIALECTS: Final = ("duckdb", "athena", "spark")
-"""The engines that the query is written for."""
+"""The engines for which the query can be written."""
 
 VALIDITY: Final = 15
-"""AuthSessionValidity, minutes, at its longest: an answer after more than that is another attempt's."""
+"""The longest AuthSessionValidity in minutes: an answer after more than that belongs to another attempt."""
 
-_COLUMNS: Final = "id, moment, ranked, word, error, opens, beside, alone, unattributed, copies, exact, whose, claimed, moves, leads"
-
-KINDS: Final = ("cloudtrail", "steps")
-"""The kinds of trails: CloudTrail's events, and steps that a recorder wrote."""
+_COLUMNS: Final = (
+    "id, moment, ranked, symbol, error, opens, after_sign_in, alone, unattributed, copies, exact, sign_in, claimed,"
+    " moves, leads"
+)
 
 
 class UnknownDialect(CallerError, ValueError):
-    """The query is not written in this dialect.
+    """The query cannot be written in this dialect.
 
     Args:
-        dialect: what was asked for.
+        dialect: the name that was passed.
     """
 
     def __init__(self, dialect: str) -> None:
@@ -47,225 +54,240 @@ class UnknownDialect(CallerError, ValueError):
         self.dialect = dialect
 
 
-# One attempt after the other: cut where one begins, and where none can have gone on.
-_WALK: Final = """
+# ---- the parts of the query ------------------------------------------------------------------------------
+
+# Recorded steps as exchanges.
+_STEP_LEADS: Final = f"""CASE WHEN (error IS NOT NULL OR lost IS NOT NULL) AND dest = source THEN NULL
+            WHEN dest = '{State.MFA_SETUP}' AND given = '{AssociateSoftwareToken.trigger}' THEN '{APP_ASSOCIATED}'
+            WHEN dest = '{State.MFA_SETUP}' AND given = '{VerifySoftwareToken.trigger}' THEN '{APP_VERIFIED}'
+            WHEN dest = '{State.EMAIL_OTP}' AND role = '{Role.FIRST_FACTOR}' THEN '{EMAIL_FIRST_FACTOR}'
+            WHEN dest = '{State.EMAIL_OTP}' AND role = '{Role.SECOND_FACTOR}' THEN '{EMAIL_SECOND_FACTOR}'
+            ELSE COALESCE(dest, '{NOT_LOGGED}') END"""
+_FROM_STEPS: Final = f"""
+distinct_steps AS (
+    SELECT sign_in, step, source, given, under, dest, role, error, lost, moment, COUNT(*) AS copies
+    FROM steps
+    GROUP BY sign_in, step, source, given, under, dest, role, error, lost, moment
+), from_steps AS (
+    SELECT sign_in || ' ' || CAST(step AS VARCHAR) AS id, moment, step AS ranked,
+        COALESCE(under, given, '{NOT_LOGGED}') AS symbol, COALESCE(error, lost) AS error,
+        COALESCE(source = '{State.START}', FALSE) AS opens, FALSE AS after_sign_in, FALSE AS alone,
+        FALSE AS unattributed, copies, TRUE AS exact, sign_in, COALESCE(source, '{NOT_LOGGED}') AS claimed,
+        {_STEP_LEADS} AS moves, {_STEP_LEADS} AS leads
+    FROM distinct_steps
+)"""  # noqa: S608 - our own words
+
+# Splits the exchanges of each user into attempts, follows each attempt from node to node, and checks each step.
+_CHECK: Final = """
 timed AS (
-    SELECT *, LAG(moment) OVER (PARTITION BY whose ORDER BY moment, ranked, id) AS before,
-        LEAD(moment) OVER (PARTITION BY whose ORDER BY moment, ranked, id) AS after,
+    SELECT *, LAG(moment) OVER (PARTITION BY sign_in ORDER BY moment, ranked, id) AS before,
+        LEAD(moment) OVER (PARTITION BY sign_in ORDER BY moment, ranked, id) AS after,
         LAST_VALUE(moves IGNORE NULLS) OVER (
-            PARTITION BY whose ORDER BY moment, ranked, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) AS stood
+            PARTITION BY sign_in ORDER BY moment, ranked, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS node_before
     FROM exchanges
-), cut AS (
+), split AS (
     SELECT *, SUM(CASE
         WHEN opens THEN 1
         WHEN NOT exact AND error IS NULL AND DATE_DIFF('second', before, moment) > {seconds} THEN 1
-        ELSE 0 END) OVER (PARTITION BY whose ORDER BY moment, ranked, id ROWS UNBOUNDED PRECEDING) AS attempt,
-        CASE WHEN opens AND NOT exact AND NOT alone AND stood NOT IN ('AUTHENTICATED', 'FAILED', 'START')
-            AND DATE_DIFF('second', before, moment) <= {seconds} THEN stood END AS abandoned
+        ELSE 0 END) OVER (PARTITION BY sign_in ORDER BY moment, ranked, id ROWS UNBOUNDED PRECEDING) AS attempt,
+        CASE WHEN opens AND NOT exact AND NOT alone AND node_before NOT IN ('AUTHENTICATED', 'FAILED', 'START')
+            AND DATE_DIFF('second', before, moment) <= {seconds} THEN node_before END AS abandoned
     FROM timed
-), walked AS (
+), followed AS (
     SELECT *,
         LAST_VALUE(moves IGNORE NULLS) OVER (
-            PARTITION BY whose, attempt ORDER BY moment, ranked, id
+            PARTITION BY sign_in, attempt ORDER BY moment, ranked, id
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) AS led,
-        MAX(abandoned) OVER (PARTITION BY whose, attempt) AS other,
-        MAX(CASE WHEN opens THEN 1 ELSE 0 END) OVER (PARTITION BY whose, attempt) AS begun,
-        LAG(moment) OVER (PARTITION BY whose, attempt ORDER BY moment, ranked, id) AS since,
-        LEAD(id) OVER (PARTITION BY whose, attempt ORDER BY moment, ranked, id) AS following
-    FROM cut
-), placed AS (
+        ) AS reached,
+        MAX(abandoned) OVER (PARTITION BY sign_in, attempt) AS other,
+        MAX(CASE WHEN opens THEN 1 ELSE 0 END) OVER (PARTITION BY sign_in, attempt) AS has_beginning,
+        LAG(moment) OVER (PARTITION BY sign_in, attempt ORDER BY moment, ranked, id) AS since,
+        LEAD(id) OVER (PARTITION BY sign_in, attempt ORDER BY moment, ranked, id) AS following
+    FROM split
+), with_source AS (
     SELECT *, CASE
         WHEN opens THEN 'START'
-        WHEN exact THEN COALESCE(CASE WHEN led = claimed OR led LIKE claimed || '/%' THEN led END, claimed)
+        WHEN exact THEN COALESCE(CASE WHEN reached = claimed OR reached LIKE claimed || ' (%' THEN reached END, claimed)
         WHEN alone THEN '{unknown}'
-        -- With tokens in hand: they may be those of an earlier sign-in.
-        WHEN beside AND (led IS NULL OR led <> 'AUTHENTICATED') THEN '{unknown}'
-        ELSE COALESCE(led, '{unknown}') END AS source
-    FROM walked
-), led AS (
+        -- The tokens may be those of an earlier sign-in.
+        WHEN after_sign_in AND (reached IS NULL OR reached <> 'AUTHENTICATED') THEN '{unknown}'
+        ELSE COALESCE(reached, '{unknown}') END AS source
+    FROM followed
+), with_dest AS (
     SELECT *, COALESCE(leads, source) AS dest, CASE WHEN error IS NULL THEN leads ELSE '{unknown}' END AS reply
-    FROM placed
-), judged AS (
-    SELECT led.*, CASE
-        WHEN here.word IS NOT NULL THEN CASE WHEN led.source = '{unknown}' OR led.word = '{unknown}' OR led.dest = '{unknown}' THEN 'unknown' ELSE 'legal' END
-        WHEN exact OR opens OR anywhere.word IS NULL THEN 'illegal'
-        WHEN moment = before OR moment = after OR there.word IS NOT NULL THEN 'ambiguous'
-        WHEN led.source LIKE 'MFA_SETUP%' AND unattributed THEN 'unknown'
-        ELSE 'illegal' END AS found, anywhere.word IS NOT NULL AS possible
-    FROM led
-    LEFT JOIN arrows AS here ON here.source = led.source AND here.word = led.word AND here.dest = led.reply
-    LEFT JOIN arrows AS anywhere ON anywhere.source = '{unknown}' AND anywhere.word = led.word AND anywhere.dest = led.reply
-    LEFT JOIN arrows AS there ON there.source = led.other AND there.word = led.word AND there.dest = led.reply
-), told AS (
-    -- Where the order of an attempt's events was in doubt, nothing after it is held against anybody.
-    SELECT id, whose, attempt, moment, ranked, source, word, dest, error, copies, opens, CASE
+    FROM with_source
+), compared AS (
+    SELECT step.*, CASE
+        WHEN here.symbol IS NOT NULL THEN CASE WHEN step.source = '{unknown}' OR step.symbol = '{unknown}' OR step.dest = '{unknown}' THEN 'unknown' ELSE 'legal' END
+        WHEN exact OR opens OR anywhere.symbol IS NULL THEN 'illegal'
+        WHEN moment = before OR moment = after OR there.symbol IS NOT NULL THEN 'ambiguous'
+        WHEN step.source LIKE 'MFA_SETUP%' AND unattributed THEN 'unknown'
+        ELSE 'illegal' END AS found, anywhere.symbol IS NOT NULL AS possible
+    FROM with_dest AS step
+    LEFT JOIN transitions AS here ON here.source = step.source AND here.symbol = step.symbol AND here.dest = step.reply
+    LEFT JOIN transitions AS anywhere ON anywhere.source = '{unknown}' AND anywhere.symbol = step.symbol AND anywhere.dest = step.reply
+    LEFT JOIN transitions AS there ON there.source = step.other AND there.symbol = step.symbol AND there.dest = step.reply
+), checked AS (
+    -- After events of an uncertain order, nothing in the attempt is called illegal.
+    SELECT id, sign_in, attempt, moment, ranked, source, symbol, dest, error, copies, opens, CASE
             WHEN found = 'illegal' AND possible AND NOT exact AND MAX(CASE WHEN found = 'ambiguous' THEN 1 ELSE 0 END) OVER (
-                PARTITION BY whose, attempt ORDER BY moment, ranked, id ROWS UNBOUNDED PRECEDING
+                PARTITION BY sign_in, attempt ORDER BY moment, ranked, id ROWS UNBOUNDED PRECEDING
             ) = 1 THEN 'ambiguous'
             ELSE found END AS verdict,
         CASE WHEN NOT opens THEN FLOOR(DATE_DIFF('millisecond', since, moment) / 100.0) END AS tenths,
         CASE WHEN following IS NOT NULL THEN NULL
-            WHEN begun = 0 OR (alone AND dest NOT IN ('AUTHENTICATED', 'FAILED')) THEN '{unknown}'
+            WHEN has_beginning = 0 OR (alone AND dest NOT IN ('AUTHENTICATED', 'FAILED')) THEN '{unknown}'
             ELSE dest END AS ended
-    FROM judged
+    FROM compared
 )
 """
 
-_STEPS: Final = """
-SELECT id, whose, attempt, moment, source, word, dest, error, verdict, ended, ranked FROM told
+_EACH_STEP: Final = """
+SELECT id, sign_in, attempt, moment, source, symbol, dest, error, verdict, ended, ranked FROM checked
 """
 
-# One row for each arrow; one for each illegal step; for each place, how many waited so long there; for
-# each end, how many sign-ins ended there; and one for everything.
+# A row for each transition and each illegal step; for each node and duration, how many steps took so long; for
+# each node, how many sign-ins ended there; and one row for everything.
 _FUNNEL: Final = """
-SELECT GROUPING(verdict) AS no_edge, GROUPING(tenths) AS no_wait, GROUPING(ended) AS no_end,
-    verdict, source, word, dest, suspect, tenths, ended, COUNT(*) AS times,
-    MIN(whose) AS whose, MIN(moment) AS first_at, MAX(moment) AS last_at, MIN(error) AS error,
+SELECT GROUPING(verdict) AS no_transition, GROUPING(tenths) AS no_duration, GROUPING(ended) AS no_end,
+    verdict, source, symbol, dest, illegal_id, tenths, ended, COUNT(*) AS times,
+    MIN(sign_in) AS sign_in, MIN(moment) AS first_at, MAX(moment) AS last_at, MIN(error) AS error,
     SUM(CASE WHEN error IS NULL THEN 0 ELSE 1 END) AS refused,
     SUM(CASE WHEN opens THEN 1 ELSE 0 END) AS sign_ins, SUM(copies - 1) AS repeated
-FROM (SELECT *, CASE WHEN verdict = 'illegal' THEN id END AS suspect FROM told) AS each_step
-GROUP BY GROUPING SETS ((verdict, source, word, dest, suspect), (source, tenths), (ended), ())
+FROM (SELECT *, CASE WHEN verdict = 'illegal' THEN id END AS illegal_id FROM checked) AS each_step
+GROUP BY GROUPING SETS ((verdict, source, symbol, dest, illegal_id), (source, tenths), (ended), ())
 """
 
-
-def relation(arrows: Iterable[LoggedTransition]) -> str:
-    """The table as a common table expression: `arrows(source, word, dest)`."""
-    rows = ",\n    ".join(
-        "(" + ", ".join(f"'{part}'" for part in arrow) + ")" for arrow in closed(arrows)
-    )
-    return f"arrows AS (SELECT * FROM (VALUES\n    {rows}\n) AS table_of_the_protocol(source, word, dest))"  # noqa: S608 - our own words
-
-
-# Many people sign in alike. DuckDB puts each one's exchanges in order once, and replays each course of
-# exchanges once, by one person who took it: what decides a verdict (all that `_WALK` reads but ids and
-# moments, and of moments which are the same and which are too far apart) is part of the course.
-_IN_ORDER: Final = """
-CREATE TABLE in_order AS
-WITH {common}, exchanges AS ({every})
-SELECT *, ROW_NUMBER() OVER sign_ins AS number, LAG(moment) OVER sign_ins AS earlier
-FROM (SELECT *, MD5_NUMBER(whose) AS person FROM exchanges)
-WINDOW sign_ins AS (PARTITION BY person ORDER BY moment, ranked, id)
+# Many sign-ins are alike. DuckDB sorts the exchanges of each user once, and checks each different sequence of
+# exchanges once, for one user who has it. The sequence includes all that decides a verdict: what `_CHECK` reads
+# except ids and moments, and of moments which are equal and which are too far apart.
+_SORTED: Final = """
+CREATE TABLE sorted_exchanges AS
+WITH {common}, exchanges AS ({all_exchanges})
+SELECT *, ROW_NUMBER() OVER by_time AS number, LAG(moment) OVER by_time AS earlier
+FROM (SELECT *, MD5_NUMBER(sign_in) AS person FROM exchanges)
+WINDOW by_time AS (PARTITION BY person ORDER BY moment, ranked, id)
 """
 _PEOPLE: Final = """
 CREATE TABLE people AS
-WITH each_one AS (
+WITH each_person AS (
 SELECT person, MD5_NUMBER(STRING_AGG(CONCAT_WS(CHR(31),
-        word, COALESCE(moves, CHR(29)), COALESCE(leads, CHR(29)), COALESCE(claimed, CHR(29)),
-        CASE WHEN exact THEN CONCAT_WS(' ', LENGTH(word), LENGTH(moves), LENGTH(leads), LENGTH(claimed)) END,
+        symbol, COALESCE(moves, CHR(29)), COALESCE(leads, CHR(29)), COALESCE(claimed, CHR(29)),
+        CASE WHEN exact THEN CONCAT_WS(' ', LENGTH(symbol), LENGTH(moves), LENGTH(leads), LENGTH(claimed)) END,
         (CASE WHEN error IS NULL THEN 1 ELSE 0 END) + (CASE WHEN opens THEN 2 ELSE 0 END)
-        + (CASE WHEN beside THEN 4 ELSE 0 END) + (CASE WHEN alone THEN 8 ELSE 0 END)
+        + (CASE WHEN after_sign_in THEN 4 ELSE 0 END) + (CASE WHEN alone THEN 8 ELSE 0 END)
         + (CASE WHEN unattributed THEN 16 ELSE 0 END) + (CASE WHEN exact THEN 32 ELSE 0 END)
         + (CASE WHEN moment = earlier THEN 64 WHEN earlier IS NULL THEN 128 WHEN moment IS NULL THEN 192 ELSE 0 END)
         + (CASE WHEN DATE_DIFF('second', earlier, moment) > {seconds} THEN 256 ELSE 0 END)
     ), CHR(30) ORDER BY number)) AS signature
-FROM in_order GROUP BY person
+FROM sorted_exchanges GROUP BY person
 ), numbered AS (
-    SELECT signature, MIN(person) AS example, ROW_NUMBER() OVER (ORDER BY signature) AS course FROM each_one GROUP BY signature
+    SELECT signature, MIN(person) AS example, ROW_NUMBER() OVER (ORDER BY signature) AS sequence FROM each_person GROUP BY signature
 )
-SELECT person, course, person = example AS is_example FROM each_one JOIN numbered USING (signature)
+SELECT person, sequence, person = example AS is_example FROM each_person JOIN numbered USING (signature)
 """
-_COURSES: Final = """
-CREATE TABLE courses AS
-WITH {arrows}, exchanges AS (
-    SELECT LPAD(CAST(number AS VARCHAR), 19, '0') AS id, moment, ranked, word, error, opens, beside, alone,
-        unattributed, copies, exact, CAST(course AS VARCHAR) AS whose, claimed, moves, leads
-    FROM in_order JOIN people USING (person) WHERE is_example
-), {walk}
-SELECT CAST(whose AS BIGINT) AS course, CAST(id AS BIGINT) AS number, attempt, source, word, dest, verdict, opens,
-    tenths, ended
-FROM told
+_SEQUENCES: Final = """
+CREATE TABLE sequences AS
+WITH {transitions}, exchanges AS (
+    SELECT LPAD(CAST(number AS VARCHAR), 19, '0') AS id, moment, ranked, symbol, error, opens, after_sign_in, alone,
+        unattributed, copies, exact, CAST(sequence AS VARCHAR) AS sign_in, claimed, moves, leads
+    FROM sorted_exchanges JOIN people USING (person) WHERE is_example
+), {check}
+SELECT CAST(sign_in AS BIGINT) AS sequence, CAST(id AS BIGINT) AS number, attempt, source, symbol, dest, verdict,
+    opens, tenths, ended
+FROM checked
 """
-_TOLD: Final = """
-WITH told AS (
-    SELECT id, whose, attempt, moment, ranked, source, courses.word, dest, error, copies, courses.opens, verdict,
+_CHECKED: Final = """
+WITH checked AS (
+    SELECT id, sign_in, attempt, moment, ranked, source, sequences.symbol, dest, error, copies, sequences.opens, verdict,
         CASE WHEN tenths IS NOT NULL THEN FLOOR(DATE_DIFF('millisecond', earlier, moment) / 100.0) END AS tenths,
         ended
-    FROM in_order JOIN people USING (person)
-    JOIN courses ON courses.course = people.course AND courses.number = in_order.number
+    FROM sorted_exchanges JOIN people USING (person)
+    JOIN sequences ON sequences.sequence = people.sequence AND sequences.number = sorted_exchanges.number
 )
 """
 
 
-def _arrows(kinds: tuple[str, ...]) -> dict[LoggedTransition, None]:
-    arrows = dict.fromkeys(cloudtrail_transitions()) if "cloudtrail" in kinds else {}
-    if "steps" in kinds:
-        # A recorder writes a name where a request bore one that the table has not there.
-        arrows |= dict.fromkeys((*recorded_transitions(), *cloudtrail_transitions()))
-    return arrows
+def _relation(transitions: Iterable[LoggedTransition]) -> str:
+    rows = ",\n    ".join(
+        "(" + ", ".join(f"'{part}'" for part in each) + ")"
+        for each in with_unknown_parts(transitions)
+    )
+    return (
+        f"transitions AS (SELECT * FROM (VALUES\n    {rows}\n) AS protocol(source, symbol, dest))"  # noqa: S608 - our own words
+    )
 
 
-def _every(kinds: tuple[str, ...]) -> str:
-    of = {"cloudtrail": "from_cloudtrail", "steps": "from_steps"}
-    return " UNION ALL ".join(f"SELECT {_COLUMNS} FROM {of[kind]}" for kind in kinds)  # noqa: S608 - our own words
+# ---- the whole queries -----------------------------------------------------------------------------------
 
 
 @cache
 def query(*, table: str = "events", validity: int = VALIDITY, funnel: bool = True) -> str:
-    """Return the query over CloudTrail's events, in DuckDB's SQL, as one statement.
-
-    Args:
-        table: CloudTrail's events, with Athena's columns.
-        validity: AuthSessionValidity, minutes: who answers later goes on with nothing.
-        funnel: the funnel with every illegal step; False gives each step with its verdict.
-    """
-    kinds = ("cloudtrail",)
-    walk = _WALK.format(seconds=validity * 60, unknown=UNKNOWN)
-    parts = (relation(_arrows(kinds)), cloudtrail.extraction(table), cloudtrail.exchanges())
-    common = ", ".join(part.strip() for part in (*parts, f"exchanges AS ({_every(kinds)})", walk))
-    return f"WITH {common}\n{(_FUNNEL if funnel else _STEPS).strip()}\n"
+    """Return the query over CloudTrail events as one statement in DuckDB's dialect; arguments as for `sql`."""
+    parts = (
+        _relation(cloudtrail_transitions()),
+        cloudtrail.extraction(table),
+        cloudtrail.exchanges(),
+        f"exchanges AS (SELECT {_COLUMNS} FROM from_cloudtrail)",  # noqa: S608 - our own words
+        _CHECK.format(seconds=validity * 60, unknown=NOT_LOGGED),
+    )
+    common = ", ".join(part.strip() for part in parts)
+    return f"WITH {common}\n{(_FUNNEL if funnel else _EACH_STEP).strip()}\n"
 
 
 @cache
-def statements(kinds: tuple[str, ...], validity: int = VALIDITY) -> tuple[str, ...]:
-    """Return what prepares the query over DuckDB's own tables `noted` and `steps`, to be run once, in order.
+def preparation(kinds: tuple[str, ...], validity: int = VALIDITY) -> tuple[str, ...]:
+    """Return the statements to run once, in order, before `prepared_query`.
 
     Args:
-        kinds: what there is to read, of `KINDS`.
-        validity: AuthSessionValidity, minutes.
+        kinds: which of DuckDB's tables have rows: "cloudtrail" for `events_read`, "steps" for `steps`.
+        validity: AuthSessionValidity in minutes.
     """
-    parts = {"cloudtrail": cloudtrail.exchanges(stored=True), "steps": step_log.exchanges()}
-    common = ", ".join(parts[kind].strip() for kind in kinds)
-    walk = _WALK.format(seconds=validity * 60, unknown=UNKNOWN).strip()
+    exchanges = {"cloudtrail": cloudtrail.exchanges(stored=True), "steps": _FROM_STEPS}
+    transitions = dict.fromkeys(cloudtrail_transitions())
+    all_exchanges = (f"SELECT {_COLUMNS} FROM from_{kind}" for kind in kinds)  # noqa: S608 - our own words
+    if "steps" in kinds:
+        transitions |= dict.fromkeys(recorded_transitions())
+    check = _CHECK.format(seconds=validity * 60, unknown=NOT_LOGGED).strip()
     return (
-        _IN_ORDER.format(common=common, every=_every(kinds)),
+        _SORTED.format(
+            common=", ".join(exchanges[kind].strip() for kind in kinds),
+            all_exchanges=" UNION ALL ".join(all_exchanges),
+        ),
         _PEOPLE.format(seconds=validity * 60),
-        _COURSES.format(arrows=relation(_arrows(kinds)), walk=walk),
+        _SEQUENCES.format(transitions=_relation(transitions), check=check),
     )
 
 
-def prepared(*, funnel: bool) -> str:
-    """Return the query over what `statements` prepared.
-
-    Args:
-        funnel: the funnel with every illegal step; False gives each step with its verdict.
-    """
-    return _TOLD.strip() + "\n" + (_FUNNEL if funnel else _STEPS).strip()
+def prepared_query(*, funnel: bool) -> str:
+    """Return the query over the tables of `preparation`; the argument as for `sql`."""
+    return _CHECKED.strip() + "\n" + (_FUNNEL if funnel else _EACH_STEP).strip()
 
 
 def sql(
     dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel: bool = True
 ) -> str:
-    """The query over CloudTrail's events, for an engine.
+    """Return the query over CloudTrail events for an engine.
 
-    Athena runs it as it is, over the table that AWS's guide makes ("Querying AWS CloudTrail logs") or a
-    view that narrows it to some days. For Spark the columns are text, JSON included:
+    Athena runs it over the table from AWS's guide ("Querying AWS CloudTrail logs"), or over a view that selects
+    some days of it. For Spark all columns are text, JSON included:
 
         schema = ", ".join(f"{name} STRING" for name in authfsm.traces.cloudtrail.COLUMNS)
         spark.read.schema(schema).json("s3://...").createOrReplaceTempView("events")
-        funnel = authfsm.traces.gathered(row.asDict() for row in spark.sql(sql("spark")).collect())
+        rows = spark.sql(sql("spark")).collect()
+        funnel = authfsm.traces.funnel_from_rows(row.asDict() for row in rows)
 
-    It was run on DuckDB and on Spark; of Athena's dialect it is known only that it parses.
+    The tests run it on DuckDB and Spark. For Athena they only parse it.
 
     Args:
         dialect: one of `DIALECTS`.
-        table: the events: of Athena, the table that AWS's guide makes for CloudTrail.
-        validity: AuthSessionValidity, minutes.
-        funnel: the funnel with every illegal step; False gives each step with its verdict.
+        table: the table of events; for Athena, the table from AWS's guide.
+        validity: AuthSessionValidity of the app clients, in minutes.
+        funnel: return the rows of the funnel and every illegal step; False: each step with its verdict.
 
     Raises:
-        UnknownDialect: none of these.
+        UnknownDialect: the dialect is not one of these.
     """
     if dialect not in DIALECTS:
         raise UnknownDialect(dialect)

@@ -1,4 +1,4 @@
-"""Files of trails as text: found by names, decompressed and decoded by their content, piece by piece."""
+"""Log files as text: finds files by name, then decompresses and decodes them by their content, in pieces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
@@ -22,27 +22,32 @@ from authfsm.protocol.errors import CallerError
 SUFFIXES: Final = (
     ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".log", ".gz", ".bz2", ".xz", ".zip",
 )  # fmt: skip
-"""What is read of a folder; a file that is named itself may have any suffix."""
+"""The files that are read in a folder. A file that is named itself may have any suffix."""
 
 MAX_EVENT_LENGTH: Final = 2 * 1024 * 1024
-"""Characters of an event at most; CloudTrail's own limit is 256 kB, or 1 MB by choice."""
+"""The most characters that an event may have. CloudTrail's own limit is 256 kB, or 1 MB by choice."""
 
 _PIECE: Final = 1024 * 1024
 _HEAD: Final = 64 * 1024
-_NESTED: Final = 4
-_BROKEN: Final = (
+_MAX_LAYERS: Final = 4
+_DAMAGED: Final = (
     EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError,
 )  # fmt: skip
 _MAGIC: Final[tuple[tuple[bytes, Callable[[IO[bytes]], IO[bytes]]], ...]] = (
     (b"\x1f\x8b", lambda file: cast("IO[bytes]", gzip.GzipFile(fileobj=file))),
     (b"BZh", lambda file: cast("IO[bytes]", bz2.BZ2File(file))),
-    (b"\xfd7zXZ\x00", lambda file: cast("IO[bytes]", lzma.LZMAFile(file))),  # noqa: SIM115 - the file beneath is closed
+    (b"\xfd7zXZ\x00", lambda file: cast("IO[bytes]", lzma.LZMAFile(file))),  # noqa: SIM115 - open_sources closes the file beneath
 )
 _ZIP: Final = b"PK\x03\x04"
-_MARKS: Final = (
+_BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
+# Without a byte order mark: which of the first four bytes are zero.
+_ENCODING_BY_ZEROS: Final[Mapping[tuple[bool, ...], str]] = {
+    (False, True, False, True): "utf-16-le", (True, False, True, False): "utf-16-be",
+    (False, True, True, True): "utf-32-le", (True, True, True, False): "utf-32-be",
+}  # fmt: skip
 
 
 class UnreadableTraceFile(CallerError, ValueError):
@@ -50,7 +55,7 @@ class UnreadableTraceFile(CallerError, ValueError):
 
     Args:
         path: the file.
-        why: what is wrong with it.
+        why: the reason.
     """
 
     def __init__(self, path: Path, why: str) -> None:
@@ -59,18 +64,14 @@ class UnreadableTraceFile(CallerError, ValueError):
         self.why = why
 
 
-def files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
-    """Return the files that names stand for: files, folders, patterns (`logs/**/*.json.gz`).
-
-    Args:
-        names: one or several.
+def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
+    """Return the files for names of files, folders or patterns (`logs/**/*.json.gz`), each once.
 
     Raises:
-        BadTrail: there is no such file, or a folder that is named has none in it.
+        UnreadableTraceFile: nothing has such a name, or the folder has no file of a known suffix.
     """
-    wanted = [names] if isinstance(names, str | Path) else list(names)
     found: dict[Path, None] = {}
-    for name in wanted:
+    for name in [names] if isinstance(names, str | Path) else names:
         path = Path(name)
         why = "there is no such file"
         try:
@@ -84,15 +85,12 @@ def files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
             elif path.exists():
                 inside = [path]
             else:
-                inside = [
-                    Path(each)
-                    for each in sorted(glob(str(name), recursive=True))  # noqa: PTH207 - an absolute one, too
-                    if Path(each).is_file()
-                ]
+                matches = map(Path, sorted(glob(str(name), recursive=True)))  # noqa: PTH207 - the pattern may be absolute
+                inside = [each for each in matches if each.is_file()]
         except OSError as error:
             raise UnreadableTraceFile(path, error.strerror or type(error).__name__) from None
         except ValueError:
-            raise UnreadableTraceFile(path, "this is no name of a file") from None
+            raise UnreadableTraceFile(path, "this is not a file name") from None
         if not inside:
             raise UnreadableTraceFile(path, why)
         found |= dict.fromkeys(inside)
@@ -101,14 +99,14 @@ def files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
 
 @define
 class TraceSource:
-    """A stream of bytes that is being read.
+    """A stream of bytes that is being read: a file, or a member of an archive.
 
     Args:
-        name: what it is called in messages: the file's path, and the member of an archive.
-        stream: the bytes, decompressed.
-        head: the first of them, which have been read from the stream already.
-        compressed: was it decompressed?
-        cut_short: did it end in the middle, or stop making sense, where it is compressed?
+        name: what messages call it.
+        stream: the decompressed bytes.
+        head: the first bytes, which have been read from the stream already.
+        compressed: whether it was decompressed.
+        cut_short: whether the compressed data ends early or is damaged.
     """
 
     name: str
@@ -118,32 +116,26 @@ class TraceSource:
     cut_short: bool = False
 
     def pieces(self) -> Iterator[bytes]:
-        """Return the bytes, as far as they can be read."""
+        """Yield the bytes, as far as they can be read."""
         if self.head:
             yield self.head
         try:
-            while piece := _read(self.stream):
+            while piece := _read_piece(self.stream):
                 yield piece
-        except _BROKEN:
+        except _DAMAGED:
             self.cut_short = True
 
     @property
     def encoding(self) -> str:
-        """The encoding, by the byte order mark or by where the first characters have their zeros."""
-        for mark, name in _MARKS:
+        """The encoding by the byte order mark, or by the zero bytes of the first characters."""
+        for mark, name in _BYTE_ORDER_MARKS:
             if self.head.startswith(mark):
                 return name
         zeros: tuple[bool, ...] = tuple(byte == 0 for byte in self.head[:4])
-        encodings: dict[tuple[bool, ...], str] = {
-            (False, True, False, True): "utf-16-le",
-            (True, False, True, False): "utf-16-be",
-            (False, True, True, True): "utf-32-le",
-            (True, True, True, False): "utf-32-be",
-        }
-        return encodings.get(zeros, "utf-8")
+        return _ENCODING_BY_ZEROS.get(zeros, "utf-8")
 
     def text(self) -> Iterator[str]:
-        """Return the text, piece by piece; what is no text in this encoding becomes U+FFFD."""
+        """Yield the text in pieces, with U+FFFD for bytes that the encoding does not have."""
         decoder = codecs.getincrementaldecoder(self.encoding)("replace")
         for piece in self.pieces():
             yield decoder.decode(piece)
@@ -151,69 +143,65 @@ class TraceSource:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Iterator[TraceSource]]:
-    """Open a file and give its sources: one, or each member of a ZIP archive.
-
-    Args:
-        path: the file.
+def open_sources(path: Path) -> Iterator[Iterator[TraceSource]]:
+    """Open a file and yield its sources: one, or each member of a ZIP archive.
 
     Raises:
-        BadTrail: it is not there, or cannot be read.
+        UnreadableTraceFile: the file is missing or cannot be read.
     """
     try:
         with path.open("rb") as file:
-            yield _sources(path, str(path), file, 0, compressed=False)
+            yield _sources(path, str(path), file, 0)
     except OSError as error:
         raise UnreadableTraceFile(path, error.strerror or type(error).__name__) from None
 
 
-def _sources(
-    path: Path, name: str, stream: IO[bytes], depth: int, *, compressed: bool
-) -> Iterator[TraceSource]:
-    source = TraceSource(name, stream, compressed=compressed)
+def _sources(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[TraceSource]:
+    source = TraceSource(name, stream, compressed=layers > 0)
     try:
-        while len(source.head) < _HEAD and (piece := _read(stream)):
+        while len(source.head) < _HEAD and (piece := _read_piece(stream)):
             source.head += piece
-    except _BROKEN:
+    except _DAMAGED:
         source.cut_short = True
         source.stream = io.BytesIO()
-    again = cast("IO[bytes]", io.BufferedReader(_Rejoined(source), _PIECE))
-    for magic, reader in _MAGIC:
-        if source.head.startswith(magic) and depth < _NESTED:
-            yield from _sources(path, name, reader(again), depth + 1, compressed=True)
+    if layers < _MAX_LAYERS:
+        for magic, decompress in _MAGIC:
+            if source.head.startswith(magic):
+                from_start = cast("IO[bytes]", io.BufferedReader(_FromStart(source), _PIECE))
+                yield from _sources(path, name, decompress(from_start), layers + 1)
+                return
+        if source.head.startswith(_ZIP):
+            yield from _members(path, name, stream, layers)
             return
-    if source.head.startswith(_ZIP) and depth < _NESTED:
-        yield from _members(path, name, stream, depth)
-        return
     yield source
 
 
-def _read(stream: IO[bytes]) -> bytes:
-    """Some bytes; so few at a time that those before a break in a compressed file are not lost."""
+def _read_piece(stream: IO[bytes]) -> bytes:
+    """Read a little at a time, to keep what stands before the damaged part of a compressed file."""
     piece: bytes = stream.read1(_PIECE)  # type: ignore[attr-defined]  # every kind of stream here has it
     return piece
 
 
-class _Rejoined(io.RawIOBase):
-    """A stream whose head was read already, from its beginning."""
+class _FromStart(io.RawIOBase):
+    """A stream from its beginning, although its head was read already."""
 
     def __init__(self, source: TraceSource) -> None:
-        self._rest = source.head
+        self._head = source.head
         self._stream = source.stream
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, into: memoryview) -> int:  # type: ignore[override]  # the buffer is io's own
-        piece = self._rest[: len(into)] or self._stream.read(len(into))
-        self._rest = self._rest[len(piece) :]
+        piece = self._head[: len(into)] or self._stream.read(len(into))
+        self._head = self._head[len(piece) :]
         into[: len(piece)] = piece
         return len(piece)
 
 
-def _members(path: Path, name: str, stream: IO[bytes], depth: int) -> Iterator[TraceSource]:
-    """The members of a ZIP archive; they can only be found in a file that can be read from its end."""
-    if not stream.seekable() or depth:
+def _members(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[TraceSource]:
+    """Yield the members of a ZIP archive, whose directory stands at its end."""
+    if not stream.seekable() or layers:
         raise UnreadableTraceFile(
             path, f"{name} has a ZIP archive within another compression: unpack it"
         )
@@ -227,8 +215,6 @@ def _members(path: Path, name: str, stream: IO[bytes], depth: int) -> Iterator[T
                         path, f"{each.filename!r} in the archive is encrypted"
                     )
                 with archive.open(each) as member:
-                    yield from _sources(
-                        path, f"{name}!{each.filename}", member, depth + 1, compressed=True
-                    )
-    except (*_BROKEN, RuntimeError):
+                    yield from _sources(path, f"{name}!{each.filename}", member, layers + 1)
+    except (*_DAMAGED, RuntimeError):
         yield TraceSource(name, io.BytesIO(), compressed=True, cut_short=True)

@@ -1,7 +1,7 @@
-"""A trail replayed against the table: each step legal or not, and where each sign-in was left.
+"""`TraceFiles`: log files, loaded into a temporary DuckDB database and checked against the protocol.
 
-A `TraceFiles` reads its files once, into a database of its own that lies on disk and goes when it is closed, so
-that memory is bounded however large they are.
+The files are read once. The database keeps on disk what exceeds its memory limit, so memory is bounded however
+large the files are. Closing removes it.
 """
 
 from __future__ import annotations
@@ -17,45 +17,44 @@ from typing import Any, Final
 import duckdb
 
 from authfsm.protocol.errors import CallerError, OperatorError
-from authfsm.traces.duckdb_loader import InputSummary, Loader
-from authfsm.traces.funnels import Funnel, StepDuration, TransitionCount
-from authfsm.traces.log_symbols import UNKNOWN, order
-from authfsm.traces.query import VALIDITY, prepared, statements
-from authfsm.traces.sources import files
-from authfsm.traces.verdicts import FINAL_NODES, CheckedStep, Verdict
+from authfsm.traces.duckdb_loader import Loader
+from authfsm.traces.funnels import Funnel, InputSummary, StepDuration, TransitionCount
+from authfsm.traces.log_symbols import FINISHED, NOT_LOGGED, CheckedStep, Verdict, sort_key
+from authfsm.traces.query import VALIDITY, preparation, prepared_query
+from authfsm.traces.sources import find_files
 
 MEMORY: Final = "550MB"
-"""What DuckDB may use; the rest goes to disk."""
+"""DuckDB's default memory limit."""
 
 _ROWS: Final = 10_000
 
 
 class OutOfResources(OperatorError):
-    """DuckDB has not the memory or the disk that a trail takes.
+    """DuckDB needs more memory or disk space than it may use.
 
     Args:
-        why: what it says.
+        why: DuckDB's message.
     """
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"there is no room for the trail: {why}")
+        super().__init__(f"DuckDB ran out of memory or disk space: {why}")
         self.why = why
 
 
 class InvalidMemoryLimit(CallerError, ValueError):
-    """No amount of memory.
+    """A memory limit is not an amount of memory.
 
     Args:
-        memory: what was given.
+        memory: the value that was passed.
     """
 
     def __init__(self, memory: str) -> None:
-        super().__init__(f"memory is an amount as 700MB, not {memory!r}")
+        super().__init__(f"memory must be an amount like 700MB, not {memory!r}")
         self.memory = memory
 
 
 @contextmanager
-def _room() -> Iterator[None]:
+def _resource_errors() -> Iterator[None]:
     try:
         yield
     except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
@@ -63,18 +62,18 @@ def _room() -> Iterator[None]:
 
 
 class TraceFiles:
-    """Files of a trail, read; to be closed, or used in a `with`.
+    """Log files with CloudTrail events or recorded steps; close it after use, or use it in a `with` block.
 
     Args:
-        names: files, folders or patterns: CloudTrail's events, or steps that a recorder wrote.
-        memory: what DuckDB may use, as "700MB".
-        folder: where what is larger than that goes; the system's for temporary files, if left out.
-        validity: AuthSessionValidity of the app clients, minutes.
-        threads: how many DuckDB may use; all there are, if left out.
+        names: files, folders or patterns.
+        memory: DuckDB's memory limit, for example "700MB".
+        folder: where the temporary files go; the system's folder by default.
+        validity: AuthSessionValidity of the app clients, in minutes.
+        threads: how many threads DuckDB uses; one for each core by default.
 
     Raises:
-        BadTrail: there is no such file.
-        BadMemory: `memory` is none.
+        UnreadableTraceFile: there is no such file.
+        InvalidMemoryLimit: `memory` is not an amount of memory.
     """
 
     def __init__(
@@ -86,17 +85,16 @@ class TraceFiles:
         validity: int = VALIDITY,
         threads: int | None = None,
     ) -> None:
-        self.paths = files(names)
+        self.paths = find_files(names)
         self.size = sum(path.stat().st_size for path in self.paths)
-        """Bytes of all the files."""
+        """The bytes of all files."""
         self._validity = validity
-        self._read: InputSummary | None = None
+        self._input: InputSummary | None = None
         self._prepared = False
         self._folder = tempfile.TemporaryDirectory(prefix="authfsm-", dir=folder)
-        room = Path(self._folder.name)
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory,
-            "temp_directory": str(room / "spill"),
+            "temp_directory": str(Path(self._folder.name) / "spill"),
             "preserve_insertion_order": "false",
             **({} if threads is None else {"threads": str(threads)}),
         }
@@ -105,92 +103,81 @@ class TraceFiles:
         except duckdb.Error:
             self._folder.cleanup()
             raise InvalidMemoryLimit(memory) from None
-        self._running = _hushed(self._connection)
-        self._loader = Loader(self._connection, room)
+        self._running = _with_silent_progress(self._connection)
+        self._loader = Loader(self._connection, Path(self._folder.name))
 
     def load(self) -> InputSummary:
-        """Read the files; what else is asked of a trail does so by itself.
+        """Read the files once, and return what was read. All other methods do this by themselves.
 
         Raises:
-            BadTrail: one is not to be read.
-            NoRoom: memory or disk do not suffice.
+            UnreadableTraceFile: a file cannot be read.
+            OutOfResources: memory or disk space does not suffice.
         """
-        if self._read is None:
-            with _room():
-                self._read = self._loader.load(self.paths)
-        return self._read
-
-    def _prepare(self) -> InputSummary:
-        """Read the files and put what is in them in order; once."""
-        read = self.load()
-        if not self._prepared:
-            with _room():
-                for statement in statements(self._loader.kinds, self._validity):
-                    self._connection.execute(statement)
-            self._prepared = True
-        return read
+        if self._input is None:
+            with _resource_errors():
+                self._input = self._loader.load(self.paths)
+        return self._input
 
     @property
-    def read(self) -> InputSummary:
-        """What was read; it is read now, if it was not yet."""
-        return self.load()
-
-    @property
-    def done(self) -> int:
-        """Bytes read so far: to be asked from another thread, while it reads."""
-        running = self._connection.query_progress()
-        return max(self._loader.done, int(self.size * max(running, 0) / 100) if self._one else 0)
-
-    @property
-    def _one(self) -> bool:
-        return len(self.paths) == 1
+    def bytes_read(self) -> int:
+        """How many bytes have been read so far, for another thread to show while `load` runs."""
+        if len(self.paths) > 1:
+            return self._loader.bytes_read
+        percent = max(self._running.query_progress(), 0)
+        return max(self._loader.bytes_read, int(self.size * percent / 100))
 
     def replay(self, *verdicts: Verdict) -> Iterator[CheckedStep]:
-        """Every step with its verdict, those of one attempt in their order, one attempt after the other.
+        """Yield every step with its verdict, attempt by attempt, in order.
 
         Args:
-            verdicts: only steps with one of these.
+            verdicts: yield only the steps with one of these.
 
         Raises:
-            BadTrail, NoRoom: as for `load`.
+            UnreadableTraceFile, OutOfResources: as for `load`.
         """
-        self._prepare()
-        written = prepared(funnel=False)
         only = ", ".join(f"'{each}'" for each in verdicts or Verdict)
-        # A cursor of its own: whoever reads slowly does not stand in another's way.
-        cursor = self._running = _hushed(self._connection.cursor())
-        with _room():
-            cursor.execute(
-                f"SELECT * FROM ({written}) WHERE verdict IN ({only}) ORDER BY whose, attempt, moment, ranked, id"  # noqa: S608 - our own words
-            )
+        cursor = self._execute(
+            f"SELECT * FROM ({prepared_query(funnel=False)}) WHERE verdict IN ({only})"  # noqa: S608 - our own words
+            " ORDER BY sign_in, attempt, moment, ranked, id"
+        )
         while rows := cursor.fetchmany(_ROWS):
-            for id_, whose, attempt, at, source, word, dest, error, verdict, ended, _ in rows:
+            for id_, sign_in, attempt, at, source, symbol, dest, error, verdict, ended, _ in rows:
                 yield CheckedStep(
-                    id=id_ or "", sign_in=whose, attempt=int(attempt), at=at, source=source, symbol=word, dest=dest,
-                    verdict=Verdict[verdict.upper()], error=error, left=ended is not None and ended not in {*FINAL_NODES, UNKNOWN},
+                    id=id_ or "", sign_in=sign_in, attempt=int(attempt), at=at, source=source, symbol=symbol,
+                    dest=dest, verdict=Verdict[verdict.upper()], error=error,
+                    unfinished=ended is not None and ended not in {*FINISHED, NOT_LOGGED},
                 )  # fmt: skip
 
     def funnel(self, limit: int = 1000) -> Funnel:
-        """What the trail comes to, by the one query.
+        """Return the counts over all steps.
 
         Args:
-            limit: how many of the illegal steps are kept; all are counted.
+            limit: how many of the illegal steps are listed; all are counted.
 
         Raises:
-            BadTrail, NoRoom: as for `load`.
+            UnreadableTraceFile, OutOfResources: as for `load`.
         """
-        read = self._prepare()
-        cursor = self._running = _hushed(self._connection.cursor())
-        with _room():
-            cursor.execute(prepared(funnel=True))
-            return funnel_from_rows(_named(cursor), read, limit)
+        cursor = self._execute(prepared_query(funnel=True))
+        with _resource_errors():
+            return funnel_from_rows(_rows_by_name(cursor), self.load(), limit)
+
+    def _execute(self, query: str) -> duckdb.DuckDBPyConnection:
+        """Run a query over the prepared tables, in a cursor of its own, so several can be read at once."""
+        self.load()
+        with _resource_errors():
+            if not self._prepared:
+                for statement in preparation(self._loader.kinds, self._validity):
+                    self._connection.execute(statement)
+                self._prepared = True
+            self._running = _with_silent_progress(self._connection.cursor())
+            return self._running.execute(query)
 
     def stop(self) -> None:
-        """Have what is going on in another thread end, with an error there."""
+        """Interrupt what runs in another thread, with an error there."""
         self._running.interrupt()
 
     def close(self) -> None:
-        """Let everything go that was put on disk."""
+        """Close the database and remove its temporary files."""
         self._connection.close()
         self._folder.cleanup()
 
@@ -206,100 +193,109 @@ class TraceFiles:
         self.close()
 
 
-def _hushed(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Progress is counted, for `done`; but standard output is not its place."""
+def _with_silent_progress(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Have DuckDB count its progress, for `bytes_read`, without printing it."""
     connection.execute("SET enable_progress_bar = true")
     connection.execute("SET enable_progress_bar_print = false")
     return connection
 
 
-def _named(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
+def _rows_by_name(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
     names = [each[0] for each in cursor.description or ()]
     while rows := cursor.fetchmany(_ROWS):
         yield from (dict(zip(names, row, strict=True)) for row in rows)
 
 
 def funnel_from_rows(
-    rows: Iterable[dict[str, Any]], read: InputSummary | None = None, limit: int = 1000
+    rows: Iterable[dict[str, Any]], summary: InputSummary | None = None, limit: int = 1000
 ) -> Funnel:
-    """The funnel of the query's rows, of whichever engine.
+    """Return the funnel for the rows of the query, from any engine.
 
     Args:
-        rows: as mappings by the columns' names.
-        read: what was read, if that is known.
-        limit: how many of the illegal steps are kept.
+        rows: mappings by the names of the columns.
+        summary: what was read, if that is known.
+        limit: how many of the illegal steps are listed.
     """
-    taken: dict[tuple[str, ...], list[int]] = {}
-    waits: dict[str, Counter[int]] = {}
+    counts: dict[tuple[str, ...], list[int]] = {}
+    by_source: Counter[str] = Counter()
+    durations: dict[str, Counter[int]] = {}
     ends: Counter[str] = Counter()
     illegal: list[CheckedStep] = []
-    illegal_count = 0
     total: dict[str, Any] = dict.fromkeys(("times", "repeated", "sign_ins", "first_at", "last_at"))
     for row in rows:
-        if not row["no_edge"]:
-            key = (row["source"], row["word"], row["dest"], row["verdict"])
-            counted = taken.setdefault(key, [0, 0])
-            counted[0] += row["times"]
-            counted[1] += int(row["refused"])
+        source, times = row["source"], row["times"]
+        if not row["no_transition"]:
+            key = (source, row["symbol"], row["dest"], row["verdict"])
+            count = counts.setdefault(key, [0, 0])
+            count[0] += times
+            count[1] += int(row["refused"])
+            by_source[source] += times
             if row["verdict"] == Verdict.ILLEGAL:
-                illegal_count += row["times"]
-                illegal.append(_illegal(row))
+                illegal.append(_illegal_step(row))
                 if len(illegal) > 2 * limit:
-                    illegal = _first(illegal, limit)
-        elif not row["no_wait"]:
+                    illegal = _earliest(illegal, limit)
+        elif not row["no_duration"]:
             if row["tenths"] is not None:
-                waits.setdefault(row["source"], Counter())[int(row["tenths"])] += row["times"]
+                durations.setdefault(source, Counter())[int(row["tenths"])] += times
         elif not row["no_end"]:
             if row["ended"] is not None:
-                ends[row["ended"]] += row["times"]
+                ends[row["ended"]] += times
         else:
             total = row
-    given: Counter[str] = Counter()
-    for (source, *_), (times, _) in taken.items():
-        given[source] += times
     return Funnel(
-        input=read or InputSummary(),
+        input=summary or InputSummary(),
         steps=int(total["times"] or 0),
         repeated=int(total["repeated"] or 0),
         sign_ins=int(total["sign_ins"] or 0),
         ends=dict(sorted(ends.items(), key=lambda each: (-each[1], each[0]))),
         transitions=tuple(
             TransitionCount(
-                source, word, dest, Verdict[verdict.upper()], times, refused, times / given[source]
+                source,
+                symbol,
+                dest,
+                Verdict[verdict.upper()],
+                times,
+                refused,
+                times / by_source[source],
             )
-            for (source, word, dest, verdict), (times, refused) in sorted(
-                taken.items(), key=lambda each: (order(each[0][0]), -each[1][0], each[0])
+            for (source, symbol, dest, verdict), (times, refused) in sorted(
+                counts.items(), key=lambda each: (sort_key(each[0][0]), -each[1][0], each[0])
             )
         ),
-        durations=tuple(_wait(place, waits[place]) for place in sorted(waits, key=order)),
-        illegal=tuple(_first(illegal, limit)),
-        illegal_count=illegal_count,
+        durations=tuple(
+            _duration(each, durations[each]) for each in sorted(durations, key=sort_key)
+        ),
+        illegal=tuple(_earliest(illegal, limit)),
+        illegal_count=sum(
+            times for (*_, verdict), (times, _) in counts.items() if verdict == Verdict.ILLEGAL
+        ),
         since=total["first_at"],
         until=total["last_at"],
     )
 
 
-def _illegal(row: dict[str, Any]) -> CheckedStep:
+def _illegal_step(row: dict[str, Any]) -> CheckedStep:
     return CheckedStep(
-        id=row["suspect"] or "", sign_in=row["whose"], attempt=0, at=row["first_at"], source=row["source"],
-        symbol=row["word"], dest=row["dest"], verdict=Verdict.ILLEGAL, error=row["error"],
+        id=row["illegal_id"] or "", sign_in=row["sign_in"], attempt=0, at=row["first_at"], source=row["source"],
+        symbol=row["symbol"], dest=row["dest"], verdict=Verdict.ILLEGAL, error=row["error"],
     )  # fmt: skip
 
 
-def _first(illegal: list[CheckedStep], limit: int) -> list[CheckedStep]:
+def _earliest(illegal: list[CheckedStep], limit: int) -> list[CheckedStep]:
     return sorted(illegal, key=lambda each: (str(each.at), each.id))[:limit]
 
 
-def _wait(place: str, tenths: Counter[int]) -> StepDuration:
-    ordered, times = sorted(tenths.items()), tenths.total()
+def _duration(node: str, tenths: Counter[int]) -> StepDuration:
+    """Return the median and the 95th percentile by the nearest rank."""
+    times = tenths.total()
+    ranked = sorted(tenths.items())
 
-    def at_most(share: float) -> float:
-        """The nearest rank: so many took no longer."""
+    def percentile(share: float) -> float:
         seen = 0
-        for value, count in ordered:
+        for value, count in ranked:
             seen += count
             if seen >= share * times:
                 return value / 10
         raise AssertionError
 
-    return StepDuration(place, times, at_most(0.5), at_most(0.95))
+    return StepDuration(node, times, percentile(0.5), percentile(0.95))

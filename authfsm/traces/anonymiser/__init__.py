@@ -1,10 +1,11 @@
-"""Captures made fit to be published: the same shape and lengths, and nobody's data.
+"""Anonymises captured Cognito traffic for publication: same shapes and lengths, no personal data, no secrets.
 
-    neutralise(text)    a reply, a request, an error, a description, an event, a recorder's file, a HAR, a log
+    anonymise(text)    a reply, request, error, description, event, recorded steps, HAR file or log
 
-The rule is an allow-list: words that AWS or a standard publishes stay, everything else is replaced. The same
-value becomes the same placeholder throughout one text. Times are moved: the first becomes 2020-01-01, all
-others keep their distance to it. Regions and the names of AWS's services stay.
+Words that AWS or a standard publishes stay; everything else is replaced, each value by the same placeholder
+throughout the text. Times are shifted so that the first is 2020-01-01. Regions and the names of AWS services stay.
+
+Public: `anonymise`, `AnonymisedText` and `UnreadableDocument`. All modules are private.
 """
 
 from __future__ import annotations
@@ -22,13 +23,12 @@ __all__ = ["AnonymisedText", "UnreadableDocument", "anonymise"]
 
 @frozen
 class AnonymisedText:
-    """A neutral text, and what was replaced in it.
+    """An anonymised text, and what was replaced in it.
 
     Args:
         text: the text.
         replaced: how many different values of each kind were replaced.
-        unknown: how many values were replaced whose keys have published values, by key: perhaps AWS has
-            published more since.
+        unknown: by key, how many values were replaced where AWS documents values. AWS may have added some.
     """
 
     text: str = field(repr=False)
@@ -37,20 +37,20 @@ class AnonymisedText:
 
 
 def anonymise(text: str, *, keep: Iterable[str] = ()) -> AnonymisedText:
-    """Replace everything in a capture that is not known to be harmless.
+    """Replace everything in captured traffic that is not known to be harmless.
 
     Args:
-        text: what was captured.
-        keep: words that stay, for what AWS has published since.
+        text: the captured text.
+        keep: words that stay, for values that AWS has added.
 
     Raises:
-        Unreadable: it cannot be read.
+        UnreadableDocument: the text cannot be read.
     """
     words = frozenset(keep)
-    # First only to learn the values: a placeholder must not be one of them by chance.
+    # The first pass only collects the values, as a placeholder must not equal one of them by chance.
     first = ValueAnonymiser(rewrite_json, words)
     rewrite(text, first)
     avoid = frozenset(each.lower() for each in first.placeholders.originals)
-    neutral = ValueAnonymiser(rewrite_json, words, avoid)
-    made = rewrite(text, neutral)
-    return AnonymisedText(made, dict(neutral.placeholders.kinds), dict(neutral.unknown))
+    anonymiser = ValueAnonymiser(rewrite_json, words, avoid)
+    result = rewrite(text, anonymiser)
+    return AnonymisedText(result, dict(anonymiser.placeholders.kinds), dict(anonymiser.unknown))

@@ -11,16 +11,16 @@ from typing import Final
 LOWER: Final = "xyzabcdefghijklmnopqrstuvw"
 UPPER: Final = LOWER.upper()
 DIGITS: Final = "0123456789"
-LEADING: Final = "123456789"
+NOT_ZERO: Final = "123456789"
 HEX: Final = "abcdef0123456789"
 BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-BASE64: Final = "A" + "BCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+BASE64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 FIRST_TIME: Final = datetime(2020, 1, 1, tzinfo=timezone.utc)
-"""What the first time that is met becomes; all others keep their distance to it."""
+"""The placeholder of the first time. All other times keep their distance to it."""
 
-_TRIES: Final = 2000
-_MONTHS: Final = (
+_MAX_TRIES: Final = 2000
+_MONTHS: Final = [
     "Jan",
     "Feb",
     "Mar",
@@ -33,37 +33,35 @@ _MONTHS: Final = (
     "Oct",
     "Nov",
     "Dec",
-)
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+]
+_DAYS: Final = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+_DAY, _MONTH, _CLOCK = f"({'|'.join(_DAYS)})", f"({'|'.join(_MONTHS)})", r"(\d\d):(\d\d):(\d\d)"
 _ISO: Final = re.compile(
     r"(\d{4})(-?)(\d\d)\2(\d\d)([T ])(\d\d)(:?)(\d\d)\7(\d\d)(?:([.,])(\d{1,9}))?(Z|[+-]\d\d:?\d\d|)"
 )
-_HTTP: Final = re.compile(
-    rf"({'|'.join(_DAYS)}), (\d\d) ({'|'.join(_MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d) GMT"
-)
-_JAVA: Final = re.compile(
-    rf"({'|'.join(_DAYS)}) ({'|'.join(_MONTHS)}) (\d\d?) (\d\d):(\d\d):(\d\d) (UTC|GMT) (\d{{4}})"
-)
+_HTTP: Final = re.compile(rf"{_DAY}, (\d\d) {_MONTH} (\d{{4}}) {_CLOCK} GMT")
+_JAVA: Final = re.compile(rf"{_DAY} {_MONTH} (\d\d?) {_CLOCK} (UTC|GMT) (\d{{4}})")
 TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-    rf"|(?:{'|'.join(_DAYS)}), \d\d (?:{'|'.join(_MONTHS)}) \d{{4}} \d\d:\d\d:\d\d GMT"
-    rf"|(?:{'|'.join(_DAYS)}) (?:{'|'.join(_MONTHS)}) \d\d? \d\d:\d\d:\d\d (?:UTC|GMT) \d{{4}})"
+    rf"|{_HTTP.pattern.replace('(', '(?:')}|{_JAVA.pattern.replace('(', '(?:')})"
 )
-"""A time within a running text."""
-_SECONDS: Final = (10**9, 10**10)
-_MILLISECONDS: Final = (10**12, 10**13)
+"""A time within running text."""
+_EPOCHS: Final = (
+    (10**9, 10**10, 1),
+    (10**12, 10**13, 1000),
+)  # seconds and milliseconds: from, to, per second
 
 
 class Placeholders:
     """Makes placeholders and remembers them.
 
     Args:
-        avoid: texts that no placeholder may be, in lower case: the values that are to be replaced.
+        avoid: texts that no placeholder may equal, in lower case: the values that are replaced.
     """
 
     def __init__(self, avoid: frozenset[str] = frozenset()) -> None:
         self._avoid = avoid
-        self._made: dict[str, str] = {}
+        self._by_value: dict[str, str] = {}
         self._used: set[str] = set()
         self._next: Counter[tuple[str, ...]] = Counter()
         self._shift: timedelta | None = None
@@ -71,81 +69,81 @@ class Placeholders:
         self.kinds: Counter[str] = Counter()
 
     def known(self, value: str) -> str | None:
-        """The placeholder that a value has already."""
-        return self._made.get(value)
+        """Return the placeholder that a value has already."""
+        return self._by_value.get(value)
 
     def make(self, kind: str, value: str, template: Sequence[str]) -> str:
-        """The placeholder of a value.
+        """Return the placeholder of a value, a new one if it has none.
 
         Args:
-            kind: what the value is, for the summary.
+            kind: the kind of value, for the summary.
             value: the value.
-            template: for each character the characters that it may be.
+            template: for each character, the characters from which it is chosen.
         """
-        if (made := self._made.get(value)) is not None:
-            return made
+        if (known := self._by_value.get(value)) is not None:
+            return known
         self.originals.add(value)
         bucket = tuple(template)
-        room = 1
+        tries = 1
         for choices in template:
-            room = min(room * len(choices), _TRIES)
-        made = ""
-        for _ in range(room):
-            number = self._next[bucket]
+            tries = min(tries * len(choices), _MAX_TRIES)
+        for _ in range(tries):
+            placeholder = _fill(template, self._next[bucket])
             self._next[bucket] += 1
-            made = _fill(template, number)
-            folded = made.lower()
-            if made not in self._used and folded != value.lower() and folded not in self._avoid:
-                break
-        else:
-            # Too short for one of its own; the value itself it must not be.
-            made = next(
-                (
-                    each
-                    for n in range(room)
-                    if (each := _fill(template, n)).lower() != value.lower()
-                ),
-                "x" * len(value) if value.lower() != "x" * len(value) else "y" * len(value),
-            )
-        return self.keep(kind, value, made)
+            folded = placeholder.lower()
+            if (
+                placeholder not in self._used
+                and folded != value.lower()
+                and folded not in self._avoid
+            ):
+                return self.keep(kind, value, placeholder)
+        # Too short for an unused one: any but the value itself.
+        others = (_fill(template, n) for n in range(tries))
+        fallback = next((each for each in others if each.lower() != value.lower()), None)
+        letter = "x" if value.lower() != "x" * len(value) else "y"
+        return self.keep(kind, value, fallback or letter * len(value))
 
-    def unused(self, kind: str, value: str, of: Callable[[int], str]) -> str:
-        """The first of numbered texts that is neither taken nor to be avoided."""
-        made = ""
-        for _ in range(_TRIES):
-            made = of(self._next[(kind,)])
+    def number(self, kind: str, value: str, text: Callable[[int], str]) -> str:
+        """Return the first numbered text that is unused and not to be avoided, as the placeholder of a value."""
+        placeholder = ""
+        for _ in range(_MAX_TRIES):
+            placeholder = text(self._next[(kind,)])
             self._next[(kind,)] += 1
-            if made not in self._used and made != value and made not in self._avoid:
+            if (
+                placeholder not in self._used
+                and placeholder != value
+                and placeholder not in self._avoid
+            ):
                 break
-        return made
+        return self.keep(kind, value, placeholder)
 
-    def keep(self, kind: str, value: str, made: str) -> str:
-        """Remember the placeholder of a value, and count it."""
+    def keep(self, kind: str, value: str, placeholder: str) -> str:
+        """Remember the placeholder of a value, count it, and return it."""
         self.originals.add(value)
-        self._used.add(made)
-        self._made[value] = made
+        self._used.add(placeholder)
+        self._by_value[value] = placeholder
         self.kinds[kind] += 1
-        return made
+        return placeholder
 
     # ---- times --------------------------------------------------------------------------------------
 
-    def _moved(self, moment: datetime) -> datetime:
+    def _shifted(self, moment: datetime) -> datetime:
         if self._shift is None:
             self._shift = FIRST_TIME - moment
         return moment + self._shift
 
     def time(self, text: str) -> str | None:
-        """A time, moved; None if the text is none, or one that cannot be moved."""
+        """Return a time, shifted; None if the text is no time, or one that cannot be shifted."""
         try:
             if found := _ISO.fullmatch(text):
                 return self._iso(found)
             if found := _HTTP.fullmatch(text):
                 _, day, month, year, *clock = found.groups()
-                at = self._moved(_moment(year, _MONTHS.index(month) + 1, day, *clock))
+                at = self._shifted(_moment(year, _MONTHS.index(month) + 1, day, *clock))
                 return f"{_DAYS[at.weekday()]}, {at.day:02d} {_MONTHS[at.month - 1]} {at:%Y %H:%M:%S} GMT"
             if found := _JAVA.fullmatch(text):
                 _, month, day, *clock, zone, year = found.groups()
-                at = self._moved(_moment(year, _MONTHS.index(month) + 1, day, *clock))
+                at = self._shifted(_moment(year, _MONTHS.index(month) + 1, day, *clock))
                 return f"{_DAYS[at.weekday()]} {_MONTHS[at.month - 1]} {at.day} {at:%H:%M:%S} {zone} {at:%Y}"
         except (ValueError, OverflowError):
             return None
@@ -155,34 +153,27 @@ class Placeholders:
         year, dash, month, day, between, hour, colon, minute, second, point, fraction, zone = (
             found.groups()
         )
-        micro = int((fraction or "0")[:6].ljust(6, "0"))
-        moment = _moment(year, month, day, hour, minute, second).replace(microsecond=micro)
+        moment = _moment(year, month, day, hour, minute, second)
+        moment += timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0")))
         offset = timedelta(0)
         if zone[:1] in {"+", "-"}:
             offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
             offset = -offset if zone[0] == "-" else offset
-        at = self._moved(moment - offset) + offset
-        made = (
-            f"{at.year:04d}{dash}{at:%m}{dash}{at:%d}{between}{at:%H}{colon}{at:%M}{colon}{at:%S}"
-        )
-        if point:
-            made += point + f"{at.microsecond:06d}000"[: len(fraction)]
-        return made + zone
+        at = self._shifted(moment - offset) + offset
+        clock = f"{between}{at:%H}{colon}{at:%M}{colon}{at:%S}"
+        digits = f"{at.microsecond:06d}000"[: len(fraction)] if point else ""
+        return f"{at.year:04d}{dash}{at:%m}{dash}{at:%d}{clock}{point or ''}{digits}{zone}"
 
     def epoch(self, text: str) -> str | None:
-        """Seconds or milliseconds since 1970, moved; None if the number is neither."""
+        """Return seconds or milliseconds since 1970, shifted; None if the number is neither."""
         whole, point, fraction = text.partition(".")
         if not whole.isdecimal():
             return None
-        for (low, high), unit in ((_SECONDS, 1), (_MILLISECONDS, 1000)):
+        for low, high, unit in _EPOCHS:
             if low <= int(whole) < high:
-                at = self._moved(datetime.fromtimestamp(int(whole) / unit, timezone.utc))
+                at = self._shifted(datetime.fromtimestamp(int(whole) / unit, timezone.utc))
                 return f"{int(at.timestamp() * unit)}{point}{'0' * len(fraction)}"
         return None
-
-    def date(self, number: int) -> str:
-        """A day that is nobody's birthday: one of 336."""
-        return f"2000-{number // 28 % 12 + 1:02d}-{number % 28 + 1:02d}"
 
 
 def _moment(year: str, month: str | int, day: str, *clock: str) -> datetime:
@@ -191,7 +182,7 @@ def _moment(year: str, month: str | int, day: str, *clock: str) -> datetime:
 
 
 def _fill(template: Sequence[str], number: int) -> str:
-    """A template's text of this number: its characters count as the digits of a number do."""
+    """Return the text of a number in a template, whose characters count like digits."""
     filled = []
     for choices in reversed(template):
         number, which = divmod(number, len(choices))
@@ -202,48 +193,34 @@ def _fill(template: Sequence[str], number: int) -> str:
 # ---- templates --------------------------------------------------------------------------------------
 
 
-def of_classes(text: str) -> list[str]:
-    """Letters stay letters, digits digits, and common punctuation itself."""
-    return [_class(each) for each in text]
-
-
-def _class(character: str) -> str:
-    if character.isascii():
-        if character.isupper():
-            return UPPER
-        if character.isdigit():
-            return DIGITS
-        if character in " \t\r\n._:/-@#+=,":
-            return character
-    return LOWER
-
-
-def of_digits(text: str) -> list[str]:
-    """Digits of the same count, the first no 0 unless it was one."""
+def like_text(text: str) -> list[str]:
+    """Return a template that keeps the case of letters, the places of digits, and common punctuation."""
     return [
-        LEADING if each != "0" and n == 0 and len(text) > 1 else DIGITS
-        for n, each in enumerate(text)
-    ]
+        LOWER if not each.isascii()
+        else UPPER if each.isupper()
+        else DIGITS if each.isdigit()
+        else each if each in " \t\r\n._:/-@#+=,"
+        else LOWER
+        for each in text
+    ]  # fmt: skip
 
 
-def of_number(text: str) -> list[str]:
-    """A number of JSON's or Python's with other digits."""
+def like_number(text: str) -> list[str]:
+    """Return a template for a number of JSON or Python, with a leading zero only where JSON allows it."""
     template, leading = [], True
     for n, each in enumerate(text):
         if each.isdigit():
-            # A zero in front is followed by nothing but a point.
-            following = text[n + 1 : n + 2]
-            template.append(LEADING if leading and following.isdigit() else DIGITS)
+            template.append(NOT_ZERO if leading and text[n + 1 : n + 2].isdigit() else DIGITS)
             leading = False
         else:
             template.append(each)
     return template
 
 
-def of_fill(text: str, alphabet: str) -> list[str]:
-    """Nothing but characters of this alphabet; padding stays."""
+def of_alphabet(text: str, alphabet: str) -> list[str]:
+    """Return a template of the characters of an alphabet, with the padding that the text has."""
     body = text.rstrip("=")
     template = [alphabet] * len(body) + ["="] * (len(text) - len(body))
     if len(text) > len(body) and body:
-        template[len(body) - 1] = "A"  # the bits that padding leaves over are zero
+        template[len(body) - 1] = "A"  # the bits before the padding are zero
     return template

@@ -1,4 +1,4 @@
-"""One value after the other: what is known to be harmless under its key stays, the rest becomes a placeholder."""
+"""Anonymises value by value: what is known to be harmless under its key stays, the rest becomes a placeholder."""
 
 from __future__ import annotations
 
@@ -7,31 +7,105 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+from authfsm.local.config import error_templates
+from authfsm.local.config.error_templates import ErrorTemplate
+from authfsm.protocol.error_policy import ERROR_POLICY
 from authfsm.traces.anonymiser import placeholders as p
 from authfsm.traces.anonymiser import vocabulary as v
-from authfsm.traces.anonymiser.messages import CLIENT_ERROR, CLIENT_ERROR_WORDS, PHRASE, TEMPLATES
 from authfsm.traces.anonymiser.value_shapes import (
-    BETWEEN,
-    DEEPEST,
+    MAX_DEPTH,
+    SEPARATORS,
     ShapeAnonymiser,
     is_json,
-    is_opaque,
+    is_name_and_value,
 )
 
-_LONGEST_NUMBER: Final = 9
-_WORD_OF_THE_API: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:[A-Z][a-z]+)+Exception")
+_MAX_DIGITS: Final = 9
+_API_WORD: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:[A-Z][a-z]+)+Exception")
 _PAIR: Final = re.compile(r"([\w.$:-]+)=(.*)", re.DOTALL)
 _MODEL_NAMESPACE: Final = re.compile(r"com\.amazon(?:aws)?\.[a-z.]+")
 _ERROR_PAGE: Final = re.compile(r"(\w+)(:(?:http://internal\.amazon\.com/coral/[a-z.]+/)?)?")
+_HEADERS: Final = frozenset({"authorization", "set-cookie", "cookie"})
+_PATHS: Final = frozenset({"url_path", ":path", "url"})
+
+# The text of botocore's ClientError: the code, the operation, the message.
+_CLIENT_ERROR: Final = re.compile(
+    r"An error occurred \((\w+)\) when calling the (\w+) operation(?: \(reached max retries: \d+\))?: (.*)",
+    re.DOTALL,
+)
+_CLIENT_ERROR_WORDS: Final = v.CODES | {
+    "An", "error", "occurred", "when", "calling", "the", "operation", "reached", "max", "retries",
+}  # fmt: skip
+
+# Messages of AWS besides those in `authfsm.local.config.error_templates`, with their variable parts.
+_MESSAGES: Final = (
+    "Exception migrating user in app client {client}: {why}",
+    "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: {why}",
+    "1 validation error detected: Value at '{name}' failed to satisfy constraint: {why}",
+    "{count} validation errors detected: {why}",
+    "Exceeded daily email limit for the operation or the account. If a higher limit is required, please configure your user pool to use your own Amazon SES configuration for sending email.",
+    "Invalid session due to a mismatched auth flow",
+    "Invalid code or auth state for the user.",
+    "Invalid Refresh Token",
+    "User pool {pool} does not exist.",
+    "Temporary password has expired and must be reset by an administrator.",
+    "Group not found.",
+    "{trigger} failed with error {why}",
+    "{trigger} invocation failed due to error {why}",
+    "Unrecognizable lambda output",
+    "Rate exceeded",
+    "Invalid username or missing email / phone_number / preferred_username attributes",
+)  # fmt: skip
+# Parts of messages that say what is wrong with a value.
+_PHRASES: Final = (
+    "Member must satisfy regular expression pattern: ^[0-9a-fA-F]+$", "Password not long enough", "Password must have uppercase characters",
+    "Password must have lowercase characters", "Password must have numeric characters",
+    "Password must have symbol characters", "Password did not conform with policy",
+    "Password does not conform to policy", "Member must not be null", "Member must satisfy regular expression pattern:",
+    "Member must have length less than or equal to", "Member must have length greater than or equal to",
+    "Member must satisfy enum value set:", "failed to satisfy constraint:", "is missing", "required by",
+    "does not exist", "is not authorized to perform", "The security token included in the request is invalid",
+    "The security token included in the request is expired", "no identity-based policy allows the",
+    *(message for message in _MESSAGES if "{" not in message),
+    *(part for parts in ERROR_POLICY.values() for part in parts if part),
+)  # fmt: skip
+_PHRASE: Final = re.compile(
+    "(" + "|".join(map(re.escape, sorted(_PHRASES, key=len, reverse=True))) + ")", re.IGNORECASE
+)
+_MIN_TEMPLATE: Final = 9
+
+
+def _template_pattern(template: str) -> re.Pattern[str]:
+    parts = re.split(r"\{\w+\}", template.rstrip("."))
+    return re.compile("(.+?)".join(map(re.escape, parts)) + r"(?:\.?)", re.DOTALL)
+
+
+# Whole messages, the longest first, with a group for each variable part. A template with little text is useless.
+_TEMPLATES: Final = tuple(
+    _template_pattern(each)
+    for each in sorted(
+        (
+            *(
+                each.message
+                for each in vars(error_templates).values()
+                if isinstance(each, ErrorTemplate)
+            ),
+            *_MESSAGES,
+        ),
+        key=len,
+        reverse=True,
+    )
+    if len(re.sub(r"\{\w+\}", "", each)) >= _MIN_TEMPLATE
+)
 
 
 class ValueAnonymiser(ShapeAnonymiser):
-    """Replaces values, and counts what it did.
+    """Replaces values by key and shape, and counts what it did.
 
     Args:
-        rewrite: rewrites a text of JSON with a neutraliser and the text's key (`documents.rewrite_json`).
-        keep: words that stay wherever they stand, for what is newer than this vocabulary.
-        avoid: texts that no placeholder may be, in lower case.
+        rewrite: rewrites JSON with an anonymiser and the key of the JSON (`documents.rewrite_json`).
+        keep: words that stay anywhere, for values that AWS has added.
+        avoid: texts that no placeholder may equal, in lower case.
     """
 
     def __init__(
@@ -47,13 +121,13 @@ class ValueAnonymiser(ShapeAnonymiser):
         self.recognized = 0
 
     def rewrite(self, text: str, key: str = "") -> str:
-        """A text of JSON, the value of a key."""
+        """Return JSON with its keys and values replaced; `key` is the key of the JSON."""
         return self._rewrite(text, self, key)
 
     # ---- by key -------------------------------------------------------------------------------------
 
     def key(self, name: str) -> str:
-        """A key: Cognito's members and other known names stay."""
+        """Return a key: known names stay."""
         folded = name.lower()
         if folded in v.NAMES:
             self.recognized += folded in v.COGNITO
@@ -64,18 +138,11 @@ class ValueAnonymiser(ShapeAnonymiser):
         return name if name in self._keep else self.replace(name)
 
     def value(self, key: str, text: str) -> str:
-        """The value of a key.
-
-        Args:
-            key: the key; "" for none.
-            text: its value.
-        """
+        """Return the value of a key ("" for none): known values stay."""
         folded = key.lower()
-        if not text:
+        if not text or text in self._keep or v.stays(folded, text):
             return text
-        if text in self._keep or v.stays(folded, text):
-            return text
-        if is_json(text) and self._depth < DEEPEST:
+        if is_json(text) and self._depth < MAX_DEPTH:
             self._depth += 1
             try:
                 return self.rewrite(text, key)
@@ -83,125 +150,110 @@ class ValueAnonymiser(ShapeAnonymiser):
                 self._depth -= 1
         if self.placeholders.known(text) is None and folded in v.SECRET:
             return self.placeholders.make("secrets", text, [p.LOWER] * len(text))
-        if (made := self._by_key(folded, text)) is not None:
-            return made
-        if folded in v.WORDS and _WORD_OF_THE_API.fullmatch(text):
+        if (replaced := self._replace_parts(folded, text)) is not None:
+            return replaced
+        if folded in v.WORDS and _API_WORD.fullmatch(text):
             self.unknown[key] += 1
         return self.replace(text)
 
-    def _by_key(self, key: str, text: str) -> str | None:
-        """A value of a key that says of what parts it is made; None under other keys."""
-        made = None
+    def _replace_parts(self, key: str, text: str) -> str | None:
+        """Return the value of a key that tells of which parts its values consist; None for other keys."""
+        replaced = None
         if key in v.MESSAGES:
-            made = self.message(text)
+            replaced = self.message(text)
         elif key in v.NAMED and " " not in text:
-            made = self.key(text)
+            replaced = self.key(text)
         elif key in v.ERROR_CODES:
-            made = self._error_code(key, text)
+            replaced = self._error_code(key, text)
         elif key in {"scope", "scopes"}:
             words = text.split(" ")
-            made = " ".join(each if each in v.SCOPES else self.replace(each) for each in words)
+            replaced = " ".join(each if each in v.SCOPES else self.replace(each) for each in words)
         elif key in v.AGENTS:
-            made = self.prose(text, v.AGENT)
-        elif key in {"authorization", "set-cookie", "cookie"}:
-            made = self.prose(text, v.LOG)
-        elif key in {"url_path", ":path", "url"} and text.startswith("/"):
-            made = self.path(text)
-        elif key in v.TIMES and (moved := self.placeholders.epoch(text)) is not None:
-            made = self.placeholders.keep("times", text, moved)
-        return made
+            replaced = self.prose(text, v.AGENT)
+        elif key in _HEADERS:
+            replaced = self.prose(text, v.LOG)
+        elif key in _PATHS and text.startswith("/"):
+            replaced = self.path(text)
+        elif key in v.TIMES and (shifted := self.placeholders.epoch(text)) is not None:
+            replaced = self.placeholders.keep("times", text, shifted)
+        return replaced
 
     def _error_code(self, key: str, text: str) -> str:
-        namespace, hash_, code = text.rpartition("#")
+        namespace, _, code = text.rpartition("#")
         found = _ERROR_PAGE.fullmatch(code)
-        if (
-            found is not None
-            and found.group(1) in v.ERRORS
-            and (not namespace or _MODEL_NAMESPACE.fullmatch(namespace))
-        ):
-            return f"{namespace}{hash_}{code}"
-        if _WORD_OF_THE_API.fullmatch(text):
+        known = found is not None and found.group(1) in v.ERRORS
+        if known and (not namespace or _MODEL_NAMESPACE.fullmatch(namespace)):
+            return text
+        if _API_WORD.fullmatch(text):
             self.unknown[key] += 1
         return self.replace(text)
 
     def number(self, key: str, text: str) -> str:
-        """A number: counts, lengths and lifetimes stay, times are moved, all others get other digits."""
+        """Return a number: counts, lengths and lifetimes stay, times are shifted, others get other digits."""
         folded = key.lower()
-        if folded in v.TIMES and (moved := self.placeholders.epoch(text)) is not None:
-            return self.placeholders.keep("times", text, moved)
-        if folded in v.NUMBERS and len(text) <= _LONGEST_NUMBER:
+        if folded in v.TIMES and (shifted := self.placeholders.epoch(text)) is not None:
+            return self.placeholders.keep("times", text, shifted)
+        if folded in v.NUMBERS and len(text) <= _MAX_DIGITS:
             return text
-        return self.placeholders.make("numbers", text, p.of_number(text))
+        return self.placeholders.make("numbers", text, p.like_number(text))
 
-    # ---- texts --------------------------------------------------------------------------------------
+    # ---- running text -------------------------------------------------------------------------------
 
     def prose(self, text: str, words: frozenset[str] = v.CODES) -> str:
-        """A running text, word by word.
-
-        Args:
-            text: the text.
-            words: those that stay.
-        """
+        """Return running text with each word replaced, except `words` and names of the API."""
         return "".join(
             self.replace(part)
             if number % 2
             else "".join(
                 each if n % 2 else self._word(each, words)
-                for n, each in enumerate(BETWEEN.split(part))
+                for n, each in enumerate(SEPARATORS.split(part))
             )
             for number, part in enumerate(p.TIME.split(text))
         )
 
     def _word(self, text: str, words: frozenset[str]) -> str:
-        if not text or text in self._keep or _stays(text, words):
+        if not text or text in self._keep or _word_stays(text, words):
             return text
         core = text.rstrip(".:!?")
-        ending = text[len(core) :]
-        if ending and core:
-            return self._word(core, words) + ending
+        if core and core != text:
+            return self._word(core, words) + text[len(core) :]
         pair = _PAIR.fullmatch(text)
-        if pair and (v.is_name(pair.group(1)) or not is_opaque(text)):
+        if pair and (v.is_name(pair.group(1)) or is_name_and_value(text)):
             name, value = pair.groups()
             return f"{name if name in words else self.key(name)}={self.value(name, value)}"
         return self.replace(text)
 
     def log(self, text: str) -> str:
-        """A piece of a log's line."""
-        if (found := CLIENT_ERROR.search(text)) is None:
+        """Return a piece of a log line, replaced."""
+        if (found := _CLIENT_ERROR.search(text)) is None:
             return self.prose(text, v.LOG)
-        text, ending = text.rstrip(), text[len(text.rstrip()) :]
-        return (
-            self.prose(text[: found.start()], v.LOG) + self.message(text[found.start() :]) + ending
-        )
+        start, stripped = found.start(), text.rstrip()
+        before = self.prose(stripped[:start], v.LOG)
+        return before + self.message(stripped[start:]) + text[len(stripped) :]
 
     def message(self, text: str) -> str:
-        """An error's text: the known ones stay but for their variable parts."""
+        """Return the text of an error: of known messages only the variable parts are replaced."""
         if is_json(text):
             return self.replace(text)
-        if found := CLIENT_ERROR.fullmatch(text):
+        if found := _CLIENT_ERROR.fullmatch(text):
             start = found.start(3)
-            return self.prose_of_error(text[:start]) + self.message(text[start:])
-        for template in TEMPLATES:
+            return self.prose(text[:start], _CLIENT_ERROR_WORDS) + self.message(text[start:])
+        for template in _TEMPLATES:
             if found := template.fullmatch(text):
-                made, done = "", 0
+                result, done = "", 0
                 for n in range(1, template.groups + 1):
-                    made += text[done : found.start(n)] + self._phrases(found.group(n))
+                    result += text[done : found.start(n)] + self._phrases(found.group(n))
                     done = found.end(n)
-                return made + text[done:]
+                return result + text[done:]
         return self._phrases(text)
-
-    def prose_of_error(self, text: str) -> str:
-        """The beginning of botocore's text of a ClientError."""
-        return self.prose(text, v.CODES | CLIENT_ERROR_WORDS)
 
     def _phrases(self, text: str) -> str:
         return "".join(
-            each if n % 2 else self.prose(each) for n, each in enumerate(PHRASE.split(text))
+            each if n % 2 else self.prose(each) for n, each in enumerate(_PHRASE.split(text))
         )
 
 
-def _stays(text: str, words: frozenset[str]) -> bool:
-    """May a word of a running text stay?"""
+def _word_stays(text: str, words: frozenset[str]) -> bool:
     if text in words or not any(each.isalnum() or not each.isascii() for each in text):
         return True
     if "." in text and all(each in words for each in text.split(".")):

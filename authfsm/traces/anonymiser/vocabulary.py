@@ -1,7 +1,7 @@
-"""What may stay in a capture: the words of the API, of its tokens and of the tools that record it.
+"""The words that anonymising keeps: those of the API, of its tokens and of the tools that record traffic.
 
-Everything here is published by AWS or by a standard. What is not here is replaced. Names are compared in
-lower case, as CloudTrail spells the members with a small letter and Athena in small letters throughout.
+AWS or a standard publishes all of them. Everything else is replaced. Names are compared in lower case, as
+CloudTrail writes members with a small first letter and Athena in lower case.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from authfsm.protocol.api_requests import REDACTED_VALUES
 from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 from authfsm.protocol.replies import CHALLENGE_OF
 from authfsm.protocol.responses import RESPONSES
@@ -35,7 +36,7 @@ ERRORS: Final = frozenset(_MODEL["errors"]) | frozenset(ERROR_POLICY) | {
 }  # fmt: skip
 STATES: Final = frozenset(each.value for each in State)
 
-# The keys of Cognito's maps: AuthParameters, ChallengeParameters, ChallengeResponses.
+# The keys of AuthParameters, ChallengeParameters and ChallengeResponses.
 PARAMETERS: Final = _set("""
     USERNAME PASSWORD NEW_PASSWORD SRP_A SRP_B SALT SECRET_BLOCK SECRET_HASH USER_ID_FOR_SRP DEVICE_KEY
     DEVICE_GROUP_KEY REFRESH_TOKEN CHALLENGE_NAME PREFERRED_CHALLENGE ANSWER SMS_MFA_CODE SMS_OTP_CODE
@@ -58,7 +59,7 @@ CLAIMS: Final = _set("""
     primary dateCreated
 """)  # fmt: skip
 
-# CloudTrail's record (AWS, "CloudTrail record contents") and what EventBridge and lookup-events put round it.
+# CloudTrail events (AWS, "CloudTrail record contents"), and what EventBridge and lookup-events put around them.
 EVENTS: Final = _set("""
     Records eventVersion userIdentity type principalId eventTime eventSource eventName awsRegion sourceIPAddress
     userAgent requestParameters responseElements additionalEventData requestID eventID readOnly eventType
@@ -89,7 +90,7 @@ HEADERS: Final = _set("""
     :authority :method :path :scheme :status
 """)  # fmt: skip
 
-# HAR 1.2, botocore's logs and replies, the SDKs' objects, and this package's own recorders and histories.
+# HAR 1.2, botocore's logs and replies, the objects of the SDKs, and this package's recorders and histories.
 TOOLS: Final = _set("""
     log version creator browser pages entries comment startedDateTime time request response method url
     httpVersion cookies headers queryString postData headersSize bodySize mimeType params text status statusText
@@ -114,15 +115,15 @@ TOOLS: Final = _set("""
 
 _TYPES: Final = {name.lower(): frozenset(kinds) for name, kinds in _MODEL["types"].items()}
 COGNITO: Final = frozenset(_TYPES) | {each.lower() for each in PARAMETERS | OPERATIONS}
-"""Names that only a capture of Cognito's has, in lower case."""
+"""The names that only captured Cognito traffic has, in lower case."""
 
 NAMES: Final = COGNITO | {
     each.lower() for each in ATTRIBUTES | CLAIMS | EVENTS | PASSKEYS | HEADERS | TOOLS
 }
-"""All the keys that stay, in lower case."""
+"""All keys that stay, in lower case."""
 
 PREFIXES: Final = ("custom:", "dev:custom:", "userAttributes.", "cognito:")
-"""What stays before a name that does not."""
+"""The beginnings of keys that stay before a name that is replaced."""
 
 NAMED: Final = _set("""
     attributename name aliasattributes readattributes writeattributes userattributenames attributestoget
@@ -134,47 +135,46 @@ SECRET: Final = _set("""
     password new_password previouspassword proposedpassword temporarypassword clientsecret client_secret
     clientsecretvalue answer challengeanswer secret
 """)  # fmt: skip
-"""The keys whose values keep nothing but their length."""
+"""The keys of secrets, of which only the length stays."""
 
 ERROR_CODES: Final = frozenset({"error", "code", "__type", "errorcode", "x-amzn-errortype"})
-"""The keys whose values are an error's code."""
+"""The keys of error codes."""
 
 AGENTS: Final = frozenset({"useragent", "user-agent", "x-amz-user-agent"})
-"""The keys whose values are a user agent."""
+"""The keys of user agents."""
 
 MAPS: Final = frozenset({"authparameters", "challengeparameters", "challengeresponses"})
-"""The keys whose values are Cognito's maps: only the keys of `PARAMETERS` mean something there."""
+"""The keys of maps in which only the keys in `PARAMETERS` mean something."""
 
 FOREIGN: Final = _set("""
     clientmetadata userpooltags tags privatechallengeparameters publicchallengeparameters validationdata
     providerdetails
 """)
-"""The keys whose values are maps of the customer's own: no value stays there, whatever its key."""
+"""The keys of maps with keys of the customer's own, in which no value stays."""
 
 MESSAGES: Final = frozenset({"message", "errormessage", "x-amzn-errormessage", "error_description"})
-"""The keys whose values are an error's text."""
+"""The keys of error messages."""
 
 TIMES: Final = frozenset(name for name, kinds in _TYPES.items() if "timestamp" in kinds) | {
     "exp", "iat", "nbf", "auth_time", "updated_at", "eventtime", "datecreated", "x-amz-date", "time",
 }  # fmt: skip
-"""The keys whose numbers are times."""
+"""The keys of times as numbers."""
 
-_INTEGERS: Final = frozenset({"integer", "long"})
 NUMBERS: Final = frozenset(
-    name for name, kinds in _TYPES.items() if kinds & _INTEGERS
+    name for name, kinds in _TYPES.items() if kinds & {"integer", "long"}
 ) - {"estimatednumberofusers", "importedusers", "skippedusers", "failedusers"} | {
     "httpstatuscode", "statuscode", "status", "retryattempts", "attempts", "totalretrydelay", "timeout", "alg",
     "headerssize", "bodysize", "size", "compression", "blocked", "dns", "connect", "send", "wait", "receive",
     "ssl", "oncontentload", "onload", "expires_in", "version", "step", "seconds", "max_age", ":status", "digits",
     "period", "publickeyalgorithm",
 }  # fmt: skip
-"""The keys whose numbers stay."""
+"""The keys of numbers that stay."""
 
 NUMERALS: Final = _set("""
     minlength maxlength minvalue maxvalue content-length retry-after eventversion expiresin httpversion max_age
     access-control-max-age version apiversion :status
 """)  # fmt: skip
-"""The keys whose texts stay if they are a short number."""
+"""The keys of texts that stay if they are a short number."""
 
 _CHALLENGES: Final = (
     frozenset(CHALLENGES) | frozenset(_MODEL["values"]["ChallengeName"]) | {"SRP_A"}
@@ -242,7 +242,7 @@ WORDS: Final[dict[str, frozenset[str]]] = {
         **{each.lower(): each for each in _MODEL["values"]},
     }.items()
 }
-"""By key, in lower case: the values that stay."""
+"""The values that stay, by key in lower case."""
 
 CODES: Final = (
     OPERATIONS | ERRORS | frozenset(each for each in _CHALLENGES | PARAMETERS if "_" in each)
@@ -254,7 +254,7 @@ CODES: Final = (
        "VerifyAuthChallengeResponse", "AuthParameters", "ChallengeName", "ChallengeResponses", "AccessToken",
        "Lambda", "Cognito"}
 )  # fmt: skip
-"""The words that stay in running text too: nobody is called so."""
+"""The words that stay in running text: they cannot be anybody's name."""
 
 LOG: Final = CODES | _set("""
     DEBUG INFO WARNING WARN ERROR TRACE botocore botocore.endpoint botocore.hooks botocore.parsers
@@ -269,30 +269,32 @@ LOG: Final = CODES | _set("""
     Traceback errorfactory botocore.errorfactory botocore.exceptions.ClientError Connected to OK Bad Connection
     POST GET curl
 """)  # fmt: skip
-"""The words that stay in a log's lines besides."""
+"""The words that stay in log lines."""
 
 AGENT: Final = _set("""
     Mozilla/5.0 AppleWebKit/537.36 Safari/537.36 (KHTML like Gecko Windows NT 10.0 Win64 x64 Macintosh Intel Mac OS
     X Linux x86_64 iPhone Android Mobile KHTML CPU aws-sdk aws-cli amplify
 """)  # fmt: skip
-"""The words that stay in a user agent: what a browser says that millions have."""
+"""The words that stay in user agents: those of common browsers."""
 
 PRODUCT: Final = re.compile(
     r"(?:Boto3|Botocore|aiobotocore|aws-cli|aws-sdk-[a-z]+|amplify-[a-z]+|Chrome|Firefox|Safari|Gecko|Version|curl)"
     r"/\d{1,3}(?:\.\d{1,4}){0,3}",
     re.ASCII,
 )
-"""A product and its version in a user agent."""
+"""A product with its version in a user agent."""
 
-REASONS: Final = frozenset({"OK", "Bad Request", "Forbidden", "Not Found", "Too Many Requests",
-                            "Internal Server Error", "Bad Gateway", "Service Unavailable", "No Content"})  # fmt: skip
+REASONS: Final = frozenset({
+    "OK", "Bad Request", "Forbidden", "Not Found", "Too Many Requests", "Internal Server Error", "Bad Gateway",
+    "Service Unavailable", "No Content",
+})  # fmt: skip
+"""The reason phrases of HTTP."""
 
-HIDDEN: Final = frozenset({"HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS"})
 REGION: Final = re.compile(
     r"(?:af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov)-(?:central|north|south|east|west|northeast|northwest|southeast|southwest)-[1-9]"
 )
 _NUMERAL: Final = re.compile(r"(?:HTTP/)?\d{1,4}(?:\.\d{1,3}){0,2}", re.ASCII)
-_BLOTTED: Final = re.compile(r"[*.…•█]+")
+_MASK: Final = re.compile(r"[*.…•█]+")
 _REGIONS: Final = frozenset(
     {"awsregion", "region", "regionname", "client_region", "snsregion", "secondaryregion"}
 )
@@ -300,18 +302,13 @@ _REGIONS: Final = frozenset(
 
 @cache
 def is_name(name: str) -> bool:
-    """Is a key one of those that stay?"""
+    """Return whether a key stays."""
     return name.lower() in NAMES
 
 
 def stays(key: str, value: str) -> bool:
-    """May a value stay under a key?
-
-    Args:
-        key: the key, in lower case.
-        value: its value.
-    """
-    if _BLOTTED.fullmatch(value) or value in HIDDEN:
+    """Return whether a value stays under a key, which is in lower case."""
+    if _MASK.fullmatch(value) or value in REDACTED_VALUES:
         return True
     if value in WORDS.get(key, ()):
         return True
