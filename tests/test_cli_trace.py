@@ -200,12 +200,14 @@ def test_misuse(args: tuple[str, ...], code: int, said: str) -> None:
 
 
 def test_memory(legal: Path) -> None:
-    """No amount of memory is a misuse; too little is told."""
+    """Text that is not an amount of memory is a usage error; too little memory is an error."""
     wrong, little = run(str(legal), "--memory", "lots"), run(str(legal), "--memory", "1MB")
 
     assert (wrong.exit_code, wrong.stderr.strip()) == (
         2,
-        "authfsm trace: memory is memory must be an amount like 700MB, not 'lots'",
+        "authfsm trace: memory must be an amount like 700MB, not 'lots'",
     )
     assert little.exit_code == 1
-    assert little.stderr.strip().startswith("authfsm trace: there is no room for the trail: ")
+    assert little.stderr.strip().startswith(
+        "authfsm trace: DuckDB ran out of memory or disk space: "
+    )

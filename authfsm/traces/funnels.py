@@ -199,9 +199,7 @@ class Funnel:
         """Return the same as plain values, for JSON."""
         return {
             "problems": list(self.input.problems),
-            "read": asdict(
-                self.input, value_serializer=lambda *each: [*map(str, each[2])] if isinstance(each[2], tuple) else each[2]
-            ),
+            "read": asdict(self.input, value_serializer=_path_as_text),
             "since": self.since and self.since.isoformat(),
             "until": self.until and self.until.isoformat(),
             "steps": self.steps,
@@ -242,6 +240,10 @@ class Funnel:
             options: of `authfsm.diagram`: `flow`, `settings`, `failures` and the like.
         """
         return Diagram(with_traffic(build_model(**options), self), theme, {}, engine)
+
+
+def _path_as_text(_instance: object, _attribute: object, value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
 
 
 # ---- the diagram -----------------------------------------------------------------------------------------
