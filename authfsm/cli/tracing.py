@@ -234,7 +234,7 @@ def _waits(funnel: Funnel) -> Table:
 
 
 def _taken(funnel: Funnel) -> Table:
-    table = _table("Every arrow that was taken", "from", "given", "to", "times", "share", "")
+    table = _table("Every arrow that was taken", "from", "response", "to", "times", "share", "")
     before = ""
     for each in funnel.transitions:
         verdict = "" if each.verdict is Verdict.LEGAL else str(each.verdict)
