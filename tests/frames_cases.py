@@ -394,6 +394,16 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         ),
     )
     yield (
+        "authfsm.local.api.pool.LocalPool.__init__",
+        "a mistyped keyword",
+        lambda: LocalPool(client_secrets=KEY),
+    )
+    yield (
+        "authfsm.local.api.pool.LocalPool.add_client",
+        "a mistyped keyword",
+        lambda: pool().add_client(client_secrets=KEY),
+    )
+    yield (
         "authfsm.local.api.pool.LocalPool.add_client",
         "an unknown keyword",
         lambda: pool().add_client(client_secret=KEY, nothing=1),

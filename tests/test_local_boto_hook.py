@@ -293,9 +293,9 @@ class TestSecrets:
         done = talk.answer(asked, "ada", SMS_MFA_CODE=code)["AuthenticationResult"]
         proof_leg = talk.srp_a("ada")
         block = proof_leg["ChallengeParameters"]["SECRET_BLOCK"]
-        opened = pool._core.sessions.find(pool.app_client, None, f"block:{block}")
+        opened = pool._core.sessions.find(pool.app_client, None, f"secret-block:{block}")
         shown += [repr(opened), repr(opened.expected_answer)]
-        shown += [repr(family) for family in pool._token_issuer._families.values()]
+        shown += [repr(family) for family in pool._core.token_issuer._families.values()]
         shown += [caplog.text, *capsys.readouterr()]
         everything = "\n".join(shown)
         verifier = user.credential.verifier.reveal() if user.credential else 0

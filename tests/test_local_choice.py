@@ -650,7 +650,7 @@ class TestTheSessionOfASignUp:
 
         assert walked(flow) == ["signed_up -> AUTHENTICATED"]
         assert flow.tokens is not None
-        claims = jwt.decode(flow.tokens.access_token.reveal(), pool._token_issuer.key).claims
+        claims = jwt.decode(flow.tokens.access_token.reveal(), pool._core.token_issuer.key).claims
         assert (claims["amr"], claims["acr"]) == (["email_otp"], "urn:cognito:loa:2")
         with refused(*USED):
             self.begin(pool, session)

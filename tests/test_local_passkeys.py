@@ -81,7 +81,7 @@ def ask(pool: LocalPool, name: str = "ada") -> tuple[Any, dict[str, Any]]:
 def claims(pool: LocalPool, reply: Any) -> dict[str, Any]:
     """What the access token of a reply says."""
     read: dict[str, Any] = jwt.decode(
-        reply["AuthenticationResult"]["AccessToken"], pool._token_issuer.key
+        reply["AuthenticationResult"]["AccessToken"], pool._core.token_issuer.key
     ).claims
     return read
 

@@ -66,7 +66,7 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
 def said(pool: LocalPool, flow: Flow, which: str = "access_token") -> dict[str, Any]:
     """What a token of a sign-in says."""
     token = getattr(flow.tokens, which)
-    read: dict[str, Any] = jwt.decode(token.reveal(), pool._token_issuer.key).claims
+    read: dict[str, Any] = jwt.decode(token.reveal(), pool._core.token_issuer.key).claims
     return read
 
 
@@ -396,7 +396,7 @@ class TestWithAnAccessToken:
         flow = step_up(pool, LOA[target], token=old)
         assert flow.state is {3: State.SMS_MFA, 4: State.SOFTWARE_TOKEN_MFA}[target]
         assert flow.answer(code_of(pool, flow)) is State.AUTHENTICATED
-        before, after = jwt.decode(old, pool._token_issuer.key).claims, said(pool, flow)
+        before, after = jwt.decode(old, pool._core.token_issuer.key).claims, said(pool, flow)
 
         assert (after["acr"], "pwd" in after["amr"], "mfa" in after["amr"]) == (
             LOA[target],
@@ -515,7 +515,7 @@ class TestWithAnAccessToken:
         """A level that was renamed since counts no more; its methods do."""
         pool = pool_of()
         token = by_password(pool)
-        for family in pool._token_issuer:
+        for family in pool._core.token_issuer:
             family.acr = "urn:former:1"
         flow = step_up(pool, LOA[4], token=token)
 

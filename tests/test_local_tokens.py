@@ -110,7 +110,7 @@ class TestClaims:
         """Each pool has a key of its own, made when it is first wanted."""
         one, other = LocalPool(), LocalPool()
 
-        assert one._token_issuer._key is None
+        assert one._core.token_issuer._key is None
         assert one.jwks()["keys"][0]["n"] != other.jwks()["keys"][0]["n"]
         assert "d" not in one.jwks()["keys"][0]
 
@@ -407,8 +407,8 @@ def test_forgotten_families_take_no_room(pool: LocalPool, talk: Talk, clock: Man
     clock.advance(31 * 24 * 3600)
     signed_in(talk)
 
-    assert len(pool._token_issuer._families) == 1
-    assert len(pool._token_issuer._refresh) == 1
+    assert len(pool._core.token_issuer._families) == 1
+    assert len(pool._core.token_issuer._refresh) == 1
 
 
 def test_many_users_slow_nothing(signing_key: RSAKey) -> None:

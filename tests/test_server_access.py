@@ -366,7 +366,7 @@ class TestOpen:
             assert status == 200
             assert "access-control-allow-origin" not in headers
 
-    @pytest.mark.parametrize(("given", "why"), [({"open": "yes"}, "open is"), ({"cors": "*"}, "lists"), ({"allow_host": [7]}, "lists")])  # fmt: skip
+    @pytest.mark.parametrize(("given", "why"), [({"open": "yes"}, "open must be"), ({"cors": "*"}, "lists"), ({"allow_host": [7]}, "lists")])  # fmt: skip
     def test_said_wrongly(self, given: dict[str, Any], why: str) -> None:
         """A configuration that says it otherwise is refused."""
         with pytest.raises(ConfigError, match=why):

@@ -242,11 +242,11 @@ class TestForPeople:
         def newest(news: dict[str, object]) -> object:
             signs: list[dict[str, object]] = news["signIns"]  # type: ignore[assignment]
             sign_in = signs[0]
-            return (sign_in["username"], sign_in["place"], sign_in["steps"])
+            return (sign_in["username"], sign_in["node"], sign_in["steps"])
 
         assert newest(asked) == ("sam", "SMS_MFA", 1)
         assert newest(ended) == ("sam", "AUTHENTICATED", 2)
-        assert asked["usersInAll"] == len(USERS)
+        assert asked["userCount"] == len(USERS)
 
     def test_news_comes_when_there_is_some(self, web: Here) -> None:
         """An open page is told of the next operation without asking."""
@@ -307,7 +307,7 @@ def test_a_fault_of_ours_is_an_error_of_cognitos(
     assert status == 500
     assert reply["__type"] == "InternalErrorException"
     assert headers["x-amzn-errortype"] == "InternalErrorException:"
-    until(lambda: '"fault"' in web.log.getvalue(), "the log")
+    until(lambda: '"internal error"' in web.log.getvalue(), "the log")
     assert "RuntimeError" in web.log.getvalue()
     assert "hunter2" not in web.log.getvalue()
     assert web.password("ada")[0] == 200

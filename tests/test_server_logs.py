@@ -75,8 +75,8 @@ def test_no_secret_is_written(tmp_path: Path) -> None:
     assert len(secrets) > 25
     assert {each for each in secrets if each in written and "LocalPool" not in each} == set()
     events = Counter(json.loads(line)["event"] for line in web.log)
-    assert events["exchange"] >= 14
-    assert events["stopped"] == 1
+    assert events["request"] >= 14
+    assert events["server stopped"] == 1
 
 
 def test_a_line_says_what_happened(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_line_says_what_happened(tmp_path: Path) -> None:
     first, second = (json.loads(line) for line in web.log[:2])
 
     assert first.items() >= {
-        "level": "info", "event": "exchange", "operation": "InitiateAuth", "flow": "USER_PASSWORD_AUTH",
+        "level": "info", "event": "request", "operation": "InitiateAuth", "flow": "USER_PASSWORD_AUTH",
         "leads_to": "AUTHENTICATED", "status": 200, "request_id": headers["x-amzn-requestid"],
     }.items()  # fmt: skip
     assert (second["status"], second["error"]) == (400, "NotAuthorizedException")
@@ -120,7 +120,7 @@ def test_a_clean_end(tmp_path: Path, how: signal.Signals) -> None:
         thread.join(30)
 
     assert ended.is_set()
-    assert [json.loads(line)["event"] for line in web.log] == ["stopped"]
+    assert [json.loads(line)["event"] for line in web.log] == ["server stopped"]
 
 
 def test_what_is_said_at_the_start(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_what_is_said_at_the_start(tmp_path: Path) -> None:
         ('{"colour": "red"}', "no setting colour; the settings are "),
         ('{"users": {}}', "users is not a list of users"),
         ('{"users": [{}]}', "user 1 has no username"),
-        ('{"device": {"colour": 1}}', "device is not made of "),
+        ('{"device": {"colour": 1}}', "device must be made of "),
         ('{"triggers": {"define": 7}}', 'triggers.define is not "module:function"'),
         ('{"triggers": {"define": "nowhere:f"}}', "triggers.define cannot be imported"),
         ("{", "is not JSON"),

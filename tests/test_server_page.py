@@ -64,7 +64,7 @@ def test_a_way_is_lit(web: Here, shown: DisplayMixin) -> None:
     button.focus()
     shown.page.keyboard.press("Enter")
     shown.page.wait_for_selector("#back:not([hidden])")
-    assert shown.page.locator("#h-picture").inner_text() == "The way of sam, sign-in 1"
+    assert shown.page.locator("#h-picture").inner_text() == "Path of sam, sign-in 1"
     assert button.get_attribute("aria-pressed") == "true"
     shown.page.locator("#picture text", has_text="1 ·").first.wait_for()
 

@@ -38,7 +38,7 @@ def test_a_byte_now_and_then(web: Here, way: str) -> None:
     # The headers and the body may take that long each, and a moment to be told why.
     assert 0.5 * PATIENCE < borne < 10 * PATIENCE
     assert web.password("ada")[0] == 200
-    assert '"fault"' not in web.log.getvalue()
+    assert '"internal error"' not in web.log.getvalue()
 
 
 def test_sixty_at_once(web: Here) -> None:

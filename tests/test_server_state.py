@@ -26,7 +26,7 @@ from authfsm.base.secret import revealed
 from authfsm.local import LocalPool, ManualClock
 from authfsm.local.server.config import ConfigError, parse_config
 from authfsm.local.server.service import Log, Service, open_service
-from authfsm.local.server.state_file import APPLICATION, StateFile, StateFileError
+from authfsm.local.server.state_file import APPLICATION_ID, StateFile, StateFileError
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
@@ -472,7 +472,7 @@ class TestWhatIsNoStateFile:
         path = tmp_path / "pool.db"
         later = sqlite3.connect(path)
         later.execute("CREATE TABLE records (text)")
-        later.execute(f"PRAGMA application_id = {APPLICATION}")
+        later.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         later.execute("PRAGMA user_version = 99")
         later.close()
 
@@ -486,7 +486,7 @@ class TestWhatIsNoStateFile:
         assert kept.file is not None
         kept.file.close()
 
-        with pytest.raises(StateFileError, match="of the pool eu-west-1_LocalPool, not of"):
+        with pytest.raises(StateFileError, match="belongs to the pool eu-west-1_LocalPool, not to"):
             Kept(path, {"pool_id": "eu-west-1_Other"})
 
     def test_damaged(self, tmp_path: Path) -> None:

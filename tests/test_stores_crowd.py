@@ -236,7 +236,7 @@ def test_a_thousand_sign_ins_and_a_dead_worker(tmp_path: Path, capfd: Any) -> No
         assert pool.end() == 0
         log = [json.loads(line) for line in pool.log]
 
-    exchanges = [line for line in log if line["event"] == "exchange"]
+    exchanges = [line for line in log if line["event"] == "request"]
     refusals = Counter(line["error"] for line in exchanges if "error" in line)
     issued = sum(line.get("leads_to") == "AUTHENTICATED" for line in exchanges)
     unheard = issued - site.finished

@@ -238,7 +238,7 @@ def srp_sign_in() -> Iterator[Row]:
     credential = pool.user("ada").credential
     assert credential is not None
     v, a_public = credential.verifier.reveal(), int(mine.SRP_A, 16)
-    key: Any = pool._token_issuer.key
+    key: Any = pool._core.token_issuer.key
     spent: list[float] = []
 
     def sign_in() -> None:
@@ -291,7 +291,7 @@ def many_users() -> Iterator[Row]:
             for n in range(number - 1):
                 service.pool.add_user(f"user{n}", email=f"user{n}@example.com")
             service.pool.add_user(ADA, PASSWORD)
-            service.keep()
+            service.save()
             if file is not None:
                 closing.callback(file.close)
             body = request(CLIENT_ID)

@@ -1,7 +1,7 @@
-"""Enrolling a second factor: AssociateSoftwareToken and VerifySoftwareToken, and which factor is preferred.
+"""Enrolling factors: software tokens, passkeys, and which second factor is enabled and preferred.
 
-A software token is not in use until a code of it has been verified: until then it waits in the MFA_SETUP
-leg (by Session) or beside the user's present one (by AccessToken), which it does not disturb.
+A software token is not in use until one of its codes is verified. Until then it waits in the MFA_SETUP
+challenge (by Session), or beside the user's current token (by AccessToken).
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from attrs import evolve
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
-from authfsm.local.signin import choice, required_factors
+from authfsm.local.signin import choice
+from authfsm.local.signin.required_factors import has_factor
 from authfsm.local.signin.steps import MfaSetupProgress
 from authfsm.local.state import passkeys
 from authfsm.local.state.codes import new_totp_secret, spend_totp
-from authfsm.local.state.core import Core, Reply, Request
+from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.sessions import PendingChallenge
 from authfsm.local.state.users import Passkey, PasskeyRegistration, SoftwareToken, User
 from authfsm.protocol.states import MFA_METHODS, State
@@ -30,60 +31,58 @@ _MFA_MEMBERS: Final = {
     "SoftwareTokenMfaSettings": State.SOFTWARE_TOKEN_MFA,
     "EmailMfaSettings": State.EMAIL_OTP,
 }
+_MAX_PASSKEYS: Final = 20  # "Each user can register up to 20 passkeys" (developer guide)
+
+
+# ---- software tokens ----------------------------------------------------------------------------
 
 
 def associate_software_token(pool: Core, request: Request) -> Reply:
-    """AssociateSoftwareToken: by Session a new Session comes back, by AccessToken none does."""
-    _check_totp_enabled(pool)
+    """AssociateSoftwareToken: the reply to a Session has a new Session."""
+    if State.SOFTWARE_TOKEN_MFA not in pool.configuration.mfa_methods:
+        raise PoolRefusal(error_templates.TOTP_NOT_ENABLED)
     token = SoftwareToken(new_totp_secret(pool.entropy))
     reply: Reply = {"SecretCode": token.secret.reveal()}
     if "Session" in request:
-        pending = _pending_setup(pool, request)
-        setup: MfaSetupProgress = pending.expected_answer
-        moved = pool.sessions.move(
-            pending, pending.challenge, evolve(setup, token=token, verified=False)
-        )
-        return {**reply, "Session": moved.session}
+        pending, progress = _pending_setup(pool, request)
+        progress = evolve(progress, token=token, verified=False)
+        pending = pool.sessions.move(pending, pending.challenge, progress)
+        return {**reply, "Session": pending.session}
     _bearer(pool, request).pending_token = token
     return reply
 
 
 def verify_software_token(pool: Core, request: Request) -> Reply:
-    """VerifySoftwareToken: the code it accepts is spent, for sign-in too (issues)."""
-    # UserCode: length 6, pattern [0-9]+ (botocore's model), refused before anything is looked at.
+    """VerifySoftwareToken: a sign-in cannot use the same code again (issues)."""
+    # The API model has the length 6 and the pattern [0-9]+.
     if not re.fullmatch("[0-9]{6}", request["UserCode"]):
         raise PoolRefusal(error_templates.USER_CODE_NOT_DIGITS)
     if "Session" in request:
-        pending = _pending_setup(pool, request)
-        setup: MfaSetupProgress = pending.expected_answer
+        pending, progress = _pending_setup(pool, request)
         user = pending.attempt.existing_user
-        _accept_totp(pool, user, setup.token, request)
-        # The factor is the user's from here on; that it is switched on too is what MFA_SETUP is for.
+        _verify_token(pool, user, progress.token, request)
+        # MFA_SETUP also enables the factor.
         user.mfa_enabled |= {State.SOFTWARE_TOKEN_MFA}
-        moved = pool.sessions.move(pending, pending.challenge, evolve(setup, verified=True))
-        return {"Status": "SUCCESS", "Session": moved.session}
+        progress = evolve(progress, verified=True)
+        pending = pool.sessions.move(pending, pending.challenge, progress)
+        return {"Status": "SUCCESS", "Session": pending.session}
     user = _bearer(pool, request)
-    _accept_totp(pool, user, user.pending_token, request)
+    _verify_token(pool, user, user.pending_token, request)
     user.pending_token = None
     return {"Status": "SUCCESS"}
 
 
-def _accept_totp(pool: Core, user: User, token: SoftwareToken | None, request: Request) -> None:
+def _verify_token(pool: Core, user: User, token: SoftwareToken | None, request: Request) -> None:
     if token is None:
         raise PoolRefusal(error_templates.TOTP_NOT_SET_UP)
     try:
-        right = spend_totp(token, request["UserCode"], pool.clock())
+        accepted = spend_totp(token, request["UserCode"], pool.clock())
     except PoolRefusal:
-        right = False  # It was spent before; of VerifySoftwareToken the API lists no ExpiredCodeException.
-    if not right:
+        accepted = False  # used before; the API lists no ExpiredCodeException for this operation
+    if not accepted:
         raise PoolRefusal(error_templates.TOTP_SETUP_MISMATCH)
     token.friendly_name = request.get("FriendlyDeviceName", "")
     user.software_token, user.modified = token, pool.clock()
-
-
-def _check_totp_enabled(pool: Core) -> None:
-    if State.SOFTWARE_TOKEN_MFA not in pool.configuration.mfa_methods:
-        raise PoolRefusal(error_templates.TOTP_NOT_ENABLED)
 
 
 def _bearer(pool: Core, request: Request) -> User:
@@ -92,122 +91,102 @@ def _bearer(pool: Core, request: Request) -> User:
     return pool.bearer(request)
 
 
-def _pending_setup(pool: Core, request: Request) -> PendingChallenge:
-    """The MFA_SETUP leg of a Session. No client is named here: the session itself is the proof."""
+def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaSetupProgress]:
+    """Return the MFA_SETUP challenge of a Session; the operations name no app client."""
     pending = pool.sessions.of(request["Session"])
-    if not isinstance(pending.expected_answer, MfaSetupProgress):
+    progress = pending.expected_answer
+    if not isinstance(progress, MfaSetupProgress):
         raise PoolRefusal(error_templates.SESSION_UNKNOWN)
-    if pending.attempt.existing_user.deleted:
+    user = pending.attempt.existing_user
+    if user.deleted:
         raise PoolRefusal(error_templates.SESSION_OF_ANOTHER_USER)
-    if not pending.attempt.existing_user.enabled:
+    if not user.enabled:
         raise PoolRefusal(error_templates.DISABLED)
     pool.sessions.check_current(pending)
-    if State.SOFTWARE_TOKEN_MFA not in pending.expected_answer.factors:
+    if State.SOFTWARE_TOKEN_MFA not in progress.factors:
         raise PoolRefusal(error_templates.MFA_SETUP_NOT_OFFERED)
-    return pending
+    return pending, progress
 
 
 # ---- preferences --------------------------------------------------------------------------------
 
 
-def set_user_mfa_preference(pool: Core, request: Request) -> Reply:
-    """SetUserMFAPreference."""
-    return _set_preference(pool, pool.bearer(request), request)
-
-
-def admin_set_user_mfa_preference(pool: Core, request: Request) -> Reply:
-    """AdminSetUserMFAPreference."""
-    pool.check_pool(request)
-    user = pool.users.find(request["Username"])
-    if user is None:
-        raise PoolRefusal(error_templates.NO_SUCH_USER)
-    return _set_preference(pool, user, request)
-
-
-def _set_preference(pool: Core, user: User, request: Request) -> Reply:
+def set_mfa_preference(pool: Core, user: User, request: Request) -> Reply:
+    """SetUserMFAPreference and AdminSetUserMFAPreference."""
     enabled, preferred = set(user.mfa_enabled), user.preferred_mfa
-    as_mfa = request.get("WebAuthnMfaSettings", {}).get("Enabled", user.passkeys.as_mfa)
     given = {factor: request[key] for key, factor in _MFA_MEMBERS.items() if key in request}
     if sum(bool(each.get("PreferredMfa")) for each in given.values()) > 1:
-        # The words are not known.
-        raise PoolRefusal(
-            error_templates.INVALID_PARAMETER, why="Only one MFA method can be preferred."
-        )
+        # Cognito's text is unknown.
+        why = "Only one MFA method can be preferred."
+        raise PoolRefusal(error_templates.INVALID_PARAMETER, why=why)
     for factor, settings in given.items():
-        on, wished = bool(settings.get("Enabled")), bool(settings.get("PreferredMfa"))
-        if (on or wished) and not (
-            factor in pool.configuration.mfa_methods and required_factors.has_factor(user, factor)
-        ):
+        # "Enabled: false" with "PreferredMfa: true": the preference needs the factor.
+        prefers = bool(settings.get("PreferredMfa"))
+        enables = prefers or bool(settings.get("Enabled"))
+        if enables and not (factor in pool.configuration.mfa_methods and has_factor(user, factor)):
             raise PoolRefusal(error_templates.CANNOT_PREFER, factor=factor)
-        # "Enabled: false" and "PreferredMfa: true" together: the preference needs the factor.
-        enabled = enabled | {factor} if on or wished else enabled - {factor}
-        if wished:
+        enabled = enabled | {factor} if enables else enabled - {factor}
+        if prefers:
             preferred = factor
         elif preferred is factor:
             preferred = None
+    as_mfa = bool(request.get("WebAuthnMfaSettings", {}).get("Enabled", user.passkeys.as_mfa))
     if as_mfa and "WebAuthnMfaSettings" in request:
         _check_passkey_mfa(pool, enabled)
     user.mfa_enabled, user.preferred_mfa = frozenset(enabled), preferred
-    user.passkeys.as_mfa = bool(as_mfa)
-    user.modified = pool.clock()
+    user.passkeys.as_mfa, user.modified = as_mfa, pool.clock()
     return {}
 
 
-def _check_passkey_mfa(pool: Core, enabled: Iterable[State]) -> None:
-    """May passkeys satisfy this user's MFA?
+def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
+    """Check that passkeys may satisfy a user's MFA.
 
     "the FactorConfiguration ... must be MULTI_FACTOR_WITH_USER_VERIFICATION ... the Essentials tier or higher
     ... The user must also have at least one other MFA method ... activated to prevent account lockout"
     -- AWS API reference, WebAuthnMfaSettingsType
     """
     webauthn = pool.configuration.webauthn
-    multi = "MULTI_FACTOR_WITH_USER_VERIFICATION"
-    if (
-        webauthn is None
-        or webauthn.factor_configuration != multi
-        or pool.configuration.tier == "LITE"
-    ):
+    multi_factor = (
+        webauthn is not None
+        and webauthn.factor_configuration == "MULTI_FACTOR_WITH_USER_VERIFICATION"
+    )
+    if not multi_factor or pool.configuration.tier == "LITE":
         raise PoolRefusal(error_templates.PASSKEY_MFA_OFF)
-    if not set(enabled):
+    if not enabled:
         raise PoolRefusal(error_templates.PASSKEY_MFA_ALONE)
 
 
 def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
-    """Give a user these factors, as they stand from the outset.
-
-    Args:
-        user: the user.
-        enabled: UserMFASettingList; if left out, TOTP where there is a secret, and `preferred`.
-        preferred: PreferredMfaSetting.
+    """Enable second factors of a new user: by default TOTP, if they have a secret, and the preferred one.
 
     Raises:
-        ValueError: the user has not what a factor needs.
+        ValueError: the user lacks what a factor needs.
     """
-    chosen = {State[name] for name in enabled or ()}
+    factors = {State[name] for name in enabled or ()}
     if enabled is None and user.software_token is not None:
-        chosen.add(State.SOFTWARE_TOKEN_MFA)
+        factors.add(State.SOFTWARE_TOKEN_MFA)
     if preferred is not None:
         user.preferred_mfa = State[preferred]
-        chosen.add(user.preferred_mfa)
-    if lacking := [factor for factor in chosen if not required_factors.has_factor(user, factor)]:
-        raise ValueError(f"{user.username} has nothing for {', '.join(sorted(lacking))}")
-    user.mfa_enabled = frozenset(chosen)
+        factors.add(user.preferred_mfa)
+    if missing := sorted(factor for factor in factors if not has_factor(user, factor)):
+        raise ValueError(f"{user.username} has no address or secret for {', '.join(missing)}")
+    user.mfa_enabled = frozenset(factors)
 
 
 def mfa_members(user: User) -> Reply:
-    """UserMFASettingList and PreferredMfaSetting, as GetUser and AdminGetUser show them."""
+    """Return UserMFASettingList and PreferredMfaSetting, as GetUser and AdminGetUser have them."""
     reply: Reply = {}
     if user.mfa_enabled:
-        reply["UserMFASettingList"] = [
-            each.value for each in MFA_METHODS if each in user.mfa_enabled
-        ]
+        enabled = [each.value for each in MFA_METHODS if each in user.mfa_enabled]
+        reply["UserMFASettingList"] = enabled
     if user.preferred_mfa is not None:
         reply["PreferredMfaSetting"] = user.preferred_mfa.value
     return reply
 
 
-MAX_PASSKEYS: Final = 20
-_PAGE: Final = 20
+# ---- passkeys -----------------------------------------------------------------------------------
+# "They can only register a passkey after they have signed in to your user pool at least once"
+# -- developer guide, "Authentication flows"
 
 
 def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:
@@ -220,11 +199,11 @@ def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:
 
 
 def start_web_authn_registration(pool: Core, request: Request) -> Reply:
-    """StartWebAuthnRegistration: CredentialCreationOptions. It is not known how long they are good for."""
+    """StartWebAuthnRegistration: the options expire with the session duration; Cognito's own is unknown."""
     family, settings = pool.token_issuer.bearer(request["AccessToken"]), _webauthn_settings(pool)
     user, client = family.user, family.client
-    passkeys.relying_party_server(settings.relying_party_id)
-    if len(user.passkeys.by_id) >= MAX_PASSKEYS:
+    passkeys.relying_party_server(settings.relying_party_id)  # raises if fido2 is not installed
+    if len(user.passkeys.by_id) >= _MAX_PASSKEYS:
         raise PoolRefusal(error_templates.TOO_MANY_PASSKEYS)
     life = timedelta(minutes=client.auth_session_validity)
     user.passkeys.registration = registration = PasskeyRegistration(
@@ -239,7 +218,7 @@ def start_web_authn_registration(pool: Core, request: Request) -> Reply:
 
 
 def complete_web_authn_registration(pool: Core, request: Request) -> Reply:
-    """CompleteWebAuthnRegistration: a RegistrationResponseJSON, verified."""
+    """CompleteWebAuthnRegistration: verifies a RegistrationResponseJSON."""
     family, settings = pool.token_issuer.bearer(request["AccessToken"]), _webauthn_settings(pool)
     user = family.user
     registration = user.passkeys.registration
@@ -258,22 +237,16 @@ def complete_web_authn_registration(pool: Core, request: Request) -> Reply:
     return {}
 
 
-def list_web_authn_credentials(pool: Core, request: Request) -> Reply:
-    """ListWebAuthnCredentials: `MaxResults` at a time."""
-    known = list(pool.bearer(request).passkeys.by_id.values())
-    names = [each.credential_id for each in known]
-    token = request.get("NextToken")
-    begin = names.index(token) if token in names else 0
-    end = begin + min(max(request.get("MaxResults", _PAGE), 1), _PAGE)
-    reply: Reply = {"Credentials": [_passkey_members(each) for each in known[begin:end]]}
-    if end < len(known):
-        reply["NextToken"] = names[end]
-    return reply
+def list_web_authn_credentials(_: Core, user: User, request: Request) -> Reply:
+    """ListWebAuthnCredentials."""
+    size = min(request.get("MaxResults", 20), 20)
+    page, token = paginate(user.passkeys.by_id, request.get("NextToken"), size)
+    reply: Reply = {"Credentials": [_passkey_members(each) for each in page]}
+    return reply if token is None else {**reply, "NextToken": token}
 
 
-def delete_web_authn_credential(pool: Core, request: Request) -> Reply:
+def delete_web_authn_credential(_: Core, user: User, request: Request) -> Reply:
     """DeleteWebAuthnCredential."""
-    user = pool.bearer(request)
     if request["CredentialId"] not in user.passkeys.by_id:
         raise PoolRefusal(error_templates.NO_SUCH_PASSKEY)
     del user.passkeys.by_id[request["CredentialId"]]
@@ -281,7 +254,7 @@ def delete_web_authn_credential(pool: Core, request: Request) -> Reply:
 
 
 def _passkey_members(passkey: Passkey) -> dict[str, Any]:
-    described: dict[str, Any] = {
+    members: dict[str, Any] = {
         "CredentialId": passkey.credential_id,
         "FriendlyCredentialName": passkey.name,
         "RelyingPartyId": passkey.relying_party_id,
@@ -289,15 +262,14 @@ def _passkey_members(passkey: Passkey) -> dict[str, Any]:
         "CreatedAt": passkey.created.timestamp(),
     }
     if passkey.attachment is not None:
-        described["AuthenticatorAttachment"] = passkey.attachment
-    return described
+        members["AuthenticatorAttachment"] = passkey.attachment
+    return members
 
 
-def get_user_auth_factors(pool: Core, request: Request) -> Reply:
-    """GetUserAuthFactors: what the user can begin with, and the MFA settings."""
-    user = pool.bearer(request)
+def get_user_auth_factors(pool: Core, user: User, _: Request) -> Reply:
+    """GetUserAuthFactors: the available first factors, and the MFA settings."""
     available = choice.available_first_factors(pool.configuration, user)
-    # In AuthFactorType's words: PASSWORD is both ways, and "SOFTWARE_TOKEN can only be used as an MFA
+    # In AuthFactorType, PASSWORD means both password factors, and "SOFTWARE_TOKEN can only be used as an MFA
     # factor" -- AWS API reference
     factors = [each.value for each in available if each is not State.PASSWORD_SRP]
     if user.software_token is not None:

@@ -1,6 +1,6 @@
-"""How sign-ins begin: one small function for each AuthFlow, by InitiateAuth or AdminInitiateAuth.
+"""InitiateAuth and AdminInitiateAuth: one function for each AuthFlow; and GetTokensFromRefreshToken.
 
-Checked in this order: the app client, the flow, the parameters, SECRET_HASH, then the user.
+The order of the checks: the app client, the flow, the parameters, SECRET_HASH, then the user.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from authfsm.base.secret import Secret
-from authfsm.local.accounts import sign_up
+from authfsm.local.accounts.sign_up import migrate_at_sign_in
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
@@ -33,21 +33,13 @@ from authfsm.protocol.states import State
 
 @frozen
 class FlowRequest:
-    """How a sign-in begins.
-
-    Args:
-        client: the app client.
-        flow: the AuthFlow.
-        parameters: AuthParameters.
-        session: Session, which ConfirmSignUp may have given.
-        metadata: ClientMetadata.
-    """
+    """The parts of a request that begins a flow; ConfirmSignUp may have issued its session."""
 
     client: AppClient
     flow: str
     parameters: Mapping[str, str]
-    session: str | None = None
-    metadata: Metadata = None
+    session: str | None
+    metadata: Metadata
 
 
 Flow = Callable[[Core, FlowRequest], Reply]
@@ -56,10 +48,10 @@ Flow = Callable[[Core, FlowRequest], Reply]
 def initiate_auth(pool: Core, request: Request) -> Reply:
     """InitiateAuth."""
     client, flow = pool.client(request), request["AuthFlow"]
-    if flow in FLOWS and not client.allows(flow):
-        raise PoolRefusal(error_templates.FLOW_NOT_ENABLED, flow=flow)
     if flow not in FLOWS:
         raise PoolRefusal(error_templates.FLOW_NEEDS_ADMIN)
+    if not client.allows(flow):
+        raise PoolRefusal(error_templates.FLOW_NOT_ENABLED, flow=flow)
     return FLOWS[flow](pool, _flow_request(client, request))
 
 
@@ -67,207 +59,192 @@ def admin_initiate_auth(pool: Core, request: Request) -> Reply:
     """AdminInitiateAuth."""
     pool.check_pool(request)
     client, flow = pool.client(request), request["AuthFlow"]
-    if flow in ADMIN_FLOWS and not client.allows(flow):
-        raise PoolRefusal(error_templates.ADMIN_FLOW_NOT_ENABLED)
     if flow not in ADMIN_FLOWS:
         raise PoolRefusal(error_templates.FLOW_NEEDS_ADMIN)
+    if not client.allows(flow):
+        raise PoolRefusal(error_templates.ADMIN_FLOW_NOT_ENABLED)
     return ADMIN_FLOWS[flow](pool, _flow_request(client, request))
 
 
 def _flow_request(client: AppClient, request: Request) -> FlowRequest:
-    parameters = request.get("AuthParameters") or {}
     return FlowRequest(
         client,
         request["AuthFlow"],
-        parameters,
+        request.get("AuthParameters") or {},
         request.get("Session") or None,
         request.get("ClientMetadata"),
     )
 
 
-# ---- with a user name ---------------------------------------------------------------------------
+# ---- with a username ----------------------------------------------------------------------------
 
 
-def _begin(pool: Core, opening: FlowRequest) -> Attempt:
-    """The attempt at its beginning; its user is None where there is none and the pool pretends."""
-    typed = required_parameter(opening.parameters, "USERNAME")
-    check_secret_hash(opening.client, typed, opening.parameters)
-    user = pool.users.find(typed)
-    name = user.username if user is not None else pool.simulated_username(typed)
-    return Attempt(opening.client, opening.flow, user, name, typed, pool.clock())
+def _attempt(pool: Core, request: FlowRequest) -> Attempt:
+    """Begin an attempt; its user is None if nobody has the submitted name."""
+    name = required_parameter(request.parameters, "USERNAME")
+    check_secret_hash(request.client, name, request.parameters)
+    user = pool.users.find(name)
+    username = user.username if user is not None else pool.simulated_username(name)
+    return Attempt(request.client, request.flow, user, username, name, pool.clock())
 
 
-def _suppresses(client: AppClient) -> bool:
-    return client.prevent_user_existence_errors == "ENABLED"
-
-
-def _pretends(client: AppClient, user: User | None) -> None:
-    # Measured: with LEGACY, USER_SRP_AUTH says so at InitiateAuth already.
-    if user is None and not _suppresses(client):
+def _require_user(client: AppClient, user: User | None) -> None:
+    """Refuse an unknown user if the app client does not simulate one."""
+    # Measured at Cognito: with LEGACY, USER_SRP_AUTH refuses in InitiateAuth already.
+    if user is None and not client.hides_user_existence:
         raise PoolRefusal(error_templates.NO_SUCH_USER)
 
 
-def _announce(pool: Core, opening: FlowRequest, attempt: Attempt) -> None:
-    """Have PreAuthentication look at it: before the password is, and whoever the user may be.
+def _pre_authentication(pool: Core, request: FlowRequest, attempt: Attempt) -> None:
+    """Run PreAuthentication: before the password is checked, and for simulated users too.
 
-    Not in CUSTOM_AUTH without SRP (amplify-js #5318).
+    CUSTOM_AUTH without SRP does not run it (github.com/aws-amplify/amplify-js/issues/5318).
     """
-    if attempt.user is not None or _suppresses(opening.client):
-        pre_authentication(pool, opening.client, attempt.user, attempt.username, opening.metadata)
+    if attempt.user is not None or request.client.hides_user_existence:
+        pre_authentication(pool, request.client, attempt.user, attempt.username, request.metadata)
 
 
-def _user_srp_auth(pool: Core, opening: FlowRequest) -> Reply:
-    """USER_SRP_AUTH: the first reply tells nothing about the user, not even whether there is one.
+def _user_srp_auth(pool: Core, request: FlowRequest) -> Reply:
+    """USER_SRP_AUTH: the first reply reveals nothing about the user.
 
-    An unconfirmed, disabled or locked-out user is told so at the answer to PASSWORD_VERIFIER; the API
-    lists the exceptions on both operations.
+    The answer to PASSWORD_VERIFIER tells that a user is unconfirmed, disabled or locked out; the API lists
+    the exceptions on both operations.
     """
-    srp_a = required_parameter(opening.parameters, "SRP_A")
-    attempt = _begin(pool, opening)
-    _pretends(opening.client, attempt.user)
-    _announce(pool, opening, attempt)
+    srp_a = required_parameter(request.parameters, "SRP_A")
+    attempt = _attempt(pool, request)
+    _require_user(request.client, attempt.user)
+    _pre_authentication(pool, request, attempt)
     proof = passwords.begin_srp(pool, attempt, srp_a)
-    return issue_password_verifier(pool, _with_known_device(pool, attempt, opening), proof)
+    return issue_password_verifier(pool, _with_known_device(pool, attempt, request), proof)
 
 
-def _with_known_device(pool: Core, attempt: Attempt, opening: FlowRequest) -> Attempt:
-    return devices.with_known_device_key(pool, attempt, opening.parameters.get("DEVICE_KEY"))
+def _with_known_device(pool: Core, attempt: Attempt, request: FlowRequest) -> Attempt:
+    return devices.with_known_device_key(pool, attempt, request.parameters.get("DEVICE_KEY"))
 
 
-def _password(pool: Core, opening: FlowRequest) -> Reply:
-    """USER_PASSWORD_AUTH, ADMIN_USER_PASSWORD_AUTH: the password in clear."""
-    password = Secret(required_parameter(opening.parameters, "PASSWORD"))
-    attempt = _fetched(pool, opening, _begin(pool, opening), password)
-    _announce(pool, opening, attempt)
-    passwords.check_password(pool, opening.client, attempt.user, attempt.submitted_name, password)
-    attempt = devices.with_device_key(pool, attempt, opening.parameters.get("DEVICE_KEY"))
+def _with_device(pool: Core, attempt: Attempt, request: FlowRequest) -> Attempt:
+    return devices.with_device_key(pool, attempt, request.parameters.get("DEVICE_KEY"))
+
+
+def _password_auth(pool: Core, request: FlowRequest) -> Reply:
+    """USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH: the password in clear."""
+    password = Secret(required_parameter(request.parameters, "PASSWORD"))
+    attempt = _attempt(pool, request)
+    if attempt.user is None:
+        name = attempt.submitted_name
+        user = migrate_at_sign_in(pool, request.client, name, password, request.metadata)
+        if user is not None:
+            attempt = evolve(attempt, user=user, username=user.username)
+    _pre_authentication(pool, request, attempt)
+    passwords.check_password(pool, request.client, attempt.user, attempt.submitted_name, password)
+    attempt = _with_device(pool, attempt, request)
     return next_challenge(pool, evolve(attempt, password_proved=True))
 
 
-def _fetched(pool: Core, opening: FlowRequest, attempt: Attempt, password: Secret[str]) -> Attempt:
-    """The attempt, with the user whom UserMigration fetched if the pool did not know them."""
-    if attempt.user is not None:
-        return attempt
-    user = sign_up.migrate_at_sign_in(
-        pool, opening.client, attempt.submitted_name, password, opening.metadata
-    )
-    return attempt if user is None else evolve(attempt, user=user, username=user.username)
+def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
+    """ADMIN_NO_SRP_AUTH: the older name of ADMIN_USER_PASSWORD_AUTH.
 
-
-def _admin_no_srp_auth(pool: Core, opening: FlowRequest) -> Reply:
-    """ADMIN_NO_SRP_AUTH: the older name of the same; an older reference has it ask for the password."""
-    asks = pool.configuration.contradictions.admin_no_srp_auth_challenges
-    if opening.parameters.get("PASSWORD") or not asks:
-        return _password(pool, opening)
-    attempt = _begin(pool, opening)
-    _pretends(opening.client, attempt.user)
-    _announce(pool, opening, attempt)
-    attempt = _with_known_device(pool, attempt, opening)
+    According to an older API reference, it replies with a challenge for the password.
+    """
+    challenges = pool.configuration.contradictions.admin_no_srp_auth_challenges
+    if request.parameters.get("PASSWORD") or not challenges:
+        return _password_auth(pool, request)
+    attempt = _attempt(pool, request)
+    _require_user(request.client, attempt.user)
+    _pre_authentication(pool, request, attempt)
+    attempt = _with_known_device(pool, attempt, request)
     return issue_challenge(pool, attempt, State.ADMIN_NO_SRP_AUTH, {"USERNAME": attempt.username})
 
 
-def _custom_auth(pool: Core, opening: FlowRequest) -> Reply:
-    """CUSTOM_AUTH: the pool's functions lead, with the password by SRP first or without.
+def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
+    """CUSTOM_AUTH: the pool's Lambda functions choose the challenges, perhaps after the password by SRP.
 
-    "CHALLENGE_NAME: SRP_A" begins with SRP; without it, or with CUSTOM_CHALLENGE, the functions begin.
-    An unknown user is pretended to them by request.userNotFound (ENABLED).
+    "CHALLENGE_NAME: SRP_A" begins with SRP; without it, or with CUSTOM_CHALLENGE, the functions begin. For
+    a simulated user they get request.userNotFound.
     """
     custom.triggers(pool)
-    with_srp = opening.parameters.get("CHALLENGE_NAME") == "SRP_A"
-    srp_a = required_parameter(opening.parameters, "SRP_A") if with_srp else None
-    attempt = _begin(pool, opening)
-    _pretends(opening.client, attempt.user)
+    with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"
+    srp_a = required_parameter(request.parameters, "SRP_A") if with_srp else None
+    attempt = _attempt(pool, request)
+    _require_user(request.client, attempt.user)
     if attempt.user is not None:
-        # Who is locked out for wrong passwords may still answer riddles (developer guide).
-        attempt.user.ensure_can_sign_in(hide_imported=_suppresses(opening.client))
+        # Wrong passwords lock out only sign-ins with a password (developer guide).
+        attempt.user.ensure_can_sign_in(hide_imported=request.client.hides_user_existence)
     if srp_a is None:
-        attempt = devices.with_device_key(pool, attempt, opening.parameters.get("DEVICE_KEY"))
-        return next_challenge(pool, attempt)
-    _announce(pool, opening, attempt)
-    attempt = _with_known_device(pool, attempt, opening)
+        return next_challenge(pool, _with_device(pool, attempt, request))
+    _pre_authentication(pool, request, attempt)
+    attempt = _with_known_device(pool, attempt, request)
     proof = passwords.begin_srp(pool, attempt, srp_a)
-    return next_challenge(
-        pool, evolve(attempt, rounds=(custom.passed_round("SRP_A"),)), proof=proof
-    )
+    attempt = evolve(attempt, rounds=(custom.passed_round("SRP_A"),))
+    return next_challenge(pool, attempt, proof=proof)
 
 
-def _user_auth(pool: Core, opening: FlowRequest) -> Reply:
-    """USER_AUTH: the first factor is chosen, or preferred (`choice`)."""
-    attempt = _begin(pool, opening)
+def _user_auth(pool: Core, request: FlowRequest) -> Reply:
+    """USER_AUTH: the user chooses the first factor, or the request names a preferred one (`choice`)."""
+    attempt = _attempt(pool, request)
     if not pool.configuration.contradictions.user_auth_always_simulates_users:
-        _pretends(opening.client, attempt.user)
-    _announce(pool, opening, attempt)
-    return choice.begin(pool, attempt, opening.parameters, opening.session)
+        _require_user(request.client, attempt.user)
+    _pre_authentication(pool, request, attempt)
+    return choice.begin(pool, attempt, request.parameters, request.session)
 
 
 # ---- with a refresh token -----------------------------------------------------------------------
 
 
-def _refresh(pool: Core, opening: FlowRequest) -> Reply:
+def _refresh(pool: Core, request: FlowRequest) -> Reply:
     """REFRESH_TOKEN_AUTH and REFRESH_TOKEN: new access and id tokens, no new refresh token."""
-    client, parameters = opening.client, opening.parameters
+    client, parameters = request.client, request.parameters
     if client.refresh_token_rotation is not None:
-        # With rotation only GetTokensFromRefreshToken refreshes; the error is not known. "The refresh
-        # flow must be disabled in the client" (developer guide) makes this the likeliest.
-        raise PoolRefusal(error_templates.FLOW_NOT_ENABLED, flow=opening.flow)
+        # With rotation only GetTokensFromRefreshToken refreshes. Cognito's error is unknown; "The refresh
+        # flow must be disabled in the client" (developer guide) makes this one the likeliest.
+        raise PoolRefusal(error_templates.FLOW_NOT_ENABLED, flow=request.flow)
     token = required_parameter(parameters, "REFRESH_TOKEN")
     user = pool.token_issuer.family_of(token, client).user
-    # There need be no USERNAME; the hash is then over the user's real name (boto3 #2736).
+    # USERNAME may be absent; the hash is then of the user's internal name
+    # (github.com/boto/boto3/issues/2736).
     check_secret_hash(client, parameters.get("USERNAME") or user.username, parameters)
     # InitiateAuth's ClientMetadata does not reach PreTokenGeneration (AWS API reference).
-    result = pool.token_issuer.refresh(
-        token, client, parameters.get("DEVICE_KEY"), _shaping(pool, None)
-    )
+    overrides = _refresh_overrides(pool, None)
+    result = pool.token_issuer.refresh(token, client, parameters.get("DEVICE_KEY"), overrides)
     return {"AuthenticationResult": result, "ChallengeParameters": {}}
 
 
-def _shaping(pool: Core, metadata: Metadata) -> Callable[[TokenFamily], ClaimOverrides]:
-    def shape(family: TokenFamily) -> ClaimOverrides:
+def _refresh_overrides(pool: Core, metadata: Metadata) -> Callable[[TokenFamily], ClaimOverrides]:
+    def overrides(family: TokenFamily) -> ClaimOverrides:
         return pre_token_generation(pool, family.client, family.user, REFRESHED, metadata)
 
-    return shape
+    return overrides
 
 
 def get_tokens_from_refresh_token(pool: Core, request: Request) -> Reply:
-    """GetTokensFromRefreshToken: it takes the client's secret itself, and knows rotation."""
+    """GetTokensFromRefreshToken: takes the client secret itself instead of a hash, and rotates tokens."""
     client = pool.client(request)
     check_client_secret(client, request)
-    shaping = _shaping(pool, request.get("ClientMetadata"))
-    result = pool.token_issuer.refresh(
-        request["RefreshToken"], client, request.get("DeviceKey"), shaping
-    )
-    return {"AuthenticationResult": result}
+    token, device = request["RefreshToken"], request.get("DeviceKey")
+    overrides = _refresh_overrides(pool, request.get("ClientMetadata"))
+    return {"AuthenticationResult": pool.token_issuer.refresh(token, client, device, overrides)}
 
 
 def check_client_secret(client: AppClient, request: Request) -> None:
-    """Has the request the ClientSecret of a client that has one?
-
-    Raises:
-        PoolRefusal: NotAuthorizedException.
-    """
-    if client.client_secret is not None and client.client_secret != Secret(
-        request.get("ClientSecret", "")
-    ):
+    """Refuse a request without the ClientSecret of an app client that has one."""
+    secret = Secret(request.get("ClientSecret", ""))
+    if client.client_secret is not None and client.client_secret != secret:
         raise PoolRefusal(error_templates.CLIENT_SECRET_WRONG, client=client.client_id)
 
 
-FLOWS: Final[dict[str, Flow]] = {
+_SHARED_FLOWS: Final[dict[str, Flow]] = {
     "USER_SRP_AUTH": _user_srp_auth,
-    "USER_PASSWORD_AUTH": _password,
     "CUSTOM_AUTH": _custom_auth,
     "USER_AUTH": _user_auth,
     "REFRESH_TOKEN_AUTH": _refresh,
     "REFRESH_TOKEN": _refresh,
 }
+FLOWS: Final[dict[str, Flow]] = {**_SHARED_FLOWS, "USER_PASSWORD_AUTH": _password_auth}
 """The flows of InitiateAuth."""
 
 ADMIN_FLOWS: Final[dict[str, Flow]] = {
-    "USER_SRP_AUTH": _user_srp_auth,
-    "ADMIN_USER_PASSWORD_AUTH": _password,
+    **_SHARED_FLOWS,
+    "ADMIN_USER_PASSWORD_AUTH": _password_auth,
     "ADMIN_NO_SRP_AUTH": _admin_no_srp_auth,
-    "CUSTOM_AUTH": _custom_auth,
-    "USER_AUTH": _user_auth,
-    "REFRESH_TOKEN_AUTH": _refresh,
-    "REFRESH_TOKEN": _refresh,
 }
-"""The flows of AdminInitiateAuth. USER_PASSWORD_AUTH is not described there: its twin is."""
+"""The flows of AdminInitiateAuth; its documentation does not list USER_PASSWORD_AUTH."""

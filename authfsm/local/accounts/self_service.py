@@ -1,6 +1,6 @@
-"""Getting back in: ForgotPassword and its confirmation, a reset by an administrator, ChangePassword.
+"""What users do with their own account: forgotten passwords, attributes, signing out; and the same for admins.
 
-Where PreventUserExistenceErrors is ENABLED, nothing here tells a user who is there from one who is not.
+If PreventUserExistenceErrors is ENABLED, no reply reveals whether a user exists
 -- developer guide, "Managing user existence error responses"
 """
 
@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from authfsm.base.secret import Secret
-from authfsm.local.accounts import sign_up
+from authfsm.local.accounts import enrolment
+from authfsm.local.accounts.initiate_auth import check_client_secret
+from authfsm.local.accounts.sign_up import client_of, migrate_at_forgot_password
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.signin import passwords, triggers
@@ -20,24 +22,30 @@ from authfsm.local.state.core import Core, Reply, Request
 from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import State
 
-_RECOVERS: Final = {"verified_email": "email", "verified_phone_number": "phone_number"}
-_LEGACY: Final = ("verified_phone_number", "verified_email")
+_ADDRESSES: Final = ("email", "phone_number")
+_RECOVERY_ATTRIBUTES: Final = {
+    "verified_email": "email",
+    "verified_phone_number": "phone_number",
+}
+_DEFAULT_RECOVERY: Final = ("verified_phone_number", "verified_email")
+
+
+# ---- passwords ----------------------------------------------------------------------------------
 
 
 def recovery_attribute(pool: Core, user: User) -> str | None:
-    """The verified address by which a user gets back in; None if there is none.
+    """Return the verified attribute to which a user's recovery code goes; None if there is none.
 
     "In the absence of this setting, Amazon Cognito uses the legacy behavior ... where SMS is preferred
     through email. ... With this setting, SMS doesn't qualify for a valid password recovery mechanism if the
     user also has SMS multi-factor authentication (MFA) activated." -- AWS API reference
     """
-    ways = pool.configuration.account_recovery or _LEGACY
-    for way in ways:
-        attribute = _RECOVERS.get(way)
+    configured = pool.configuration.account_recovery
+    for mechanism in configured or _DEFAULT_RECOVERY:
+        attribute = _RECOVERY_ATTRIBUTES.get(mechanism)
         if attribute is None or user.attributes.get(f"{attribute}_verified") != "true":
             continue
-        by_sms = attribute == "phone_number" and bool(pool.configuration.account_recovery)
-        if by_sms and State.SMS_MFA in user.mfa_enabled:
+        if configured and attribute == "phone_number" and State.SMS_MFA in user.mfa_enabled:
             continue
         if user.attributes.get(attribute):
             return attribute
@@ -45,36 +53,27 @@ def recovery_attribute(pool: Core, user: User) -> str | None:
 
 
 def forgot_password(pool: Core, request: Request) -> Reply:
-    """ForgotPassword: a code to a verified address."""
-    client = sign_up.client_of(pool, request)
-    typed, metadata = request["Username"], request.get("ClientMetadata")
+    """ForgotPassword."""
+    client, name = client_of(pool, request), request["Username"]
     if pool.configuration.account_recovery == ("admin_only",):
-        raise PoolRefusal(
-            error_templates.ONLY_ADMINS_RESET
-        )  # before anything is looked up: of nobody in particular
-    user = pool.users.find(typed)
+        raise PoolRefusal(error_templates.ONLY_ADMINS_RESET)  # reveals nothing about a user
+    user, hidden = pool.users.find(name), client.hides_user_existence
     if user is None:
-        user = sign_up.migrate_at_forgot_password(pool, client, typed, metadata)
-    pretended: Reply = {"CodeDeliveryDetails": verification.simulated_delivery(pool, typed)}
-    hidden = client.prevent_user_existence_errors == "ENABLED"
+        metadata = request.get("ClientMetadata")
+        user = migrate_at_forgot_password(pool, client, name, metadata)
     if user is None and not hidden:
         raise PoolRefusal(error_templates.NO_SUCH_USERNAME)
-    verification.count_call(pool, user, "ForgotPassword", typed)
-    if user is None:
-        return pretended
-    way = recovery_attribute(pool, user)
+    verification.count_call(pool, user, "ForgotPassword", name)
+    attribute = recovery_attribute(pool, user) if user is not None else None
     # "isn't found, is deactivated, or doesn't have a verified delivery mechanism" (developer guide)
-    if hidden and (way is None or not user.enabled):
-        return pretended
+    if user is None or (hidden and (attribute is None or not user.enabled)):
+        return {"CodeDeliveryDetails": verification.simulated_delivery(pool, name)}
     if not user.enabled:
         raise PoolRefusal(error_templates.DISABLED)
-    if way is None:
+    if attribute is None:
         raise PoolRefusal(error_templates.NO_RECOVERY_ADDRESS)
     _check_resettable(user)
-    details = verification.send_code(
-        pool, user, Purpose.FORGOT_PASSWORD, way, wanted_for=verification.RESET
-    )
-    return {"CodeDeliveryDetails": details}
+    return {"CodeDeliveryDetails": _send_reset_code(pool, user, attribute)}
 
 
 def _check_resettable(user: User) -> None:
@@ -82,23 +81,32 @@ def _check_resettable(user: User) -> None:
         raise PoolRefusal(error_templates.RESET_NOT_POSSIBLE)
 
 
+def _send_reset_code(pool: Core, user: User, attribute: str) -> dict[str, str]:
+    return verification.send_code(
+        pool, user, Purpose.FORGOT_PASSWORD, attribute, wanted_for=verification.RESET
+    )
+
+
 def confirm_forgot_password(pool: Core, request: Request) -> Reply:
-    """ConfirmForgotPassword: the code and a new password; a refused password leaves the code good."""
-    client = sign_up.client_of(pool, request)
-    typed, code = request["Username"], request["ConfirmationCode"]
-    user, password = pool.users.find(typed), Secret(request["Password"])
-    hidden = client.prevent_user_existence_errors == "ENABLED"
+    """ConfirmForgotPassword: the code stays valid if the password is refused."""
+    client, name = client_of(pool, request), request["Username"]
+    user, password = pool.users.find(name), Secret(request["Password"])
+    hidden = client.hides_user_existence
     if not hidden:
-        _check_findable(user)
-    verification.count_call(pool, user, "ConfirmForgotPassword", typed)
-    # Whether the password or the code is looked at first is not known. The passwords of the past come
-    # last: who has no code is not told them.
+        if user is None:
+            raise PoolRefusal(error_templates.NO_SUCH_USERNAME)
+        if not user.enabled:
+            raise PoolRefusal(error_templates.DISABLED)
+    verification.count_call(pool, user, "ConfirmForgotPassword", name)
+    # Whether Cognito checks the password or the code first is unknown. The password history comes last,
+    # because only a user with the code may learn about it.
     passwords.check_policy(pool, password)
-    # "for users that don't exist or are disabled" CodeMismatchException is returned, says the guide.
+    # The developer guide documents CodeMismatchException "for users that don't exist or are disabled".
     if user is None or (hidden and not user.enabled):
         raise PoolRefusal(error_templates.VERIFICATION_CODE_MISMATCH)
     if user.status is Status.UNCONFIRMED and not hidden:
         raise PoolRefusal(error_templates.NOT_CONFIRMED)
+    code = request["ConfirmationCode"]
     pending = verification.check_code(pool, user, verification.RESET, code, hidden=hidden)
     if user.status is Status.UNCONFIRMED:
         raise PoolRefusal(error_templates.NOT_CONFIRMED)
@@ -106,38 +114,25 @@ def confirm_forgot_password(pool: Core, request: Request) -> Reply:
     verification.discard_code(user, verification.RESET)
     passwords.set_password(pool, user, password, temporary=False)
     verification.mark_verified(pool, user, pending)
-    triggers.post_confirmation(
-        pool,
-        "PostConfirmation_ConfirmForgotPassword",
-        client,
-        user,
-        request.get("ClientMetadata"),
-    )
+    source, metadata = "PostConfirmation_ConfirmForgotPassword", request.get("ClientMetadata")
+    triggers.post_confirmation(pool, source, client, user, metadata)
     return {}
 
 
-def _check_findable(user: User | None) -> None:
-    if user is None:
-        raise PoolRefusal(error_templates.NO_SUCH_USERNAME)
-    if not user.enabled:
-        raise PoolRefusal(error_templates.DISABLED)
-
-
-def admin_reset_user_password(pool: Core, request: Request) -> Reply:
-    """AdminResetUserPassword: the password signs in no more; a code is sent, as by ForgotPassword."""
-    user = pool.named(request)
+def reset_user_password(pool: Core, user: User, _: Request) -> Reply:
+    """AdminResetUserPassword: disables the password, and sends a code as ForgotPassword does."""
     _check_resettable(user)
-    way = recovery_attribute(pool, user)
-    if way is None:
+    attribute = recovery_attribute(pool, user)
+    if attribute is None:
         raise PoolRefusal(error_templates.NO_RECOVERY_ADDRESS)
     user.status, user.modified = Status.RESET_REQUIRED, pool.clock()
-    verification.send_code(pool, user, Purpose.FORGOT_PASSWORD, way, wanted_for=verification.RESET)
+    _send_reset_code(pool, user, attribute)
     return {}
 
 
-def change_password(pool: Core, request: Request) -> Reply:
-    """ChangePassword: with the present password, if the user has one."""
-    user, password = pool.bearer(request), Secret(request["ProposedPassword"])
+def change_password(pool: Core, user: User, request: Request) -> Reply:
+    """ChangePassword: needs the current password if the user has one."""
+    password = Secret(request["ProposedPassword"])
     verification.count_call(pool, user, "ChangePassword")
     user.lock_out.check(pool.elapsed())
     if user.credential is not None:
@@ -151,11 +146,22 @@ def change_password(pool: Core, request: Request) -> Reply:
     return {}
 
 
-_ADDRESSES: Final = ("email", "phone_number")
+# ---- attributes ---------------------------------------------------------------------------------
+
+
+def get_user(pool: Core, request: Request) -> Reply:
+    """GetUser: the attributes that the app client may read."""
+    family = pool.token_issuer.bearer(request["AccessToken"])
+    readable = attributes.readable_by(pool, family.client, family.user)
+    return {
+        "Username": family.user.username,
+        "UserAttributes": attributes.to_api(readable),
+        **enrolment.mfa_members(family.user),
+    }
 
 
 def update_user_attributes(pool: Core, request: Request) -> Reply:
-    """UpdateUserAttributes: a new address is verified by a code, if the pool verifies such addresses."""
+    """UpdateUserAttributes: sends a code to a new address if the pool verifies such addresses."""
     family = pool.token_issuer.bearer(request["AccessToken"])
     given = attributes.from_request(request["UserAttributes"])
     attributes.check_writable(pool, family.client, given)
@@ -163,9 +169,9 @@ def update_user_attributes(pool: Core, request: Request) -> Reply:
     return {"CodeDeliveryDetailsList": _write_attributes(pool, family.user, given)}
 
 
-def admin_update_user_attributes(pool: Core, request: Request) -> Reply:
-    """AdminUpdateUserAttributes: also what says that an address is verified."""
-    user, given = pool.named(request), attributes.from_request(request["UserAttributes"])
+def admin_update_user_attributes(pool: Core, user: User, request: Request) -> Reply:
+    """AdminUpdateUserAttributes: may also mark an address as verified."""
+    given = attributes.from_request(request["UserAttributes"])
     attributes.check(pool, given, user)
     _write_attributes(pool, user, given)
     return {}
@@ -183,41 +189,29 @@ def _write_attributes(pool: Core, user: User, given: Mapping[str, str]) -> list[
     # operation" (VerifyUserAttribute) "updates the affected attribute to its pending value"
     later = [name for name in to_verify if name in settings.verified_before_update]
     attributes.write(pool, user, {n: v for n, v in given.items() if n not in later})
+    purpose = Purpose.UPDATE_USER_ATTRIBUTE
     return [
-        verification.send_code(
-            pool,
-            user,
-            Purpose.UPDATE_USER_ATTRIBUTE,
-            name,
-            wanted_for=name,
-            address=given[name],
-        )
+        verification.send_code(pool, user, purpose, name, wanted_for=name, address=given[name])
         for name in to_verify
     ]
 
 
-def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
-    """GetUserAttributeVerificationCode: a code to the address the user has, or is about to have."""
-    user, name = pool.bearer(request), request["AttributeName"]
+def get_user_attribute_verification_code(pool: Core, user: User, request: Request) -> Reply:
+    """GetUserAttributeVerificationCode: sends a code to the current address, or to one that waits for its code."""
+    name = request["AttributeName"]
     verification.count_call(pool, user, "GetUserAttributeVerificationCode")
-    waiting = user.account.codes.get(name)
-    address = waiting.address if waiting is not None else user.attributes.get(name)
+    pending = user.account.codes.get(name)
+    address = pending.address if pending is not None else user.attributes.get(name)
     if name not in _ADDRESSES or not address:
         raise PoolRefusal(error_templates.NOTHING_TO_VERIFY, name=name)
-    details = verification.send_code(
-        pool,
-        user,
-        Purpose.VERIFY_USER_ATTRIBUTE,
-        name,
-        wanted_for=name,
-        address=address,
-    )
+    purpose = Purpose.VERIFY_USER_ATTRIBUTE
+    details = verification.send_code(pool, user, purpose, name, wanted_for=name, address=address)
     return {"CodeDeliveryDetails": details}
 
 
-def verify_user_attribute(pool: Core, request: Request) -> Reply:
-    """VerifyUserAttribute: the right code verifies the address it went to."""
-    user, name = pool.bearer(request), request["AttributeName"]
+def verify_user_attribute(pool: Core, user: User, request: Request) -> Reply:
+    """VerifyUserAttribute."""
+    name = request["AttributeName"]
     verification.count_call(pool, user, "VerifyUserAttribute")
     if name not in _ADDRESSES:
         raise PoolRefusal(error_templates.NOTHING_TO_VERIFY, name=name)
@@ -229,4 +223,29 @@ def verify_user_attribute(pool: Core, request: Request) -> Reply:
         pool.users.change(user, name, pending.address)
     verification.mark_verified(pool, user, pending)
     user.modified = pool.clock()
+    return {}
+
+
+# ---- signing out, deleting ----------------------------------------------------------------------
+
+
+def global_sign_out(_: Core, user: User, __: Request) -> Reply:
+    """GlobalSignOut and AdminUserGlobalSignOut: revoke all tokens of the user."""
+    user.sign_outs += 1
+    return {}
+
+
+def revoke_token(pool: Core, request: Request) -> Reply:
+    """RevokeToken: a refresh token, and the access tokens of its sign-in."""
+    client = pool.client(request)
+    check_client_secret(client, request)
+    if not client.enable_token_revocation:
+        raise PoolRefusal(error_templates.NOT_REVOCABLE)
+    pool.token_issuer.revoke(request["Token"], client)
+    return {}
+
+
+def delete_user(pool: Core, user: User, _: Request) -> Reply:
+    """DeleteUser and AdminDeleteUser."""
+    pool.users.remove(user)
     return {}

@@ -1,1 +1,4 @@
-"""The API of a local pool: its operations, the gate, the boto3 hook and the pool itself."""
+"""The API of a local pool: the table of its operations, their HTTP form, the boto3 hook, and `LocalPool`.
+
+Private, but for what `authfsm.local` exports.
+"""

@@ -1,6 +1,6 @@
-"""One exchange in Cognito's own HTTP protocol, AWS JSON 1.1: a body in, a status, headers and a body out.
+"""Cognito's HTTP protocol, AWS JSON 1.1: turns a request's body into an operation, and its reply into a body.
 
-Nothing here opens a socket or knows botocore; each door into the pool brings its bytes here.
+It opens no socket and does not know botocore; the server and the boto3 hook both use it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,14 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 
 TARGET_PREFIX: Final = "AWSCognitoIdentityProviderService."
-"""What stands before the operation's name in X-Amz-Target."""
+"""X-Amz-Target is this and the operation's name."""
 
-CONTENT_TYPE: Final = "application/x-amz-json-1.1"
+_CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 
 
 @frozen
 class HttpReply:
-    """An HTTP response.
-
-    Args:
-        status: 200, or 400 with an error.
-        headers: its headers.
-        body: JSON.
-    """
+    """An HTTP response: status 200, or 400 with an error."""
 
     status: int
     headers: Mapping[str, str]
@@ -44,48 +38,44 @@ def answer_http(
     *,
     signed: bool,
 ) -> HttpReply:
-    """Answer one HTTP request.
+    """Answer an HTTP request with this X-Amz-Target; `signed` means that it has an Authorization header.
 
-    Args:
-        answer: the pool's: operation and request to reply, or PoolRefusal.
-        target: the X-Amz-Target header.
-        body: the request's body.
-        request_id: a UUID for this exchange.
-        signed: whether the request has an Authorization header, which operations for administrators
-            need (`operations.check_signed`).
+    `answer` returns the reply to an operation and its request, or raises PoolRefusal.
     """
-    headers = {"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": request_id}
     try:
-        operation = _operation(target)
+        if not target.startswith(TARGET_PREFIX):
+            raise PoolRefusal(error_templates.UNKNOWN_OPERATION)  # noqa: TRY301 - answered like any other
+        operation = target.removeprefix(TARGET_PREFIX)
         check_credentials(operation, signed=signed)
-        reply = answer(operation, _read(body))
+        reply = answer(operation, _parse(body))
     except PoolRefusal as refusal:
-        headers["x-amzn-ErrorType"] = f"{refusal.code}:"
-        # A header is one line of ASCII; the body has the message in full.
-        line = " ".join(refusal.message.split())
-        headers["x-amzn-ErrorMessage"] = line.encode("ascii", "replace").decode()
-        error = {"__type": refusal.code, "message": refusal.message}
-        return HttpReply(400, headers, json.dumps(error).encode())
+        return error_reply(refusal.code, refusal.message, request_id)
+    headers = {"Content-Type": _CONTENT_TYPE, "x-amzn-RequestId": request_id}
     return HttpReply(200, headers, json.dumps(reply).encode())
 
 
-def _operation(target: str) -> str:
-    if not target.startswith(TARGET_PREFIX):
-        raise PoolRefusal(error_templates.UNKNOWN_OPERATION)
-    return target.removeprefix(TARGET_PREFIX)
+def error_reply(code: str, message: str, request_id: str, *, status: int = 400) -> HttpReply:
+    """Return an error as Cognito sends it."""
+    headers = {
+        "Content-Type": _CONTENT_TYPE,
+        "x-amzn-RequestId": request_id,
+        "x-amzn-ErrorType": f"{code}:",
+        # A header is one line of ASCII; the body has the whole message.
+        "x-amzn-ErrorMessage": " ".join(message.split()).encode("ascii", "replace").decode(),
+    }
+    return HttpReply(status, headers, json.dumps({"__type": code, "message": message}).encode())
 
 
-def _read(body: bytes) -> Mapping[str, Any]:
+def _parse(body: bytes) -> Mapping[str, Any]:
     try:
-        # Decoded here: json would take other encodings too. It refuses what is nested too deeply by a
-        # RecursionError.
-        request = json.loads(body.decode() or "{}", parse_constant=_no_number)
+        # `decode`, because json.loads also accepts other encodings. It raises RecursionError for deep nesting.
+        request = json.loads(body.decode() or "{}", parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise PoolRefusal(error_templates.WRONG_TYPE, name="The request") from None
+        request = None
     if not isinstance(request, dict):
         raise PoolRefusal(error_templates.WRONG_TYPE, name="The request")
     return request
 
 
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -15,10 +15,17 @@ from joserfc.jwk import RSAKey
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret, secret_values
-from authfsm.local.accounts import admin, enrolment
+from authfsm.local.accounts import enrolment, sign_up
+from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import answer
-from authfsm.local.config import descriptions, unsupported
+from authfsm.local.api.pool_operations import (
+    check_setting_names,
+    new_client_id,
+    new_client_secret,
+)
+from authfsm.local.config import unsupported
 from authfsm.local.config.clock import Clock, utc_now
+from authfsm.local.config.descriptions import merged_settings
 from authfsm.local.config.pool_configuration import (
     EVERY_FLOW,
     MFA_METHODS,
@@ -40,42 +47,45 @@ from authfsm.settings.descriptions import Descriptions
 if TYPE_CHECKING:
     from authfsm.drivers.boto import Cognito
 
-_LOWER: Final = string.ascii_lowercase + string.digits
-_LETTERS: Final = string.ascii_letters + string.digits
-_CLIENT_FIELDS: Final = frozenset(each.name for each in fields(AppClient))
+_POOL_ID_ALPHABET: Final = string.ascii_letters + string.digits
+_CLIENT_SETTINGS: Final = frozenset(each.name for each in fields(AppClient))
 
 
 class LocalPool(DisplayMixin):
     """An Amazon Cognito user pool inside this process that verifies what Cognito verifies.
 
-    What Cognito would send by SMS or e-mail lies in `outbox`. One lock makes it safe to use from several
-    threads. `PoolConfiguration` and `AppClient` say more about the settings.
+    Messages that Cognito would send by SMS or email are in `outbox`. The pool may be used from several
+    threads. `PoolConfiguration` and `AppClient` describe the settings in more detail.
 
     Args:
         mfa: MfaConfiguration.
-        mfa_methods: the second factors that are enabled.
-        client_secret: True for an app client with a secret, or the secret itself.
+        mfa_methods: the enabled second factors.
+        client_secret: True for an app client with a random secret, or the secret itself.
         device: DeviceConfiguration; None for a pool that remembers no devices.
-        explicit_auth_flows: every flow served, if left out; Cognito's own default of three, if empty.
-        auth_session_validity: AuthSessionValidity, minutes, 3 to 15.
-        prevent_user_existence_errors: ENABLED (the console's default, and ours) or LEGACY (the API's).
-        triggers: the functions of CUSTOM_AUTH.
+        explicit_auth_flows: ExplicitAuthFlows; by default every flow, if empty Cognito's own three.
+        auth_session_validity: AuthSessionValidity in minutes, 3 to 15.
+        prevent_user_existence_errors: ENABLED (the console's default, and the pool's) or LEGACY (the API's).
+        triggers: the functions of the Lambda triggers.
         aliases: AliasAttributes.
         username_attributes: UsernameAttributes.
         case_sensitive: UsernameConfiguration.CaseSensitive.
-        required_attributes: the attributes a user must have.
-        account_recovery: AccountRecoverySetting, most wanted first.
-        password_policy: what new passwords must have; Cognito's default.
+        required_attributes: the attributes that a user must have.
+        account_recovery: AccountRecoverySetting, by priority.
+        password_policy: the requirements for new passwords; Cognito's default.
         refresh_token_rotation: RefreshTokenRotation.
-        contradictions: which way to go where sources about Cognito disagree.
-        region: the pool id's region.
-        pool_id: the pool id; a random one in the region, if left out.
-        client_id: the app client's id; a random one, if left out.
-        issuer: the tokens' `iss`; Cognito's, if left out.
-        clock: returns the present moment; real time, if left out (`ManualClock` for tests).
+        contradictions: the behaviour where sources about Cognito contradict each other.
+        region: the region in the pool id.
+        pool_id: by default a random one in the region.
+        client_id: the app client's id; by default a random one.
+        issuer: the tokens' `iss`; by default Cognito's.
+        clock: returns the current time; by default the real one (`ManualClock` for tests).
         entropy: returns that many random bytes.
-        key: the RSA key that signs tokens; one of the pool's own, made at the first sign-in, if left out.
-        settings: any other field of `PoolConfiguration` or `AppClient`, by its name there.
+        key: the RSA key that signs tokens; by default created at the first sign-in.
+        settings: any other field of `PoolConfiguration` or `AppClient`.
+
+    Raises:
+        ValueError: a setting has an invalid value.
+        TypeError: there is no such setting.
     """
 
     def __init__(
@@ -107,10 +117,11 @@ class LocalPool(DisplayMixin):
         **settings: Any,
     ) -> None:
         client_secret = secret_values(client_secret)
-        of_client = {name: settings.pop(name) for name in _CLIENT_FIELDS & set(settings)}
-        pool_id = pool_id or f"{region}_{random_text(entropy, 9, _LETTERS)}"
+        check_setting_names(settings, PoolConfiguration, AppClient)
+        client_settings = {name: settings.pop(name) for name in _CLIENT_SETTINGS & set(settings)}
+        pool_id = pool_id or f"{region}_{random_text(entropy, 9, _POOL_ID_ALPHABET)}"
         host = f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com"
-        configuration = PoolConfiguration(
+        self.configuration: Final = PoolConfiguration(
             pool_id=pool_id,
             issuer=issuer or f"{host}/{pool_id}",
             mfa=mfa,
@@ -126,20 +137,17 @@ class LocalPool(DisplayMixin):
             contradictions=contradictions or Contradictions(),
             **settings,
         )
-        self.clock = clock
-        self._entropy = entropy
-        self._lock = ForkSafeLock()
-        self.configuration: Final = configuration
-        self._token_issuer = TokenIssuer(configuration, clock, entropy, key)
-        self._core = Core(configuration, self._token_issuer, clock, entropy)
-        self._first = self.add_client(
+        self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
+        token_issuer = TokenIssuer(self.configuration, clock, entropy, key)
+        self._core = Core(self.configuration, token_issuer, clock, entropy)
+        self._client_id = self.add_client(
             client_id=client_id,
             client_secret=client_secret,
             explicit_auth_flows=explicit_auth_flows,
             auth_session_validity=auth_session_validity,
             prevent_user_existence_errors=prevent_user_existence_errors,
             refresh_token_rotation=refresh_token_rotation,
-            **of_client,
+            **client_settings,
         ).client_id
 
     @classmethod
@@ -148,38 +156,34 @@ class LocalPool(DisplayMixin):
         user_pool: Mapping[str, Any],
         user_pool_client: Mapping[str, Any] | None = None,
         mfa_config: Mapping[str, Any] | None = None,
-        **more: Any,
+        **settings: Any,
     ) -> LocalPool:
-        """A pool like a real one, from its descriptions; what it cannot do alike, `unsupported_settings` says.
+        """Return a pool with a real pool's settings; `unsupported_settings` lists those that it lacks.
 
         Args:
-            user_pool: what DescribeUserPool returns, or its UserPool; CreateUserPool's request will do.
-                It may hold the other two as well, as UserPoolClient and MfaConfig.
-            user_pool_client: what DescribeUserPoolClient returns, or its UserPoolClient; the API's defaults hold
-                where there is none.
-            mfa_config: what GetUserPoolMfaConfig returns; without it, every second factor is enabled.
-            more: what descriptions do not say (`triggers`, `clock`), or what shall be otherwise.
+            user_pool: the reply of DescribeUserPool, its UserPool, or a request of CreateUserPool. It may also
+                contain the other two, as UserPoolClient and MfaConfig.
+            user_pool_client: the reply of DescribeUserPoolClient, or its UserPoolClient; by default the API's.
+            mfa_config: the reply of GetUserPoolMfaConfig; without it, every second factor is enabled.
+            settings: arguments of `LocalPool` that descriptions lack (`triggers`, `clock`) or that differ.
 
         Raises:
-            BadField: a member is of another type than the API's; the message names it.
+            BadField: a member has another type than in the API; the message names it.
             ValueError: the descriptions contradict themselves.
         """
-        told = Descriptions.read(user_pool, user_pool_client, mfa_config)
-        if isinstance(triggers := more.get("triggers"), Triggers):
-            more["triggers"] = descriptions.with_described_version(triggers, told.user_pool)
-        client = descriptions.client_settings(told.user_pool_client or {})
-        return cls(**{**descriptions.pool_settings(told), **client, **more})
+        read = Descriptions.read(user_pool, user_pool_client, mfa_config)
+        return cls(**merged_settings(read, settings))
 
     @property
     def unsupported_settings(self) -> tuple[str, ...]:
-        """What the descriptions say that this pool is like, and this pool cannot honour, with reasons."""
+        """The settings in the descriptions that this pool does not support, with reasons."""
         described = self.configuration.pool_description
         pool, mfa = described.get("UserPool", {}), described.get("MfaConfig")
-        said = (
+        known = (
             *unsupported.unsupported_in_pool(pool, mfa, self.configuration.triggers),
             *unsupported.unsupported_in_client(self.app_client.client_description),
         )
-        return (*said, *unsupported.unknown_members(described.get("unknown", ()), said))
+        return (*known, *unsupported.unknown_members(described.get("unknown", ()), known))
 
     def __repr__(self) -> str:
         return f"LocalPool({self.pool_id}, {len(self._core.users)} users)"
@@ -191,32 +195,32 @@ class LocalPool(DisplayMixin):
 
     @property
     def region(self) -> str:
-        """The AWS region in its id."""
+        """The AWS region in the pool's id."""
         return self.configuration.region
 
     @property
     def issuer(self) -> str:
-        """The `iss` of its tokens."""
+        """The `iss` of the pool's tokens."""
         return self.configuration.issuer
 
     @property
     def app_client(self) -> AppClient:
-        """The app client the pool was made with."""
-        return self._core.clients[self._first]
+        """The app client that was created with the pool."""
+        return self._core.clients[self._client_id]
 
     @property
     def client_id(self) -> str:
-        """The id of the app client the pool was made with."""
-        return self._first
+        """The id of this app client."""
+        return self._client_id
 
     @property
     def client_secret(self) -> Secret[str] | None:
-        """The secret of that app client, if it has one."""
+        """The secret of this app client, if it has one."""
         return self.app_client.client_secret
 
     @property
     def outbox(self) -> Outbox:
-        """The messages the pool would have sent, the oldest first."""
+        """The messages that Cognito would have sent, the oldest first."""
         return self._core.outbox
 
     def add_client(
@@ -226,24 +230,27 @@ class LocalPool(DisplayMixin):
         client_secret: bool | str | Secret[str] = False,
         **settings: Any,
     ) -> AppClient:
-        """One more app client.
+        """Add an app client.
 
         Args:
-            client_id: its id; a random one, if left out.
+            client_id: its id; by default a random one.
             client_secret: True for a random secret, or the secret itself.
-            settings: the other settings of `AppClient`.
+            settings: other fields of `AppClient`.
+
+        Raises:
+            ValueError: a setting has an invalid value.
+            TypeError: there is no such setting.
         """
         client_secret = secret_values(client_secret)
+        check_setting_names(settings, AppClient)
         if client_secret is True:
-            client_secret = Secret(random_text(self._entropy, 51, _LOWER))
-        made = AppClient(
-            client_id or random_text(self._entropy, 26, _LOWER),
-            secret(client_secret or None),
-            **settings,
+            client_secret = new_client_secret(self._entropy)
+        client = AppClient(
+            client_id or new_client_id(self._entropy), secret(client_secret or None), **settings
         )
         with self._lock:
-            self._core.clients[made.client_id] = made
-        return made
+            self._core.clients[client.client_id] = client
+        return client
 
     def add_user(
         self,
@@ -262,129 +269,128 @@ class LocalPool(DisplayMixin):
         mfa: Iterable[str] | None = None,
         preferred_mfa: str | None = None,
     ) -> User:
-        """A user, without asking the password policy.
+        """Add a user, without checking the password policy and the schema.
 
         Args:
             username: the name; in a pool with `username_attributes`, the attribute's value.
-            password: the password; only its SRP verifier is kept. None for a user without one.
+            password: the password, of which only the SRP verifier is stored; None for a user without one.
             email: the attribute.
             phone_number: the attribute, as `+15551234567`.
             attributes: more attributes.
-            verified: are the address and the number verified?
-            temporary: is the password to be changed at the next sign-in (FORCE_CHANGE_PASSWORD)?
+            verified: whether email and phone number are verified, unless an attribute says otherwise.
+            temporary: whether the user must change the password at the next sign-in (FORCE_CHANGE_PASSWORD).
             status: another UserStatus.
-            enabled: may the user sign in?
+            enabled: whether the user may sign in.
             groups: `cognito:groups`.
             totp_secret: the verified secret of an authenticator app (base32).
-            mfa: UserMFASettingList; if left out, TOTP where there is a secret, and `preferred_mfa`.
+            mfa: UserMFASettingList; by default TOTP, if there is a secret, and `preferred_mfa`.
             preferred_mfa: PreferredMfaSetting.
 
         Raises:
             PoolRefusal: the name or an alias is taken.
-            ValueError: no authenticator app could use `totp_secret`, or there is no such `status`.
+            ValueError: `totp_secret` or `status` is invalid, or the user lacks what a factor needs.
         """
-        # Before anything is changed: what cannot be is told here, not at a sign-in to come.
         password = secret(password)
         totp_secret = secret(totp_secret)
-        token = (
-            None if totp_secret is None else SoftwareToken(checked_totp_secret(secret(totp_secret)))
-        )
-        standing = Status(status) if status else None
+        token = SoftwareToken(checked_totp_secret(totp_secret)) if totp_secret is not None else None
+        other_status = Status(status) if status else None
         addresses = {"email": email, "phone_number": phone_number}
-        given = {name: value for name, value in addresses.items() if value is not None}
+        own = {name: value for name, value in addresses.items() if value is not None}
         with self._lock:
-            user = admin.add_user(
-                self._core, username, {**given, **(attributes or {})}, verified=verified
-            )
+            own.update(attributes or {})
+            user = sign_up.add_confirmed_user(self._core, username, own, verified=verified)
             if password is not None:
-                passwords.set_password(self._core, user, secret(password), temporary=temporary)
-            user.status = standing or user.status
+                passwords.set_password(self._core, user, password, temporary=temporary)
+            user.status = other_status or user.status
             user.enabled, user.groups = enabled, tuple(groups)
             user.software_token = token
             enrolment.set_initial_mfa(user, mfa, preferred_mfa)
         return user
 
     def user(self, name: str) -> User:
-        """A user, by name or alias.
+        """Return a user by name or alias.
 
         Raises:
-            LookupError: there is none.
+            LookupError: the pool has no such user.
         """
         found = self._core.users.find(name)
         if found is None:
             raise LookupError(f"the pool has no user {name}")
         return found
 
-    def fork(self) -> LocalPool:
-        """Another pool, like this one in all it holds: users, sessions, codes, tokens, key.
-
-        What is then done to one is not done to the other; they share the clock and the entropy. So a
-        sign-in can be taken back to where the fork was made, or two ways on from there be tried. Nobody
-        watches the fork's outbox yet.
-        """
-        with self._lock:
-            same = [self.configuration, self.clock, self._entropy, self._token_issuer.key]
-            memo: dict[int, Any] = {
-                id(each): each for each in (*same, *self._core.clients.values())
-            }
-            # Whoever watches is no part of the pool, and may be what cannot be copied: a queue, a socket.
-            memo[id(self._core.outbox._seen)] = None  # noqa: SLF001 - one of us
-            made = copy.copy(self)
-            made._core = copy.deepcopy(self._core, memo)  # noqa: SLF001 - one of us
-            made._token_issuer = made._core.token_issuer  # noqa: SLF001 - one of us
-            made._lock = ForkSafeLock()  # noqa: SLF001 - one of us
-        return made
-
-    def jwks(self) -> dict[str, Any]:
-        """The public signing key, as a JSON Web Key Set."""
-        with self._lock:
-            return self._token_issuer.jwks()
-
     def answer(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a request of the API.
 
         Args:
             operation: as `InitiateAuth`.
-            request: its members, as the API spells them.
+            request: its members, named as in the API.
 
         Returns:
-            The reply, as the API spells it; moments are seconds since 1970.
+            The reply, with members named as in the API; times are seconds since 1970.
 
         Raises:
-            PoolRefusal: the pool says no, with Cognito's error code and message.
+            PoolRefusal: the pool refuses, with Cognito's error code and message.
         """
         with self._lock:
             return answer(self._core, operation, request)
 
     def client(self, config: Any = None) -> Any:
-        """A real boto3 cognito-idp client, whose requests are answered by this pool and never leave.
+        """Return a real boto3 cognito-idp client whose requests this pool answers, without a network.
 
         Args:
             config: a `botocore.config.Config`. The client has dummy credentials;
-                `Config(signature_version=botocore.UNSIGNED)` makes one without, which the operations for
-                administrators refuse as Cognito does (MissingAuthenticationTokenException).
+                `Config(signature_version=botocore.UNSIGNED)` makes one without, to which the operations for
+                administrators reply with Cognito's MissingAuthenticationTokenException.
         """
-        from authfsm.local.api import boto_hook  # noqa: PLC0415 - boto3 takes 0.3 s: only who wants one waits
+        from authfsm.local.api.boto_hook import boto_client  # noqa: PLC0415 - boto3 takes 0.3 s to load
 
-        return boto_hook.client(self, config)
+        def answer_request(target: str, body: bytes, signed: bool) -> HttpReply:  # noqa: FBT001 - Answer's
+            return answer_http(self.answer, target, body, self.request_id(), signed=signed)
+
+        return boto_client(answer_request, self.region, config)
 
     def cognito(self, **settings: Any) -> Cognito:
-        """This package's own driver, on this pool.
+        """Return this package's synchronous driver, connected to this pool.
 
         Args:
-            settings: of `authfsm.drivers.boto.Cognito`, beside client, ids and secret.
+            settings: arguments of `authfsm.drivers.boto.Cognito`, except its client.
         """
-        from authfsm.drivers.boto import Cognito  # noqa: PLC0415 - the pool itself does without
+        from authfsm.drivers.boto import Cognito  # noqa: PLC0415 - the pool itself does not need it
 
-        settings.setdefault("client_id", self.client_id)
-        settings.setdefault("pool_id", self.pool_id)
-        settings.setdefault("client_secret", self.client_secret)
-        settings.setdefault("clock", self.clock)
         with self._lock:
-            known = self._core.clients.get(settings["client_id"], self.app_client)
-        settings.setdefault("session_lifetime", timedelta(minutes=known.auth_session_validity))
-        return Cognito(self.client(), **settings)
+            client_id = settings.get("client_id", self.client_id)
+            client = self._core.clients.get(client_id, self.app_client)
+        defaults = {
+            "client_id": client_id,
+            "pool_id": self.pool_id,
+            "client_secret": self.client_secret,
+            "clock": self.clock,
+            "session_lifetime": timedelta(minutes=client.auth_session_validity),
+        }
+        return Cognito(self.client(), **{**defaults, **settings})
+
+    def fork(self) -> LocalPool:
+        """Return a copy of this pool with its users, sessions, codes, tokens and key.
+
+        Changes to one do not affect the other, so that a sign-in can be continued in two ways. Clock and
+        entropy are shared; watchers of the outbox watch only the original.
+        """
+        with self._lock:
+            core = self._core
+            shared = (self.configuration, self.clock, self._entropy, core.token_issuer.key)
+            memo: dict[int, Any] = {id(each): each for each in (*shared, *core.clients.values())}
+            # A watcher is not copied: it may be a queue or a socket.
+            memo[id(core.outbox._seen)] = None  # noqa: SLF001 - same package
+            fork = copy.copy(self)
+            fork._core = copy.deepcopy(core, memo)  # noqa: SLF001 - same class
+            fork._lock = ForkSafeLock()  # noqa: SLF001 - same class
+        return fork
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the public signing key as a JSON Web Key Set."""
+        with self._lock:
+            return self._core.token_issuer.jwks()
 
     def request_id(self) -> str:
-        """A UUID for a request, as `x-amzn-RequestId` has it."""
-        return self._token_issuer.uuid()
+        """Return a UUID for a response's `x-amzn-RequestId`."""
+        return self._core.token_issuer.uuid()

@@ -1,4 +1,4 @@
-"""The pool and its app clients, described and changed in Cognito's own shapes."""
+"""The operations on the pool and its app clients."""
 
 from __future__ import annotations
 
@@ -6,15 +6,35 @@ import string
 from collections.abc import Mapping
 from typing import Any, Final
 
+from attrs import fields
+
 from authfsm.base.secret import Secret
 from authfsm.local.config import descriptions, error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.state.codes import random_text
-from authfsm.local.state.core import Core, Reply, Request
+from authfsm.local.state.codes import Entropy, random_text
+from authfsm.local.state.core import Core, Reply, Request, paginate
 
-_LOWER: Final = string.ascii_lowercase + string.digits
-_PAGE: Final = 60
+_CLIENT_ALPHABET: Final = string.ascii_lowercase + string.digits
+_MAX_PAGE: Final = 60
+
+
+def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
+    """Raise TypeError for a setting that is no field of these classes, without its value: perhaps a secret."""
+    known = {each.name for kind in classes for each in fields(kind) if each.init}
+    if unknown := sorted(set(settings) - known):
+        settings.clear()  # a traceback with the frames' variables would show the values
+        raise TypeError(f"there is no setting {', '.join(unknown)}")
+
+
+def new_client_id(entropy: Entropy) -> str:
+    """Return a random app client id."""
+    return random_text(entropy, 26, _CLIENT_ALPHABET)
+
+
+def new_client_secret(entropy: Entropy) -> Secret[str]:
+    """Return a random app client secret."""
+    return Secret(random_text(entropy, 51, _CLIENT_ALPHABET))
 
 
 def describe_user_pool(pool: Core, request: Request) -> Reply:
@@ -32,46 +52,38 @@ def get_user_pool_mfa_config(pool: Core, request: Request) -> Reply:
 def describe_user_pool_client(pool: Core, request: Request) -> Reply:
     """DescribeUserPoolClient."""
     pool.check_pool(request)
-    return _described(pool, pool.client(request))
+    return _client_reply(pool, pool.client(request))
 
 
 def list_user_pool_clients(pool: Core, request: Request) -> Reply:
     """ListUserPoolClients."""
     pool.check_pool(request)
-    clients = list(pool.clients.values())
-    ids = [client.client_id for client in clients]
-    token = request.get("NextToken")
-    start = ids.index(token) if token in ids else 0
-    end = start + max(request.get("MaxResults") or _PAGE, 1)
-    pool_id = pool.configuration.pool_id
-    reply: Reply = {
-        "UserPoolClients": [
-            {"ClientId": each.client_id, "UserPoolId": pool_id, "ClientName": each.client_name}
-            for each in clients[start:end]
-        ]
-    }
-    return {**reply, "NextToken": ids[end]} if end < len(ids) else reply
+    size, pool_id = request.get("MaxResults") or _MAX_PAGE, pool.configuration.pool_id
+    page, token = paginate(pool.clients, request.get("NextToken"), size)
+    clients = [
+        {"ClientId": each.client_id, "UserPoolId": pool_id, "ClientName": each.client_name}
+        for each in page
+    ]
+    reply: Reply = {"UserPoolClients": clients}
+    return reply if token is None else {**reply, "NextToken": token}
 
 
 def create_user_pool_client(pool: Core, request: Request) -> Reply:
-    """CreateUserPoolClient: one more app client."""
+    """CreateUserPoolClient."""
     pool.check_pool(request)
-    asked: dict[str, Any] = {**request, "ClientId": random_text(pool.entropy, 26, _LOWER)}
+    secret = Secret(request["ClientSecret"]) if "ClientSecret" in request else None
     if request.get("GenerateSecret"):
-        asked["ClientSecret"] = random_text(pool.entropy, 51, _LOWER)
-    return _kept(pool, asked)
+        secret = new_client_secret(pool.entropy)
+    return _set_client(pool, {**request, "ClientId": new_client_id(pool.entropy)}, secret)
 
 
 def update_user_pool_client(pool: Core, request: Request) -> Reply:
     """UpdateUserPoolClient: "If you don't provide a value for an attribute, Amazon Cognito sets it to its
-    default value." -- AWS API reference. Its secret stays; sign-ins under way go on as they began.
+    default value." -- AWS API reference. The secret stays, and sign-ins under way keep the old settings.
     """
     pool.check_pool(request)
     client = pool.client(request)
-    asked: dict[str, Any] = {"ClientName": client.client_name, **request}
-    if client.client_secret is not None:
-        asked["ClientSecret"] = client.client_secret.reveal()
-    return _kept(pool, asked)
+    return _set_client(pool, {"ClientName": client.client_name, **request}, client.client_secret)
 
 
 def delete_user_pool_client(pool: Core, request: Request) -> Reply:
@@ -81,18 +93,17 @@ def delete_user_pool_client(pool: Core, request: Request) -> Reply:
     return {}
 
 
-def _kept(pool: Core, asked: Mapping[str, Any]) -> Reply:
+def _set_client(
+    pool: Core, described: Mapping[str, Any], client_secret: Secret[str] | None
+) -> Reply:
     try:
-        settings = descriptions.client_settings(asked)
-        settings["client_secret"] = (
-            Secret(asked["ClientSecret"]) if "ClientSecret" in asked else None
-        )
-        client = AppClient(**settings)
+        settings = descriptions.client_settings(described)
+        client = AppClient(**{**settings, "client_secret": client_secret})
     except (ValueError, TypeError, OverflowError) as error:
         raise PoolRefusal(error_templates.INVALID_PARAMETER, why=str(error)) from None
     pool.clients[client.client_id] = client
-    return _described(pool, client)
+    return _client_reply(pool, client)
 
 
-def _described(pool: Core, client: AppClient) -> Reply:
+def _client_reply(pool: Core, client: AppClient) -> Reply:
     return {"UserPoolClient": descriptions.user_pool_client(pool.configuration, client)}

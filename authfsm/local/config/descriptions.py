@@ -151,6 +151,15 @@ def _webauthn(shape: Structure | None) -> WebAuthnConfiguration | None:
     )
 
 
+def merged_settings(read: Descriptions, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `LocalPool` for a described pool; `settings` take precedence."""
+    client = client_settings(read.user_pool_client or {})
+    merged = {**pool_settings(read), **client, **settings}
+    if isinstance(triggers := settings.get("triggers"), Triggers):
+        merged["triggers"] = with_described_version(triggers, read.user_pool)
+    return merged
+
+
 # ---- the app client -----------------------------------------------------------------------------
 
 

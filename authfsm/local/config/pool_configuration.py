@@ -104,6 +104,11 @@ class AppClient:
         if value not in {"ENABLED", "LEGACY"}:
             raise ValueError("prevent_user_existence_errors is ENABLED or LEGACY")
 
+    @property
+    def hides_user_existence(self) -> bool:
+        """Whether replies must not reveal whether a user exists."""
+        return self.prevent_user_existence_errors == "ENABLED"
+
     def allows(self, auth_flow: str) -> bool:
         """Return whether an AuthFlow is among what this client's ExplicitAuthFlows allow.
 

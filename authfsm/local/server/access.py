@@ -1,22 +1,23 @@
-"""Which requests the server takes: the hosts that they may name, and the web pages that may send them.
+"""Where the server listens, which hosts a request may name, and which web pages may send requests.
 
-Any web page can make its visitor's browser send requests to a server on the visitor's own machine, and DNS
-rebinding (a name of the attacker's that comes to resolve to 127.0.0.1) lets it read the replies too. So a
-request must name a host that is this machine's or was allowed, and a page of another origin may call only
-the operations that Cognito lets browsers call without AWS credentials. All is decided before anything is
-read or done: a simple cross-origin POST has its effect even where the page cannot read the reply.
+Any web page can make its visitor's browser send requests to a server on the visitor's machine. With DNS
+rebinding (the attacker's host name later resolves to 127.0.0.1) the page can also read the replies. So a
+request must name a host that is this machine or is allowed, and a page of another origin may call only the
+operations that Cognito lets browsers call without AWS credentials. The server decides before it reads the
+body, because a simple cross-origin POST takes effect even if the page cannot read the reply.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Final
 
 from attrs import field, frozen
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from authfsm.local.api.aws_json import TARGET_PREFIX
@@ -26,19 +27,49 @@ ANY_ORIGIN: Final = "*"
 
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>\d{0,5}))?")
 _ORIGIN: Final = re.compile(rf"(?P<scheme>[a-z][a-z0-9+.-]*)://{_HOST.pattern}")
-_PORTS: Final = {"http": "80", "https": "443"}
-# What Cognito's replies have beyond the headers that every page may read.
-_EXPOSED: Final = "x-amzn-RequestId, x-amzn-ErrorType, x-amzn-ErrorMessage, Date, Content-Length"
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_READ_METHODS: Final = ("GET", "HEAD")
+_EXPOSED_HEADERS: Final = (
+    "x-amzn-RequestId, x-amzn-ErrorType, x-amzn-ErrorMessage, Date, Content-Length"
+)
 _FORBIDDEN: Final = "ForbiddenException"
+_SAME_ORIGIN_ONLY: Final = "Pages of other origins may not request this."
 
-Headers = list[tuple[bytes, bytes]]
+# ---- where the server listens -------------------------------------------------------------------
+
+
+class ListenError(Exception):
+    """The server cannot listen at an address; the message says why."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket, or raise ListenError; port 0 stands for any free port."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=1024)
+    except OSError as error:
+        raise ListenError(f"cannot listen at {host}:{port}: {error.strerror or error}") from None
+
+
+def url_of(host: str, sock: socket.socket) -> str:
+    """Return the URL of a listening socket, as clients on this machine use it."""
+    port = sock.getsockname()[1]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - only compared
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(sock: socket.socket) -> bool:
+    """Return whether only this machine can reach a listening socket."""
+    return ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def is_loopback_name(name: str) -> bool:
-    """Whether a name or address is this machine's own, whatever a name server says.
+    """Return whether a host name or address always means this machine, whatever DNS says.
 
     "Users may assume that IPv4 and IPv6 address queries for localhost names will always resolve to the
-    respective IP loopback address", those that end in `.localhost` among them -- RFC 6761, 6.3
+    respective IP loopback address"; names ending in `.localhost` are among them -- RFC 6761, 6.3
     """
     plain = name.lower().removesuffix(".")
     if plain == "localhost" or plain.endswith(".localhost"):
@@ -50,300 +81,232 @@ def is_loopback_name(name: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def _bare(name: str) -> str:
-    return name.strip("[]").removesuffix(".")
+# ---- who may send requests ----------------------------------------------------------------------
 
 
-def _hosts(given: Iterable[str]) -> tuple[str, ...]:
-    hosts = []
-    for each in given:
-        plain = each.lower().strip()
-        found = _HOST.fullmatch(
-            f"[{plain}]" if plain.count(":") > 1 and "[" not in plain else plain
-        )
-        if found is None or found["port"] is not None:
+def _host_name(host: re.Match[str]) -> str:
+    return str(host["name"]).strip("[]").removesuffix(".")
+
+
+def _parse_hosts(hosts: Iterable[str]) -> tuple[str, ...]:
+    names = []
+    for host in hosts:
+        plain = host.lower().strip()
+        is_ipv6 = plain.count(":") > 1 and "[" not in plain
+        match = _HOST.fullmatch(f"[{plain}]" if is_ipv6 else plain)
+        if match is None or match["port"] is not None:
             raise ValueError(
-                f"a host is a name or an address without scheme and port, not {each!r}"
+                f"a host is a name or an address without scheme and port, not {host!r}"
             )
-        hosts.append(_bare(found["name"]))
-    return tuple(hosts)
+        names.append(_host_name(match))
+    return tuple(names)
 
 
-def _origins(given: Iterable[str] | None) -> tuple[str, ...] | None:
-    if given is None:
+def _parse_origins(origins: Iterable[str] | None) -> tuple[str, ...] | None:
+    if origins is None:
         return None
-    origins = []
-    for each in given:
-        found = _ORIGIN.fullmatch(each.lower().strip())
-        if found is None and each != ANY_ORIGIN:
-            raise ValueError(f"an origin is scheme://host or scheme://host:port, not {each!r}")
-        origins.append(_normal(found) if found else each)
-    return tuple(origins)
+    parsed = []
+    for origin in origins:
+        match = _ORIGIN.fullmatch(origin.lower().strip())
+        if match is None and origin != ANY_ORIGIN:
+            raise ValueError(f"an origin is scheme://host or scheme://host:port, not {origin!r}")
+        parsed.append(_without_default_port(match) if match else origin)
+    return tuple(parsed)
 
 
-def _normal(origin: re.Match[str]) -> str:
-    """An origin as browsers write it: without the port that its scheme implies."""
+def _without_default_port(origin: re.Match[str]) -> str:
+    """Return an origin as browsers write it: without its scheme's default port."""
     scheme, port = origin["scheme"], origin["port"]
     plain = f"{scheme}://{origin['name']}"
-    return f"{plain}:{port}" if port and port != _PORTS.get(scheme) else plain
+    return f"{plain}:{port}" if port and port != _DEFAULT_PORTS.get(scheme) else plain
 
 
 @frozen
 class AccessRules:
-    """Who may use the server.
+    """Which hosts requests may name, and which pages may send them.
 
     Args:
-        hosts: names or addresses, beside those of loopback, that a request's Host header may have, with
-            any port.
+        hosts: names or addresses that the Host header may have beside loopback ones, with any port.
         origins: the origins of web pages that may call the operations without credentials, as
             `https://app.example`; `*` for any. None: every http or https origin on a loopback host.
-        open: every host, every origin and every operation, without an Authorization header.
-
-    Raises:
-        ValueError: a host or an origin is not written as one.
+        open: allow every host, every origin and every operation, without an Authorization header.
     """
 
-    hosts: tuple[str, ...] = field(default=(), converter=_hosts)
-    origins: tuple[str, ...] | None = field(default=None, converter=_origins)
+    hosts: tuple[str, ...] = field(default=(), converter=_parse_hosts)
+    origins: tuple[str, ...] | None = field(default=None, converter=_parse_origins)
     open: bool = False
 
-    def allows_host(self, host: str, address: str | None = None) -> bool:
-        """Whether a request may have this Host header.
+    @property
+    def any_origin(self) -> bool:
+        """Whether pages of every origin may call the operations that need no credentials."""
+        return self.open or (self.origins is not None and ANY_ORIGIN in self.origins)
 
-        Args:
-            host: the header: a name or an address, perhaps with a port.
-            address: the address of this machine that the request came to. It may be named: DNS
-                rebinding needs a name.
+    def allows_host(self, host: str, address: str | None = None) -> bool:
+        """Return whether a request to this address of the machine may have this Host header.
+
+        The header may have the address itself, because DNS rebinding needs a name.
         """
-        found = _HOST.fullmatch(host.lower())
-        if self.open or found is None:
+        match = _HOST.fullmatch(host.lower())
+        if self.open or match is None:
             return self.open
-        name = _bare(found["name"])
+        name = _host_name(match)
         return is_loopback_name(name) or name in self.hosts or name == address
 
     def allows_origin(self, origin: str) -> bool:
-        """Whether pages of this origin may call the operations that need no credentials."""
-        if self.open or (self.origins is not None and ANY_ORIGIN in self.origins):
+        """Return whether pages of this origin may call the operations that need no credentials."""
+        if self.any_origin:
             return True
-        found = _ORIGIN.fullmatch(origin.lower())
-        if found is None:  # `null` too: sandboxed frames and files of any site have it
+        match = _ORIGIN.fullmatch(origin.lower())
+        if match is None:  # also `null`, the origin of sandboxed frames and local files of any site
             return False
         if self.origins is None:
-            return found["scheme"] in _PORTS and is_loopback_name(_bare(found["name"]))
-        return _normal(found) in self.origins
+            return match["scheme"] in _DEFAULT_PORTS and is_loopback_name(_host_name(match))
+        return _without_default_port(match) in self.origins
 
 
 @frozen
 class AccessMiddleware:
-    """The ASGI application that takes or refuses each request before `app` sees it.
+    """The ASGI middleware that refuses requests that the rules do not allow.
 
-    Args:
-        access: who may use the server.
-        app: answers what is taken.
-        readable: the paths that pages of an allowed origin may GET.
-        refused: is called with `host`, `origin` or `operation` for each request that is refused.
+    Pages of an allowed origin may GET `shared_paths`. `on_refusal` gets the reason: host, origin or operation.
     """
 
-    access: AccessRules
+    rules: AccessRules
     app: ASGIApp
-    readable: frozenset[str]
-    refused: Callable[[str], None]
+    shared_paths: frozenset[str]
+    on_refusal: Callable[[str], None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take or refuse one request."""
+        """Pass one request on, or refuse it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = _joined_headers(scope["headers"])
-        host, origin = headers.get("host", ""), headers.get("origin")
-        address = (scope.get("server") or (None,))[0]
-        if not self.access.allows_host(host, address):
-            await self._refuse(scope, send, "host", _no_such_host(host))
-        elif _is_own(headers, host):
-            await self.app(scope, receive, send)
-        else:
-            await self._from_elsewhere(scope, receive, send, headers, origin)
+        decision = self._decide(scope, Headers(scope=scope))
+        if isinstance(decision, Response):
+            await decision(scope, receive, send)
+            return
+        cors = decision
 
-    async def _from_elsewhere(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        headers: Mapping[str, str],
-        origin: str | None,
-    ) -> None:
-        """Answer a request that a page of another origin sent, or a link on it."""
-        method, path = scope["method"], scope["path"]
-        shared = path == "/" or path in self.readable
-        if self.access.open and not shared:
-            await self.app(scope, receive, send)  # no page of another origin can read the reply
-            return
-        if origin is None:
-            if (
-                shared
-                and method in {"GET", "HEAD"}
-                and (self.access.open or _is_navigation(headers))
-            ):
-                await self.app(scope, receive, send)
-            else:
-                await self._refuse(scope, send, "origin", _NOT_FOR_OTHERS)
-            return
-        if not self.access.allows_origin(origin):
-            await self._refuse(scope, send, "origin", _no_such_origin(origin))
-            return
-        asked = headers.get("access-control-request-method")
-        preflight = method == "OPTIONS" and asked is not None
-        reads = (asked if preflight else method) in {"GET", "HEAD"}
-        if not shared or (path == "/" and reads and not self.access.open):
-            await self._refuse(scope, send, "origin", _NOT_FOR_OTHERS)
-            return
-        cors = self._cors(origin)
-        if preflight:
-            await _send(send, 200, b"", [*cors, *_preflight(headers)])
-            return
-        operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
-        known = OPERATIONS.get(operation)
-        if known is not None and not known.public and not self.access.open:
-            await self._refuse(scope, send, "operation", _needs_credentials(operation), cors)
-            return
-
-        async def with_cors(message: Message) -> None:
+        async def send_with_cors(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *cors]}
+                MutableHeaders(scope=message).update(cors)
             await send(message)
 
-        await self.app(scope, receive, with_cors)
+        await self.app(scope, receive, send_with_cors if cors else send)
 
-    def _cors(self, origin: str) -> Headers:
-        origins = self.access.origins
-        any_origin = self.access.open or (origins is not None and ANY_ORIGIN in origins)
-        allowed = ANY_ORIGIN if any_origin else origin
-        return [
-            (b"access-control-allow-origin", allowed.encode("latin-1")),
-            (b"access-control-expose-headers", _EXPOSED.encode()),
-            (b"vary", b"Origin"),
-        ]
+    def _decide(self, scope: Scope, headers: Headers) -> Response | dict[str, str]:
+        """Return the CORS headers for the reply to an allowed request, or the reply to another one."""
+        host = _joined(headers, "host")
+        address = (scope.get("server") or (None,))[0]
+        if not self.rules.allows_host(host, address):
+            return self._refusal(scope, "host", _host_refused(host))
+        return {} if _is_same_origin(headers, host) else self._decide_cross_origin(scope, headers)
 
-    async def _refuse(
-        self, scope: Scope, send: Send, reason: str, why: str, cors: Iterable[Any] = ()
-    ) -> None:
-        self.refused(reason)
-        said = {"message": why}
-        headers: Headers = [(b"content-type", b"application/json"), *cors]
-        if scope["method"] == "POST":  # as AWS clients read errors
-            said = {"__type": _FORBIDDEN, **said}
-            headers.append((b"x-amzn-errortype", f"{_FORBIDDEN}:".encode()))
-        # The body of the request is not waited for.
-        headers.append((b"connection", b"close"))
-        await _send(send, 403, json.dumps(said).encode(), headers)
+    def _decide_cross_origin(self, scope: Scope, headers: Headers) -> Response | dict[str, str]:
+        """Decide about a request that a page of another origin sent, or a link on it."""
+        method, path, is_open = scope["method"], scope["path"], self.rules.open
+        shared = path == "/" or path in self.shared_paths
+        if is_open and not shared:
+            return {}  # without CORS headers the page cannot read the reply
+        if "origin" not in headers:
+            reads = method in _READ_METHODS and (is_open or _is_navigation(headers))
+            return {} if shared and reads else self._refusal(scope, "origin", _SAME_ORIGIN_ONLY)
+        origin = _joined(headers, "origin")
+        preflight_method = headers.get("access-control-request-method")
+        is_preflight = method == "OPTIONS" and preflight_method is not None
+        reads = (preflight_method if is_preflight else method) in _READ_METHODS
+        allowed = self.rules.allows_origin(origin)
+        if not allowed or not shared or (path == "/" and reads and not is_open):
+            message = _SAME_ORIGIN_ONLY if allowed else _origin_refused(origin)
+            return self._refusal(scope, "origin", message)
+        cors = _cors_headers(ANY_ORIGIN if self.rules.any_origin else origin)
+        if is_preflight:
+            return Response(headers={**cors, **_preflight_headers(headers)})
+        name = _joined(headers, "x-amz-target").removeprefix(TARGET_PREFIX)
+        operation = OPERATIONS.get(name)
+        if operation is not None and not operation.public and not is_open:
+            refusal = self._refusal(scope, "operation", _operation_refused(name))
+            refusal.headers.update(cors)
+            return refusal
+        return cors
+
+    def _refusal(self, scope: Scope, reason: str, message: str) -> Response:
+        self.on_refusal(reason)
+        error = {"message": message}
+        headers = {"connection": "close"}  # the request's body stays unread
+        if scope["method"] == "POST":  # the shape in which AWS clients read errors
+            error = {"__type": _FORBIDDEN, **error}
+            headers["x-amzn-errortype"] = f"{_FORBIDDEN}:"
+        return JSONResponse(error, 403, headers)
 
 
-async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
+def _joined(headers: Headers, name: str) -> str:
+    """Return a header; the values of a repeated one are joined, and so are no valid host or origin."""
+    return ", ".join(headers.getlist(name))
 
 
-def _preflight(headers: Mapping[str, str]) -> Headers:
-    """What a preflight asked for. Whether the request itself is taken is decided when it comes."""
-    allowed = [(b"access-control-allow-methods", b"GET, POST"), (b"access-control-max-age", b"600")]
-    if (named := headers.get("access-control-request-headers")) is not None:
-        allowed.append((b"access-control-allow-headers", named.encode("latin-1")))
+def _cors_headers(origin: str) -> dict[str, str]:
+    return {
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": _EXPOSED_HEADERS,
+        "vary": "Origin",
+    }
+
+
+def _preflight_headers(headers: Headers) -> dict[str, str]:
+    """Allow what a preflight asks for; the request that follows is decided when it arrives."""
+    allowed = {"access-control-allow-methods": "GET, POST", "access-control-max-age": "600"}
+    if (names := headers.get("access-control-request-headers")) is not None:
+        allowed["access-control-allow-headers"] = names
     if headers.get("access-control-request-private-network") == "true":
-        allowed.append((b"access-control-allow-private-network", b"true"))
+        allowed["access-control-allow-private-network"] = "true"
     return allowed
 
 
-def _joined_headers(given: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers; of one that is there twice, both values, which is no host and no origin."""
-    read: dict[str, str] = {}
-    for name, value in given:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip()
-        read[key] = f"{read[key]}, {text}" if key in read else text
-    return read
-
-
-def _is_own(headers: Mapping[str, str], host: str) -> bool:
-    """Whether the request comes from no web page, from this server's own, or from the address bar."""
-    origin = headers.get("origin")
-    if origin is None:
-        # Every browser of today sends this header (Fetch Metadata Request Headers, W3C).
+def _is_same_origin(headers: Headers, host: str) -> bool:
+    """Return whether a program, the server's own page or the address bar sent the request."""
+    if "origin" not in headers:
+        # All current browsers send this header (W3C, Fetch Metadata Request Headers); programs do not.
         return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
-    page, here = _ORIGIN.fullmatch(origin.lower()), _HOST.fullmatch(host.lower())
+    page, here = (
+        _ORIGIN.fullmatch(_joined(headers, "origin").lower()),
+        _HOST.fullmatch(host.lower()),
+    )
     if page is None or here is None or page["name"] != here["name"]:
         return False
-    implied = _PORTS.get(page["scheme"])
-    return (page["port"] or implied) == (here["port"] or implied)
+    default = _DEFAULT_PORTS.get(page["scheme"])
+    return (page["port"] or default) == (here["port"] or default)
 
 
-def _is_navigation(headers: Mapping[str, str]) -> bool:
-    """Whether a person followed a link; the page that it is on cannot read what comes."""
-    return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == (
-        "navigate",
-        "document",
-    )
+def _is_navigation(headers: Headers) -> bool:
+    """Return whether the user followed a link; the page with the link cannot read the reply."""
+    mode, destination = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+    return (mode, destination) == ("navigate", "document")
 
 
-_NOT_FOR_OTHERS: Final = "This is not for pages of other origins."
-
-
-def _no_such_host(host: str) -> str:
-    found = _HOST.fullmatch(host.lower())
-    if found is None:
+def _host_refused(host: str) -> str:
+    match = _HOST.fullmatch(host.lower())
+    if match is None:
         return "The Host header is missing or is not a host."
-    name = _bare(found["name"])
+    name = _host_name(match)
     return (
         f"This server does not answer to the host {name}. Start authfsm serve with --allow-host {name}"
         " to allow it, or with --open to allow every host."
     )
 
 
-def _no_such_origin(origin: str) -> str:
+def _origin_refused(origin: str) -> str:
     if _ORIGIN.fullmatch(origin.lower()) is None:
-        return "This server takes no requests from pages without an origin of their own."
+        return "This server accepts no requests from pages whose origin is not a scheme and a host."
     return (
-        f"This server takes no requests from pages of {origin}. Start authfsm serve with --cors {origin}"
-        " to allow the operations that need no AWS credentials, or with --open to allow everything."
+        f"This server accepts no requests from pages of {origin}. Start authfsm serve with"
+        f" --cors {origin} to allow the operations that need no AWS credentials, or with --open to"
+        " allow everything."
     )
 
 
-def _needs_credentials(operation: str) -> str:
+def _operation_refused(operation: str) -> str:
     return (
-        f"{operation} needs AWS credentials, and pages of other origins may call only the operations that"
+        f"{operation} needs AWS credentials, and pages of other origins may call only operations that"
         " need none. Call it from a program, or start authfsm serve with --open."
     )
-
-
-class ListenError(Exception):
-    """The address cannot be listened at, and why."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
-
-    Args:
-        host: a name or address.
-        port: 0 for any that is free.
-
-    Raises:
-        ListenError: it cannot be had.
-    """
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        return socket.create_server(address[:2], family=family, backlog=1024)
-    except OSError as error:
-        raise ListenError(f"cannot listen at {host}:{port}: {error.strerror or error}") from None
-
-
-def url_of(host: str, sock: socket.socket) -> str:
-    """The URL of what listens there, for clients on this machine."""
-    port = sock.getsockname()[1]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared only
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def is_loopback(sock: socket.socket) -> bool:
-    """Can only this machine reach it?"""
-    return ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback

@@ -1,73 +1,150 @@
-"""The server's face in HTTP: Cognito's protocol, its discovery documents, and a page for people.
+"""The ASGI application: Cognito's protocol, its discovery documents, and a page for developers.
 
 POST /                                       Cognito's JSON protocol
 GET  /<pool id>/.well-known/jwks.json        the keys that verify its tokens
 GET  /<pool id>/.well-known/openid-configuration
 GET  /                                       the page, with /events, /diagram.svg and /sign-ins/<n>.svg
-GET  /outbox                                 the codes the pool would have sent
+GET  /outbox                                 the codes that Cognito would have sent
 GET  /health
 
-The pool works in one thread of its own, so that the event loop never waits. Which requests are taken at all,
-`access` says: pages of other origins may use what Cognito lets them use, and not the outbox.
+The pool works in one thread of its own, so that the event loop never waits. `access` decides which requests
+get here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, Final, TypeVar
 
 import anyio
 from attrs import frozen
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from authfsm.local.api.aws_json import HttpReply
+from authfsm.local.api.aws_json import error_reply
 from authfsm.local.server import page
 from authfsm.local.server.access import AccessMiddleware
-from authfsm.local.server.service import Service, error_reply
+from authfsm.local.server.service import Service
 
-_LOOK: Final = 0.15  # seconds between two looks at whether there is news
-_HEARTBEAT: Final = 100  # looks without news, until a sign of life
-_MOST_DIGITS: Final = 9  # of a sign-in's number
+MAX_BODY_BYTES: Final = 1 << 20
+"""The largest body that the server reads; Cognito's largest request is far smaller."""
+
+REQUEST_SECONDS: Final = 20.0
+"""How long a body may take to arrive."""
+
+_POLL_SECONDS: Final = 0.15  # between two checks for changes
+_POLLS_PER_HEARTBEAT: Final = 100
+_MAX_NUMBER_DIGITS: Final = 9
 
 T = TypeVar("T")
 
 
-@frozen
-class _Server:
-    """What the endpoints share.
+def create_app(service: Service, is_closing: Callable[[], bool] = lambda: False) -> ASGIApp:
+    """Return the ASGI application of a pool; open event streams end when `is_closing` returns true."""
+    thread = ThreadPoolExecutor(1, thread_name_prefix="pool")
+    endpoints = _Endpoints(service, is_closing, thread)
+    well_known = f"/{service.pool.pool_id}/.well-known"
 
-    Args:
-        service: the pool as it is served.
-        closing: is the server about to end?
-        thread: the pool's.
-    """
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        thread.shutdown()
+
+    routes = Starlette(
+        routes=[
+            Route("/", endpoints.page, methods=["GET"]),
+            Route(f"{well_known}/jwks.json", endpoints.jwks),
+            Route(f"{well_known}/openid-configuration", endpoints.openid_configuration),
+            Route("/health", endpoints.health),
+            Route("/outbox", endpoints.outbox),
+            Route("/events", endpoints.events),
+            Route("/diagram.svg", endpoints.diagram),
+            Route("/sign-ins/{number}.svg", endpoints.sign_in_diagram),
+        ],
+        exception_handlers={HTTPException: _http_error},
+        lifespan=lifespan,
+    )
+    # A redirect's URL contains the query, which starlette expects to be UTF-8.
+    routes.router.redirect_slashes = False
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        # Starlette's routing costs time that every sign-in would pay for.
+        is_call = scope.get("method") == "POST" and scope["path"] == "/"
+        await (endpoints.cognito if is_call else routes)(scope, receive, send)
+
+    def log_refusal(reason: str) -> None:
+        service.log.write("request refused", level="warning", reason=reason)
+
+    shared = {"/health", f"{well_known}/jwks.json", f"{well_known}/openid-configuration"}
+    return AccessMiddleware(service.access, app, frozenset(shared), log_refusal)
+
+
+class _BodyTooLarge(Exception):
+    """A request's body is larger than `MAX_BODY_BYTES`."""
+
+
+class _Disconnected(Exception):
+    """The client closed the connection before the request was complete."""
+
+
+@frozen
+class _Endpoints:
+    """The endpoints of a pool that works in its own thread."""
 
     service: Service
-    closing: Callable[[], bool]
+    is_closing: Callable[[], bool]
     thread: ThreadPoolExecutor
 
-    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do some work in the pool's thread."""
-        return await asyncio.get_running_loop().run_in_executor(self.thread, work, *arguments)
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in the pool's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
 
-    # ---- what Cognito lets be found out --------------------------------------------------------
+    # ---- Cognito's protocol and discovery documents ---------------------------------------------
+
+    async def cognito(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """POST /: one operation."""
+        headers = Headers(scope=scope)
+        try:
+            with anyio.fail_after(REQUEST_SECONDS):
+                body = await _read_body(headers.get("content-length", ""), receive)
+        except _Disconnected:
+            return
+        except _BodyTooLarge:
+            why = f"larger than {MAX_BODY_BYTES} bytes"
+            response = self._unread(413, "RequestEntityTooLargeException", why)
+        except TimeoutError:
+            why = f"not received within {REQUEST_SECONDS:g} seconds"
+            response = self._unread(408, "RequestTimeoutException", why)
+        else:
+            # Repeated headers are joined, as in `access`, so that both see the same operation.
+            target = ", ".join(headers.getlist("x-amz-target"))
+            signed = bool(headers.get("authorization"))
+            reply = await self.run(self.service.exchange, target, body, signed)
+            response = Response(reply.body, reply.status, reply.headers)
+        await response(scope, receive, send)
+
+    def _unread(self, status: int, code: str, why: str) -> Response:
+        self.service.log.write("request not read", status=status, error=code)
+        request_id = self.service.pool.request_id()
+        reply = error_reply(code, f"The request is {why}.", request_id, status=status)
+        # The connection closes because the rest of the body stays unread.
+        return Response(reply.body, status, {**reply.headers, "Connection": "close"})
 
     async def jwks(self, _: Request) -> Response:
-        """The keys."""
+        """The keys that verify the pool's tokens."""
         return JSONResponse(await self.run(self.service.pool.jwks))
 
     async def openid_configuration(self, _: Request) -> Response:
-        """What there is to discover."""
+        """The OpenID Connect discovery document."""
         issuer = self.service.pool.issuer
         return JSONResponse(
             {
@@ -81,196 +158,81 @@ class _Server:
         )
 
     async def health(self, _: Request) -> Response:
-        """Is it there?"""
+        """The pool's id, if the server is up."""
         return JSONResponse({"status": "ok", "pool": self.service.pool.pool_id})
 
-    # ---- for people and their tests -------------------------------------------------------------
+    # ---- the page, and what tests read ----------------------------------------------------------
 
     async def page(self, _: Request) -> Response:
-        """GET /."""
+        """The page."""
         return Response(page.html(), media_type="text/html", headers=page.headers())
 
     async def diagram(self, request: Request) -> Response:
         """The whole protocol as a picture."""
-        dark = request.query_params.get("theme") == "dark"
-        return await self._picture(page.protocol_picture, dark)
+        return await self._picture(page.protocol_picture, request)
 
-    async def walk(self, request: Request) -> Response:
-        """One sign-in's way as a picture."""
+    async def sign_in_diagram(self, request: Request) -> Response:
+        """The path of one sign-in as a picture."""
         number = str(request.path_params["number"])
-        # Not starlette's own `int`: Python converts 4,300 digits at most, and raises beyond.
-        plain = number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS
-        followed = self.service.follower.get(int(number)) if plain else None
-        if followed is None:
-            raise HTTPException(404, "no such sign-in is followed")
-        dark = request.query_params.get("theme") == "dark"
-        return await self._picture(page.sign_in_picture, tuple(followed.steps), dark)
+        # Not starlette's `int` convertor: int() raises for more than 4,300 digits.
+        valid = number.isascii() and number.isdigit() and len(number) <= _MAX_NUMBER_DIGITS
+        sign_in = self.service.tracker.get(int(number)) if valid else None
+        if sign_in is None:
+            raise HTTPException(404, f"The server remembers no sign-in {number[:20]}.")
+        return await self._picture(page.sign_in_picture, request, tuple(sign_in.steps))
 
-    async def _picture(self, draw: Callable[..., str], *arguments: Any) -> Response:
+    async def _picture(
+        self, draw: Callable[..., str], request: Request, *arguments: Any
+    ) -> Response:
+        dark = request.query_params.get("theme") == "dark"
         try:
-            # Not in the pool's thread: who waits for a picture keeps nobody from signing in.
-            drawn = await asyncio.to_thread(draw, *arguments)
+            # Not in the pool's thread: drawing must not delay sign-ins.
+            svg = await asyncio.to_thread(draw, *arguments, dark)
         except page.PictureUnavailable as error:
             raise HTTPException(503, str(error)) from None
-        return Response(drawn, media_type="image/svg+xml", headers=page.headers())
+        return Response(svg, media_type="image/svg+xml", headers=page.headers())
 
     async def outbox(self, request: Request) -> Response:
-        """The codes the pool would have sent, the oldest first; `?username=` for one user's."""
+        """The messages, the oldest first; `?username=` for those of one user or address."""
         name = request.query_params.get("username")
         messages = await self.run(page.outbox_data, self.service, name)
-        # ASCII, for a user's name may hold a lone surrogate, which UTF-8 cannot write.
+        # ASCII: a username may contain a lone surrogate, which UTF-8 cannot encode.
         body = json.dumps({"messages": messages})
         return Response(body, media_type="application/json", headers=page.headers())
 
     async def events(self, _: Request) -> Response:
-        """What the page shows, at once and whenever it changes (server-sent events)."""
+        """The page's data, now and after every change, as server-sent events."""
         headers = {**page.headers(), "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._news(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(self._changes(), media_type="text/event-stream", headers=headers)
 
-    async def _news(self) -> AsyncIterator[str]:
-        shown, quiet = -1, 0
-        while not self.closing():
-            if self.service.version != shown:
-                shown, quiet = self.service.version, 0
+    async def _changes(self) -> AsyncIterator[str]:
+        sent_version, polls = -1, 0
+        while not self.is_closing():
+            if self.service.version != sent_version:
+                sent_version, polls = self.service.version, 0
                 yield f"data: {json.dumps(await self.run(page.page_data, self.service))}\n\n"
-            quiet += 1
-            if quiet % _HEARTBEAT == 0:
-                yield ": still here\n\n"
-            await asyncio.sleep(_LOOK)
+            polls += 1
+            if polls % _POLLS_PER_HEARTBEAT == 0:
+                yield ": heartbeat\n\n"
+            await asyncio.sleep(_POLL_SECONDS)
 
 
-def create_app(service: Service, closing: Callable[[], bool] = lambda: False) -> ASGIApp:
-    """The ASGI application.
-
-    Args:
-        service: the pool as it is served.
-        closing: is the server about to end? Open streams are then ended too.
-    """
-    thread = ThreadPoolExecutor(1, thread_name_prefix="pool")
-    server = _Server(service, closing, thread)
-    known = f"/{service.pool.pool_id}/.well-known"
-
-    @asynccontextmanager
-    async def life(_: Starlette) -> AsyncIterator[None]:
-        yield
-        thread.shutdown()
-
-    made = Starlette(
-        routes=[
-            Route("/", server.page, methods=["GET"]),
-            Route(f"{known}/jwks.json", server.jwks),
-            Route(f"{known}/openid-configuration", server.openid_configuration),
-            Route("/health", server.health),
-            Route("/outbox", server.outbox),
-            Route("/events", server.events),
-            Route("/diagram.svg", server.diagram),
-            Route("/sign-ins/{number}.svg", server.walk),
-        ],
-        exception_handlers={HTTPException: _refused},
-        lifespan=life,
-    )
-    # The URL that it would lead to is made of the query, which starlette expects to be UTF-8.
-    made.router.redirect_slashes = False
-    api = CognitoEndpoint(service, partial(server.run, service.exchange))
-
-    async def bare(scope: Scope, receive: Receive, send: Send) -> None:
-        asked = scope.get("method") == "POST" and scope["path"] == "/"
-        await (api if asked else made)(scope, receive, send)
-
-    def refused(reason: str) -> None:
-        service.log.write("refused", level="warning", reason=reason)
-
-    readable = frozenset({"/health", f"{known}/jwks.json", f"{known}/openid-configuration"})
-    return AccessMiddleware(service.access, bare, readable, refused)
+async def _http_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return JSONResponse({"message": error.detail}, error.status_code, error.headers)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    status, headers = 500, None
-    if isinstance(error, HTTPException):
-        status, headers = error.status_code, error.headers
-        return JSONResponse({"message": error.detail}, status, headers)
-    return JSONResponse({"message": "the server is at fault"}, status, headers)
-
-
-MAX_BODY_BYTES: Final = 1 << 20
-"""The largest body that is read, in bytes: the largest request of Cognito's is far smaller."""
-
-REQUEST_SECONDS: Final = 20.0
-"""Seconds for a body to come in."""
-
-
-class _TooLarge(Exception):
-    """A body is larger than any that is read."""
-
-
-class _Gone(Exception):
-    """Who asked does not wait for an answer."""
-
-
-@frozen
-class CognitoEndpoint:
-    """POST /, whatever the path: `app.py` knows which requests are for it.
-
-    Args:
-        service: the pool as it is served.
-        exchange: `service.exchange`, off the event loop.
-    """
-
-    service: Service
-    exchange: Callable[[str, bytes, bool], Awaitable[HttpReply]]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        headers = dict(scope["headers"])
-        try:
-            with anyio.fail_after(REQUEST_SECONDS):
-                body = await _body(headers.get(b"content-length", b""), receive)
-        except _Gone:
-            return
-        except _TooLarge:
-            why = f"larger than {MAX_BODY_BYTES} bytes"
-            await self._unread(send, 413, "RequestEntityTooLargeException", why)
-        except TimeoutError:
-            await self._unread(send, 408, "RequestTimeoutException", "not received in time")
-        else:
-            # As `access` reads them: two of them together name no operation.
-            targets = [value for name, value in scope["headers"] if name == b"x-amz-target"]
-            target = b", ".join(targets).decode("latin-1")
-            signed = bool(headers.get(b"authorization"))
-            await _send_reply(send, await self.exchange(target, body, signed))
-
-    async def _unread(self, send: Send, status: int, code: str, why: str) -> None:
-        self.service.log.write("unread", status=status, error=code)
-        request_id = self.service.pool.request_id()
-        answered = error_reply(status, code, f"The request is {why}.", request_id)
-        # The rest of the body is not waited for.
-        await _send_reply(send, answered, (b"connection", b"close"))
-
-
-async def _body(declared: bytes, receive: Receive) -> bytes:
+async def _read_body(declared: str, receive: Receive) -> bytes:
     if declared.isdigit() and int(declared[:20]) > MAX_BODY_BYTES:
-        raise _TooLarge
+        raise _BodyTooLarge
     body, more = b"", True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Gone
+            raise _Disconnected
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > MAX_BODY_BYTES:
-            raise _TooLarge
+            raise _BodyTooLarge
     return body
-
-
-async def _send_reply(send: Send, answered: HttpReply, *more: tuple[bytes, bytes]) -> None:
-    headers = [
-        (name.lower().encode(), value.encode("latin-1")) for name, value in answered.headers.items()
-    ]
-    length = (b"content-length", str(len(answered.body)).encode())
-    start = {
-        "type": "http.response.start",
-        "status": answered.status,
-        "headers": [*headers, length, *more],
-    }
-    await send(start)
-    await send({"type": "http.response.body", "body": answered.body})

@@ -1,13 +1,13 @@
-"""What `authfsm serve --config FILE` reads: the pool's settings and the users to make, in JSON or TOML.
+"""Reads the file of `authfsm serve --config`: the pool's settings and users, in JSON or TOML.
 
-A setting is named as `LocalPool` names it; `users` is a list of what `add_user` takes. What has structure
-there (`device`, `password_policy`) is a table here. A trigger is "module:function".
+A setting has the name that `LocalPool` gives it; `users` is a list of `add_user`'s arguments. Structured
+settings (`device`, `password_policy`) are tables. A trigger is "module:function".
 
-Or the pool is like a real one: `UserPool`, `UserPoolClient` and `MfaConfig` are what DescribeUserPool,
-DescribeUserPoolClient and GetUserPoolMfaConfig say of it, and settings beside them hold instead. `Users` may
-be in the shape of ListUsers, each with a `Password`.
+To serve a pool like a real one, the file has `UserPool`, `UserPoolClient` and `MfaConfig`: the replies of
+DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig. Settings beside them take precedence.
+`Users` may have the shape of ListUsers, each with a `Password`.
 
-`allow_host`, `cors` and `open` say who may use the server, as the options of `authfsm serve` do.
+`allow_host`, `cors` and `open` mean the same as the options of `authfsm serve`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from attrs import field, fields, fields_dict, frozen
 
@@ -51,10 +51,6 @@ else:
 POOL_ID: Final = "eu-west-1_LocalPool"
 CLIENT_ID: Final = "authfsmlocalclient"
 
-# Of the pool's own making, or another option's.
-_NOT_HERE: Final = {
-    "clock", "entropy", "key", "settings", "attributes", "pool_description", "client_description",
-}  # fmt: skip
 _STRUCTURED: Final[dict[str, type]] = {
     "device": DeviceConfiguration,
     "password_policy": PasswordPolicy,
@@ -63,8 +59,15 @@ _STRUCTURED: Final[dict[str, type]] = {
     "triggers": Triggers,
     "webauthn": WebAuthnConfiguration,
 }
+_NOT_CONFIGURABLE: Final = {
+    "clock", "entropy", "key", "settings", "attributes", "pool_description", "client_description",
+}  # fmt: skip
+_SETTINGS: Final = {
+    *inspect.signature(LocalPool).parameters,
+    *(each.name for kind in (PoolConfiguration, AppClient) for each in fields(kind)),
+} - _NOT_CONFIGURABLE
 _ACCESS: Final = ("allow_host", "cors", "open")
-_USER: Final = {
+_USER_MEMBERS: Final = {
     "Username": "username",
     "Password": "password",
     "Enabled": "enabled",
@@ -72,36 +75,23 @@ _USER: Final = {
     "UserMFASettingList": "mfa",
     "PreferredMfaSetting": "preferred_mfa",
 }
-_OF_NO_ACCOUNT: Final = {"UserCreateDate", "UserLastModifiedDate", "MFAOptions"}
+_IGNORED_USER_MEMBERS: Final = {"UserCreateDate", "UserLastModifiedDate", "MFAOptions"}
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used, and why."""
+    """The configuration is invalid; the message says where and why."""
 
 
 @frozen
 class ServerConfig:
-    """What the server is told to serve.
-
-    Args:
-        settings: of `LocalPool`.
-        users: of `LocalPool.add_user`, each.
-        access: who may use the server.
-    """
+    """The configuration of `authfsm serve`: arguments of `LocalPool`, and of `add_user` for each user."""
 
     settings: Mapping[str, Any] = field(factory=dict, repr=False)
     users: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     access: AccessRules = field(factory=AccessRules)
 
     def pool(self, **settings: Any) -> LocalPool:
-        """A pool of these settings, without its users.
-
-        Args:
-            settings: more settings.
-
-        Raises:
-            ConfigError: the pool does not take them.
-        """
+        """Return a pool with these and more settings, without its users."""
         ids = {"pool_id": POOL_ID, "client_id": CLIENT_ID}
         try:
             return LocalPool(**{**ids, **self.settings, **settings})
@@ -109,11 +99,7 @@ class ServerConfig:
             raise ConfigError(str(error)) from None
 
     def add_users(self, pool: LocalPool) -> None:
-        """Make the users that are not there yet.
-
-        Raises:
-            ConfigError: the pool does not take one.
-        """
+        """Add the users that the pool does not have yet."""
         for number, user in enumerate(self.users, 1):
             name = user.get("username")
             if not isinstance(name, str):
@@ -121,164 +107,127 @@ class ServerConfig:
             try:
                 pool.user(name)
             except LookupError:
-                _made(pool, name, user)
+                _add_user(pool, name, user)
 
 
-def _made(pool: LocalPool, name: str, user: Mapping[str, Any]) -> None:
+def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> None:
     try:
         pool.add_user(**user)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the configuration's
-        # Not what it says: the password may be in it.
-        known = inspect.signature(pool.add_user).parameters
-        unknown = ", ".join(sorted(set(user) - set(known)))
-        why = f"has no setting {unknown}" if unknown else f"is refused ({type(error).__name__})"
+    except Exception as error:  # noqa: BLE001 - any error is the configuration's
+        # The error's own message may contain the password.
+        unknown = ", ".join(set(user) - set(inspect.signature(pool.add_user).parameters))
+        why = f"has no setting {unknown}" if unknown else f"is invalid ({type(error).__name__})"
         raise ConfigError(f"user {name} {why}") from None
 
 
 def read_config(path: Path) -> ServerConfig:
-    """The configuration in a file.
-
-    Raises:
-        ConfigError: it cannot be read, or says something else.
-    """
+    """Return the configuration in a file."""
     try:
         text = decode_text(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8 or UTF-16"
         raise ConfigError(f"{path} cannot be read: {why}") from None
+    is_toml = path.suffix == ".toml"
     try:
-        given = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        content = tomllib.loads(text) if is_toml else json.loads(text)
     except ValueError as error:
-        raise ConfigError(f"{path} is not {_form(path)}: {error}") from None
+        raise ConfigError(f"{path} is not {'TOML' if is_toml else 'JSON'}: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path} cannot be read: it is nested too deeply") from None
-    if not isinstance(given, dict):
-        raise ConfigError(f"{path} holds no settings")
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds no settings: its top level is not an object")
     try:
-        return parse_config(given)
-    except ConfigError as refused:
-        raise ConfigError(f"{path}: {refused}") from None
+        return parse_config(content)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
-def parse_config(given: Mapping[str, Any]) -> ServerConfig:
-    """The configuration that a mapping says.
-
-    Raises:
-        ConfigError: it says something else.
-    """
-    settings = without_metadata(given)
+def parse_config(content: Mapping[str, Any]) -> ServerConfig:
+    """Return the configuration in a mapping with the content of a configuration file."""
+    settings = without_metadata(content)
     access = _access({name: settings.pop(name) for name in _ACCESS if name in settings})
     users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
     described = select_descriptions(settings)
     settings = {name: each for name, each in settings.items() if name not in described}
-    known = set(inspect.signature(LocalPool).parameters)
-    known |= {each.name for kind in (PoolConfiguration, AppClient) for each in fields(kind)}
-    known -= _NOT_HERE
-    if unknown := set(settings) - known:
+    if unknown := set(settings) - _SETTINGS:
+        known = sorted({*_SETTINGS, *_ACCESS, "users"})
         raise ConfigError(
-            f"no setting {', '.join(sorted(unknown))};"
-            f" the settings are {', '.join(sorted({*known, *_ACCESS, 'users'}))}"
+            f"no setting {', '.join(sorted(unknown))}; the settings are {', '.join(known)}"
         )
     for name, kind in _STRUCTURED.items():
         if settings.get(name) is not None:
             settings[name] = _structured(name, kind, settings[name])
     if "schema" in settings:
         settings["schema"] = [_structured("schema", SchemaAttribute, e) for e in settings["schema"]]
-    return ServerConfig(
-        {**_like(described, settings.get("triggers")), **settings}, tuple(users), access
-    )
+    if described:
+        try:
+            settings = descriptions.merged_settings(Descriptions.read(described), settings)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"the descriptions are invalid: {error}") from None
+    return ServerConfig(settings, tuple(users), access)
 
 
-def _access(given: Mapping[str, Any]) -> AccessRules:
-    lists = [given[name] for name in ("allow_host", "cors") if name in given]
-    if not all(isinstance(each, list) and all(isinstance(e, str) for e in each) for each in lists):
-        raise ConfigError("allow_host and cors are lists of text")
-    if not isinstance(given.get("open", False), bool):
-        raise ConfigError("open is true or false")
-    return access_rules(
-        given.get("allow_host", ()), given.get("cors"), is_open=given.get("open", False)
-    )
+def _access(options: Mapping[str, Any]) -> AccessRules:
+    hosts, origins = options.get("allow_host", []), options.get("cors", [])
+    for names in (hosts, origins):
+        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+            raise ConfigError("allow_host and cors must be lists of text")
+    is_open = options.get("open", False)
+    if not isinstance(is_open, bool):
+        raise ConfigError("open must be true or false")
+    return access_rules(hosts, origins if "cors" in options else None, is_open=is_open)
 
 
 def access_rules(
     hosts: Iterable[str], origins: Iterable[str] | None, *, is_open: bool
 ) -> AccessRules:
-    """Who may use the server, as options and configurations say it.
-
-    Raises:
-        ConfigError: a host or an origin is not written as one.
-    """
+    """Return the rules of a configuration or of options."""
     try:
         return AccessRules(tuple(hosts), None if origins is None else tuple(origins), is_open)
     except ValueError as error:
         raise ConfigError(str(error)) from None
 
 
-def _like(described: Mapping[str, Any], triggers: Triggers | None) -> dict[str, Any]:
-    """The settings that descriptions of a real pool say."""
-    if not described:
-        return {}
-    try:
-        told = Descriptions.read(described)
-        client = descriptions.client_settings(told.user_pool_client or {})
-        settings = {**descriptions.pool_settings(told), **client}
-        more = (
-            {"triggers": descriptions.with_described_version(triggers, told.user_pool)}
-            if triggers
-            else {}
-        )
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"the descriptions cannot be read: {error}") from None
-    return {**settings, **more}
-
-
-def _users(given: Any) -> list[dict[str, Any]]:
-    if not isinstance(given, list) or not all(isinstance(user, dict) for user in given):
+def _users(users: Any) -> list[dict[str, Any]]:
+    if not isinstance(users, list) or not all(isinstance(user, dict) for user in users):
         raise ConfigError("users is not a list of users")
-    return [_user(user) if "Username" in user else user for user in given]
+    return [_user_arguments(user) if "Username" in user else user for user in users]
 
 
-def _user(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A user in the shape of ListUsers, as `add_user` takes one."""
+def _user_arguments(user: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `add_user` for a user in the shape of ListUsers."""
     attributes = {
         each["Name"]: each.get("Value", "")
-        for each in given.get("Attributes", given.get("UserAttributes", ()))
+        for each in user.get("Attributes", user.get("UserAttributes", ()))
         if each["Name"] != "sub"
     }
-    known = {*_USER, *_OF_NO_ACCOUNT, "Attributes", "UserAttributes"}
-    more = {name: each for name, each in given.items() if name not in known}
-    told = {ours: given[name] for name, ours in _USER.items() if name in given}
-    return {**more, **told, "attributes": attributes, "verified": False}
+    known = {*_USER_MEMBERS, *_IGNORED_USER_MEMBERS, "Attributes", "UserAttributes"}
+    more = {name: value for name, value in user.items() if name not in known}
+    renamed = {ours: user[name] for name, ours in _USER_MEMBERS.items() if name in user}
+    return {**more, **renamed, "attributes": attributes, "verified": False}
 
 
-def _structured(name: str, kind: type, given: Any) -> Any:
-    known = fields_dict(kind)
-    if not isinstance(given, dict) or set(given) - set(known):
-        raise ConfigError(f"{name} is not made of {', '.join(known)}")
+def _structured(name: str, kind: type, value: Any) -> Any:
+    parts = fields_dict(kind)
+    if not isinstance(value, dict) or set(value) - set(parts):
+        raise ConfigError(f"{name} must be made of {', '.join(parts)}")
     if kind is Triggers:
-        given = {part: _function(f"{name}.{part}", value) for part, value in given.items()}
+        value = {part: _function(f"{name}.{part}", each) for part, each in value.items()}
     try:
-        return kind(**given)
+        return kind(**value)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{name}: {error}") from None
 
 
-def _function(name: str, given: Any) -> Callable[..., Any]:
-    def refuse(why: str) -> NoReturn:
-        raise ConfigError(f"{name} {why}")
-
-    module, colon, function = given.partition(":") if isinstance(given, str) else ("", "", "")
+def _function(name: str, value: Any) -> Callable[..., Any]:
+    module, colon, function = value.partition(":") if isinstance(value, str) else ("", "", "")
     if not colon:
-        refuse('is not "module:function"')
+        raise ConfigError(f'{name} is not "module:function"')
     try:
         found: Any = getattr(importlib.import_module(module), function, None)
     except ImportError as error:
-        refuse(f"cannot be imported: {error}")
+        raise ConfigError(f"{name} cannot be imported: {error}") from None
     if not callable(found):
-        refuse(f"names no function of {module}")
+        raise ConfigError(f"{name}: {module} has no function {function}")
     called: Callable[..., Any] = found
     return called
-
-
-def _form(path: Path) -> str:
-    return "TOML" if path.suffix == ".toml" else "JSON"

@@ -1,10 +1,10 @@
-"""The pool's records as JSON text and back, whatever fields they have.
+"""Stores a pool's records in a state file: as JSON, written after each operation and read at the start.
 
-The classes say themselves what is in them: nothing here names a field. A record that another one refers to
-(a user, an app client) stands there by its key. A field whose type is open (what an answer is checked
-against) carries the name of its class, and only classes of this package are taken back.
+The attrs classes of the records define the JSON: no field is named here. A record that another one refers to
+(a user, an app client) is represented by its key. A field annotated `Any` (the answer that a challenge
+expects) carries the name of its class, and only classes of this package are read back.
 
-In this text secrets are in clear: it goes into the state file, and nowhere else.
+The JSON holds secrets in clear. It goes into the state file and nowhere else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from enum import Enum
 from typing import Any, Final, TypeVar, get_args, get_origin
 
 import attrs
-from attrs import frozen
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 from cattrs.preconf.json import make_converter
 
@@ -33,176 +32,157 @@ from authfsm.local.state.users import User
 
 _CLASS: Final = "!"
 _VALUE: Final = "="
-_OURS: Final = "authfsm."
-_PLAIN: Final = (str, int, float, bool, type(None))
-_WRAPPED: Final = (bytes, datetime)
+_JSON_TYPES: Final = (str, int, float, bool, type(None))
+_CONVERTED_TYPES: Final = (bytes, datetime)
 _COLLECTIONS: Final = (tuple, set, frozenset)
-_BY_NAME: Final[dict[str, type]] = {each.__name__: each for each in (*_WRAPPED, *_COLLECTIONS)}
+_BY_NAME: Final = {each.__name__: each for each in (*_CONVERTED_TYPES, *_COLLECTIONS)}
 
 T = TypeVar("T")
 
 
 class UnreadableRecord(ValueError):
-    """A record is not one that this version could have written."""
+    """A record's JSON is not what this version writes."""
 
 
 class MissingReference(LookupError):
-    """A record refers to one that is not there any more."""
+    """A record refers to a user or an app client that no longer exists."""
 
 
 class RecordSerializer:
-    """Writes records, and reads them back.
-
-    Args:
-        user: the user of a username that a record refers to, or None.
-        app_client: the app client of an id that a record refers to, or None.
-    """
+    """Converts records to JSON text and back; users and app clients that they refer to are found by key."""
 
     def __init__(
         self,
-        user: Callable[[str], User | None],
-        app_client: Callable[[str], AppClient | None],
+        find_user: Callable[[str], User | None],
+        find_client: Callable[[str], AppClient | None],
     ) -> None:
         converter = self._converter = make_converter()
-        converter.register_unstructure_hook_func(_is_secret, self._write_secret)
-        converter.register_structure_hook_func(_is_secret, self._read_secret)
-        converter.register_unstructure_hook_func(_is_open, self._write_open)
-        converter.register_structure_hook_func(_is_open, self._read_open)
-        # Whole where they stand by themselves, by their keys where they are referred to.
-        self._whole: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
-            kind: (
-                make_dict_unstructure_fn(kind, converter),
-                make_dict_structure_fn(kind, converter),
-            )
-            for kind in (User, AppClient)
-        }
-        converter.register_unstructure_hook(User, lambda it: it.username)
-        converter.register_structure_hook(User, lambda key, _: _there(user(key)))
-        converter.register_unstructure_hook(AppClient, lambda it: it.client_id)
-        converter.register_structure_hook(AppClient, lambda key, _: _there(app_client(key)))
+        converter.register_unstructure_hook_func(_is_secret, self._secret_to_json)
+        converter.register_structure_hook_func(_is_secret, self._secret_from_json)
+        converter.register_unstructure_hook_func(_is_any, self._any_to_json)
+        converter.register_structure_hook_func(_is_any, self._any_from_json)
+        # Users and app clients: all fields in their own records, only the key in records that refer to them.
+        referenced: tuple[type[Any], ...] = (User, AppClient)
+        self._to_dict = {kind: make_dict_unstructure_fn(kind, converter) for kind in referenced}
+        self._from_dict = {kind: make_dict_structure_fn(kind, converter) for kind in referenced}
+        converter.register_unstructure_hook(User, lambda user: user.username)
+        converter.register_structure_hook(User, lambda key, _: _existing(find_user(key)))
+        converter.register_unstructure_hook(AppClient, lambda client: client.client_id)
+        converter.register_structure_hook(AppClient, lambda key, _: _existing(find_client(key)))
 
-    def write(self, record: Any) -> str:
-        """A record as JSON."""
+    def to_text(self, record: Any) -> str:
+        """Return a record as JSON text."""
         kind = type(record)
-        whole = self._whole.get(kind)
-        made = whole[0](record) if whole else self._converter.unstructure(record, kind)
-        return json.dumps(made, separators=(",", ":"))
+        to_dict = self._to_dict.get(kind)
+        value = to_dict(record) if to_dict else self._converter.unstructure(record, kind)
+        return json.dumps(value, separators=(",", ":"))
 
-    def read(self, text: str, kind: type[T]) -> T:
-        """A record of JSON.
+    def from_text(self, text: str, kind: type[T]) -> T:
+        """Return the record of a JSON text.
 
         Raises:
-            Absent: it refers to a record that is not there.
-            Unreadable: it is none of this class's.
+            MissingReference: it refers to a record that no longer exists.
+            UnreadableRecord: it is not a record of this class.
         """
-        whole = self._whole.get(kind)
+        from_dict = self._from_dict.get(kind, self._converter.structure)
         try:
-            given = json.loads(text)
-            read: T = whole[1](given, kind) if whole else self._converter.structure(given, kind)
-        except Exception as error:  # noqa: BLE001 - whatever it is: the text is not one of ours
-            if _is_absent(error):
+            record: T = from_dict(json.loads(text), kind)
+        except Exception as error:  # noqa: BLE001 - cattrs raises errors of many classes
+            if _is_missing_reference(error):
                 raise MissingReference from None
-            # Neither the text nor what is wrong with it: secrets are in both.
+            # Neither the text nor the error is shown: both contain secrets.
             raise UnreadableRecord(f"a {kind.__name__} cannot be read") from None
-        return read
+        return record
 
     # ---- secrets ------------------------------------------------------------------------------
 
-    def _write_secret(self, secret: Secret[Any]) -> Any:
+    def _secret_to_json(self, secret: Secret[Any]) -> Any:
         return self._converter.unstructure(secret.reveal())
 
-    def _read_secret(self, value: Any, kind: Any) -> Secret[Any]:
+    def _secret_from_json(self, value: Any, kind: Any) -> Secret[Any]:
         return Secret(self._converter.structure(value, get_args(kind)[0]))
 
-    # ---- fields whose type is open ------------------------------------------------------------
+    # ---- fields annotated `Any` ---------------------------------------------------------------
 
-    def _write_open(self, value: Any) -> Any:  # noqa: PLR0911 - one line a kind
+    def _any_to_json(self, value: Any) -> Any:  # noqa: PLR0911 - one line a kind
         kind = type(value)
         if isinstance(value, Enum) or attrs.has(kind):
-            return {
-                _CLASS: f"{kind.__module__}:{kind.__qualname__}",
-                _VALUE: self._converter.unstructure(value, kind),
-            }
-        if isinstance(value, _PLAIN):
+            name = f"{kind.__module__}:{kind.__qualname__}"
+            return {_CLASS: name, _VALUE: self._converter.unstructure(value, kind)}
+        if isinstance(value, _JSON_TYPES):
             return value
         if isinstance(value, Mapping):
-            written = {key: self._write_open(each) for key, each in value.items()}
-            return {_CLASS: "dict", _VALUE: written} if _CLASS in written else written
+            converted = {key: self._any_to_json(each) for key, each in value.items()}
+            return {_CLASS: "dict", _VALUE: converted} if _CLASS in converted else converted
         if isinstance(value, list):
-            return [self._write_open(each) for each in value]
+            return [self._any_to_json(each) for each in value]
         if isinstance(value, _COLLECTIONS):
-            return {_CLASS: kind.__name__, _VALUE: [self._write_open(each) for each in value]}
-        if isinstance(value, _WRAPPED):
+            return {_CLASS: kind.__name__, _VALUE: [self._any_to_json(each) for each in value]}
+        if isinstance(value, _CONVERTED_TYPES):
             return {_CLASS: kind.__name__, _VALUE: self._converter.unstructure(value)}
         if isinstance(value, Secret):
-            return {_CLASS: "Secret", _VALUE: self._write_open(value.reveal())}
-        raise TypeError(f"a {kind.__name__} is nothing that a record is made of")
+            return {_CLASS: "Secret", _VALUE: self._any_to_json(value.reveal())}
+        raise TypeError(f"a record cannot contain a {kind.__name__}")
 
-    def _read_open(self, value: Any, _: Any) -> Any:  # noqa: PLR0911 - one line a kind
+    def _any_from_json(self, value: Any, _: Any) -> Any:
         if isinstance(value, list):
-            return [self._read_open(each, None) for each in value]
+            return [self._any_from_json(each, None) for each in value]
         if not isinstance(value, dict):
             return value
         name = value.get(_CLASS)
-        if name is None:
-            return {key: self._read_open(each, None) for key, each in value.items()}
-        inside = value[_VALUE]
-        if name == "dict":
-            return {key: self._read_open(each, None) for key, each in inside.items()}
+        content = value if name is None else value[_VALUE]
+        if name in {None, "dict"}:
+            return {key: self._any_from_json(each, None) for key, each in content.items()}
         if name == "Secret":
-            return Secret(self._read_open(inside, None))
+            return Secret(self._any_from_json(content, None))
         kind = _BY_NAME.get(name)
         if kind in _COLLECTIONS:
-            return kind(self._read_open(each, None) for each in inside)
-        return self._converter.structure(inside, kind or _class(name))
+            return kind(self._any_from_json(each, None) for each in content)
+        return self._converter.structure(content, kind or _record_class(name))
 
 
 def _is_secret(kind: Any) -> bool:
     return kind is Secret or get_origin(kind) is Secret
 
 
-def _there(found: T | None) -> T:
+def _is_any(kind: Any) -> bool:
+    return kind is Any
+
+
+def _existing(found: T | None) -> T:
     if found is None:
         raise MissingReference
     return found
 
 
-def _is_open(kind: Any) -> bool:
-    return kind is Any
-
-
-def _class(name: str) -> type:
+def _record_class(name: str) -> type:
     module, _, qualified = name.partition(":")
-    if not module.startswith(_OURS):
-        raise UnreadableRecord("a record names a class that is not of this package")
+    if not module.startswith("authfsm."):
+        raise UnreadableRecord("a record names a class of another package")
     found: Any = importlib.import_module(module)
     for part in qualified.split("."):
         found = getattr(found, part)
     if not isinstance(found, type) or not (attrs.has(found) or issubclass(found, Enum)):
-        raise UnreadableRecord("a record names something that is no record")
+        raise UnreadableRecord("a record names a class that no record contains")
     return found
 
 
-def _is_absent(error: BaseException) -> bool:
-    """Is an error, perhaps one of cattrs' groups, that of a reference to what is not there?"""
+def _is_missing_reference(error: BaseException) -> bool:
+    """Return whether an error, perhaps one of cattrs' groups, is or contains a MissingReference."""
     inner = getattr(error, "exceptions", ())
-    return isinstance(error, MissingReference) or any(_is_absent(each) for each in inner)
+    return isinstance(error, MissingReference) or any(map(_is_missing_reference, inner))
 
 
-@frozen
+# ---- the records of a pool ----------------------------------------------------------------------
+
+
+@attrs.frozen
 class RecordType:
-    """A sort of record.
+    """A type of record: its class, its key, whether the pool still has a record, and how to put it back."""
 
-    Args:
-        of: its class.
-        key: a record's key.
-        there: is the record still the pool's?
-        restore: puts a record back.
-    """
-
-    of: type
+    record_class: type
     key: Callable[[Any], str]
-    there: Callable[[Core, Any], bool]
+    exists: Callable[[Core, Any], bool]
     restore: Callable[[Core, Any], None]
 
 
@@ -210,92 +190,79 @@ def _restore_client(core: Core, client: AppClient) -> None:
     core.clients[client.client_id] = client
 
 
-# In the order in which they are read: whoever is referred to comes first.
-RECORD_TYPES: Final[dict[str, RecordType]] = {
+# In the order of reading: users and app clients come before the records that refer to them.
+_RECORD_TYPES: Final[dict[str, RecordType]] = {
     "client": RecordType(
         AppClient,
-        lambda client: str(client.client_id),
-        lambda core, client: core.clients.get(client.client_id) is client,
-        _restore_client,
+        key=lambda client: str(client.client_id),
+        exists=lambda core, client: core.clients.get(client.client_id) is client,
+        restore=_restore_client,
     ),
     "user": RecordType(
         User,
-        lambda user: str(user.username),
-        lambda core, user: core.users.named(user.username) is user,
-        lambda core, user: core.users.restore(user),
+        key=lambda user: str(user.username),
+        exists=lambda core, user: core.users.named(user.username) is user,
+        restore=lambda core, user: core.users.restore(user),
     ),
-    "leg": RecordType(
+    "pending_challenge": RecordType(
         PendingChallenge,
-        lambda pending: str(pending.session),
-        lambda core, pending: pending in core.sessions,
-        lambda core, pending: core.sessions.restore(pending),
+        key=lambda pending: str(pending.session),
+        exists=lambda core, pending: pending in core.sessions,
+        restore=lambda core, pending: core.sessions.restore(pending),
     ),
-    "family": RecordType(
+    "token_family": RecordType(
         TokenFamily,
-        lambda family: str(family.origin_jti),
-        lambda core, family: family in core.token_issuer,
-        lambda core, family: core.token_issuer.restore(family),
+        key=lambda family: str(family.origin_jti),
+        exists=lambda core, family: family in core.token_issuer,
+        restore=lambda core, family: core.token_issuer.restore(family),
     ),
 }
+_KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()}
 _MESSAGE: Final = "message"
+FACT: Final = "fact"
+"""The kind of the single values: the pool's id and key, and the time of the last write (`_LATEST`)."""
 _LATEST: Final = "latest"
-"""The fact that says when the last record was written, by the clock that never goes back."""
-_NAME_OF: Final = {kind.of: name for name, kind in RECORD_TYPES.items()}
 
 
 class RecordStore:
-    """Keeps a pool's records in a file.
-
-    Args:
-        core: the pool's parts.
-        file: the file.
-    """
+    """Writes a pool's records to a file and reads them back."""
 
     def __init__(self, core: Core, file: StateFile) -> None:
         self._core = core
         self._file = file
-        # Not core.clients.get itself: once watched, that is another dictionary.
-        self._records = RecordSerializer(core.users.named, lambda key: core.clients.get(key))  # noqa: PLW0108
-        self._message = 0
+        # A lambda, because change tracking later replaces the dictionary.
+        find_client = lambda key: core.clients.get(key)  # noqa: E731, PLW0108
+        self._serializer = RecordSerializer(core.users.named, find_client)
+        self._last_message = 0
 
-    def written(self, record: Any) -> str:
-        """A record, as it is in the file."""
-        return self._records.write(record)
+    def text_of(self, record: Any) -> str:
+        """Return a record as the file contains it."""
+        return self._serializer.to_text(record)
 
-    def restore(self, held: str | None = None) -> None:
-        """Put back what is in the file.
-
-        Args:
-            held: an app client that stays as it is in the pool.
-
-        Raises:
-            Unreadable: the file has something else in it.
-        """
-        if latest := self._file.facts().get(_LATEST):
+    def load(self, except_client: str | None = None) -> None:
+        """Put the file's records into the pool, except an app client that stays as the pool has it."""
+        if latest := dict(self._file.read(FACT)).get(_LATEST):
             self._core.elapsed.resume(datetime.fromisoformat(latest))
-        for name, kind in RECORD_TYPES.items():
+        for name, record_type in _RECORD_TYPES.items():
             for key, body in self._file.read(name):
-                if (name, key) == ("client", held):
+                if (name, key) == ("client", except_client):
                     continue
-                with suppress(MissingReference):  # of a user or an app client that was taken away
-                    kind.restore(self._core, self._records.read(body, kind.of))
+                with suppress(MissingReference):  # its user or app client was deleted
+                    record: Any = self._serializer.from_text(body, record_type.record_class)
+                    record_type.restore(self._core, record)
         for key, body in self._file.read(_MESSAGE):
-            self._core.outbox.put(self._records.read(body, Message))
-            self._message = int(key)
+            self._core.outbox.put(self._serializer.from_text(body, Message))
+            self._last_message = int(key)
 
     def reload(self) -> None:
-        """Make the pool again what the file says: what could not be written did not happen."""
+        """Discard the changes that could not be written: make the pool equal to the file again."""
         self._core.clear_all()
-        self._message = 0
-        self.restore()
+        self._last_message = 0
+        self.load()
 
-    def keep(self, touched: Iterable[Any]) -> None:
-        """Write these records, and the users they are about.
-
-        Raises:
-            StateFileError: they cannot be written.
-        """
-        records = {id(record): record for record in touched}
+    def save(self, changed: Iterable[Any]) -> None:
+        """Write the changed records, and the users whom they belong to."""
+        records = {id(record): record for record in changed}
         for record in tuple(records.values()):
             user = record.user if isinstance(record, TokenFamily) else None
             user = record.attempt.user if isinstance(record, PendingChallenge) else user
@@ -303,16 +270,18 @@ class RecordStore:
                 records[id(user)] = user
         rows = [row for record in records.values() for row in self._rows(record)]
         if rows:
-            self._file.write(rows, {_LATEST: self._core.elapsed().isoformat()})
+            now = self._core.elapsed().isoformat()
+            self._file.write(rows, if_changed=[(FACT, _LATEST, now)])
 
     def _rows(self, record: Any) -> Iterable[RecordRow]:
         if isinstance(record, Message):
-            self._message += 1
-            yield RecordRow(_MESSAGE, str(self._message), self._records.write(record))
-            # As many as the outbox keeps.
-            yield RecordRow(_MESSAGE, str(self._message - len(self._core.outbox)), None)
+            self._last_message += 1
+            yield _MESSAGE, str(self._last_message), self.text_of(record)
+            # Keep as many messages as the outbox does.
+            oldest = self._last_message - len(self._core.outbox)
+            yield _MESSAGE, str(oldest), None
             return
-        name = _NAME_OF[type(record)]
-        kind = RECORD_TYPES[name]
-        there = kind.there(self._core, record)
-        yield RecordRow(name, kind.key(record), self._records.write(record) if there else None)
+        name = _KINDS[type(record)]
+        record_type = _RECORD_TYPES[name]
+        exists = record_type.exists(self._core, record)
+        yield name, record_type.key(record), self.text_of(record) if exists else None

@@ -1,7 +1,7 @@
-"""Follows each sign-in along the table, for the page: where it stands, and the steps that led there.
+"""Tracks each sign-in at the pool for the page: the state it is in, and the steps that led there.
 
-It sees an operation's request and reply and the legs it touched. A step is the arrow that the gate let the
-reply out by; the sign-in it belongs to is that of the leg that was answered.
+The tracker sees each operation's request, its outcome and the records it changed. A step is an arrow of the
+protocol's table; it belongs to the sign-in whose pending challenge the request answered.
 """
 
 from __future__ import annotations
@@ -37,17 +37,10 @@ _MAX_STEPS: Final = 100
 
 @frozen
 class TrackedStep:
-    """A step of a sign-in, as the diagrams take it.
+    """A step of a sign-in, as `authfsm.diagrams` draws it.
 
-    Args:
-        number: 1 for the first.
-        source: where it stood.
-        response: the class of what was given.
-        dest: where the reply led.
-        role: which factor an e-mailed code is.
-        error: Cognito's code, where the reply was a refusal.
-        kind: what it was, where it stayed in its state; None where it left it.
-        at: when.
+    `role` tells which factor an emailed code is, `kind` the kind of a self-loop, and `error` Cognito's code of
+    a refusal.
     """
 
     number: int
@@ -62,158 +55,130 @@ class TrackedStep:
 
 @define(eq=False)
 class TrackedSignIn:
-    """A sign-in that is followed.
-
-    Args:
-        number: counted from 1 in this process.
-        username: the internal name; what was typed, where there is no such user.
-        flow: its AuthFlow.
-        client_id: the app client's.
-        steps: how it went.
-        expires: when its session does, while it runs.
-    """
+    """A sign-in of the internal username, or of the submitted name if no user has it."""
 
     number: int
     username: str
     flow: str
-    client_id: str
     steps: list[TrackedStep] = field(factory=list)
     expires: datetime | None = None
 
     @property
     def state(self) -> State:
-        """Where it stands."""
+        """The state it is in."""
         return self.steps[-1].dest if self.steps else State.START
 
 
 class SignInTracker:
-    """Follows the sign-ins of a pool, the last two hundred of them.
-
-    Args:
-        core: the pool's parts.
-    """
+    """Tracks a pool's latest two hundred sign-ins; iterating yields them, the newest first."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._by_session: dict[str, TrackedSignIn] = {}
-        self._all: OrderedDict[int, TrackedSignIn] = OrderedDict()
+        self._by_number: OrderedDict[int, TrackedSignIn] = OrderedDict()
         self._count = 0
 
     def __iter__(self) -> Iterator[TrackedSignIn]:
-        return reversed(self._all.values())
+        return reversed(self._by_number.values())
 
     def get(self, number: int) -> TrackedSignIn | None:
-        """A sign-in, by its number."""
-        return self._all.get(number)
+        """Return the sign-in of a number, if it is still tracked."""
+        return self._by_number.get(number)
 
-    def answered(
+    def record(
         self,
         operation: str,
         request: Mapping[str, Any],
         outcome: Mapping[str, Any] | PoolRefusal,
-        touched: Iterable[Any],
+        changed: Iterable[Any],
     ) -> None:
-        """Take note of an operation.
-
-        Args:
-            operation: its name.
-            request: what was asked.
-            outcome: the reply, or the refusal.
-            touched: the records it touched.
-        """
+        """Add the step of an operation to its sign-in; begin a sign-in if the operation does."""
         response = self._core.response
         if response is None or response in REFRESH_RESPONSES:
-            return  # Nobody signs in.
-        pending_challenges = [
-            pending
-            for pending in touched
-            if isinstance(pending, PendingChallenge) and pending in self._core.sessions
+            return  # not part of a sign-in
+        challenges = [
+            each
+            for each in changed
+            if isinstance(each, PendingChallenge) and each in self._core.sessions
         ]
-        known = {
-            pending.session: pending
-            for pending in pending_challenges
-            if pending.session in self._by_session
-        }
-        new = next(
-            (pending for pending in pending_challenges if pending.session not in known), None
-        )
-        # What was refused for its shape comes here too: its members are of any type.
+        known = {each.session: each for each in challenges if each.session in self._by_session}
+        new = next((each for each in challenges if each.session not in known), None)
+        # A refused request may have members of any type.
         session = request.get("Session")
         old = known.get(session) if isinstance(session, str) else None
         old = old or next(iter(known.values()), None)
-        followed = self._by_session[old.session] if old else None
-        if followed is None:
+        sign_in = self._by_session[old.session] if old else None
+        if sign_in is None:
             if operation not in BEGIN_OPERATIONS:
                 return
-            followed = self._begin(request, new)
-        dest, error = self._led(response, outcome, old)
-        role = followed.steps[-1].role if followed.steps else None
+            sign_in = self._begin(request, new)
+        dest, error = _outcome_state(response, outcome, old)
+        role = sign_in.steps[-1].role if sign_in.steps else None
         if old is not None and old.spent:
             del self._by_session[old.session]
         if new is not None:
-            followed.expires = new.expires
-            self._by_session[new.session] = followed
+            sign_in.expires = new.expires
+            self._by_session[new.session] = sign_in
             role = email_otp_role(
-                followed.state,
+                sign_in.state,
                 response,
-                flow=followed.flow,
+                flow=sign_in.flow,
                 password_proved=new.attempt.password_proved,
                 credited="ACCESS_TOKEN" in (request.get("AuthParameters") or {}),
             )
-        if len(followed.steps) < _MAX_STEPS:
+        if len(sign_in.steps) < _MAX_STEPS:
             step = TrackedStep(
-                number=len(followed.steps) + 1,
-                source=followed.state,
+                number=len(sign_in.steps) + 1,
+                source=sign_in.state,
                 response=response,
                 dest=dest,
                 role=role if dest is State.EMAIL_OTP else None,
                 error=error,
-                kind=_loop_kind(followed.state, response, dest, error),
+                kind=_loop_kind(sign_in.state, response, dest, error),
                 at=self._core.clock(),
             )
-            followed.steps.append(step)
+            sign_in.steps.append(step)
 
-    def _begin(self, request: Mapping[str, Any], pending: PendingChallenge | None) -> TrackedSignIn:
+    def _begin(self, request: Mapping[str, Any], new: PendingChallenge | None) -> TrackedSignIn:
         self._count += 1
         parameters = request.get("AuthParameters")
-        typed = str(parameters.get("USERNAME", "")) if isinstance(parameters, Mapping) else ""
-        username = pending.attempt.username if pending else typed
-        followed = TrackedSignIn(
-            self._count, username, request["AuthFlow"], str(request.get("ClientId"))
-        )
-        self._all[self._count] = followed
-        while len(self._all) > _MAX_SIGN_INS:
-            _, gone = self._all.popitem(last=False)
-            for session in [key for key, of in self._by_session.items() if of is gone]:
+        submitted = str(parameters.get("USERNAME", "")) if isinstance(parameters, Mapping) else ""
+        username = new.attempt.username if new else submitted
+        sign_in = TrackedSignIn(self._count, username, request["AuthFlow"])
+        self._by_number[self._count] = sign_in
+        while len(self._by_number) > _MAX_SIGN_INS:
+            _, oldest = self._by_number.popitem(last=False)
+            for session in [key for key, each in self._by_session.items() if each is oldest]:
                 del self._by_session[session]
-        return followed
+        return sign_in
 
-    def _led(
-        self,
-        response: type[Response],
-        outcome: Mapping[str, Any] | PoolRefusal,
-        old: PendingChallenge | None,
-    ) -> tuple[State, str | None]:
-        if isinstance(outcome, PoolRefusal):
-            stays = old is not None and not old.spent and outcome.survives
-            return (_state(old.challenge) if old and stays else State.FAILED), outcome.code
-        arrow = operations.arrow_of(response, outcome, old.challenge if old else None)
-        return (arrow.dest if arrow else State.FAILED), None
+
+def _outcome_state(
+    response: type[Response],
+    outcome: Mapping[str, Any] | PoolRefusal,
+    old: PendingChallenge | None,
+) -> tuple[State, str | None]:
+    """Return the state that an operation led to, and the error code of a refusal."""
+    challenge = old.challenge if old else None
+    if isinstance(outcome, PoolRefusal):
+        survives = old is not None and not old.spent and outcome.survives
+        state = State.FAILED
+        if challenge is not None and survives:
+            state = State.__members__.get(challenge, State.OTHER_CHALLENGE)
+        return state, outcome.code
+    arrow = operations.arrow_of(response, outcome, challenge)
+    return (arrow.dest if arrow else State.FAILED), None
 
 
 def _loop_kind(
     source: State, response: type[Response], dest: State, error: str | None
 ) -> LoopKind | None:
-    """What a step was that stayed in its state, by what its row has."""
+    """Return the kind of a self-loop, as the table has it."""
     if dest is not source:
         return None
     if error is None:
         return transition_between(source, response, dest).kind
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
-    # The pool says so of a device that it does not know, and of nothing else in a sign-in.
-    wanted = RESTART if error == "ResourceNotFoundException" else RETRY
-    return wanted if wanted in kinds else None
-
-
-def _state(challenge: str) -> State:
-    return State.__members__.get(challenge, State.OTHER_CHALLENGE)
+    # In a sign-in, only an unknown device key is a ResourceNotFoundException.
+    kind = RESTART if error == "ResourceNotFoundException" else RETRY
+    return kind if kind in kinds else None

@@ -1,13 +1,13 @@
-"""The pool's state in a file: what has been acknowledged is on disk before the answer leaves.
+"""The SQLite file with a pool's state: an operation's changes are in it before its reply is sent.
 
-One SQLite file, one process. After each operation the records it touched are written in one transaction,
-so that a process that is killed loses nothing it has answered for, and never half an operation. A write
-that fails (a full disk) leaves the file as it was. (The
-journal is a write-ahead log without a flush at each commit: it survives the process, whatever ends it; a
-machine that loses its power may lose the last moments.) What an operation costs does not grow with the
-number of users.
+After each operation the records that it changed are written in one transaction. So a process that is killed
+loses nothing that it replied to, and never leaves half an operation; a write that fails (a full disk) leaves
+the file unchanged. The journal is a write-ahead log that is not flushed at each commit: it survives the end
+of the process, but a machine that loses power may lose the last transactions. The cost of an operation does
+not grow with the number of users.
 
-The file holds secrets in clear (the signing key, refresh tokens, codes), and only its owner may read it.
+One process uses the file at a time. It holds secrets in clear (the signing key, refresh tokens, codes), and
+only its owner may read it.
 """
 
 from __future__ import annotations
@@ -19,35 +19,32 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
-
-APPLICATION: Final = 0x61757468  # "auth"
-VERSION: Final = 1
+APPLICATION_ID: Final = 0x61757468  # "auth"
+VERSION: Final = 2
+"""Raise this when a class or a field that a record contains is renamed, moved or given another meaning."""
 
 _SCHEMA: Final = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE records (
-    number INTEGER PRIMARY KEY,  -- the order in which they were made
+    number INTEGER PRIMARY KEY,  -- the order of creation
     kind TEXT NOT NULL,
     key TEXT NOT NULL,
     body TEXT NOT NULL,
     UNIQUE (kind, key)
 );
 """
-_NOTE: Final = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 _WRITE: Final = (
     "INSERT INTO records (kind, key, body) VALUES (?, ?, ?)"
     " ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body WHERE body IS NOT excluded.body"
 )
+_DELETE: Final = "DELETE FROM records WHERE kind = ? AND key = ?"
+
+
+RecordRow = tuple[str, str, str | None]
+"""A record's kind, its key among the records of this kind, and its text; None deletes the record."""
 
 
 class StateFileError(Exception):
-    """The file cannot be used for the pool's state, and why.
-
-    Args:
-        path: the file.
-        why: the reason, in words for whoever named the file.
-    """
+    """The file cannot be used for the pool's state; `why` completes a sentence that begins with its path."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} {why}")
@@ -55,64 +52,50 @@ class StateFileError(Exception):
         self.why = why
 
 
-@frozen
-class RecordRow:
-    """A record as it is written.
-
-    Args:
-        kind: which sort of record.
-        key: its key among these.
-        body: its text; None if it is no more.
-    """
-
-    kind: str
-    key: str
-    body: str | None
-
-
 class StateFile:
     """A file with a pool's state, locked for this process until it is closed.
 
-    Args:
-        path: the file; made, for its owner alone, if it is not there.
-
     Raises:
-        StateFileError: another process has it, or it is none of ours, or a newer version's.
+        StateFileError: another process uses it, or another program or version of authfsm wrote it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            _for_its_owner(path)
+            _create_private(path)
             self._sql = sqlite3.connect(
                 path, isolation_level=None, timeout=0.2, check_same_thread=False
             )
         except (OSError, sqlite3.Error) as error:
-            raise StateFileError(path, f"cannot be opened: {_why(error)}") from None
+            raise StateFileError(path, f"cannot be opened: {_reason(error)}") from None
         try:
-            self._take()
+            self._open()
         except sqlite3.Error as error:
             self._sql.close()
-            raise StateFileError(path, _why(error)) from None
+            raise StateFileError(path, _reason(error)) from None
         except StateFileError:
             self._sql.close()
             raise
 
-    def _take(self) -> None:
-        # Before the first read, so that the lock is taken with it, and held.
+    def _open(self) -> None:
+        # This comes before the first read, which then takes the lock for as long as the file is open.
         self._sql.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._sql.execute("BEGIN EXCLUSIVE")
         application, version = self._pragma("application_id"), self._pragma("user_version")
-        tables = self._sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application != APPLICATION and tables:
-            raise StateFileError(self.path, "is another program's database")
-        if version > VERSION:
-            raise StateFileError(self.path, "was written by a newer version of authfsm")
-        if not tables:
+        if not self._sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             for statement in _SCHEMA.split(";"):
                 self._sql.execute(statement)
-            self._sql.execute(f"PRAGMA application_id = {APPLICATION}")
+            self._sql.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._sql.execute(f"PRAGMA user_version = {VERSION}")
+        elif application != APPLICATION_ID:
+            raise StateFileError(self.path, "is another program's database")
+        elif version > VERSION:
+            raise StateFileError(
+                self.path, "was written by a newer version of authfsm; update authfsm"
+            )
+        elif version < VERSION:
+            why = "was written by an older version of authfsm, in a format that this one does not read"
+            raise StateFileError(self.path, f"{why}; delete the file to begin with a new pool")
         self._sql.execute("COMMIT")
         self._sql.execute("PRAGMA journal_mode = WAL")
         self._sql.execute("PRAGMA synchronous = NORMAL")
@@ -121,50 +104,31 @@ class StateFile:
         return int(self._sql.execute(f"PRAGMA {name}").fetchone()[0])
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file and release its lock."""
         self._sql.close()
 
-    # ---- facts: one of each -------------------------------------------------------------------
-
-    def facts(self) -> dict[str, str]:
-        """What there is one of: the pool's id, its key."""
-        return dict(self._sql.execute("SELECT name, value FROM facts"))
-
-    def note(self, facts: dict[str, str]) -> None:
-        """Write facts."""
-        with self._transaction() as sql:
-            sql.executemany(_NOTE, facts.items())
-
-    # ---- records ------------------------------------------------------------------------------
-
     def read(self, kind: str) -> Iterator[tuple[str, str]]:
-        """The keys and texts of all records of a kind, in the order in which they were made."""
+        """Yield the keys and texts of all records of a kind, the oldest first."""
         query = "SELECT key, body FROM records WHERE kind = ? ORDER BY number"
         with closing(self._sql.execute(query, (kind,))) as rows:
             yield from rows
 
-    def write(self, rows: Iterable[RecordRow], facts: dict[str, str] | None = None) -> None:
+    def write(self, rows: Iterable[RecordRow], if_changed: Iterable[RecordRow] = ()) -> None:
         """Write records, all or none.
 
         Args:
             rows: the records.
-            facts: facts that are written with them, if any record is another than it was: nothing is
-                written otherwise, so that reading goes on when the disk is full.
+            if_changed: more records, written only if one of `rows` has changed. Otherwise nothing is written,
+                so that operations that only read succeed while the disk is full.
 
         Raises:
-            StateFileError: they cannot be written; the file is as it was.
+            StateFileError: the records cannot be written; the file is unchanged.
         """
         with self._transaction() as sql:
             before = sql.total_changes
-            for row in rows:
-                if row.body is None:
-                    sql.execute(
-                        "DELETE FROM records WHERE kind = ? AND key = ?", (row.kind, row.key)
-                    )
-                else:
-                    sql.execute(_WRITE, (row.kind, row.key, row.body))
-            if facts and sql.total_changes != before:
-                sql.executemany(_NOTE, facts.items())
+            _execute(sql, rows)
+            if sql.total_changes != before:
+                _execute(sql, if_changed)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -173,14 +137,22 @@ class StateFile:
             yield self._sql
             self._sql.execute("COMMIT")
         except sqlite3.Error as error:
-            raise StateFileError(self.path, f"cannot be written: {_why(error)}") from None
+            raise StateFileError(self.path, f"cannot be written: {_reason(error)}") from None
         finally:
             if self._sql.in_transaction:
                 self._sql.execute("ROLLBACK")
 
 
-def _for_its_owner(path: Path) -> None:
-    """Make the file if it is not there, and shut it to everybody but its owner."""
+def _execute(sql: sqlite3.Connection, rows: Iterable[RecordRow]) -> None:
+    for kind, key, body in rows:
+        if body is None:
+            sql.execute(_DELETE, (kind, key))
+        else:
+            sql.execute(_WRITE, (kind, key, body))
+
+
+def _create_private(path: Path) -> None:
+    """Create the file if it does not exist, and deny access to everybody but its owner."""
     # SQLite gives its log the mode of the file.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -190,7 +162,7 @@ def _for_its_owner(path: Path) -> None:
         os.close(descriptor)
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
         return "is in use by another process"
     if isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):

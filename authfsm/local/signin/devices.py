@@ -17,7 +17,7 @@ from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.state import token_claims
-from authfsm.local.state.core import Core, Reply, Request
+from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.srp_proofs import PasswordRecord
 from authfsm.local.state.users import DeviceRecord, User
@@ -123,9 +123,8 @@ def new_device_metadata(pool: Core, attempt: Attempt, user: User) -> dict[str, s
 # ---- the operations -----------------------------------------------------------------------------
 
 
-def confirm(pool: Core, request: Request) -> Reply:
+def confirm(pool: Core, user: User, request: Request) -> Reply:
     """ConfirmDevice: with the access token of this sign-in or an earlier one (asserted)."""
-    user = pool.bearer(request)
     device = user.devices.get(request["DeviceKey"])
     configuration = pool.configuration.device
     if device is None or configuration is None:
@@ -144,13 +143,8 @@ def confirm(pool: Core, request: Request) -> Reply:
     return {"UserConfirmationNecessary": not device.remembered}
 
 
-def update_status(pool: Core, request: Request) -> Reply:
-    """UpdateDeviceStatus."""
-    return set_remembered(pool, pool.bearer(request), request)
-
-
-def set_remembered(pool: Core, user: User, request: Request) -> Reply:
-    """Remember a user's device, or no longer."""
+def update_status(pool: Core, user: User, request: Request) -> Reply:
+    """UpdateDeviceStatus and AdminUpdateDeviceStatus."""
     device = confirmed_device(user, request["DeviceKey"])
     status = request.get("DeviceRememberedStatus")
     if status not in {"remembered", "not_remembered"}:
@@ -160,43 +154,23 @@ def set_remembered(pool: Core, user: User, request: Request) -> Reply:
     return {}
 
 
-def forget(pool: Core, request: Request) -> Reply:
-    """ForgetDevice."""
-    user = pool.bearer(_with_token(request))
-    confirmed_device(user, request["DeviceKey"])
-    del user.devices[request["DeviceKey"]]
+def forget(_: Core, user: User, request: Request) -> Reply:
+    """ForgetDevice and AdminForgetDevice."""
+    del user.devices[confirmed_device(user, request["DeviceKey"]).key]
     return {}
 
 
-def get(pool: Core, request: Request) -> Reply:
-    """GetDevice."""
-    user = pool.bearer(_with_token(request))
-    return {"DeviceRecord": device_for_api(confirmed_device(user, request["DeviceKey"]))}
+def get(_: Core, user: User, request: Request) -> Reply:
+    """GetDevice and AdminGetDevice."""
+    return {"Device": device_for_api(confirmed_device(user, request["DeviceKey"]))}
 
 
-def list_all(pool: Core, request: Request) -> Reply:
-    """ListDevices: the confirmed ones, all on one page or `Limit` at a time."""
-    return list_page(pool.bearer(request), request)
-
-
-def list_page(user: User, request: Request) -> Reply:
-    """A page of a user's devices."""
-    devices = [each for each in user.devices.values() if each.credential]
-    keys = [device.key for device in devices]
-    token = request.get("PaginationToken")
-    start = keys.index(token) if token in keys else 0
-    end = start + max(request.get("Limit", 60), 1)
-    reply: Reply = {"Devices": [device_for_api(device) for device in devices[start:end]]}
-    if end < len(devices):
-        reply["PaginationToken"] = keys[end]
-    return reply
-
-
-def _with_token(request: Request) -> Request:
-    # Without a token these would be administrators' operations by another name; Cognito's need one.
-    if "AccessToken" not in request:
-        raise PoolRefusal(error_templates.MISSING_PARAMETER, name="AccessToken")
-    return request
+def list_all(_: Core, user: User, request: Request) -> Reply:
+    """ListDevices and AdminListDevices: the confirmed devices, all on one page or `Limit` at a time."""
+    confirmed = {each.key: each for each in user.devices.values() if each.credential}
+    page, token = paginate(confirmed, request.get("PaginationToken"), request.get("Limit", 60))
+    reply: Reply = {"Devices": [device_for_api(device) for device in page]}
+    return reply if token is None else {**reply, "PaginationToken": token}
 
 
 def device_for_api(device: DeviceRecord) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from authfsm import srp
@@ -172,6 +172,8 @@ class Directory:
 # The pool's parts, gathered: what every step of a sign-in may look at. It decides nothing itself.
 _STRANGERS: Final = 10_000
 
+Item = TypeVar("Item")
+
 Request = Mapping[str, Any]
 """An operation's request, as the API spells it."""
 
@@ -331,3 +333,20 @@ def check_secret_hash(client: AppClient, username: str, parameters: Mapping[str,
     ours = srp.secret_hash(username, client.client_id, client.client_secret.reveal())
     if not hmac.compare_digest(ours.encode(), given.encode("utf-8", "replace")):
         raise PoolRefusal(error_templates.SECRET_HASH_WRONG, client=client.client_id)
+
+
+def paginate(
+    items: Mapping[str, Item], token: str | None, size: int
+) -> tuple[list[Item], str | None]:
+    """Return a page of items and the token of the next page: the key of its first item; None after the last.
+
+    Args:
+        items: the items of all pages.
+        token: the token of this page; the first page without a token, or if its item was deleted.
+        size: the number of items on a page, at least one.
+    """
+    keys = list(items)
+    start = keys.index(token) if token in keys else 0
+    end = start + max(size, 1)
+    page = [items[key] for key in keys[start:end]]
+    return page, keys[end] if end < len(keys) else None
