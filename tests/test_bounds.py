@@ -278,7 +278,10 @@ def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> 
         assert time.monotonic() - begun < SECONDS + SLACK
     assert isinstance(caught.value, ConnectionLost)
     assert caught.value.action is RecoveryAction.WAIT
-    assert str(caught.value) == "no reply came (no complete answer within 0.4 s)"
+    assert (
+        str(caught.value)
+        == "no reply came (no complete answer within 0.4 s); wait, then send the same answer again"
+    )
 
 
 @pytest.mark.parametrize("name", PEERS)

@@ -28,11 +28,11 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import (
     OTHER_OPERATIONS,
     REDACTED_VALUES,
-    SIGN_IN_OPERATIONS,
     candidates,
     classify,
     names_for,
 )
+from authfsm.protocol.auth_flows import SIGN_IN_OPERATIONS
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State

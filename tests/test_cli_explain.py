@@ -15,7 +15,8 @@ from authfsm.cli import app
 from authfsm.cli.explain import explain
 from authfsm.core.wire_replies import READERS
 from authfsm.protocol.auth_flows import FLOWS
-from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, SIGN_IN_API_OPERATIONS
+from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS
+from authfsm.protocol.auth_flows import SIGN_IN_OPERATIONS
 from authfsm.protocol.evidence import evidence
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
@@ -175,7 +176,7 @@ def test_the_errors_of_an_operation_are_aws_own() -> None:
     """The list of errors by operation is botocore's model's, for every error that is ruled."""
     model = botocore.session.get_session().get_service_model("cognito-idp")
     listed: dict[str, set[str]] = {}
-    for operation in SIGN_IN_API_OPERATIONS:
+    for operation in SIGN_IN_OPERATIONS:
         for error in model.operation_model(operation).error_shapes:
             listed.setdefault(error.name, set()).add(operation)
 

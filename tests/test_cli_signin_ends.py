@@ -307,7 +307,7 @@ def throttled(pool: str, refuse: int) -> Iterator[str]:
 def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Throttled twice, it waits twice and signs in; throttled for ever, it ends with 3."""
     monkeypatch.setattr("authfsm.cli.signin.walking._WAITS", (0.01, 0.02, 0.04))
-    monkeypatch.setattr("authfsm.protocol.errors.AuthfsmError.retry_after", None)
+    monkeypatch.setattr("authfsm.protocol.errors.Refused.retry_after", None)
     with here(users=[ADA]) as pool:
         with throttled(pool.url, 2) as url:
             good = ran(*at(url), lines=PASSWORD)

@@ -1,1 +1,1 @@
-"""The ground floor: what every module may use and what knows nothing of Cognito's protocol."""
+"""Private: code that every other folder may use and that knows nothing of Cognito's protocol."""

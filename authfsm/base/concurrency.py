@@ -1,9 +1,8 @@
-"""Calls that end in time, and locks that a fork cannot leave locked.
+"""Blocking calls with a time limit, and locks that survive a fork.
 
-Nothing here knows of Cognito. `call_within` bounds a blocking call as a whole: the timeouts of sockets
-bound one `recv`, so a peer that sends a byte every half second is never late. `ForkSafeLock` and
-`after_fork_in_child` keep a worker that is forked at an unlucky moment from waiting for a thread that
-exists in its parent only.
+`call_within` limits a blocking call as a whole. A socket's timeout limits one `recv` only, so a peer that sends one
+byte every half second never exceeds it. `ForkSafeLock` and `after_fork_in_child` keep a forked child from waiting for
+a thread that exists only in its parent.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from weakref import WeakSet
 
 T = TypeVar("T")
 
-_FORK_PATIENCE: Final = 1.0
-"""Seconds that a fork waits for all locks together before it goes on without those it has not got."""
+_FORK_TIMEOUT: Final = 1.0
+"""Seconds that a fork waits for all locks together before it continues without the missing ones."""
 
 
 class OutOfTime(TimeoutError):
-    """A call did not end within its time.
+    """A call did not finish within its time limit.
 
     Args:
-        seconds: how long it was allowed to take.
+        seconds: the limit.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -39,20 +38,19 @@ class OutOfTime(TimeoutError):
 def call_within(
     seconds: float, work: Callable[..., T], *args: Any, give_up: Callable[[], object] | None = None
 ) -> T:
-    """Call a function that blocks, and return or raise what it does, within a time.
+    """Call a blocking function with a time limit, and return or raise what it does.
 
-    The call runs in a daemon thread, in a copy of the caller's context. When its time is up the caller
-    goes on; the thread is left to end by itself, and does not keep the process alive.
+    The function runs in a daemon thread, in a copy of the caller's context. When the time is up, the caller
+    continues; the thread ends by itself later and does not keep the process alive.
 
     Args:
-        seconds: how long the call may take.
+        seconds: the time limit.
         work: the function.
         args: its arguments.
-        give_up: is called when the time is up, to end what the thread waits for (to shut its socket
-            down, say).
+        give_up: called when the time is up, to end what the thread waits for, for example by closing its socket.
 
     Raises:
-        OutOfTime: it did not end in time.
+        OutOfTime: the function did not finish in time.
     """
     done = threading.Event()
     outcome: list[T] = []
@@ -61,7 +59,7 @@ def call_within(
     def run() -> None:
         try:
             outcome.append(work(*args))
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             failure.append(error)
         finally:
             done.set()
@@ -78,14 +76,14 @@ def call_within(
             raise failure[0]
         return outcome[0]
     finally:
-        failure.clear()  # an error whose frames refer to it would keep itself, and its frames, alive
+        failure.clear()  # breaks the reference cycle of the error and its frames
 
 
 class ForkSafeLock:
-    """A reentrant lock that a fork waits for, so that the child has what it guards whole, and unlocked.
+    """A reentrant lock that a fork waits for, so that the child gets the guarded data complete and unlocked.
 
-    A thread that holds it for longer than a second does not hold the fork up: the child then begins with
-    a new lock, and with what was half done.
+    If a thread holds the lock for more than a second during a fork, the child gets a new lock, and the guarded
+    data may be half changed.
     """
 
     def __init__(self) -> None:
@@ -105,22 +103,21 @@ class ForkSafeLock:
         self._lock.release()
 
     def __deepcopy__(self, _: Any) -> ForkSafeLock:
-        """A copy of what the lock guards has a lock of its own."""
         return ForkSafeLock()
 
 
 class ForksInChild(Protocol):
-    """Something with state that a forked child must not inherit."""
+    """An object with state that a forked child must not inherit."""
 
     def reset_after_fork(self) -> None:
-        """Drop what only the parent's threads could have finished. The child has one thread now."""
+        """Drop what only threads of the parent could have finished; the child has one thread."""
 
 
 def after_fork_in_child(owner: ForksInChild) -> None:
-    """Have `owner.reset_after_fork()` called in every child that is forked while it exists.
+    """Call `owner.reset_after_fork()` in every forked child, as long as `owner` exists.
 
     Args:
-        owner: it is referred to weakly.
+        owner: the object; only a weak reference to it is kept.
     """
     with _registry:
         _OWNERS.add(owner)
@@ -134,30 +131,26 @@ _missed: list[ForkSafeLock] = []
 
 
 def _before_fork() -> None:
-    _registry.acquire()  # until the fork is done: the two lists are this thread's
-    until = time.monotonic() + _FORK_PATIENCE
+    _registry.acquire()  # until the fork is done: the two lists belong to this thread
+    until = time.monotonic() + _FORK_TIMEOUT
     for each in list(_LOCKS):
-        got = each._lock.acquire(timeout=max(0.0, until - time.monotonic()))  # noqa: SLF001 - of this module
+        got = each._lock.acquire(timeout=max(0.0, until - time.monotonic()))  # noqa: SLF001 - same module
         (_held if got else _missed).append(each)
-
-
-def _after_fork_in_parent() -> None:
-    _release()
 
 
 def _after_fork_in_child() -> None:
     for each in _missed:
-        each._lock = threading.RLock()  # noqa: SLF001 - of this module
+        each._lock = threading.RLock()  # noqa: SLF001 - same module
     owners = list(_OWNERS)
     _release()
     for owner in owners:
-        with suppress(Exception):  # one that fails must not keep the others from their turn
+        with suppress(Exception):  # an owner that fails must not keep the others from their turn
             owner.reset_after_fork()
 
 
 def _release() -> None:
     for each in _held:
-        each._lock.release()  # noqa: SLF001 - of this module
+        each._lock.release()  # noqa: SLF001 - same module
     _held.clear()
     _missed.clear()
     _registry.release()
@@ -165,7 +158,5 @@ def _release() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
+        before=_before_fork, after_in_parent=_release, after_in_child=_after_fork_in_child
     )

@@ -1,8 +1,7 @@
-"""Secrets are a type: they can be compared and revealed, never shown.
+"""The `Secret` type: a value that can be compared and revealed, but is never shown.
 
-Whatever must not be seen (passwords, codes, tokens, sessions, SRP exponents, client secrets) is
-wrapped where it enters and unwrapped only where it leaves for the wire. `repr`, `str`, `format`,
-f-strings, logs and tracebacks show `Secret(****)`; pickling refuses.
+Passwords, codes, tokens, sessions, SRP exponents and client secrets are wrapped where they enter and unwrapped only
+where they are sent. `repr`, `str`, `format`, f-strings, logs and tracebacks show `Secret(****)`; pickling fails.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ MASK: Final = "Secret(****)"
 
 
 class Secret(Generic[T]):
-    """A value that can be compared and revealed, never shown.
+    """A value that can be compared and revealed, but is never shown.
 
     Args:
-        value: the text, bytes or integer to keep.
+        value: the text, bytes or integer.
     """
 
     __slots__ = ("_value",)
@@ -32,7 +31,7 @@ class Secret(Generic[T]):
         object.__setattr__(self, "_value", value)
 
     def reveal(self) -> T:
-        """The value itself, in clear: call it where the value leaves, and keep no copy."""
+        """Return the plain value: call this where the value is sent, and keep no copy."""
         return self._value
 
     def __repr__(self) -> str:
@@ -52,17 +51,17 @@ class Secret(Generic[T]):
         mine, theirs = self._value, other._value
         if type(mine) is not type(theirs):
             return False
-        # In constant time: a comparison must not tell how much of a secret was right.
+        # In constant time: the duration must not tell how much of a secret was right.
         return hmac.compare_digest(_as_bytes(mine), _as_bytes(theirs))
 
     def __hash__(self) -> int:
         return hash((Secret, self._value))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError("a Secret does not change")
+        raise AttributeError("a Secret cannot be changed; create a new one")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError("a Secret does not change")
+        raise AttributeError("a Secret cannot be changed; create a new one")
 
     def __copy__(self) -> Secret[T]:
         return self
@@ -71,7 +70,7 @@ class Secret(Generic[T]):
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a Secret is never pickled: it would be stored in clear")
+        raise TypeError("a Secret cannot be pickled: it would be stored in plain text")
 
 
 def _as_bytes(value: str | bytes | int) -> bytes:
@@ -93,29 +92,27 @@ def secret(value: bytes | Secret[bytes]) -> Secret[bytes]: ...
 @overload
 def secret(value: int | Secret[int]) -> Secret[int]: ...
 def secret(value: Any) -> Any:
-    """Wrap a value as a `Secret`; return None, a truth value, and a wrapped value as they are.
+    """Wrap a value as a `Secret`; return None, a bool or a `Secret` unchanged.
 
-    A public function that takes a secret calls this in its first statement and rebinds the parameter, so
-    that no frame of a traceback shows the plain value. It raises nothing, whatever the value is.
+    A public function that takes a secret calls this in its first statement and rebinds the parameter, so that no
+    frame of a traceback shows the plain value. It never raises.
     """
     return value if value is None or isinstance(value, (Secret, bool)) else Secret(value)
 
 
 def secret_values(value: Any) -> Any:
     """Wrap every value of a mapping as a `Secret`; wrap anything else as `secret` does."""
-    if value is None or isinstance(value, (Secret, bool)):
-        return value
-    if not isinstance(value, str) and isinstance(value, Mapping):
+    if not isinstance(value, (Secret, str)) and isinstance(value, Mapping):
         return {key: secret(item) for key, item in value.items()}
-    return Secret(value)
+    return secret(value)
 
 
 class WrapsSecrets:
-    """A base of `attrs` classes: wraps the secret fields before the generated `__init__` binds them.
+    """A base of `attrs` classes that wraps secret arguments before the generated `__init__` receives them.
 
-    The `__init__` that attrs generates is a frame too. Where one of its converters or validators raises,
-    a traceback with locals shows the arguments of that frame, so they have to be wrapped by then. A field
-    is secret if its annotation names `Secret`; arguments that no field takes are wrapped as well.
+    The `__init__` that attrs generates is a frame too: if one of its converters or validators raises, a traceback
+    with local variables shows its arguments. A field is secret if its annotation names `Secret`; arguments that
+    match no field are wrapped as well.
     """
 
     __slots__ = ()
@@ -125,58 +122,54 @@ class WrapsSecrets:
         super().__init_subclass__()
         fields = cls.__dict__.get("__attrs_attrs__", ())
         if any("Secret" in str(each.type) for each in fields):
-            cls.__init__ = _wrapping(cls.__init__, *_arguments(fields))  # type: ignore[method-assign] # the signature stays
+            cls.__init__ = _wrap_init(cls.__init__, fields)  # type: ignore[method-assign] # the signature stays
 
     @classmethod
     def wrap_arguments(
         cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments of a call of this class, the secret ones wrapped.
+        """Return the arguments of a call of this class, with the secret ones wrapped.
 
         Args:
             args: the positional arguments.
             kwargs: the keyword arguments.
         """
-        return _wrapped_arguments(*_arguments(getattr(cls, "__attrs_attrs__", ())), args, kwargs)
+        return _wrapper(getattr(cls, "__attrs_attrs__", ()))(args, kwargs)
 
 
-def _arguments(fields: Any) -> tuple[tuple[int, ...], int, frozenset[str]]:
-    """The places of the secret arguments, how many places there are, the names of the plain arguments."""
-    taken = [each for each in fields if each.init]
-    plain = frozenset(each.alias for each in taken if "Secret" not in str(each.type))
-    places = [each.alias for each in taken if not each.kw_only]
-    return tuple(i for i, name in enumerate(places) if name not in plain), len(places), plain
+_Wrapper = Callable[[tuple[Any, ...], Mapping[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
 
 
-def _wrapped_arguments(
-    places: tuple[int, ...],
-    count: int,
-    plain: frozenset[str],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    wrapped = list(args)
-    for index in (*places, *range(count, len(args))):
-        if index < len(args):
-            wrapped[index] = secret_values(wrapped[index])
-    return tuple(wrapped), {
-        name: each if name in plain else secret_values(each) for name, each in kwargs.items()
-    }
+def _wrapper(fields: Any) -> _Wrapper:
+    """Return the function that wraps the secret arguments of a class with these attrs fields."""
+    arguments = [each for each in fields if each.init]
+    plain = frozenset(each.alias for each in arguments if "Secret" not in str(each.type))
+    is_plain = [each.alias in plain for each in arguments if not each.kw_only]
+
+    def wrap(
+        args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return tuple(
+            each if index < len(is_plain) and is_plain[index] else secret_values(each)
+            for index, each in enumerate(args)
+        ), {name: each if name in plain else secret_values(each) for name, each in kwargs.items()}
+
+    return wrap
 
 
-def _wrapping(
-    init: Callable[..., None], places: tuple[int, ...], count: int, plain: frozenset[str]
-) -> Callable[..., None]:
+def _wrap_init(init: Callable[..., None], fields: Any) -> Callable[..., None]:
+    wrap = _wrapper(fields)
+
     @functools.wraps(init)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it replaces attrs' own
-        args, kwargs = _wrapped_arguments(places, count, plain, args, kwargs)
+        args, kwargs = wrap(args, kwargs)
         init(self, *args, **kwargs)
 
     return __init__
 
 
 def revealed(value: Any) -> Any:
-    """A plain copy of nested mappings and lists, every `Secret` in them revealed: for the wire only."""
+    """Return a plain copy of nested mappings and lists with every `Secret` revealed, to be sent."""
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, dict):

@@ -61,6 +61,14 @@ BEGIN_OPERATIONS: Final = frozenset(FLOWS_OF)
 ANSWER_OPERATIONS: Final = frozenset({"RespondToAuthChallenge", "AdminRespondToAuthChallenge"})
 """The API operations that answer a challenge."""
 
+SIGN_IN_OPERATIONS: Final = (
+    BEGIN_OPERATIONS
+    | ANSWER_OPERATIONS
+    | {"AssociateSoftwareToken", "VerifySoftwareToken", "ConfirmDevice", "UpdateDeviceStatus"}
+    | {"GetTokensFromRefreshToken", "RevokeToken", "GlobalSignOut"}
+)
+"""All API operations of a sign-in and of what follows it with its tokens."""
+
 ALLOWED_FIRST_AUTH_FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
 """The values of a pool's `AllowedFirstAuthFactors`, in Cognito's order. PASSWORD includes PASSWORD_SRP.
 

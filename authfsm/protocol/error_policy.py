@@ -1,9 +1,9 @@
-"""The error policy: who is at fault for each error of Cognito's, and what to do next.
+"""The error policy: what to do after each error of Cognito, and who is at fault.
 
-The table below has every error that the AWS API reference lists for the operations of a sign-in, by
-its code and, if one code has several meanings, by its message. `NotAuthorizedException` alone
-means a wrong password, a lockout, an expired session, a used session, a disabled user or a wrong secret
-hash: only the message distinguishes them. The messages are those seen on the wire; AWS documents few.
+The table has every error that the AWS API reference lists for the operations of a sign-in, by its code and, if one
+code has several meanings, by a part of its message. `NotAuthorizedException` alone means a wrong password, a lockout,
+an expired session, a used session, a disabled user or a wrong secret hash: only the message tells them apart. AWS
+documents few of the messages; the others were seen in replies.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-import attrs
+from attrs import frozen
 
 from authfsm.base.mixins import DescribedName
+from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS, SIGN_IN_OPERATIONS
 
 
 class Fault(str, Enum):
@@ -32,48 +33,37 @@ class RecoveryAction(DescribedName):
     """What to do next after a refusal."""
 
     advice: str
-    """What to do next, in a sentence."""
+    """The same as a sentence."""
 
     def __init__(self, _: str, advice: str) -> None:
         self.advice = advice
 
-    # The session survives: the sign-in stays where it is.
+    # fmt: off
+    # The session survives: the sign-in stays in its state.
     TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still valid."
-    DROP_DEVICE = (
-        "DROP_DEVICE",
-        "Delete the stored device key, and send the same answer again without it.",
-    )
+    DROP_DEVICE = "DROP_DEVICE", "Delete the stored device key, and send the same answer again without it."
     WAIT = "WAIT", "Wait, then send the same answer again: the request was probably not evaluated."
 
     # The session does not survive: the attempt is over.
-    WAIT_OUT = (
-        "WAIT_OUT",
-        "Too many failed attempts: wait until the lockout ends (1 second to 15 minutes), then start again.",
-    )
+    WAIT_OUT = "WAIT_OUT", "Too many failed attempts: wait until the lockout ends (1 second to 15 minutes), then start again."
     START_AGAIN = "START_AGAIN", "Start the sign-in again from the beginning."
-    RESET_PASSWORD = (
-        "RESET_PASSWORD",
-        "Reset the password (ForgotPassword), then start again.",
-    )
+    RESET_PASSWORD = "RESET_PASSWORD", "Reset the password (ForgotPassword), then start again."
     CONFIRM_USER = "CONFIRM_USER", "Confirm the user (ConfirmSignUp), then start again."
-    FIX_CONFIGURATION = (
-        "FIX_CONFIGURATION",
-        "Fix the configuration of the user pool, the app client or the caller, then start again.",
-    )
+    FIX_CONFIGURATION = "FIX_CONFIGURATION", "Fix the configuration of the user pool, the app client or the caller, then start again."
     GIVE_UP = "GIVE_UP", "Do not retry: the user cannot resolve this error."
+    # fmt: on
 
     @property
     def survives(self) -> bool:
         """Return whether the attempt and its session survive."""
-        return self in _SURVIVED
+        return self in {
+            RecoveryAction.TRY_AGAIN,
+            RecoveryAction.DROP_DEVICE,
+            RecoveryAction.WAIT,
+        }
 
 
-_SURVIVED: Final = frozenset(
-    {RecoveryAction.TRY_AGAIN, RecoveryAction.DROP_DEVICE, RecoveryAction.WAIT}
-)
-
-
-@attrs.frozen
+@frozen
 class ErrorRule:
     """One row of the error policy.
 
@@ -81,7 +71,7 @@ class ErrorRule:
         action: what to do next.
         fault: who is at fault.
         source: the source of this row, and how certain it is.
-        operation: the one operation whose refusals the row is for; None is every operation.
+        operation: the only operation whose refusals the row covers; None for every operation.
     """
 
     action: RecoveryAction
@@ -89,16 +79,12 @@ class ErrorRule:
     source: str = "AWS API reference"
     operation: str | None = None
 
-    def concerns(self, operation: str) -> bool:
-        """Is the row for refusals of this operation? "" is an operation that is not known."""
-        return self.operation in {None, operation}
-
 
 _R, _F = RecoveryAction, Fault
 
 # fmt: off
 ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
-    # error code: {part of the message ("" matches every other message): what to do, who is at fault, source}
+    # error code: {part of the message, or "" for every other message: what to do, who is at fault, source}
 
     # ---- the user ------------------------------------------------------------------------------
     "NotAuthorizedException": {
@@ -119,8 +105,8 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "":                                ErrorRule(_R.START_AGAIN, _F.USER,     "AWS API reference; failAuthentication has no fixed message"),
     },
     "CodeMismatchException": {
-        # "Invalid code or auth state for the user." also answers a challenge that a Lambda named by
-        # itself; no code helps then, and the session's lifetime ends it.
+        # Also the reply in a challenge that a Lambda function named by itself ("Invalid code or auth state for the
+        # user."). No code is right there; the attempt ends when the session expires.
         "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "measured for EMAIL_OTP: six wrong codes on one session; elsewhere from clients"),
     },
     "ExpiredCodeException": {
@@ -169,8 +155,8 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "Invalid attributes given":        ErrorRule(_R.TRY_AGAIN,   _F.USER,     "issues (the message); inferred: the session survives"),
         "Invalid email address":           ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives"),
         "Invalid phone number":            ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred, the message too: the session survives"),
-        # UserCode is the one member of VerifySoftwareToken that a person fills in.
-        "failed to satisfy":               ErrorRule(_R.TRY_AGAIN,   _F.USER,     "asserted (amplify-swift), VerifySoftwareToken: a code that is not six digits; the right one completes then", "VerifySoftwareToken"),
+        # The only member of VerifySoftwareToken that a user fills in is UserCode.
+        "failed to satisfy":               ErrorRule(_R.TRY_AGAIN,   _F.USER,     "asserted (amplify-swift), VerifySoftwareToken: a code that is not six digits; the right one is accepted next", "VerifySoftwareToken"),
         "Missing required parameter":      ErrorRule(_R.TRY_AGAIN,   _F.CALLER,   "issues: nothing was consumed"),
         "TIMESTAMP format":                ErrorRule(_R.START_AGAIN, _F.CALLER,   "measured"),
         "":                                ErrorRule(_R.GIVE_UP,     _F.CALLER),
@@ -231,77 +217,70 @@ def error_rule(code: str, message: str = "", operation: str = "") -> ErrorRule:
     """Return what to do about an error, and who is at fault.
 
     Args:
-        code: the error's code, as `NotAuthorizedException`.
-        message: its message, unchanged.
-        operation: the operation that was refused; "" where that is not known, and then no row that
-            is for one operation alone is chosen.
+        code: the error's code, for example `NotAuthorizedException`.
+        message: the error's message, unchanged.
+        operation: the refused operation; "" if it is unknown, and then rows for one operation do not match.
 
     Returns:
-        The row of the longest message part that matches; `UNKNOWN_ERROR` for a code that is not in the table.
+        The row with the longest matching part of the message; `UNKNOWN_ERROR` for a code that is not in the table.
     """
-    rows = ERROR_POLICY.get(code)
-    if rows is None:
+    rules = ERROR_POLICY.get(code)
+    if rules is None:
         return UNKNOWN_ERROR
     folded = message.lower()
-    fitting = [
-        part for part, row in rows.items() if part.lower() in folded and row.concerns(operation)
+    parts = [
+        part
+        for part, rule in rules.items()
+        if part.lower() in folded and rule.operation in {None, operation}
     ]
-    return rows[max(fitting, key=len)]
+    return rules[max(parts, key=len)]
 
 
 # ---- which operations return an error -----------------------------------------------------------------
 
-_BEGIN: Final = frozenset({"InitiateAuth", "AdminInitiateAuth"})
-_RESPOND: Final = frozenset({"RespondToAuthChallenge", "AdminRespondToAuthChallenge"})
-_TALK: Final = _BEGIN | _RESPOND
-_APP: Final = frozenset({"AssociateSoftwareToken", "VerifySoftwareToken"})
-_DEVICE: Final = frozenset({"ConfirmDevice", "UpdateDeviceStatus"})
-_REFRESH: Final = frozenset({"GetTokensFromRefreshToken"})
-_OUT: Final = frozenset({"RevokeToken", "GlobalSignOut"})
-_ADMIN: Final = frozenset({"AdminInitiateAuth", "AdminRespondToAuthChallenge"})
-_ASSOCIATE: Final = frozenset({"AssociateSoftwareToken"})
-_VERIFY: Final = frozenset({"VerifySoftwareToken"})
-_CONFIRM: Final = frozenset({"ConfirmDevice"})
-_REVOKE: Final = frozenset({"RevokeToken"})
-
-SIGN_IN_API_OPERATIONS: Final = _TALK | _APP | _DEVICE | _REFRESH | _OUT
-"""The operations of a sign-in."""
+_AUTH: Final = BEGIN_OPERATIONS | ANSWER_OPERATIONS
+_ASSOCIATE: Final = "AssociateSoftwareToken"
+_VERIFY: Final = "VerifySoftwareToken"
+_CONFIRM: Final = "ConfirmDevice"
+_REFRESH: Final = "GetTokensFromRefreshToken"
+_REVOKE: Final = "RevokeToken"
+_OUT: Final = frozenset({_REVOKE, "GlobalSignOut"})
 
 # fmt: off
 LISTED_OPERATIONS: Final[dict[str, frozenset[str]]] = {
-    "NotAuthorizedException":                  SIGN_IN_API_OPERATIONS - _REVOKE,
-    "CodeMismatchException":                   _RESPOND | _VERIFY,
-    "ExpiredCodeException":                    _RESPOND,
-    "EnableSoftwareTokenMFAException":         _VERIFY,
-    "InvalidPasswordException":                _RESPOND | _CONFIRM,
-    "PasswordHistoryPolicyViolationException": _RESPOND,
-    "AliasExistsException":                    _RESPOND,
-    "UserNotFoundException":                   SIGN_IN_API_OPERATIONS - _ASSOCIATE - _OUT,
-    "UserNotConfirmedException":               SIGN_IN_API_OPERATIONS - _ASSOCIATE - _REFRESH - _REVOKE,
-    "PasswordResetRequiredException":          SIGN_IN_API_OPERATIONS - _ASSOCIATE - _REFRESH - _REVOKE,
-    "UsernameExistsException":                 _CONFIRM,
-    "ResourceNotFoundException":               SIGN_IN_API_OPERATIONS - _REVOKE,
-    "DeviceKeyExistsException":                _CONFIRM,
-    "InvalidParameterException":               SIGN_IN_API_OPERATIONS,
-    "MFAMethodNotFoundException":              _RESPOND | {"AdminInitiateAuth"},
-    "SoftwareTokenMFANotFoundException":       _RESPOND | _APP,
-    "UnauthorizedException":                   _REVOKE,
-    "UnsupportedTokenTypeException":           _REVOKE,
-    "RefreshTokenReuseException":              _REFRESH,
-    "FeatureUnavailableInTierException":       _BEGIN,
-    "InvalidEmailRoleAccessPolicyException":   _TALK,
-    "InvalidSmsRoleAccessPolicyException":     _TALK,
-    "InvalidSmsRoleTrustRelationshipException": _TALK,
-    "InvalidUserPoolConfigurationException":   SIGN_IN_API_OPERATIONS - _ASSOCIATE - _REFRESH - _OUT,
-    "OperationNotEnabledException":            SIGN_IN_API_OPERATIONS,
-    "UnsupportedOperationException":           _BEGIN | _REVOKE,
-    "ForbiddenException":                      SIGN_IN_API_OPERATIONS - _ADMIN,
-    "InvalidLambdaResponseException":          _TALK | _REFRESH | _CONFIRM,
-    "UnexpectedLambdaException":               _TALK | _REFRESH,
-    "UserLambdaValidationException":           _TALK | _REFRESH,
-    "TooManyRequestsException":                SIGN_IN_API_OPERATIONS - _ASSOCIATE,
-    "InternalErrorException":                  SIGN_IN_API_OPERATIONS,
-    "ConcurrentModificationException":         _ASSOCIATE,
+    "NotAuthorizedException":                  SIGN_IN_OPERATIONS - {_REVOKE},
+    "CodeMismatchException":                   ANSWER_OPERATIONS | {_VERIFY},
+    "ExpiredCodeException":                    ANSWER_OPERATIONS,
+    "EnableSoftwareTokenMFAException":         frozenset({_VERIFY}),
+    "InvalidPasswordException":                ANSWER_OPERATIONS | {_CONFIRM},
+    "PasswordHistoryPolicyViolationException": ANSWER_OPERATIONS,
+    "AliasExistsException":                    ANSWER_OPERATIONS,
+    "UserNotFoundException":                   SIGN_IN_OPERATIONS - _OUT - {_ASSOCIATE},
+    "UserNotConfirmedException":               SIGN_IN_OPERATIONS - {_ASSOCIATE, _REFRESH, _REVOKE},
+    "PasswordResetRequiredException":          SIGN_IN_OPERATIONS - {_ASSOCIATE, _REFRESH, _REVOKE},
+    "UsernameExistsException":                 frozenset({_CONFIRM}),
+    "ResourceNotFoundException":               SIGN_IN_OPERATIONS - {_REVOKE},
+    "DeviceKeyExistsException":                frozenset({_CONFIRM}),
+    "InvalidParameterException":               SIGN_IN_OPERATIONS,
+    "MFAMethodNotFoundException":              ANSWER_OPERATIONS | {"AdminInitiateAuth"},
+    "SoftwareTokenMFANotFoundException":       ANSWER_OPERATIONS | {_ASSOCIATE, _VERIFY},
+    "UnauthorizedException":                   frozenset({_REVOKE}),
+    "UnsupportedTokenTypeException":           frozenset({_REVOKE}),
+    "RefreshTokenReuseException":              frozenset({_REFRESH}),
+    "FeatureUnavailableInTierException":       BEGIN_OPERATIONS,
+    "InvalidEmailRoleAccessPolicyException":   _AUTH,
+    "InvalidSmsRoleAccessPolicyException":     _AUTH,
+    "InvalidSmsRoleTrustRelationshipException": _AUTH,
+    "InvalidUserPoolConfigurationException":   SIGN_IN_OPERATIONS - _OUT - {_ASSOCIATE, _REFRESH},
+    "OperationNotEnabledException":            SIGN_IN_OPERATIONS,
+    "UnsupportedOperationException":           BEGIN_OPERATIONS | {_REVOKE},
+    "ForbiddenException":                      SIGN_IN_OPERATIONS - {"AdminInitiateAuth", "AdminRespondToAuthChallenge"},
+    "InvalidLambdaResponseException":          _AUTH | {_REFRESH, _CONFIRM},
+    "UnexpectedLambdaException":               _AUTH | {_REFRESH},
+    "UserLambdaValidationException":           _AUTH | {_REFRESH},
+    "TooManyRequestsException":                SIGN_IN_OPERATIONS - {_ASSOCIATE},
+    "InternalErrorException":                  SIGN_IN_OPERATIONS,
+    "ConcurrentModificationException":         frozenset({_ASSOCIATE}),
 }
-"""The operations that AWS lists an error for; an error that is not here, any operation may give."""
+"""The operations for which the AWS API reference lists an error. Any operation may return the errors that are missing."""
 # fmt: on

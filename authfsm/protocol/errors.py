@@ -14,15 +14,20 @@ No message contains a secret.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from authfsm.protocol.error_policy import Fault, RecoveryAction
+from authfsm.protocol.replies import Refusal
 from authfsm.protocol.states import State
+
+_SHORTEST_WAIT: Final = 1.0
+"""Seconds. A lockout lasts 2^(n-5) seconds after n >= 5 failures, up to 15 minutes (AWS developer guide); n is unknown."""
 
 
 class FlowInProgress(Protocol):
-    """The part of `Flow` and `AsyncFlow` that is the same for both: check the class to call the rest."""
+    """What `Flow` and `AsyncFlow` have in common; check the class to call the rest."""
 
     @property
     def state(self) -> State:
@@ -34,7 +39,7 @@ class FlowInProgress(Protocol):
 
     @property
     def accepts(self) -> tuple[type, ...]:
-        """The responses that the challenge accepts now."""
+        """The classes of the responses that the state accepts now."""
 
     def cancel(self) -> None:
         """Abandon the sign-in."""
@@ -62,7 +67,8 @@ class AuthfsmError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickled error does not include the flow, which holds a client and secrets.
-        return _again, (type(self), self.args, {**self.__dict__, "flow": None})
+        state = {**self.__dict__, "flow": None}
+        return copyreg.__newobj__, (type(self), *self.args), state
 
     @property
     def retry_after(self) -> float | None:
@@ -70,27 +76,13 @@ class AuthfsmError(Exception):
 
         None if waiting does not help.
         """
-        said: float | None = getattr(getattr(self, "refusal", None), "retry_after", None)
-        # A lock-out lasts 2^(n-5) seconds after n >= 5 failures, up to 15 minutes (AWS developer guide):
-        # n is not known here, and one second is the least it can be.
-        return (
-            said
-            if said is not None
-            else {RecoveryAction.WAIT: 1.0, RecoveryAction.WAIT_OUT: 1.0}.get(
-                self.action or RecoveryAction.FIX_CONFIGURATION
-            )
-        )
+        waits = self.action in {RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}
+        return _SHORTEST_WAIT if waits else None
 
     @property
     def survives(self) -> bool:
         """Return whether the sign-in can still be answered."""
         return self.state not in {None, State.FAILED}
-
-
-def _again(kind: type[AuthfsmError], args: tuple[Any, ...], facts: dict[str, Any]) -> AuthfsmError:
-    error = kind.__new__(kind, *args)
-    error.__dict__.update(facts)
-    return error
 
 
 class CallerError(AuthfsmError):
@@ -123,6 +115,20 @@ class OperatorError(AuthfsmError):
     fault = Fault.OPERATOR
 
 
+class _Explained(AuthfsmError):
+    """An error whose message is a fixed sentence with a reason: `why`, which is never a secret."""
+
+    _sentence: ClassVar[str]
+    _action: ClassVar[RecoveryAction | None] = None
+
+    def __init__(self, why: str, *, state: State | None = None) -> None:
+        super().__init__(self._sentence.format(why), state=state, action=self._action)
+        self.why = why
+
+
+# ---- nothing was sent ----------------------------------------------------------------------------------
+
+
 class BadField(CallerError, ValueError):
     """A field of a response has an invalid value: it is empty, or of the wrong type.
 
@@ -142,13 +148,10 @@ class BadField(CallerError, ValueError):
 class InvalidInput(UserError, BadField):
     """The user's input cannot be an answer; nothing was sent, and the sign-in is unchanged.
 
-    It is also a BadField, so that one class covers every invalid field. The user is at fault:
-    ask again (`action` is TRY_AGAIN, and `survives` is true).
+    It is also a BadField, so that one class covers every invalid field. Ask the user again: `action` is TRY_AGAIN.
 
     Args:
-        response: the response's class.
-        field: the field's name.
-        why: what is wrong with it; never its value.
+        response, field, why: as for `BadField`.
         advice: what a valid answer is, in a sentence for the user.
         state: the state of the sign-in, if it is known.
     """
@@ -169,7 +172,7 @@ class InvalidInput(UserError, BadField):
 
     @property
     def survives(self) -> bool:
-        """Return whether the sign-in can still be answered: yes unless it has failed, as nothing was sent."""
+        """Return whether the sign-in can still be answered: nothing was sent, so only a failed one cannot."""
         return self.state is not State.FAILED
 
 
@@ -197,14 +200,27 @@ class WrongResponse(CallerError):
 
 
 class InvalidOperation(CallerError):
-    """A response was sent while an earlier one still awaits its reply, or a reply came that was not awaited."""
+    """The call is not possible now: an earlier response still awaits its reply, or no request awaits this reply."""
+
+
+class NotSent(_Explained, CallerError):
+    """The client library refused to send the request; the sign-in is unchanged.
+
+    `why` is the library's message; for a refused parameter only that it was refused.
+    """
+
+    _sentence = "the request was not sent ({}); correct it, then send the answer again"
+    _action = RecoveryAction.TRY_AGAIN
+
+
+# ---- the reply is missing or invalid -------------------------------------------------------------------
 
 
 class ProtocolViolation(ServiceError):
     """The reply leads to a state that the protocol's table does not allow here; nothing changed.
 
     Args:
-        state: the state of the sign-in.
+        state: the state of the sign-in, which is unchanged.
         response: the class of the response that was sent.
         leads_to: the state that the reply names.
     """
@@ -223,9 +239,6 @@ class ProofRefused(ServiceError):
 
     A server that chooses B, salt and secret block for an SRP_A that was used before can test one password
     with each proof. No proof is made; nothing was sent and nothing changed. Start again.
-
-    Args:
-        state: the state of the sign-in.
     """
 
     def __init__(self, state: State) -> None:
@@ -242,72 +255,48 @@ class TooManySteps(ServiceError):
 
     Args:
         state: the state of the sign-in.
-        limit: the number of steps that were taken.
+        limit: the number of steps that were made.
     """
 
     def __init__(self, state: State, limit: int) -> None:
         super().__init__(
-            f"{limit} steps were taken in a row without new input, and {state} asks for another; start again",
+            f"{limit} steps in a row needed no user input, and {state} asks for another one; start again",
             state=state,
             action=RecoveryAction.START_AGAIN,
         )
         self.limit = limit
 
 
-class MalformedReply(ServiceError):
-    """The reply is not a valid Cognito reply; nothing changed.
+class MalformedReply(_Explained, ServiceError):
+    """The reply is not a valid Cognito reply; nothing changed. `why` names the invalid part, never its value."""
 
-    Args:
-        what: which part of the reply is invalid, and why; never its value.
-        state: the state of the sign-in.
-    """
-
-    def __init__(self, what: str, *, state: State | None = None) -> None:
-        super().__init__(f"malformed reply: {what}", state=state)
-        self.what = what
+    _sentence = "malformed reply: {}"
 
 
-class ConnectionLost(ServiceError):
+class ConnectionLost(_Explained, ServiceError):
     """No reply came: the sign-in is unchanged, and the same answer may be sent again.
 
     Cognito may still have evaluated the request. If it did, the session is used up, and Cognito refuses
     the repeated answer with "session can only be used once": then start again.
-
-    Args:
-        why: the kind of failure, as the client library names it.
-        state: the state of the sign-in.
+    `why` is the kind of failure, as the client library names it.
     """
 
-    def __init__(self, why: str, *, state: State | None = None) -> None:
-        super().__init__(f"no reply came ({why})", state=state, action=RecoveryAction.WAIT)
-        self.why = why
+    _sentence = "no reply came ({}); wait, then send the same answer again"
+    _action = RecoveryAction.WAIT
 
 
-class NotSent(CallerError):
-    """The client library refused to send the request; the sign-in is unchanged.
-
-    Args:
-        why: the library's message; for a refused parameter only that it was refused.
-        state: the state of the sign-in.
-    """
-
-    def __init__(self, why: str, *, state: State | None = None) -> None:
-        super().__init__(
-            f"the request was not sent ({why})", state=state, action=RecoveryAction.TRY_AGAIN
-        )
-        self.why = why
+# ---- sealed and stored sign-ins ------------------------------------------------------------------------
 
 
-class SealError(AuthfsmError):
+class SealError(_Explained):
     """A sealed or stored sign-in cannot be resumed; the concrete class says why. The user starts again."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"the sign-in cannot be resumed: {why}", action=RecoveryAction.START_AGAIN)
-        self.why = why
+    _sentence = "the sign-in cannot be resumed: {}; start again"
+    _action = RecoveryAction.START_AGAIN
 
 
 class SealBroken(SealError, UserError):
-    """The sealed text was tampered with, or was sealed with a key that is not among those given."""
+    """The sealed text was tampered with, or the key that sealed it is not among the keys of this program."""
 
 
 class SealExpired(SealError, TimeError):
@@ -326,32 +315,42 @@ class SealTooNew(SealError, CallerError):
     """A newer version of this package sealed it, in a format that this version does not know."""
 
 
-class StoreUnavailable(ServiceError):
+class StoreUnavailable(_Explained, ServiceError):
     """The store of pending sign-ins failed, or did not answer in time: try again a little later.
 
-    The store may still have done what it was asked to do. A sign-in that was taken and could not be put
-    back is lost once its turn has timed out; the user then starts again.
-
-    Args:
-        why: the kind of failure, as the store's client names it; nothing of what was stored.
+    The store may still have carried out the request. A sign-in that was taken and could not be put
+    back is lost when its lease expires; the user then starts again.
+    `why` is the kind of failure, as the store's client names it; no stored value.
     """
 
-    def __init__(self, why: str) -> None:
-        super().__init__(
-            f"the store of pending sign-ins is unavailable ({why}); try again later",
-            action=RecoveryAction.WAIT,
-        )
-        self.why = why
+    _sentence = "the store of pending sign-ins is unavailable ({}); try again later"
+    _action = RecoveryAction.WAIT
+
+
+# ---- refusals ------------------------------------------------------------------------------------------
 
 
 class Refused(AuthfsmError):
     """Cognito refused the request; the concrete class says who is at fault.
 
-    Attributes:
-        refusal: Cognito's code and message (`authfsm.protocol.replies.Refusal`).
+    Args:
+        refusal: Cognito's code and message, and what to do next.
+        state: the state of the sign-in now.
     """
 
-    refusal: Any
+    def __init__(self, refusal: Refusal, *, state: State) -> None:
+        super().__init__(
+            f"{refusal.code}: {refusal.message} [{refusal.action.advice}]",
+            state=state,
+            action=refusal.action,
+        )
+        self.refusal = refusal
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait before trying again: as the service says, otherwise the shortest useful delay."""
+        said = self.refusal.retry_after
+        return super().retry_after if said is None else said
 
 
 class RefusedCaller(Refused, CallerError):
@@ -374,26 +373,22 @@ class RefusedByConfiguration(Refused, OperatorError):
     """Cognito refused the request because of the configuration of the pool, the app client or IAM."""
 
 
-_REFUSED: Final[dict[Fault, type[Refused]]] = {
-    Fault.CALLER: RefusedCaller,
-    Fault.USER: RefusedUser,
-    Fault.TIME: RefusedForNow,
-    Fault.SERVICE: RefusedByService,
-    Fault.OPERATOR: RefusedByConfiguration,
+_REFUSED: Final = {
+    kind.fault: kind
+    for kind in (
+        RefusedCaller,
+        RefusedUser,
+        RefusedForNow,
+        RefusedByService,
+        RefusedByConfiguration,
+    )
 }
 
 
-def refused(refusal: Any, *, state: State) -> Refused:
+def refused(refusal: Refusal, *, state: State) -> Refused:
     """Return the exception for a refusal, of the class of its fault.
 
     Args:
-        refusal: the `authfsm.protocol.replies.Refusal`.
-        state: the state of the sign-in now.
+        refusal, state: as for `Refused`.
     """
-    error = _REFUSED[refusal.fault](
-        f"{refusal.code}: {refusal.message} [{refusal.action.advice}]",
-        state=state,
-        action=refusal.action,
-    )
-    error.refusal = refusal
-    return error
+    return _REFUSED[refusal.fault](refusal, state=state)

@@ -12,7 +12,7 @@ from authfsm.core.wire_replies import WITHOUT_SESSION
 from authfsm.protocol.error_policy import (
     ERROR_POLICY,
     LISTED_OPERATIONS,
-    SIGN_IN_API_OPERATIONS,
+    SIGN_IN_OPERATIONS,
     ErrorRule,
     Fault,
     RecoveryAction,
@@ -216,7 +216,7 @@ def _sources(state: State, role: Role | None) -> Iterator[Source]:
 
 def operations_of(code: str) -> frozenset[str]:
     """The operations that AWS lists an error for."""
-    return LISTED_OPERATIONS.get(code, SIGN_IN_API_OPERATIONS)
+    return LISTED_OPERATIONS.get(code, SIGN_IN_OPERATIONS)
 
 
 @frozen
