@@ -113,7 +113,7 @@ def test_a_double_click(v: Visit, delay: float) -> None:
     page.get_by_role("button", name="Sign in", exact=True).dblclick()
     page.wait_for_url("**/challenge")
     page.get_by_label("Code").fill(v.code("ada"))
-    page.get_by_role("button", name="Go on").dblclick()
+    page.get_by_role("button", name="Continue").dblclick()
     page.get_by_role("button", name="Sign out").wait_for()
 
     assert here(page) == ("Welcome, ada", None)
@@ -151,7 +151,7 @@ def test_fields_left_empty(v: Visit) -> None:
     assert here(page) == ("Sign in", "Please fill in your user name and your password.")
     begin(page, "ada")
     page.evaluate(off)
-    press(page, "Go on")
+    press(page, "Continue")
 
     assert here(page) == ("Enter the code", "The code must not be empty.")
     assert v.wire.heard == ["InitiateAuth", "RespondToAuthChallenge"]
@@ -237,9 +237,9 @@ def test_a_connection_lost_between_two_steps(v: Visit) -> None:
     begin(page, "zoe")
     assert here(page) == ("One moment", "The connection was lost. Please try again.")
     v.wire.faults = ["unsent"]
-    press(page, "Go on")
+    press(page, "Continue")
     assert here(page) == ("One moment", "The connection was lost. Please try again.")
-    press(page, "Go on")
+    press(page, "Continue")
     assert here(page) == ("Welcome, zoe", None)
 
 

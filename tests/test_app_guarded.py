@@ -230,6 +230,6 @@ def test_a_challenge_of_tomorrow(visit_of: VisitOf) -> None:
     page = v.person()
     page.get_by_label("User name").fill("eve")
     press(page, "Answer a question")
-    assert here(page) == ("This is new to us", None)
+    assert here(page) == ("Unknown challenge", None)
     page.get_by_role("link", name="Start again").click()
     assert here(page) == ("Sign in", None)

@@ -32,8 +32,7 @@ from authfsm.protocol.api_requests import (
     classify,
     names_for,
 )
-from authfsm.protocol.auth_flows import SIGN_IN_OPERATIONS
-from authfsm.protocol.auth_flows import FLOWS
+from authfsm.protocol.auth_flows import FLOWS, SIGN_IN_OPERATIONS
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.traces import record

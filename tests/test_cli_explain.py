@@ -14,9 +14,8 @@ from typer.testing import CliRunner
 from authfsm.cli import app
 from authfsm.cli.explain import explain
 from authfsm.core.wire_replies import READERS
-from authfsm.protocol.auth_flows import FLOWS
+from authfsm.protocol.auth_flows import FLOWS, SIGN_IN_OPERATIONS
 from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS
-from authfsm.protocol.auth_flows import SIGN_IN_OPERATIONS
 from authfsm.protocol.evidence import evidence
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State

@@ -167,7 +167,7 @@ def test_a_code_of_the_authenticator_app() -> None:
         begins(person)
         code = person.told(r"app would show: (\d{6})")
         person.types("Code of the authenticator app", "abc")
-        person.child.expect("A code is digits alone")
+        person.child.expect("A code has only digits")
         person.types("Code of the authenticator app", code)
 
         assert person.ends() == Exit.SIGNED_IN

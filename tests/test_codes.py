@@ -96,7 +96,7 @@ def test_what_is_not_digits_is_the_persons_error(response: Any, typed: str) -> N
     )
     assert (error.response, error.field) == (response, "code")
     assert "code" in str(error)
-    assert error.advice.endswith("digits alone." if response is r.Code else "six digits.")
+    assert error.advice.endswith("only digits." if response is r.Code else "six digits.")
 
 
 @pytest.mark.parametrize("typed", [b"123456", 123456, None, ["123456"]])

@@ -64,7 +64,7 @@ def test_what_is_drawn_as_sure_is_on_a_path(mfa: str, flow: str, device: bool) -
     sure = {
         arrow
         for arrow in INTO_TOKENS
-        if settings.ruled_out(arrow) is None and not settings.confidence(arrow).thin
+        if settings.ruled_out(arrow) is None and not settings.confidence(arrow).is_uncertain
         # No way comes through a state that only a function of the pool may name.
         if arrow.source in {each.source for each in gone_along}
     }
@@ -97,7 +97,7 @@ def test_with_required_mfa_only_tokens_after_a_password_are_less_sure() -> None:
     changed = [a for a in TRANSITIONS if settings.confidence(a) is not confidence(a)]
 
     assert {*changed} == {
-        a for a in TRANSITIONS if skips_second_factor(a) and not confidence(a).thin
+        a for a in TRANSITIONS if skips_second_factor(a) and not confidence(a).is_uncertain
     }
     assert {settings.confidence(a) for a in changed} == {Confidence.REFUTED}
     for source, response in (

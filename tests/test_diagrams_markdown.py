@@ -47,10 +47,10 @@ def test_doubt_is_marked() -> None:
     for row in rows():
         for dest in row.dests:
             arrow = Transition(row.source, row.response, dest)
-            assert bool(row.mark(dest)) == confidence(arrow).thin
+            assert bool(row.mark(dest)) == confidence(arrow).is_uncertain
         for kind in row.loops:
             arrow = Transition(row.source, row.response, row.source, kind)
-            assert bool(row.mark(row.source, kind)) == confidence(arrow).thin
+            assert bool(row.mark(row.source, kind)) == confidence(arrow).is_uncertain
 
 
 def test_a_row_reads() -> None:

@@ -81,7 +81,7 @@ def test_what_is_asked_and_what_was_said_are_tables(pool: LocalPool) -> None:
 
     assert formatted(flow.challenge)["text/plain"].splitlines() == [
         "SMS_MFA",
-        "  asks                           Give the code sent by SMS, as a second factor.",
+        "  asks                           Send the code from the SMS, as a second factor.",
         "  takes                          code",
         "  CODE_DELIVERY_DELIVERY_MEDIUM  SMS",
         "  CODE_DELIVERY_DESTINATION      +*******0143",

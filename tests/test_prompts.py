@@ -29,15 +29,8 @@ from authfsm.notebook.forms import forms
 from authfsm.notebook.view_model import _form
 from authfsm.protocol import replies
 from authfsm.protocol import responses as r
-from authfsm.protocol.prompts import (
-    FACTOR_LABELS,
-    SRP_RESPONSES,
-    Field,
-    Form,
-    Prompt,
-    check_answer,
-    form_for,
-)
+from authfsm.protocol.forms import SRP_RESPONSES, Field, Form, Prompt
+from authfsm.protocol.prompts import FACTOR_LABELS, check_answer, form_for
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import PREREQUISITES, PROTOCOL, Prerequisite, Role, destinations
 

@@ -117,7 +117,7 @@ class SignInPaths:
         if not required or move.to.state is not S.AUTHENTICATED or Factor.SECOND in proved.factors:
             return True
         reason = exception_for(SECOND_FACTOR_EXCEPTIONS, proved, move.arrow)
-        return reason is not None and (self.doubted or not reason.confidence.thin)
+        return reason is not None and (self.doubted or not reason.confidence.is_uncertain)
 
     @cached_property
     def _reachable(self) -> dict[Position, frozenset[Place]]:

@@ -74,7 +74,7 @@ _PUBLISHED: Final = frozenset({Confidence.MEASURED, Confidence.ASSERTED, Confide
 
 def is_uncertain(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
     """Return whether an arrow is known only by inference, or contradicted, under the settings of all these pools."""
-    return best_confidence(arrow.transition, pools).thin
+    return best_confidence(arrow.transition, pools).is_uncertain
 
 
 def is_refuted(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:

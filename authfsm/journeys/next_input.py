@@ -8,7 +8,7 @@ from attrs import NOTHING, fields, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.protocol.errors import CallerError
-from authfsm.protocol.prompts import SRP_RESPONSES
+from authfsm.protocol.forms import SRP_RESPONSES
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition

@@ -8,7 +8,8 @@ from attrs import evolve
 
 from authfsm.base.secret import Secret
 from authfsm.drivers.boto import Flow
-from authfsm.protocol.prompts import SRP_RESPONSES, Prompt, form_for
+from authfsm.protocol.forms import SRP_RESPONSES, Prompt
+from authfsm.protocol.prompts import form_for
 from authfsm.protocol.responses import Response, SrpA
 
 _LIKE = {"code": "000000", "email": "name@example.com"}

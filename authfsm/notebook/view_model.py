@@ -14,8 +14,8 @@ from authfsm.notebook.picture import drawn, within
 from authfsm.notebook.recording import SignInRecording
 from authfsm.notebook.wire import WireExchange, masked
 from authfsm.protocol.errors import AuthfsmError
+from authfsm.protocol.forms import Prompt
 from authfsm.protocol.nodes import node_of
-from authfsm.protocol.prompts import Prompt
 from authfsm.reference.request_shapes import parse_docstring
 from authfsm.settings import PoolSettings
 

@@ -1,14 +1,14 @@
-"""Which response class an API request carries, read from its operation, flow or challenge, and parameters.
+"""Rules about API requests: which response a request carries, and which requests may be sent twice.
 
-Recorded sign-ins, the local pool's check against the table and the tests all ask here. A parameter that
-is null or empty counts as absent, as Cognito treats it. The order of the rules is Cognito's: a `Session`
-makes it ignore AuthParameters, and an answer carries a secret only of the factor that `ANSWER` names.
+`classify` reads the response class from a request's operation, its flow or challenge, and its parameters. Recorded
+sign-ins, the local pool's self-check and the tests use it. A parameter that is null or empty counts as absent, as in
+Cognito. The order of the rules is Cognito's: with a `Session` it ignores AuthParameters, and an answer may carry a
+secret only of the factor that `ANSWER` names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import frozen
@@ -22,16 +22,14 @@ from authfsm.protocol.table import FIRST_FACTOR_CHOICE, PROTOCOL
 S = State
 _Rules = tuple[tuple[type[Response], Mapping[str, str]], ...]
 
-_RESPOND: Final = "RespondToAuthChallenge"
 _PRESENT: Final = ""
-"""In a rule, instead of a value: the parameter must be present, with whatever value."""
+"""In a rule, instead of a value: the parameter must be present, with any value."""
 
-_HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
-REDACTED_VALUES: Final = (_HIDDEN, "HIDDEN_FOR_SECURITY_REASONS")
-"""What AWS CloudTrail writes in place of a secret, or of a whole map of parameters."""
+REDACTED_VALUES: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS")
+"""The texts that AWS CloudTrail writes in place of a secret or of a whole map of parameters."""
 
-# The first rule whose parameters all fit decides. A password that is preferred and given is proved even
-# in a step-up, so that the reply may lead wherever a proved password leads; SRP_A proves nothing yet.
+# The first rule whose parameters all match decides. A preferred password is proved even in a step-up, so
+# that the reply may lead wherever a proved password leads; SRP_A alone proves nothing.
 _BEGIN: Final[Mapping[str, _Rules]] = {
     **{kind.auth_flow: ((kind, {}),) for kind in RESPONSES.values() if kind.auth_flow},
     "CUSTOM_AUTH": ((r.CustomSrpAuth, {"CHALLENGE_NAME": "SRP_A"}), (r.CustomAuth, {})),
@@ -62,7 +60,7 @@ _ANSWER: Final[Mapping[str, _Rules]] = {
     S.WEB_AUTHN: ((r.Credential, {}),),
     S.CUSTOM_CHALLENGE: ((r.Answer, {}),),
     S.NEW_PASSWORD_REQUIRED: ((r.NewPassword, {}),),
-    # Clients write EMAIL, one page of AWS's writes email.
+    # Clients send EMAIL; one page of AWS has email.
     S.MFA_SETUP: (
         (r.SetUpEmail, {"EMAIL": _PRESENT}),
         (r.SetUpEmail, {"email": _PRESENT}),
@@ -86,55 +84,58 @@ OTHER_OPERATIONS: Final[Mapping[str, type[Response]]] = {
         r.GlobalSignOut,
     )
 }
-"""The operations that neither begin a flow nor answer a challenge: each carries one response."""
+"""The operations that neither start a flow nor answer a challenge, and the one response that each carries."""
 
 SETUP_OPERATIONS: Final = frozenset({"AssociateSoftwareToken", "VerifySoftwareToken"})
-"""The operations that are part of a sign-in only with a `Session`; with an AccessToken they are not."""
+"""The operations that belong to a sign-in only with a `Session`, not with an access token."""
 
 AFTER_SIGN_IN_RESPONSES: Final = PROTOCOL[S.AUTHENTICATED].keys() - PROTOCOL[S.START].keys()
 """The responses that need the tokens of a finished sign-in."""
 
-SIGN_IN_OPERATIONS: Final = BEGIN_OPERATIONS | ANSWER_OPERATIONS | frozenset(OTHER_OPERATIONS)
-"""Every operation of which sign-ins, and what follows them, are made."""
-
 
 def classify(operation: str, request: Mapping[str, Any]) -> type[Response] | None:
-    """Return the response class that a request carries.
+    """Return the class of the response that a request carries.
 
     Args:
-        operation: the operation's name, as `InitiateAuth`.
-        request: its parameters in the API's spelling, in clear. They need not be well formed.
+        operation: the operation's name, for example `InitiateAuth`.
+        request: its parameters in the API's spelling, not redacted. They need not be well formed.
 
     Returns:
-        The class; None where the request is no step of a sign-in, or names no flow or challenge.
+        The class; None if the request is no step of a sign-in, or names no flow or challenge.
     """
     rules = _rules(operation, request)
-    if len(rules) == 1:  # Most flows and challenges: there is nothing to look for.
+    if len(rules) == 1:  # most flows and challenges: the parameters need not be read
         return rules[0][0]
     fields = _fields(operation, request)
-    return next((kind for kind, wanted in rules if _fits(wanted, fields)), None)
+    return next((kind for kind, required in rules if _matches(required, fields)), None)
 
 
 def candidates(operation: str, request: Mapping[str, Any]) -> tuple[type[Response], ...]:
-    """Return the response classes that a request may carry, where a log has redacted parts of it.
+    """Return the classes of the responses that a request may carry, if a log has redacted parts of it.
 
     Args:
-        operation: the operation's name, as `InitiateAuth`.
-        request: its parameters in the API's spelling. A map or a value that CloudTrail hid (`REDACTED_VALUES`)
-            may be anything, or nothing.
+        operation: the operation's name, for example `InitiateAuth`.
+        request: its parameters in the API's spelling. A value or a whole map that CloudTrail has redacted
+            (`REDACTED_VALUES`) may have been anything, or nothing.
 
     Returns:
-        The classes in the rules' order: one where the rest decides it, none where `classify` is None.
+        The classes in the rules' order: one if the rest of the request decides, none if `classify` returns None.
     """
     fields = _fields(operation, request)
-    unknown = any(
+    is_map_redacted = any(
         _is_redacted(request.get(name)) for name in ("AuthParameters", "ChallengeResponses")
     )
+
+    def may_match(name: str, value: str) -> bool:
+        if name not in fields:
+            return is_map_redacted and name != "Session"  # Session is not in the map
+        return not value or fields[name] == value or _is_redacted(fields[name])
+
     found: dict[type[Response], None] = {}
-    for kind, wanted in _rules(operation, request):
-        if all(_may_fit(name, value, fields, unknown=unknown) for name, value in wanted.items()):
+    for kind, required in _rules(operation, request):
+        if all(may_match(name, value) for name, value in required.items()):
             found[kind] = None
-        if _fits(wanted, fields):
+        if _matches(required, fields):
             break
     return tuple(found)
 
@@ -143,25 +144,24 @@ def names_for(state: State, response: type[Response]) -> tuple[str, ...]:
     """Return the names under which a request can carry a response from a state, the usual one first.
 
     Args:
-        state: where the sign-in stands.
-        response: a response that it accepts.
+        state: the state of the sign-in.
+        response: a response that the state accepts.
 
     Returns:
-        The AuthFlow, the ChallengeNames or the operation, whichever a request of this kind has.
+        The `AuthFlow`, the `ChallengeName`s or the operation, whichever a request of this kind has.
     """
     if response.auth_flow is not None:
         return (response.auth_flow,)
     if response.__name__ in OTHER_OPERATIONS:
         return (response.__name__,)
-    # "You can respond with the challenge name PASSWORD or PASSWORD_SRP directly", and a first factor is
-    # left for another by SELECT_CHALLENGE -- AWS developer guide, "Authentication flows"
-    choosing = PROTOCOL[state].keys() >= FIRST_FACTOR_CHOICE.keys()
-    more = (S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP) if choosing else ()
+    # "You can respond with the challenge name PASSWORD or PASSWORD_SRP directly", and SELECT_CHALLENGE
+    # replaces one first factor by another -- AWS developer guide, "Authentication flows"
+    can_choose = PROTOCOL[state].keys() >= FIRST_FACTOR_CHOICE.keys()
+    more = (S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP) if can_choose else ()
     return tuple(
         name.value
         for name in dict.fromkeys((state, *more))
-        if response
-        in candidates(_RESPOND, {"ChallengeName": name.value, "ChallengeResponses": _HIDDEN})
+        if response in (kind for kind, _ in _ANSWER.get(name, _UNKNOWN_CHALLENGE))
     )
 
 
@@ -183,36 +183,38 @@ def _text(request: Mapping[str, Any], name: str) -> str:
 
 
 def _fields(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that the rules look at, without the empty ones."""
     begins = operation in BEGIN_OPERATIONS
-    given = request.get("AuthParameters" if begins else "ChallengeResponses")
-    fields = dict(given) if isinstance(given, Mapping) else {}
+    parameters = request.get("AuthParameters" if begins else "ChallengeResponses")
+    fields = dict(parameters) if isinstance(parameters, Mapping) else {}
     if begins:
         fields["Session"] = request.get("Session")
     return {name: value for name, value in fields.items() if value}
 
 
-def _fits(wanted: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
+def _matches(required: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
     return all(
-        name in fields and (not value or fields[name] == value) for name, value in wanted.items()
+        name in fields and (not value or fields[name] == value) for name, value in required.items()
     )
-
-
-def _may_fit(name: str, value: str, fields: Mapping[str, Any], *, unknown: bool) -> bool:
-    if name not in fields:
-        return unknown and name != "Session"  # Session is no member of the map.
-    return not value or fields[name] == value or _is_redacted(fields[name])
 
 
 def _is_redacted(value: object) -> bool:
     return isinstance(value, str) and value in REDACTED_VALUES
 
 
+# ---- which requests may be sent twice --------------------------------------------------------------------
+
+
 @frozen
 class Repetition:
-    """What sending a request twice does.
+    """Whether a client library may send a request again if no reply came.
+
+    A reply can be lost after Cognito has acted. A request is harmless to repeat if acting on it twice is the same
+    for the user as acting on it once: it uses up no session or token, counts no failure twice, sends no message
+    twice, and the second reply is as good as the first. Any other request is sent once, and a lost reply is an error.
 
     Args:
-        harmless: may it be repeated when no reply came?
+        harmless: whether it may be sent again.
         why: the reason.
     """
 
@@ -220,60 +222,70 @@ class Repetition:
     why: str
 
 
-_NEW_SESSION: Final = Repetition(
-    harmless=True, why="only a public value is sent: a second request begins another session"
+_HARMLESS_START: Final = Repetition(
+    harmless=True, why="it has only a public value: the second request starts another session"
 )
 _COUNTS: Final = Repetition(
-    harmless=False, why="a wrong password counts twice towards the lock-out; a code is sent twice"
+    harmless=False,
+    why="a wrong password counts twice towards the lockout, and a code is sent twice",
 )
-_SPENDS: Final = Repetition(
-    harmless=False, why="the answer spends its session, and a wrong one counts as a failure"
+_USES_SESSION: Final = Repetition(
+    harmless=False, why="it uses up the session, and a wrong answer counts as a failure"
 )
-_MESSAGES: Final = Repetition(
-    harmless=False, why="a code may be sent, or the pool's functions may send one: twice"
+_SENDS_CODE: Final = Repetition(
+    harmless=False, why="Cognito or a Lambda function may send a code twice"
 )
 
-# fmt: off
-RESPONSE_REPETITION: Final[Mapping[type[Response], Repetition]] = MappingProxyType({
-    r.UserSrpAuth:                _NEW_SESSION,
-    r.UserPasswordAuth:           _COUNTS,
-    r.AdminUserPasswordAuth:      _COUNTS,
-    r.AdminNoSrpAuth:             _COUNTS,
-    r.CustomAuth:                 _MESSAGES,
-    r.CustomSrpAuth:              Repetition(harmless=False, why="the pool's functions run, and what they do is theirs: twice"),
-    r.UserAuth:                   _MESSAGES,
-    r.UserAuthWithPassword:       _COUNTS,
-    r.UserAuthWithSrp:            _NEW_SESSION,
-    r.StepUp:                     _MESSAGES,
-    r.SignedUp:                   Repetition(harmless=False, why="it spends the session that ConfirmSignUp gave"),
-    r.RefreshTokenAuth:           Repetition(harmless=True, why="no app client with rotation takes it: the refresh token stays good"),
-    r.RefreshToken:               Repetition(harmless=True, why="as REFRESH_TOKEN_AUTH"),
-    r.GetTokensFromRefreshToken:  Repetition(harmless=False, why="under rotation it spends the refresh token"),
-    r.Select:                     _SPENDS,
-    r.Password:                   _SPENDS,
-    r.SrpA:                       _SPENDS,
-    r.SrpClaim:                   _SPENDS,
-    r.Code:                       _SPENDS,
-    r.Credential:                 _SPENDS,
-    r.Answer:                     _SPENDS,
-    r.RawAnswer:                  _SPENDS,
-    r.NewPassword:                _SPENDS,
-    r.AssociateSoftwareToken:     Repetition(harmless=False, why="it spends its session, and each secret takes the place of the last"),
-    r.VerifySoftwareToken:        Repetition(harmless=False, why="it spends its session, and a code is good once"),
-    r.CompleteMfaSetup:           _SPENDS,
-    r.SetUpEmail:                 _SPENDS,
-    r.ConfirmDevice:              Repetition(harmless=False, why="whether a confirmed device can be confirmed again is not documented"),
-    r.UpdateDeviceStatus:         Repetition(harmless=True, why="it sets a value"),
-    r.RevokeToken:                Repetition(harmless=True, why="a token that is revoked already is revoked again without an error"),
-    r.GlobalSignOut:              Repetition(harmless=False, why="it revokes the very token it is asked with: the second is refused"),
-})
-"""For each response, what sending its request twice does."""
+RESPONSE_REPETITION: Final[Mapping[type[Response], Repetition]] = {
+    r.UserSrpAuth: _HARMLESS_START,
+    r.UserPasswordAuth: _COUNTS,
+    r.AdminUserPasswordAuth: _COUNTS,
+    r.AdminNoSrpAuth: _COUNTS,
+    r.CustomAuth: _SENDS_CODE,
+    r.CustomSrpAuth: Repetition(
+        harmless=False, why="the pool's Lambda functions run twice, and may do anything"
+    ),
+    r.UserAuth: _SENDS_CODE,
+    r.UserAuthWithPassword: _COUNTS,
+    r.UserAuthWithSrp: _HARMLESS_START,
+    r.StepUp: _SENDS_CODE,
+    r.SignedUp: Repetition(harmless=False, why="it uses up the session of ConfirmSignUp"),
+    r.RefreshTokenAuth: Repetition(
+        harmless=True,
+        why="app clients with rotation do not allow it: the refresh token stays valid",
+    ),
+    r.RefreshToken: Repetition(harmless=True, why="as REFRESH_TOKEN_AUTH"),
+    r.GetTokensFromRefreshToken: Repetition(
+        harmless=False, why="with rotation it uses up the refresh token"
+    ),
+    **dict.fromkeys(
+        (r.Select, r.Password, r.SrpA, r.SrpClaim, r.Code, r.Credential, r.Answer, r.RawAnswer),
+        _USES_SESSION,
+    ),
+    r.NewPassword: _USES_SESSION,
+    r.AssociateSoftwareToken: Repetition(
+        harmless=False, why="it uses up the session, and each secret replaces the previous one"
+    ),
+    r.VerifySoftwareToken: Repetition(
+        harmless=False, why="it uses up the session, and a code is accepted once"
+    ),
+    r.CompleteMfaSetup: _USES_SESSION,
+    r.SetUpEmail: _USES_SESSION,
+    r.ConfirmDevice: Repetition(
+        harmless=False, why="AWS does not document whether a device can be confirmed twice"
+    ),
+    r.UpdateDeviceStatus: Repetition(harmless=True, why="it sets a value"),
+    r.RevokeToken: Repetition(harmless=True, why="revoking a revoked token is no error"),
+    r.GlobalSignOut: Repetition(
+        harmless=False, why="it revokes the access token of the request: the second one is refused"
+    ),
+}
+"""For each response, whether its request may be sent again."""
 
-OPERATION_REPETITION: Final[Mapping[str, Repetition]] = MappingProxyType({
-    "GetUser":                    Repetition(harmless=True, why="it reads"),
-    "AssociateSoftwareToken":     RESPONSE_REPETITION[r.AssociateSoftwareToken],
-    "VerifySoftwareToken":        RESPONSE_REPETITION[r.VerifySoftwareToken],
-    "SetUserMFAPreference":       Repetition(harmless=True, why="it sets a value"),
-})
-"""The same for the requests that an access token is sent with, beside a sign-in."""
-# fmt: on
+OPERATION_REPETITION: Final[Mapping[str, Repetition]] = {
+    "GetUser": Repetition(harmless=True, why="it only reads"),
+    "AssociateSoftwareToken": RESPONSE_REPETITION[r.AssociateSoftwareToken],
+    "VerifySoftwareToken": RESPONSE_REPETITION[r.VerifySoftwareToken],
+    "SetUserMFAPreference": Repetition(harmless=True, why="it sets a value"),
+}
+"""The same for requests with an access token, which are not part of a sign-in."""

@@ -68,7 +68,7 @@ class AuthfsmError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickled error does not include the flow, which holds a client and secrets.
         state = {**self.__dict__, "flow": None}
-        return copyreg.__newobj__, (type(self), *self.args), state
+        return copyreg.__newobj__, (type(self), *self.args), state  # type: ignore[attr-defined]
 
     @property
     def retry_after(self) -> float | None:
@@ -150,8 +150,9 @@ class InvalidInput(UserError, BadField):
 
     It is also a BadField, so that one class covers every invalid field. Ask the user again: `action` is TRY_AGAIN.
 
+    The arguments are those of `BadField`, and:
+
     Args:
-        response, field, why: as for `BadField`.
         advice: what a valid answer is, in a sentence for the user.
         state: the state of the sign-in, if it is known.
     """
@@ -389,6 +390,7 @@ def refused(refusal: Refusal, *, state: State) -> Refused:
     """Return the exception for a refusal, of the class of its fault.
 
     Args:
-        refusal, state: as for `Refused`.
+        refusal: Cognito's refusal.
+        state: the state of the sign-in now.
     """
     return _REFUSED[refusal.fault](refusal, state=state)

@@ -1,8 +1,7 @@
-"""What is known of each arrow, how surely, and from where.
+"""What is known about each transition, how certainly, and from which source: `evidence.csv`.
 
-A second table beside the protocol's, keyed by the same (state, response, destination, kind) and complete by
-test: `evidence.csv`. One arrow has several rows where it has several causes. `*` stands for every state or
-every response.
+The CSV file is a second table next to `PROTOCOL`, under the same (state, response, destination, kind); a test
+holds it complete. A transition has several rows if it has several causes. `*` stands for every state or response.
 """
 
 from __future__ import annotations
@@ -19,34 +18,34 @@ from authfsm.protocol.table import TRANSITIONS, Transition
 
 
 class Confidence(str, Enum):
-    """How surely something is known, the surest first."""
+    """How certain something is, the most certain first."""
 
     MEASURED = "measured"  #: A reply of a real pool shows it; the capture is published.
     ASSERTED = "asserted"  #: A test that somebody runs against a real pool says so.
     DOCUMENTED = "documented"  #: AWS says so.
     CLIENT = "client"  #: A widely used client relies on it.
-    ISSUE = "issue"  #: It was reported, traces included.
-    INFERRED = "inferred"  #: It follows from something that is known; nobody has shown it.
+    ISSUE = "issue"  #: An issue reports it, with the requests and replies.
+    INFERRED = "inferred"  #: It follows from something that is known; no source shows it.
     CONTRADICTORY = "contradictory"  #: Two sources contradict each other.
     REFUTED = (
-        "refuted"  #: Real pools answer otherwise. The client tolerates it; nothing else expects it.
+        "refuted"  #: Real pools answer otherwise. The client accepts it; nothing else expects it.
     )
 
     __str__ = str.__str__
 
     @property
-    def thin(self) -> bool:
-        """Is this too little to rely on?"""
+    def is_uncertain(self) -> bool:
+        """Return whether this is too little to rely on."""
         return self in {Confidence.INFERRED, Confidence.CONTRADICTORY, Confidence.REFUTED}
 
 
 @frozen
 class Evidence:
-    """One reason to believe in an arrow.
+    """One piece of evidence for a transition.
 
     Args:
-        confidence: how surely.
-        when: the condition under which the arrow is taken, in Cognito's own terms.
+        confidence: how certain it is.
+        when: the condition under which Cognito makes the transition, in Cognito's own terms.
         source: where this is known from.
     """
 
@@ -59,46 +58,52 @@ _Key = tuple[str, str, str, str]
 
 
 def evidence_rows() -> Iterator[tuple[_Key, Evidence]]:
-    """Yield every row of `evidence.csv`: its state, response, destination and kind, and what it says."""
+    """Yield every row of `evidence.csv`: its state, response, destination and kind, and its evidence."""
     text = resources.files("authfsm.protocol").joinpath("evidence.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
         evidence = Evidence(Confidence(row["confidence"]), row["when"], row["source"])
         yield (row["state"], row["response"], row["leads_to"], row["kind"]), evidence
 
 
-def evidence_key(arrow: Transition) -> _Key:
-    """Return the key of an arrow's rows in `evidence.csv`."""
-    return arrow.source.name, arrow.response.__name__, arrow.dest.name, arrow.kind or ""
+def evidence_key(transition: Transition) -> _Key:
+    """Return the state, response, destination and kind of a transition as `evidence.csv` writes them."""
+    source, response, dest, kind = transition
+    return source.name, response.__name__, dest.name, kind or ""
 
 
 @cache
-def _table() -> dict[Transition, tuple[Evidence, ...]]:
-    named: dict[_Key, list[Evidence]] = {}
-    for row, evidence in evidence_rows():
-        named.setdefault(row, []).append(evidence)
-    table = {}
-    for arrow in TRANSITIONS:
-        found = named.get(evidence_key(arrow)) or named.get(("*", "*", arrow.dest.name, ""), [])
-        table[arrow] = tuple(
-            sorted(found, key=lambda each: list(Confidence).index(each.confidence))
+def _evidence() -> dict[Transition, tuple[Evidence, ...]]:
+    rows: dict[_Key, list[Evidence]] = {}
+    for key, each in evidence_rows():
+        rows.setdefault(key, []).append(each)
+    order = list(Confidence)
+    return {
+        transition: tuple(
+            sorted(
+                rows.get(
+                    evidence_key(transition), rows.get(("*", "*", transition.dest.name, ""), [])
+                ),
+                key=lambda each: order.index(each.confidence),
+            )
         )
-    return table
+        for transition in TRANSITIONS
+    }
 
 
-def evidence(arrow: Transition) -> tuple[Evidence, ...]:
-    """What is known of an arrow, the surest first.
-
-    Raises:
-        KeyError: the arrow is not on the table.
-    """
-    return _table()[arrow]
-
-
-def confidence(arrow: Transition) -> Confidence:
-    """How surely an arrow is known: by its best evidence; an arrow with none is no better than inferred.
+def evidence(transition: Transition) -> tuple[Evidence, ...]:
+    """Return what is known about a transition, the most certain first.
 
     Raises:
-        KeyError: the arrow is not on the table.
+        KeyError: the transition is not in the table.
     """
-    found = evidence(arrow)
+    return _evidence()[transition]
+
+
+def confidence(transition: Transition) -> Confidence:
+    """Return how certain a transition is: the confidence of its best evidence, INFERRED if it has none.
+
+    Raises:
+        KeyError: the transition is not in the table.
+    """
+    found = evidence(transition)
     return found[0].confidence if found else Confidence.INFERRED

@@ -1,13 +1,12 @@
-"""A node is a state with its role: EMAIL_OTP is one name on the wire that plays two.
+"""Nodes: states with a role. EMAIL_OTP has two, as the e-mailed code is a first or a second factor; other states have one.
 
-`email_otp_role` is the one function that tells which. The client asks it step by step, as do the local pool's page
-and the recordings; what draws, prunes or checks the table asks `target_roles`, which is the same rule over all
-that may have come before.
+`email_otp_role` is the rule that tells which factor a code is, from the path of one sign-in. The client, the local
+pool's page and the recordings use it. `target_roles` is the same rule for all paths at once: diagrams, settings and
+checks use it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -21,14 +20,11 @@ from authfsm.protocol.table import (
     SECOND_FACTOR,
     TRANSITIONS,
     UNKNOWN_CHALLENGE,
-    Destination,
+    Destinations,
     Prerequisite,
     Role,
     Transition,
 )
-
-_FIRST: Final = FIRST_FACTOR - UNKNOWN_CHALLENGE
-_SECOND: Final = SECOND_FACTOR - {State.MFA_SETUP}
 
 
 class Node(NamedTuple):
@@ -36,7 +32,7 @@ class Node(NamedTuple):
 
     Args:
         state: the state.
-        role: which factor the code is, for EMAIL_OTP, which has a node for each; None for all others.
+        role: which factor the code is, for EMAIL_OTP; None for all other states.
     """
 
     state: State
@@ -44,16 +40,16 @@ class Node(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The state's name; of EMAIL_OTP, the role too. No other node has it."""
+        """The state's name, and for EMAIL_OTP its role; no two nodes have the same name."""
         return f"{self.state} ({self.role})" if self.role else str(self.state)
 
 
 def node_of(state: State, role: Role | None) -> Node:
-    """Return a state's node.
+    """Return the node of a state.
 
     Args:
         state: the state.
-        role: which factor it asks for, if that is known; an e-mailed code without a role is a second one.
+        role: which factor it is, if that is known; EMAIL_OTP without a role counts as a second factor.
     """
     return Node(state, role or Role.SECOND_FACTOR) if state is State.EMAIL_OTP else Node(state)
 
@@ -63,11 +59,30 @@ NODES: Final = tuple(
     for state in State
     for role in (tuple(Role) if state is State.EMAIL_OTP else (None,))
 )
-"""Every node, in the order of a sign-in."""
+"""All nodes, in the order of a sign-in."""
 
-# ---- which factor is asked for -------------------------------------------------------------------------
 
-_ASKED: Final = {
+def proves_password(source: State, response: type[Response], dest: State) -> bool:
+    """Return whether a transition proves that the user knows the password.
+
+    A refusal does not, nor a transition that stays in its state. Neither does SELECT_CHALLENGE, the reply to a
+    preferred password that is not available, nor ADMIN_NO_SRP_AUTH, the reply to a missing password.
+
+    Args:
+        source: the state that the transition leaves.
+        response: the class of the response.
+        dest: the state to which the reply led.
+    """
+    carries_proof = response.proves_password or (
+        response is SrpClaim and source is State.PASSWORD_VERIFIER
+    )
+    unproved = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.FAILED, source}
+    return carries_proof and (dest not in unproved or dest is State.EMAIL_OTP)
+
+
+# ---- which factor a challenge is ------------------------------------------------------------------------
+
+_ROLE_OF_STATE: Final = {
     State.SELECT_CHALLENGE: Role.FIRST_FACTOR,
     State.PASSWORD: Role.FIRST_FACTOR,
     State.PASSWORD_SRP: Role.FIRST_FACTOR,
@@ -81,22 +96,6 @@ _ASKED: Final = {
 }
 
 
-def proves_password(source: State, response: type[Response], dest: State) -> bool:
-    """Has this step proved a password?
-
-    A preferred password that is not available is answered with a choice, an administrator's that was left
-    out with ADMIN_NO_SRP_AUTH: neither has proved anything. Nor has a refusal, or a self-loop.
-
-    Args:
-        source: the state that was left.
-        response: the class of the response that was given.
-        dest: where the reply led.
-    """
-    proof = response.proves_password or (response is SrpClaim and source is State.PASSWORD_VERIFIER)
-    nowhere = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.FAILED, source}
-    return proof and (dest not in nowhere or dest is State.EMAIL_OTP)
-
-
 def challenge_role(
     source: State,
     response: type[Response],
@@ -106,18 +105,18 @@ def challenge_role(
     password_proved: bool,
     credited: bool = False,
 ) -> Role | None:
-    """Which factor a challenge asks for; None if it is neither.
+    """Return which factor a challenge is; None if it is neither.
 
     Args:
-        source: the state that was left.
-        response: the class of the response that was given.
+        source: the state before the challenge.
+        response: the class of the response to which the challenge is the reply.
         dest: the challenge's state.
-        flow: the AuthFlow that began the sign-in.
-        password_proved: has a password been proved on the way, this step included?
-        credited: did the response bear an access token, which gets credit for its factors?
+        flow: the `AuthFlow` of the sign-in.
+        password_proved: whether a password has been proved so far, with this response.
+        credited: whether the response carries an access token, whose factors count.
     """
     if dest is not State.EMAIL_OTP:
-        return _ASKED.get(dest)
+        return _ROLE_OF_STATE.get(dest)
     return email_otp_role(
         source, response, flow=flow, password_proved=password_proved, credited=credited
     )
@@ -131,35 +130,63 @@ def email_otp_role(
     password_proved: bool,
     credited: bool = False,
 ) -> Role:
-    """Which factor an EMAIL_OTP challenge asks for: by the path only.
+    """Return which factor an EMAIL_OTP challenge is.
 
-    What chooses a first factor is answered with one. Where anything may be asked for, a code is a first
-    factor in USER_AUTH with no password so far; in every other flow (CUSTOM_AUTH included: no first
-    factor can be chosen there) it is a second one. After a factor it is a second one.
-
-    Args: as `challenge_role`.
+    Often the state and the response decide. Otherwise the code is a first factor in USER_AUTH as long as no
+    password has been proved, and a second factor in every other flow: no other flow has a choice of first factors.
+    The arguments are those of `challenge_role`.
     """
     dests = PROTOCOL[source].get(response, frozenset())
-    if not dests >= _FIRST:
-        return Role.SECOND_FACTOR
-    if not dests >= _SECOND:
-        return Role.FIRST_FACTOR
-    led = source is State.CUSTOM_CHALLENGE  # CUSTOM_AUTH, whatever a challenge before it was called
-    begun = (
-        response.auth_flow or flow
-    ) == "USER_AUTH" and not led  # a refresh is a flow of its own
-    return Role.FIRST_FACTOR if begun and not (password_proved or credited) else Role.SECOND_FACTOR
+    roles = _email_otp_roles(source, response, dests)
+    if len(roles) == 1:
+        return roles[0]
+    # A refresh is a flow of its own, whatever the sign-in's flow is.
+    is_first = (response.auth_flow or flow) == "USER_AUTH" and not (password_proved or credited)
+    return Role.FIRST_FACTOR if is_first else Role.SECOND_FACTOR
 
 
-# ---- the table, in roles -------------------------------------------------------------------------------
+def target_roles(
+    transition: Transition, source: Role | None, dests: Destinations | None = None
+) -> tuple[Role | None, ...]:
+    """Return the roles that the destination of a transition may have, for any path that led to it.
+
+    Args:
+        transition: the transition.
+        source: the role of its source.
+        dests: the destinations of its row; None for those of `PROTOCOL`.
+    """
+    if transition.dest is not State.EMAIL_OTP:
+        return (None,)
+    if transition.kind not in {None, NEW_CHALLENGE}:
+        return (source,)  # the challenge stays the same
+    if dests is None:
+        dests = PROTOCOL[transition.source].get(transition.response, frozenset())
+    return _email_otp_roles(transition.source, transition.response, dests)
+
+
+def _email_otp_roles(
+    source: State, response: type[Response], dests: Destinations
+) -> tuple[Role, ...]:
+    """Return the roles of an EMAIL_OTP challenge as far as the table decides them."""
+    if not dests >= FIRST_FACTOR - UNKNOWN_CHALLENGE:
+        return (Role.SECOND_FACTOR,)
+    if not dests >= SECOND_FACTOR - {State.MFA_SETUP}:
+        return (Role.FIRST_FACTOR,)
+    is_custom_auth = source is State.CUSTOM_CHALLENGE
+    if is_custom_auth or response.auth_flow not in {None, "USER_AUTH"}:
+        return (Role.SECOND_FACTOR,)
+    return tuple(Role)
+
+
+# ---- the table with roles -------------------------------------------------------------------------------
 
 
 class EdgeRoles(NamedTuple):
-    """The roles that an arrow's two ends play; None where an end is no e-mailed code.
+    """The roles of the two states of a transition; None for a state other than EMAIL_OTP.
 
     Args:
-        source: the role of the code it leaves.
-        dest: the role of the code it leads to.
+        source: the role of the state that it leaves.
+        dest: the role of the state to which it leads.
     """
 
     source: Role | None
@@ -167,12 +194,12 @@ class EdgeRoles(NamedTuple):
 
     @property
     def role(self) -> Role | None:
-        """The role of the code it leads to; where it leads to none, of the one it leaves."""
+        """The role of the destination, or of the source if the destination has none."""
         return self.dest or self.source
 
 
 def accepts(state: State, role: Role | None, response: type[Response]) -> bool:
-    """Does a state take this response in this role?"""
+    """Return whether a state accepts a response in a role."""
     if (
         role is Role.SECOND_FACTOR
         and PREREQUISITES.get((state, response)) is Prerequisite.FIRST_FACTOR
@@ -181,44 +208,19 @@ def accepts(state: State, role: Role | None, response: type[Response]) -> bool:
     return response in PROTOCOL[state]
 
 
-def target_roles(
-    arrow: Transition, source: Role | None, dests: frozenset[Destination] | None = None
-) -> tuple[Role | None, ...]:
-    """The roles in which an arrow that leaves in one role may arrive, whatever came before it.
-
-    Args:
-        arrow: the arrow.
-        source: the role of its source.
-        dests: the destinations of its row; left out, those of `PROTOCOL`.
-    """
-    if arrow.dest is not State.EMAIL_OTP:
-        return (None,)
-    if arrow.kind not in {None, NEW_CHALLENGE}:
-        return (source,)  # the same challenge
-    row = PROTOCOL[arrow.source].get(arrow.response, frozenset()) if dests is None else dests
-    if not row >= _FIRST:
-        return (Role.SECOND_FACTOR,)
-    if not row >= _SECOND:
-        return (Role.FIRST_FACTOR,)
-    other = arrow.response.auth_flow not in {None, "USER_AUTH"}
-    led = arrow.source is State.CUSTOM_CHALLENGE
-    return (Role.SECOND_FACTOR,) if other or led else tuple(Role)
-
-
 @cache
-def edge_roles(arrow: Transition) -> tuple[EdgeRoles, ...]:
-    """The roles that an arrow's ends may play together, in the order of `Role`."""
-    return tuple(_ends(arrow))
-
-
-def _ends(arrow: Transition) -> Iterator[EdgeRoles]:
-    sources = tuple(Role) if arrow.source is State.EMAIL_OTP else (None,)
-    for source in sources:
-        if accepts(arrow.source, source, arrow.response):
-            yield from (EdgeRoles(source, dest) for dest in target_roles(arrow, source))
+def edge_roles(transition: Transition) -> tuple[EdgeRoles, ...]:
+    """Return the roles that the two states of a transition may have together, in the order of `Role`."""
+    sources = tuple(Role) if transition.source is State.EMAIL_OTP else (None,)
+    return tuple(
+        EdgeRoles(source, dest)
+        for source in sources
+        if accepts(transition.source, source, transition.response)
+        for dest in target_roles(transition, source)
+    )
 
 
 TRANSITIONS_IN_ROLES: Final = tuple(
-    (arrow, each) for arrow in TRANSITIONS for each in edge_roles(arrow)
+    (transition, roles) for transition in TRANSITIONS for roles in edge_roles(transition)
 )
-"""Every arrow of the table in every role that its ends may play, in the table's order."""
+"""All transitions of the table, with each pair of roles that their states may have."""

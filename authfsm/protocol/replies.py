@@ -1,7 +1,7 @@
-"""What the service may say: a challenge, tokens, a refusal, or a plain yes.
+"""The replies of Cognito: a challenge, tokens, an acknowledgement or a refusal.
 
-One frozen class a challenge, its parameters parsed; what was not understood stays in `parameters`,
-so that nothing Cognito says is lost. `authfsm.core.wire_replies` reads them off the wire; nothing here does.
+Each challenge has a class of its own with its parsed parameters; `parameters` has all of them as they came, so that
+nothing is lost. `authfsm.core.wire_replies` parses the API's replies into these values.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 from attrs import field, frozen
 
@@ -22,24 +22,27 @@ from authfsm.protocol.states import State
 
 
 class Reply(DisplayMixin):
-    """What the service says: the base of every reply."""
+    """The base class of all replies."""
 
     __slots__ = ()
 
 
+# ---- challenges ------------------------------------------------------------------------------------------
+
+
 @frozen(kw_only=True)
 class Challenge(Reply):
-    """A challenge: the base of one class for each challenge name.
+    """The base class of all challenges.
 
     Args:
         name: `ChallengeName` as it came.
-        session: `Session`, to be passed back as it is; the reply to USER_SRP_AUTH has none.
-        parameters: `ChallengeParameters`, every key as it came, those parsed below included.
-        available: `AvailableChallenges`: first factors this user can choose.
+        session: `Session`, to be sent back unchanged; the reply to USER_SRP_AUTH has none.
+        parameters: `ChallengeParameters`, all members as they came.
+        available: `AvailableChallenges`: the first factors that this user can choose.
     """
 
     state: ClassVar[State] = State.OTHER_CHALLENGE
-    """The state this challenge puts a sign-in in."""
+    """The state of the sign-in after this challenge."""
 
     name: str
     session: Secret[str] | None = None
@@ -48,13 +51,13 @@ class Challenge(Reply):
 
     @property
     def username(self) -> str | None:
-        """The user's name in the answers to come: USER_ID_FOR_SRP, else USERNAME, else None."""
+        """The user name for the next answers: USER_ID_FOR_SRP, otherwise USERNAME, otherwise None."""
         return self.parameters.get("USER_ID_FOR_SRP") or self.parameters.get("USERNAME") or None
 
 
 @frozen(kw_only=True)
 class SrpChallenge(Challenge):
-    """A proof by SRP is asked for.
+    """The base class of the challenges that ask for an SRP proof.
 
     Args:
         salt: SALT as an integer.
@@ -72,7 +75,7 @@ class PasswordVerifier(SrpChallenge):
     """PASSWORD_VERIFIER: prove the password.
 
     Args:
-        user_id_for_srp: USER_ID_FOR_SRP, the name that x and the signature are made with.
+        user_id_for_srp: USER_ID_FOR_SRP, the user name in the proof.
     """
 
     state: ClassVar[State] = State.PASSWORD_VERIFIER
@@ -84,7 +87,7 @@ class DevicePasswordVerifier(SrpChallenge):
     """DEVICE_PASSWORD_VERIFIER: prove the device.
 
     Args:
-        device_key: DEVICE_KEY, where it was given.
+        device_key: DEVICE_KEY, if the reply has one.
     """
 
     state: ClassVar[State] = State.DEVICE_PASSWORD_VERIFIER
@@ -93,35 +96,35 @@ class DevicePasswordVerifier(SrpChallenge):
 
 @frozen(kw_only=True)
 class DeviceSrpAuth(Challenge):
-    """DEVICE_SRP_AUTH: begin to prove the device."""
+    """DEVICE_SRP_AUTH: start the SRP proof of the device."""
 
     state: ClassVar[State] = State.DEVICE_SRP_AUTH
 
 
 @frozen(kw_only=True)
 class SelectChallenge(Challenge):
-    """SELECT_CHALLENGE: choose a first factor among `available`."""
+    """SELECT_CHALLENGE: choose one of the first factors in `available`."""
 
     state: ClassVar[State] = State.SELECT_CHALLENGE
 
 
 @frozen(kw_only=True)
 class PasswordChallenge(Challenge):
-    """PASSWORD: give the password in clear."""
+    """PASSWORD: send the password in plain text."""
 
     state: ClassVar[State] = State.PASSWORD
 
 
 @frozen(kw_only=True)
 class PasswordSrpChallenge(Challenge):
-    """PASSWORD_SRP: give SRP_A."""
+    """PASSWORD_SRP: send SRP_A."""
 
     state: ClassVar[State] = State.PASSWORD_SRP
 
 
 @frozen(kw_only=True)
 class AdminPasswordChallenge(Challenge):
-    """ADMIN_NO_SRP_AUTH: give the password, as an administrator."""
+    """ADMIN_NO_SRP_AUTH: send the password, as an administrator."""
 
     state: ClassVar[State] = State.ADMIN_NO_SRP_AUTH
 
@@ -140,10 +143,10 @@ class WebAuthn(Challenge):
 
 @frozen(kw_only=True)
 class CodeChallenge(Challenge):
-    """A code was sent.
+    """The base class of the challenges whose code Cognito has sent.
 
     Args:
-        medium: CODE_DELIVERY_DELIVERY_MEDIUM: SMS or EMAIL, where it was given.
+        medium: CODE_DELIVERY_DELIVERY_MEDIUM: SMS or EMAIL, if the reply has it.
         destination: CODE_DELIVERY_DESTINATION, masked by Cognito (`+********1234`, `t***@e***`).
     """
 
@@ -153,31 +156,31 @@ class CodeChallenge(Challenge):
 
 @frozen(kw_only=True)
 class SmsMfa(CodeChallenge):
-    """SMS_MFA: give the code sent by SMS, as second factor."""
+    """SMS_MFA: send the code from the SMS, as a second factor."""
 
     state: ClassVar[State] = State.SMS_MFA
 
 
 @frozen(kw_only=True)
 class SmsOtp(CodeChallenge):
-    """SMS_OTP: give the code sent by SMS, as first factor."""
+    """SMS_OTP: send the code from the SMS, as a first factor."""
 
     state: ClassVar[State] = State.SMS_OTP
 
 
 @frozen(kw_only=True)
 class EmailOtp(CodeChallenge):
-    """EMAIL_OTP: give the code sent by e-mail; `SignIn.role` tells which factor it is."""
+    """EMAIL_OTP: send the code from the e-mail; `SignIn.role` tells which factor it is."""
 
     state: ClassVar[State] = State.EMAIL_OTP
 
 
 @frozen(kw_only=True)
 class SoftwareTokenMfa(Challenge):
-    """SOFTWARE_TOKEN_MFA: give the authenticator app's code.
+    """SOFTWARE_TOKEN_MFA: send the code of the authenticator app.
 
     Args:
-        friendly_device_name: FRIENDLY_DEVICE_NAME, the app's name, where it was given.
+        friendly_device_name: FRIENDLY_DEVICE_NAME, the app's name, if the reply has it.
     """
 
     state: ClassVar[State] = State.SOFTWARE_TOKEN_MFA
@@ -189,7 +192,7 @@ class SelectMfaType(Challenge):
     """SELECT_MFA_TYPE: choose a second factor.
 
     Args:
-        choices: MFAS_CAN_CHOOSE, which one page of AWS's spells MFAS_CAN_SELECT.
+        choices: MFAS_CAN_CHOOSE; one page of AWS spells it MFAS_CAN_SELECT.
     """
 
     state: ClassVar[State] = State.SELECT_MFA_TYPE
@@ -202,8 +205,8 @@ class MfaSetup(Challenge):
 
     Args:
         choices: MFAS_CAN_SETUP.
-        secret_code: SecretCode of AssociateSoftwareToken (base32), once it has been asked for.
-        verified: has VerifySoftwareToken accepted a code?
+        secret_code: SecretCode (base32), after AssociateSoftwareToken.
+        verified: whether VerifySoftwareToken has accepted a code.
     """
 
     state: ClassVar[State] = State.MFA_SETUP
@@ -217,8 +220,8 @@ class NewPasswordRequired(Challenge):
     """NEW_PASSWORD_REQUIRED: replace the temporary password.
 
     Args:
-        required_attributes: requiredAttributes, their `userAttributes.` taken off.
-        user_attributes: userAttributes: what the pool knows already.
+        required_attributes: requiredAttributes, without the prefix `userAttributes.`.
+        user_attributes: userAttributes: the attributes that the user has.
     """
 
     state: ClassVar[State] = State.NEW_PASSWORD_REQUIRED
@@ -228,21 +231,38 @@ class NewPasswordRequired(Challenge):
 
 @frozen(kw_only=True)
 class CustomChallenge(Challenge):
-    """CUSTOM_CHALLENGE: `parameters` hold what CreateAuthChallenge made public."""
+    """CUSTOM_CHALLENGE: `parameters` has the public challenge parameters of CreateAuthChallenge."""
 
     state: ClassVar[State] = State.CUSTOM_CHALLENGE
 
 
 @frozen(kw_only=True)
 class OtherChallenge(Challenge):
-    """A challenge of a name this package does not know: `name` has it as it came."""
+    """A challenge whose `name` this version does not know."""
 
     state: ClassVar[State] = State.OTHER_CHALLENGE
 
 
+AnyChallenge: TypeAlias = (
+    SelectChallenge | PasswordChallenge | PasswordSrpChallenge | PasswordVerifier
+    | AdminPasswordChallenge | EmailOtp | SmsOtp | WebAuthn | CustomChallenge
+    | NewPasswordRequired | MfaSetup | SelectMfaType | SmsMfa | SoftwareTokenMfa
+    | DeviceSrpAuth | DevicePasswordVerifier | OtherChallenge
+)  # fmt: skip
+"""The union of all challenges, with which a type checker finds the ones that a `match` leaves out."""
+
+CHALLENGE_OF: Final[Mapping[State, type[AnyChallenge]]] = MappingProxyType(
+    {kind.state: kind for kind in get_args(AnyChallenge)}
+)
+"""The class of each challenge, by its state."""
+
+
+# ---- other replies ---------------------------------------------------------------------------------------
+
+
 @frozen(kw_only=True)
 class NewDevice:
-    """NewDeviceMetadata: this sign-in came from a device that can be confirmed.
+    """NewDeviceMetadata: the sign-in came from a device that can be confirmed.
 
     Args:
         device_key: DeviceKey.
@@ -260,11 +280,11 @@ class Tokens(Reply):
     Args:
         access_token: AccessToken, a JWT.
         id_token: IdToken, a JWT.
-        refresh_token: RefreshToken; a refresh without rotation brings none, and the old one stays.
+        refresh_token: RefreshToken; None after a refresh without rotation, when the old one stays valid.
         expires_in: seconds until the access token expires.
         token_type: `Bearer`.
-        new_device: NewDeviceMetadata, where the pool tracks devices and none was given.
-        at: when they came, if the driver said so.
+        new_device: NewDeviceMetadata, if the pool tracks devices and the request had no device key.
+        at: the time of arrival, if the driver has set it.
     """
 
     state: ClassVar[State] = State.AUTHENTICATED
@@ -278,16 +298,16 @@ class Tokens(Reply):
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the access token expires; None where that is not known."""
+        """The time at which the access token expires; None if it is unknown."""
         if self.at is None or self.expires_in is None:
             return None
         return self.at + timedelta(seconds=self.expires_in)
 
     @property
     def username(self) -> str | None:
-        """The user's real name, the `username` claim of the access token; None if it cannot be read.
+        """The `username` claim of the access token, the user's real name; None if it cannot be read.
 
-        The token is not verified here: the name is only sent back to the service it came from.
+        The token is not verified here: the name is only sent back to the service that it came from.
         """
         name = unverified_claims(self.access_token).get("username")
         return name if isinstance(name, str) and name else None
@@ -297,7 +317,7 @@ def unverified_claims(token: Secret[str]) -> Mapping[str, Any]:
     """Return the claims of a JSON Web Token (RFC 7519) without verifying it; none if it cannot be read.
 
     Args:
-        token: in its compact form. What it says may decide nothing: `authfsm.jwks` verifies tokens.
+        token: the token in compact form. Do not base a decision on the claims: `authfsm.jwks` verifies tokens.
     """
     try:
         payload = token.reveal().split(".")[1]
@@ -309,10 +329,10 @@ def unverified_claims(token: Secret[str]) -> Mapping[str, Any]:
 
 @frozen(kw_only=True)
 class Acknowledgement(Reply):
-    """An operation beside the sign-in proper was accepted.
+    """The request was accepted, without a challenge or tokens.
 
     Args:
-        facts: what the reply said, in Cognito's spelling (`UserConfirmationNecessary`).
+        facts: the members of the reply, in Cognito's spelling (`UserConfirmationNecessary`).
     """
 
     facts: Mapping[str, Any] = MappingProxyType({})
@@ -323,13 +343,13 @@ class Refusal(Reply):
     """Cognito refused the request.
 
     Args:
-        code: the error's code, as `NotAuthorizedException`.
-        message: its message, any secret of the request blotted out.
+        code: the error's code, for example `NotAuthorizedException`.
+        message: the error's message, with any secret of the request masked.
         action: what to do next.
-        fault: whose fault it was.
+        fault: who is at fault.
         request_id: `x-amzn-RequestId`, to quote to AWS.
-        session: a new Session; VerifySoftwareToken may bring one with `Status` ERROR.
-        retry_after: seconds to wait, where the reply said so (RFC 9110, Retry-After).
+        session: a new Session; VerifySoftwareToken may return one with `Status` ERROR.
+        retry_after: seconds to wait, if the reply says so (RFC 9110, Retry-After).
     """
 
     code: str
@@ -339,23 +359,3 @@ class Refusal(Reply):
     request_id: str | None = field(default=None, kw_only=True)
     session: Secret[str] | None = field(default=None, kw_only=True)
     retry_after: float | None = field(default=None, kw_only=True)
-
-
-AnyChallenge: TypeAlias = (
-    SelectChallenge | PasswordChallenge | PasswordSrpChallenge | PasswordVerifier | AdminPasswordChallenge
-    | EmailOtp | SmsOtp | WebAuthn | CustomChallenge | NewPasswordRequired | MfaSetup | SelectMfaType
-    | SmsMfa | SoftwareTokenMfa | DeviceSrpAuth | DevicePasswordVerifier | OtherChallenge
-)  # fmt: skip
-"""Every challenge there is, as a union: a `match` over it is checked for what it leaves out."""
-
-CHALLENGE_OF: Final[Mapping[State, type[AnyChallenge]]] = MappingProxyType(
-    {
-        kind.state: kind
-        for kind in (
-            SelectChallenge, PasswordChallenge, PasswordSrpChallenge, PasswordVerifier, AdminPasswordChallenge,
-            EmailOtp, SmsOtp, WebAuthn, CustomChallenge, NewPasswordRequired, MfaSetup, SelectMfaType,
-            SmsMfa, SoftwareTokenMfa, DeviceSrpAuth, DevicePasswordVerifier, OtherChallenge,
-        )
-    }
-)  # fmt: skip
-"""The class of each challenge, by its state."""

@@ -1,8 +1,8 @@
-"""What a caller may give: one frozen class a trigger, its fields checked, its secrets wrapped.
+"""The responses that a caller gives in a sign-in, each a frozen class with checked fields and wrapped secrets.
 
-A response becomes one API request. Its class is the protocol's trigger: `Response.trigger` is the name
-the machine and the diagrams use (`UserSrpAuth` -> `user_srp_auth`). No response knows where it leads;
-that is the table's business (`authfsm.protocol.table`). Field names are Cognito's, in lower case.
+A response becomes one API request. Its class is the trigger of the transition: `Response.trigger` is the name in the
+machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`). Where it leads is in `authfsm.protocol.table`. The names
+of the fields are Cognito's, in lower case.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from authfsm.protocol.validators import (
 
 @frozen
 class Response(WrapsSecrets):
-    """What a caller gives: the base of every response.
+    """The base class of all responses.
 
     Args:
         client_metadata: `ClientMetadata` for the pool's Lambda triggers, text to text.
     """
 
     trigger: ClassVar[str] = "response"
-    """The name of the machine's trigger."""
+    """The name of the trigger in the machine and the diagrams."""
     auth_flow: ClassVar[str | None] = None
-    """The `AuthFlow` this begins; None for what answers a challenge."""
+    """The `AuthFlow` that this response starts; None if it answers a challenge."""
     proves_password: ClassVar[bool] = False
-    """Has a password been proved, once this has led on?"""
+    """Whether this response carries the password, so that a reply that continues proves it."""
 
     client_metadata: Mapping[str, str] = field(
         factory=dict, converter=frozen_str_mapping, validator=are_texts, kw_only=True, repr=False
@@ -61,152 +61,131 @@ class Response(WrapsSecrets):
         cls.trigger = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
-# ---- how a sign-in begins -------------------------------------------------------------------------
+# ---- responses that start a sign-in ---------------------------------------------------------------------
 
 
 @frozen
-class UserSrpAuth(Response):
-    """Begin with a user name and SRP_A: the password is proved, never sent.
+class _Start(Response):
+    """The base class of the responses that start a sign-in.
 
     Args:
         username: a user name or an alias.
+    """
+
+    username: str = field(validator=is_name)
+
+
+@frozen
+class _PasswordStart(_Start):
+    """The base class of the responses that start with a user name and the password.
+
+    Args:
+        password: the password.
+    """
+
+    proves_password: ClassVar[bool] = True
+    password: Secret[str] = field(converter=secret, validator=is_typed)
+
+
+@frozen
+class _SrpStart(_Start):
+    """The base class of the responses that start an SRP proof of the password.
+
+    Args:
         srp_a: the client's public value A (hex), `authfsm.srp.Ephemeral.SRP_A`.
     """
 
-    auth_flow: ClassVar[str | None] = "USER_SRP_AUTH"
-    username: str = field(validator=is_name)
     srp_a: str = field(validator=is_hex)
 
 
 @frozen
-class UserPasswordAuth(Response):
-    """Begin with a user name and the password in clear.
+class UserSrpAuth(_SrpStart):
+    """Start with a user name and SRP_A: the password is proved, but never sent."""
 
-    Args:
-        username: a user name or an alias.
-        password: the password.
-    """
+    auth_flow: ClassVar[str | None] = "USER_SRP_AUTH"
+
+
+@frozen
+class UserPasswordAuth(_PasswordStart):
+    """Start with a user name and the password in plain text."""
 
     auth_flow: ClassVar[str | None] = "USER_PASSWORD_AUTH"
-    proves_password: ClassVar[bool] = True
-    username: str = field(validator=is_name)
-    password: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
-class AdminUserPasswordAuth(Response):
-    """Begin, as an administrator, with a user's name and password in clear.
-
-    Args:
-        username: a user name or an alias.
-        password: the password.
-    """
+class AdminUserPasswordAuth(_PasswordStart):
+    """Start, as an administrator, with a user's name and password in plain text."""
 
     auth_flow: ClassVar[str | None] = "ADMIN_USER_PASSWORD_AUTH"
-    proves_password: ClassVar[bool] = True
-    username: str = field(validator=is_name)
-    password: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
-class AdminNoSrpAuth(Response):
-    """The older name of `AdminUserPasswordAuth`; the password may come in a second step.
+class AdminNoSrpAuth(_Start):
+    """The older name of `AdminUserPasswordAuth`; the password may follow in a second step.
 
     Args:
-        username: a user name or an alias.
-        password: the password.
+        password: the password; None to send it in the second step.
     """
 
     auth_flow: ClassVar[str | None] = "ADMIN_NO_SRP_AUTH"
     proves_password: ClassVar[bool] = True
-    username: str = field(validator=is_name)
     password: Secret[str] | None = field(
         default=None, converter=secret, validator=is_typed_if_given
     )
 
 
 @frozen
-class CustomAuth(Response):
-    """Begin a conversation that the pool's Lambda functions lead.
-
-    Args:
-        username: a user name or an alias.
-    """
+class CustomAuth(_Start):
+    """Start a flow of custom challenges, which the pool's Lambda functions define."""
 
     auth_flow: ClassVar[str | None] = "CUSTOM_AUTH"
-    username: str = field(validator=is_name)
 
 
 @frozen
-class CustomSrpAuth(Response):
-    """Begin a conversation that the pool's Lambda functions lead, with the password proved by SRP first.
-
-    Args:
-        username: a user name or an alias.
-        srp_a: the client's public value A (hex).
-    """
+class CustomSrpAuth(_SrpStart):
+    """Start a flow of custom challenges in which SRP proves the password first."""
 
     auth_flow: ClassVar[str | None] = "CUSTOM_AUTH"
-    username: str = field(validator=is_name)
-    srp_a: str = field(validator=is_hex)
 
 
 @frozen
-class UserAuth(Response):
-    """Begin with a user name; the first factor is chosen, or preferred.
+class UserAuth(_Start):
+    """Start with a user name; the first factor is chosen by the user, or preferred.
 
     Args:
-        username: a user name or an alias.
         preferred_challenge: `PREFERRED_CHALLENGE`: PASSWORD, PASSWORD_SRP, EMAIL_OTP, SMS_OTP or WEB_AUTHN.
     """
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
-    username: str = field(validator=is_name)
     preferred_challenge: str | None = field(default=None, validator=is_text_if_given)
 
 
 @frozen
-class UserAuthWithPassword(Response):
-    """Begin by choice, with PASSWORD preferred and given at once.
-
-    Args:
-        username: a user name or an alias.
-        password: the password.
-    """
+class UserAuthWithPassword(_PasswordStart):
+    """Start USER_AUTH with the preferred first factor PASSWORD, and send the password at once."""
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
-    proves_password: ClassVar[bool] = True
-    username: str = field(validator=is_name)
-    password: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
-class UserAuthWithSrp(Response):
-    """Begin by choice, with PASSWORD_SRP preferred and begun at once.
-
-    Args:
-        username: a user name or an alias.
-        srp_a: the client's public value A (hex).
-    """
+class UserAuthWithSrp(_SrpStart):
+    """Start USER_AUTH with the preferred first factor PASSWORD_SRP, and send SRP_A at once."""
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
-    username: str = field(validator=is_name)
-    srp_a: str = field(validator=is_hex)
 
 
 @frozen
-class StepUp(Response):
-    """Begin by choice, to reach a higher level of authentication than a token has.
+class StepUp(_Start):
+    """Start USER_AUTH to reach a higher level of authentication than a token has.
 
     Args:
-        username: the user; with `access_token`, that token's own user.
-        target_acr_values: `TARGET_ACR_VALUES`, the levels wanted, best first.
-        access_token: credit for the factors in its `amr` claim.
-        max_age: `MAX_AGE` in seconds: an older token earns no credit.
+        username: the user; with `access_token`, the user of that token.
+        target_acr_values: `TARGET_ACR_VALUES`, the requested levels, the best first.
+        access_token: a token whose `amr` claim counts as proved factors.
+        max_age: `MAX_AGE` in seconds: the factors of an older token do not count.
     """
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
-    username: str = field(validator=is_name)
     target_acr_values: tuple[str, ...] = field(converter=to_tuple, validator=are_names)
     access_token: Secret[str] | None = field(
         default=None, converter=secret, validator=is_text_if_given
@@ -215,28 +194,27 @@ class StepUp(Response):
 
 
 @frozen
-class SignedUp(Response):
-    """Begin with the session that ConfirmSignUp gave: no challenge, if it is fresh.
+class SignedUp(_Start):
+    """Start with the session of ConfirmSignUp: there is no challenge if the session is fresh.
 
     Args:
         username: the user who has just signed up.
-        session: `Session` of ConfirmSignUp's reply.
+        session: `Session` of the reply to ConfirmSignUp.
     """
 
     auth_flow: ClassVar[str | None] = "USER_AUTH"
-    username: str = field(validator=is_name)
     session: Secret[str] = field(converter=secret, validator=is_text)
 
 
 @frozen
 class RefreshTokenAuth(Response):
-    """Take new tokens for a refresh token.
+    """Exchange a refresh token for new tokens.
 
     Args:
-        refresh_token: left out, the sign-in's own.
-        username: for SECRET_HASH, where the app client has a secret: the user's real name (its `sub`
-            where the name is a UUID), not an alias; left out, the sign-in's own.
-        device_key: DEVICE_KEY of the session's device; left out, the sign-in's own.
+        refresh_token: the refresh token; None for the sign-in's own.
+        username: for SECRET_HASH, if the app client has a secret: the user's real name (its `sub`
+            if the name is a UUID), not an alias; None for the sign-in's own.
+        device_key: DEVICE_KEY of the session's device; None for the sign-in's own.
     """
 
     auth_flow: ClassVar[str | None] = "REFRESH_TOKEN_AUTH"
@@ -256,11 +234,11 @@ class RefreshToken(RefreshTokenAuth):
 
 @frozen
 class GetTokensFromRefreshToken(Response):
-    """Take new tokens for a refresh token, by the operation that knows rotation.
+    """Exchange a refresh token for new tokens, with the operation that supports rotation.
 
     Args:
-        refresh_token: left out, the sign-in's own.
-        device_key: DeviceKey of the session's device; left out, the sign-in's own.
+        refresh_token: the refresh token; None for the sign-in's own.
+        device_key: DeviceKey of the session's device; None for the sign-in's own.
     """
 
     refresh_token: Secret[str] | None = field(
@@ -269,15 +247,15 @@ class GetTokensFromRefreshToken(Response):
     device_key: str | None = field(default=None, validator=is_text_if_given)
 
 
-# ---- how a challenge is answered ------------------------------------------------------------------
+# ---- responses that answer a challenge ------------------------------------------------------------------
 
 
 @frozen
 class Select(Response):
-    """Choose: a first factor (SELECT_CHALLENGE), or a second one (SELECT_MFA_TYPE).
+    """Choose a first factor (SELECT_CHALLENGE) or a second one (SELECT_MFA_TYPE).
 
     Args:
-        answer: the chosen challenge's name.
+        answer: the name of the chosen challenge.
     """
 
     answer: str = field(validator=is_typed)
@@ -285,12 +263,12 @@ class Select(Response):
 
 @frozen
 class Password(Response):
-    """Give the password in clear.
+    """Send the password in plain text.
 
     Args:
         password: the password.
-        direct: where a choice is open, answer under the name PASSWORD and not as
-            ANSWER=PASSWORD under SELECT_CHALLENGE; Cognito takes both.
+        direct: where a first factor can be chosen, answer under the name PASSWORD and not with
+            ANSWER=PASSWORD under SELECT_CHALLENGE; Cognito accepts both.
     """
 
     proves_password: ClassVar[bool] = True
@@ -300,12 +278,12 @@ class Password(Response):
 
 @frozen
 class SrpA(Response):
-    """Begin a proof by SRP: of the password, or of the device.
+    """Start an SRP proof of the password or of the device.
 
     Args:
         srp_a: the client's public value A (hex).
-        direct: where a choice is open, answer under the name PASSWORD_SRP and not as
-            ANSWER=PASSWORD_SRP under SELECT_CHALLENGE; Cognito takes both.
+        direct: where a first factor can be chosen, answer under the name PASSWORD_SRP and not with
+            ANSWER=PASSWORD_SRP under SELECT_CHALLENGE; Cognito accepts both.
     """
 
     srp_a: str = field(validator=is_hex)
@@ -314,12 +292,12 @@ class SrpA(Response):
 
 @frozen
 class SrpClaim(Response):
-    """End a proof by SRP: `authfsm.srp.claim` makes the signature.
+    """Finish an SRP proof: `authfsm.srp.claim` makes the signature.
 
     Args:
         signature: `PASSWORD_CLAIM_SIGNATURE` (base64).
         secret_block: `PASSWORD_CLAIM_SECRET_BLOCK`, the challenge's own, unchanged (base64).
-        timestamp: `TIMESTAMP`, the very text that was signed.
+        timestamp: `TIMESTAMP`, exactly as it was signed.
     """
 
     signature: Secret[str] = field(converter=secret, validator=is_text)
@@ -329,10 +307,10 @@ class SrpClaim(Response):
 
 @frozen
 class Code(Response):
-    """Give the code of an SMS, an e-mail or an authenticator app.
+    """Send the code of an SMS, an e-mail or an authenticator app.
 
-    Spaces, hyphens and the like are removed (`authfsm.protocol.validators`). SOFTWARE_TOKEN_MFA takes six digits,
-    any other challenge as many as the message had.
+    Spaces, hyphens and the like are removed. SOFTWARE_TOKEN_MFA accepts six digits, any other challenge as many as
+    the message had.
 
     Args:
         code: its digits.
@@ -357,7 +335,7 @@ class Answer(Response):
     """Answer a custom challenge.
 
     Args:
-        answer: what VerifyAuthChallengeResponse will be given.
+        answer: the answer for the pool's VerifyAuthChallengeResponse function.
     """
 
     answer: Secret[str] = field(converter=secret, validator=is_typed)
@@ -365,10 +343,10 @@ class Answer(Response):
 
 @frozen
 class RawAnswer(Response):
-    """Answer a challenge that this package does not know.
+    """Answer a challenge that this version does not know.
 
     Args:
-        fields: `ChallengeResponses` as Cognito wants them; USERNAME and SECRET_HASH are added.
+        fields: `ChallengeResponses` as Cognito expects them; USERNAME and SECRET_HASH are added.
     """
 
     fields: Mapping[str, Secret[str]] = field(converter=frozen_secret_mapping, validator=are_texts)
@@ -379,8 +357,8 @@ class NewPassword(Response):
     """Replace the temporary password.
 
     Args:
-        password: the new one.
-        attributes: the required attributes, by their names (`name`, `custom:team`).
+        password: the new password.
+        attributes: the required attributes by name (`name`, `custom:team`).
     """
 
     password: Secret[str] = field(converter=secret, validator=is_typed)
@@ -391,7 +369,7 @@ class NewPassword(Response):
 
 @frozen
 class AssociateSoftwareToken(Response):
-    """Ask for the secret that an authenticator app is to be given."""
+    """Request the secret for an authenticator app."""
 
 
 @frozen
@@ -409,7 +387,7 @@ class VerifySoftwareToken(Response):
 
 @frozen
 class CompleteMfaSetup(Response):
-    """Go on with the sign-in, the authenticator app being verified."""
+    """Continue the sign-in after the authenticator app has been verified."""
 
 
 @frozen
@@ -423,17 +401,17 @@ class SetUpEmail(Response):
     email: str = field(converter=stripped, validator=is_email, repr=False)
 
 
-# ---- what can be done with tokens in hand -----------------------------------------------------------
+# ---- responses after a sign-in --------------------------------------------------------------------------
 
 
 @frozen
 class ConfirmDevice(Response):
-    """Let Cognito know the new device by an SRP verifier of its own (`authfsm.srp.device_verifier`).
+    """Register a new device with an SRP verifier of its own (`authfsm.srp.device_verifier`).
 
     Args:
         password_verifier: base64 of the padded verifier.
         salt: base64 of the padded salt.
-        device_key: left out, that of the tokens' `NewDeviceMetadata`.
+        device_key: the device's key; None for the one in the tokens' `NewDeviceMetadata`.
         device_name: a name for the device.
     """
 
@@ -445,11 +423,11 @@ class ConfirmDevice(Response):
 
 @frozen
 class UpdateDeviceStatus(Response):
-    """Have a confirmed device remembered, or not.
+    """Have Cognito remember a confirmed device, or forget it.
 
     Args:
-        remembered: True for `remembered`.
-        device_key: left out, the sign-in's own.
+        remembered: True for `remembered`, False for `not_remembered`.
+        device_key: the device's key; None for the sign-in's own.
     """
 
     remembered: bool = field(default=True, validator=is_bool)
@@ -458,7 +436,7 @@ class UpdateDeviceStatus(Response):
 
 @frozen
 class RevokeToken(Response):
-    """Sign out here: revoke the refresh token and the access tokens that came of it."""
+    """Sign out here: revoke the refresh token and the access tokens that it produced."""
 
 
 @frozen
@@ -466,34 +444,39 @@ class GlobalSignOut(Response):
     """Sign out everywhere: revoke all of the user's tokens."""
 
 
+# ---- groups of responses --------------------------------------------------------------------------------
+
+RESPONSES: dict[str, type[Response]] = {
+    kind.trigger: kind
+    for name, kind in list(globals().items())
+    if isinstance(kind, type) and issubclass(kind, Response) and not name.startswith("_")
+    if kind is not Response
+}
+"""Every response class by its trigger, in the order of this module."""
+
 REFRESH_RESPONSES: Final = frozenset({RefreshTokenAuth, RefreshToken, GetTokensFromRefreshToken})
-"""The responses that exchange a refresh token for new tokens: they sign nobody in."""
+"""The responses that exchange a refresh token for new tokens: they do not sign in a user."""
 
 CUSTOM_AUTH_RESPONSES: Final = frozenset({CustomAuth, CustomSrpAuth})
-"""The responses that begin CUSTOM_AUTH: from there on the pool's Lambda functions lead."""
+"""The responses that start CUSTOM_AUTH, in which the pool's Lambda functions choose the challenges."""
 
 ADMIN_RESPONSES: Final = frozenset({AdminUserPasswordAuth, AdminNoSrpAuth})
 """The responses that only an administrator's operation carries."""
 
-RESPONSES: dict[str, type[Response]] = {
-    kind.trigger: kind
-    for kind in list(globals().values())
-    if isinstance(kind, type) and issubclass(kind, Response) and kind is not Response
-}
-"""Every response class by its trigger's name, in the order above."""
-
-SRP_START_RESPONSES: Final = frozenset({UserSrpAuth, CustomSrpAuth, UserAuthWithSrp})
-"""The responses that begin a proof of the password: a driver takes the password and makes SRP_A itself."""
+SRP_START_RESPONSES: Final[frozenset[type[Response]]] = frozenset(
+    {UserSrpAuth, CustomSrpAuth, UserAuthWithSrp}
+)
+"""The responses that start an SRP proof: a driver takes the password in their place and makes SRP_A itself."""
 
 
 def wrap_call(
     response: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments from which a driver makes a response, the secret ones wrapped.
+    """Return the arguments from which a driver makes a response, with the secret ones wrapped.
 
     Args:
-        response: the response's class; of anything else every argument is wrapped.
-        args: the positional arguments; those that open a proof by SRP take the password in second place.
+        response: the response's class; for anything else every argument is wrapped.
+        args: the positional arguments; for a class of `SRP_START_RESPONSES` the second one is the password.
         kwargs: the keyword arguments.
     """
     if not (isinstance(response, type) and issubclass(response, Response)):

@@ -1,14 +1,13 @@
-"""The protocol is one table.
+"""The sign-in protocol as one table: `PROTOCOL`.
 
-Rule 1: every arrow of the protocol is in `PROTOCOL`, and there is no arrow anywhere else. The machine,
-the diagrams, the README, the embedded pool's gate, the checks and the tests are derived from it.
-Rule 2: one response, one request, one reply, one move. The reply picks the destination; a set below
-says which destinations it may pick.
-Rule 3: a move that stays in its state has a kind (`LoopKind`), and `destination` alone decides which.
+Rule 1: every transition of the protocol is in `PROTOCOL`, and nowhere else. The machine, the diagrams, the table in
+README, the local pool's self-check, `authfsm check` and the tests are derived from it.
+Rule 2: a response becomes one API request, and its reply makes one transition. The table lists the states to which
+the reply may lead; the reply picks one of them.
+Rule 3: a transition that stays in its state has a kind (`LoopKind`), which `transition_for_reply` determines.
 
-How sure each arrow is, and from where, stands in `authfsm.protocol.evidence`, keyed by the same
-(state, response, destination, kind). The comments below mark the rows that rest on thin evidence ("inferred") or on sources that contradict
-each other ("contradicted"): where AWS's own pages disagree, the client takes both.
+How certain each transition is, and from which source, is in `evidence.csv`, under the same state, response,
+destination and kind. Where sources contradict each other, the table has both: a client must cope with either.
 """
 
 from __future__ import annotations
@@ -18,60 +17,23 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from authfsm.base.mixins import DescribedName
+from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import ProtocolViolation
 from authfsm.protocol.replies import Challenge, Refusal, Reply, Tokens
-from authfsm.protocol.responses import (
-    AdminNoSrpAuth,
-    AdminUserPasswordAuth,
-    Answer,
-    AssociateSoftwareToken,
-    Code,
-    CompleteMfaSetup,
-    ConfirmDevice,
-    Credential,
-    CustomAuth,
-    CustomSrpAuth,
-    GetTokensFromRefreshToken,
-    GlobalSignOut,
-    NewPassword,
-    Password,
-    RawAnswer,
-    RefreshToken,
-    RefreshTokenAuth,
-    Response,
-    RevokeToken,
-    Select,
-    SetUpEmail,
-    SignedUp,
-    SrpA,
-    SrpClaim,
-    StepUp,
-    UpdateDeviceStatus,
-    UserAuth,
-    UserAuthWithPassword,
-    UserAuthWithSrp,
-    UserPasswordAuth,
-    UserSrpAuth,
-    VerifySoftwareToken,
-)  # fmt: skip
+from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, END_STATES, State
 
 
-class LoopKind(str, Enum):
+class LoopKind(DescribedName):
     """The kinds of transitions that stay in their state."""
 
     meaning: str
     """One sentence: what such a transition means."""
 
-    def __new__(cls, name: str, meaning: str) -> LoopKind:
-        """A member that is its own name."""
-        member = str.__new__(cls, name)
-        member._value_ = name
-        member.meaning = meaning
-        return member
-
-    __str__ = str.__str__
+    def __init__(self, _: str, meaning: str) -> None:
+        self.meaning = meaning
 
     # fmt: off
     RETRY = "retry", "Cognito refused the answer; the same challenge accepts another one."
@@ -81,122 +43,114 @@ class LoopKind(str, Enum):
     # fmt: on
 
 
-S = State
 RETRY, NEW_CHALLENGE, ACKNOWLEDGEMENT, RESTART = LoopKind
 Destination = State | LoopKind
-Table = Mapping[State, Mapping[type[Response], frozenset[Destination]]]
+Destinations = frozenset[Destination]
+S = State
 
 # fmt: off
 
-# ---- the sets that destinations come in --------------------------------------------------------------
-# Read `ChallengeName` as an open string: where a challenge may come, one of tomorrow's may come too.
-UNKNOWN_CHALLENGE: Final = frozenset({S.OTHER_CHALLENGE})
-# All is proved. A remembered device is proved last, instead of the second factor, or with no MFA at all.
-AFTER_LAST_FACTOR:  Final = frozenset({S.AUTHENTICATED, S.DEVICE_SRP_AUTH}) | UNKNOWN_CHALLENGE
-# The second factors, and how one comes to have one.
-SECOND_FACTOR:  Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
-# The password is proved: a temporary one must be replaced before any MFA.
-AFTER_PASSWORD:  Final = frozenset({S.NEW_PASSWORD_REQUIRED}) | SECOND_FACTOR | AFTER_LAST_FACTOR
-# A first factor is asked for. PASSWORD and PASSWORD_SRP as received names: inferred, no trace is known.
-FIRST_FACTOR:   Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP}) | UNKNOWN_CHALLENGE
-# Under CUSTOM_AUTH the pool's Lambda functions lead, and in this flow alone.
-CUSTOM:  Final = frozenset({S.CUSTOM_CHALLENGE})
-# DefineAuthChallenge may name any challenge, known or not, and Cognito echoes the name. Most are dead ends.
-ANY_CHALLENGE:     Final = frozenset(CHALLENGES) | UNKNOWN_CHALLENGE
-TOKENS:  Final = frozenset({S.AUTHENTICATED})
-SRP_PROOF:   Final = frozenset({S.PASSWORD_VERIFIER}) | UNKNOWN_CHALLENGE
+# ---- groups of destinations ------------------------------------------------------------------------------
 
-# A first factor is being chosen: in SELECT_CHALLENGE, or by leaving the one that was chosen before
-# (a client does so from WEB_AUTHN; from EMAIL_OTP and SMS_OTP: inferred by analogy).
+# Cognito may add challenges: wherever a challenge may come, one that this version does not know may come.
+UNKNOWN_CHALLENGE: Final = frozenset({S.OTHER_CHALLENGE})
+TOKENS:            Final = frozenset({S.AUTHENTICATED})
+# After the last factor. A remembered device proves itself last: instead of the second factor, or without any MFA.
+AFTER_LAST_FACTOR: Final = TOKENS | UNKNOWN_CHALLENGE | {S.DEVICE_SRP_AUTH}
+# A second factor, the choice of one, or its set-up.
+SECOND_FACTOR:     Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
+# After a correct password. A temporary one must be replaced before any MFA.
+AFTER_PASSWORD:    Final = SECOND_FACTOR | AFTER_LAST_FACTOR | {S.NEW_PASSWORD_REQUIRED}
+# A first factor that was chosen.
+FIRST_FACTOR:      Final = UNKNOWN_CHALLENGE | {S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP}
+SRP_PROOF:         Final = UNKNOWN_CHALLENGE | {S.PASSWORD_VERIFIER}
+# Where a DefineAuthChallenge function decides what comes next.
+CUSTOM:            Final = frozenset({S.CUSTOM_CHALLENGE})
+# DefineAuthChallenge may name any challenge, known or unknown, and Cognito repeats the name.
+ANY_CHALLENGE:     Final = UNKNOWN_CHALLENGE | frozenset(CHALLENGES)
+
+# The user chooses a first factor: in SELECT_CHALLENGE, or instead of the one that was chosen before.
 FIRST_FACTOR_CHOICE: Final[Mapping[type[Response], frozenset[State]]] = {
-    Select:     FIRST_FACTOR,
-    Password:   AFTER_PASSWORD,                        # DEVICE_SRP_AUTH under USER_AUTH: contradicted
-    SrpA:       SRP_PROOF,
-    Credential: AFTER_LAST_FACTOR - {S.DEVICE_SRP_AUTH},  # no device is asked for after a passkey
+    r.Select:     FIRST_FACTOR,
+    r.Password:   AFTER_PASSWORD,
+    r.SrpA:       SRP_PROOF,
+    r.Credential: TOKENS | UNKNOWN_CHALLENGE,  # Cognito asks for no device after a passkey
 }
 
-PROTOCOL: Final[Table] = {
-    # where we are: {what the caller gives: where the reply may lead}
-    # A state among its own destinations is a new challenge of the same name; the other kinds of
-    # staying there are named: RETRY, ACKNOWLEDGEMENT, RESTART.
+# ---- the table -------------------------------------------------------------------------------------------
 
+PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
+    # state: {response: destinations}. From every state but the last two, a refusal may lead to FAILED as well.
+    # A state among its own destinations is a NEW_CHALLENGE; other reasons to stay are listed by their kind.
     S.START: {
-        UserSrpAuth:               SRP_PROOF,
-        UserPasswordAuth:          AFTER_PASSWORD | {RESTART},
-        AdminUserPasswordAuth:     AFTER_PASSWORD | {RESTART} | CUSTOM,                # devices, CUSTOM: contradicted
-        AdminNoSrpAuth:            AFTER_PASSWORD | {RESTART} | CUSTOM | {S.ADMIN_NO_SRP_AUTH},    # the same
-        CustomAuth:                ANY_CHALLENGE | TOKENS | {RESTART},
-        CustomSrpAuth:             ANY_CHALLENGE | TOKENS | {RESTART},                 # all but PROOF: inferred
-        UserAuth:                  FIRST_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},     # PROOF: simulated, for an unknown user
-        UserAuthWithPassword:      AFTER_PASSWORD | {S.SELECT_CHALLENGE, RESTART},   # DEVICE_SRP_AUTH: contradicted
-        UserAuthWithSrp:           SRP_PROOF | {S.SELECT_CHALLENGE},
-        StepUp:                    FIRST_FACTOR | SECOND_FACTOR - {S.MFA_SETUP} | SRP_PROOF | {S.SELECT_CHALLENGE},     # inferred
-        SignedUp:                  TOKENS | {S.SELECT_CHALLENGE} | UNKNOWN_CHALLENGE,
-        RefreshTokenAuth:          ANY_CHALLENGE | TOKENS,                             # a challenge: contradicted
-        RefreshToken:              ANY_CHALLENGE | TOKENS,                             # the same
-        GetTokensFromRefreshToken: TOKENS,
+        r.UserSrpAuth:               SRP_PROOF,
+        r.UserPasswordAuth:          AFTER_PASSWORD | {RESTART},
+        r.AdminUserPasswordAuth:     AFTER_PASSWORD | CUSTOM | {RESTART},
+        r.AdminNoSrpAuth:            AFTER_PASSWORD | CUSTOM | {RESTART, S.ADMIN_NO_SRP_AUTH},
+        r.CustomAuth:                TOKENS | ANY_CHALLENGE | {RESTART},
+        r.CustomSrpAuth:             TOKENS | ANY_CHALLENGE | {RESTART},
+        r.UserAuth:                  FIRST_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},  # SRP_PROOF: for an unknown user
+        r.UserAuthWithPassword:      AFTER_PASSWORD | {RESTART, S.SELECT_CHALLENGE},
+        r.UserAuthWithSrp:           SRP_PROOF | {S.SELECT_CHALLENGE},
+        r.StepUp:                    FIRST_FACTOR | SECOND_FACTOR - {S.MFA_SETUP} | SRP_PROOF | {S.SELECT_CHALLENGE},
+        r.SignedUp:                  TOKENS | UNKNOWN_CHALLENGE | {S.SELECT_CHALLENGE},
+        r.RefreshTokenAuth:          TOKENS | ANY_CHALLENGE,
+        r.RefreshToken:              TOKENS | ANY_CHALLENGE,
+        r.GetTokensFromRefreshToken: TOKENS,
     },
-
-    # ---- first factors ---------------------------------------------------------------------------
+    # First factors
     S.SELECT_CHALLENGE:  {each: dests | {RESTART} for each, dests in FIRST_FACTOR_CHOICE.items()},
-    S.PASSWORD:          {Password: AFTER_PASSWORD | {RESTART}},                     # DEVICE_SRP_AUTH: contradicted
-    S.PASSWORD_SRP:      {SrpA: SRP_PROOF},
-    S.PASSWORD_VERIFIER: {SrpClaim: AFTER_PASSWORD | CUSTOM | {RESTART}},            # never a second proof by the same SRP_A
-    S.ADMIN_NO_SRP_AUTH: {Password: AFTER_PASSWORD},                                 # the whole state: contradicted
-    S.EMAIL_OTP:         {Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART, S.SMS_MFA}, **FIRST_FACTOR_CHOICE},   # SMS_MFA: contradicted
-    S.SMS_OTP:           {Code: AFTER_LAST_FACTOR | {RETRY, RESTART, S.EMAIL_OTP}, **FIRST_FACTOR_CHOICE},          # EMAIL_OTP: contradicted
-    S.WEB_AUTHN:         FIRST_FACTOR_CHOICE,                                             # Credential signs with the passkey
-    S.CUSTOM_CHALLENGE:  {Answer: ANY_CHALLENGE | TOKENS | {RESTART}},
-
-    # ---- set-up ----------------------------------------------------------------------------------
-    S.NEW_PASSWORD_REQUIRED: {
-        NewPassword: SECOND_FACTOR | AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART},         # MFA: inferred; CUSTOM: contradicted
-    },
+    S.PASSWORD:          {r.Password: AFTER_PASSWORD | {RESTART}},
+    S.PASSWORD_SRP:      {r.SrpA: SRP_PROOF},
+    S.PASSWORD_VERIFIER: {r.SrpClaim: AFTER_PASSWORD | CUSTOM | {RESTART}},  # no RETRY: one proof for each SRP_A
+    S.ADMIN_NO_SRP_AUTH: {r.Password: AFTER_PASSWORD},
+    S.EMAIL_OTP:         {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART, S.SMS_MFA}, **FIRST_FACTOR_CHOICE},
+    S.SMS_OTP:           {r.Code: AFTER_LAST_FACTOR | {RETRY, RESTART, S.EMAIL_OTP}, **FIRST_FACTOR_CHOICE},
+    S.WEB_AUTHN:         FIRST_FACTOR_CHOICE,                                # Credential answers this challenge
+    S.CUSTOM_CHALLENGE:  {r.Answer: TOKENS | ANY_CHALLENGE | {RESTART}},
+    # Set-up
+    S.NEW_PASSWORD_REQUIRED: {r.NewPassword: SECOND_FACTOR | AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
     S.MFA_SETUP: {
-        AssociateSoftwareToken: frozenset({ACKNOWLEDGEMENT}),
-        VerifySoftwareToken:    frozenset({ACKNOWLEDGEMENT, RETRY}),
-        CompleteMfaSetup:       AFTER_LAST_FACTOR | CUSTOM | {S.SOFTWARE_TOKEN_MFA},    # DEVICE_*, CUSTOM: inferred; MFA: contradicted
-        SetUpEmail:             UNKNOWN_CHALLENGE | {S.EMAIL_OTP, S.SELECT_MFA_TYPE, RETRY, RESTART},  # SELECT: contradicted; RETRY: inferred
+        r.AssociateSoftwareToken:    frozenset({ACKNOWLEDGEMENT}),
+        r.VerifySoftwareToken:       frozenset({ACKNOWLEDGEMENT, RETRY}),
+        r.CompleteMfaSetup:          AFTER_LAST_FACTOR | CUSTOM | {S.SOFTWARE_TOKEN_MFA},
+        r.SetUpEmail:                UNKNOWN_CHALLENGE | {RETRY, RESTART, S.EMAIL_OTP, S.SELECT_MFA_TYPE},
     },
-
-    # ---- second factors --------------------------------------------------------------------------
-    S.SELECT_MFA_TYPE: {
-        Select: UNKNOWN_CHALLENGE | {S.SMS_MFA, S.SOFTWARE_TOKEN_MFA, S.EMAIL_OTP, RESTART},
-    },
-    S.SMS_MFA:            {Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
-    S.SOFTWARE_TOKEN_MFA: {Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
-
-    # ---- the device ------------------------------------------------------------------------------
-    S.DEVICE_SRP_AUTH: {SrpA: UNKNOWN_CHALLENGE | {S.DEVICE_PASSWORD_VERIFIER}},
-    S.DEVICE_PASSWORD_VERIFIER: {                                            # MFA: inferred; CUSTOM: contradicted
-        SrpClaim: TOKENS | UNKNOWN_CHALLENGE | CUSTOM | SECOND_FACTOR - {S.MFA_SETUP},
-    },
-
-    S.OTHER_CHALLENGE: {RawAnswer: ANY_CHALLENGE | TOKENS | {RETRY, RESTART}},         # inferred: who knows
-
-    # ---- tokens in hand --------------------------------------------------------------------------
+    # Second factors
+    S.SELECT_MFA_TYPE:    {r.Select: SECOND_FACTOR - {S.MFA_SETUP, S.SELECT_MFA_TYPE} | UNKNOWN_CHALLENGE | {RESTART}},
+    S.SMS_MFA:            {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
+    S.SOFTWARE_TOKEN_MFA: {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
+    # The remembered device
+    S.DEVICE_SRP_AUTH:          {r.SrpA: UNKNOWN_CHALLENGE | {S.DEVICE_PASSWORD_VERIFIER}},
+    S.DEVICE_PASSWORD_VERIFIER: {r.SrpClaim: TOKENS | UNKNOWN_CHALLENGE | CUSTOM | SECOND_FACTOR - {S.MFA_SETUP}},
+    # A challenge of another name
+    S.OTHER_CHALLENGE: {r.RawAnswer: TOKENS | ANY_CHALLENGE | {RETRY, RESTART}},
+    # With tokens
     S.AUTHENTICATED: {
-        ConfirmDevice:             frozenset({ACKNOWLEDGEMENT}),
-        UpdateDeviceStatus:        frozenset({ACKNOWLEDGEMENT}),
-        GetTokensFromRefreshToken: frozenset({ACKNOWLEDGEMENT}),
-        RefreshTokenAuth:          ANY_CHALLENGE | {ACKNOWLEDGEMENT},                  # a challenge: contradicted
-        RefreshToken:              ANY_CHALLENGE | {ACKNOWLEDGEMENT},                  # the same
-        RevokeToken:               frozenset({S.START}),
-        GlobalSignOut:             frozenset({S.START}),
+        r.ConfirmDevice:             frozenset({ACKNOWLEDGEMENT}),
+        r.UpdateDeviceStatus:        frozenset({ACKNOWLEDGEMENT}),
+        r.GetTokensFromRefreshToken: frozenset({ACKNOWLEDGEMENT}),
+        r.RefreshTokenAuth:          ANY_CHALLENGE | {ACKNOWLEDGEMENT},
+        r.RefreshToken:              ANY_CHALLENGE | {ACKNOWLEDGEMENT},
+        r.RevokeToken:               frozenset({S.START}),
+        r.GlobalSignOut:             frozenset({S.START}),
     },
     S.FAILED: {},
 }
 # fmt: on
 
 
+# ---- the table as a list of transitions ------------------------------------------------------------------
+
+
 class Transition(NamedTuple):
-    """One arrow of the protocol.
+    """One transition of the protocol.
 
     Args:
-        source: the state it leaves.
-        response: the class of the response that is given.
-        dest: the state that the reply leads to.
-        kind: what it is, where it stays in its state; None where it leaves it.
+        source: the state that it leaves.
+        response: the class of the response.
+        dest: the state to which the reply leads.
+        kind: the kind of a transition that stays in its state; None for any other.
     """
 
     source: State
@@ -206,34 +160,33 @@ class Transition(NamedTuple):
 
 
 def may_fail(source: State) -> bool:
-    """Can a refusal end the attempt in this state?
+    """Return whether a refusal can end the attempt in this state.
 
-    Everywhere but where it has ended. With tokens in hand a refusal (of a refresh, say) takes nothing
-    away: the tokens last as long as they last.
+    After a sign-in has ended it cannot: a refused refresh, for example, leaves the tokens as they are.
     """
     return source not in END_STATES
 
 
-def loop_kinds(source: State, dests: frozenset[Destination]) -> tuple[LoopKind, ...]:
-    """The kinds of self-loop among the destinations of one row, in the order of `LoopKind`.
+def loop_kinds(source: State, dests: Destinations) -> tuple[LoopKind, ...]:
+    """Return the kinds of the transitions of one row that stay in its state, in the order of `LoopKind`.
 
     Args:
         source: the row's state.
-        dests: the row's destinations, as `PROTOCOL` writes them.
+        dests: the row's destinations, as in `PROTOCOL`.
     """
     again = NEW_CHALLENGE if source in dests else None
     return tuple(kind for kind in LoopKind if kind is again or kind in dests)
 
 
 def row_transitions(
-    source: State, response: type[Response], dests: frozenset[Destination]
+    source: State, response: type[Response], dests: Destinations
 ) -> Iterator[Transition]:
-    """Every arrow of one row, that to FAILED included, in the order of `State` and `LoopKind`.
+    """Yield the transitions of one row, including the one to FAILED, in the order of `State` and `LoopKind`.
 
     Args:
         source: the row's state.
-        response: the class of the response that is given.
-        dests: the row's destinations, as `PROTOCOL` writes them.
+        response: the row's response.
+        dests: the row's destinations, as in `PROTOCOL`.
     """
     for dest in State:
         if dest is source:
@@ -243,29 +196,41 @@ def row_transitions(
 
 
 TRANSITIONS: Final = tuple(
-    arrow
-    for source, answers in PROTOCOL.items()
-    for response, dests in answers.items()
-    for arrow in row_transitions(source, response, dests)
+    transition
+    for source, row in PROTOCOL.items()
+    for response, dests in row.items()
+    for transition in row_transitions(source, response, dests)
 )
-"""The table unfolded: every arrow, those to FAILED included, in the order of `State`."""
+"""All transitions, including those to FAILED, in the table's order."""
 
 TRANSITION_SET: Final = frozenset(TRANSITIONS)
-"""The same as a set: the gate that every answer of the embedded pool passes."""
+"""The same as a set."""
 
-_LEADS: Final = {
+_DESTINATIONS: Final = {
     (source, response): frozenset(
-        arrow.dest
-        for arrow in row_transitions(source, response, dests)
-        if arrow.dest is not State.FAILED
+        each.dest
+        for each in row_transitions(source, response, dests)
+        if each.dest is not State.FAILED
     )
-    for source, answers in PROTOCOL.items()
-    for response, dests in answers.items()
+    for source, row in PROTOCOL.items()
+    for response, dests in row.items()
 }
 
 
+def destinations(source: State, response: type[Response]) -> frozenset[State]:
+    """Return the states to which the reply to a response may lead, without FAILED.
+
+    The state itself is one of them if a transition of any kind stays in it. Empty if the state does not accept the
+    response.
+    """
+    return _DESTINATIONS.get((source, response), frozenset())
+
+
+# ---- what the table cannot say ---------------------------------------------------------------------------
+
+
 class Role(str, Enum):
-    """Which factor a code is. EMAIL_OTP is one name on the wire with two roles; the path tells."""
+    """Which factor a code is: EMAIL_OTP is one challenge name with two roles."""
 
     FIRST_FACTOR = "first factor"
     SECOND_FACTOR = "second factor"
@@ -274,7 +239,7 @@ class Role(str, Enum):
 
 
 class Prerequisite(str, Enum):
-    """What must have happened on the path before a state takes one of its responses."""
+    """What must have happened before a state accepts a response; the value completes "not ..."."""
 
     FIRST_FACTOR = "once the code is a second factor"
     ASSOCIATED = "before AssociateSoftwareToken"
@@ -285,65 +250,55 @@ class Prerequisite(str, Enum):
 
 PREREQUISITES: Final[Mapping[tuple[State, type[Response]], Prerequisite]] = MappingProxyType(
     {
-        # A second factor is left by SELECT_MFA_TYPE's rules, not by a new choice of the first.
-        **{
-            (State.EMAIL_OTP, response): Prerequisite.FIRST_FACTOR
-            for response in FIRST_FACTOR_CHOICE
-        },
+        # Another first factor can be chosen only while the code is a first factor.
+        **{(State.EMAIL_OTP, each): Prerequisite.FIRST_FACTOR for each in FIRST_FACTOR_CHOICE},
         # "AssociateSoftwareToken ... VerifySoftwareToken ... Use the session returned by
         # VerifySoftwareToken" -- AWS API reference, RespondToAuthChallenge, MFA_SETUP
-        (State.MFA_SETUP, VerifySoftwareToken): Prerequisite.ASSOCIATED,
-        (State.MFA_SETUP, CompleteMfaSetup): Prerequisite.VERIFIED,
+        (State.MFA_SETUP, r.VerifySoftwareToken): Prerequisite.ASSOCIATED,
+        (State.MFA_SETUP, r.CompleteMfaSetup): Prerequisite.VERIFIED,
     }
 )
-"""The few responses that a state takes only after something else."""
-
+"""The responses that a state accepts only after something else has happened."""
 
 AUTOMATIC: Final[Mapping[State, type[Response]]] = MappingProxyType(
     {
-        State.PASSWORD_SRP: SrpA,
-        State.PASSWORD_VERIFIER: SrpClaim,
-        State.DEVICE_SRP_AUTH: SrpA,
-        State.DEVICE_PASSWORD_VERIFIER: SrpClaim,
+        State.PASSWORD_SRP: r.SrpA,
+        State.PASSWORD_VERIFIER: r.SrpClaim,
+        State.DEVICE_SRP_AUTH: r.SrpA,
+        State.DEVICE_PASSWORD_VERIFIER: r.SrpClaim,
     }
 )
-"""What a driver gives by itself, without new input from its caller: the steps of a proof by SRP.
+"""The responses that a driver sends without new input: the steps of an SRP proof.
 
-A RESTART is taken by itself too, in every state: once, since it sends no device key."""
-
-
-def is_automatic(arrow: Transition) -> bool:
-    """Does a driver go along this arrow without new input from its caller?"""
-    return arrow.kind is RESTART or AUTOMATIC.get(arrow.source) is arrow.response
+In every state it also makes a RESTART by itself, once: the repeated answer has no device key."""
 
 
-def destinations(source: State, response: type[Response]) -> frozenset[State]:
-    """The states a reply to this response may lead to; empty if the state does not take it.
+def is_automatic(transition: Transition) -> bool:
+    """Return whether a driver makes a transition without new input."""
+    return transition.kind is RESTART or AUTOMATIC.get(transition.source) is transition.response
 
-    The state itself is among them where a self-loop of whatever kind may come; FAILED is not.
-    """
-    return _LEADS.get((source, response), frozenset())
 
+# ---- from a reply to its transition ----------------------------------------------------------------------
 
 LOOP_KIND_OF_ACTION: Final[Mapping[RecoveryAction, LoopKind]] = {
     RecoveryAction.TRY_AGAIN: RETRY,
     RecoveryAction.DROP_DEVICE: RESTART,
 }
-"""What a refusal that leaves a state where it is asks for, and the kind of the self-loop."""
+"""The kind of the transition that a refusal makes if the sign-in stays in its state."""
 
 
 def loop_kind(
     source: State, response: type[Response], action: RecoveryAction | None = None
 ) -> LoopKind | None:
-    """The kind of a self-loop: the one place that tells a retry, a challenge and an acknowledgement apart.
+    """Return the kind of a transition that stays in its state.
 
     Args:
-        source: the state that is not left.
-        response: the class of the response that was given.
-        action: what the refusal asks for; None where the reply was no refusal.
+        source: the state.
+        response: the class of the response.
+        action: the refusal's action; None if the reply is no refusal.
 
     Returns:
-        The kind; None where the table has no such self-loop, or the reply moved nothing (WAIT).
+        The kind; None if the table has no such transition, or the reply makes none (WAIT).
     """
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
     if action is not None:
@@ -355,13 +310,13 @@ def loop_kind(
 def transition_between(
     source: State, response: type[Response], dest: State, action: RecoveryAction | None = None
 ) -> Transition:
-    """The arrow between two states, its kind filled in where they are one; it need not be on the table.
+    """Return the transition between two states, which need not be in the table.
 
     Args:
-        source: the state it leaves.
-        response: the class of the response that was given.
-        dest: the state that the reply led to.
-        action: what the refusal asked for; None where the reply was no refusal.
+        source: the state that it leaves.
+        response: the class of the response.
+        dest: the state to which the reply led.
+        action: the refusal's action; None if the reply was no refusal.
     """
     kind = loop_kind(source, response, action) if dest is source else None
     return Transition(source, response, dest, kind)
@@ -370,19 +325,19 @@ def transition_between(
 def transition_for_reply(
     source: State, response: type[Response], reply: Reply
 ) -> Transition | None:
-    """The arrow a reply goes along: the guard of every arrow is "this reply leads there".
+    """Return the transition that a reply makes.
 
     Args:
-        source: where the sign-in stands.
+        source: the state of the sign-in.
         response: the class of the response that was sent.
-        reply: what came back.
+        reply: the reply.
 
     Returns:
-        The arrow, its kind included, which need not be on the table; None where the reply moves
-        nothing: throttled before evaluation, or refused with tokens in hand.
+        The transition, which need not be in the table; None if the reply makes none: the request was throttled
+        before it was evaluated, or was refused after the sign-in had ended.
 
     Raises:
-        OffTheTable: an acknowledgement of a response that leads to more than one place.
+        ProtocolViolation: the reply is an acknowledgement, and the response has more than one destination.
     """
     match reply:
         case Refusal(action=RecoveryAction.WAIT):
@@ -395,27 +350,8 @@ def transition_for_reply(
         case Challenge() | Tokens():
             dest = reply.state
         case _:
-            # An acknowledgement: confirmed, remembered, signed out. Such responses have one destination.
             dests = destinations(source, response)
             if len(dests) != 1:
                 raise ProtocolViolation(source, response, source)
-            dest = next(iter(dests))
+            (dest,) = dests
     return transition_between(source, response, dest)
-
-
-def reachable(source: State, response: type[Response] | None = None) -> frozenset[State]:
-    """The states that can come after this one, or after this response to it.
-
-    Args:
-        source: where to begin.
-        response: the first response; None is any.
-    """
-    first = [response] if response else list(PROTOCOL[source])
-    found: set[State] = set()
-    front = {dest for each in first for dest in destinations(source, each)}
-    while front:
-        found |= front
-        front = {
-            d for state in front for each in PROTOCOL[state] for d in destinations(state, each)
-        } - found
-    return frozenset(found)

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from attrs import fields, frozen
 
 from authfsm.core.wire_replies import WITHOUT_SESSION
+from authfsm.protocol.auth_flows import SIGN_IN_OPERATIONS
 from authfsm.protocol.error_policy import (
     ERROR_POLICY,
     LISTED_OPERATIONS,
-    SIGN_IN_OPERATIONS,
     ErrorRule,
     Fault,
     RecoveryAction,

@@ -118,7 +118,7 @@ def confidence_in_pool(told: SignInSettings, arrow: Transition) -> Confidence:
         KeyError: the arrow is not on the table.
     """
     known = confidence(arrow)
-    if told.mfa_configuration == "ON" and skips_second_factor(arrow) and not known.thin:
+    if told.mfa_configuration == "ON" and skips_second_factor(arrow) and not known.is_uncertain:
         return Confidence.REFUTED
     return known
 

@@ -18,7 +18,8 @@ from authfsm.core.enrolment import Enrolment, NoQrCode
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import BadField, InvalidInput
-from authfsm.protocol.prompts import FACTOR_LABELS, Field, Prompt, check_answer, form_for
+from authfsm.protocol.forms import Field, Prompt
+from authfsm.protocol.prompts import FACTOR_LABELS, check_answer, form_for
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State

@@ -166,7 +166,7 @@ def _password_rules() -> Iterator[ConformanceRule]:
         for situation in USER_SITUATIONS:
             challenge = situation.challenge
             transition = Transition(method.source, method.response, challenge)
-            if transition not in TRANSITION_SET or confidence(transition).thin:
+            if transition not in TRANSITION_SET or confidence(transition).is_uncertain:
                 continue
             admin = method.flow.startswith("ADMIN_")
             operation = "AdminInitiateAuth" if admin else "InitiateAuth"

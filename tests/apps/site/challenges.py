@@ -9,7 +9,8 @@ from attrs import evolve
 
 from authfsm import Flow, Password, RawAnswer, Response, SrpA, State
 from authfsm.core.enrolment import Enrolment
-from authfsm.protocol.prompts import Prompt, form_for
+from authfsm.protocol.forms import Prompt
+from authfsm.protocol.prompts import form_for
 from authfsm.protocol.replies import MfaSetup, WebAuthn
 
 Page = tuple[str, Mapping[str, Any]]

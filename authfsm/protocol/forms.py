@@ -1,0 +1,202 @@
+"""Forms: the inputs that ask a user for the answer to a challenge, and how their values make a response.
+
+`authfsm.protocol.prompts` makes the form of each challenge.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any, Final, Literal
+
+from attrs import field, fields_dict, frozen
+
+from authfsm.base.secret import Secret, secret
+from authfsm.protocol import responses as r
+from authfsm.protocol.errors import InvalidInput
+from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
+from authfsm.protocol.validators import CodeFormat, check_typed
+
+FieldKind = Literal[
+    "code", "password", "text", "email", "tel", "date", "choice", "lines", "credential"
+]
+
+SRP_RESPONSES: Final = frozenset({r.SrpA, r.SrpClaim})
+"""The responses that only a driver can make, from the password: `flow.make_response(prompt.response, **arguments)`."""
+
+
+@frozen
+class Field:
+    """One input of a prompt.
+
+    Args:
+        name: the argument of the response class that it fills, or the name of a required attribute.
+        label: the label in a form.
+        kind: how it is entered. A `password` is hidden while it is typed, `lines` has several lines, and a
+            `credential` is the result of the browser's `navigator.credentials.get`.
+        question: a longer label, for a prompt that stands alone.
+        required: whether it must be filled in.
+        choices: for a `choice`, the values and their labels.
+        format: for a `code`, its format.
+        autocomplete: the value of HTML's `autocomplete`.
+        within: the argument that holds it, if that is a mapping (`attributes`).
+    """
+
+    name: str
+    label: str
+    kind: FieldKind
+    question: str = field(kw_only=True, default="")
+    required: bool = field(kw_only=True, default=True)
+    choices: tuple[tuple[str, str], ...] = field(kw_only=True, default=())
+    format: CodeFormat | None = field(kw_only=True, default=None)
+    autocomplete: str = field(kw_only=True, default="off")
+    within: str | None = field(kw_only=True, default=None)
+
+    @property
+    def secret(self) -> bool:
+        """Whether it is hidden while it is typed."""
+        return self.kind == "password"
+
+    @property
+    def inputmode(self) -> str:
+        """The value of HTML's `inputmode`, which selects the keyboard."""
+        return {"code": "numeric", "email": "email", "tel": "tel"}.get(self.kind, "text")
+
+    @property
+    def pattern(self) -> str | None:
+        """The value of HTML's `pattern`; None if any text is valid."""
+        return None if self.format is None else self.format.pattern
+
+
+@frozen
+class Prompt:
+    """One way to answer a challenge.
+
+    Args:
+        response: the class of the response that it makes.
+        label: the label of its button or menu entry.
+        explanation: a sentence that tells the user what to do.
+        fields: its inputs; none if choosing the prompt is the answer.
+        factor: Cognito's name of the factor that it uses, if there is a choice.
+    """
+
+    response: type[Response]
+    label: str
+    explanation: str
+    fields: tuple[Field, ...] = ()
+    factor: str | None = None
+
+    @property
+    def trigger(self) -> str:
+        """The response's name in the machine and the diagrams."""
+        return self.response.trigger
+
+    @property
+    def by_person(self) -> bool:
+        """Whether a user can fill it in; a credential comes from the browser."""
+        return all(each.kind != "credential" for each in self.fields)
+
+    def arguments(self, values: Mapping[str, str | Secret[str]]) -> dict[str, Any]:
+        """Return the response's arguments from the values of the fields.
+
+        Args:
+            values: the values by the fields' names. A field that is not required may be empty or missing.
+
+        Raises:
+            InvalidInput: a required field is empty, or a value is not one that the field accepts. The response
+                checks the format of codes and addresses.
+        """
+        values = _wrapped(values)
+        found: dict[str, Any] = {}
+        for each in self.fields:
+            value = values.get(each.name, Secret(""))
+            if not (value or each.required):
+                continue
+            self._check(each, value)
+            if each.within is not None:
+                found.setdefault(each.within, {})[each.name] = value.reveal()
+            elif each.kind == "lines":
+                found[each.name] = _pairs(value)
+            else:
+                argument = fields_dict(self.response).get(each.name)
+                is_plain = argument is not None and str(argument.type).startswith("str")
+                found[each.name] = value.reveal() if is_plain else value
+        return found
+
+    def _check(self, asked: Field, value: Secret[str]) -> None:
+        check_typed(self.response, asked.name, value)
+        if asked.kind == "choice":
+            names = [name for name, _ in asked.choices]
+            check_choice(self.response, asked.name, value.reveal(), names)
+        if asked.kind == "credential" and not _is_json(value):
+            raise InvalidInput(self.response, asked.name, "must be JSON")
+        if asked.kind == "lines" and _pairs(value) is None:
+            raise InvalidInput(self.response, asked.name, "must be NAME=value, one a line")
+
+    def answer(self, values: Mapping[str, str | Secret[str]]) -> Response:
+        """Return the response with these values; only a driver can make those of `SRP_RESPONSES`.
+
+        Raises:
+            InvalidInput: as for `arguments`, and if a code or an address has the wrong format.
+        """
+        values = _wrapped(values)
+        return self.response(**self.arguments(values))
+
+
+@frozen
+class Form:
+    """The question that a challenge asks.
+
+    Args:
+        state: the challenge's state.
+        role: which factor it is, if that is known.
+        title: the title of its page.
+        prompts: the ways to answer it, the usual one first; none if no user input is needed.
+        facts: the public parameters of a custom or unknown challenge.
+    """
+
+    state: State
+    role: Role | None
+    title: str
+    prompts: tuple[Prompt, ...]
+    facts: Mapping[str, str] = field(factory=dict, repr=False)
+
+
+def check_choice(
+    response: type[Response],
+    name: str,
+    choice: str,
+    names: Collection[str],
+    state: State | None = None,
+) -> None:
+    """Check that a choice is one of those offered.
+
+    Raises:
+        InvalidInput: it is not; the error names those that are.
+    """
+    if choice not in names:
+        among = ", ".join(map(str, names))
+        advice = f"This can be chosen: {among}."
+        raise InvalidInput(response, name, f"must be one of {among}", advice, state=state)
+
+
+def _wrapped(values: Mapping[str, str | Secret[str]]) -> dict[str, Secret[str]]:
+    return {name: secret(value) for name, value in values.items()}
+
+
+def _is_json(value: Secret[str]) -> bool:
+    try:
+        json.loads(value.reveal())
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _pairs(value: Secret[str]) -> dict[str, Secret[str]] | None:
+    """Return the lines NAME=value as a mapping; None if a line has another form."""
+    lines = [line.partition("=") for line in value.reveal().splitlines() if line.strip()]
+    if not lines or not all(name.strip() and equals for name, equals, _ in lines):
+        return None
+    return {name.strip(): Secret(text) for name, _, text in lines}
