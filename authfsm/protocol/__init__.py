@@ -1,9 +1,8 @@
-"""The sign-in protocol as data: no I/O, no machine, no client.
+"""Private: Cognito's sign-in protocol as data, and its rules. No I/O, no state machine, no client.
 
-`states` and `responses` name what the table speaks of, `replies` what Cognito answers with, `table` is the
-protocol, `evidence` says how each of its arrows is known, `error_policy` what each of Cognito's errors asks
-of a client, `repetition` which requests may be sent twice, and `nodes` tells which factor an e-mailed
-code is. `vocabulary` holds the names that several parts use (flows, factors, code fields), `classification`
-says which response a request carries, and `links` has the addresses of AWS's documentation. A rule of
-Cognito's that more than one part of the package needs belongs here.
+`states`, `responses` and `replies` are the vocabulary, `table` is the protocol, and `evidence` says how each transition
+is known. `error_policy` says what to do after an error, and `errors` has the exceptions. `auth_flows` has the flows and
+the settings that allow them, `nodes` the roles of EMAIL_OTP, `api_requests` which response a request carries and which
+requests may be repeated, `forms` and `prompts` what a user is asked, `validators` the checks of fields, and `links` the
+addresses of AWS's documentation. A rule of Cognito that several parts of the package need belongs here.
 """
