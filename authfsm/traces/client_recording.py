@@ -26,14 +26,8 @@ from typing import Any, Final, TextIO
 from attrs import evolve, field, frozen
 
 from authfsm.base.concurrency import ForkSafeLock
-from authfsm.protocol.api_requests import (
-    OTHER_OPERATIONS,
-    SETUP_OPERATIONS,
-    SIGN_IN_OPERATIONS,
-    classify,
-    names_for,
-)
-from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS
+from authfsm.protocol.api_requests import OTHER_OPERATIONS, SETUP_OPERATIONS, classify, names_for
+from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS, SIGN_IN_OPERATIONS
 from authfsm.protocol.error_policy import RecoveryAction, error_rule
 from authfsm.protocol.nodes import email_otp_role, proves_password, target_roles
 from authfsm.protocol.responses import GetTokensFromRefreshToken, Response, RevokeToken
