@@ -132,7 +132,9 @@ def verify(
     facts = _call(client, "VerifySoftwareToken", parameters)
     if facts.get("Status") != "SUCCESS":
         # As in MFA_SETUP, where the status ERROR is a refusal.
-        raise refused(read(facts, r.VerifySoftwareToken, state=_STATE), state=_STATE)
+        reply = read(facts, r.VerifySoftwareToken, state=_STATE)
+        assert isinstance(reply, Refusal)  # noqa: S101 - its status is ERROR
+        raise refused(reply, state=_STATE)
     switch_on(client, access_token, preferred=preferred)
 
 
