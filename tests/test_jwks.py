@@ -429,7 +429,7 @@ class TestWhatIsNotForHere:
             with pytest.raises(WrongUse) as caught:
                 verifier.verify(token, use)  # type: ignore[arg-type]  # the same
 
-            assert (caught.value.wanted, caught.value.found) == (use, found)
+            assert (caught.value.expected, caught.value.found) == (use, found)
         with pytest.raises(ValueError, match="not 'refresh'"):
             verifier.verify(tokens.access_token, "refresh")  # type: ignore[arg-type]  # that is the claim
 
@@ -600,7 +600,7 @@ class TestKeys:
         shelf.document = published(other_key)
         ticks.now += 24 * 3600
         verifier.verify(new)  # known: it waits for nothing, and begins what is due
-        until(lambda: len(shelf.asked) == 3 and verifier.keys._underway is None)
+        until(lambda: len(shelf.asked) == 3 and verifier.keys._pending is None)
         with pytest.raises(BadSignature) as caught:
             verifier.verify(old)
         assert caught.value.known is False
@@ -732,7 +732,7 @@ class TestKeys:
         verifier.keys._fetch = lambda url: published(signing_key) if let_go.wait(30) else b""
         with ThreadPoolExecutor(1) as threads:
             waiting = threads.submit(verifier.verify, forged)
-            until(lambda: verifier.keys._underway is not None)
+            until(lambda: verifier.keys._pending is not None)
             assert verifier.verify(good).username == "ada"
             assert not waiting.done()
             let_go.set()
@@ -815,9 +815,9 @@ class TestMaking:
         ("wrong", "why"),
         [
             ({"pool_id": "AbC"}, "pool id"),
-            ({"client_id": ""}, "one app client"),
-            ({"client_id": []}, "one app client"),
-            ({"client_id": ["x", ""]}, "one app client"),
+            ({"client_id": ""}, "client_id is required"),
+            ({"client_id": []}, "client_id is required"),
+            ({"client_id": ["x", ""]}, "client_id is required"),
             ({"issuer": "http://cognito.example.com"}, "https"),
             ({"issuer": "http://127.0.0.1.example.com"}, "https"),
             ({"issuer": "ftp://127.0.0.1"}, "https"),

@@ -134,7 +134,7 @@ def test_two_texts_that_are_swapped_in_memory_do_not_open(place: Place) -> None:
     pending = place.over(store)
     tickets = [pending.put(place.sign_in(name)) for name in ("ada", "eve")]
     one, other = (name_of(ticket) for ticket in tickets)
-    store._kept[one], store._kept[other] = store._kept[other], store._kept[one]
+    store._texts[one], store._texts[other] = store._texts[other], store._texts[one]
     for ticket in tickets:
         with pytest.raises(SealBroken), pending.turn(ticket):
             pass
@@ -187,11 +187,11 @@ def test_an_older_text_of_the_same_ticket_is_what_it_was(place: Place) -> None:
     pending = place.over(store)
     ticket = pending.put(place.sign_in())
     name = name_of(ticket)
-    older = store._kept[name]
+    older = store._texts[name]
     with pending.turn(ticket) as flow:
         flow.answer(Code(place.pool.outbox.code_for("ada")))
     assert flow.state is State.AUTHENTICATED
-    store._kept[name] = older
+    store._texts[name] = older
     with pytest.raises(RefusedCaller, match="session"), pending.turn(ticket) as again:
         again.answer(Code(place.pool.outbox.code_for("ada")))
 

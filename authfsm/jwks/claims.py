@@ -1,43 +1,49 @@
-"""What a verified token says, parsed; every claim as it came is in `raw`."""
+"""What a verified token says, and the errors that say why a token is refused.
+
+No message contains the token, or a part of it that no signature confirms.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import field, frozen
 
-from authfsm.jwks.refusals import MalformedToken
+from authfsm.protocol.errors import AuthfsmError, CallerError, ServiceError, TimeError
+
+T = TypeVar("T")
 
 
 @frozen(kw_only=True)
 class Claims:
-    """The claims of an access token or an id token that was verified.
+    """The claims of an access token or an ID token that was verified.
 
     Source: "Understanding the access token" and "Understanding the identity (ID) token", Amazon Cognito
-    developer guide. A PreTokenGeneration trigger may have added others, and taken some away.
+    developer guide. A PreTokenGeneration trigger may have added claims, and removed some.
 
     Args:
-        subject: `sub`, the user's id, which never changes; of a client-credentials token, the client's.
-        username: `username` of an access token, `cognito:username` of an id token; None where a
-            machine, not a person, has the token.
-        client_id: the app client: `client_id` of an access token, `aud` of an id token.
+        subject: `sub`, the user's id, which never changes; in a client-credentials token, the client's.
+        username: `username` of an access token, `cognito:username` of an ID token; None if the token
+            belongs to a machine.
+        client_id: the app client: `client_id` of an access token, `aud` of an ID token.
         token_use: `access` or `id`.
         issuer: `iss`, the pool.
         issued_at: `iat`.
         expires: `exp`.
-        auth_time: when the person signed in; refreshing does not change it.
+        auth_time: when the user signed in; a refresh does not change it.
         groups: `cognito:groups`, in Cognito's order.
-        scopes: `scope`, split; an id token has none.
-        amr: the methods that were proved (`pwd`, `otp`, `mfa` ...), where the pool says so.
-        acr: the level that they reached, where the pool says so.
+        scopes: `scope`, split; an ID token has none.
+        amr: the authentication methods that were used (`pwd`, `otp`, `mfa` ...), if the pool says so.
+        acr: the authentication level, if the pool says so.
         jti: this token's id.
-        origin_jti: what all tokens of one sign-in have in common; it is there where revocation is on.
+        origin_jti: the id that all tokens of one sign-in share, if token revocation is on.
         event_id: the sign-in's id in Cognito's logs.
-        device_key: the remembered device, where there is one.
-        raw: every claim as it came, read-only.
+        device_key: the remembered device, if there is one.
+        raw: every claim unchanged, read-only.
     """
 
     subject: str
@@ -59,26 +65,26 @@ class Claims:
     raw: Mapping[str, Any] = field(repr=False, hash=False)
 
 
-def parsed(raw: Mapping[str, Any]) -> Claims:
-    """The claims of a token whose signature was right.
+def parse_claims(raw: Mapping[str, Any]) -> Claims:
+    """Return the claims of a token's payload.
 
     Args:
-        raw: its payload.
+        raw: the payload.
 
     Raises:
-        MalformedToken: a claim that every token of Cognito's has is missing, or one is misshapen.
+        MalformedToken: a claim that every Cognito token has is missing, or one has the wrong type.
     """
-    use = _needed_text(raw, "token_use")
+    use = _required(_text, raw, "token_use")
     # An access token may have an `aud` too: the resource it is bound to (RFC 8707), not the client.
-    identity = use == "id"
+    is_id_token = use == "id"
     return Claims(
-        subject=_needed_text(raw, "sub"),
-        username=_text(raw, "cognito:username" if identity else "username"),
-        client_id=_needed_text(raw, "aud" if identity else "client_id"),
+        subject=_required(_text, raw, "sub"),
+        username=_text(raw, "cognito:username" if is_id_token else "username"),
+        client_id=_required(_text, raw, "aud" if is_id_token else "client_id"),
         token_use=use,
-        issuer=_needed_text(raw, "iss"),
-        issued_at=_needed_moment(raw, "iat"),
-        expires=_needed_moment(raw, "exp"),
+        issuer=_required(_text, raw, "iss"),
+        issued_at=_required(moment, raw, "iat"),
+        expires=_required(moment, raw, "exp"),
         auth_time=moment(raw, "auth_time"),
         groups=_texts(raw, "cognito:groups"),
         scopes=tuple((_text(raw, "scope") or "").split()),
@@ -93,30 +99,15 @@ def parsed(raw: Mapping[str, Any]) -> Claims:
 
 
 def moment(raw: Mapping[str, Any], name: str) -> datetime | None:
-    """A NumericDate (RFC 7519, 2): seconds since 1970 began, UTC; they may have a fraction.
-
-    Raises:
-        MalformedToken: it is none.
-    """
+    """Return a NumericDate (RFC 7519, 2): seconds since 1970 began in UTC, possibly with a fraction."""
     value = raw.get(name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise MalformedToken(f"{name} is not a number of seconds")
-    try:
+    with suppress(OverflowError, ValueError, OSError):
         return datetime.fromtimestamp(value, timezone.utc)
-    except (OverflowError, ValueError, OSError):
-        found = None
-    if found is None:
-        raise MalformedToken(f"{name} is beyond the calendar")
-    return found
-
-
-def _needed_moment(raw: Mapping[str, Any], name: str) -> datetime:
-    value = moment(raw, name)
-    if value is None:
-        raise MalformedToken(f"{name} is missing")
-    return value
+    raise MalformedToken(f"{name} is beyond the calendar")
 
 
 def _text(raw: Mapping[str, Any], name: str) -> str | None:
@@ -126,15 +117,130 @@ def _text(raw: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def _needed_text(raw: Mapping[str, Any], name: str) -> str:
-    value = _text(raw, name)
-    if not value:
-        raise MalformedToken(f"{name} is missing")
-    return value
-
-
 def _texts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = raw.get(name, [])
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise MalformedToken(f"{name} is not a list of texts")
     return tuple(value)
+
+
+def _required(
+    read: Callable[[Mapping[str, Any], str], T | None], raw: Mapping[str, Any], name: str
+) -> T:
+    value = read(raw, name)
+    if not value:
+        raise MalformedToken(f"{name} is missing")
+    return value
+
+
+# ---- errors --------------------------------------------------------------------------------------------
+
+
+class TokenRefused(AuthfsmError):
+    """The token is not accepted; the concrete class says why."""
+
+
+class MalformedToken(TokenRefused, CallerError):
+    """It is not a JWT of Cognito's: not three parts, not RS256, or a claim is missing or has the wrong type.
+
+    Args:
+        why: what is wrong with it; never its text.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this is not a token of Cognito's: {why}")
+        self.why = why
+
+
+class BadSignature(TokenRefused, CallerError):
+    """None of this pool's keys made its signature: it was changed, or another issuer signed it.
+
+    Args:
+        known: whether the key that it names is one of the pool's.
+    """
+
+    def __init__(self, *, known: bool) -> None:
+        super().__init__(
+            "the signature is wrong" if known else "the key that it names is not one of this pool's"
+        )
+        self.known = known
+
+
+class WrongIssuer(TokenRefused, CallerError):
+    """The pool's key signed it, but its `iss` is not this pool.
+
+    Args:
+        expected: the issuer it should have.
+    """
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(f"the token was not issued by {expected}")
+        self.expected = expected
+
+
+class NotForThisClient(TokenRefused, CallerError):
+    """It is for another app client.
+
+    Args:
+        client_id: the app client it is for.
+    """
+
+    def __init__(self, client_id: str) -> None:
+        super().__init__(
+            f"the token is for the app client {client_id!r}, which is not accepted here"
+        )
+        self.client_id = client_id
+
+
+class WrongUse(TokenRefused, CallerError):
+    """It is an ID token instead of an access token, or the other way round.
+
+    Args:
+        expected: `access` or `id`.
+        found: its `token_use`.
+    """
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(f"the token's token_use is {found!r}, and {expected!r} is required")
+        self.expected = expected
+        self.found = found
+
+
+class Expired(TokenRefused, TimeError):
+    """It has expired: refresh it.
+
+    Args:
+        at: when it expired.
+    """
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(f"the token expired at {at.isoformat()}")
+        self.at = at
+
+
+class NotYetValid(TokenRefused, TimeError):
+    """It is from the future: this machine's clock is slow by more than the leeway.
+
+    Args:
+        since: when it becomes valid, or was issued.
+    """
+
+    def __init__(self, since: datetime) -> None:
+        super().__init__(
+            f"the token is valid from {since.isoformat()}, in the future: is this machine's clock slow?"
+        )
+        self.since = since
+
+
+class KeysUnreachable(ServiceError):
+    """The pool's keys could not be fetched, so the token could not be verified.
+
+    Args:
+        url: the URL of the keys.
+        why: how the last fetch failed.
+    """
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"the keys at {url} could not be fetched ({why})")
+        self.url = url
+        self.why = why

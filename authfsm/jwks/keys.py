@@ -1,44 +1,63 @@
-"""The pool's keys: fetched when they are first wanted, kept, and asked for anew as seldom as will do.
+"""The pool's keys: fetched over HTTPS when they are needed first, cached, and fetched again as rarely as possible.
 
-Whoever wants a key that is not here waits for one fetch, all for the same; nobody waits for a key that
-is here. Fetches are `interval` seconds apart at least, whatever is asked for. What a failed fetch leaves
-is what was known before.
+Whoever needs an unknown key waits for one fetch, all for the same; nobody waits for a known key. Between two
+fetches at least `interval` seconds pass. After a failed fetch the known keys stay.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
 import threading
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import (
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    Request,
+    build_opener,
+)
 
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from authfsm.base.concurrency import after_fork_in_child, call_within
-from authfsm.jwks.refusals import BadSignature, KeysUnreachable
+from authfsm.jwks.claims import BadSignature, KeysUnreachable
 
 Fetch = Callable[[str], bytes]
-"""Brings the document at a URL, or raises."""
+"""Returns the document at a URL, or raises an error."""
 
-_LEAST_BITS: Final = 2048
-_LONGEST: Final = 30.0
-"""Seconds after which a fetch that an application has given is taken for lost."""
+SECONDS: Final = 5.0
+"""The time for a document of a kilobyte."""
+
+MAX_BYTES: Final = 65_536
+"""A pool publishes two keys, about one kilobyte."""
+
+_MIN_BITS: Final = 2048
+_MAX_FETCH_SECONDS: Final = 30.0
+"""After this time an application's own `fetch` counts as failed."""
 
 
 class Keys:
     """A key set, by `kid`.
 
     Args:
-        url: where the key set is (RFC 7517).
-        fetch: brings it.
+        url: the URL of the key set (RFC 7517).
+        fetch: returns the document at a URL.
         interval: seconds between two fetches, at least.
-        max_age: seconds after which it is fetched again though nothing is missing.
-        ticks: seconds that only ever grow.
+        max_age: seconds after which the keys are fetched again though no key is missing.
+        ticks: returns seconds that never go backwards.
     """
 
     def __init__(
@@ -57,50 +76,51 @@ class Keys:
         self._ticks = ticks
         self._lock = threading.Lock()
         self._keys: Mapping[str, RSAKey] = {}
-        self._underway: Future[None] | None = None
-        self._asked: float | None = None
-        self._heard: float | None = None
+        self._pending: Future[None] | None = None
+        self._started_at: float | None = None
+        self._fetched_at: float | None = None
         self._failure: str | None = None
         after_fork_in_child(self)
 
     @classmethod
     def pinned(cls, key_set: Mapping[str, Any]) -> Keys:
-        """Keys in hand: nothing is ever fetched.
+        """Return keys that are never fetched.
 
         Args:
             key_set: a JSON Web Key Set.
 
         Raises:
-            ValueError: it has no key that verifies RS256.
+            ValueError: it has no key for RS256.
         """
-        keys = cls("(in hand)", _never, interval=float("inf"), max_age=float("inf"))
-        keys._keys, keys._asked, keys._heard = _usable(key_set), keys._ticks(), keys._ticks()
+        keys = cls("(pinned)", _no_fetch, interval=float("inf"), max_age=float("inf"))
+        keys._keys = _usable(key_set)
+        keys._started_at = keys._fetched_at = keys._ticks()
         return keys
 
     def __repr__(self) -> str:
         return f"<Keys of {self.url}: {len(self._keys)} known>"
 
-    def coming(self, kid: str) -> Future[None] | None:
-        """What must be waited for before `key(kid)` is asked; None where there is nothing to wait for.
+    def pending_fetch(self, kid: str) -> Future[None] | None:
+        """Return the fetch to wait for before `key(kid)`; None if there is nothing to wait for.
 
-        Starts a fetch, where one is due. It runs in a thread of its own, so that whoever gives up
-        waiting (a task that is cancelled, say) ends nobody else's.
+        Starts a fetch if one is due. It runs in its own thread, so that a caller who stops waiting (a
+        task that is cancelled, say) does not end it for the others.
         """
         with self._lock:
             known = kid in self._keys
-            if self._underway is None and self._due(known=known):
-                self._underway, self._asked = Future(), self._ticks()
+            if self._pending is None and self._due(known=known):
+                self._pending, self._started_at = Future(), self._ticks()
                 threading.Thread(
-                    target=self._renew, args=(self._underway,), name="jwks", daemon=True
+                    target=self._renew, args=(self._pending,), name="jwks", daemon=True
                 ).start()
-            return None if known else self._underway
+            return None if known else self._pending
 
     def key(self, kid: str) -> RSAKey:
-        """The key of that name, if it is known now.
+        """Return the key of that name, if it is known now.
 
         Raises:
-            BadSignature: the pool has none of that name.
-            KeysUnreachable: it may have, but the last fetch failed.
+            BadSignature: the pool has no key of that name.
+            KeysUnreachable: it may have one, but the last fetch failed.
         """
         key, failure = self._keys.get(kid), self._failure
         if key is not None:
@@ -110,56 +130,55 @@ class Keys:
         raise BadSignature(known=False)
 
     def reset_after_fork(self) -> None:
-        """Fetch for oneself: the thread that a fetch runs in is the parent's, and nobody here would hear of it."""
+        """Forget a pending fetch: its thread is the parent's, and would never finish it here."""
         self._lock = threading.Lock()
-        if self._underway is not None:
-            self._underway = self._asked = None
-
-    # ---- inside --------------------------------------------------------------------------------------
+        if self._pending is not None:
+            self._pending = self._started_at = None
 
     def _due(self, *, known: bool) -> bool:
         now = self._ticks()
-        if self._asked is not None and now - self._asked < self._interval:
+        if self._started_at is not None and now - self._started_at < self._interval:
             return False
         # "cache public keys in your app, using the kid as a cache key, and refresh the cache
         # periodically" -- Amazon Cognito developer guide, Verifying JSON web tokens
-        return not known or self._heard is None or now - self._heard >= self._max_age
+        return not known or self._fetched_at is None or now - self._fetched_at >= self._max_age
 
-    def _renew(self, done: Future[None]) -> None:
+    def _renew(self, pending: Future[None]) -> None:
         keys: Mapping[str, RSAKey] | None = None
-        failure: str | None = "it was broken off"
+        failure: str | None = "it was interrupted"
         try:
-            keys, failure = _usable(json.loads(call_within(_LONGEST, self._fetch, self.url))), None
-        except Exception as error:  # noqa: BLE001 - whatever an injected fetch raises: no keys came
+            document = call_within(_MAX_FETCH_SECONDS, self._fetch, self.url)
+            keys, failure = _usable(json.loads(document)), None
+        except Exception as error:  # noqa: BLE001 - the application's own fetch may raise anything
             failure = f"{type(error).__name__}: {error}"
         finally:
             with self._lock:
                 if keys is not None:
-                    self._keys, self._heard = keys, self._ticks()
-                self._failure, self._underway = failure, None
-            done.set_result(None)
+                    self._keys, self._fetched_at = keys, self._ticks()
+                self._failure, self._pending = failure, None
+            pending.set_result(None)
 
 
-def _never(_: str) -> bytes:
-    raise OSError("these keys were given, not fetched")
+def _no_fetch(_: str) -> bytes:
+    raise OSError("these keys are pinned, and never fetched")
 
 
 def _usable(key_set: Any) -> Mapping[str, RSAKey]:
-    """The keys that verify RS256, by name."""
-    listed = key_set.get("keys") if isinstance(key_set, Mapping) else None
-    if not isinstance(listed, list):
-        raise ValueError("it is no JSON Web Key Set")  # noqa: TRY004 - JSON of the wrong shape is a wrong value
-    keys = dict(_each(listed))
-    if not keys:
+    """Return the keys that verify RS256, by name."""
+    keys = key_set.get("keys") if isinstance(key_set, Mapping) else None
+    if not isinstance(keys, list):
+        raise ValueError("it is not a JSON Web Key Set")  # noqa: TRY004 - JSON of the wrong shape is a wrong value
+    usable = dict(_rsa_keys(keys))
+    if not usable:
         raise ValueError("it has no key for RS256")
-    return MappingProxyType(keys)
+    return MappingProxyType(usable)
 
 
-def _each(listed: list[Any]) -> Iterator[tuple[str, RSAKey]]:
+def _rsa_keys(keys: list[Any]) -> Iterator[tuple[str, RSAKey]]:
     # "Implementations SHOULD ignore JWKs within a JWK Set that use "kty" values that are not understood
     # by them, that are missing required members, or for which values are out of the supported ranges."
     # -- RFC 7517, 5
-    for jwk in listed:
+    for jwk in keys:
         if not isinstance(jwk, Mapping) or jwk.get("kty") != "RSA":
             continue
         if jwk.get("use", "sig") != "sig" or jwk.get("alg", "RS256") != "RS256":
@@ -167,12 +186,116 @@ def _each(listed: list[Any]) -> Iterator[tuple[str, RSAKey]]:
         kid, n, e = (jwk.get(name) for name in ("kid", "n", "e"))
         if not (isinstance(kid, str) and isinstance(n, str) and isinstance(e, str)):
             continue
-        try:
+        with suppress(JoseError, ValueError):
             # "A key of size 2048 bits or larger MUST be used with these algorithms." -- RFC 7518, 3.3
             modulus = int.from_bytes(urlsafe_b64decode(n + "=" * (-len(n) % 4)), "big")
-            if modulus.bit_length() < _LEAST_BITS:
-                continue
-            # Of a key that is published, the public half alone: what else it says is not needed.
-            yield kid, RSAKey.import_key({"kty": "RSA", "n": n, "e": e})
-        except (JoseError, ValueError):
-            continue
+            if modulus.bit_length() >= _MIN_BITS:
+                yield kid, RSAKey.import_key({"kty": "RSA", "n": n, "e": e})
+
+
+# ---- fetching over HTTPS -------------------------------------------------------------------------------
+
+
+def is_private(url: str) -> bool:
+    """Return whether nobody on the way can change the document: the URL uses HTTPS, or a loopback address."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return bool(parts.hostname)
+    host = parts.hostname or ""
+    with suppress(ValueError):
+        return parts.scheme == "http" and ip_address(host).is_loopback
+    return parts.scheme == "http" and host == "localhost"
+
+
+def fetch_https(url: str, *, seconds: float = SECONDS, most: int = MAX_BYTES) -> bytes:
+    """Return the document at a URL. Proxies of the environment are used, as urllib does; redirects are errors.
+
+    Args:
+        url: the URL; `http` only for a loopback address.
+        seconds: the time for everything: name look-up, connection, headers and body.
+        most: the greatest size of the document, in bytes.
+
+    Raises:
+        ValueError: the URL is not one to trust keys from; the document is too large.
+        TimeoutError: it did not come within `seconds`.
+        OSError: it cannot be fetched.
+    """
+    if not is_private(url):
+        raise ValueError(f"the JWKS URL must use https or a loopback address, not {url}")
+    sockets = _Sockets(seconds)
+    return call_within(seconds, _document, url, most, sockets, give_up=sockets.shut)
+
+
+def _document(url: str, most: int, sockets: _Sockets) -> bytes:
+    try:
+        with sockets.opener().open(url, timeout=sockets.seconds) as reply:
+            document: bytes = reply.read(most + 1)
+    except HTTPError as error:
+        error.close()
+        raise OSError(f"the answer was HTTP {error.code}") from None
+    except http.client.HTTPException as error:
+        raise OSError(f"the answer was not HTTP ({type(error).__name__})") from None
+    if len(document) > most:
+        raise ValueError(f"the document has more than {most} bytes")
+    return document
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """Turns every redirect into an HTTPError: another host, or plain HTTP, may not supply the keys."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Return None, which makes urllib raise HTTPError."""
+
+
+class _Sockets:
+    """The sockets of one fetch, to be shut when its time is up.
+
+    urllib's timeout bounds each `recv`, so that a peer that sends a byte now and then is never late. When
+    a socket is shut, the thread that reads from it ends.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._late = False
+
+    def shut(self) -> None:
+        """Shut all sockets, and each that is opened from now on."""
+        with self._lock:
+            self._late = True
+            for each in self._sockets:
+                with suppress(OSError):
+                    # The plain socket's method for an SSLSocket too: its own one removes an object that the
+                    # reading thread uses.
+                    socket.socket.shutdown(each, socket.SHUT_RDWR)
+
+    def add(self, each: socket.socket) -> None:
+        with self._lock:
+            self._sockets.append(each)
+        if self._late:
+            self.shut()
+
+    def opener(self) -> OpenerDirector:
+        """Return an opener that adds the sockets of its connections here."""
+        add = self.add
+
+        class Plain(http.client.HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                add(self.sock)
+
+        class Secure(http.client.HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                add(self.sock)
+
+        class PlainHandler(HTTPHandler):
+            def http_open(self, req: Request) -> http.client.HTTPResponse:
+                return self.do_open(Plain, req)
+
+        class SecureHandler(HTTPSHandler):
+            def https_open(self, req: Request) -> http.client.HTTPResponse:
+                return self.do_open(Secure, req)
+
+        return build_opener(_NoRedirect, PlainHandler, SecureHandler)

@@ -1,19 +1,18 @@
-"""Where sign-ins wait on the server: a ticket goes to the browser, the sealed sign-in into a store.
+"""Where sign-ins wait on the server: the browser gets a ticket, the store gets the sealed sign-in.
 
     pending = PendingSignIns(cognito, MemoryStore(), key)
     ticket = pending.put(flow)                # into a cookie
     with pending.turn(ticket) as flow:        # in the next request, in any worker
         flow.answer(Code(code))
 
-`authfsm.stores.redis` (extra `authfsm[redis]`) and `authfsm.stores.key_value` (extra `authfsm[stores]`) are
+`authfsm.stores.redis` (extra `authfsm[redis]`) and `authfsm.stores.key_value` (extra `authfsm[stores]`) have
 stores that several workers share. To keep nothing on the server, put `flow.seal(key)` into the cookie.
 """
 
 from __future__ import annotations
 
-from authfsm.stores.memory import AsyncMemoryStore, MemoryStore
 from authfsm.stores.pending import AsyncPendingSignIns, PendingSignIns
-from authfsm.stores.store import TAKEN, AsyncStore, Store
+from authfsm.stores.store import TAKEN, AsyncMemoryStore, AsyncStore, MemoryStore, Store
 
 __all__ = [
     "TAKEN",

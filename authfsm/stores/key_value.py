@@ -1,12 +1,13 @@
-"""Any store of py-key-value-aio whose `delete` is decided by the database: who deleted a text has taken it.
+"""A store over py-key-value-aio, for those of its stores in which exactly one of several deletes succeeds.
 
-That library has no "take". It has `get`, and a `delete` that says whether something was there; where the
-database itself says so, as DynamoDB with ReturnValues=ALL_OLD, exactly one of many is told yes. Where the
-library looks first and deletes after (S3, Firestore, Azure Tables, Vault) two can be told yes: refused.
+That library has no "take". It has `get`, and a `delete` that returns whether the key existed. If the
+database itself decides this, as DynamoDB does with ReturnValues=ALL_OLD, exactly one of several callers gets
+True, and that one has taken the text. If the library checks first and deletes afterwards (S3, Firestore,
+Azure Tables, Vault), two callers can get True: such stores are refused.
 
-Each text lies under a name used once, and the ticket's name points to it: a pointer whose text is gone
-says that it is taken. Of a worker that dies between two of a take's three calls that stays said for as long
-as the text would have been kept.
+Each text is stored under a name that is used once, and the ticket's name points to it; a pointer without its
+text means that the text is taken. If a worker dies within the three calls of a take, the pointer stays for as
+long as the text would have been kept.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from typing import Any, Final
 from key_value.aio.protocols import AsyncKeyValue
 
 from authfsm.protocol.errors import CallerError
-from authfsm.stores.store import SECONDS, TAKEN, bounded_async, checked_timeout
+from authfsm.stores.store import DEFAULT_TIMEOUT, TAKEN, bounded_async, positive
 
 TAKES_ONCE: Final = {
-    # module: why exactly one of those who delete a key is told that it was there (py-key-value-aio 0.5.0)
+    # module: why exactly one of several deletes of a key returns True (py-key-value-aio 0.5.0)
     "stores.aerospike": "remove fails with RecordNotFound for all but one",
     "stores.disk": "diskcache looks and deletes in one transaction of SQLite; one machine",
     "stores.duckdb": "DELETE ... RETURNING; one process, for DuckDB locks its file",
@@ -37,7 +38,7 @@ TAKES_ONCE: Final = {
     "stores.redis": "DEL counts its keys",
     "stores.simple": "a dict's pop; one event loop",
     "stores.valkey": "DEL counts its keys",
-    # Wrappers that leave one delete one delete.
+    # Wrappers that pass one delete on as one delete.
     "wrappers.compression": "",
     "wrappers.encryption": "",
     "wrappers.limit_size": "",
@@ -48,23 +49,23 @@ TAKES_ONCE: Final = {
     "wrappers.statistics": "",
     "wrappers.timeout": "",
 }
-"""What holds "take once", by the library's own module names, as its source and the databases' manuals have it.
+"""The stores that let one taker have a text, by the library's module names, with the reason: from the library's
+source and the databases' manuals. Memory, Redis and DynamoDB (moto's) are tested; all others are refused."""
 
-Memory, Redis and DynamoDB (moto's) are tested; the rest of the library is refused."""
-
-_HOUSE: Final = "key_value.aio."
+_PACKAGE: Final = "key_value.aio."
 
 
-class UnfitStore(CallerError, TypeError):
-    """Of this store it is not known that only one taker gets a text, or known that it is not so.
+class UnsupportedStore(CallerError, TypeError):
+    """It is not known that this store lets only one taker have a text.
 
     Args:
-        kind: the store's class, or its wrapper's.
+        kind: the class of the store, or of a wrapper.
     """
 
     def __init__(self, kind: type) -> None:
         super().__init__(
-            f"{kind.__module__}.{kind.__qualname__} is not known to give what it deletes to one taker alone"
+            f"{kind.__module__}.{kind.__qualname__} is not known to let exactly one of several deletes"
+            " succeed: use another store, or takes_once=True if you know that it does"
         )
         self.kind = kind
 
@@ -72,21 +73,21 @@ class UnfitStore(CallerError, TypeError):
 class KeyValueStore:
     """An `AsyncStore` over a store of py-key-value-aio.
 
-    `DynamoDBStore` reads what may be a moment old, and lets go of things by whole seconds: an answer within
-    a fraction of a second of `put` may be told to start again. The library warns that the form of what this
-    store and some others keep may change with a version of it: nothing is kept here for longer than minutes.
-    It has a collection in one partition, which DynamoDB limits to 1,000 write units a second: a turn takes
-    about eight, so that a hundred turns a second are what one collection bears.
+    `DynamoDBStore` may return data that is a moment old, and expires items by whole seconds: an answer within
+    a fraction of a second of `put` may find nothing, and that user starts again. A collection is one
+    partition, which DynamoDB limits to 1,000 write units a second; a turn takes about eight, so that one
+    collection bears about a hundred turns a second. The library warns that a new version may change the
+    stored format of this and some other stores; here nothing is stored for longer than minutes.
 
     Args:
         store: the library's store, or one of its wrappers around one.
-        collection: the collection the texts lie in.
+        collection: the collection to store the texts in.
         timeout: seconds that one call may take.
-        takes_once: vouch for a store that is not in `TAKES_ONCE`: of all who `delete` a key at the same
-            time exactly one is told True.
+        takes_once: accept a store that is not in `TAKES_ONCE`: you know that of all concurrent deletes of
+            a key exactly one returns True.
 
     Raises:
-        UnfitStore: nobody vouches for this store.
+        UnsupportedStore: the store is not in `TAKES_ONCE`.
     """
 
     def __init__(
@@ -94,50 +95,48 @@ class KeyValueStore:
         store: AsyncKeyValue,
         *,
         collection: str = "authfsm",
-        timeout: float = SECONDS,
+        timeout: float = DEFAULT_TIMEOUT,
         takes_once: bool = False,
     ) -> None:
         for layer in _layers(store):
             if not takes_once and _module_of(layer) not in TAKES_ONCE:
-                raise UnfitStore(type(layer))
-        self.timeout = checked_timeout(timeout)
+                raise UnsupportedStore(type(layer))
+        self.timeout = positive(timeout)
         self.store = store
         self.collection = collection
 
     async def put(self, name: str, sealed: str, seconds: float) -> None:
         """As `Store.put`."""
-        await bounded_async(self.timeout, self._kept(name, sealed, seconds))
+        await bounded_async(self.timeout, self._put_text(name, sealed, seconds))
 
     async def take(self, name: str, seconds: float) -> str | None:
         """As `Store.take`."""
-        return await bounded_async(self.timeout, self._taken(name, seconds))
+        return await bounded_async(self.timeout, self._take_text(name, seconds))
 
     async def drop(self, name: str) -> None:
         """As `Store.drop`."""
-        await bounded_async(self.timeout, self._dropped(name))
+        await bounded_async(self.timeout, self._drop_text(name))
 
-    # ---- inside --------------------------------------------------------------------------------------
+    async def _put_text(self, name: str, sealed: str, seconds: float) -> None:
+        suffix = token_hex(8)
+        # The text first: a pointer without its text means that the text is taken.
+        await self._put(f"{name}.{suffix}", {"sealed": sealed}, seconds)
+        await self._put(name, {"at": suffix}, seconds)
 
-    async def _kept(self, name: str, sealed: str, seconds: float) -> None:
-        once = token_hex(8)
-        # The text first: a pointer to nothing would say that it is taken.
-        await self._put(f"{name}.{once}", {"sealed": sealed}, seconds)
-        await self._put(name, {"at": once}, seconds)
-
-    async def _taken(self, name: str, seconds: float) -> str | None:
+    async def _take_text(self, name: str, seconds: float) -> str | None:
         pointer = await self._get(name)
         if pointer is None:
             return None
-        at = f"{name}.{pointer['at']}"
-        text = await self._get(at)
-        if text is None or not await self.store.delete(at, collection=self.collection):
+        key = f"{name}.{pointer['at']}"
+        text = await self._get(key)
+        if text is None or not await self.store.delete(key, collection=self.collection):
             return TAKEN
-        with suppress(Exception):  # else what is taken would be lost; the pointer stays as it was
+        with suppress(Exception):  # a failure must not lose the text; the pointer then stays longer
             await self._put(name, pointer, seconds)
         sealed: str = text["sealed"]
         return sealed
 
-    async def _dropped(self, name: str) -> None:
+    async def _drop_text(self, name: str) -> None:
         pointer = await self._get(name)
         if pointer is not None:
             await self.store.delete(f"{name}.{pointer['at']}", collection=self.collection)
@@ -151,15 +150,15 @@ class KeyValueStore:
 
 
 def _layers(store: Any) -> Iterator[Any]:
-    """A store, and what it wraps, down to the innermost."""
+    """Yield a store and what it wraps, down to the innermost."""
     while store is not None:
         yield store
         store = getattr(store, "key_value", None)
 
 
 def _module_of(layer: Any) -> str:
-    """`stores.redis` for a class of `key_value.aio.stores.redis.store`, or one derived from it."""
+    """Return `stores.redis` for a class of `key_value.aio.stores.redis.store`, or one derived from it."""
     for kind in type(layer).__mro__:
-        if kind.__module__.startswith(_HOUSE):
-            return ".".join(kind.__module__.removeprefix(_HOUSE).split(".")[:2])
+        if kind.__module__.startswith(_PACKAGE):
+            return ".".join(kind.__module__.removeprefix(_PACKAGE).split(".")[:2])
     return ""

@@ -1,14 +1,13 @@
-"""Sign-ins that wait for their person's next answer: a ticket for the browser, turns for the workers.
+"""Sign-ins that wait for their user's next answer: a ticket for the browser, turns for the workers.
 
-A ticket holds one sign-in, and one turn at a time: whoever comes during it is told to wait. A turn ends
-with the sign-in back under the same ticket if it still waits, and gone if it is over, so a wrong code, a
-lost reply or a click too many costs nobody the sign-in. If a worker dies in its turn the sign-in is gone,
-since nobody can know whether Cognito heard the answer: wait until the turn is up, then start again.
+A ticket stands for one sign-in. One worker at a time has its turn with it; a concurrent request for the same
+ticket gets the action WAIT. At the end of a turn a sign-in that still waits is put back under its ticket,
+so a wrong code, a lost reply or a double click loses nothing. If a worker dies in its turn, the sign-in is
+gone, since nobody can know whether Cognito evaluated the answer: after the turn has timed out, start again.
 
-A sign-in is sealed for its ticket. Whoever owns the store and not the key cannot read it or change it, and
-one that is put in another's place does not open. They can delete it (the person starts again) and bring
-back an older text of the same ticket: that is nobody else's sign-in, expires when it would have, and its
-session is good at Cognito for as much as it was.
+A sign-in is sealed for its ticket. Whoever controls the store but has no key cannot read or change it, nor
+put it in another ticket's place. They can delete it (the user starts again), or restore an older text of the
+same ticket: it expires when it would have, and Cognito accepts its session once, as before.
 """
 
 from __future__ import annotations
@@ -29,33 +28,33 @@ from authfsm.protocol.errors import BadField, InvalidOperation, SealError, SealE
 from authfsm.stores.store import TAKEN, AsyncStore, Store
 
 TURN_LIFETIME: Final = timedelta(seconds=30)
-"""How long a turn may last before its worker is taken for dead."""
+"""How long a turn may last before its worker counts as dead."""
 
 _TICKET_BYTES: Final = 32
 
 T = TypeVar("T")
 FlowT = TypeVar("FlowT", bound=BaseFlow)
-ResumedT_co = TypeVar("ResumedT_co", bound=BaseFlow, covariant=True)
+FlowT_co = TypeVar("FlowT_co", bound=BaseFlow, covariant=True)
 
 
-class Resumes(Protocol[ResumedT_co]):
-    """What these classes need of `Cognito`, or of its async twin."""
+class ResumesFlows(Protocol[FlowT_co]):
+    """What these classes need of `Cognito` or `AsyncCognito`."""
 
     clock: Callable[[], datetime]
     entropy: Callable[[int], bytes]
     session_lifetime: timedelta
 
-    def resume(self, sealed: str | bytes | None, key: Key) -> ResumedT_co:
+    def resume(self, sealed: str | bytes | None, key: Key) -> FlowT_co:
         """As `Cognito.resume`."""
 
 
-class _PendingBase(Generic[FlowT]):
-    """All but the store's own calls."""
+class _BasePending(Generic[FlowT]):
+    """All but the calls of the store."""
 
-    def __init__(self, cognito: Resumes[FlowT], key: Key, turn_lifetime: timedelta) -> None:
+    def __init__(self, cognito: ResumesFlows[FlowT], key: Key, turn_lifetime: timedelta) -> None:
         key = wrapped_keys(key)
         if turn_lifetime <= timedelta(0):
-            raise ValueError("a turn lasts longer than no time")
+            raise ValueError("turn_lifetime must be more than 0")
         self.cognito = cognito
         self.turn_lifetime = turn_lifetime
         self._key = key
@@ -63,16 +62,12 @@ class _PendingBase(Generic[FlowT]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.cognito!r}>"
 
-    @property
-    def _turn_seconds(self) -> float:
-        return self.turn_lifetime.total_seconds()
-
     def _new_ticket(self) -> Secret[str]:
-        drawn = self.cognito.entropy(_TICKET_BYTES)
-        return Secret(urlsafe_b64encode(drawn).rstrip(b"=").decode())
+        entropy = self.cognito.entropy(_TICKET_BYTES)
+        return Secret(urlsafe_b64encode(entropy).rstrip(b"=").decode())
 
     def _ticket(self, ticket: str | Secret[str] | None) -> Secret[str]:
-        """What a browser sent, wrapped; empty, where it sent nothing."""
+        """Return what a browser sent, wrapped; an empty ticket if it sent nothing."""
         ticket = secret(ticket)
         if ticket is None:
             return Secret("")
@@ -84,46 +79,50 @@ class _PendingBase(Generic[FlowT]):
 
     def _seconds_left(self, flow: FlowT) -> float:
         now = self.cognito.clock()
-        return (
-            self.cognito.session_lifetime - (now - (flow.signin.session_received_at or now))
-        ).total_seconds()
+        age = now - (flow.signin.session_received_at or now)
+        return (self.cognito.session_lifetime - age).total_seconds()
 
-    def _sealed(self, flow: FlowT, ticket: Secret[str]) -> tuple[str, float]:
+    def _ended(self, flow: FlowT) -> bool:
+        return flow.done or self._seconds_left(flow) <= 0
+
+    def _seal(self, flow: FlowT, ticket: Secret[str]) -> tuple[str, float]:
+        """Return the sealed sign-in, and how many seconds it may wait."""
         sealed, left = flow.seal(keys_for(self._key, ticket)), self._seconds_left(flow)
         if left <= 0:
             raise SealExpired("its Cognito session has expired")
         return sealed, left
 
-    def _resumed(self, sealed: str | None, ticket: Secret[str]) -> FlowT:
+    def _resume(self, sealed: str | None, ticket: Secret[str]) -> FlowT:
         if sealed is None:
             raise SealNotFound(
                 "the store does not have it: it has ended, has expired, or its worker died"
             )
         if sealed == TAKEN:
             raise InvalidOperation(
-                "another request is answering this sign-in", action=RecoveryAction.WAIT
+                "another request is answering this sign-in: wait until it is done",
+                action=RecoveryAction.WAIT,
             )
         return self.cognito.resume(sealed, keys_for(self._key, ticket))
 
 
-class PendingSignIns(_PendingBase[FlowT]):
+class PendingSignIns(_BasePending[FlowT]):
     """Sign-ins that wait in a store, each for the browser that has its ticket.
 
-    The ticket is as good as the browser's part in this sign-in, so it goes into a cookie that is `Secure`,
-    `HttpOnly` and `SameSite`; it cannot be guessed, and the store does not know it. After AUTHENTICATED
-    it is worth nothing: give the browser a session of the application's own, and look for that one first.
+    The ticket is as valuable as the browser's part in this sign-in: put it into a cookie that is `Secure`,
+    `HttpOnly` and `SameSite`. It cannot be guessed, and the store does not know it. After AUTHENTICATED it is
+    worthless: give the browser a session of the application's own, and look for that one first.
 
     Args:
-        cognito: the pool and its client; its `session_lifetime` is how long a sign-in waits.
-        store: where they wait.
-        key: of `authfsm.core.sealing.new_key`; of several the first seals and all open.
-        turn_lifetime: how long a turn may last before its worker is taken for dead. Others who come later
-            than that are told to start again, though a turn that lasts even longer still ends as it should.
+        cognito: the pool and its client; a sign-in waits for its `session_lifetime`.
+        store: the store.
+        key: the key of `authfsm.new_key`, or several: the first seals, all unseal.
+        turn_lifetime: how long a turn may last before its worker counts as dead. Later requests start again;
+            a turn that lasts even longer still ends normally.
     """
 
     def __init__(
         self,
-        cognito: Resumes[FlowT],
+        cognito: ResumesFlows[FlowT],
         store: Store,
         key: Key,
         *,
@@ -134,47 +133,46 @@ class PendingSignIns(_PendingBase[FlowT]):
         self.store = store
 
     def put(self, flow: FlowT) -> str:
-        """Have a sign-in wait.
+        """Store a sign-in, and return its ticket: 43 letters, digits and `-_`.
 
-        Returns:
-            Its ticket: 43 letters, digits and `-_`, good until the sign-in ends or Cognito's session expires.
+        Args:
+            flow: the sign-in; its ticket is valid until it ends, or the Cognito session expires.
 
         Raises:
-            InvalidOperation: it has ended already, or an answer is under way.
+            InvalidOperation: it has ended already, or an answer is in progress.
             SealExpired: its session has expired.
             StoreUnavailable: the store failed, or did not answer in time (action WAIT).
-            BadKey: the key is none.
+            BadKey: the key is not valid.
         """
         ticket = self._new_ticket()
-        sealed, left = self._sealed(flow, ticket)
-        self.store.put(name_of(ticket), sealed, left)
+        self.store.put(name_of(ticket), *self._seal(flow, ticket))
         return ticket.reveal()
 
     @contextmanager
     def turn(self, ticket: str | Secret[str] | None) -> Iterator[FlowT]:
-        """The sign-in of a ticket, for nobody else until the block ends.
+        """Enter a block with the sign-in of a ticket; nobody else gets it until the block ends.
 
-        However the block ends, by an error too: a sign-in that still waits is put back under the same
-        ticket, one that is over (in tokens, in failure, cancelled) is not.
+        However the block ends, with an error too: a sign-in that still waits is put back under the same
+        ticket. One that has ended (with tokens, in failure, cancelled) is deleted.
 
         Args:
-            ticket: what `put` gave; whatever a browser may send instead, None too, is simply not there.
+            ticket: the ticket; for anything else that a browser may send, None too, nothing is found.
 
         Raises:
-            InvalidOperation: another turn is under way (action WAIT): a second click, a reload.
+            InvalidOperation: another turn is in progress (action WAIT): a double click, a reload.
             StoreUnavailable: the store failed, or did not answer in time (action WAIT).
             BadField: the ticket is neither text nor None.
-            SealError: as `Cognito.resume`; the person starts again. SealNotFound: it is not there, for it has
-                ended, has expired, was dropped, or was lost with its worker.
+            SealError: as `Cognito.resume`; the user starts again. SealNotFound: the sign-in has ended, has
+                expired, was dropped, or was lost with its worker.
         """
         ticket = secret(ticket)
         ticket = self._ticket(ticket)
         name = name_of(ticket)
-        sealed = self.store.take(name, self._turn_seconds)
+        sealed = self.store.take(name, self.turn_lifetime.total_seconds())
         try:
-            flow = self._resumed(sealed, ticket)
+            flow = self._resume(sealed, ticket)
         except SealError:
-            self.store.drop(name)  # it can never be taken up: nobody is to wait for it
+            self.store.drop(name)  # it can never be resumed: nobody should wait for it
             raise
         try:
             yield flow
@@ -182,38 +180,37 @@ class PendingSignIns(_PendingBase[FlowT]):
             self._end(name, flow, ticket)
 
     def drop(self, ticket: str | Secret[str] | None) -> None:
-        """Give up a sign-in that waits. One in a turn is ended there, by `flow.cancel()`.
+        """Delete a sign-in that waits. To end one in its turn, call `flow.cancel()`.
 
         Args:
-            ticket: what `put` gave.
+            ticket: the ticket.
         """
         ticket = secret(ticket)
         ticket = self._ticket(ticket)
         self.store.drop(name_of(ticket))
 
     def _end(self, name: str, flow: FlowT, ticket: Secret[str]) -> None:
-        if flow.done or self._seconds_left(flow) <= 0:
-            # A store that fails here must not cost anybody the tokens; what it keeps is no sign-in any
-            # more, and expires with the turn.
+        if self._ended(flow):
+            # A store that fails here must not lose the tokens; what it keeps expires with the turn.
             with suppress(Exception):
                 self.store.drop(name)
         else:
-            self.store.put(name, *self._sealed(flow, ticket))
+            self.store.put(name, *self._seal(flow, ticket))
 
 
-class AsyncPendingSignIns(_PendingBase[FlowT]):
+class AsyncPendingSignIns(_BasePending[FlowT]):
     """`PendingSignIns`, for an event loop: over an `AsyncStore`, for an `AsyncCognito`.
 
     Args:
-        cognito: the pool and its client; its `session_lifetime` is how long a sign-in waits.
-        store: where they wait.
-        key: of `authfsm.core.sealing.new_key`; of several the first seals and all open.
-        turn_lifetime: how long a turn may last before its worker is taken for dead.
+        cognito: the pool and its client; a sign-in waits for its `session_lifetime`.
+        store: the store.
+        key: the key of `authfsm.new_key`, or several: the first seals, all unseal.
+        turn_lifetime: how long a turn may last before its worker counts as dead.
     """
 
     def __init__(
         self,
-        cognito: Resumes[FlowT],
+        cognito: ResumesFlows[FlowT],
         store: AsyncStore,
         key: Key,
         *,
@@ -222,28 +219,27 @@ class AsyncPendingSignIns(_PendingBase[FlowT]):
         key = wrapped_keys(key)
         super().__init__(cognito, key, turn_lifetime)
         self.store = store
-        self._ending: set[asyncio.Future[Any]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
 
     async def put(self, flow: FlowT) -> str:
         """As `PendingSignIns.put`."""
         ticket = self._new_ticket()
-        sealed, left = self._sealed(flow, ticket)
-        await self.store.put(name_of(ticket), sealed, left)
+        await self.store.put(name_of(ticket), *self._seal(flow, ticket))
         return ticket.reveal()
 
     @asynccontextmanager
     async def turn(self, ticket: str | Secret[str] | None) -> AsyncIterator[FlowT]:
-        """As `PendingSignIns.turn`. Cancelled at any moment, it puts the sign-in back all the same."""
+        """As `PendingSignIns.turn`. If it is cancelled, at any moment, the sign-in is put back all the same."""
         ticket = secret(ticket)
         ticket = self._ticket(ticket)
         name = name_of(ticket)
-        # Whoever is cancelled, as by a browser that hung up, may be cancelled at each await: the beginning
-        # and the end of a turn are tasks of their own.
-        beginning = self._task(self._begun(name, ticket))
+        # A request may be cancelled at each await, for example by a browser that hung up. So the beginning
+        # and the end of a turn are separate tasks.
+        beginning = self._task(self._begin(name, ticket))
         try:
             flow = await asyncio.shield(beginning)
         except asyncio.CancelledError:
-            self._task(self._given_back(name, beginning, ticket))
+            self._task(self._give_back(name, beginning, ticket))
             raise
         try:
             yield flow
@@ -258,39 +254,38 @@ class AsyncPendingSignIns(_PendingBase[FlowT]):
 
     def _task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.ensure_future(work)
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        self._tasks.add(task)  # the event loop refers to its tasks only weakly
+        task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _begun(self, name: str, ticket: Secret[str]) -> FlowT:
-        sealed = await self.store.take(name, self._turn_seconds)
+    async def _begin(self, name: str, ticket: Secret[str]) -> FlowT:
+        sealed = await self.store.take(name, self.turn_lifetime.total_seconds())
         try:
-            return self._resumed(sealed, ticket)
+            return self._resume(sealed, ticket)
         except SealError:
             await self.store.drop(name)
             raise
 
-    async def _given_back(
+    async def _give_back(
         self, name: str, beginning: asyncio.Task[FlowT], ticket: Secret[str]
     ) -> None:
-        """Nobody is there for what was taken, if it was."""
         await asyncio.wait([beginning])
         if beginning.exception() is None:
             await self._end(name, beginning.result(), ticket)
 
     async def _end(self, name: str, flow: FlowT, ticket: Secret[str]) -> None:
-        if flow.done or self._seconds_left(flow) <= 0:
+        if self._ended(flow):
             with suppress(Exception):  # as in PendingSignIns
                 await self.store.drop(name)
         else:
-            await self.store.put(name, *self._sealed(flow, ticket))
+            await self.store.put(name, *self._seal(flow, ticket))
 
 
 def name_of(ticket: str | Secret[str] | None) -> str:
-    """Return what a store knows a ticket by: its SHA-256, in hex. 256 random bits need no salt.
+    """Return the name of a ticket in the store: its SHA-256, in hex. 256 random bits need no salt.
 
     Args:
-        ticket: whatever a browser sent; None, where it sent nothing.
+        ticket: the ticket; None if the browser sent nothing.
     """
     ticket = secret(ticket)
     return sha256((ticket or Secret("")).reveal().encode("utf-8", "surrogatepass")).hexdigest()

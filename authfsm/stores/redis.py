@@ -1,12 +1,12 @@
 """Stores in Redis or Valkey, shared by any number of workers.
 
-A text is taken, and its place marked, by one script that Redis runs as one step, so exactly one taker has
-it. A take whose reply is lost has taken all the same: that person waits until the turn is up and starts
-again. Where a replica takes over from a Redis that failed, something taken may be there again: Cognito's
-session within is still good for one answer only.
+One script, which Redis runs as one step, takes a text and marks its place as taken, so exactly one taker has
+it. If the reply to a take is lost, the text is taken all the same: that user waits until the turn has timed out
+and starts again. If a replica replaces a failed Redis, a text that was taken may be there again: the Cognito
+session in it is still good for one answer only.
 
-Every call has `timeout` seconds in all, whatever timeouts and retries the client has: connecting, sending
-and the whole reply. A Redis that is down, fails or hangs is a `StoreUnavailable`.
+Every call has `timeout` seconds in total, whatever timeouts and retries the client has: connecting, sending
+and the whole reply. A Redis that is down, fails or hangs raises `StoreUnavailable`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from authfsm.stores.store import SECONDS, bounded, bounded_async, checked_timeout
+from authfsm.stores.store import DEFAULT_TIMEOUT, bounded, bounded_async, positive
 
 if TYPE_CHECKING:
     import redis
     import redis.asyncio
 
-# GETDEL would take as surely, and leave no trace for those who come during the turn. What is taken already
-# is left as it is: whoever asks again and again must not keep a dead worker's mark alive.
-# "" is `authfsm.stores.store.TAKEN`.
+__all__ = ["AsyncRedisStore", "RedisStore"]
+
+# GETDEL would leave no mark for others during the turn. The mark ("", as `authfsm.stores.TAKEN`) is not
+# renewed: whoever asks again and again must not keep alive the mark of a worker that died.
 _TAKE: Final = """
 local text = redis.call("GET", KEYS[1])
 if text and text ~= "" then
@@ -33,21 +34,12 @@ return text
 """
 
 
-class _Named:
-    def __init__(self, prefix: str, timeout: float) -> None:
-        self.prefix = prefix
-        self.timeout = checked_timeout(timeout)
-
-    def _at(self, name: str) -> str:
-        return f"{self.prefix}{name}"
-
-
-class RedisStore(_Named):
+class RedisStore:
     """A `Store` in Redis.
 
     Args:
         client: any client of redis-py, a cluster's too, with `decode_responses` or without.
-        prefix: what its keys begin with.
+        prefix: the prefix of its keys.
         timeout: seconds that one call may take.
     """
 
@@ -56,34 +48,33 @@ class RedisStore(_Named):
         client: redis.Redis | redis.RedisCluster,
         *,
         prefix: str = "authfsm:",
-        timeout: float = SECONDS,
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
-        super().__init__(prefix, timeout)
+        self.prefix = prefix
+        self.timeout = positive(timeout)
         self.client: Any = _with_timeout(client, timeout)
 
     def put(self, name: str, sealed: str, seconds: float) -> None:
         """As `Store.put`."""
-        call = partial(self.client.set, self._at(name), sealed, px=_milliseconds(seconds))
+        call = partial(self.client.set, self.prefix + name, sealed, px=_milliseconds(seconds))
         bounded(self.timeout, call)
 
     def take(self, name: str, seconds: float) -> str | None:
         """As `Store.take`."""
-        reply = bounded(
-            self.timeout, self.client.eval, _TAKE, 1, self._at(name), _milliseconds(seconds)
-        )
-        return _text(reply)
+        args = _TAKE, 1, self.prefix + name, _milliseconds(seconds)
+        return _text(bounded(self.timeout, self.client.eval, *args))
 
     def drop(self, name: str) -> None:
         """As `Store.drop`."""
-        bounded(self.timeout, self.client.delete, self._at(name))
+        bounded(self.timeout, self.client.delete, self.prefix + name)
 
 
-class AsyncRedisStore(_Named):
+class AsyncRedisStore:
     """An `AsyncStore` in Redis.
 
     Args:
         client: any client of `redis.asyncio`, a cluster's too, with `decode_responses` or without.
-        prefix: what its keys begin with.
+        prefix: the prefix of its keys.
         timeout: seconds that one call may take.
     """
 
@@ -92,31 +83,32 @@ class AsyncRedisStore(_Named):
         client: redis.asyncio.Redis | redis.asyncio.RedisCluster,
         *,
         prefix: str = "authfsm:",
-        timeout: float = SECONDS,
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
-        super().__init__(prefix, timeout)
+        self.prefix = prefix
+        self.timeout = positive(timeout)
         self.client: Any = client
 
     async def put(self, name: str, sealed: str, seconds: float) -> None:
         """As `Store.put`."""
-        call = self.client.set(self._at(name), sealed, px=_milliseconds(seconds))
+        call = self.client.set(self.prefix + name, sealed, px=_milliseconds(seconds))
         await bounded_async(self.timeout, call)
 
     async def take(self, name: str, seconds: float) -> str | None:
         """As `Store.take`."""
-        call = self.client.eval(_TAKE, 1, self._at(name), _milliseconds(seconds))
+        call = self.client.eval(_TAKE, 1, self.prefix + name, _milliseconds(seconds))
         return _text(await bounded_async(self.timeout, call))
 
     async def drop(self, name: str) -> None:
         """As `Store.drop`."""
-        await bounded_async(self.timeout, self.client.delete(self._at(name)))
+        await bounded_async(self.timeout, self.client.delete(self.prefix + name))
 
 
 def _with_timeout(client: Any, seconds: float) -> Any:
-    """Return a client whose sockets do not wait for ever: the same, if it has a timeout; else a copy.
+    """Return the client if its sockets have a timeout, else a copy of it whose sockets have one.
 
-    The copy has connections of its own: the application may wait for long on its own client, on purpose.
-    Of a cluster's client the sockets stay as they are, and the calls are bounded all the same.
+    The copy has its own connections: the application may wait long on its own client on purpose. The
+    sockets of a cluster's client stay as they are; the calls are bounded all the same.
     """
     pool = getattr(client, "connection_pool", None)
     settings = getattr(pool, "connection_kwargs", None)
@@ -124,18 +116,18 @@ def _with_timeout(client: Any, seconds: float) -> Any:
         return client
     own_pool: Any = copy.copy(pool)
     own_pool.connection_kwargs = {**settings, "socket_timeout": seconds}
-    own_pool.reset()  # a lock and connections of its own
+    own_pool.reset()  # its own lock and connections
     own = copy.copy(client)
     own.connection_pool = own_pool
-    own.connection = None  # of a client of one connection: that is the application's
+    own.connection = None  # a client with a single connection keeps it for itself
     return own
 
 
 def _milliseconds(seconds: float) -> int:
-    # Rounded down: nothing is kept for longer than asked. 0 would be refused.
+    # Rounded down: nothing is kept for longer than asked. Redis refuses 0.
     return max(1, int(seconds * 1000))
 
 
 def _text(reply: str | bytes | None) -> str | None:
-    # Any byte can be read so: what is no sealed text does not open, and is dropped as such.
+    # Latin-1 decodes every byte; what is not a sealed text fails to unseal, and is dropped then.
     return reply.decode("latin-1") if isinstance(reply, bytes) else reply

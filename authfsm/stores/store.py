@@ -1,56 +1,56 @@
-"""What a store does: put with a time to live, take once, drop. Three methods, and no more is asked of it.
+"""What a store does (put with a lifetime, take once, drop), and a store in memory.
 
-What is put is sealed text (`authfsm.core.sealing`), and the name it is put under a hash of the ticket: whoever
-reads a store learns neither a sign-in nor a valid ticket.
-
-A store that fails, or does not answer in time, raises `StoreUnavailable`; `bounded` and `bounded_async` are
-how the stores over a network see to that.
+A store keeps sealed texts (`authfsm.core.sealing`), each under the hash of a ticket: whoever reads the store
+learns neither a sign-in nor a valid ticket. A store that fails, or does not answer in time, raises
+`StoreUnavailable`; stores over a network use `bounded` and `bounded_async` for this.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar
 
-from authfsm.base.concurrency import OutOfTime, call_within
+from authfsm.base.concurrency import ForkSafeLock, OutOfTime, call_within
 from authfsm.protocol.errors import StoreUnavailable
 
 T = TypeVar("T")
 
-SECONDS: Final = 5.0
-"""How long one call of a store may take, if nothing else is said."""
+DEFAULT_TIMEOUT: Final = 5.0
+"""Seconds that one call of a store may take, by default."""
 
 TAKEN: Final = ""
-"""What `take` gives while somebody else has what was put. A sealed text is never empty."""
+"""What `take` returns while another taker has the text. A sealed text is never empty."""
 
 
 class Store(Protocol):
     """Keeps sealed texts, each for one taker; safe to use from several threads."""
 
     def put(self, name: str, sealed: str, seconds: float) -> None:
-        """Keep a text, in place of whatever the name had.
+        """Keep a text, and replace what the name had.
 
         Args:
-            name: what it is taken by.
+            name: the name to take it by.
             sealed: the text.
-            seconds: how long it is kept; more than 0.
+            seconds: how long to keep it; more than 0.
         """
 
     def take(self, name: str, seconds: float) -> str | None:
-        """The text, to one taker alone: of all who ask at the same time exactly one gets it.
+        """Return the text to one taker alone: of all concurrent callers exactly one gets it.
 
         Args:
-            name: what it was put under.
-            seconds: how long everybody else is told that it is taken, unless the taker puts or drops the
-                name before; if the taker dies, it is gone after that.
+            name: the name it was put under.
+            seconds: how long all others get `TAKEN`, unless the taker puts or drops the name before;
+                afterwards there is nothing under the name.
 
         Returns:
-            The text; `TAKEN`, while another taker has it; None, if nothing is there.
+            The text; `TAKEN` while another taker has it; None if there is nothing.
         """
 
     def drop(self, name: str) -> None:
-        """Keep nothing under this name any more; if there is nothing, do nothing."""
+        """Delete what is under this name, if there is anything."""
 
 
 class AsyncStore(Protocol):
@@ -66,52 +66,129 @@ class AsyncStore(Protocol):
         """As `Store.drop`."""
 
 
-def checked_timeout(timeout: float) -> float:
-    """Return a timeout in seconds, if it is one.
+# ---- in memory -----------------------------------------------------------------------------------------
+
+
+class MemoryStore:
+    """A `Store` in this process's memory, for one worker or for tests. Bounded, and without a thread.
+
+    Expired texts are deleted when the next text comes. If the store is full, the text that would expire
+    first is deleted, and that user starts again.
 
     Args:
-        timeout: how long one call may take.
-
-    Raises:
-        ValueError: it is not more than 0.
+        capacity: the greatest number of texts; one takes about 3 KB.
+        clock: returns seconds that never go backwards.
     """
-    if not timeout > 0:  # NaN is not, either
+
+    def __init__(
+        self, capacity: int = 100_000, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        if capacity < 1:
+            raise ValueError(f"capacity must be at least 1, not {capacity}")
+        self.capacity = capacity
+        self._clock = clock
+        self._lock = ForkSafeLock()
+        self._texts: dict[str, tuple[str, float]] = {}
+        # A heap of (expiry, name). An entry whose text was replaced or dropped stays until it expires, or
+        # until there are too many.
+        self._expiries: list[tuple[float, str]] = []
+
+    def __repr__(self) -> str:
+        return f"<MemoryStore of {len(self)}>"
+
+    def __len__(self) -> int:
+        """The number of texts, including those that are taken."""
+        with self._lock:
+            self._expire(self._clock())
+            return len(self._texts)
+
+    def put(self, name: str, sealed: str, seconds: float) -> None:
+        """As `Store.put`."""
+        with self._lock:
+            now = self._clock()
+            self._expire(now)
+            while name not in self._texts and len(self._texts) >= self.capacity:
+                self._expire(self._expiries[0][0])
+            self._keep(name, sealed, now + seconds)
+
+    def take(self, name: str, seconds: float) -> str | None:
+        """As `Store.take`."""
+        with self._lock:
+            now = self._clock()
+            text, expires = self._texts.get(name, (TAKEN, now))
+            if now >= expires:
+                return None
+            if text != TAKEN:
+                self._keep(name, TAKEN, now + seconds)
+            return text
+
+    def drop(self, name: str) -> None:
+        """As `Store.drop`."""
+        with self._lock:
+            self._texts.pop(name, None)
+
+    def _keep(self, name: str, text: str, expires: float) -> None:
+        self._texts[name] = text, expires
+        heapq.heappush(self._expiries, (expires, name))
+        if len(self._expiries) > 2 * len(self._texts) + 100:
+            self._expiries = [(when, each) for each, (_, when) in self._texts.items()]
+            heapq.heapify(self._expiries)
+
+    def _expire(self, now: float) -> None:
+        while self._expiries and self._expiries[0][0] <= now:
+            when, name = heapq.heappop(self._expiries)
+            if self._texts.get(name, ("", None))[1] == when:
+                del self._texts[name]
+
+
+class AsyncMemoryStore:
+    """An `AsyncStore` in memory.
+
+    Args:
+        store: the `MemoryStore` behind it, if others use it too; by default a new one.
+    """
+
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        self.store = MemoryStore() if store is None else store
+
+    async def put(self, name: str, sealed: str, seconds: float) -> None:
+        """As `Store.put`."""
+        self.store.put(name, sealed, seconds)
+
+    async def take(self, name: str, seconds: float) -> str | None:
+        """As `Store.take`."""
+        return self.store.take(name, seconds)
+
+    async def drop(self, name: str) -> None:
+        """As `Store.drop`."""
+        self.store.drop(name)
+
+
+# ---- for stores over a network -------------------------------------------------------------------------
+
+
+def positive(timeout: float) -> float:
+    """Return a timeout; raise ValueError if it is not more than 0 seconds."""
+    if not timeout > 0:  # true for NaN too
         raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
     return timeout
 
 
 def bounded(seconds: float, call: Callable[..., T], *args: Any) -> T:
-    """Return what a store's client returns, within a time.
-
-    Args:
-        seconds: how long it may take.
-        call: the client's method.
-        args: its arguments.
-
-    Raises:
-        StoreUnavailable: it failed, or did not answer in time.
-    """
+    """Return what a call returns; raise StoreUnavailable if it fails, or takes longer than that."""
     try:
         return call_within(seconds, call, *args)
-    except Exception as error:  # noqa: BLE001 - each client has errors of its own; what we give it is right
+    except Exception as error:  # noqa: BLE001 - each client library has its own errors
         why = _why(error, seconds)
-    # Outside the handler: the frames of the client, and its password in them, are let go.
+    # Raised outside the handler, so that the client's frames are freed, with the password in them.
     raise StoreUnavailable(why)
 
 
 async def bounded_async(seconds: float, work: Awaitable[T]) -> T:
-    """Return what a store's client returns, within a time, for an event loop.
-
-    Args:
-        seconds: how long it may take.
-        work: the client's call.
-
-    Raises:
-        StoreUnavailable: it failed, or did not answer in time.
-    """
+    """As `bounded`, for an awaitable."""
     try:
         return await asyncio.wait_for(work, seconds)
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:  # noqa: BLE001 - each client library has its own errors
         why = _why(error, seconds)
     raise StoreUnavailable(why)
 
@@ -121,5 +198,5 @@ def _why(error: Exception, seconds: float) -> str:
     if isinstance(error, (OutOfTime, asyncio.TimeoutError)):
         return f"no answer within {seconds:g} s"
     # Other errors may quote the command, and with it what was stored.
-    tells = isinstance(error, OSError) or name.endswith(("ConnectionError", "TimeoutError"))
-    return f"{name}: {error}" if tells else name
+    harmless = isinstance(error, OSError) or name.endswith(("ConnectionError", "TimeoutError"))
+    return f"{name}: {error}" if harmless else name
