@@ -1,10 +1,10 @@
-"""Fixtures for anybody's tests, found by pytest wherever this package is installed.
+"""Pytest fixtures for your tests, available wherever this package is installed.
 
-`cognito_pool` is an embedded user pool, new for each test; `cognito_client` is a real boto3 client on it.
-`@pytest.mark.cognito(mfa="ON", ...)` says what the pool is to be, in the words of `LocalPool`; the mark on
-one test holds over that on its class, and that over its module's.
+`cognito_pool` is an embedded user pool, new for each test; `cognito_client` is a real boto3 client for it.
+`@pytest.mark.cognito(mfa="ON", ...)` sets the pool's settings, which are the arguments of `LocalPool`. A mark on a
+test overrides one on its class, which overrides one on its module.
 
-Nothing is imported before a test asks for it: pytest loads this at every start, whatever it runs.
+Pytest loads this module at every start, so it imports nothing before a test asks for a pool.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
-    config.addinivalue_line(
-        "markers",
-        "cognito(**settings): what the user pool of `cognito_pool` is to be (authfsm.local.LocalPool)",
+    """Register the mark."""
+    mark = (
+        "cognito(**settings): the settings of `cognito_pool` (arguments of authfsm.local.LocalPool)"
     )
+    config.addinivalue_line("markers", mark)
 
 
 @pytest.fixture(scope="session")
 def cognito_signing_key() -> RSAKey:
-    """One signing key for the pools of a run: making one takes longer than most tests."""
-    from joserfc.jwk import RSAKey  # noqa: PLC0415 - only who asks for a pool waits
+    """One signing key for all pools of a test run, since generating a key takes longer than most tests."""
+    from joserfc.jwk import RSAKey  # noqa: PLC0415 - loaded only for a pool
 
     return RSAKey.generate_key(2048, private=True)
 
 
 @pytest.fixture
 def cognito_pool(request: pytest.FixtureRequest, cognito_signing_key: RSAKey) -> LocalPool:
-    """An Amazon Cognito user pool in this process, new for this test."""
-    from authfsm.local import LocalPool  # noqa: PLC0415 - only who asks for a pool waits
+    """An Amazon Cognito user pool in this process, new for each test."""
+    from authfsm.local import LocalPool  # noqa: PLC0415 - loaded only for a pool
 
     settings: dict[str, Any] = {"key": cognito_signing_key}
     for mark in reversed(list(request.node.iter_markers("cognito"))):
@@ -48,5 +48,5 @@ def cognito_pool(request: pytest.FixtureRequest, cognito_signing_key: RSAKey) ->
 
 @pytest.fixture
 def cognito_client(cognito_pool: LocalPool) -> Any:
-    """A real boto3 cognito-idp client, answered by `cognito_pool`; no request leaves the process."""
+    """A real boto3 cognito-idp client that `cognito_pool` answers; no request leaves the process."""
     return cognito_pool.client()

@@ -119,14 +119,7 @@ NOTHING: Final = ProofState()
 def proved_by(
     proofs: Mapping[StateResponse, Factor], before: ProofState, arrow: Transition, ends: EdgeRoles
 ) -> frozenset[Factor]:
-    """Return what following an arrow proves.
-
-    Args:
-        proofs: what each response proves, as `PROOFS`.
-        before: what was proved before.
-        arrow: the arrow.
-        ends: the roles of the codes at its two ends.
-    """
+    """Return what following an arrow proves, after what was proved before."""
     source, response, dest, kind = arrow
     factor = proofs.get((source, response))
     if response is r.StepUp and asks_second_factor(dest, ends.dest):
@@ -180,85 +173,55 @@ def _has(factor: Factor) -> Callable[[ProofState, Transition], bool]:
     return lambda proved, _: factor in proved.factors
 
 
+def _no_second_factor(factor: Factor, proved: ProofState) -> bool:
+    return factor in proved.factors and not proved.second_factor_asked
+
+
+# fmt: off
 FIRST_FACTOR_EXCEPTIONS: Final = (
     FactorException(
-        "functions",
-        "In CUSTOM_AUTH, the pool's Lambda functions decide who receives tokens: they set issueTokens.",
-        Confidence.DOCUMENTED,
-        links.DEFINE_AUTH_CHALLENGE,
-        _has(Factor.FUNCTIONS),
-    ),
+        "functions", "In CUSTOM_AUTH, the pool's Lambda functions decide who receives tokens: they set issueTokens.",
+        Confidence.DOCUMENTED, links.DEFINE_AUTH_CHALLENGE, _has(Factor.FUNCTIONS)),
     FactorException(
-        "sign-up",
-        "The code that confirmed the sign-up is the proof; the session of ConfirmSignUp vouches for it.",
-        Confidence.DOCUMENTED,
-        links.reference("ConfirmSignUp"),
-        _has(Factor.SIGN_UP),
-    ),
+        "sign-up", "The code that confirmed the sign-up is the proof; the session of ConfirmSignUp vouches for it.",
+        Confidence.DOCUMENTED, links.reference("ConfirmSignUp"), _has(Factor.SIGN_UP)),
     FactorException(
-        "refresh token",
-        "A refresh token continues the sign-in that issued it.",
-        Confidence.DOCUMENTED,
-        links.REFRESH_TOKENS,
-        _has(Factor.REFRESH_TOKEN),
-    ),
+        "refresh token", "A refresh token continues the sign-in that issued it.",
+        Confidence.DOCUMENTED, links.REFRESH_TOKENS, _has(Factor.REFRESH_TOKEN)),
     FactorException(
-        "access token",
-        "A step-up credits the factors in the amr claim of the access token.",
-        Confidence.DOCUMENTED,
-        links.reference("InitiateAuth"),
-        _has(Factor.ACCESS_TOKEN),
-    ),
+        "access token", "A step-up credits the factors in the amr claim of the access token.",
+        Confidence.DOCUMENTED, links.reference("InitiateAuth"), _has(Factor.ACCESS_TOKEN)),
     FactorException(
-        "unknown challenge",
-        "No source says what a challenge proves that this package does not know.",
-        Confidence.INFERRED,
-        "botocore's model of ChallengeNameType has sixteen names",
-        _has(Factor.UNKNOWN),
-    ),
+        "unknown challenge", "No source says what a challenge proves that this package does not know.",
+        Confidence.INFERRED, "botocore's model of ChallengeNameType has sixteen names", _has(Factor.UNKNOWN)),
 )
 """What replaces a first factor."""
 
 SECOND_FACTOR_EXCEPTIONS: Final = (
     FactorException(
-        "remembered device",
-        "A remembered device that proves itself replaces the second factor.",
-        Confidence.DOCUMENTED,
-        links.DEVICES,
-        _has(Factor.DEVICE),
-    ),
+        "remembered device", "A remembered device that proves itself replaces the second factor.",
+        Confidence.DOCUMENTED, links.DEVICES, _has(Factor.DEVICE)),
     FactorException(
-        "passkey",
-        "A passkey with user verification counts as two factors (FactorConfiguration is "
+        "passkey", "A passkey with user verification counts as two factors (FactorConfiguration is "
         "MULTI_FACTOR_WITH_USER_VERIFICATION).",
-        Confidence.DOCUMENTED,
-        links.reference("WebAuthnConfigurationType"),
-        lambda proved, _: Factor.PASSKEY in proved.factors and not proved.second_factor_asked,
-        lambda settings: passkey_allowed_with_mfa(settings) is None,
-    ),
+        Confidence.DOCUMENTED, links.reference("WebAuthnConfigurationType"),
+        lambda proved, _: _no_second_factor(Factor.PASSKEY, proved),
+        lambda settings: passkey_allowed_with_mfa(settings) is None),
     FactorException(
         "first sign-in",
         "'The first time that a new user signs in to your app, Amazon Cognito issues tokens, even if your user "
         "pool requires MFA': the code of the sign-up was the second factor. Captured sign-ins and the tests of moto, "
         "amplify-swift, amplify-flutter and amplify-android, which run against real pools, refute it.",
-        Confidence.REFUTED,
-        links.MFA,
-        lambda proved, arrow: (
-            skips_second_factor(arrow)
-            and Factor.PASSWORD in proved.factors
-            and not proved.second_factor_asked
-        ),
-    ),
+        Confidence.REFUTED, links.MFA,
+        lambda proved, arrow: skips_second_factor(arrow) and _no_second_factor(Factor.PASSWORD, proved)),
     FactorException(
         "federated user",
         "'In the case of federated users, Amazon Cognito delegates all authentication processes to the IdP and "
         "doesn't offer them additional authentication factors.' No arrow of the table leads there.",
-        Confidence.DOCUMENTED,
-        links.MFA,
-        lambda _, __: False,
-    ),
+        Confidence.DOCUMENTED, links.MFA, lambda _, __: False),
     *FIRST_FACTOR_EXCEPTIONS,
 )
+# fmt: on
 """What replaces a second factor where MFA is required; what replaces a first factor replaces both.
 
 `functions`: "MFA is not supported in passwordless custom flows" (the Cognito team, amplify-js #12887).
@@ -271,19 +234,10 @@ def exception_for(
     arrow: Transition,
     settings: PoolSettings | None = None,
 ) -> FactorException | None:
-    """Return the exception that explains tokens without a factor; None if there is none.
-
-    Args:
-        exceptions: the exceptions to consider.
-        proved: what was proved, by the arrow too.
-        arrow: the arrow to the tokens.
-        settings: the pool's settings; None rules nothing out.
-    """
-    if arrow.dest is not State.AUTHENTICATED:
-        return None
+    """Return the exception that explains an arrow to the tokens; None if there is none."""
     found = (
         each
         for each in exceptions
         if (settings is None or each.applies(settings)) and each.holds(proved, arrow)
     )
-    return next(found, None)
+    return next(found, None) if arrow.dest is State.AUTHENTICATED else None

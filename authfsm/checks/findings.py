@@ -13,16 +13,13 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path as FilePath
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm.checks.model import Path
+from authfsm.checks.model import HasPath, Path
 from authfsm.protocol import links
 from authfsm.protocol.validators import frozen_mapping
-
-if TYPE_CHECKING:
-    from authfsm.diagrams import Diagram
 
 
 class Severity(str, Enum):
@@ -67,7 +64,7 @@ def _shown(value: Any) -> str:
 
 
 @frozen
-class Finding:
+class Finding(HasPath):
     """Something that a security reviewer would change.
 
     Args:
@@ -87,14 +84,6 @@ class Finding:
     path: Path
     source: str
     remediations: tuple[Remediation, ...]
-
-    def diagram(self, **options: Any) -> Diagram:
-        """Return the path on the protocol's diagram.
-
-        Args:
-            options: options of `authfsm.diagram`.
-        """
-        return self.path.diagram(**options)
 
 
 # ---- JSON and SARIF ---------------------------------------------------------------------------------------
@@ -139,21 +128,13 @@ class Origin:
         return {"uri": quote(inside.as_posix()), "uriBaseId": "%SRCROOT%"}
 
     def line(self, field: str) -> int:
-        """Return the line of a field in the file; 1 if the file does not contain it.
-
-        Args:
-            field: the field's name.
-        """
+        """Return the line of a field in the file; 1 if the file does not contain it."""
         lines = enumerate(self.text.splitlines(), start=1)
         return next((number for number, line in lines if f'"{field}"' in line), 1)
 
 
 def as_json(finding: Finding) -> dict[str, Any]:
-    """Return a finding as plain values, for `json.dumps`.
-
-    Args:
-        finding: the finding.
-    """
+    """Return a finding as plain values, for `json.dumps`."""
     return {
         "id": finding.id,
         "severity": str(finding.severity),
@@ -169,29 +150,17 @@ def as_json(finding: Finding) -> dict[str, Any]:
 
 
 def steps_of(path: Path) -> list[dict[str, str]]:
-    """Return a path as plain values, for `json.dumps`.
-
-    Args:
-        path: the path.
-    """
+    """Return a path as plain values, for `json.dumps`."""
     return [
-        {
-            "from": str(move.arrow.source),
-            "given": move.arrow.response.trigger,
-            "to": str(move.arrow.dest),
-            **({"role": str(move.to.role)} if move.to.role else {}),
-        }
+        {"from": str(source), "given": response.trigger, "to": str(dest)}
+        | ({"role": str(move.to.role)} if move.to.role else {})
         for move in path
+        for source, response, dest, _ in (move.arrow,)
     ]
 
 
 def sarif(findings: Iterable[Finding], origin: Origin) -> dict[str, Any]:
-    """Return findings as a SARIF log, for `json.dumps`.
-
-    Args:
-        findings: the findings.
-        origin: what was reviewed.
-    """
+    """Return findings as a SARIF log, for `json.dumps`."""
     from importlib.metadata import version  # noqa: PLC0415 - loaded only for SARIF
 
     every = tuple(findings)

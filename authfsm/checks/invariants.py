@@ -19,12 +19,10 @@ from authfsm.checks.factors import (
     exception_for,
 )
 from authfsm.checks.model import AT_START, Exploration, Move, Path, Position, explore
-from authfsm.core.wire_requests import WRITERS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, END_STATES, NON_CHALLENGES, State
 from authfsm.protocol.table import RESTART, is_automatic
-from authfsm.reference.request_shapes import request_shape
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import ANY_CHALLENGE_RESPONSES
 
@@ -245,6 +243,9 @@ def _without_action(found: Exploration) -> Iterator[Fault]:
 
 @cache
 def _operations() -> Mapping[tuple[State, type[Response]], str]:
+    from authfsm.core.wire_requests import WRITERS  # noqa: PLC0415 - loaded only for whole tables
+    from authfsm.reference.request_shapes import request_shape  # noqa: PLC0415 - the same
+
     return {pair: request_shape(*pair).operation for pair in WRITERS}
 
 

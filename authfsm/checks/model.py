@@ -8,7 +8,6 @@ the table without those that the settings or the earlier steps rule out. There a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, field, frozen
@@ -116,11 +115,7 @@ class Path:
         return "".join([str(State.START), *steps])
 
     def then(self, move: Move) -> Path:
-        """Return the path with one more step.
-
-        Args:
-            move: the step.
-        """
+        """Return the path with one more step."""
         return Path((*self.moves, move))
 
     @property
@@ -149,13 +144,14 @@ class Path:
         return tuple(
             Step(
                 number,
-                move.arrow.source,
-                move.arrow.response,
-                move.arrow.dest,
+                source,
+                response,
+                dest,
                 role=move.to.role,
-                action=_ACTIONS.get(move.arrow.kind) if move.arrow.kind else None,
+                action=_ACTIONS.get(kind) if kind else None,
             )
             for number, move in enumerate(self.moves, 1)
+            for source, response, dest, kind in (move.arrow,)
         )
 
     def diagram(self, **options: Any) -> Diagram:
@@ -169,15 +165,23 @@ class Path:
         return diagram(history=self.steps, **options)
 
 
-class _Availability(Enum):
-    """What settings leave of an arrow."""
+class HasPath:
+    """Something that a path shows."""
 
-    AVAILABLE = auto()
-    LAMBDA_NAMED = auto()  # only because a Lambda function may name any challenge
-    FORBIDDEN = auto()
+    __slots__ = ()
+    path: Path
+
+    def diagram(self, **options: Any) -> Diagram:
+        """Return the path on the protocol's diagram.
+
+        Args:
+            options: options of `authfsm.diagram`.
+        """
+        return self.path.diagram(**options)
 
 
-_Edge = tuple[Transition, EdgeRoles, _Availability]
+_Edge = tuple[Transition, EdgeRoles, bool]
+"""An arrow, its roles, and whether it exists only because a Lambda function may name any challenge."""
 
 
 @frozen
@@ -200,18 +204,15 @@ class Model:
     _edges: dict[Node, list[_Edge]] = field(factory=dict, init=False, repr=False, eq=False)
 
     def moves(self, here: Position) -> Iterator[Move]:
-        """Return every move from a position, in the table's order.
-
-        Args:
-            here: the position.
-        """
+        """Return every move from a position, in the table's order."""
         if here.node not in self._edges:
             self._edges[here.node] = list(self._edges_of(here.node))
-        for arrow, ends, availability in self._edges[here.node]:
+        for arrow, ends, lambda_only in self._edges[here.node]:
             # Only in CUSTOM_AUTH do Lambda functions name challenges.
-            is_lambda = availability is _Availability.LAMBDA_NAMED
-            lambda_named = _is_lambda_named(arrow) or (is_lambda and here.proved.lambda_may_choose)
-            if (is_lambda and not lambda_named) or not self._possible_after(arrow, here):
+            lambda_named = _is_lambda_named(arrow) or (
+                lambda_only and here.proved.lambda_may_choose
+            )
+            if (lambda_only and not lambda_named) or not self._possible_after(arrow, here):
                 continue
             if self.include_lambda_named or not lambda_named:
                 proved = self._proved_after(arrow, ends, here.proved, lambda_named=lambda_named)
@@ -221,9 +222,9 @@ class Model:
         for arrow in self.table.arrows(node.state):
             if self.doubted or arrow not in self.table.doubted:
                 for ends in self.table.ends(arrow, node.role):
-                    found = _availability(self.settings, arrow, ends)
-                    if found is not _Availability.FORBIDDEN:
-                        yield arrow, ends, found
+                    lambda_only = _is_lambda_only(self.settings, arrow, ends)
+                    if lambda_only is not None:
+                        yield arrow, ends, lambda_only
 
     def _possible_after(self, arrow: Transition, here: Position) -> bool:
         """Do the earlier steps allow this arrow?"""
@@ -287,27 +288,24 @@ def _is_lambda_named(arrow: Transition) -> bool:
     return by_function and (response, dest) != (r.CustomSrpAuth, State.PASSWORD_VERIFIER)
 
 
-def _availability(
+def _is_lambda_only(
     settings: PoolSettings | None, arrow: Transition, ends: EdgeRoles
-) -> _Availability:
+) -> bool | None:
+    """Do the settings allow this arrow only where a Lambda function names it? None if they never do."""
     source, response, dest, _ = arrow
     if settings is None:
-        return _Availability.AVAILABLE
-    if (
-        response in ANY_CHALLENGE_RESPONSES and arrow in TRANSITION_SET
-    ):  # leads to whatever else this pool asks for
-        why = reachability(settings, include_lambda_named=True).arrows.get((arrow, ends))
-        return _Availability.FORBIDDEN if why else _Availability.AVAILABLE
+        return False
+    if response in ANY_CHALLENGE_RESPONSES and arrow in TRANSITION_SET:
+        # It leads to whatever else this pool asks for.
+        arrows = reachability(settings, include_lambda_named=True).arrows
+        return None if arrows.get((arrow, ends)) else False
     if response not in PROTOCOL.get(source, {}):
         # A row of a custom table: the settings may rule out its response or its destination.
         rules = (*RESPONSE_RULES.get(response, ()), *CHALLENGE_RULES.get(Node(dest, ends.dest), ()))
-        is_forbidden = any(rule(settings) for rule in rules)
-        return _Availability.FORBIDDEN if is_forbidden else _Availability.AVAILABLE
+        return None if any(rule(settings) for rule in rules) else False
     if not why_forbidden(settings, arrow, ends, include_lambda_named=False):
-        return _Availability.AVAILABLE
-    if why_forbidden(settings, arrow, ends, include_lambda_named=True):
-        return _Availability.FORBIDDEN
-    return _Availability.LAMBDA_NAMED
+        return False
+    return None if why_forbidden(settings, arrow, ends, include_lambda_named=True) else True
 
 
 @frozen(eq=False)
@@ -325,11 +323,7 @@ class Exploration:
     moves: Mapping[Position, tuple[Move, ...]]
 
     def path(self, to: Position) -> Path:
-        """Return a shortest path to a position.
-
-        Args:
-            to: the position.
-        """
+        """Return a shortest path to a position."""
         back: list[Move] = []
         step = self.before[to]
         while step is not None:
@@ -344,11 +338,7 @@ class Exploration:
 
 
 def explore(model: Model) -> Exploration:
-    """Visit every position that can be reached, the nearest first.
-
-    Args:
-        model: what to explore.
-    """
+    """Visit every position that can be reached, the nearest first."""
     before: dict[Position, tuple[Position, Move] | None] = {AT_START: None}
     moves: dict[Position, tuple[Move, ...]] = {}
     queue = [AT_START]

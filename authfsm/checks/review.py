@@ -38,6 +38,7 @@ Found = tuple[str, Path, tuple[Remediation, ...]]
 _LONG_SESSION: Final = timedelta(minutes=5)
 _LONG_REFRESH: Final = timedelta(days=30)
 _ENABLE_APP: Final = {"SoftwareTokenMfaConfiguration.Enabled": True}
+_APP_FOR_SMS: Final = {"SmsMfaConfiguration": None, **_ENABLE_APP}
 _FIRST_FACTORS: Final = "Policies.SignInPolicy.AllowedFirstAuthFactors"
 _RECOVERY: Final = "AccountRecoverySetting.RecoveryMechanisms"
 _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
@@ -136,13 +137,17 @@ def _client(**settings: Any) -> Remediation:
     return Remediation("UpdateUserPoolClient", settings)
 
 
+def _mfa(**settings: Any) -> Remediation:
+    return Remediation("SetUserPoolMfaConfig", settings)
+
+
 # ---- flows ------------------------------------------------------------------------------------------------
 
 
 def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
-    """Return the change after which the app client no longer is_flow_allowed a flow.
+    """Return the change after which the app client no longer allows a flow.
 
-    It names the current values, as an older one is_flow_allowed more than its name says, and at least one of them, as an
+    It names the current values, as an older one allows more than its name says, and at least one of them, as an
     empty list means the default.
     """
     values = current_values(pool.settings.explicit_auth_flows or ())
@@ -152,28 +157,20 @@ def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
 
 def _clear_beside_srp(pool: PoolDescription) -> Iterator[Found]:
     values, clear = pool.settings.explicit_auth_flows, "USER_PASSWORD_AUTH"
-    if (
-        values is not None
-        and is_flow_allowed(values, clear)
-        and is_flow_allowed(values, "USER_SRP_AUTH")
-    ):
+    if values and all(is_flow_allowed(values, each) for each in (clear, "USER_SRP_AUTH")):
+        path = example_path(pool.settings, lambda p: p.arrows[0].response is r.UserPasswordAuth)
         names = sorted({clear, REQUIRED_VALUE[clear]} & values)
-        yield from _found(
-            example_path(pool.settings, lambda path: path.arrows[0].response is r.UserPasswordAuth),
-            f"ExplicitAuthFlows has {', '.join(names)}",
-            _without_flow(pool, clear),
-        )
+        why = f"ExplicitAuthFlows has {', '.join(names)}"
+        yield from _found(path, why, _without_flow(pool, clear))
 
 
 def _functions_skip_mfa(pool: PoolDescription) -> Iterator[Found]:
     mfa = pool.settings.mfa_configuration
     if pool.settings.explicit_auth_flows is not None and mfa in {"ON", "OPTIONAL"}:
-        yield from _found(
-            example_path(pool.settings, lambda path: path.proved.factors == {Factor.FUNCTIONS}),
-            f"MfaConfiguration is {mfa}, LambdaConfig has DefineAuthChallenge,"
-            " and ExplicitAuthFlows is_flow_allowed CUSTOM_AUTH",
-            _without_flow(pool, "CUSTOM_AUTH"),
-        )
+        path = example_path(pool.settings, lambda p: p.proved.factors == {Factor.FUNCTIONS})
+        lambdas = "LambdaConfig has DefineAuthChallenge, and ExplicitAuthFlows allows CUSTOM_AUTH"
+        why = f"MfaConfiguration is {mfa}, {lambdas}"
+        yield from _found(path, why, _without_flow(pool, "CUSTOM_AUTH"))
 
 
 # ---- second factors ---------------------------------------------------------------------------------------
@@ -184,52 +181,40 @@ def _require_mfa(settings: PoolSettings) -> Remediation:
     fields = {"MfaConfiguration": "ON", **({} if settings.software_token_mfa else _ENABLE_APP)}
     allowed_first = settings.allowed_first_auth_factors or frozenset()
     if not allowed_first & _ONE_TIME:
-        return Remediation("SetUserPoolMfaConfig", fields)
+        return _mfa(**fields)
     # "aren't compatible with required MFA" -- AWS developer guide, "Authentication flows"
     left = sorted(allowed_first - _ONE_TIME)
     return Remediation("UpdateUserPool and SetUserPoolMfaConfig", {_FIRST_FACTORS: left, **fields})
 
 
-def _by_password_alone(pool: PoolDescription) -> Path | None:
-    return example_path(pool.settings, lambda path: path.proved.factors == {Factor.PASSWORD})
+def _by_password_alone(pool: PoolDescription, why: str, *more: Remediation) -> Iterator[Found]:
+    path = example_path(pool.settings, lambda p: p.proved.factors == {Factor.PASSWORD})
+    return _found(path, why, _require_mfa(pool.settings), *more)
 
 
 def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.mfa_configuration == "OFF":
-        fix = _require_mfa(pool.settings)
-        yield from _found(_by_password_alone(pool), "MfaConfiguration is OFF", fix)
-
-
-def _mfa_optional(pool: PoolDescription, *, adaptive: bool) -> bool:
-    # "When you have adaptive authentication ... MFA must be OPTIONAL": it asks where the risk is high.
-    enforced = pool.settings.advanced_security_mode == "ENFORCED"
-    return pool.settings.mfa_configuration == "OPTIONAL" and enforced is adaptive
+        yield from _by_password_alone(pool, "MfaConfiguration is OFF")
 
 
 def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
-    if _mfa_optional(pool, adaptive=False):
+    # "When you have adaptive authentication ... MFA must be OPTIONAL": it asks where the risk is high.
+    adaptive = pool.settings.advanced_security_mode == "ENFORCED"
+    if pool.settings.mfa_configuration == "OPTIONAL" and not adaptive:
         event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
-        adapt = Remediation(
-            "UpdateUserPool and SetRiskConfiguration",
-            {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED", event_action: "MFA_REQUIRED"},
-        )
-        yield from _found(
-            _by_password_alone(pool),
-            "MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is not ENFORCED",
-            _require_mfa(pool.settings),
-            adapt,
-        )
+        fields = {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED", event_action: "MFA_REQUIRED"}
+        why = "MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is not ENFORCED"
+        adapt = Remediation("UpdateUserPool and SetRiskConfiguration", fields)
+        yield from _by_password_alone(pool, why, adapt)
 
 
 def _mfa_by_risk(pool: PoolDescription) -> Iterator[Found]:
     # "MFA_IF_CONFIGURED: Present an MFA challenge if user has configured it, else allow the request" -- AWS API
     # reference, AccountTakeoverActionType
-    if _mfa_optional(pool, adaptive=True):
-        yield from _found(
-            _by_password_alone(pool),
-            "MfaConfiguration is OPTIONAL; this review does not read DescribeRiskConfiguration",
-            _require_mfa(pool.settings),
-        )
+    adaptive = pool.settings.advanced_security_mode == "ENFORCED"
+    if pool.settings.mfa_configuration == "OPTIONAL" and adaptive:
+        why = "MfaConfiguration is OPTIONAL; this review does not read DescribeRiskConfiguration"
+        yield from _by_password_alone(pool, why)
 
 
 def _only_factor(pool: PoolDescription) -> State | None:
@@ -246,17 +231,16 @@ def _recovery_is_factor(pool: PoolDescription) -> Iterator[Found]:
     asks = pool.settings.mfa_configuration in {"ON", "OPTIONAL"}
     if factor is not None and asks and RECOVERY_MECHANISMS.get(factor) == primary:
         others = [each for each in RECOVERY_MECHANISMS.values() if each != primary]
-        recovery = [{"Priority": 1, "Name": name} for name in others]
-        yield from _found(
-            path_to_refusal(pool.settings, password_proved=True),
-            f"the only second factor is {factor}, and the account is recovered by {primary} first",
-            Remediation("SetUserPoolMfaConfig", _ENABLE_APP),
-            Remediation("UpdateUserPool", {_RECOVERY: recovery}),
+        recover = Remediation(
+            "UpdateUserPool", {_RECOVERY: [{"Priority": 1, "Name": each} for each in others]}
         )
+        why = f"the only second factor is {factor}, and the account is recovered by {primary} first"
+        path = path_to_refusal(pool.settings, password_proved=True)
+        yield from _found(path, why, _mfa(**_ENABLE_APP), recover)
 
 
-def _replace_sms_by_app() -> Remediation:
-    return Remediation("SetUserPoolMfaConfig", {"SmsMfaConfiguration": None, **_ENABLE_APP})
+def _through(pool: PoolDescription, state: State) -> Path | None:
+    return example_path(pool.settings, lambda p: state in p.states)
 
 
 def _recovery_and_factor(pool: PoolDescription) -> Iterator[Found]:
@@ -264,23 +248,20 @@ def _recovery_and_factor(pool: PoolDescription) -> Iterator[Found]:
     # multi-factor authentication (MFA) activated. ... In the absence of this setting, Amazon Cognito uses the
     # legacy behavior ... where SMS is preferred" -- AWS API reference, UserPoolType
     if pool.account_recovery == () and _only_factor(pool) is S.SMS_MFA:
-        yield from _found(
-            example_path(pool.settings, lambda path: S.SMS_MFA in path.states),
-            "the only second factor is SMS_MFA, and AccountRecoverySetting is not set",
-            Remediation("UpdateUserPool", {_RECOVERY: [{"Priority": 1, "Name": "verified_email"}]}),
-            _replace_sms_by_app(),
-        )
+        by_email = {_RECOVERY: [{"Priority": 1, "Name": "verified_email"}]}
+        why = "the only second factor is SMS_MFA, and AccountRecoverySetting is not set"
+        fixes = (Remediation("UpdateUserPool", by_email), _mfa(**_APP_FOR_SMS))
+        yield from _found(_through(pool, S.SMS_MFA), why, *fixes)
 
 
 def _text_messages(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.sms_mfa:
-        path = example_path(pool.settings, lambda path: S.SMS_MFA in path.states)
-        yield from _found(path, "SmsMfaConfiguration is set", _replace_sms_by_app())
+        path = _through(pool, S.SMS_MFA)
+        yield from _found(path, "SmsMfaConfiguration is set", _mfa(**_APP_FOR_SMS))
     first = pool.settings.allowed_first_auth_factors or frozenset()
     if "SMS_OTP" in first:
-        path = example_path(pool.settings, lambda path: S.SMS_OTP in path.states)
         fix = Remediation("UpdateUserPool", {_FIRST_FACTORS: sorted(first - {"SMS_OTP"})})
-        yield from _found(path, "AllowedFirstAuthFactors has SMS_OTP", fix)
+        yield from _found(_through(pool, S.SMS_OTP), "AllowedFirstAuthFactors has SMS_OTP", fix)
 
 
 # ---- errors, sessions, tokens -----------------------------------------------------------------------------
@@ -288,18 +269,15 @@ def _text_messages(pool: PoolDescription) -> Iterator[Found]:
 
 def _legacy_errors(pool: PoolDescription) -> Iterator[Found]:
     if pool.prevent_user_existence_errors == "LEGACY":
-        yield from _found(
-            path_to_refusal(pool.settings, password_proved=False),
-            "PreventUserExistenceErrors is LEGACY",
-            _client(PreventUserExistenceErrors="ENABLED"),
-        )
+        path = path_to_refusal(pool.settings, password_proved=False)
+        fix = _client(PreventUserExistenceErrors="ENABLED")
+        yield from _found(path, "PreventUserExistenceErrors is LEGACY", fix)
 
 
 def _long_session(pool: PoolDescription) -> Iterator[Found]:
     validity = pool.auth_session_validity
     if validity is not None and validity > _LONG_SESSION:
-        minutes = int(validity.total_seconds() // 60)
-        why = f"AuthSessionValidity is {minutes} minutes"
+        why = f"AuthSessionValidity is {int(validity.total_seconds() // 60)} minutes"
         yield from _found(path_to_challenge(pool.settings), why, _client(AuthSessionValidity=3))
 
 
@@ -320,28 +298,24 @@ def _irrevocable(pool: PoolDescription) -> Iterator[Found]:
 # ---- invariants -------------------------------------------------------------------------------------------
 
 
-def _violations(pool: PoolDescription, *, in_set_up: bool) -> Iterator[Violation]:
-    for each in _checked(pool.settings):
-        if (each.path.end.state is S.MFA_SETUP) is in_set_up:
-            yield each
-
-
 @lru_cache(maxsize=1)
-def _checked(settings: PoolSettings) -> tuple[Violation, ...]:
+def _violations(settings: PoolSettings) -> tuple[Violation, ...]:
     return check(settings=settings)
 
 
 def _nothing_to_enrol(pool: PoolDescription) -> Iterator[Found]:
-    violation = next(_violations(pool, in_set_up=True), None)
-    if pool.settings.mfa_configuration == "ON" and violation is not None:
+    if pool.settings.mfa_configuration == "ON":
+        paths = (each.path for each in _violations(pool.settings))
+        path = next((each for each in paths if each.end.state is S.MFA_SETUP), None)
         names = ", ".join(enabled_second_factors(pool.settings))
         why = f"MfaConfiguration is ON, and users cannot set up {names} in a sign-in"
-        yield why, violation.path, (Remediation("SetUserPoolMfaConfig", _ENABLE_APP),)
+        yield from _found(path, why, _mfa(**_ENABLE_APP))
 
 
-def _broken(pool: PoolDescription) -> Iterator[Found]:
-    for each in _violations(pool, in_set_up=False):
-        yield str(each), each.path, ()
+def _broken_invariant(pool: PoolDescription) -> Iterator[Found]:
+    for each in _violations(pool.settings):
+        if each.path.end.state is not S.MFA_SETUP:
+            yield from _found(each.path, str(each))
 
 
 _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
@@ -354,7 +328,7 @@ RULES: Final = (
          links.MFA, _recovery_is_factor),
     Rule("recovery-and-factor", _H, "The phone number that is the second factor also resets the password.",
          links.reference("UserPoolType"), _recovery_and_factor),
-    Rule("invariant", _H, "The sign-ins that the settings allow violate an invariant.", links.AUTHENTICATION_FLOWS, _broken),
+    Rule("invariant", _H, "The sign-ins that the settings allow violate an invariant.", links.AUTHENTICATION_FLOWS, _broken_invariant),
     Rule("nothing-to-enrol", _M, "Users without a second factor cannot set one up, and so cannot sign in.",
          links.reference("RespondToAuthChallenge"), _nothing_to_enrol),
     Rule("clear-beside-srp", _M, "The client may send the password itself, although SRP is allowed.",

@@ -32,21 +32,12 @@ Counts = tuple[int, ...]
 
 
 def place(position: Position) -> Place:
-    """Return the place of a position, whatever was proved on the way.
-
-    Args:
-        position: the position.
-    """
+    """Return the place of a position, whatever was proved on the way."""
     return position.node, position.proved.associated, position.proved.verified
 
 
 def walks(found: Exploration, *, longest: int) -> Iterator[Path]:
-    """Return every path that visits no position twice, the shortest first.
-
-    Args:
-        found: the explored table.
-        longest: the most steps.
-    """
+    """Return every path that visits no position twice, the shortest first."""
     queue = [Path()]
     for path in queue:  # which grows
         visited = {AT_START, *(move.to for move in path)}
@@ -88,13 +79,8 @@ class SignInPaths:
 
     @cached_property
     def _model(self) -> Model:
-        return Model(
-            self.table,
-            self.settings,
-            device=self.device,
-            doubted=self.doubted,
-            include_lambda_named=False,
-        )
+        options = {"device": self.device, "doubted": self.doubted, "include_lambda_named": False}
+        return Model(self.table, self.settings, **options)
 
     def _moves(self, here: Position) -> tuple[Move, ...]:
         if here.state is S.AUTHENTICATED:
@@ -176,11 +162,7 @@ class SignInPaths:
             yield from self.of_length(steps)
 
     def of_length(self, steps: int) -> Iterator[Path]:
-        """Return the paths with a number of steps, in the table's order.
-
-        Args:
-            steps: the number.
-        """
+        """Return the paths with a number of steps, in the table's order."""
         return self._list(AT_START, (), frozenset({place(AT_START)}), steps)
 
     def _list(
@@ -207,19 +189,11 @@ class SignInPaths:
         return next(self.of_length(max(lengths)), None) if lengths else None
 
     def through(self, state: State) -> Iterator[Path]:
-        """Return the paths through a state, the shortest first.
-
-        Args:
-            state: the state.
-        """
+        """Return the paths through a state, the shortest first."""
         return (path for path in self if state in path.states)
 
     def count_through(self, state: State) -> int:
-        """Return the number of paths through a state: all, less those that avoid it.
-
-        Args:
-            state: the state.
-        """
+        """Return the number of paths through a state: all, less those that avoid it."""
         others = SignInPaths(
             self.settings, table=self.table, device=self.device, doubted=self.doubted
         )
@@ -275,12 +249,7 @@ def _paths(settings: PoolSettings, *, doubted: bool) -> SignInPaths:
 
 
 def example_path(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path | None:
-    """Return a shortest path to sign in that shows something, along arrows that are not doubted if possible.
-
-    Args:
-        settings: the pool's settings.
-        shows: does a path show it?
-    """
+    """Return a shortest path to sign in that shows something, along arrows that are not doubted if possible."""
     for doubted in (False, True):
         found = (path for path in _paths(settings, doubted=doubted) if shows(path))
         if (first := next(found, None)) is not None:
@@ -289,12 +258,7 @@ def example_path(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path 
 
 
 def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | None:
-    """Return a shortest path to a refusal: of the first response, or of a password.
-
-    Args:
-        settings: the pool's settings.
-        password_proved: would the refused response have proved a password?
-    """
+    """Return a shortest path to the refusal of the first response, or of one that proves a password."""
     found = explore(Model(settings=settings, include_lambda_named=False, device=False))
     for here, move in found.along():
         if move.to.state is not S.FAILED or here.proved.factors:
@@ -310,11 +274,7 @@ def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | 
 
 
 def path_to_challenge(settings: PoolSettings) -> Path | None:
-    """Return a shortest path to a challenge that waits for the user.
-
-    Args:
-        settings: the pool's settings.
-    """
+    """Return a shortest path to a challenge that waits for the user."""
     automatic = {S.START, S.PASSWORD_VERIFIER, S.OTHER_CHALLENGE, S.AUTHENTICATED, S.FAILED}
     found = explore(Model(settings=settings, include_lambda_named=False))
     waiting = (found.path(at) for at in found.before if at.state not in automatic)
@@ -322,11 +282,7 @@ def path_to_challenge(settings: PoolSettings) -> Path | None:
 
 
 def path_to_refresh(settings: PoolSettings) -> Path | None:
-    """Return a shortest path to tokens and then to new ones; without a refresh, the path to tokens.
-
-    Args:
-        settings: the pool's settings.
-    """
+    """Return a shortest path to tokens and then to new ones; without a refresh, the path to tokens."""
     path = example_path(settings, lambda _: True)
     if path is None:
         return None

@@ -60,11 +60,7 @@ class Bound:
     applies_to: Callable[[Transition], bool] = field(repr=False)
 
     def holds(self, actions: Mapping[str, Mapping[str, ErrorRule]]) -> bool:
-        """Return whether the action of the error ends the loop.
-
-        Args:
-            actions: what to do about each error.
-        """
+        """Return whether these actions include one that ends the loop."""
         row = actions.get(self.code, {}).get(self.part)
         return row is not None and row.action in self.actions
 
@@ -75,91 +71,51 @@ _ENDS_SIGN_IN: Final = frozenset(RecoveryAction) - {
     RecoveryAction.WAIT,
 }
 
+# fmt: off
 BOUNDS: Final = (
     Bound(
-        "AuthSessionValidity",
-        "3 to 15 minutes; a refused answer does not prolong the session",
-        "NotAuthorizedException",
-        "session is expired",
-        _ENDS_SIGN_IN,
-        "measured; AWS API reference, UserPoolClientType",
-        lambda arrow: (
-            arrow.kind is RETRY or (arrow.kind is ACKNOWLEDGEMENT and arrow.source is S.MFA_SETUP)
-        ),
-    ),
+        "AuthSessionValidity", "3 to 15 minutes; a refused answer does not prolong the session",
+        "NotAuthorizedException", "session is expired", _ENDS_SIGN_IN, "measured; AWS API reference, UserPoolClientType",
+        lambda arrow: arrow.kind is RETRY or (arrow.kind is ACKNOWLEDGEMENT and arrow.source is S.MFA_SETUP)),
     Bound(
-        "device key",
-        "once: the client does not send again a key that Cognito has forgotten",
-        "ResourceNotFoundException",
-        "Device does not exist",
-        frozenset({RecoveryAction.DROP_DEVICE}),
+        "device key", "once: the client does not send again a key that Cognito has forgotten",
+        "ResourceNotFoundException", "Device does not exist", frozenset({RecoveryAction.DROP_DEVICE}),
         "amplify-js retryOnResourceNotFoundException, amplify-swift retryRespondPasswordVerifier",
-        lambda arrow: arrow.kind is RESTART,
-    ),
+        lambda arrow: arrow.kind is RESTART),
     Bound(
-        "DefineAuthChallenge",
-        "as many rounds as the Lambda function allows: it receives the list of all rounds",
-        "NotAuthorizedException",
-        "",
-        _ENDS_SIGN_IN,
+        "DefineAuthChallenge", "as many rounds as the Lambda function allows: it receives the list of all rounds",
+        "NotAuthorizedException", "", _ENDS_SIGN_IN,
         "AWS developer guide, Define auth challenge Lambda trigger: failAuthentication",
-        lambda arrow: arrow.source is S.CUSTOM_CHALLENGE,
-    ),
+        lambda arrow: arrow.source is S.CUSTOM_CHALLENGE),
     Bound(
-        "request rate",
-        "RespondToAuthChallenge may be sent at three times the rate of UserAuthentication",
-        "TooManyRequestsException",
-        "",
-        frozenset({RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}),
+        "request rate", "RespondToAuthChallenge may be sent at three times the rate of UserAuthentication",
+        "TooManyRequestsException", "", frozenset({RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}),
         "AWS developer guide, Quotas in Amazon Cognito",
-        lambda arrow: arrow.response is r.Select and {arrow.source, arrow.dest} <= FIRST_FACTOR,
-    ),
+        lambda arrow: arrow.response is r.Select and {arrow.source, arrow.dest} <= FIRST_FACTOR),
     Bound(
-        "device proof",
-        "once: Cognito does not ask again for a device that was proved",
-        "NotAuthorizedException",
-        "session can only be used once",
-        _ENDS_SIGN_IN,
+        "device proof", "once: Cognito does not ask again for a device that was proved",
+        "NotAuthorizedException", "session can only be used once", _ENDS_SIGN_IN,
         "AWS developer guide, Working with user devices: 'the final challenge'",
-        lambda arrow: arrow.source is S.DEVICE_PASSWORD_VERIFIER,
-    ),
+        lambda arrow: arrow.source is S.DEVICE_PASSWORD_VERIFIER),
     Bound(
-        "session of an unknown challenge",
-        "each answer uses up its session",
-        "NotAuthorizedException",
-        "session can only be used once",
-        _ENDS_SIGN_IN,
-        "measured for the known challenges",
-        lambda arrow: arrow.source is S.OTHER_CHALLENGE,
-    ),
+        "session of an unknown challenge", "each answer uses up its session",
+        "NotAuthorizedException", "session can only be used once", _ENDS_SIGN_IN, "measured for the known challenges",
+        lambda arrow: arrow.source is S.OTHER_CHALLENGE),
     Bound(
-        "RefreshTokenValidity",
-        "60 minutes to 10 years, 30 days by default",
-        "NotAuthorizedException",
-        "Refresh Token has",
-        _ENDS_SIGN_IN,
-        "AWS API reference, UserPoolClientType",
-        lambda arrow: arrow.response in r.REFRESH_RESPONSES,
-    ),
+        "RefreshTokenValidity", "60 minutes to 10 years, 30 days by default",
+        "NotAuthorizedException", "Refresh Token has", _ENDS_SIGN_IN, "AWS API reference, UserPoolClientType",
+        lambda arrow: arrow.response in r.REFRESH_RESPONSES),
     Bound(
-        "AccessTokenValidity",
-        "5 minutes to a day, one hour by default; operations on a device require an access token",
-        "NotAuthorizedException",
-        "Access Token has",
-        _ENDS_SIGN_IN,
-        "AWS API reference, UserPoolClientType, ConfirmDevice",
-        lambda arrow: arrow.response in {r.ConfirmDevice, r.UpdateDeviceStatus},
-    ),
+        "AccessTokenValidity", "5 minutes to a day, one hour by default; operations on a device require an access token",
+        "NotAuthorizedException", "Access Token has", _ENDS_SIGN_IN, "AWS API reference, UserPoolClientType, ConfirmDevice",
+        lambda arrow: arrow.response in {r.ConfirmDevice, r.UpdateDeviceStatus}),
     Bound(
-        "lock-out",
-        "2^(n-5) seconds after n failures from the fifth on, up to about 15 minutes: each sign-in is a new attempt",
-        "NotAuthorizedException",
-        "Password attempts exceeded",
-        frozenset({RecoveryAction.WAIT_OUT}),
+        "lock-out", "2^(n-5) seconds after n failures from the fifth on, up to about 15 minutes, for each new sign-in",
+        "NotAuthorizedException", "Password attempts exceeded", frozenset({RecoveryAction.WAIT_OUT}),
         "AWS developer guide, Authentication: lockout behavior for failed sign-in attempts",
-        lambda arrow: arrow.response in {r.RevokeToken, r.GlobalSignOut} and arrow.dest is S.START,
-    ),
+        lambda arrow: arrow.response in {r.RevokeToken, r.GlobalSignOut} and arrow.dest is S.START),
 )
+# fmt: on
 """What ends loops, and the arrows that each bound applies to."""
 
 
@@ -196,21 +152,12 @@ class Table:
         return tuple(state for state in State if state in named or state in self.rows)
 
     def arrows(self, source: State) -> Iterator[Transition]:
-        """Return the arrows from a state, loops and the arrow to FAILED included.
-
-        Args:
-            source: the state.
-        """
+        """Return the arrows from a state, loops and the arrow to FAILED included."""
         for response, dests in self.rows.get(source, {}).items():
             yield from row_transitions(source, response, dests)
 
     def ends(self, arrow: Transition, source: Role | None) -> Iterator[EdgeRoles]:
-        """Return the roles that an arrow's two ends may have.
-
-        Args:
-            arrow: the arrow.
-            source: the role of its source.
-        """
+        """Return the roles that the two ends of an arrow may have, for one role of its source."""
         dests = self.rows[arrow.source][arrow.response]
         yield from (EdgeRoles(source, role) for role in target_roles(arrow, source, dests))
 

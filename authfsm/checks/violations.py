@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -15,18 +14,15 @@ from authfsm.checks.factors import (
     exception_for,
 )
 from authfsm.checks.invariants import INVARIANTS, Fault, Invariant
-from authfsm.checks.model import Exploration, Model, Path, explore
+from authfsm.checks.model import Exploration, HasPath, Model, Path, explore
 from authfsm.checks.sign_in_paths import walks
 from authfsm.checks.table import TABLE, Table
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 
-if TYPE_CHECKING:
-    from authfsm.diagrams import Diagram
-
 
 @frozen
-class Violation:
+class Violation(HasPath):
     """An invariant that a protocol violates.
 
     Args:
@@ -41,14 +37,6 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.invariant.name}: {self.why}\n    {self.path}"
-
-    def diagram(self, **options: Any) -> Diagram:
-        """Return the path on the protocol's diagram.
-
-        Args:
-            options: options of `authfsm.diagram`.
-        """
-        return self.path.diagram(**options)
 
 
 def check(

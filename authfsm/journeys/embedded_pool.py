@@ -45,23 +45,11 @@ class ObservedPool(LocalPool):
     """How many requests have arrived."""
 
     def observe(self, observer: Observer) -> None:
-        """Report each transition from now on.
-
-        Args:
-            observer: called with each transition and its reply.
-        """
+        """Report each transition from now on."""
         self._observer, self._state = observer, State.START
 
     def answer(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer a request of the API and report the transition.
-
-        Args:
-            operation: the operation, such as InitiateAuth.
-            request: the request's members.
-
-        Raises:
-            PoolRefusal: the pool refuses, with Cognito's error code and message.
-        """
+        """Answer a request of the API and report the transition."""
         with self._lock:
             self.requests += 1
             try:
@@ -109,11 +97,7 @@ class ShiftedClock:
         return utc_now() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward.
-
-        Args:
-            seconds: by how much.
-        """
+        """Move the clock forward by seconds."""
         self._offset += timedelta(seconds=seconds)
 
 
@@ -153,12 +137,7 @@ class ScriptedTriggers:
 
 
 def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
-    """Return the arguments of a `LocalPool` with these settings; the plan fills in what they leave open.
-
-    Args:
-        settings: the pool's settings.
-        plan: what the journey requires.
-    """
+    """Return the arguments of a `LocalPool` with these settings; the plan fills in what they leave open."""
     flows, factors = settings.explicit_auth_flows, settings.allowed_first_auth_factors
     needs_mfa = plan.person.mfa or plan.between_steps
     passkeys: Any = settings.web_authn_factor or "SINGLE_FACTOR"  # a Literal that its class checks
@@ -178,11 +157,7 @@ def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
 
 
 def contradictions(plan: Plan) -> Contradictions:
-    """Return what the pool does where sources contradict each other.
-
-    Args:
-        plan: what the journey requires.
-    """
+    """Return what the pool does where sources contradict each other."""
     chosen: dict[str, Any] = dict.fromkeys(plan.contradictions, True)
     # A password that expires between steps must not end the sign-in.
     expires = any(each.expire_password for each in plan.between_steps.values())
@@ -191,18 +166,7 @@ def contradictions(plan: Plan) -> Contradictions:
 
 @contextmanager
 def serve(pool: LocalPool) -> Iterator[str]:
-    """Serve a pool on a free loopback port, in a thread, until the end of the block.
-
-    Args:
-        pool: the pool.
-
-    Yields:
-        The URL.
-
-    Raises:
-        ImportError: the extra `authfsm[server]` is not installed.
-        RuntimeError: the server does not start.
-    """
+    """Serve a pool on a free loopback port, in a thread, until the end of the block; yield its URL."""
     from authfsm.local.server.access import listen, url_of  # noqa: PLC0415 - an extra
     from authfsm.local.server.service import Log, Service  # noqa: PLC0415 - an extra
     from authfsm.local.server.uvicorn_server import PoolServer  # noqa: PLC0415 - an extra

@@ -88,19 +88,11 @@ class Journey:
                 yield f"-{move.to.state}" + ("(mfa)" if move.to.role is Role.SECOND_FACTOR else "")
 
     def refused(self, step: int) -> bool:
-        """Return whether the answer of a step is wrong on purpose.
-
-        Args:
-            step: its number, from 0.
-        """
+        """Return whether the answer of a step, counted from 0, is wrong on purpose."""
         return is_wrong(self.path.moves[step])
 
     def stale(self, step: int) -> bool:
-        """Return whether the pool refuses a step because it has forgotten the device.
-
-        Args:
-            step: its number, from 0.
-        """
+        """Return whether the pool refuses a step, counted from 0, because it has forgotten the device."""
         return self.path.moves[step].arrow.kind is RESTART
 
     def begin(self, **pool: Any) -> Stage:
@@ -216,7 +208,7 @@ def journeys(
             every.append(Journey(path, plan_for(path, pool), pool.settings, descriptions))
             covered |= _arrows_in_roles(path)
         except ImpossiblePath as error:
-            omitted.append(OmittedPath(path, error.reason))
+            omitted.append(OmittedPath(path, str(error)))
     model = Model(settings=pool.settings, doubted=doubted, include_lambda_named=False)
     every += _with_refused_answers(every, pool, model, omitted)
     if cover == "arrows":
@@ -276,7 +268,7 @@ def _with_refused_answers(
                 try:
                     found[key] = evolve(journey, path=path, plan=plan_for(path, pool))
                 except ImpossiblePath as error:
-                    impossible[key] = OmittedPath(path, error.reason)
+                    impossible[key] = OmittedPath(path, str(error))
             here = move.to
     omitted += [each for key, each in impossible.items() if key not in found]
     return list(found.values())

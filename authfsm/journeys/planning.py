@@ -64,15 +64,7 @@ CONTRADICTIONS: Final[Mapping[str, Callable[[Path], bool]]] = {
 
 
 class ImpossiblePath(Exception):
-    """No pool can follow a path.
-
-    Args:
-        reason: why not.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """No pool can follow a path. The message is the reason."""
 
 
 @frozen
@@ -102,15 +94,7 @@ class PoolFacts:
 
 
 def plan_for(path: Path, pool: PoolFacts) -> Plan:
-    """Return what a path requires.
-
-    Args:
-        path: a path to sign in, which may contain refused answers that are given again.
-        pool: what is known of the pool.
-
-    Raises:
-        ImpossiblePath: No pool can follow the path.
-    """
+    """Return what a path requires, or raise ImpossiblePath."""
     if path.arrows[0].response in r.ADMIN_RESPONSES and S.CUSTOM_CHALLENGE in path.states:
         raise ImpossiblePath("no source shows a custom challenge after an administrator's flow")
     for source, response, dest, _ in path.arrows:

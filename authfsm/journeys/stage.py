@@ -124,11 +124,7 @@ class Stage:
         return self.pool.client()
 
     def cognito(self, **settings: Any) -> Cognito:
-        """Return this package's own driver for the pool.
-
-        Args:
-            settings: arguments of `authfsm.Cognito`.
-        """
+        """Return this package's own driver for the pool."""
         settings.setdefault("admin", self.path.arrows[0].response in r.ADMIN_RESPONSES)
         return self.pool.cognito(**settings)
 
@@ -318,17 +314,7 @@ _TAKE_ONLY_A_NAME: Final = frozenset(
 
 
 def drive(stage: Stage) -> Flow:
-    """Sign in with this package's own driver.
-
-    Args:
-        stage: a journey that has just begun.
-
-    Returns:
-        The sign-in, with its tokens.
-
-    Raises:
-        UnexpectedPath: It did not follow the journey's path.
-    """
+    """Sign in with this package's own driver."""
     flow = stage.cognito().start(stage.password, device=stage.device, walk=False)
     while (entry := stage.next_input()) is not None:
         steps = len(stage.transitions)
