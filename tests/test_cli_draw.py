@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from authfsm import history_to_json
 from authfsm.cli import app
-from authfsm.cli import describing as describing_
+from authfsm.cli import pool_descriptions as describing_
 from authfsm.diagrams import FORMATS, render
 from authfsm.local import LocalPool
 

@@ -18,8 +18,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from authfsm.cli import app
-from authfsm.cli.drawing import _PICTURE
-from authfsm.cli.failing import Failed
+from authfsm.cli.draw_output import _PICTURE
+from authfsm.cli.exit_status import Failed
 
 VALUES = {
     "form": ("--format", "svg"), "flow": ("--flow", "USER_SRP_AUTH"), "state": ("--state", "SMS_MFA"),

@@ -26,10 +26,9 @@ from authfsm.base.secret import Secret
 from authfsm.cli import app
 from authfsm.cli.signin.answers import Answers
 from authfsm.cli.signin.exits import Ended, Exit, exit_of
-from authfsm.cli.signin.person import PipedInput
-from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen
-from authfsm.cli.signin.secret_storage import InMemory
+from authfsm.cli.signin.secret_storage import Devices, InMemory
+from authfsm.cli.signin.user_input import PipedInput
 from authfsm.cli.signin.walking import SigningIn, SignInStart
 from authfsm.local import LocalPool, Triggers
 from authfsm.local.config.clock import ManualClock

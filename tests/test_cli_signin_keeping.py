@@ -19,8 +19,7 @@ from test_cli_signin_ends import ADA, PASSWORD, Ran, ran
 
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.exits import Ended, Exit
-from authfsm.cli.signin.remembering import Devices
-from authfsm.cli.signin.secret_storage import InFiles, InMemory, write
+from authfsm.cli.signin.secret_storage import Devices, InFiles, InMemory, write
 from authfsm.core.device import Device
 
 SERVICE = f"authfsm:{POOL_ID}/{CLIENT_ID}"

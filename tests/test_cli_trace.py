@@ -82,7 +82,7 @@ def test_a_trail_that_is_legal(legal: Path) -> None:
         "How long each step took",
         "in times median s p95 s",
         "SMS_MFA 1 10 10",
-        "Every arrow that was taken",
+        "Every transition that was taken",
         "from response to times share",
         "START USER_PASSWORD_AUTH SMS_MFA 1 100.0%",
         "SMS_MFA SMS_MFA AUTHENTICATED 1 100.0%",

@@ -1,4 +1,7 @@
-"""The command line: one thin function for each command; a module of the same name implements it."""
+"""The command line: a module for each command, and an `_output` module that runs it.
+
+Private: the public interface is the `authfsm` command.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from authfsm.cli.check import check
 from authfsm.cli.conform import EPILOG as CONFORM_EPILOG
 from authfsm.cli.conform import conform
 from authfsm.cli.draw import EPILOG, draw
-from authfsm.cli.failing import Failed, end
+from authfsm.cli.exit_status import Failed, end
 from authfsm.cli.options import Json
 from authfsm.cli.paths import EPILOG as PATHS_EPILOG
 from authfsm.cli.paths import paths
@@ -52,7 +55,7 @@ def demo(
 
     Needs no AWS account, network or system package: the pool runs in this process and verifies every proof.
     """
-    from authfsm.cli.demo import run  # noqa: PLC0415 - only who runs it waits for it
+    from authfsm.cli.demo import run  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
     if not run(out, pause=pause):
         raise typer.Exit(1)
@@ -122,7 +125,7 @@ def serve(
             f"authfsm serve needs {', '.join(lacking)}: pip install 'authfsm[server]'", err=True
         )
         raise typer.Exit(1)
-    from authfsm.cli.serve import serve as run  # noqa: PLC0415 - only who runs it waits for it
+    from authfsm.cli.serve import serve as run  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
     run(
         host,
@@ -160,8 +163,8 @@ def explain(
 
     Shows its parameters, the accepted responses, the next states, what to do, and the AWS page about it.
     """
-    from authfsm.cli.explain import explain as tell  # noqa: PLC0415 - only who asks waits for it
-    from authfsm.cli.explain import unknown  # noqa: PLC0415 - the same
+    from authfsm.cli.explain import explain as tell  # noqa: PLC0415 - imported only when it runs: --help stays fast
+    from authfsm.cli.explain import unknown  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
     if not tell(name, as_json=json):
         end("explain", Failed(unknown(name)))

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from authfsm.cli.failing import MISUSED, Failed, end
+from authfsm.cli.exit_status import USAGE_ERROR, Failed, end
 
 EPILOG: Final = "Exit status: 0 success; 1 the file could not be read or written; 2 usage error."
 
@@ -81,7 +81,7 @@ def capture(
 def _check_other(name: str, output: Path | None) -> None:
     """Refuse to overwrite the input file."""
     if output is not None and name != "-" and output.exists() and output.samefile(name):
-        raise Failed(f"{output} is the input file: choose another output file", MISUSED)
+        raise Failed(f"{output} is the input file: choose another output file", USAGE_ERROR)
 
 
 def _read(name: str) -> str:

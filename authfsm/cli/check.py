@@ -1,4 +1,4 @@
-"""`authfsm check`: the options of the command; `authfsm.cli.checking` implements it.
+"""`authfsm check`: the options of the command; `authfsm.cli.check_output` runs it.
 
 Exit status: 0, no finding of severity `--fail-on` or higher; 1, there is one, or the check could not run;
 2, usage error.
@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from authfsm.cli.failing import Failed, end
+from authfsm.cli.exit_status import Failed, end
 from authfsm.cli.options import Client, EndpointUrl, Pool, Profile, Region, Settings
 
 _HOW: Final = "Output"
@@ -67,11 +67,11 @@ def check(
     every loop is bounded. With a pool: checks the same for the paths that its settings allow, and reports
     security findings, each with its path, its source and its remediation.
     """
-    from authfsm.cli import checking  # noqa: PLC0415 - only who checks waits for it
+    from authfsm.cli import check_output  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
     try:
-        passed = checking.check(
-            checking.CheckOptions(
+        passed = check_output.check(
+            check_output.CheckOptions(
                 settings=settings, pool=pool, client=client, profile=profile, region=region,
                 endpoint_url=endpoint_url, form=form, output=output, fail_on=fail_on,
                 diagram=diagram,

@@ -1,4 +1,4 @@
-"""`authfsm conform`: the options of the command; `authfsm.cli.conforming` implements it.
+"""`authfsm conform`: the options of the command; `authfsm.cli.conform_output` runs it.
 
 Exit status: 0, rules ran and none failed; 1, a rule failed, or none could run at an endpoint; 2, usage error,
 or the endpoint does not answer.
@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from authfsm.cli.failing import FAILED, Failed, end
+from authfsm.cli.exit_status import FAILED, Failed, end
 
 _WHERE, _WHICH, _TOLD = "Endpoint", "Rules", "Output"
 
@@ -107,15 +107,17 @@ def conform(
     The suite creates the pools, app clients and users that it needs through Cognito's API, and deletes them at
     the end. Against AWS it creates user pools in your account.
     """
-    from authfsm.cli import conforming  # noqa: PLC0415 - only who tries something waits for it
+    from authfsm.cli import conform_output  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
     try:
-        wanted = conforming.ConformOptions(
+        options = conform_output.ConformOptions(
             endpoint=endpoint, compare=compare or [], pool_id=pool_id, client_id=client_id,
             codes=codes or [], region=region, profile=profile, rules=tuple(rule or ()),
             timeout=timeout, outputs=output or [],
         )  # fmt: skip
-        all_passed = conforming.list_rules(wanted) if list_ else conforming.conform(wanted)
+        all_passed = (
+            conform_output.list_rules(options) if list_ else conform_output.conform(options)
+        )
     except Failed as failed:
         end("conform", failed)
     if not all_passed:

@@ -1,4 +1,4 @@
-"""`authfsm draw`: the options of the command; `authfsm.cli.drawing` implements it.
+"""`authfsm draw`: the options of the command; `authfsm.cli.draw_output` runs it.
 
 Exit status: 0, success, or the gallery is up to date; 1, failure, or the gallery is out of date; 2, usage
 error.
@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from authfsm.cli.failing import Failed, end
+from authfsm.cli.exit_status import Failed, end
 from authfsm.cli.options import PANEL, Client, EndpointUrl, Pool, Profile, Region, Settings
 
 _FILE: Final = {"dir_okay": False}
@@ -176,10 +176,11 @@ def draw(
 
     Without options it draws the whole protocol to protocol.svg. Graphviz need not be installed.
     """
-    from authfsm.cli import drawing, gallery_output  # noqa: PLC0415 - only who draws waits for them
+    from authfsm.cli import draw_output  # noqa: PLC0415 - imported only when it runs: --help stays fast
+    from authfsm.cli import gallery as gallery_files  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
     try:
-        wanted = drawing.DrawOptions(
+        options = draw_output.DrawOptions(
             folder=folder, outputs=output or [], form=format_, flow=flow, state=state,
             failures=failures, actions=actions, unfolded=unfolded, history=history,
             traffic=traffic, sequence=sequence, html=html, pool=pool, client=client,
@@ -187,8 +188,8 @@ def draw(
             save_settings=save_settings, diff=diff, faded=faded, theme=theme, engine=engine,
         )  # fmt: skip
         if check or gallery is not None:
-            gallery_output.keep(wanted, gallery, check=check)
+            gallery_files.update_or_check(options, gallery, check=check)
         else:
-            drawing.draw(wanted)
+            draw_output.draw(options)
     except Failed as failed:
         end("draw", failed)

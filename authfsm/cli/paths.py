@@ -1,4 +1,4 @@
-"""`authfsm paths`: the options of the command; `authfsm.cli.paths_listing` implements it.
+"""`authfsm paths`: the options of the command; `authfsm.cli.paths_output` runs it.
 
 Exit status: 0, success; 1, failure; 2, usage error.
 """
@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from authfsm.cli.failing import Failed, end
+from authfsm.cli.exit_status import Failed, end
 from authfsm.cli.options import PANEL, Client, EndpointUrl, Json, Pool, Profile, Region, Settings
 
 _WHICH, _HOW = "Selection", "Output"
@@ -77,11 +77,11 @@ def paths(
 
     A path leads from START to the tokens, visits no place twice, and contains no refusal.
     """
-    from authfsm.cli import paths_listing  # noqa: PLC0415 - only who asks waits for it
+    from authfsm.cli import paths_output  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
     try:
-        paths_listing.tell(
-            paths_listing.PathsOptions(
+        paths_output.list_paths(
+            paths_output.PathsOptions(
                 settings=settings, pool=pool, client=client, profile=profile, region=region,
                 endpoint_url=endpoint_url, diff=diff, through=through, shortest=shortest,
                 longest=longest, doubted=doubted, device=not no_device, limit=limit, as_json=json,

@@ -50,13 +50,13 @@ def serve(
     log = Log(sys.stderr)
     file = sock = None
     try:
-        wanted = read_config(config) if config else ServerConfig()
-        access = _access(wanted.access, host, allow_host, cors, is_open=is_open)
-        wanted = evolve(wanted, access=access)
+        options = read_config(config) if config else ServerConfig()
+        access = _access(options.access, host, allow_host, cors, is_open=is_open)
+        options = evolve(options, access=access)
         sock = listen(host, port)
         file = StateFile(state) if state else None
         url = url_of(host, sock)
-        service = open_service(wanted, url, log, file, issuer)
+        service = open_service(options, url, log, file, issuer)
     except (ConfigError, ListenError, StateFileError) as refused:
         for each in (sock, file):
             if each is not None:

@@ -1,4 +1,4 @@
-"""`authfsm trace`: the options of the command; `authfsm.cli.tracing` implements it.
+"""`authfsm trace`: the options of the command; `authfsm.cli.trace_output` runs it.
 
 Exit status: 0, everything was read and every step is legal; 1, an illegal step was found, something could
 not be read, or the input has no sign-in events; 2, usage error.
@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from authfsm.cli.failing import MISUSED, Failed, end
+from authfsm.cli.exit_status import USAGE_ERROR, Failed, end
 from authfsm.cli.options import Json
 
 EPILOG: Final = "Exit status: 0 everything was read and every step is legal; 1 an illegal step, or something could not be read; 2 usage error."
@@ -21,8 +21,8 @@ _NEEDED: Final = ("duckdb", "sqlglot")
 _TABLE, _LIMIT, _MEMORY = "cloudtrail_logs", 20, "550MB"
 
 
-def _check_used(
-    printed: bool,  # noqa: FBT001 - is only the query printed?
+def _refuse_unused(
+    printed: bool,  # noqa: FBT001 - the one positional argument
     *,
     json: bool,
     diagram: Path | None,
@@ -30,21 +30,17 @@ def _check_used(
     memory: str,
     table: str,
 ) -> None:
-    """Refuse an option that would do nothing.
-
-    Raises:
-        Failed: one was given.
-    """
+    """Refuse an option that has no effect with, or without, --sql."""
     if not printed:
         if table != _TABLE:
-            raise Failed("--table requires --sql: files have no table name", MISUSED)
+            raise Failed("--table requires --sql: files have no table name", USAGE_ERROR)
         return
     given = {
         "json": json, "diagram": diagram is not None, "limit": limit != _LIMIT, "memory": memory != _MEMORY,
     }  # fmt: skip
     if name := next((name for name, there in given.items() if there), None):
         why = f"--{name} has no effect with --sql, which prints the query and reads nothing"
-        raise Failed(why, MISUSED)
+        raise Failed(why, USAGE_ERROR)
 
 
 def trace(
@@ -90,19 +86,19 @@ def trace(
     Reads trails larger than memory. CloudTrail does not say which events belong to one sign-in: events are
     grouped by sub, app client, IP address and user agent. What CloudTrail does not record is shown as unknown.
     """
-    if lacking := [name for name in _NEEDED if find_spec(name) is None]:
-        why = f"it needs {', '.join(lacking)}: pip install 'authfsm[trace]'"
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        why = f"it needs {', '.join(missing)}: pip install 'authfsm[trace]'"
         end("trace", Failed(why))
-    from authfsm.cli import tracing  # noqa: PLC0415 - only who traces waits for it
+    from authfsm.cli import trace_output  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
     try:
-        _check_used(
+        _refuse_unused(
             sql is not None, json=json, diagram=diagram, limit=limit, memory=memory, table=table
         )
         if sql is not None:
-            tracing.show_query(names or [], sql, table, validity)
+            trace_output.show_query(names or [], sql, table, validity)
             return
-        legal = tracing.trace(
+        legal = trace_output.trace(
             names or [],
             as_json=json,
             diagram=diagram,

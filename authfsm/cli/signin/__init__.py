@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from authfsm.cli.failing import MISUSED, Failed, end
+from authfsm.cli.exit_status import USAGE_ERROR, Failed, end
 from authfsm.cli.signin.exits import EPILOG as EPILOG
 
 _POOL, _HOW, _TOKENS, _TRY = "User pool", "Sign-in", "Tokens", "Without a user pool"
@@ -190,7 +190,7 @@ def command(
     or read from AUTHFSM_PASSWORD, AUTHFSM_CLIENT_SECRET or --password-stdin. No option takes a secret.
     """
     if unused := _unused(context, local=local, json=json, show_tokens=show_tokens):
-        end("signin", Failed(unused, MISUSED))
+        end("signin", Failed(unused, USAGE_ERROR))
     from authfsm.cli.signin.running import SignInOptions, run  # noqa: PLC0415 - only who signs in waits for it
 
     raise typer.Exit(

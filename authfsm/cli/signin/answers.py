@@ -12,8 +12,8 @@ from typing import Final
 
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.exits import Ended, Exit
-from authfsm.cli.signin.person import UserInput, chosen
 from authfsm.cli.signin.screen import Screen, shown
+from authfsm.cli.signin.user_input import UserInput, chosen
 from authfsm.core.enrolment import Enrolment, NoQrCode
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import responses as r

@@ -20,11 +20,10 @@ from attrs import field, frozen
 from authfsm.cli.signin.answers import Answers
 from authfsm.cli.signin.connection import PoolConnection, from_environment
 from authfsm.cli.signin.exits import Ended, Exit
-from authfsm.cli.signin.person import TerminalInput, UserInput, who
-from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen
-from authfsm.cli.signin.secret_storage import InFiles, InKeyring, InMemory, Shelf
+from authfsm.cli.signin.secret_storage import Devices, InFiles, InKeyring, InMemory, Shelf
 from authfsm.cli.signin.token_output import Keeping, tell
+from authfsm.cli.signin.user_input import TerminalInput, UserInput, who
 from authfsm.cli.signin.walking import SigningIn, SignInStart
 
 
@@ -77,7 +76,7 @@ class Terminated(BaseException):
     """A signal that ends the process."""
 
 
-def run(wanted: SignInOptions) -> int:
+def run(options: SignInOptions) -> int:
     """Sign in.
 
     Args:
@@ -89,7 +88,7 @@ def run(wanted: SignInOptions) -> int:
     screen = Screen()
     try:
         with _ended_by_signals():
-            _signed_in(wanted, screen)
+            _signed_in(options, screen)
     except KeyboardInterrupt:
         ended = Ended(Exit.INTERRUPTED, "Cancelled.")
     except Terminated:
@@ -104,31 +103,32 @@ def run(wanted: SignInOptions) -> int:
     return ended.code
 
 
-def _signed_in(wanted: SignInOptions, screen: Screen) -> None:
-    person = who(screen, lines=wanted.password_stdin)
-    if wanted.trial is not None and not wanted.local:
+def _signed_in(options: SignInOptions, screen: Screen) -> None:
+    person = who(screen, lines=options.password_stdin)
+    if options.trial is not None and not options.local:
         raise Ended(
-            Exit.MISUSED, f"{wanted.trial} requires --local: authfsm signin --local {wanted.trial}"
+            Exit.MISUSED,
+            f"{options.trial} requires --local: authfsm signin --local {options.trial}",
         )
-    shelf = InKeyring() if wanted.keyring else None
+    shelf = InKeyring() if options.keyring else None
     keeping = Keeping(
-        printed=wanted.printed,
-        in_the_open=wanted.show_tokens,
-        file=wanted.output,
+        printed=options.printed,
+        in_the_open=options.show_tokens,
+        file=options.output,
         keyring=shelf,
     )
     keeping.check()
-    if wanted.local:
-        _locally(wanted, screen, person, keeping)
+    if options.local:
+        _locally(options, screen, person, keeping)
     else:
-        _really(wanted, screen, person, keeping, shelf)
+        _really(options, screen, person, keeping, shelf)
 
 
 def _really(
-    wanted: SignInOptions, screen: Screen, person: UserInput, keeping: Keeping, shelf: Shelf | None
+    options: SignInOptions, screen: Screen, person: UserInput, keeping: Keeping, shelf: Shelf | None
 ) -> None:
-    opening = wanted.opening()
-    pool = _pool(wanted, opening, person)
+    opening = options.opening()
+    pool = _pool(options, opening, person)
     cognito = pool.cognito()
     screen.plain(f"{pool.pool_id or pool.region}, app client {pool.client_id}")
     signing_in = SigningIn(
@@ -145,19 +145,19 @@ def _really(
     tell(screen, flow, keeping.keep(flow, pool.service))
 
 
-def _pool(wanted: SignInOptions, opening: SignInStart, person: UserInput) -> PoolConnection:
-    client_id, pool_id = wanted.client_id, wanted.pool_id
+def _pool(options: SignInOptions, opening: SignInStart, person: UserInput) -> PoolConnection:
+    client_id, pool_id = options.client_id, options.pool_id
     proves = opening.flow in {"USER_SRP_AUTH", "USER_AUTH"} or opening.flow.startswith("ADMIN_")
-    admin = wanted.admin or opening.flow.startswith("ADMIN_")
-    if not pool_id and (proves or admin or opening.password_first or not wanted.region):
+    admin = options.admin or opening.flow.startswith("ADMIN_")
+    if not pool_id and (proves or admin or opening.password_first or not options.region):
         pool_id = _given(person, "User pool id", "--pool-id", "AUTHFSM_POOL_ID")
     client_id = client_id or _given(person, "App client id", "--client-id", "AUTHFSM_CLIENT_ID")
     return PoolConnection(
         client_id=client_id,
         pool_id=pool_id,
-        region=wanted.region,
-        endpoint=wanted.endpoint,
-        profile=wanted.profile,
+        region=options.region,
+        endpoint=options.endpoint,
+        profile=options.profile,
         admin=admin,
     )
 
@@ -173,22 +173,22 @@ def _given(person: UserInput, question: str, option: str, variable: str) -> str:
     return typed
 
 
-def _locally(wanted: SignInOptions, screen: Screen, person: UserInput, keeping: Keeping) -> None:
+def _locally(options: SignInOptions, screen: Screen, person: UserInput, keeping: Keeping) -> None:
     from authfsm.cli.signin import local_demo  # noqa: PLC0415 - only who tries waits for the pool
 
-    name = wanted.trial or next(iter(local_demo.TRIALS))
+    name = options.trial or next(iter(local_demo.TRIALS))
     if name not in local_demo.TRIALS:
         raise Ended(
             Exit.MISUSED, f"unknown example {name}: choose one of {', '.join(local_demo.TRIALS)}."
         )
     trial = local_demo.TRIALS[name]
-    opening = wanted.opening(trial.flow, suggested=local_demo.suggested())
+    opening = options.opening(trial.flow, suggested=local_demo.suggested())
     pool = trial.make()
     devices = Devices(InMemory(), f"authfsm:{pool.pool_id}/{pool.client_id}")
     local_demo.introduce(name, pool, screen)
     neighbours = local_demo.Neighbours(pool, screen)
     signing_in = SigningIn(
-        pool.cognito(admin=wanted.admin),
+        pool.cognito(admin=options.admin),
         opening,
         answers=Answers(screen, person, "authfsm"),
         person=person,

@@ -19,7 +19,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.cli.signin.keyboard import unheeded
+from authfsm.cli.signin.user_input import unheeded
 from authfsm.core.history import Step
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, InvalidInput, Refused
 from authfsm.protocol.states import State

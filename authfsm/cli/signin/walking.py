@@ -16,9 +16,9 @@ from attrs import frozen
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.answers import Answers, Elsewhere, StartAgain
 from authfsm.cli.signin.exits import Ended, Exit, exit_of
-from authfsm.cli.signin.person import InputEnded, UserInput, agrees
-from authfsm.cli.signin.remembering import Devices
 from authfsm.cli.signin.screen import Screen, why
+from authfsm.cli.signin.secret_storage import Devices
+from authfsm.cli.signin.user_input import InputEnded, UserInput, agrees
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.protocol.auth_flows import PASSWORD_FLOWS
 from authfsm.protocol.error_policy import Fault, RecoveryAction

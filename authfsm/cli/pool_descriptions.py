@@ -1,4 +1,4 @@
-"""A pool's descriptions: fetched from AWS, or read from a file, and saved without the client's secret."""
+"""A pool's descriptions: fetched from AWS or read from a file, and saved without the app client's secret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 import typer
 from attrs import frozen
 
-from authfsm.cli.failing import Failed
+from authfsm.cli.exit_status import Failed
 from authfsm.protocol.errors import BadField
 from authfsm.settings import PoolSettings
 from authfsm.settings import descriptions as reader
@@ -18,7 +18,7 @@ from authfsm.settings.descriptions import decode_text
 from authfsm.settings.sign_in_settings import fetch_descriptions
 
 ACTIONS: Final = "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"
-"""The IAM actions that describing a pool takes."""
+"""The IAM actions that are needed to describe a pool."""
 
 _DENIED: Final = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
 _STALE: Final = {
@@ -40,7 +40,7 @@ _OF_A_POOL: Final = frozenset({"UserPool", "Id", "MfaConfiguration"})
 
 @frozen(kw_only=True)
 class PoolOptions:
-    """The options that name a pool, as `authfsm.cli.options` has them: the base of what a command is given."""
+    """The values of the options in `authfsm.cli.options`; the base of several commands' options."""
 
     settings: Path | None
     pool: str | None
@@ -50,7 +50,7 @@ class PoolOptions:
     endpoint_url: str | None
 
     def conflicts(self) -> Iterator[str]:
-        """What is wrong with them together."""
+        """Yield an error for each pair of options that cannot be used together."""
         if self.pool and self.settings:
             yield "--pool and --settings exclude each other"
         for name in ("client", "profile", "region", "endpoint_url"):
@@ -58,10 +58,10 @@ class PoolOptions:
                 yield f"--{name.replace('_', '-')} requires --pool"
 
     def described(self) -> Descriptions | None:
-        """Return the pool's descriptions, from AWS or from a file; None where no pool is named.
+        """Return the pool's descriptions from AWS or from a file; None if no option names a pool.
 
         Raises:
-            Failed: they could not be had.
+            Failed: they cannot be fetched or read.
         """
         if self.pool:
             return fetch(self.pool, self.client, self.profile, self.region, self.endpoint_url)
@@ -71,20 +71,20 @@ class PoolOptions:
 def fetch(
     pool_id: str, client_id: str | None, profile: str | None, region: str | None, url: str | None
 ) -> Descriptions:
-    """What AWS says of a pool now, as `--settings` reads it.
+    """Fetch a pool's descriptions from AWS, in the form that `--settings` reads.
 
     Args:
         pool_id: the user pool's id.
-        client_id: the app client's id; None leaves open what it may do.
+        client_id: the app client's id; None describes no app client.
         profile: the AWS profile to use.
-        region: the pool's region; the one its id begins with, if left out.
-        url: another endpoint than AWS's.
+        region: the pool's region; by default the one in its id.
+        url: an endpoint URL instead of AWS's.
 
     Raises:
-        Failed: with what to do about it.
+        Failed: AWS refuses, or cannot be reached; the message says what to do.
     """
-    import boto3  # noqa: PLC0415 - only who asks AWS waits for it
-    from botocore.exceptions import (  # noqa: PLC0415 - the same
+    import boto3  # noqa: PLC0415 - imported only when it runs: --help stays fast
+    from botocore.exceptions import (  # noqa: PLC0415 - imported only when it runs: --help stays fast
         BotoCoreError,
         ClientError,
         NoCredentialsError,
@@ -109,10 +109,10 @@ def fetch(
         raise Failed(_refused(error.response["Error"], pool_id, client_id)) from None
     except (BotoCoreError, ValueError) as error:
         raise Failed(f"the pool could not be described: {error}") from None
-    told: Descriptions = {"UserPool": pool["UserPool"], "MfaConfig": mfa}
+    descriptions: Descriptions = {"UserPool": pool["UserPool"], "MfaConfig": mfa}
     if app is not None:
-        told["UserPoolClient"] = app["UserPoolClient"]
-    return _checked(told, pool_id)
+        descriptions["UserPoolClient"] = app["UserPoolClient"]
+    return _checked(descriptions, pool_id)
 
 
 def _refused(error: Any, pool_id: str, client_id: str | None) -> str:
@@ -122,8 +122,8 @@ def _refused(error: Any, pool_id: str, client_id: str | None) -> str:
     if code in _STALE:
         return _STALE[code]
     if code == "ResourceNotFoundException":
-        whom = f"{pool_id} or its app client {client_id}" if client_id else pool_id
-        return f"there is no {whom} in this account and region"
+        names = f"{pool_id} or its app client {client_id}" if client_id else pool_id
+        return f"there is no {names} in this account and region"
     return f"AWS refuses describing {pool_id}: {code}: {error.get('Message', '')}"
 
 
@@ -136,56 +136,56 @@ def read(path: Path) -> Descriptions:
         Failed: the file can't be read, or holds no description.
     """
     try:
-        told = json.loads(decode_text(path.read_bytes()))
+        content = json.loads(decode_text(path.read_bytes()))
     except OSError as error:
         raise Failed(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:
         raise Failed(f"{path} is not JSON") from None
     except RecursionError:
         raise Failed(f"{path} is not JSON that can be read: it is nested too deeply") from None
-    if not isinstance(told, dict) or _OF_A_POOL.isdisjoint(told):
+    if not isinstance(content, dict) or _OF_A_POOL.isdisjoint(content):
         raise Failed(
-            f'{path} describes no pool: it is to hold {{"UserPool": ..., "UserPoolClient": ..., "MfaConfig": ...}},'
+            f'{path} describes no pool: it must contain {{"UserPool": ..., "UserPoolClient": ..., "MfaConfig": ...}},'
             " as --save-settings writes it, or a reply of aws cognito-idp describe-user-pool"
         )
-    return _checked(told, str(path))
+    return _checked(content, str(path))
 
 
-def _checked(told: Descriptions, where: str) -> Descriptions:
+def _checked(descriptions: Descriptions, where: str) -> Descriptions:
     try:
-        found = reader.Descriptions.read(told)
+        found = reader.Descriptions.read(descriptions)
     except BadField as error:
         raise Failed(f"{where}: the pool's description cannot be read: {error}") from None
     if found.unknown:
         names = ", ".join(found.unknown)
-        typer.echo(f"{where}: these members are not known here, and not read: {names}", err=True)
+        typer.echo(f"{where}: unknown members are ignored: {names}", err=True)
     return dict(found.parts())
 
 
-def save(path: Path, told: Descriptions) -> None:
-    """Write descriptions to a file, without the app client's secret and what replies wrap them in.
+def save(path: Path, descriptions: Descriptions) -> None:
+    """Write descriptions to a file, without the app client's secret and response metadata.
 
     Raises:
         Failed: the file can't be written.
     """
-    kept = {
+    content = {
         name: {k: v for k, v in part.items() if k not in {"ClientSecret", "ResponseMetadata"}}
-        for name, part in told.items()
+        for name, part in descriptions.items()
         if name in {"UserPool", "UserPoolClient", "MfaConfig"}
     }
     try:
-        path.write_text(json.dumps(kept, indent=2, default=str) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
     except OSError as error:
         raise Failed(f"{path} cannot be written: {error.strerror}") from None
 
 
-def settings(told: Descriptions) -> PoolSettings:
-    """What descriptions make of the protocol.
+def settings(descriptions: Descriptions) -> PoolSettings:
+    """Return the settings that descriptions give.
 
     Raises:
-        Failed: they say what AWS never says.
+        Failed: a member has a value that AWS never gives.
     """
     try:
-        return PoolSettings.from_descriptions(told)
+        return PoolSettings.from_descriptions(descriptions)
     except BadField as error:
         raise Failed(f"the pool's description cannot be read: {error}") from None

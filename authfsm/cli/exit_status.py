@@ -1,4 +1,4 @@
-"""How a command says that it could not: in one line that tells what to do, and by its exit code."""
+"""How a command fails: one line on standard error that says what to do, and an exit status."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Final, NoReturn
 import typer
 
 FAILED: Final = 1
-"""The command could not do it, or found what it checks not to be so."""
+"""The exit status of a failure, or of a check that found something."""
 
-MISUSED: Final = 2
-"""The command was called in a way it does not know."""
+USAGE_ERROR: Final = 2
+"""The exit status of a usage error."""
 
 
 class Failed(Exception):
-    """A command could not do it.
+    """A command failed.
 
     Args:
         why: what was wrong, and what to do about it.
-        code: the exit code.
+        code: the exit status.
     """
 
     def __init__(self, why: str, code: int = FAILED) -> None:
@@ -28,11 +28,6 @@ class Failed(Exception):
 
 
 def end(command: str, failed: Failed) -> NoReturn:
-    """Say why, in one line, and end.
-
-    Args:
-        command: the command's name.
-        failed: what was wrong.
-    """
+    """Print why a command failed, in one line, and exit."""
     typer.echo(f"authfsm {command}: {failed.why}", err=True)
     raise typer.Exit(failed.code)

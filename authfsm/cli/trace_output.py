@@ -1,4 +1,4 @@
-"""What `authfsm trace` does: reads a trail, tells how far it is, and says what the table makes of it."""
+"""Run `authfsm trace`: read recorded sign-ins with a progress bar, check them and print the results."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.cli.drawing import made, say
-from authfsm.cli.failing import MISUSED, Failed
+from authfsm.cli.draw_output import drawn_by, report
+from authfsm.cli.exit_status import USAGE_ERROR, Failed
 from authfsm.diagrams import SUFFIXES
 from authfsm.traces import (
     Funnel,
@@ -50,15 +50,16 @@ def show_query(names: Sequence[str], dialect: str, table: str, validity: int) ->
         validity: AuthSessionValidity, minutes.
     """
     if names:
-        raise Failed("--sql prints the query and reads nothing: omit the files", MISUSED)
+        raise Failed("--sql prints the query and reads nothing: omit the files", USAGE_ERROR)
     if not _TABLE.fullmatch(table):
         raise Failed(
-            f"--table must be a table's name, for example cloudtrail_logs, not {table!r}", MISUSED
+            f"--table must be a table's name, for example cloudtrail_logs, not {table!r}",
+            USAGE_ERROR,
         )
     try:
         sys.stdout.write(sql(dialect, table, validity=validity) + "\n")
     except UnknownDialect as error:
-        raise Failed(str(error), MISUSED) from None
+        raise Failed(str(error), USAGE_ERROR) from None
 
 
 def trace(
@@ -71,38 +72,38 @@ def trace(
     memory: str,
     console: Console | None = None,
 ) -> bool:
-    """Hold a trail against the table, and tell.
+    """Check recorded sign-ins against the protocol and print the results.
 
     Args:
         names: files, folders, patterns.
-        as_json: as JSON, for programs.
-        diagram: where the picture goes.
+        as_json: print JSON, for programs.
+        diagram: the file of the picture.
         limit: how many illegal steps are shown.
         validity: AuthSessionValidity, minutes.
-        memory: what DuckDB may use.
+        memory: the memory limit of DuckDB.
         console: where to print; the terminal, if left out.
 
     Returns:
-        Could everything be read, and is every step on the table?
+        Whether everything could be read and every step is legal.
 
     Raises:
-        Failed: it could not be read, or the picture not be drawn.
+        Failed: a usage error, or the input cannot be read or the picture not be drawn.
     """
     if not names:
-        raise Failed("no input: give files, folders or a pattern", MISUSED)
+        raise Failed("no input: give files, folders or a pattern", USAGE_ERROR)
     if diagram is not None and not diagram.name.lower().endswith(tuple(SUFFIXES)):
-        raise Failed(f"{diagram} must end in one of {', '.join(SUFFIXES)}", MISUSED)
+        raise Failed(f"{diagram} must end in one of {', '.join(SUFFIXES)}", USAGE_ERROR)
     try:
         funnel = _funnel(names, limit, validity, memory)
     except InvalidMemoryLimit as error:
-        raise Failed(str(error), MISUSED) from None
+        raise Failed(str(error), USAGE_ERROR) from None
     except (UnreadableTraceFile, OutOfResources) as error:
         raise Failed(str(error)) from None
     if as_json:
         sys.stdout.write(json.dumps(funnel.to_dict(), indent=2) + "\n")
     else:
         out = console or Console(highlight=False)
-        for part in told(funnel):
+        for part in report_parts(funnel):
             out.print(part)
     if diagram is not None:
         _draw(funnel, diagram)
@@ -111,14 +112,14 @@ def trace(
 
 def _draw(funnel: Funnel, path: Path) -> None:
     try:
-        made(lambda: funnel.diagram().save(path))
+        drawn_by(lambda: funnel.diagram().save(path))
     except OSError as error:
         raise Failed(f"{path} cannot be written: {error.strerror}") from None
-    say(f"drew {path}")
+    report(f"drew {path}")
 
 
 def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> Funnel:
-    """The funnel, with a bar that shows how far it is."""
+    """Return the results, with a progress bar while they are computed."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -135,21 +136,21 @@ def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> Fun
         )
         try:
             loading = worker.submit(trail.load)
-            while not _over(loading):
+            while not _is_finished(loading):
                 bar.update(task, completed=min(trail.bytes_read, trail.size))
             loading.result()
             bar.update(task, completed=trail.size)
             judging = worker.submit(trail.funnel, limit)
             bar.add_task("Replaying against the table", total=None)
-            while not _over(judging):
+            while not _is_finished(judging):
                 bar.refresh()
             return judging.result()
         except KeyboardInterrupt:
-            trail.stop()  # or the worker would be waited for
+            trail.stop()  # otherwise leaving the block waits for the worker
             raise
 
 
-def _over(work: Future[Any]) -> bool:
+def _is_finished(work: Future[Any]) -> bool:
     try:
         work.exception(timeout=_EVERY)
     except NotYet:
@@ -157,24 +158,20 @@ def _over(work: Future[Any]) -> bool:
     return True
 
 
-# ---- what is told ------------------------------------------------------------------------------------------
+# ---- output ------------------------------------------------------------------------------------------
 
 
-def told(funnel: Funnel) -> Iterator[RenderableType]:
-    """A funnel, part by part.
-
-    Args:
-        funnel: what a trail came to.
-    """
+def report_parts(funnel: Funnel) -> Iterator[RenderableType]:
+    """Yield the parts of the report: problems, counts, ends, durations, transitions and illegal steps."""
     for problem in funnel.input.problems:
         yield Text(problem, style="bold red")
-    yield from _counted(funnel)
+    yield from _counts(funnel)
     if funnel.ends:
         yield _ends(funnel)
     if funnel.durations:
-        yield _waits(funnel)
+        yield _durations(funnel)
     if funnel.transitions:
-        yield _taken(funnel)
+        yield _transitions(funnel)
     if funnel.illegal:
         yield _illegal(funnel)
     if funnel.illegal_count:
@@ -188,7 +185,7 @@ def told(funnel: Funnel) -> Iterator[RenderableType]:
         )
 
 
-def _counted(funnel: Funnel) -> Iterator[RenderableType]:
+def _counts(funnel: Funnel) -> Iterator[RenderableType]:
     read = funnel.input
     when = f", {funnel.since} to {funnel.until} UTC" if funnel.since else ""
     yield Text(
@@ -226,15 +223,17 @@ def _ends(funnel: Funnel) -> Table:
     return table
 
 
-def _waits(funnel: Funnel) -> Table:
+def _durations(funnel: Funnel) -> Table:
     table = _table("How long each step took", "in", "times", "median s", "p95 s")
     for each in funnel.durations:
         table.add_row(each.node, f"{each.times:,}", f"{each.median:g}", f"{each.p95:g}")
     return table
 
 
-def _taken(funnel: Funnel) -> Table:
-    table = _table("Every arrow that was taken", "from", "response", "to", "times", "share", "")
+def _transitions(funnel: Funnel) -> Table:
+    table = _table(
+        "Every transition that was taken", "from", "response", "to", "times", "share", ""
+    )
     before = ""
     for each in funnel.transitions:
         verdict = "" if each.verdict is Verdict.LEGAL else str(each.verdict)
