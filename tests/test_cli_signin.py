@@ -25,8 +25,8 @@ from attrs import define
 from conftest import lacking
 from serving import CLIENT_ID, POOL_ID, here
 
-from authfsm.cli.signin.exits import Exit
-from authfsm.cli.signin.local_demo import PASSWORD, TRIALS
+from authfsm.cli.signin.exits import ExitStatus
+from authfsm.cli.signin.local_demo import DEMO_POOLS, PASSWORD
 
 if sys.platform != "win32":
     import termios
@@ -144,7 +144,7 @@ def test_a_code_by_sms_wrong_then_right() -> None:
         person.child.expect("CodeMismatchException")
         person.types("Code sent by SMS to", f"{code[:3]} {code[3:]}")
 
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
         assert "START › PASSWORD_VERIFIER › SMS_MFA ×2 › AUTHENTICATED" in person.seen  # noqa: RUF001 - as shown
         assert "✓ Signed in as ada" in person.seen
         assert "groups   pioneers" in person.seen
@@ -158,7 +158,7 @@ def test_a_code_by_e_mail() -> None:
         code = person.told(r"an e-mail to ada@example.com: (\d+)")
         person.types("Code sent by e-mail to a***@e***", code)
 
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
 
 
 def test_a_code_of_the_authenticator_app() -> None:
@@ -170,7 +170,7 @@ def test_a_code_of_the_authenticator_app() -> None:
         person.child.expect("A code has only digits")
         person.types("Code of the authenticator app", code)
 
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
         assert "×" not in person.seen  # noqa: RUF001 - as shown
 
 
@@ -185,7 +185,7 @@ def test_an_authenticator_app_is_enrolled() -> None:
         person.child.expect("EnableSoftwareTokenMFAException")
         person.types("Code that the app shows now", app.now())
 
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
         assert person.seen.count("anyone who sees it can generate your codes") == 1
         assert person.seen.count("▀▀▀▀▀▀▀▀▀▀▀▀▀▀") >= 1, "no QR code"
         assert "MFA_SETUP ×4 › AUTHENTICATED" in person.seen  # noqa: RUF001 - as shown
@@ -207,7 +207,7 @@ def test_a_temporary_password_is_replaced() -> None:
         person.child.expect(r"Name.*\(Ada Lovelace\)")
         person.types("", "")
 
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
         assert f"{NEW}-x" not in person.seen
 
 
@@ -225,7 +225,7 @@ def test_a_first_factor_is_chosen_and_left_for_another() -> None:
         person.types("How to sign in [1-3]", "password_srp")
         person.hides("Password", PASSWORD)
 
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
         assert "SMS_OTP › PASSWORD_VERIFIER › AUTHENTICATED" in person.seen  # noqa: RUF001 - as shown
 
 
@@ -237,7 +237,7 @@ def test_a_second_factor_is_chosen() -> None:
         person.types("Second factor [1-2]", "software_token_mfa")
         person.types("Code of the authenticator app", person.told(r"app would show: (\d{6})"))
 
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
 
 
 def test_a_riddle_answered_in_the_open_and_hidden() -> None:
@@ -249,7 +249,7 @@ def test_a_riddle_answered_in_the_open_and_hidden() -> None:
         person.types("Answer", "")
         person.hides("Answer, hidden", "age")
 
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
 
 
 def test_a_passkey_is_for_browsers() -> None:
@@ -260,7 +260,7 @@ def test_a_passkey_is_for_browsers() -> None:
         person.types("How to sign in [1-3]", "email_otp")
         person.types("Code sent by e-mail", person.told(r"an e-mail to ada@example.com: (\d+)"))
 
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
         assert "WEB_AUTHN › EMAIL_OTP" in person.seen  # noqa: RUF001 - as shown
 
 
@@ -274,7 +274,7 @@ def test_a_device_is_remembered_and_stands_for_the_code() -> None:
         person.types("Remember this device", "y")
         person.hides("Password of ada", PASSWORD)
 
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
         assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in _joined(person.seen)  # noqa: RUF001 - as shown
 
 
@@ -296,7 +296,7 @@ def test_a_challenge_of_an_unknown_name() -> None:
         person.types("Another field", "")
         person.types("Start again", "n")
 
-        assert person.ends() == Exit.MISCONFIGURED
+        assert person.ends() == ExitStatus.MISCONFIGURED
 
 
 # ---- what is refused ---------------------------------------------------------------------------------------
@@ -309,7 +309,7 @@ def test_a_wrong_password_can_be_typed_three_times() -> None:
         for _ in range(3):
             person.hides("Password of ada", WRONG)
 
-        assert person.ends() == Exit.REFUSED
+        assert person.ends() == ExitStatus.REFUSED
         assert "All 3 attempts failed" in person.seen
         assert WRONG not in person.seen
 
@@ -317,11 +317,11 @@ def test_a_wrong_password_can_be_typed_three_times() -> None:
 @pytest.mark.parametrize(
     ("trial", "code", "told"),
     [
-        ("reset", Exit.RESET_PASSWORD, "aws cognito-idp forgot-password"),
-        ("unconfirmed", Exit.CONFIRM_USER, "aws cognito-idp confirm-sign-up"),
+        ("reset", ExitStatus.RESET_PASSWORD, "aws cognito-idp forgot-password"),
+        ("unconfirmed", ExitStatus.CONFIRM_USER, "aws cognito-idp confirm-sign-up"),
     ],
 )
-def test_what_must_be_done_elsewhere_first(trial: str, code: Exit, told: str) -> None:
+def test_what_must_be_done_elsewhere_first(trial: str, code: ExitStatus, told: str) -> None:
     """The command line that does it is told, and the exit code is its own."""
     with sitting("--local", trial) as person:
         begins(person)
@@ -346,7 +346,7 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
         person.hides("Client secret", "s" * 51)
         person.hides("Password of ada", SERVED)
 
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
         assert "s" * 51 not in person.seen
         assert SERVED not in person.seen
 
@@ -380,7 +380,7 @@ def test_leaving_at_any_prompt(at: int, how: str) -> None:
             person.child.expect("Cancelled")
 
         assert termios.tcgetattr(person.child.child_fd) == before
-        assert person.ends() == Exit.INTERRUPTED
+        assert person.ends() == ExitStatus.INTERRUPTED
         assert "Traceback" not in person.seen
 
 
@@ -395,7 +395,7 @@ def test_a_signal_at_a_hidden_prompt() -> None:
         person.child.expect("Ended by a signal")
 
         assert termios.tcgetattr(person.child.child_fd) == before
-        assert person.ends() == Exit.TERMINATED
+        assert person.ends() == ExitStatus.TERMINATED
 
 
 def test_ctrl_c_while_cognito_is_silent() -> None:
@@ -416,7 +416,7 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
 
             assert termios.tcgetattr(person.child.child_fd) == before
             assert "Typed-Too-Early" not in person.seen
-            assert person.ends() == Exit.INTERRUPTED
+            assert person.ends() == ExitStatus.INTERRUPTED
             assert person.heard.getvalue().rindex(SHOW_CURSOR) > person.heard.getvalue().rindex(
                 HIDE_CURSOR
             )
@@ -428,12 +428,12 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
 def test_tokens_are_not_shown_unasked() -> None:
     """--json on a terminal is refused before anything is asked; with --show-tokens it is obeyed."""
     with sitting("--local", "password", "--json") as person:
-        assert person.ends() == Exit.MISUSED
+        assert person.ends() == ExitStatus.MISUSED
         assert "--show-tokens" in person.seen
         assert "User name" not in person.seen
     with sitting("--local", "password", "--json", "--show-tokens") as person:
         begins(person)
-        assert person.ends() == Exit.SIGNED_IN
+        assert person.ends() == ExitStatus.SIGNED_IN
         assert '"AccessToken": "eyJ' in person.seen
 
 
@@ -501,5 +501,5 @@ def test_every_trial_is_told_of() -> None:
     ).stdout  # fmt: skip
     help_ = _joined(help_)
 
-    assert [name for name in TRIALS if name not in help_] == []
-    assert [each for each in Exit if f"{each.value} {each.meaning}" not in help_] == []
+    assert [name for name in DEMO_POOLS if name not in help_] == []
+    assert [each for each in ExitStatus if f"{each.value} {each.meaning}" not in help_] == []

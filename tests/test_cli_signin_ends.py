@@ -24,12 +24,12 @@ from typer.testing import CliRunner
 
 from authfsm.base.secret import Secret
 from authfsm.cli import app
-from authfsm.cli.signin.answers import Answers
-from authfsm.cli.signin.exits import Ended, Exit, exit_of
+from authfsm.cli.signin.answers import AnswerPrompter
+from authfsm.cli.signin.exits import ExitStatus, SignInEnded, exit_of
 from authfsm.cli.signin.screen import Screen
-from authfsm.cli.signin.secret_storage import Devices, InMemory
+from authfsm.cli.signin.secret_storage import MemoryStorage, RememberedDevices
+from authfsm.cli.signin.session import SignInSession, SignInStart
 from authfsm.cli.signin.user_input import PipedInput
-from authfsm.cli.signin.walking import SigningIn, SignInStart
 from authfsm.local import LocalPool, Triggers
 from authfsm.local.config.clock import ManualClock
 from authfsm.protocol.error_policy import Fault, RecoveryAction
@@ -92,7 +92,7 @@ def test_a_password_and_a_code_by_standard_input() -> None:
         code = pyotp.TOTP(KEY).now()
         seen = ran(*at(pool.url, "--json"), lines=f"{PASSWORD}\n{code}\n")
 
-    assert seen.code == Exit.SIGNED_IN
+    assert seen.code == ExitStatus.SIGNED_IN
     tokens = tokens_of(seen.out)
     assert tokens["TokenType"] == "Bearer"
     assert tokens["ExpiresIn"] == 3600
@@ -119,7 +119,7 @@ def test_everything_by_the_environment() -> None:
             AUTHFSM_PASSWORD=PASSWORD,
         )
 
-    assert (seen.code, min(tokens_of(seen.out))) == (Exit.SIGNED_IN, "AccessToken")
+    assert (seen.code, min(tokens_of(seen.out))) == (ExitStatus.SIGNED_IN, "AccessToken")
     assert PASSWORD not in seen.err
 
 
@@ -130,9 +130,9 @@ def test_a_client_secret_by_the_environment() -> None:
         good = ran(*at(pool.url), lines=PASSWORD, AUTHFSM_CLIENT_SECRET=hidden)
         bad = ran(*at(pool.url), lines=PASSWORD)
 
-    assert good.code == Exit.SIGNED_IN
+    assert good.code == ExitStatus.SIGNED_IN
     assert hidden not in good.err
-    assert bad.code == Exit.MISCONFIGURED
+    assert bad.code == ExitStatus.MISCONFIGURED
     assert "AUTHFSM_CLIENT_SECRET" in bad.err
 
 
@@ -141,7 +141,7 @@ def test_without_tokens_asked_for_standard_output_is_empty() -> None:
     with here(users=[ADA]) as pool:
         seen = ran(*at(pool.url), lines=PASSWORD)
 
-    assert (seen.code, seen.out) == (Exit.SIGNED_IN, "")
+    assert (seen.code, seen.out) == (ExitStatus.SIGNED_IN, "")
     assert "eyJ" not in seen.err
 
 
@@ -152,7 +152,7 @@ def test_each_flow_with_a_password(flow: str) -> None:
         lines = f"PASSWORD_SRP\n{PASSWORD}\n" if flow == "USER_AUTH" else PASSWORD
         seen = ran(*at(pool.url, "--flow", flow), lines=lines)
 
-    assert seen.code == Exit.SIGNED_IN
+    assert seen.code == ExitStatus.SIGNED_IN
 
 
 @pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"])
@@ -164,8 +164,8 @@ def test_an_administrator(flow: str) -> None:
         good = ran(*at(pool.url, "--admin", "--flow", flow), lines=PASSWORD, **keys)
         bad = ran(*at(pool.url, "--admin", "--flow", flow), lines=PASSWORD, **none)
 
-    assert good.code == Exit.SIGNED_IN
-    assert bad.code == Exit.MISCONFIGURED
+    assert good.code == ExitStatus.SIGNED_IN
+    assert bad.code == ExitStatus.MISCONFIGURED
     assert "credentials" in bad.err
 
 
@@ -178,7 +178,7 @@ def test_nothing_is_asked_of_a_pipe() -> None:
         options = [each for each in at(pool.url) if each != "--password-stdin"]
         seen = ran(*options, lines=f"{PASSWORD}\n")
 
-    assert (seen.code, seen.out) == (Exit.MISUSED, "")
+    assert (seen.code, seen.out) == (ExitStatus.MISUSED, "")
     assert "Password of ada: cannot prompt" in seen.err
     assert "--password-stdin" in seen.err
 
@@ -202,7 +202,7 @@ def test_called_wrongly(options: list[str], told: str) -> None:
     """The exit code is 2, one line says why, and nothing was asked before."""
     seen = ran(*options)
 
-    assert (seen.code, seen.out) == (Exit.MISUSED, "")
+    assert (seen.code, seen.out) == (ExitStatus.MISUSED, "")
     assert told in seen.err
 
 
@@ -212,13 +212,13 @@ def test_called_wrongly(options: list[str], told: str) -> None:
 @pytest.mark.parametrize(
     ("user", "lines", "code", "told"),
     [
-        ({}, "Wrong-Horse-9", Exit.REFUSED, "Incorrect username or password"),
-        ({"status": "RESET_REQUIRED"}, PASSWORD, Exit.RESET_PASSWORD, "forgot-password"),
-        ({"status": "UNCONFIRMED"}, PASSWORD, Exit.CONFIRM_USER, "confirm-sign-up"),
-        ({"enabled": False}, PASSWORD, Exit.MISCONFIGURED, "User is disabled"),
+        ({}, "Wrong-Horse-9", ExitStatus.REFUSED, "Incorrect username or password"),
+        ({"status": "RESET_REQUIRED"}, PASSWORD, ExitStatus.RESET_PASSWORD, "forgot-password"),
+        ({"status": "UNCONFIRMED"}, PASSWORD, ExitStatus.CONFIRM_USER, "confirm-sign-up"),
+        ({"enabled": False}, PASSWORD, ExitStatus.MISCONFIGURED, "User is disabled"),
     ],
 )
-def test_refused(user: dict[str, Any], lines: str, code: Exit, told: str) -> None:
+def test_refused(user: dict[str, Any], lines: str, code: ExitStatus, told: str) -> None:
     """Whose fault it was, and what to do next, is the exit code; no password is told."""
     with here(users=[{**ADA, **user}]) as pool:
         seen = ran(*at(pool.url), lines=lines)
@@ -236,7 +236,7 @@ def test_a_wrong_code_and_no_other() -> None:
         wrong = f"{(int(pyotp.TOTP(KEY).now()) + 1) % 1_000_000:06d}"
         seen = ran(*at(pool.url), lines=f"{PASSWORD}\n{wrong}\n{wrong}\n")
 
-    assert seen.code == Exit.REFUSED
+    assert seen.code == ExitStatus.REFUSED
     assert "SOFTWARE_TOKEN_MFA ×3" in seen.err  # noqa: RUF001 - as shown
 
 
@@ -245,17 +245,17 @@ def test_a_flow_that_is_not_allowed() -> None:
     with here(explicit_auth_flows=["ALLOW_USER_SRP_AUTH"], users=[ADA]) as pool:
         seen = ran(*at(pool.url, "--flow", "USER_PASSWORD_AUTH"), lines=PASSWORD)
 
-    assert seen.code == Exit.MISCONFIGURED
+    assert seen.code == ExitStatus.MISCONFIGURED
     assert "USER_PASSWORD_AUTH flow not enabled for this client" in seen.err
 
 
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request without a reply is sent again after a while, and then the network has failed: 4."""
-    monkeypatch.setattr("authfsm.cli.signin.walking._WAITS", (0.01, 0.02))
+    monkeypatch.setattr("authfsm.cli.signin.session._WAITS", (0.01, 0.02))
 
     seen = ran(*at("http://127.0.0.1:1"), lines=PASSWORD)
 
-    assert seen.code == Exit.NO_ANSWER
+    assert seen.code == ExitStatus.NO_ANSWER
     assert seen.err.count("Retrying in") == 2
     assert "EndpointConnectionError" in seen.err
 
@@ -305,7 +305,7 @@ def throttled(pool: str, refuse: int) -> Iterator[str]:
 
 def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Throttled twice, it waits twice and signs in; throttled for ever, it ends with 3."""
-    monkeypatch.setattr("authfsm.cli.signin.walking._WAITS", (0.01, 0.02, 0.04))
+    monkeypatch.setattr("authfsm.cli.signin.session._WAITS", (0.01, 0.02, 0.04))
     monkeypatch.setattr("authfsm.protocol.errors.Refused.retry_after", None)
     with here(users=[ADA]) as pool:
         with throttled(pool.url, 2) as url:
@@ -313,25 +313,25 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
         with throttled(pool.url, 99) as url:
             bad = ran(*at(url), lines=PASSWORD)
 
-    assert (good.code, good.err.count("Slow down Retrying in")) == (Exit.SIGNED_IN, 2)
-    assert (bad.code, bad.err.count("Slow down Retrying in")) == (Exit.TOO_LATE, 3)
+    assert (good.code, good.err.count("Slow down Retrying in")) == (ExitStatus.SIGNED_IN, 2)
+    assert (bad.code, bad.err.count("Slow down Retrying in")) == (ExitStatus.TOO_LATE, 3)
 
 
 @pytest.mark.parametrize(
     ("action", "fault", "code"),
     [
-        (RecoveryAction.RESET_PASSWORD, Fault.OPERATOR, Exit.RESET_PASSWORD),
-        (RecoveryAction.CONFIRM_USER, Fault.USER, Exit.CONFIRM_USER),
-        (RecoveryAction.WAIT_OUT, Fault.TIME, Exit.TOO_LATE),
-        (RecoveryAction.START_AGAIN, Fault.USER, Exit.REFUSED),
-        (RecoveryAction.START_AGAIN, Fault.TIME, Exit.TOO_LATE),
-        (RecoveryAction.START_AGAIN, Fault.SERVICE, Exit.NO_ANSWER),
-        (RecoveryAction.START_AGAIN, Fault.CALLER, Exit.MISCONFIGURED),
-        (RecoveryAction.GIVE_UP, Fault.OPERATOR, Exit.MISCONFIGURED),
-        (RecoveryAction.FIX_CONFIGURATION, Fault.CALLER, Exit.MISCONFIGURED),
+        (RecoveryAction.RESET_PASSWORD, Fault.OPERATOR, ExitStatus.RESET_PASSWORD),
+        (RecoveryAction.CONFIRM_USER, Fault.USER, ExitStatus.CONFIRM_USER),
+        (RecoveryAction.WAIT_OUT, Fault.TIME, ExitStatus.TOO_LATE),
+        (RecoveryAction.START_AGAIN, Fault.USER, ExitStatus.REFUSED),
+        (RecoveryAction.START_AGAIN, Fault.TIME, ExitStatus.TOO_LATE),
+        (RecoveryAction.START_AGAIN, Fault.SERVICE, ExitStatus.NO_ANSWER),
+        (RecoveryAction.START_AGAIN, Fault.CALLER, ExitStatus.MISCONFIGURED),
+        (RecoveryAction.GIVE_UP, Fault.OPERATOR, ExitStatus.MISCONFIGURED),
+        (RecoveryAction.FIX_CONFIGURATION, Fault.CALLER, ExitStatus.MISCONFIGURED),
     ],
 )
-def test_the_exit_code_of_a_ruling(action: RecoveryAction, fault: Fault, code: Exit) -> None:
+def test_the_exit_code_of_a_ruling(action: RecoveryAction, fault: Fault, code: ExitStatus) -> None:
     """What is to be done decides, else whose fault it was."""
     error = AuthfsmError("no", action=action)
     error.fault = fault
@@ -341,30 +341,30 @@ def test_the_exit_code_of_a_ruling(action: RecoveryAction, fault: Fault, code: E
 
 def test_the_exit_code_of_an_error_without_a_ruling() -> None:
     """The fault of its class."""
-    assert exit_of(OperatorError("no")) is Exit.MISCONFIGURED
+    assert exit_of(OperatorError("no")) is ExitStatus.MISCONFIGURED
 
 
 # ---- time, and what a pool may say -------------------------------------------------------------------------
 
 
-def walk(pool: LocalPool, lines: PipedInput, opening: SignInStart) -> tuple[Exit, str]:
+def walk(pool: LocalPool, lines: PipedInput, opening: SignInStart) -> tuple[ExitStatus, str]:
     """A sign-in in this process, and what it showed."""
     file = StringIO()
     screen = Screen(Console(file=file, width=200, highlight=False, markup=False))
-    signing_in = SigningIn(
+    signing_in = SignInSession(
         pool.cognito(),
         opening,
-        answers=Answers(screen, lines, "test"),
+        answers=AnswerPrompter(screen, lines, "test"),
         person=lines,
         screen=screen,
-        devices=Devices(InMemory(), "test"),
+        devices=RememberedDevices(MemoryStorage(), "test"),
     )
     try:
         signing_in.run()
-    except Ended as ended:
+    except SignInEnded as ended:
         screen.over(ended.why, ended.aside, ended.advice, ended.todo)
         return ended.code, file.getvalue()
-    return Exit.SIGNED_IN, file.getvalue()
+    return ExitStatus.SIGNED_IN, file.getvalue()
 
 
 def test_an_enrolment_without_qr_codes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,7 +375,7 @@ def test_an_enrolment_without_qr_codes(monkeypatch: pytest.MonkeyPatch) -> None:
 
     code, seen = walk(pool, PipedInput(StringIO(PASSWORD)), SignInStart(username="ada"))
 
-    assert code is Exit.MISUSED
+    assert code is ExitStatus.MISUSED
     assert "otpauth://totp/test:ada?secret=" in seen
     assert "pip install 'authfsm[qr]'" in seen
     assert PASSWORD not in seen
@@ -394,7 +394,7 @@ def test_an_expired_session() -> None:
 
     code, seen = walk(pool, Slow(StringIO(f"{PASSWORD}\n000000\n")), SignInStart(username="ada"))
 
-    assert code is Exit.TOO_LATE
+    assert code is ExitStatus.TOO_LATE
     assert "session is expired" in seen
 
 
@@ -407,7 +407,7 @@ def test_a_lock_out() -> None:
 
     code, seen = walk(pool, PipedInput(StringIO(PASSWORD)), SignInStart(username="ada"))
 
-    assert code is Exit.TOO_LATE
+    assert code is ExitStatus.TOO_LATE
     assert "Password attempts exceeded" in seen
 
 
@@ -427,7 +427,7 @@ def test_a_pool_does_not_steer_the_terminal() -> None:
     pool.add_user("ada")
     code, seen = walk(pool, PipedInput(StringIO()), SignInStart(flow="CUSTOM_AUTH", username="ada"))
 
-    assert code is Exit.MISUSED
+    assert code is ExitStatus.MISUSED
     assert "?]0;owned??[2J[red]riddle[/red]???31m?" in seen
     assert [each for each in seen if not (each.isprintable() or each == "\n")] == []
 
@@ -437,12 +437,12 @@ def test_the_flow_is_given_up_where_it_ends_without_tokens() -> None:
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
     lines, screen = PipedInput(StringIO()), Screen(Console(file=StringIO()))
-    signing_in = SigningIn(
+    signing_in = SignInSession(
         pool.cognito(), SignInStart(username="ada", password=Secret(PASSWORD)),
-        answers=Answers(screen, lines, "test"), person=lines, screen=screen,
-        devices=Devices(InMemory(), "test"),
+        answers=AnswerPrompter(screen, lines, "test"), person=lines, screen=screen,
+        devices=RememberedDevices(MemoryStorage(), "test"),
     )  # fmt: skip
-    with pytest.raises(Ended):
+    with pytest.raises(SignInEnded):
         signing_in.run()
     flow = signing_in._flow
 

@@ -18,8 +18,8 @@ from serving import CLIENT_ID, POOL_ID, Here, here
 from test_cli_signin_ends import ADA, PASSWORD, Ran, ran
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import Ended, Exit
-from authfsm.cli.signin.secret_storage import Devices, InFiles, InMemory, write
+from authfsm.cli.signin.exits import ExitStatus, SignInEnded
+from authfsm.cli.signin.secret_storage import FileStorage, MemoryStorage, RememberedDevices, write
 from authfsm.core.device import Device
 
 SERVICE = f"authfsm:{POOL_ID}/{CLIENT_ID}"
@@ -83,7 +83,7 @@ def test_tokens_in_a_file(tmp_path: Path) -> None:
         seen = signs_in(pool, "--output", str(file))
 
     tokens = json.loads(file.read_text(encoding="utf-8"))
-    assert (seen.code, seen.out) == (Exit.SIGNED_IN, "")
+    assert (seen.code, seen.out) == (ExitStatus.SIGNED_IN, "")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert sorted(tokens) == [
         "AccessToken",
@@ -105,7 +105,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
     with pytest.raises(UnicodeEncodeError):
         write(file, Secret("\udc80"))
-    with pytest.raises(Ended, match="cannot be written"):
+    with pytest.raises(SignInEnded, match="cannot be written"):
         write(tmp_path / "nowhere" / "tokens.json", Secret("{}"))
 
     assert file.read_text(encoding="utf-8") == "older"
@@ -120,7 +120,7 @@ def test_tokens_in_the_keyring(ring: InThisProcess) -> None:
     with here(users=[ADA]) as pool:
         seen = signs_in(pool, "--keyring")
 
-    assert (seen.code, seen.out) == (Exit.SIGNED_IN, "")
+    assert (seen.code, seen.out) == (ExitStatus.SIGNED_IN, "")
     assert list(ring.kept) == [(SERVICE, "ada")]
     tokens = json.loads(ring.kept[SERVICE, "ada"])
     assert tokens["AccessToken"].startswith("eyJ")
@@ -137,7 +137,7 @@ def test_no_keyring_on_this_machine() -> None:
     finally:
         keyring.set_keyring(before)
 
-    assert seen.code == Exit.MISUSED
+    assert seen.code == ExitStatus.MISUSED
     assert "this machine has no keyring" in seen.err
     assert "User name" not in seen.err
 
@@ -148,7 +148,7 @@ def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     seen = ran("--local", "--keyring")
 
-    assert seen.code == Exit.MISUSED
+    assert seen.code == ExitStatus.MISUSED
     assert "pip install 'authfsm[keyring]'" in seen.err
 
 
@@ -162,7 +162,7 @@ def test_a_keyring_that_fails(ring: InThisProcess, monkeypatch: pytest.MonkeyPat
     with here(users=[ADA]) as pool:
         seen = signs_in(pool, "--keyring")
 
-    assert seen.code == Exit.MISCONFIGURED
+    assert seen.code == ExitStatus.MISCONFIGURED
     assert "the keyring could not be written (PasswordSetError)" in seen.err
     assert "eyJ" not in seen.err
 
@@ -175,7 +175,9 @@ DEVICE = Device("eu-west-1_0", "-group", "planted")
 @pytest.mark.parametrize("kind", ["files", "memory"])
 def test_a_device_is_kept_and_dropped(kind: str, tmp_path: Path) -> None:
     """It comes back as it was, for its own user alone; once dropped it is gone."""
-    devices = Devices(InFiles(tmp_path / "d") if kind == "files" else InMemory(), SERVICE)
+    devices = RememberedDevices(
+        FileStorage(tmp_path / "d") if kind == "files" else MemoryStorage(), SERVICE
+    )
     before = devices.of("ada")
     where = devices.keep("ada", DEVICE)
 
@@ -190,7 +192,7 @@ def test_a_device_file_is_its_owners(tmp_path: Path) -> None:
     """The folder is 0700, the file 0600; a file of nonsense is no device."""
     if sys.platform == "win32":
         lacking("file modes")
-    Devices(InFiles(tmp_path / "d"), SERVICE).keep("ada", DEVICE)
+    RememberedDevices(FileStorage(tmp_path / "d"), SERVICE).keep("ada", DEVICE)
     (file,) = (tmp_path / "d").iterdir()
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -202,7 +204,7 @@ def test_a_device_file_is_its_owners(tmp_path: Path) -> None:
         '{"DeviceKey": "", "DeviceGroupKey": "g", "DevicePassword": "p"}',
     ):
         file.write_text(nonsense, encoding="utf-8")
-        assert Devices(InFiles(tmp_path / "d"), SERVICE).of("ada") is None
+        assert RememberedDevices(FileStorage(tmp_path / "d"), SERVICE).of("ada") is None
 
 
 def test_a_remembered_device_is_used_and_forgotten_with_cognito(tmp_path: Path) -> None:
@@ -217,7 +219,7 @@ def test_a_remembered_device_is_used_and_forgotten_with_cognito(tmp_path: Path) 
         third = signs_in(pool, "--no-remember")
         fourth = signs_in(pool)
 
-    assert [each.code for each in (first, second, third, fourth)] == [Exit.SIGNED_IN] * 4
+    assert [each.code for each in (first, second, third, fourth)] == [ExitStatus.SIGNED_IN] * 4
     assert len(kept) == 1
     assert f"Device stored in {folder / kept[0]}" in first.err
     assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in second.err  # noqa: RUF001 - as shown

@@ -20,8 +20,8 @@ from samples import standing
 
 from authfsm import Flow, InvalidInput
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.answers import Answers, StartAgain
-from authfsm.cli.signin.exits import Ended
+from authfsm.cli.signin.answers import AnswerPrompter, StartAgain
+from authfsm.cli.signin.exits import SignInEnded
 from authfsm.cli.signin.screen import Screen
 from authfsm.journeys import NextInput
 from authfsm.local import LocalPool
@@ -349,7 +349,7 @@ def test_the_command_asks_these(flow: Flow, asked: Any, role: Role | None) -> No
         if choices and not factor:
             continue
         typist = Typist(str(factor).lower())
-        answers = Answers(screen, typist, "Example")
+        answers = AnswerPrompter(screen, typist, "Example")
         first = form_for(asked, role).prompts[0]
         ask = answers.to if prompt == first or first.response is not r.Code else answers.elsewhere
         if prompt.response is r.SrpClaim:
@@ -372,8 +372,10 @@ def test_the_command_has_nothing_to_ask_of_a_device(flow: Flow) -> None:
     """Where no person can answer, it ends and says so."""
     screen = Screen(Console(file=StringIO()))
     for state in sorted(OF_DEVICE):
-        with pytest.raises(Ended, match=str(state)):
-            Answers(screen, Typist(""), "Example").to(at(flow, standing(state).challenge, None))
+        with pytest.raises(SignInEnded, match=str(state)):
+            AnswerPrompter(screen, Typist(""), "Example").to(
+                at(flow, standing(state).challenge, None)
+            )
 
 
 @by_challenge

@@ -56,7 +56,7 @@ def _unused(context: typer.Context, *, local: bool, json: bool, show_tokens: boo
 def command(
     context: typer.Context,
     *,
-    trial: Annotated[
+    demo: Annotated[
         str | None,
         typer.Argument(
             metavar="[TRIAL]",
@@ -191,7 +191,7 @@ def command(
     """
     if unused := _unused(context, local=local, json=json, show_tokens=show_tokens):
         end("signin", Failed(unused, USAGE_ERROR))
-    from authfsm.cli.signin.running import SignInOptions, run  # noqa: PLC0415 - only who signs in waits for it
+    from authfsm.cli.signin.command import SignInOptions, run  # noqa: PLC0415 - only who signs in waits for it
 
     raise typer.Exit(
         run(
@@ -200,7 +200,7 @@ def command(
                 profile=profile, admin=admin, username=username, flow=flow and flow.value,
                 preferred=preferred and preferred.value, password_first=password_first,
                 password_stdin=password_stdin, remember=remember, printed=json,
-                show_tokens=show_tokens, output=output, keyring=keyring, local=local, trial=trial,
+                show_tokens=show_tokens, output=output, keyring=keyring, local=local, demo=demo,
             )
         )
     )  # fmt: skip

@@ -1,8 +1,8 @@
-"""What a person answers: the prompts of each challenge, asked at a terminal, become a response.
+"""Ask the user for the fields of a challenge, and make a response of what they type.
 
-What is asked is in `authfsm.protocol.prompts`; how a terminal asks it is here. Nothing is sent, and nothing
-is shown of what was typed hidden. One secret must be shown to the person: that of an authenticator app,
-which is the very thing they are to carry over.
+`authfsm.protocol.prompts` says what each challenge needs; this module asks for it at a terminal. It sends nothing
+and does not show what was typed hidden. It shows one secret, the one of an authenticator app, because the user must
+copy it into the app.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import Ended, Exit
+from authfsm.cli.signin.exits import ExitStatus, SignInEnded
 from authfsm.cli.signin.screen import Screen, shown
-from authfsm.cli.signin.user_input import UserInput, chosen
+from authfsm.cli.signin.user_input import UserInput, choose
 from authfsm.core.enrolment import Enrolment, NoQrCode
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import responses as r
@@ -34,7 +34,7 @@ _NOTES: Final = {
 
 
 class StartAgain(Exception):
-    """The person wants to begin anew, or must.
+    """The user wants to start the sign-in again, or must.
 
     Args:
         preferred: the first factor to prefer then.
@@ -45,38 +45,40 @@ class StartAgain(Exception):
         self.preferred = preferred
 
 
-class Answers:
-    """What a person answers to each challenge.
+class AnswerPrompter:
+    """Asks the user for the answer to each challenge.
 
     Args:
-        screen: where it is shown what is asked.
-        person: who answers.
-        issuer: what an authenticator app shall call the pool.
+        screen: shows the prompts.
+        user: the source of the answers.
+        issuer: the name of the pool in an authenticator app.
     """
 
-    def __init__(self, screen: Screen, person: UserInput, issuer: str) -> None:
+    def __init__(self, screen: Screen, user: UserInput, issuer: str) -> None:
         self._screen = screen
-        self._person = person
+        self._user = user
         self._issuer = issuer
         self._shown: Secret[str] | None = None
-        self._given: dict[str, str] = {}
+        self._required: dict[str, str] = {}
         self.password: Secret[str] | None = None
-        """A password known beforehand; good for one answer."""
+        """A password that is already known; it is used once."""
 
     def to(self, flow: Flow) -> Response:
-        """The response to what is asked.
+        """Return the response to the current challenge.
 
         Args:
             flow: the sign-in; nothing is sent.
 
         Raises:
-            StartAgain: the person wants that instead, or must.
-            Ended: the person gives up, or a terminal cannot give what is asked for.
+            StartAgain: the user wants to start again, or must.
+            SignInEnded: the user gives up, or a terminal cannot answer the challenge.
         """
         asked, prompts = flow.challenge, self._prompts(flow)
         if asked is None or not prompts:
             # DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, where no device was named; a factor of no kind we know.
-            raise Ended(Exit.NOT_HERE, f"{flow.state} cannot be answered in a terminal.")
+            raise SignInEnded(
+                ExitStatus.NOT_HERE, f"{flow.state} cannot be answered in a terminal."
+            )
         first = prompts[0]
         if first.response is r.SrpClaim:
             # The pool asks for a proof that was not begun: with a preferred PASSWORD_SRP it is.
@@ -90,13 +92,13 @@ class Answers:
         return self._filled(flow, first, {})
 
     def elsewhere(self, flow: Flow) -> Response:
-        """Another first factor than the one that is asked for now."""
+        """Return a response that chooses another first factor."""
         return self._one_of(flow, self._prompts(flow)[1:])
 
     def secret(self, question: str) -> Secret[str]:
-        """A password: the one known beforehand, if there is one; it is asked for otherwise."""
+        """Return the password that is already known, or ask for one."""
         known, self.password = self.password, None
-        return known or self._person.hidden(question)
+        return known or self._user.hidden(question)
 
     # ---- what is asked -------------------------------------------------------------------------------
 
@@ -120,7 +122,7 @@ class Answers:
             self._screen.facts(facts)
 
     def _one_of(self, flow: Flow, prompts: Sequence[Prompt]) -> Response:
-        """One of several ways to answer: by what it is called, then by its fields."""
+        """Let the user choose one of several ways to answer, then ask for its fields."""
         ways: dict[str, tuple[Prompt, dict[str, str]]] = {}
         for prompt in prompts:
             for each in prompt.fields:
@@ -129,7 +131,9 @@ class Answers:
                 ways[prompt.factor] = prompt, {}
         here = [each for each in ways if each != State.WEB_AUTHN]
         if not here:
-            raise Ended(Exit.NOT_HERE, "There is no other way to sign in here: use a browser.")
+            raise SignInEnded(
+                ExitStatus.NOT_HERE, "There is no other way to sign in here: use a browser."
+            )
         if len(here) < len(ways) and flow.state is not State.WEB_AUTHN:
             self._screen.plain("A passkey can also be used, in a browser.")
         question = "Second factor" if flow.state in _SECOND else "How to sign in"
@@ -140,22 +144,22 @@ class Answers:
         if len(names) == 1:
             self._screen.plain(f"{words[0][0]}: the only choice.")
             return names[0]
-        return chosen(self._person, self._screen, question, words)
+        return choose(self._user, self._screen, question, words)
 
     def _filled(self, flow: Flow, prompt: Prompt, known: Mapping[str, str]) -> Response:
-        """What the fields of a prompt make; what cannot be an answer is asked for again."""
+        """Ask for the fields of a prompt until they make a valid response."""
         while True:
             values: dict[str, str | Secret[str]] = dict(known)
             for each in prompt.fields:
                 if each.required and each.name not in values:
                     values[each.name] = self._ask(each, prompt, flow)
             try:
-                given = flow.make_response(prompt.response, **prompt.arguments(values))
-                check_answer(flow.challenge, given)
+                value = flow.make_response(prompt.response, **prompt.arguments(values))
+                check_answer(flow.challenge, value)
             except InvalidInput as error:
                 self._screen.bad(error.advice)
             else:
-                return given
+                return value
 
     def _ask(self, asked: Field, prompt: Prompt, flow: Flow) -> str | Secret[str]:
         question = asked.question or asked.label
@@ -166,60 +170,62 @@ class Answers:
             return self._new_password(question) if new else self.secret(question)
         if prompt.response is r.Answer:
             return self._free(question)
-        typed = self._given[asked.name] = self._asked(question, self._given.get(asked.name, ""))
+        typed = self._required[asked.name] = self._asked(
+            question, self._required.get(asked.name, "")
+        )
         return typed
 
     def _code(self, question: str, flow: Flow) -> str:
-        aside = "Enter: other ways" if self._person.present else ""
+        hint = "Enter: other ways" if self._user.present else ""
         while True:
-            typed = self._person.line(question, aside=aside)
-            if typed or not self._person.present:
+            typed = self._user.line(question, hint=hint)
+            if typed or not self._user.present:
                 return typed
             other = self._other_way(flow)
             if other is not None:
                 raise other
 
     def _other_way(self, flow: Flow) -> Exception | None:
-        """What to do instead of typing a code."""
+        """Ask what to do instead of typing a code; None returns to the code."""
         ways = [("Type the code", _HERE)]
         if r.Select in flow.accepts:
             ways.append(("Sign in with another factor", State.SELECT_CHALLENGE.value))
         ways += [("Start again, to get a new code", _AGAIN), ("Give up", _LEAVE)]
-        match chosen(self._person, self._screen, "What now", ways):
+        match choose(self._user, self._screen, "What now", ways):
             case State.SELECT_CHALLENGE:
-                return Elsewhere()
+                return OtherFactor()
             case "again":
                 return StartAgain()
             case "leave":
-                return Ended(Exit.INTERRUPTED, "Given up.")
+                return SignInEnded(ExitStatus.INTERRUPTED, "Given up.")
             case _:
                 return None
 
     def _new_password(self, question: str) -> Secret[str]:
         while True:
-            password = self._person.hidden(question)
-            if not self._person.present or password == self._person.hidden("Repeat it"):
+            password = self._user.hidden(question)
+            if not self._user.present or password == self._user.hidden("Repeat it"):
                 return password
             self._screen.bad("The two entries differ.")
 
     def _free(self, question: str) -> Secret[str]:
-        if not self._person.present:
-            return self._person.hidden(question)
-        typed = self._person.line(question, aside="Enter: type it hidden")
-        return Secret(typed) if typed else self._person.hidden(f"{question}, hidden")
+        if not self._user.present:
+            return self._user.hidden(question)
+        typed = self._user.line(question, hint="Enter: type it hidden")
+        return Secret(typed) if typed else self._user.hidden(f"{question}, hidden")
 
     def _raw(self) -> Response:
         fields: dict[str, Secret[str]] = {}
-        name = self._person.line("Field of the answer", default="ANSWER")
+        name = self._user.line("Field of the answer", default="ANSWER")
         while name:
             fields[name] = self._free(name)
-            if not self._person.present:
+            if not self._user.present:
                 break
-            name = self._person.line("Another field", aside="Enter: send")
+            name = self._user.line("Another field", hint="Enter: send")
         return r.RawAnswer(fields)
 
     def _asked(self, question: str, default: str = "") -> str:
-        while not (typed := self._person.line(question, default=default)):
+        while not (typed := self._user.line(question, default=default)):
             self._screen.bad("The answer must not be empty.")
         return typed
 
@@ -229,8 +235,9 @@ class Answers:
         try:
             enrolment = Enrolment.of(asked, issuer=self._issuer, account=shown(account) or "user")
         except BadField:
-            raise Ended(
-                Exit.NO_ANSWER, "The pool returned a secret that authenticator apps cannot use."
+            raise SignInEnded(
+                ExitStatus.NO_ANSWER,
+                "The pool returned a secret that authenticator apps cannot use.",
             ) from None
         screen, plain = self._screen, enrolment.secret_code.reveal()
         screen.note(
@@ -246,7 +253,7 @@ class Answers:
             screen.facts({"address": enrolment.uri.reveal()})
 
     def _picture(self, enrolment: Enrolment) -> str:
-        """The QR code; nothing where none can be made, or shown."""
+        """Return the QR code; an empty string if it cannot be made or shown."""
         if not self._screen.draws:
             return ""
         try:
@@ -258,5 +265,5 @@ class Answers:
         return ""
 
 
-class Elsewhere(Exception):
-    """The person wants to prove who they are by another first factor."""
+class OtherFactor(Exception):
+    """The user wants to sign in with another first factor."""

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError
 
 from authfsm.base.concurrency import call_within
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import Ended, Exit
+from authfsm.cli.signin.exits import ExitStatus, SignInEnded
 from authfsm.drivers.boto import Cognito
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class PoolConnection:
                 admin=self.admin,
             )
         except (BotoCoreError, ValueError) as error:
-            raise Ended(Exit.MISUSED, f"{error}") from None
+            raise SignInEnded(ExitStatus.MISUSED, f"{error}") from None
 
 
 class _InTime:

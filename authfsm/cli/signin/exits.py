@@ -10,13 +10,13 @@ from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.errors import AuthfsmError
 
 
-class Exit(IntEnum):
+class ExitStatus(IntEnum):
     """An exit code."""
 
     meaning: str
     """When this exit code is used."""
 
-    def __new__(cls, code: int, meaning: str) -> Exit:
+    def __new__(cls, code: int, meaning: str) -> ExitStatus:
         """Return a member whose value is its exit code."""
         member = int.__new__(cls, code)
         member._value_ = code
@@ -36,49 +36,49 @@ class Exit(IntEnum):
     TERMINATED = 143, "ended by SIGTERM or SIGHUP"
 
 
-EPILOG: Final = f"Exit status: {'; '.join(f'{each.value} {each.meaning}' for each in Exit)}."
+EPILOG: Final = f"Exit status: {'; '.join(f'{each.value} {each.meaning}' for each in ExitStatus)}."
 """The meaning of each exit code, for `--help`."""
 
 
-class Ended(Exception):
+class SignInEnded(Exception):
     """The sign-in has ended without tokens.
 
     Args:
         code: the exit code.
         why: the message, without secrets; empty if it was already printed.
-        aside: Cognito's error code.
+        hint: Cognito's error code.
         advice: what to do next.
         todo: the command line that does it.
     """
 
     def __init__(
-        self, code: Exit, why: str = "", *, aside: str = "", advice: str = "", todo: str = ""
+        self, code: ExitStatus, why: str = "", *, hint: str = "", advice: str = "", todo: str = ""
     ) -> None:
         super().__init__(why)
         self.code = code
         self.why = why
-        self.aside = aside
+        self.hint = hint
         self.advice = advice
         self.todo = todo
 
 
-_BY_RULING: Final[Mapping[RecoveryAction, Exit]] = {
-    RecoveryAction.RESET_PASSWORD: Exit.RESET_PASSWORD,
-    RecoveryAction.CONFIRM_USER: Exit.CONFIRM_USER,
-    RecoveryAction.WAIT_OUT: Exit.TOO_LATE,
-    RecoveryAction.FIX_CONFIGURATION: Exit.MISCONFIGURED,
+_BY_ACTION: Final[Mapping[RecoveryAction, ExitStatus]] = {
+    RecoveryAction.RESET_PASSWORD: ExitStatus.RESET_PASSWORD,
+    RecoveryAction.CONFIRM_USER: ExitStatus.CONFIRM_USER,
+    RecoveryAction.WAIT_OUT: ExitStatus.TOO_LATE,
+    RecoveryAction.FIX_CONFIGURATION: ExitStatus.MISCONFIGURED,
 }
-_BY_FAULT: Final[Mapping[Fault, Exit]] = {
-    Fault.USER: Exit.REFUSED,
-    Fault.TIME: Exit.TOO_LATE,
-    Fault.SERVICE: Exit.NO_ANSWER,
-    Fault.OPERATOR: Exit.MISCONFIGURED,
+_BY_FAULT: Final[Mapping[Fault, ExitStatus]] = {
+    Fault.USER: ExitStatus.REFUSED,
+    Fault.TIME: ExitStatus.TOO_LATE,
+    Fault.SERVICE: ExitStatus.NO_ANSWER,
+    Fault.OPERATOR: ExitStatus.MISCONFIGURED,
     # The user does not control the request: the settings of this command are wrong.
-    Fault.CALLER: Exit.MISCONFIGURED,
+    Fault.CALLER: ExitStatus.MISCONFIGURED,
 }
 
 
-def exit_of(error: AuthfsmError) -> Exit:
+def exit_of(error: AuthfsmError) -> ExitStatus:
     """Return the exit code of an error that ends the sign-in: by its action, otherwise by its fault."""
-    by_ruling = None if error.action is None else _BY_RULING.get(error.action)
-    return _BY_FAULT[error.fault] if by_ruling is None else by_ruling
+    by_action = None if error.action is None else _BY_ACTION.get(error.action)
+    return _BY_FAULT[error.fault] if by_action is None else by_action

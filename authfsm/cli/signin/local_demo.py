@@ -148,7 +148,7 @@ def _standing(status: str) -> Callable[[], LocalPool]:
     return lambda: _with(LocalPool(), status=status)
 
 
-TRIALS: Final[Mapping[str, DemoPool]] = {
+DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
     "sms": DemoPool("the password, then a code by SMS", _sms),
     "totp": DemoPool("the password, then a code of the authenticator app", _totp),
     "setup": DemoPool("an authenticator app is enrolled on the way", _set_up),
@@ -172,7 +172,7 @@ TRIALS: Final[Mapping[str, DemoPool]] = {
 """Every pool that can be tried, by its name; the first is the usual one."""
 
 
-class Neighbours:
+class OutboxPrinter:
     """What goes on around the sign-in: the pool's messages, and the user's authenticator app.
 
     Args:
@@ -211,14 +211,14 @@ def suggested() -> str:
 
 def introduce(name: str, pool: LocalPool, screen: Screen) -> None:
     """Tell the story: which pool, which user, which password."""
-    trial = TRIALS[name]
+    demo = DEMO_POOLS[name]
     screen.facts(
         {
             "pool": f"{pool.pool_id}, in this process alone",
-            "tried here": trial.about,
+            "tried here": demo.about,
             "user": ADA,
             "password": PASSWORD,
-            **trial.hints,
+            **demo.hints,
         },
         title=f"A pool of your own: {name}",
     )

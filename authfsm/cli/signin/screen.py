@@ -105,31 +105,31 @@ class Screen:
         """A sign, as this terminal can show it."""
         return _SIGNS[name][self._plain]
 
-    def _said(self, name: str, text: str, aside: str = "") -> None:
+    def _said(self, name: str, text: str, hint: str = "") -> None:
         grid = Table.grid(padding=(0, 1))
         grid.add_column(width=1)
         grid.add_column(overflow="fold")
         words = Text(shown(text))
-        if aside:
-            words.append(f"  {shown(aside)}", style="dim")
+        if hint:
+            words.append(f"  {shown(hint)}", style="dim")
         grid.add_row(Text(self.sign(name), style=f"bold {_COLOURS[name]}"), words)
         self.console.print(grid)
 
-    def good(self, text: str, aside: str = "") -> None:
+    def good(self, text: str, hint: str = "") -> None:
         """Something went well."""
-        self._said("good", text, aside)
+        self._said("good", text, hint)
 
-    def bad(self, text: str, aside: str = "") -> None:
+    def bad(self, text: str, hint: str = "") -> None:
         """Something went wrong."""
-        self._said("bad", text, aside)
+        self._said("bad", text, hint)
 
-    def note(self, text: str, aside: str = "") -> None:
+    def note(self, text: str, hint: str = "") -> None:
         """Something to know."""
-        self._said("note", text, aside)
+        self._said("note", text, hint)
 
-    def mail(self, text: str, aside: str = "") -> None:
+    def mail(self, text: str, hint: str = "") -> None:
         """A message that an embedded pool would have sent."""
-        self._said("mail", text, aside)
+        self._said("mail", text, hint)
 
     def plain(self, text: str) -> None:
         """A line that is neither."""
@@ -139,11 +139,11 @@ class Screen:
         """An empty line."""
         self.console.print()
 
-    def prompt(self, question: str, aside: str = "") -> None:
+    def prompt(self, question: str, hint: str = "") -> None:
         """A question; what is typed follows it on the same line."""
         asked = Text.assemble((f"{self.sign('ask')} ", "bold cyan"), (shown(question), "bold"))
-        if aside:
-            asked.append(f" ({shown(aside)})", style="dim")
+        if hint:
+            asked.append(f" ({shown(hint)})", style="dim")
         asked.append(": ")
         self.console.print(asked, end="", soft_wrap=True)
 
@@ -194,10 +194,10 @@ class Screen:
         """Why something was refused, in Cognito's words, and its code."""
         self.bad(*why(error))
 
-    def over(self, why: str, aside: str = "", advice: str = "", todo: str = "") -> None:
+    def over(self, why: str, hint: str = "", advice: str = "", todo: str = "") -> None:
         """It is over: why, what to do next, and the command line that does it, on one line to be copied."""
         if why:
-            self.bad(why, aside)
+            self.bad(why, hint)
         if advice:
             self.plain(advice)
         if todo:

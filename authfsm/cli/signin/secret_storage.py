@@ -14,12 +14,12 @@ from typing import Any, Protocol
 from attrs import frozen
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import Ended, Exit
+from authfsm.cli.signin.exits import ExitStatus, SignInEnded
 from authfsm.core.device import Device
 from authfsm.protocol.errors import BadField
 
 
-class Shelf(Protocol):
+class SecretStorage(Protocol):
     """Where secrets are kept, each under a service's name and an account's."""
 
     def get(self, service: str, account: str) -> Secret[str] | None:
@@ -32,7 +32,7 @@ class Shelf(Protocol):
         """Keep it no longer."""
 
 
-class InKeyring:
+class KeyringStorage:
     """The system's keyring, by the package `keyring` and whichever backend it finds or is told to take.
 
     Raises:
@@ -41,7 +41,9 @@ class InKeyring:
 
     def __init__(self) -> None:
         if find_spec("keyring") is None:
-            raise Ended(Exit.MISUSED, "--keyring needs keyring: pip install 'authfsm[keyring]'")
+            raise SignInEnded(
+                ExitStatus.MISUSED, "--keyring needs keyring: pip install 'authfsm[keyring]'"
+            )
         import keyring  # noqa: PLC0415 - an extra
         from keyring.backends import fail, null  # noqa: PLC0415 - the same
         from keyring.errors import KeyringError  # noqa: PLC0415 - the same
@@ -49,8 +51,8 @@ class InKeyring:
         self._keyring: Any = keyring.get_keyring()
         self._failed = KeyringError
         if isinstance(self._keyring, (fail.Keyring, null.Keyring)):
-            raise Ended(
-                Exit.MISUSED,
+            raise SignInEnded(
+                ExitStatus.MISUSED,
                 "--keyring: this machine has no keyring (no Secret Service, no Keychain): use --output FILE",
             )
 
@@ -79,10 +81,12 @@ class InKeyring:
         except self._failed as error:
             failed = type(error).__name__
         if failed:  # outside the handler: the backend's frames hold the secret
-            raise Ended(Exit.MISCONFIGURED, f"the keyring could not be {how} ({failed})")
+            raise SignInEnded(
+                ExitStatus.MISCONFIGURED, f"the keyring could not be {how} ({failed})"
+            )
 
 
-class InFiles:
+class FileStorage:
     """A folder of files with mode 0600, in a folder with mode 0700.
 
     Args:
@@ -120,7 +124,7 @@ class InFiles:
             self._file(service, account).unlink()
 
 
-class InMemory:
+class MemoryStorage:
     """For as long as this process lives."""
 
     def __init__(self) -> None:
@@ -162,23 +166,23 @@ def write(file: Path, kept: Secret[str]) -> None:
         raise
 
 
-def unwritable(file: Path, error: OSError) -> Ended:
+def unwritable(file: Path, error: OSError) -> SignInEnded:
     """What to say where a file cannot be written."""
-    return Ended(
-        Exit.MISUSED, f"{file} cannot be written: {error.strerror or type(error).__name__}"
+    return SignInEnded(
+        ExitStatus.MISUSED, f"{file} cannot be written: {error.strerror or type(error).__name__}"
     )
 
 
 @frozen
-class Devices:
+class RememberedDevices:
     """The devices of one app client's users on this machine.
 
     Args:
-        shelf: where they are kept.
+        storage: where they are kept.
         service: names the pool and the app client.
     """
 
-    shelf: Shelf
+    storage: SecretStorage
     service: str
 
     def of(self, username: str) -> Device | None:
@@ -187,7 +191,7 @@ class Devices:
         Args:
             username: the name that is typed.
         """
-        kept = self.shelf.get(self.service, _account(username))
+        kept = self.storage.get(self.service, _account(username))
         if kept is None:
             return None
         try:
@@ -207,11 +211,11 @@ class Devices:
             "DeviceGroupKey": device.group_key,
             "DevicePassword": device.password.reveal(),
         }
-        return self.shelf.put(self.service, _account(username), Secret(json.dumps(said)))
+        return self.storage.put(self.service, _account(username), Secret(json.dumps(said)))
 
     def drop(self, username: str) -> None:
         """Forget the device of a user."""
-        self.shelf.drop(self.service, _account(username))
+        self.storage.drop(self.service, _account(username))
 
 
 def _account(username: str) -> str:

@@ -1,6 +1,7 @@
-"""What becomes of the tokens: told of, printed as JSON, written to a file, put into the keyring.
+"""Report the tokens, print them as JSON, write them to a file or keep them in the keyring.
 
-What would not work is told before anybody types a password. Tokens never go to a terminal unasked.
+An output that would fail is reported before the user types a password. Tokens are never printed to a terminal unless
+`--show-tokens` asks for it.
 """
 
 from __future__ import annotations
@@ -15,45 +16,45 @@ from typing import Any
 from attrs import frozen
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import Ended, Exit
+from authfsm.cli.signin.exits import ExitStatus, SignInEnded
 from authfsm.cli.signin.screen import Screen
-from authfsm.cli.signin.secret_storage import Shelf, unwritable, write
+from authfsm.cli.signin.secret_storage import SecretStorage, unwritable, write
 from authfsm.drivers.boto import Flow
 from authfsm.protocol.replies import Tokens, unverified_claims
 
 
 @frozen
-class Keeping:
+class TokenOutput:
     """Where the tokens go.
 
     Args:
-        printed: to standard output, as JSON.
-        in_the_open: even to a terminal.
-        file: to this file.
-        keyring: to this shelf.
+        printed: print them on standard output as JSON.
+        in_the_open: print them even to a terminal.
+        file: write them to this file.
+        keyring: keep them in this storage.
     """
 
     printed: bool = False
     in_the_open: bool = False
     file: Path | None = None
-    keyring: Shelf | None = None
+    keyring: SecretStorage | None = None
 
     def check(self) -> None:
-        """Will it work?
+        """Check that the output will work.
 
         Raises:
-            Ended: no, and why.
+            SignInEnded: it will not; the message says why.
         """
         if self.printed and sys.stdout.isatty() and not self.in_the_open:
-            raise Ended(
-                Exit.MISUSED,
+            raise SignInEnded(
+                ExitStatus.MISUSED,
                 "--json would print the tokens to this terminal: use a pipe, or add --show-tokens.",
             )
         if self.file is not None:
             folder = self.file.parent
             if not folder.is_dir() or self.file.is_dir():
                 why = "it is a folder" if self.file.is_dir() else f"there is no folder {folder}"
-                raise Ended(Exit.MISUSED, f"{self.file} cannot be written: {why}")
+                raise SignInEnded(ExitStatus.MISUSED, f"{self.file} cannot be written: {why}")
             if not os.access(folder, os.W_OK):
                 raise unwritable(self.file, PermissionError(13, "Permission denied"))
 
@@ -83,8 +84,8 @@ class Keeping:
             except BrokenPipeError:
                 # What is left in the buffer must not be tried again when Python ends (Python docs, signal).
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                raise Ended(
-                    Exit.MISUSED, "The tokens could not be written: the pipe is closed."
+                raise SignInEnded(
+                    ExitStatus.MISUSED, "The tokens could not be written: the pipe is closed."
                 ) from None
             done.append("printed as JSON")
         return done
@@ -92,7 +93,7 @@ class Keeping:
 
 def as_json(tokens: Tokens) -> dict[str, Any]:
     """Tokens in Cognito's own words, as AuthenticationResult has them; and when the access token expires."""
-    told = {
+    text = {
         "AccessToken": tokens.access_token.reveal(),
         "IdToken": tokens.id_token and tokens.id_token.reveal(),
         "RefreshToken": tokens.refresh_token and tokens.refresh_token.reveal(),
@@ -100,7 +101,7 @@ def as_json(tokens: Tokens) -> dict[str, Any]:
         "ExpiresIn": tokens.expires_in,
         "ExpiresAt": tokens.expires_at and tokens.expires_at.isoformat(timespec="seconds"),
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in text.items() if value is not None}
 
 
 def summary(flow: Flow) -> dict[str, str]:
@@ -118,7 +119,7 @@ def summary(flow: Flow) -> dict[str, str]:
         ("id", tokens.id_token),
         ("refresh", tokens.refresh_token),
     ]
-    told = {
+    text = {
         "e-mail": identity.get("email"),
         "user id": access.get("sub"),
         "groups": ", ".join(map(str, groups)) if isinstance(groups, list) else None,
@@ -127,7 +128,7 @@ def summary(flow: Flow) -> dict[str, str]:
         "tokens": ", ".join(name for name, token in there if token is not None),
         "device": flow.device and f"{flow.device.key}, remembered",
     }
-    return {name: str(value) for name, value in told.items() if value}
+    return {name: str(value) for name, value in text.items() if value}
 
 
 def _expiry(tokens: Tokens) -> str | None:
@@ -152,7 +153,7 @@ def _local(at: datetime) -> str:
     return here.strftime(f"{day}%H:%M:%S")
 
 
-def tell(screen: Screen, flow: Flow, done: list[str]) -> None:
+def print_tokens(screen: Screen, flow: Flow, done: list[str]) -> None:
     """Show the summary."""
     who = (flow.tokens.username if flow.tokens else None) or flow.signin.username or ""
     screen.stands(flow.history)

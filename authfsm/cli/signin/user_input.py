@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol, TextIO
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import Ended, Exit
+from authfsm.cli.signin.exits import ExitStatus, SignInEnded
 from authfsm.cli.signin.screen import Screen
 
 
@@ -21,10 +21,10 @@ class UserInput(Protocol):
     present: bool
     """Can something be asked that needs no answer, or asked again?"""
 
-    def line(self, question: str, *, default: str = "", aside: str = "") -> str:
+    def line(self, question: str, *, default: str = "", hint: str = "") -> str:
         """A line, its ends stripped; the default, if it is empty."""
 
-    def hidden(self, question: str, *, aside: str = "") -> Secret[str]:
+    def hidden(self, question: str, *, hint: str = "") -> Secret[str]:
         """A line that is not shown, as it is."""
 
 
@@ -40,33 +40,33 @@ class TerminalInput:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
 
-    def line(self, question: str, *, default: str = "", aside: str = "") -> str:
+    def line(self, question: str, *, default: str = "", hint: str = "") -> str:
         """Ask for a line that may be seen.
 
         Raises:
             Ended: the person left (Ctrl-D).
         """
         while True:
-            self._screen.prompt(question, aside or default)
+            self._screen.prompt(question, hint or default)
             try:
                 typed = read_line()
             except UnicodeDecodeError:
                 typed = "\udc80\n"
             if not typed:
                 self._screen.blank()
-                raise Ended(Exit.INTERRUPTED, "Cancelled.")
+                raise SignInEnded(ExitStatus.INTERRUPTED, "Cancelled.")
             if _is_text(typed):
                 return typed.strip() or default
             self._screen.bad("The input is not text in this terminal's encoding.")
 
-    def hidden(self, question: str, *, aside: str = "") -> Secret[str]:
+    def hidden(self, question: str, *, hint: str = "") -> Secret[str]:
         """Ask for a line that must not be seen; an empty one is asked for again.
 
         Raises:
             Ended: the person left (Ctrl-D), or this terminal cannot hide what is typed.
         """
         while True:
-            self._screen.prompt(question, aside)
+            self._screen.prompt(question, hint)
             typed = self._unseen()
             if typed and _is_text(typed.reveal()):
                 return typed
@@ -80,13 +80,13 @@ class TerminalInput:
                 return Secret(getpass.getpass("", stream=sys.stderr))
         except EOFError:
             self._screen.blank()
-            raise Ended(Exit.INTERRUPTED, "Cancelled.") from None
+            raise SignInEnded(ExitStatus.INTERRUPTED, "Cancelled.") from None
         except UnicodeDecodeError:
             return Secret("\udc80")
         except getpass.GetPassWarning:
             self._screen.blank()
-            raise Ended(
-                Exit.MISUSED, "This terminal cannot hide what is typed: use --password-stdin."
+            raise SignInEnded(
+                ExitStatus.MISUSED, "This terminal cannot hide what is typed: use --password-stdin."
             ) from None
 
 
@@ -108,11 +108,11 @@ class PipedInput:
             raise InputEnded(question)
         return line.rstrip("\r\n")
 
-    def line(self, question: str, *, default: str = "", aside: str = "") -> str:  # noqa: ARG002 - shown to nobody
+    def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - shown to nobody
         """The next line."""
         return self._next(question).strip() or default
 
-    def hidden(self, question: str, *, aside: str = "") -> Secret[str]:  # noqa: ARG002 - shown to nobody
+    def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - shown to nobody
         """The next line, as it is."""
         return Secret(self._next(question))
 
@@ -122,16 +122,16 @@ class NoInput:
 
     present = False
 
-    def line(self, question: str, *, default: str = "", aside: str = "") -> str:  # noqa: ARG002 - there is nobody
+    def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - there is nobody
         """Nobody answers."""
         raise InputEnded(question)
 
-    def hidden(self, question: str, *, aside: str = "") -> Secret[str]:  # noqa: ARG002 - there is nobody
+    def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - there is nobody
         """Nobody answers."""
         raise InputEnded(question)
 
 
-class InputEnded(Ended):
+class InputEnded(SignInEnded):
     """Something is asked, and there is nobody to ask.
 
     Args:
@@ -140,14 +140,14 @@ class InputEnded(Ended):
 
     def __init__(self, question: str) -> None:
         super().__init__(
-            Exit.MISUSED,
+            ExitStatus.MISUSED,
             f"{question}: cannot prompt, because standard input and standard error are not both a"
             " terminal. Set AUTHFSM_USERNAME and AUTHFSM_PASSWORD, or use --password-stdin: the first line is"
             " the password, and each further line the next answer.",
         )
 
 
-def who(screen: Screen, *, lines: bool) -> UserInput:
+def user_input_for(screen: Screen, *, lines: bool) -> UserInput:
     """Who answers in this process.
 
     Args:
@@ -165,25 +165,25 @@ YES: Final = ("y", "yes")
 NO: Final = ("n", "no")
 
 
-def agrees(person: UserInput, question: str, *, default: bool) -> bool:
+def confirms(user: UserInput, question: str, *, default: bool) -> bool:
     """Yes or no; what is the default where nobody can be asked."""
-    if not person.present:
+    if not user.present:
         return default
     while True:
-        typed = person.line(question, aside="Y/n" if default else "y/N").lower()
+        typed = user.line(question, hint="Y/n" if default else "y/N").lower()
         if not typed:
             return default
         if typed in YES + NO:
             return typed in YES
 
 
-def chosen(
-    person: UserInput, screen: Screen, question: str, choices: Sequence[tuple[str, str]]
+def choose(
+    user: UserInput, screen: Screen, question: str, choices: Sequence[tuple[str, str]]
 ) -> str:
     """One of several, by its number or by its name.
 
     Args:
-        person: who chooses.
+        user: who chooses.
         screen: where the choices are shown.
         question: what is to be chosen.
         choices: each in plain words, with its name; shown in this order.
@@ -195,13 +195,14 @@ def chosen(
     by_answer |= {name.lower(): name for _, name in choices}
     while True:
         screen.choices((words, name if name.isupper() else "") for words, name in choices)
-        typed = person.line(f"{question} [1-{len(choices)}]").lower()
+        typed = user.line(f"{question} [1-{len(choices)}]").lower()
         if typed in by_answer:
             return by_answer[typed]
         screen.bad(f"Type a number from 1 to {len(choices)}.")
-        if not person.present:
-            raise Ended(
-                Exit.MISUSED, f"{question}: the line from standard input is not one of the choices."
+        if not user.present:
+            raise SignInEnded(
+                ExitStatus.MISUSED,
+                f"{question}: the line from standard input is not one of the choices.",
             )
 
 

@@ -1,7 +1,8 @@
-"""A sign-in from its first question to its tokens: one step at a time, and each refusal by its action.
+"""A sign-in at the terminal, from the first prompt to the tokens.
 
-Where the session survives the same is asked again; where Cognito wants time it gets it; where the
-attempt is over the person is offered a new one. What needs no person is never asked.
+Each refusal is handled by its recovery action: a prompt is repeated while the session survives, a throttled request
+is sent again after a wait, and after an attempt that failed the user is offered a new one. Steps that need no user are
+taken without asking.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import Final
 from attrs import frozen
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.answers import Answers, Elsewhere, StartAgain
-from authfsm.cli.signin.exits import Ended, Exit, exit_of
+from authfsm.cli.signin.answers import AnswerPrompter, OtherFactor, StartAgain
+from authfsm.cli.signin.exits import ExitStatus, SignInEnded, exit_of
 from authfsm.cli.signin.screen import Screen, why
-from authfsm.cli.signin.secret_storage import Devices
-from authfsm.cli.signin.user_input import InputEnded, UserInput, agrees
+from authfsm.cli.signin.secret_storage import RememberedDevices
+from authfsm.cli.signin.user_input import InputEnded, UserInput, confirms
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.protocol.auth_flows import PASSWORD_FLOWS
 from authfsm.protocol.error_policy import Fault, RecoveryAction
@@ -65,46 +66,46 @@ class SignInStart:
     remember: bool | None = None
 
 
-class SigningIn:
-    """One person's way to their tokens.
+class SignInSession:
+    """Signs one user in.
 
     Args:
         cognito: the pool and its app client.
-        opening: how it begins.
-        answers: what the person answers.
-        person: who answers.
-        screen: what they see.
+        start: how it begins.
+        answers: asks for the answers.
+        user: the source of the input.
+        screen: the output.
         devices: the remembered devices of this machine.
-        pool_told: tells what an embedded pool would have sent; called before each question.
+        on_pool_messages: shows what an embedded pool would have sent; called before each prompt.
         sleep: waits that many seconds.
     """
 
     def __init__(
         self,
         cognito: Cognito,
-        opening: SignInStart,
+        start: SignInStart,
         *,
-        answers: Answers,
-        person: UserInput,
+        answers: AnswerPrompter,
+        user: UserInput,
         screen: Screen,
-        devices: Devices,
-        pool_told: Callable[[Flow], None] = lambda _: None,
+        devices: RememberedDevices,
+        on_pool_messages: Callable[[Flow], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._cognito = cognito
-        self._opening = opening
+        self._start = start
         self._answers = answers
-        self._person = person
+        self._user = user
         self._screen = screen
         self._devices = devices
-        self._pool_told = pool_told
+        self._on_pool_messages = on_pool_messages
         self._sleep = sleep
-        self._username = opening.username
-        self._preferred = opening.preferred
+        self._username = start.username
+        self._preferred = start.preferred
         self._tries = 0
         self._last: AuthfsmError | None = None
         self._flow: Flow | None = None
-        answers.password = opening.password
+        answers.password = start.password
 
     def run(self) -> Flow:
         """Go on until the tokens are here.
@@ -116,7 +117,7 @@ class SigningIn:
             try:
                 return self._attempt()
             except StartAgain as again:  # noqa: PERF203 - a loop at a person's pace
-                self._preferred = again.preferred or self._opening.preferred
+                self._preferred = again.preferred or self._start.preferred
             except AuthfsmError as error:
                 self._over(error)
             finally:
@@ -130,18 +131,18 @@ class SigningIn:
     # ---- one attempt -----------------------------------------------------------------------------------
 
     def _attempt(self) -> Flow:
-        opening, answers = self._opening, self._answers
-        username = self._username or self._person.line("User name", default=opening.suggested)
+        start, answers = self._start, self._answers
+        username = self._username or self._user.line("User name", default=start.suggested)
         while not username:
-            username = self._person.line("User name")
+            username = self._user.line("User name")
         self._username = username
-        device = None if opening.remember is False else self._devices.of(username)
+        device = None if start.remember is False else self._devices.of(username)
         flow = self._flow = self._cognito.start(
             answers.secret(f"Password of {username}") if self._takes_password() else None,
             device=device,
             walk=False,
         )
-        self._give(flow, flow.initial_response(opening.flow, username, self._preferred))
+        self._give(flow, flow.initial_response(start.flow, username, self._preferred))
         while not flow.done:
             try:
                 self._give(flow, self._next(flow))
@@ -157,11 +158,11 @@ class SigningIn:
         return flow
 
     def _takes_password(self) -> bool:
-        flow, preferred = self._opening.flow, self._preferred
+        flow, preferred = self._start.flow, self._preferred
         return (
             flow in PASSWORD_FLOWS
             or (flow == "USER_AUTH" and preferred in _WITH_PASSWORD)
-            or (flow == "CUSTOM_AUTH" and self._opening.password_first)
+            or (flow == "CUSTOM_AUTH" and self._start.password_first)
             or (flow == "ADMIN_NO_SRP_AUTH")
         )
 
@@ -171,10 +172,10 @@ class SigningIn:
             return by_itself
         if not (isinstance(flow.challenge, MfaSetup) and flow.challenge.verified):
             self._screen.stands(flow.history)
-            self._pool_told(flow)
+            self._on_pool_messages(flow)
         try:
             return self._answers.to(flow)
-        except Elsewhere:
+        except OtherFactor:
             return self._answers.elsewhere(flow)
         except InputEnded:
             if self._last is None:
@@ -189,25 +190,25 @@ class SigningIn:
                 with self._screen.waiting(f"{response.trigger.replace('_', ' ')}: asking Cognito"):
                     flow.answer(response)
             except WrongResponse as error:  # noqa: PERF203 - the same
-                raise Ended(Exit.NOT_HERE, str(error)) from None
+                raise SignInEnded(ExitStatus.NOT_HERE, str(error)) from None
             except AuthfsmError as error:
                 if error.action is not RecoveryAction.WAIT or least is None or not error.survives:
                     raise
                 pause = max(error.retry_after or 0.0, least)
                 if pause > _LONGEST_WAIT:
                     raise
-                reason, aside = why(error)
-                self._screen.note(f"{reason} Retrying in {pause:g} s.", aside)
+                reason, hint = why(error)
+                self._screen.note(f"{reason} Retrying in {pause:g} s.", hint)
                 with self._screen.waiting(f"waiting {pause:g} s"):
                     self._sleep(pause)
             else:
                 return
 
     def _offer_to_remember(self, flow: Flow, username: str) -> None:
-        if flow.tokens is None or flow.tokens.new_device is None or self._opening.remember is False:
+        if flow.tokens is None or flow.tokens.new_device is None or self._start.remember is False:
             return
-        if self._opening.remember is None and not agrees(
-            self._person, "Remember this device", default=False
+        if self._start.remember is None and not confirms(
+            self._user, "Remember this device", default=False
         ):
             return
         try:
@@ -223,26 +224,26 @@ class SigningIn:
 
     def _over(self, error: AuthfsmError) -> None:
         """Return to begin anew; raise what ends the command."""
-        flow, person = self._flow, self._person
+        flow, user = self._flow, self._user
         self._tries += 1
-        if person.present and self._wants_secret(error):
+        if user.present and self._wants_secret(error):
             self._screen.note("This app client has a secret.", "or set AUTHFSM_CLIENT_SECRET")
-            self._cognito.client_secret = person.hidden("Client secret")
+            self._cognito.client_secret = user.hidden("Client secret")
             return
-        if not person.present or error.action not in _OVER:
+        if not user.present or error.action not in _OVER:
             raise self._ended(error)
         self._screen.refused(error)
         self._answers.password = None
         if self._is_wrong_password(error, flow):
             if self._tries >= PASSWORD_TRIES:
-                raise Ended(exit_of(error), f"All {self._tries} attempts failed.")
-            if self._opening.username is None and _code(error) == "UserNotFoundException":
+                raise SignInEnded(exit_of(error), f"All {self._tries} attempts failed.")
+            if self._start.username is None and _code(error) == "UserNotFoundException":
                 self._username = None
             return
         if error.action is RecoveryAction.WAIT_OUT:
             self._screen.note(RecoveryAction.WAIT_OUT.advice)
-        if not agrees(person, "Start again", default=error.action is RecoveryAction.START_AGAIN):
-            raise Ended(exit_of(error))
+        if not confirms(user, "Start again", default=error.action is RecoveryAction.START_AGAIN):
+            raise SignInEnded(exit_of(error))
         if error.retry_after:
             with self._screen.waiting(f"waiting {error.retry_after:g} s"):
                 self._sleep(error.retry_after)
@@ -264,25 +265,25 @@ class SigningIn:
             and "SECRET_HASH was not received" in error.refusal.message
         )
 
-    def _ended(self, error: AuthfsmError) -> Ended:
-        code, (reason, aside) = exit_of(error), why(error)
+    def _ended(self, error: AuthfsmError) -> SignInEnded:
+        code, (reason, hint) = exit_of(error), why(error)
         advice = error.action.advice if error.action else ""
         if isinstance(error, (ConnectionLost, InvalidInput)):
             advice = ""  # it was sent again, more than once; or the reason says what is right
         if self._wants_secret(error):
             advice = "This app client has a secret: set AUTHFSM_CLIENT_SECRET."
-        return Ended(
+        return SignInEnded(
             code,
             reason,
-            aside=aside,
+            hint=hint,
             advice=advice,
             todo=self._todo(code),
         )
 
-    def _todo(self, code: Exit) -> str:
+    def _todo(self, code: ExitStatus) -> str:
         command = {
-            Exit.RESET_PASSWORD: "forgot-password",
-            Exit.CONFIRM_USER: "confirm-sign-up --confirmation-code CODE",
+            ExitStatus.RESET_PASSWORD: "forgot-password",
+            ExitStatus.CONFIRM_USER: "confirm-sign-up --confirmation-code CODE",
         }.get(code)
         if command is None or self._username is None:
             return ""
