@@ -355,14 +355,14 @@ def walk(pool: LocalPool, lines: PipedInput, opening: SignInStart) -> tuple[Exit
         pool.cognito(),
         opening,
         answers=AnswerPrompter(screen, lines, "test"),
-        person=lines,
+        user=lines,
         screen=screen,
         devices=RememberedDevices(MemoryStorage(), "test"),
     )
     try:
         signing_in.run()
     except SignInEnded as ended:
-        screen.over(ended.why, ended.aside, ended.advice, ended.todo)
+        screen.over(ended.why, ended.hint, ended.advice, ended.todo)
         return ended.code, file.getvalue()
     return ExitStatus.SIGNED_IN, file.getvalue()
 
@@ -388,9 +388,9 @@ def test_an_expired_session() -> None:
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
 
     class Slow(PipedInput):
-        def line(self, question: str, *, default: str = "", aside: str = "") -> str:
+        def line(self, question: str, *, default: str = "", hint: str = "") -> str:
             clock.advance(240)
-            return super().line(question, default=default, aside=aside)
+            return super().line(question, default=default, hint=hint)
 
     code, seen = walk(pool, Slow(StringIO(f"{PASSWORD}\n000000\n")), SignInStart(username="ada"))
 
@@ -439,7 +439,7 @@ def test_the_flow_is_given_up_where_it_ends_without_tokens() -> None:
     lines, screen = PipedInput(StringIO()), Screen(Console(file=StringIO()))
     signing_in = SignInSession(
         pool.cognito(), SignInStart(username="ada", password=Secret(PASSWORD)),
-        answers=AnswerPrompter(screen, lines, "test"), person=lines, screen=screen,
+        answers=AnswerPrompter(screen, lines, "test"), user=lines, screen=screen,
         devices=RememberedDevices(MemoryStorage(), "test"),
     )  # fmt: skip
     with pytest.raises(SignInEnded):

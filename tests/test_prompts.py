@@ -314,9 +314,9 @@ class Typist:
         self.lines: list[str] = []
         self.hid: list[str] = []
 
-    def line(self, question: str, *, default: str = "", aside: str = "") -> str:
+    def line(self, question: str, *, default: str = "", hint: str = "") -> str:
         """Type a line: the factor where one is chosen, an address, a code."""
-        del aside
+        del hint
         if "[1-" in question:
             return self.factor
         if question == "Another field":
@@ -327,9 +327,9 @@ class Typist:
             (text for start, text in good.items() if question.startswith(start)), default or "text"
         )
 
-    def hidden(self, question: str, *, aside: str = "") -> Secret[str]:
+    def hidden(self, question: str, *, hint: str = "") -> Secret[str]:
         """Type something that is not shown."""
-        del aside
+        del hint
         self.hid.append(question)
         return Secret("Another-Horse-2")
 

@@ -201,7 +201,7 @@ def _sign_in_locally(
     pool = demo.make()
     devices = RememberedDevices(MemoryStorage(), f"authfsm:{pool.pool_id}/{pool.client_id}")
     local_demo.introduce(name, pool, screen)
-    neighbours = local_demo.OutboxPrinter(pool, screen)
+    outbox_printer = local_demo.OutboxPrinter(pool, screen)
     signing_in = SignInSession(
         pool.cognito(admin=options.admin),
         start,
@@ -209,7 +209,7 @@ def _sign_in_locally(
         user=user,
         screen=screen,
         devices=devices,
-        on_pool_messages=neighbours.print_tokens,
+        on_pool_messages=outbox_printer.print_messages,
     )
     flow = signing_in.run()
     if demo.twice and flow.device is not None:

@@ -185,7 +185,7 @@ class OutboxPrinter:
         self._screen = screen
         self._told = 0
 
-    def tell(self, flow: Flow) -> None:
+    def print_messages(self, flow: Flow) -> None:
         """Tell what has come since the last time."""
         for message in self._pool.outbox[self._told :]:
             by = "an SMS" if message.medium == "SMS" else "an e-mail"
