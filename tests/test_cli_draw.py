@@ -477,7 +477,7 @@ def test_a_changed_row_of_the_table_is_noticed(copy: Path) -> None:
     )
     protocol = copy / "authfsm" / "protocol" / "table.py"
     text = protocol.read_text(encoding="utf-8")
-    row = "S.PASSWORD_SRP:      {SrpA: PROOF},"
+    row = "S.PASSWORD_SRP:      {r.SrpA: SRP_PROOF},"
     assert row in text
     protocol.write_text(text.replace(row, "S.PASSWORD_SRP:      {},"), encoding="utf-8")
     command = [sys.executable, "-m", "authfsm", "draw", "--check"]

@@ -184,7 +184,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "issuer": ((), ("--issuer", "i")), "allow_host": ((), ("--allow-host", "h")), "cors": ((), ("--cors", "*")), "is_open": ((), ("--open",)),
     },
     "signin": {
-        "trial": (("--local",), ("sms",)), "client_id": ((), ("--client-id", "c")), "pool_id": ((), ("--pool-id", "p")),
+        "demo": (("--local",), ("sms",)), "client_id": ((), ("--client-id", "c")), "pool_id": ((), ("--pool-id", "p")),
         "region": ((), ("--region", "r")), "endpoint": ((), ("--endpoint", "http://127.0.0.1:1")), "profile": ((), ("--profile", "p")),
         "admin": ((), ("--admin",)), "username": ((), ("-u", "ada")), "flow": ((), ("--flow", "CUSTOM_AUTH")),
         "preferred": ((), ("--preferred", "EMAIL_OTP")), "password_first": ((), ("--password-first",)),
@@ -235,8 +235,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return 0
 
     for module, name, stub in (
-        ("describing", "fetch", printed), ("conforming", "_run", printed), ("conforming", "reach", lambda _: None),
-        ("demo", "run", said), ("serve", "serve", said), ("signin.running", "run", said),
+        ("pool_descriptions", "fetch", printed), ("conform_output", "_run", printed), ("conform_output", "ensure_reachable", lambda _: None),
+        ("demo", "run", said), ("serve", "serve", said), ("signin.command", "run", said),
     ):  # fmt: skip
         # The package has functions of the modules' names.
         monkeypatch.setattr(import_module(f"authfsm.cli.{module}"), name, stub)

@@ -19,7 +19,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.cli.signin.user_input import unheeded
+from authfsm.cli.signin.keyboard import input_discarded
 from authfsm.core.history import Step
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, InvalidInput, Refused
 from authfsm.protocol.states import State
@@ -210,7 +210,7 @@ class Screen:
             yield
             return
         spinner = "line" if self._plain else "dots"
-        with unheeded(), self.console.status(Text(what, style="dim"), spinner=spinner):
+        with input_discarded(), self.console.status(Text(what, style="dim"), spinner=spinner):
             yield
 
     def drawn(self, picture: str) -> None:

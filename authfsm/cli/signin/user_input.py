@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
-import select
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, Protocol, TextIO
 
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.exits import ExitStatus, SignInEnded
+from authfsm.cli.signin.keyboard import read_line
 from authfsm.cli.signin.screen import Screen
 
 
@@ -213,38 +212,3 @@ def _is_text(typed: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-if sys.platform != "win32":
-    import termios
-
-_SOON: Final = 0.2
-_LOCAL_MODES: Final = 3
-
-
-def read_line() -> str:
-    """A line of standard input with its end; empty where there is none."""
-    # A signal that comes just before a read begins does not end that read: Ctrl-C would be heard only
-    # with the next key. So nothing is read before there is something to read.
-    while sys.platform != "win32" and not select.select([sys.stdin], [], [], _SOON)[0]:
-        pass
-    return sys.stdin.readline()
-
-
-@contextlib.contextmanager
-def unheeded() -> Iterator[None]:
-    """While nothing is asked: what is typed is not shown, and answers nothing.
-
-    Who types on too early may be typing a password.
-    """
-    if sys.platform == "win32" or sys.stdin is None or not sys.stdin.isatty():
-        yield
-        return
-    before = termios.tcgetattr(sys.stdin)
-    silent = [*before]
-    silent[_LOCAL_MODES] &= ~termios.ECHO
-    try:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, silent)
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, before)
