@@ -342,9 +342,9 @@ class TestTheSchema:
             clock=clock,
             required_attributes=["email", "name"],
             schema=[
-                SchemaAttribute("custom:team", shortest=2, longest=5),
+                SchemaAttribute("custom:team", min_length=2, max_length=5),
                 SchemaAttribute("custom:badge", mutable=False),
-                SchemaAttribute("custom:seats", "Number", least=1, greatest=9),
+                SchemaAttribute("custom:seats", "Number", min_value=1, max_value=9),
                 SchemaAttribute("custom:debt", developer_only=True),
             ],
             read_attributes=["email", "name", "custom:team"],

@@ -596,7 +596,7 @@ class TestUnknownUsers:
         """A code is a mismatch, however often; a password is wrong, in clear and by SRP."""
         talk = Talk(pool_of())
         asked = talk.initiate("USER_AUTH", USERNAME="eve", PREFERRED_CHALLENGE="EMAIL_OTP")
-        pending = talk.pool._core.sessions.of(asked["Session"])
+        pending = talk.pool._core.sessions.find_by_session(asked["Session"])
         for code in ("12345678", pending.expected_answer.code.reveal()):
             with refused(*MISMATCH):
                 talk.answer(asked, "eve", EMAIL_OTP_CODE=code)

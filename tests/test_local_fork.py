@@ -97,13 +97,13 @@ class TestAForkedProcess:
 
         return self.FORKED.Process(target=run)  # type: ignore[union-attr]
 
-    @pytest.mark.parametrize("lock", ["_lock", "_making"])
+    @pytest.mark.parametrize("lock", ["_lock", "_key_lock"])
     def test_forked_while_another_thread_is_within(self, signing_key: RSAKey, lock: str) -> None:
         """The child does not wait for a thread that it has not."""
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD)
         held, done = threading.Event(), threading.Event()
-        within = pool._lock if lock == "_lock" else pool._core.token_issuer._making
+        within = pool._lock if lock == "_lock" else pool._core.token_issuer._key_lock
 
         def hold() -> None:
             with within:

@@ -605,7 +605,7 @@ def test_nothing_is_shown(pool_of: PoolOf, caplog: pytest.LogCaptureFixture) -> 
     key = register(pool)
     asked, options = ask(pool)
     user = pool.user("ada")
-    pending = pool._core.sessions.of(asked["Session"])
+    pending = pool._core.sessions.find_by_session(asked["Session"])
     Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
     passkey = next(iter(user.passkeys.by_id.values()))
     shown = "".join(

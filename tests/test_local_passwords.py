@@ -296,7 +296,7 @@ class TestNewPassword:
     )
     def test_the_policy(self, password: str, lacks: str | None) -> None:
         """Cognito's default policy, in its words."""
-        assert lacks == PasswordPolicy().fault(password)
+        assert lacks == PasswordPolicy().violation(password)
 
 
 class TestTheNames:

@@ -166,7 +166,7 @@ class TestLike:
         assert settings.verified_before_update == ("email",)
         assert settings.attributes.required == ("email",)
         assert settings.attributes.find("custom:seats") == SchemaAttribute(
-            "custom:seats", "Number", least=1, greatest=9
+            "custom:seats", "Number", min_value=1, max_value=9
         )
         assert settings.allow_admin_create_user_only
         assert not settings.case_sensitive
@@ -226,7 +226,9 @@ class TestLike:
         """A member of tomorrow is kept, given back by the pool's settings, and said."""
         pool = LocalPool.like({"TomorrowsSetting": {"On": True}}, {}, {}, key=signing_key)
 
-        assert pool.unsupported_settings == ("TomorrowsSetting: not known here",)
+        assert pool.unsupported_settings == (
+            "TomorrowsSetting: this version of authfsm does not know it",
+        )
         assert pool.answer("DescribeUserPool", {"UserPoolId": pool.pool_id})["UserPool"][
             "TomorrowsSetting"
         ] == {"On": True}
@@ -315,8 +317,8 @@ POOLS: dict[str, dict[str, Any]] = {
         "acr_values": ["one", "two", "three", "four"],
         "name": "everything",
         "schema": [
-            SchemaAttribute("custom:team", shortest=1, longest=8, mutable=False),
-            SchemaAttribute("custom:seats", "Number", least=0, greatest=99),
+            SchemaAttribute("custom:team", min_length=1, max_length=8, mutable=False),
+            SchemaAttribute("custom:seats", "Number", min_value=0, max_value=99),
         ],
         "auto_verified_attributes": ["email", "phone_number"],
         "verified_before_update": ["email"],

@@ -408,7 +408,7 @@ def test_forgotten_families_take_no_room(pool: LocalPool, talk: Talk, clock: Man
     signed_in(talk)
 
     assert len(pool._core.token_issuer._families) == 1
-    assert len(pool._core.token_issuer._refresh) == 1
+    assert len(pool._core.token_issuer._by_refresh_token) == 1
 
 
 def test_many_users_slow_nothing(signing_key: RSAKey) -> None:

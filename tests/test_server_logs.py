@@ -145,7 +145,7 @@ def test_what_is_said_at_the_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "why"),
     [
-        ('{"mfa": "SOMETIMES"}', "mfa is OFF, OPTIONAL or ON"),
+        ('{"mfa": "SOMETIMES"}', "mfa must be one of OFF, OPTIONAL, ON"),
         ('{"colour": "red"}', "no setting colour; the settings are "),
         ('{"users": {}}', "users is not a list of users"),
         ('{"users": [{}]}', "user 1 has no username"),

@@ -398,17 +398,17 @@ def test_no_part_of_a_pool_is_forgotten() -> None:
         "clients", "users", "_by_name", "sessions", "_pending", "token_issuer", "_families", "_key",
         "outbox", "_messages", "seed", "elapsed",
     }  # fmt: skip
-    made_of_them = {"_by_alias", "_other", "_refresh"}
+    made_of_them = {"_by_alias", "_by_other_key", "_by_refresh_token"}
     settings_ = {
         "configuration", "_configuration", "realm", "_aliases", "_case_sensitive",
         "_username_attributes",
     }  # fmt: skip
-    of_the_process = {"clock", "_clock", "entropy", "_entropy", "_seen"}
+    of_the_process = {"clock", "_clock", "entropy", "_entropy", "_listener"}
     of_no_account = {
         "_simulated_verifier",
-        "answered",
+        "last_answered",
         "response",
-        "_making",
+        "_key_lock",
         "_unknown_name_accounts",
     }  # random; within one operation; a lock; calls for names that nobody has
 

@@ -25,8 +25,7 @@ from authfsm.local.signin.triggers import (
 )
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash, required_parameter
 from authfsm.local.state.sessions import Attempt
-from authfsm.local.state.token_claims import ClaimOverrides
-from authfsm.local.state.token_issuer import TokenFamily
+from authfsm.local.state.token_claims import ClaimOverrides, TokenFamily
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 

@@ -136,7 +136,7 @@ def _await_confirmation(pool: Core, client: AppClient, user: User) -> Reply:
     reply: Reply = {}
     if attribute := verification.confirmation_attribute(pool, user):
         reply["CodeDeliveryDetails"] = verification.send_code(
-            pool, user, Purpose.SIGN_UP, attribute, wanted_for=verification.SIGN_UP
+            pool, user, Purpose.SIGN_UP, attribute, code_key=verification.SIGN_UP
         )
     if allows_no_password(pool):
         # A recorded reply of a pool without passwordless sign-in has no Session.
@@ -181,7 +181,7 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
         raise PoolRefusal(error_templates.ALIAS_TAKEN, name=pending.attribute)
     verification.mark_verified(pool, user, pending)
     if force:
-        pool.users.take_over(user)
+        pool.users.take_over_aliases(user)
     verification.discard_code(user, verification.SIGN_UP)
     has_session = request.get("Session") is not None
     if has_session:
@@ -206,7 +206,7 @@ def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str
         is_sign_up = isinstance(pending.expected_answer, AwaitsConfirmSignUp)
         if not is_sign_up or pending.attempt.user is not user:
             raise PoolRefusal(error_templates.SESSION_OF_ANOTHER_USER)
-        pool.sessions.check_current(pending)
+        pool.sessions.check_not_ended(pending)
 
 
 def resend_confirmation_code(pool: Core, request: Request) -> Reply:
@@ -225,7 +225,7 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
     if attribute is None:
         raise PoolRefusal(error_templates.AUTO_VERIFICATION_OFF)
     details = verification.send_code(
-        pool, user, Purpose.RESEND_CODE, attribute, wanted_for=verification.SIGN_UP
+        pool, user, Purpose.RESEND_CODE, attribute, code_key=verification.SIGN_UP
     )
     return {"CodeDeliveryDetails": details}
 
@@ -281,8 +281,8 @@ def _migrate(
         source,
         user_name=name,
         client=client,
-        asked=members,
-        blank=dict.fromkeys(response_members),
+        request=members,
+        response=dict.fromkeys(response_members),
         metadata=metadata,
     )
     given = triggers.text_map_field(source, response, "userAttributes")

@@ -380,7 +380,7 @@ class LocalPool(DisplayMixin):
             shared = (self.configuration, self.clock, self._entropy, core.token_issuer.key)
             memo: dict[int, Any] = {id(each): each for each in (*shared, *core.clients.values())}
             # A watcher is not copied: it may be a queue or a socket.
-            memo[id(core.outbox._seen)] = None  # noqa: SLF001 - same package
+            memo[id(core.outbox._listener)] = None  # noqa: SLF001 - same package
             fork = copy.copy(self)
             fork._core = copy.deepcopy(core, memo)  # noqa: SLF001 - same class
             fork._lock = ForkSafeLock()  # noqa: SLF001 - same class

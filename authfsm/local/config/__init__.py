@@ -1,1 +1,4 @@
-"""What a local pool is set up with: settings, app clients, contradictions, error texts, request members."""
+"""Private: the settings of a local pool, its clock, its errors, and the shapes of the API's requests.
+
+Their public names are in `authfsm.local`.
+"""

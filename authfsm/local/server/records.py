@@ -27,7 +27,7 @@ from authfsm.local.server.state_file import RecordRow, StateFile
 from authfsm.local.state.codes import Message
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import PendingChallenge
-from authfsm.local.state.token_issuer import TokenFamily
+from authfsm.local.state.token_claims import TokenFamily
 from authfsm.local.state.users import User
 
 _CLASS: Final = "!"

@@ -1,1 +1,5 @@
-"""How the local pool decides each step of a sign-in: proofs, factors, choices, devices, triggers."""
+"""Private: how the local pool decides each step of a sign-in.
+
+It shares no code with the client's sign-in but the protocol table, names and arithmetic, so that the two
+test each other.
+"""

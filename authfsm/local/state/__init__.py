@@ -1,1 +1,1 @@
-"""What a local pool keeps: users, sessions, codes, token families and the rules that change them."""
+"""Private: the records of a local pool (users, sessions, codes, tokens) and the rules that change them."""
