@@ -26,11 +26,10 @@ from authfsm.local.api.pool_operations import (
 from authfsm.local.config import unsupported
 from authfsm.local.config.clock import Clock, utc_now
 from authfsm.local.config.descriptions import merged_settings
+from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.pool_configuration import (
     EVERY_FLOW,
-    MFA_METHODS,
     AppClient,
-    Contradictions,
     DeviceConfiguration,
     PasswordPolicy,
     PoolConfiguration,
@@ -42,6 +41,7 @@ from authfsm.local.state.codes import Entropy, Outbox, checked_totp_secret, rand
 from authfsm.local.state.core import Core
 from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.local.state.users import SoftwareToken, Status, User
+from authfsm.protocol.states import MFA_METHODS
 from authfsm.settings.descriptions import Descriptions
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from typing import Any, Final
 from attrs import evolve
 
 from authfsm.local.config.pool_configuration import (
-    MFA_METHODS,
     AppClient,
     DeviceConfiguration,
     PasswordPolicy,
@@ -24,7 +23,7 @@ from authfsm.local.config.pool_configuration import (
 )
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.protocol.errors import BadField
-from authfsm.protocol.states import State
+from authfsm.protocol.states import MFA_METHODS, State
 from authfsm.settings.descriptions import (
     TOKEN_VALIDITIES,
     Descriptions,
@@ -62,11 +61,7 @@ _VALIDITY_FIELDS: Final = {
 
 
 def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
-    """Return the fields of `PoolConfiguration` that descriptions set.
-
-    Raises:
-        BadField: a member has a value that the API never returns.
-    """
+    """Return the fields of `PoolConfiguration` that descriptions set."""
     pool, mfa = descriptions.user_pool, descriptions.mfa_config
     admin = pool.get("AdminCreateUserConfig", {})
     updates = pool.get("UserAttributeUpdateSettings", {})
@@ -163,11 +158,7 @@ def _read_webauthn(config: Structure | None) -> WebAuthnConfiguration | None:
 
 
 def client_settings(client: Structure) -> dict[str, Any]:
-    """Return the fields of `AppClient` that a UserPoolClient (without null members) sets.
-
-    Raises:
-        BadField: a member has a value that the API never returns.
-    """
+    """Return the fields of `AppClient` that a UserPoolClient (without null members) sets."""
     rotation = client.get("RefreshTokenRotation", {})
     grace = rotation.get("RetryGracePeriodSeconds", 0)
     enabled = rotation.get("Feature") == "ENABLED"

@@ -25,23 +25,6 @@ from authfsm.protocol.auth_flows import (
 )
 from authfsm.protocol.states import MFA_METHODS, State
 
-__all__ = [
-    "COGNITO_DEFAULT_FLOWS",
-    "EVERY_FLOW",
-    "MFA_METHODS",
-    "AppClient",
-    "Contradictions",
-    "DeviceConfiguration",
-    "Event",
-    "PasswordPolicy",
-    "PoolConfiguration",
-    "RefreshTokenRotation",
-    "SchemaAttribute",
-    "Trigger",
-    "Triggers",
-    "WebAuthnConfiguration",
-]
-
 COGNITO_DEFAULT_FLOWS: Final = DEFAULT_VALUES
 """The ExplicitAuthFlows of an app client that sets none (AWS API reference)."""
 

@@ -45,9 +45,8 @@ def is_known(operation: str) -> bool:
 def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return a request without members that are unknown to the API, and without null at any depth.
 
-    Raises:
-        PoolRefusal: a member is missing or too long (InvalidParameterException), or is of another type
-            (SerializationException).
+    A member that is missing or too long is refused with InvalidParameterException, one of another type with
+    SerializationException.
     """
     members: dict[str, Any] = _read(_model()["operations"][operation], request, "")
     return members

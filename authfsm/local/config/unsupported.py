@@ -74,13 +74,7 @@ _TRIGGER_FIELDS: Final = {
 def unsupported_in_pool(
     pool: Structure, mfa: Structure | None, triggers: Triggers | None
 ) -> Iterator[str]:
-    """Yield the unsupported settings of a UserPool.
-
-    Args:
-        pool: UserPool.
-        mfa: GetUserPoolMfaConfig's response; None if it is not known.
-        triggers: the functions that replace those of LambdaConfig.
-    """
+    """Yield the unsupported settings of a UserPool; `mfa` is GetUserPoolMfaConfig's response, if known."""
     yield from _unsupported(pool, _SUPPORTED_IN_POOL, _REASONS_IN_POOL)
     for name in sorted(pool.get("LambdaConfig", {})):
         field = _TRIGGER_FIELDS.get(name)
@@ -113,12 +107,7 @@ def unsupported_in_client(client: Structure) -> Iterator[str]:
 
 
 def unknown_members(unknown: Iterable[str], listed: Iterable[str]) -> Iterator[str]:
-    """Yield the members that the API does not have.
-
-    Args:
-        unknown: their paths, as in `Descriptions.unknown`.
-        listed: the unsupported settings that are listed already.
-    """
+    """Yield the members that the API does not have and that are not listed as unsupported already."""
     before = {each.partition(":")[0] for each in listed}
     for path in unknown:
         name = path.removeprefix("UserPool.").removeprefix("UserPoolClient.")

@@ -69,11 +69,7 @@ def active_factors(pool: PoolConfiguration, user: User) -> frozenset[State]:
 
 
 def required_mfa(pool: PoolConfiguration, user: User) -> RequiredMfa | None:
-    """Return the second factor that a user needs after the first; None if none.
-
-    Raises:
-        PoolRefusal: MFA is required and no factor is possible.
-    """
+    """Return the second factor that a user needs after the first; None if none."""
     if pool.mfa == "OFF":  # 1
         return None
     if user.account.never_signed_in and pool.contradictions.first_sign_in_without_mfa:
@@ -137,11 +133,7 @@ def _factor_or_choice(factors: Iterable[State]) -> RequiredMfa:
 def required_second_factor(
     pool: PoolConfiguration, attempt: Attempt, user: User
 ) -> RequiredMfa | None:
-    """Return the second factor that is needed after the password, for MFA or for the target level.
-
-    Raises:
-        PoolRefusal: no second factor is possible.
-    """
+    """Return the second factor that is needed after the password, for MFA or for the target level."""
     if not attempt.target_level or acr_level(attempt.amr) >= attempt.target_level:
         return None if attempt.second_factor_passed else required_mfa(pool, user)
     usable = _step_up_factors(pool, user)
@@ -168,9 +160,6 @@ def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str
     """Return the attempt with its target level, the methods of its access token, and what leads there.
 
     Its first factors are those that lead to the level; none if only a second factor is missing.
-
-    Raises:
-        PoolRefusal: the parameters contradict each other; the level is met already, or out of reach.
     """
     if not parameters.get("TARGET_ACR_VALUES"):
         raise PoolRefusal(error_templates.TOKEN_WITHOUT_TARGET)

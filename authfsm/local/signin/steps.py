@@ -103,15 +103,8 @@ def issue_challenge(
 ) -> Reply:
     """Return a challenge, and keep what its answer will be checked against.
 
-    Args:
-        pool: the pool.
-        attempt: the attempt so far.
-        challenge: ChallengeName.
-        parameters: ChallengeParameters.
-        expected_answer: what the answer is checked against.
-        other_key: a second key, beside the session, that identifies this challenge.
-        session_required: whether the answer needs the session even so.
-        include_session: whether the reply has a Session.
+    `other_key` is a second key, beside the session, that identifies the challenge; with `session_required` the
+    answer needs the session even so.
     """
     pending = pool.sessions.open(
         attempt,
@@ -131,14 +124,7 @@ def next_challenge(
 ) -> Reply:
     """Return the challenge that follows, or the tokens.
 
-    Args:
-        pool: the pool.
-        attempt: the attempt so far.
-        metadata: ClientMetadata, for the triggers.
-        proof: an SRP exchange whose PASSWORD_VERIFIER was not issued yet (CUSTOM_AUTH with SRP).
-
-    Raises:
-        PoolRefusal: no second factor is possible, or a trigger ended the attempt.
+    `proof` is an SRP exchange whose PASSWORD_VERIFIER was not issued yet (CUSTOM_AUTH with SRP).
     """
     user, device = attempt.user, devices.device_to_prove(pool, attempt)
     if attempt.awaits_first_factor:

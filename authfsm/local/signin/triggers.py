@@ -51,21 +51,10 @@ def call(
     metadata: Metadata = None,
     version: str = "1",
 ) -> Mapping[str, Any]:
-    """Call a function, and return the response of its event.
+    """Call a function with an event of this request and blank response, and return the event's response.
 
-    Args:
-        pool: the pool.
-        function: the function.
-        source: triggerSource.
-        user_name: userName.
-        client: the app client; None for an administrator's request.
-        request: the event's request.
-        response: the event's response, before the call.
-        metadata: request.clientMetadata.
-        version: the event's version.
-
-    Raises:
-        PoolRefusal: UserLambdaValidationException, InvalidLambdaResponseException.
+    Without an app client it is an administrator's request. Raises UserLambdaValidationException or
+    InvalidLambdaResponseException as `PoolRefusal`.
     """
     event: Event = {
         "version": version,

@@ -25,11 +25,7 @@ Attributes = Mapping[str, str]
 
 
 def from_request(attributes: Iterable[Any]) -> dict[str, str]:
-    """Return the UserAttributes of a request, by name.
-
-    Raises:
-        PoolRefusal: SerializationException: they are not names and values.
-    """
+    """Return the UserAttributes of a request, by name; refuse with SerializationException what is none."""
     found = {}
     for each in attributes:
         name = each.get("Name") if isinstance(each, Mapping) else None
@@ -61,13 +57,7 @@ def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> Non
 def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
     """Refuse attributes that do not conform to the schema, or are another user's alias.
 
-    Args:
-        pool: the pool.
-        attributes: the attributes to write.
-        user: the user; None for a new user, who may still have attributes that cannot change.
-
-    Raises:
-        PoolRefusal: InvalidParameterException, AliasExistsException.
+    Without a user they are a new user's, who may still set attributes that cannot change.
     """
     schema = pool.configuration.attributes
     for name, value in attributes.items():

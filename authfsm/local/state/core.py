@@ -80,11 +80,7 @@ class Directory:
         return self._by_name.get(self._key(name))
 
     def add(self, user: User, *, force: bool = False) -> None:
-        """Add a new user; with `force` their aliases are taken from the users who have them.
-
-        Raises:
-            PoolRefusal: UsernameExistsException.
-        """
+        """Add a new user; with `force` their aliases are taken from the users who have them."""
         aliases = () if force else self._aliases_of(user)
         if self.find(user.username) or any(self.find(alias) for alias in aliases):
             raise PoolRefusal(error_templates.USER_EXISTS)
@@ -242,11 +238,7 @@ class Core:
         return self.token_issuer.bearer(request["AccessToken"]).user
 
     def named(self, request: Request) -> User:
-        """Return the user of an administrator's request.
-
-        Raises:
-            PoolRefusal: ResourceNotFoundException, UserNotFoundException.
-        """
+        """Return the user of an administrator's request."""
         self.check_pool(request)
         user = self.users.find(request["Username"])
         if user is None:
@@ -297,11 +289,7 @@ def required_parameter(parameters: Mapping[str, str], name: str) -> str:
 
 
 def check_secret_hash(client: AppClient, username: str, parameters: Mapping[str, str]) -> None:
-    """Check that SECRET_HASH fits the request's USERNAME, for an app client that has a secret.
-
-    Raises:
-        PoolRefusal: NotAuthorizedException; nothing else was checked yet, so the session survives.
-    """
+    """Check that SECRET_HASH fits the request's USERNAME, for an app client that has a secret."""
     if client.client_secret is None:
         return
     secret_hash = parameters.get("SECRET_HASH")

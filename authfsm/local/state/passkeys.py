@@ -65,11 +65,7 @@ def base64url(raw: bytes) -> str:
 
 
 def relying_party_server(relying_party_id: str) -> Fido2Server:
-    """Return the verifier of a relying party.
-
-    Raises:
-        MissingExtra: `fido2` is not installed.
-    """
+    """Return the verifier of a relying party; raise `MissingExtra` if `fido2` is not installed."""
     try:
         from fido2.server import Fido2Server  # noqa: PLC0415 - an extra
         from fido2.webauthn import PublicKeyCredentialRpEntity  # noqa: PLC0415 - the same
@@ -121,12 +117,7 @@ def verify_registration(
     verification: str,
     now: datetime,
 ) -> Passkey:
-    """Return the passkey of a RegistrationResponseJSON, after verifying it.
-
-    Raises:
-        PoolRefusal: with the WebAuthn* error that fits, or InvalidParameterException.
-        MissingExtra: `fido2` is not installed.
-    """
+    """Return the passkey of a RegistrationResponseJSON, or refuse with the WebAuthn* error that fits."""
     relying_party = relying_party_server(registration.relying_party_id)
     from fido2.webauthn import RegistrationResponse  # noqa: PLC0415 - an extra
 
@@ -191,9 +182,7 @@ def request_options(
 def verify_assertion(challenge: PasskeyChallenge, user: User, credential: str) -> Passkey:
     """Return the passkey that signed an AuthenticationResponseJSON, and update its counter.
 
-    Raises:
-        PoolRefusal: the response is not valid; the error is the same for all reasons.
-        MissingExtra: `fido2` is not installed.
+    A response that is not valid is refused with the same error for all reasons.
     """
     relying_party = relying_party_server(challenge.relying_party_id)
     try:

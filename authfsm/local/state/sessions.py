@@ -187,11 +187,7 @@ class Sessions:
     def find(
         self, client: AppClient, session: str | None, other_key: str | None = None
     ) -> PendingChallenge:
-        """Return the challenge of a session or, without a session, of the second key.
-
-        Raises:
-            PoolRefusal: there is none, it is another client's, it is used, or it has expired.
-        """
+        """Return the challenge of a session or, without a session, of the second key; refuse if it is not usable."""
         if session is not None:
             pending = self._pending.get(session)
         else:
@@ -203,11 +199,7 @@ class Sessions:
         return self._usable(pending)
 
     def find_by_session(self, session: str) -> PendingChallenge:
-        """Return the challenge of a session, for the operations that name no app client.
-
-        Raises:
-            PoolRefusal: there is none, it is used, or it has expired.
-        """
+        """Return the challenge of a session, for the operations that name no app client."""
         pending = self._pending.get(session)
         if pending is None:
             raise PoolRefusal(error_templates.SESSION_UNKNOWN)

@@ -169,11 +169,7 @@ class TokenIssuer:
     # ---- refreshing -----------------------------------------------------------------------------
 
     def family_of(self, refresh_token: str, client: AppClient) -> TokenFamily:
-        """Return the family of a refresh token that this app client may use.
-
-        Raises:
-            PoolRefusal: NotAuthorizedException, with the reason.
-        """
+        """Return the family of a refresh token that this app client may use."""
         family = self._by_refresh_token.get(refresh_token)
         if family is None or family.client.client_id != client.client_id:
             raise PoolRefusal(error_templates.INVALID_REFRESH_TOKEN)
@@ -194,16 +190,8 @@ class TokenIssuer:
         """Return the AuthenticationResult of a refresh; with rotation it has a new refresh token.
 
         A sign-in with a device is refreshed with its DEVICE_KEY only, else "Invalid Refresh Token."
-        (aws-sdk-java-v2 #3418, aws-sdk-cpp #851).
-
-        Args:
-            refresh_token: the refresh token.
-            client: the app client.
-            device_key: DEVICE_KEY.
-            overrides_for: returns the changes of PreTokenGeneration, once the token was found valid.
-
-        Raises:
-            PoolRefusal: NotAuthorizedException, with the reason; RefreshTokenReuseException.
+        (aws-sdk-java-v2 #3418, aws-sdk-cpp #851). `overrides_for` returns the changes of PreTokenGeneration;
+        it is called once the token was found valid.
         """
         family = self.family_of(refresh_token, client)
         if family.device_key is not None and device_key != family.device_key:
@@ -225,12 +213,7 @@ class TokenIssuer:
         return {**result, "RefreshToken": self._new_refresh_token(family)}
 
     def revoke(self, token: str, client: AppClient) -> None:
-        """Revoke a refresh token and all tokens of its sign-in (RevokeToken).
-
-        Raises:
-            PoolRefusal: UnsupportedTokenTypeException for an access or id token;
-                UnauthorizedException for a token of another client.
-        """
+        """Revoke a refresh token and all tokens of its sign-in (RevokeToken)."""
         family = self._by_refresh_token.get(token)
         if family is None:
             if token.count(".") == 2:  # noqa: PLR2004 - a JWT has three parts
@@ -245,11 +228,7 @@ class TokenIssuer:
     # ---- verifying ------------------------------------------------------------------------------
 
     def bearer(self, access_token: str) -> TokenFamily:
-        """Return the family of an access token, after verifying the token.
-
-        Raises:
-            PoolRefusal: NotAuthorizedException: it is not this pool's, has expired, or is revoked.
-        """
+        """Return the family of an access token, if it is this pool's, has not expired and is not revoked."""
         try:
             token = jwt.decode(access_token, self.key, algorithms=["RS256"])
         except (JoseError, ValueError, TypeError, RecursionError):  # whatever the header contains

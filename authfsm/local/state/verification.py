@@ -37,16 +37,9 @@ _PER_HOUR: Final = {
 
 
 def count_call(pool: Core, user: User | None, operation: str, submitted_name: str = "") -> None:
-    """Count a call of an operation that has an hourly quota per user.
+    """Count a call of an operation that has an hourly quota per user, or refuse it.
 
-    Args:
-        pool: the pool.
-        user: the user; None for an unknown name, whose calls count alike.
-        operation: as `ForgotPassword`.
-        submitted_name: the unknown name.
-
-    Raises:
-        PoolRefusal: LimitExceededException.
+    The calls for an unknown name (no user) count alike.
     """
     if not pool.configuration.per_user_quotas:
         return
@@ -68,15 +61,9 @@ def send_code(
     code_key: str,
     address: str | None = None,
 ) -> dict[str, str]:
-    """Send a code, and return its CodeDeliveryDetails.
+    """Send a code, perhaps to an address that the user does not have yet; return CodeDeliveryDetails.
 
-    Args:
-        pool: the pool.
-        user: the user.
-        purpose: the purpose that the message has.
-        attribute: `email` or `phone_number`.
-        code_key: `SIGN_UP`, `RESET`, or the attribute to verify.
-        address: an address that the user does not have yet.
+    The code key is `SIGN_UP`, `RESET`, or the attribute to verify.
     """
     address = address or user.attributes[attribute]
     code = new_code(pool.entropy)
@@ -102,17 +89,8 @@ def check_code(
 ) -> VerificationCode:
     """Return the code that was sent, if this is the right one; it is not used up yet.
 
-    Args:
-        pool: the pool.
-        user: the user.
-        code_key: `SIGN_UP`, `RESET`, or the attribute to verify.
-        code: the code that came back.
-        hidden: whether only the right code may reveal that the user exists
-            (PreventUserExistenceErrors=ENABLED): all others get CodeMismatchException, as for an unknown
-            user.
-
-    Raises:
-        PoolRefusal: CodeMismatchException; ExpiredCodeException also where none was sent, unless hidden.
+    With `hidden` only the right code may reveal that the user exists (PreventUserExistenceErrors=ENABLED):
+    all others get CodeMismatchException, as for an unknown user.
     """
     sent = user.account.codes.get(code_key)
     right = sent is not None and codes_match(sent.code, code)
