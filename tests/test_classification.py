@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from api_client import ApiClient
 from attrs import evolve
 from authenticator import Authenticator
 from botocore.exceptions import ClientError
 from joserfc.jwk import RSAKey
-from local_talk import Talk
 from samples import RESPONSES, standing
 from typer.testing import CliRunner
 
@@ -120,7 +120,7 @@ def pool(signing_key: RSAKey) -> LocalPool:
         webauthn=WebAuthnConfiguration("example.com"),
     )
     pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number="+15550001111", mfa=[])
-    token = Talk(pool).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+    token = ApiClient(pool).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
     client = pool.client()
     options = client.start_web_authn_registration(AccessToken=token)["CredentialCreationOptions"]
     client.complete_web_authn_registration(

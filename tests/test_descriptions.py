@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import RSAKey
 from members_of_botocore import described, merged
-from test_local_shapes import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
+from test_local_descriptions import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
 from typer.testing import CliRunner
 
 from authfsm.base.secret import Secret

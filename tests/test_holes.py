@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import pyotp
 import pytest
+from api_client import MISMATCH, UNKNOWN, ApiClient, refused
 from joserfc.jwk import RSAKey
-from local_talk import MISMATCH, UNKNOWN, Talk, refused
 
 from authfsm.local import LocalPool, ManualClock
 from authfsm.protocol.states import CHALLENGES
@@ -113,7 +113,7 @@ EVERYTHING: Final = {
 @pytest.mark.parametrize("name", NAMES)
 def test_no_other_challenge_is_answered_on_a_live_session(pool: LocalPool, name: str) -> None:
     """Moto 5.2.5: MFA_SETUP on a fresh session brings tokens, an unknown challenge an empty reply."""
-    talk = Talk(pool)
+    talk = ApiClient(pool)
     asked = talk.password("ada", PASSWORD)
     code = pool.outbox.code_for("ada")
 
@@ -130,7 +130,7 @@ def test_no_other_challenge_is_answered_on_a_live_session(pool: LocalPool, name:
 def test_every_user_has_a_secret_of_their_own(signing_key: RSAKey) -> None:
     """Moto 5.2.5: one constant TOTP secret for every user; knowing one's own code is knowing everybody's."""
     pool = LocalPool(mfa="ON", key=signing_key, mfa_methods=["SOFTWARE_TOKEN_MFA"])
-    talk, secrets = Talk(pool), []
+    talk, secrets = ApiClient(pool), []
     for name in ("ada", "eve"):
         pool.add_user(name, PASSWORD)
         session = talk.password(name, PASSWORD)["Session"]
@@ -144,7 +144,7 @@ def test_every_user_has_a_secret_of_their_own(signing_key: RSAKey) -> None:
 
 def test_a_secret_block_is_no_session(pool: LocalPool) -> None:
     """Moto 5.2.5: SECRET_BLOCK is the Session, and answers any challenge of anybody."""
-    talk = Talk(pool)
+    talk = ApiClient(pool)
     block = talk.srp_a("ada")["ChallengeParameters"]["SECRET_BLOCK"]
     for name, responses in (
         ("MFA_SETUP", {}),
@@ -177,7 +177,7 @@ def test_a_forged_access_token_opens_nothing(signing_key: RSAKey, operation: str
     other = LocalPool(pool_id=pool.pool_id, client_id=pool.client_id)
     for each in (pool, other):
         each.add_user("ada", PASSWORD, phone_number=PHONE)
-    forged = Talk(other).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+    forged = ApiClient(other).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
 
     with refused("NotAuthorizedException", "Invalid Access Token"):
         getattr(pool.client(), operation)(AccessToken=forged, **FORGED[operation])
@@ -190,7 +190,7 @@ def test_a_proof_confirms_nobody(signing_key: RSAKey, status: str) -> None:
     pool.add_user("ada", PASSWORD, status=status)
     for password in (PASSWORD, "Wrong-Horse-4"):
         with pytest.raises(pool.client().exceptions.ClientError):
-            Talk(pool).srp("ada", password)
+            ApiClient(pool).srp("ada", password)
 
     assert pool.user("ada").status.value == status
 
@@ -200,7 +200,7 @@ def test_a_code_that_verified_the_app_verifies_no_more(signing_key: RSAKey) -> N
     clock = ManualClock()
     pool = LocalPool(mfa="ON", key=signing_key, clock=clock, mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", PASSWORD)
-    talk = Talk(pool)
+    talk = ApiClient(pool)
     begun = talk.boto.associate_software_token(Session=talk.password("ada", PASSWORD)["Session"])
     code = pyotp.TOTP(begun["SecretCode"]).at(clock())
     verified = talk.boto.verify_software_token(Session=begun["Session"], UserCode=code)
@@ -219,7 +219,7 @@ def test_secrets_are_compared_in_constant_time(
     pool = LocalPool(mfa="ON", key=signing_key, client_secret=True)
     pool.add_user("ada", PASSWORD, phone_number=PHONE, preferred_mfa="SMS_MFA")
     pool.add_user("eve", PASSWORD, totp_secret=TOTP_SECRET)
-    talk, compared = Talk(pool), []
+    talk, compared = ApiClient(pool), []
     compare = hmac.compare_digest
 
     def spy(one: Any, other: Any) -> bool:

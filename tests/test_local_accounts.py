@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from api_client import ApiClient, refused
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
-from local_talk import Talk, refused
 
 from authfsm.local import Contradictions, LocalPool, ManualClock, PasswordPolicy, SchemaAttribute
 
@@ -27,7 +27,7 @@ def listed(attributes: dict[str, str]) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in attributes.items()]
 
 
-class Accounts(Talk):
+class Accounts(ApiClient):
     """A conversation about an account."""
 
     def sign_up(self, username: str, password: str | None = PASSWORD, **attributes: str) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from api_client import ApiClient, refused
 from joserfc.jwk import RSAKey
-from local_talk import Talk, refused
 
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, WebAuthnConfiguration
 
@@ -15,7 +15,7 @@ NEW = "New-Passw0rd!"
 NOBODY = ("UserNotFoundException", "User does not exist.")
 
 
-class Admin(Talk):
+class Admin(ApiClient):
     """A conversation of an administrator's."""
 
     def do(self, operation: str, username: str | None = "ada", **more: Any) -> Any:

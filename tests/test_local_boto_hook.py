@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import boto3
 import pyotp
 import pytest
+from api_client import WRONG, ApiClient, refused
 from botocore.exceptions import ClientError, ParamValidationError
 from joserfc.jwk import RSAKey
-from local_talk import WRONG, Talk, refused
 
 import authfsm.local
 from authfsm.local import (
@@ -48,7 +48,7 @@ class TestTheClient:
 
     def test_it_serialises_and_parses(self, pool: LocalPool) -> None:
         """Replies have what botocore makes of HTTP: metadata, parsed moments."""
-        reply = Talk(pool).password("ada", PASSWORD)
+        reply = ApiClient(pool).password("ada", PASSWORD)
 
         assert reply["ResponseMetadata"]["HTTPStatusCode"] == 200
         assert len(reply["ResponseMetadata"]["RequestId"]) == 36
@@ -107,7 +107,7 @@ class TestTheClient:
         other = LocalPool(key=signing_key, client_id=pool.client_id)
         client = other.client()
 
-        assert "AuthenticationResult" in Talk(pool).password("ada", PASSWORD)
+        assert "AuthenticationResult" in ApiClient(pool).password("ada", PASSWORD)
         with pytest.raises(ClientError):
             client.initiate_auth(
                 AuthFlow="USER_PASSWORD_AUTH",
@@ -197,7 +197,7 @@ class TestTheGate:
         monkeypatch.setattr(
             operations, "check_arrow", lambda *args: seen.append((args[0], args[2]))
         )
-        Talk(pool).srp("ada", PASSWORD)
+        ApiClient(pool).srp("ada", PASSWORD)
 
         assert seen == [(UserSrpAuth, None), (SrpClaim, "PASSWORD_VERIFIER")]
 
@@ -268,7 +268,7 @@ class TestSecrets:
             phone_number="+15550001111",
             totp_secret=self.TOTP,
         )
-        talk = Talk(pool)
+        talk = ApiClient(pool)
         choice = talk.srp("ada", self.PLANTED + "-password")
         asked = talk.answer(choice, "ada", ANSWER="SMS_MFA")
         code = pool.outbox.code_for("ada")
@@ -412,7 +412,7 @@ def test_only_the_internal_name_in_answers(signing_key: RSAKey) -> None:
         contradictions=Contradictions(aliases_accepted_in_answers=False),
     )
     pool.add_user("ada", PASSWORD, email="ada@example.com")
-    talk = Talk(pool)
+    talk = ApiClient(pool)
     asked = talk.password("ada@example.com", PASSWORD)
     with refused("NotAuthorizedException", "Invalid session for the user."):
         talk.answer(asked, "ada@example.com", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
@@ -434,7 +434,7 @@ def test_warrant_lites_requests(signing_key: RSAKey) -> None:
     """warrant-lite: no Session, the name that was typed, CHALLENGE_NAME and all."""
     pool = LocalPool(key=signing_key, aliases=["email"])
     pool.add_user("ada", PASSWORD, email="ada@example.com")
-    talk = Talk(pool)
+    talk = ApiClient(pool)
     asked = talk.srp_a("ada@example.com", CHALLENGE_NAME="SRP_A")
     claim = talk.claim(asked, PASSWORD)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from api_client import WRONG, ApiClient, refused
 from botocore.exceptions import ClientError
 from joserfc.jwk import RSAKey
-from local_talk import WRONG, Talk, refused
 
 from authfsm.local import LocalPool, ManualClock, PasswordPolicy
 from authfsm.local.state.users import Status
@@ -25,7 +25,7 @@ NO_WAY_BACK = (
 NO_RESET = ("NotAuthorizedException", "User password cannot be reset in the current state.")
 
 
-class Recovery(Talk):
+class Recovery(ApiClient):
     """A conversation about a password."""
 
     def forgot(self, username: str = "ada", **more: Any) -> Any:

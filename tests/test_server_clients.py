@@ -17,9 +17,9 @@ import pycognito
 import pyotp
 import pytest
 import warrant_lite
+from api_client import ApiClient
 from botocore.exceptions import ClientError
 from conftest import lacking
-from local_talk import Talk
 from pycognito.aws_srp import AWSSRP
 from pycognito.exceptions import (
     ForceChangePasswordException,
@@ -95,16 +95,16 @@ class Remote:
 
 class TestBoto3:
     @pytest.fixture
-    def talk(self, web: Process) -> Talk:
+    def talk(self, web: Process) -> ApiClient:
         """Plain boto3, request by request."""
         remote: Any = Remote(web)
-        return Talk(remote)
+        return ApiClient(remote)
 
-    def test_srp(self, talk: Talk) -> None:
+    def test_srp(self, talk: ApiClient) -> None:
         """The password by SRP."""
         signed_in(talk.srp("boto3-plain", PASSWORD))
 
-    def test_sms(self, talk: Talk, web: Process) -> None:
+    def test_sms(self, talk: ApiClient, web: Process) -> None:
         """A code by SMS, from the outbox."""
         asked = talk.srp("boto3-sms", PASSWORD)
         assert asked["ChallengeName"] == "SMS_MFA"
@@ -112,14 +112,14 @@ class TestBoto3:
 
         signed_in(talk.answer(asked, "boto3-sms", SMS_MFA_CODE=code))
 
-    def test_totp(self, talk: Talk) -> None:
+    def test_totp(self, talk: ApiClient) -> None:
         """A code of an authenticator app."""
         asked = talk.srp("boto3-totp", PASSWORD)
         code = pyotp.TOTP(TOTP).now()
 
         signed_in(talk.answer(asked, "boto3-totp", SOFTWARE_TOKEN_MFA_CODE=code))
 
-    def test_new_password(self, talk: Talk) -> None:
+    def test_new_password(self, talk: ApiClient) -> None:
         """A temporary password is changed."""
         asked = talk.password("boto3-new", PASSWORD)
         assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
@@ -127,7 +127,7 @@ class TestBoto3:
 
         signed_in(talk.srp("boto3-new", NEW))
 
-    def test_a_remembered_device(self, talk: Talk) -> None:
+    def test_a_remembered_device(self, talk: ApiClient) -> None:
         """A device is confirmed, then proved."""
         key, group, password = confirm_device(
             talk.boto, signed_in(talk.srp("boto3-plain", PASSWORD))
