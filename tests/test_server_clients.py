@@ -77,7 +77,7 @@ def confirm_device(boto: Any, result: Any) -> tuple[str, str, str]:
 
 
 class Remote:
-    """A pool as `Talk` wants it, behind a URL."""
+    """A pool as `ApiClient` needs it, behind a URL."""
 
     def __init__(self, web: Process) -> None:
         self.boto = web.boto()

@@ -25,8 +25,8 @@ from authfsm.local.api.pool_operations import (
 )
 from authfsm.local.config import unsupported
 from authfsm.local.config.clock import Clock, utc_now
-from authfsm.local.config.descriptions import merged_settings
 from authfsm.local.config.contradictions import Contradictions
+from authfsm.local.config.descriptions import merged_settings
 from authfsm.local.config.pool_configuration import (
     EVERY_FLOW,
     AppClient,
