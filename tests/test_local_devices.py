@@ -19,7 +19,7 @@ INSTEAD = DeviceConfiguration(challenge_required_on_new_device=True)
 AFTER = DeviceConfiguration()
 
 
-class TestDevice:
+class UserDevice:
     """A device of the test: it is confirmed with the tokens of a sign-in.
 
     Args:
@@ -81,9 +81,9 @@ def sign_in(api: ApiClient, challenge_reply: Any) -> Any:
     return challenge_reply
 
 
-def confirmed_device(api: ApiClient) -> TestDevice:
+def confirmed_device(api: ApiClient) -> UserDevice:
     """Return a confirmed device."""
-    device = TestDevice(api, sign_in(api, api.srp("ada", PASSWORD)))
+    device = UserDevice(api, sign_in(api, api.srp("ada", PASSWORD)))
     device.confirm()
     return device
 
@@ -226,7 +226,7 @@ class TestRemembering:
     def test_at_once(self, signing_key: RSAKey) -> None:
         """A confirmed device is remembered, and UserConfirmationNecessary is false (asserted)."""
         api = ApiClient(make_pool(signing_key, AFTER))
-        device = TestDevice(api, api.srp("ada", PASSWORD))
+        device = UserDevice(api, api.srp("ada", PASSWORD))
 
         assert device.confirm()["UserConfirmationNecessary"] is False
 
@@ -234,7 +234,7 @@ class TestRemembering:
         """With DeviceOnlyRememberedOnUserPrompt, UpdateDeviceStatus remembers it, or forgets it again."""
         prompt = DeviceConfiguration(device_only_remembered_on_user_prompt=True)
         api = ApiClient(make_pool(signing_key, prompt))
-        device = TestDevice(api, api.srp("ada", PASSWORD))
+        device = UserDevice(api, api.srp("ada", PASSWORD))
         token = device.tokens["AccessToken"]
 
         assert device.confirm()["UserConfirmationNecessary"] is True
@@ -287,7 +287,7 @@ class TestRemembering:
     def test_invalid_confirmations(self, signing_key: RSAKey) -> None:
         """A key that was not issued, one confirmed already, an invalid verifier."""
         api = ApiClient(make_pool(signing_key, AFTER))
-        device = TestDevice(api, api.srp("ada", PASSWORD))
+        device = UserDevice(api, api.srp("ada", PASSWORD))
         verifier_config = {"PasswordVerifier": "AA==", "Salt": "AA=="}
         token = device.tokens["AccessToken"]
         with refused("InvalidParameterException", "Invalid device key given."):
@@ -307,7 +307,7 @@ class TestRemembering:
     def test_an_unpadded_verifier_is_refused(self, signing_key: RSAKey) -> None:
         """Without the zero byte in front a verifier is negative (amplify-js #7618)."""
         api = ApiClient(make_pool(signing_key, AFTER))
-        device = TestDevice(api, api.srp("ada", PASSWORD))
+        device = UserDevice(api, api.srp("ada", PASSWORD))
         unpadded = base64.b64encode(b"\xff" * 384).decode()
         with refused("InvalidParameterException", "Invalid device secret verifier config."):
             api.boto.confirm_device(
@@ -414,7 +414,7 @@ class TestContradictions:
         def coded(challenge_reply: Any) -> Any:
             return api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
 
-        device = TestDevice(api, coded(api.srp("ada", PASSWORD)))
+        device = UserDevice(api, coded(api.srp("ada", PASSWORD)))
         device.confirm()
         challenge_reply = api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
 
