@@ -13,7 +13,7 @@ from authfsm.core.history import History
 from authfsm.diagrams.exports import as_json
 from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.model_builder import build_model
-from authfsm.notebook.picture import drawn
+from authfsm.notebook.moment import path_diagram
 from authfsm.protocol import responses as r
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.responses import REFRESH_RESPONSES
@@ -148,4 +148,4 @@ def test_no_picture_draws_it_as_sure(settings: PoolSettings, look: dict[str, boo
             for response in password & {*edge["responses"]}:
                 assert response in edge["uncertain"]
     if not look:
-        assert drawn("USER_SRP_AUTH", History(), settings).model.pools == (settings,)
+        assert path_diagram("USER_SRP_AUTH", History(), settings).model.pools == (settings,)

@@ -25,8 +25,7 @@ from authfsm.cli.signin.exits import Ended
 from authfsm.cli.signin.screen import Screen
 from authfsm.journeys import NextInput
 from authfsm.local import LocalPool
-from authfsm.notebook.forms import forms
-from authfsm.notebook.view_model import _form
+from authfsm.notebook.view_model import _form, prompts_for
 from authfsm.protocol import replies
 from authfsm.protocol import responses as r
 from authfsm.protocol.forms import SRP_RESPONSES, Field, Form, Prompt
@@ -264,7 +263,7 @@ def fields_of(asks: Form) -> dict[str, list[Field]]:
 @by_challenge
 def test_the_notebook_shows_these(flow: Flow, asked: Any, role: Role | None) -> None:
     """Each prompt is a form of the page, with these fields in this order."""
-    told = {each["trigger"]: each for each in map(_form, forms(at(flow, asked, role)))}
+    told = {each["trigger"]: each for each in map(_form, prompts_for(at(flow, asked, role)))}
     wanted = fields_of(form_for(asked, role))
 
     assert {name: [each["name"] for each in one["fields"]] for name, one in told.items()} == {
