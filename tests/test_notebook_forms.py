@@ -48,7 +48,7 @@ def test_a_passkey(recording: SignInRecording) -> None:
     made = {form.trigger: form for form in prompts_for(recording.flow)}
 
     assert list(made) == ["select", "password", "credential"]
-    assert "made for" in made["credential"].explanation
+    assert "was created" in made["credential"].explanation
     with pytest.raises(InvalidInput, match="must be JSON") as caught:
         made["credential"].answer({"credential": "{not"})
     assert caught.value.__context__ is None
