@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.conformance.rule import ConformanceRule, RuleGroup
+from authfsm.conformance.rule import ConformanceRule
 from authfsm.conformance.runner import EndpointResult, Results
 from authfsm.conformance.verdicts import Outcome, RuleVerdict
 
@@ -38,10 +38,8 @@ def table(results: Results) -> Iterator[RenderableType]:
     shown.add_column("rule", no_wrap=True)
     for column in results.endpoints:
         shown.add_column(column.endpoint.name, justify="center")
-    for group in RuleGroup:
-        rules = [rule for rule in results.rules if rule.group is group]
-        if rules:
-            shown.add_row(Text(f"\n{group}", style="bold"))
+    for group, rules in results.groups.items():
+        shown.add_row(Text(f"\n{group}", style="bold"))
         for rule in rules:
             shown.add_row(
                 rule.id, *(_mark(column.verdicts[rule.id]) for column in results.endpoints)
