@@ -363,7 +363,7 @@ def test_three_questions_describe_a_pool() -> None:
 
 def test_what_aws_never_says_is_an_error() -> None:
     """A description that is none is refused by the field's name."""
-    with pytest.raises(BadField, match="mfa_configuration is one of OFF, OPTIONAL, ON"):
+    with pytest.raises(BadField, match="mfa_configuration must be one of OFF, OPTIONAL, ON"):
         PoolSettings.from_descriptions({"MfaConfiguration": "MAYBE"})
 
 
@@ -404,11 +404,11 @@ def test_a_difference_is_what_it_says(before: PoolSettings, after: PoolSettings)
     """Gained and lost are the two ways round of one difference, and nothing is both."""
     there, back = difference(before, after), difference(after, before)
 
-    assert {(t.arrow, t.role, t.reason) for t in there.gained} == {
-        (t.arrow, t.role, t.reason) for t in back.lost
+    assert {(t.transition, t.role, t.reason) for t in there.gained} == {
+        (t.transition, t.role, t.reason) for t in back.lost
     }
     assert not {t[:2] for t in there.gained} & {t[:2] for t in there.lost}
-    assert {t.arrow for t in there.gained} >= after.possible() - before.possible()
+    assert {t.transition for t in there.gained} >= after.possible() - before.possible()
 
 
 def test_when_mfa_becomes_required() -> None:
