@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,19 @@ def test_a_huge_line_is_not_kept(zipped: bool, tmp_path: Path) -> None:  # noqa:
 
     assert ids == ALL
     assert (told.too_long, told.broken) == (1, 0)
+
+
+def test_a_member_of_an_archive_that_duckdb_cannot_read_is_scanned_alone(tmp_path: Path) -> None:
+    """The other members of the archive are not read again."""
+    path = tmp_path / "log.zip"
+    huge = '{"eventName": "' + "x" * (MAX_EVENT_LENGTH + 10) + '"}\n'
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("list.json", json.dumps({"Records": EVENTS[:2]}))
+        archive.writestr("lines.jsonl", LINES.partition("\n")[2].partition("\n")[2] + huge)
+    told, ids = read(path)
+
+    assert ids == ALL
+    assert (told.events, told.too_long) == (5, 1)
 
 
 def test_a_huge_event_in_a_list(tmp_path: Path) -> None:

@@ -95,12 +95,9 @@ def _literals(values: Iterable[str]) -> str:
 
 
 def field_values(member: Callable[[tuple[str, ...]], str]) -> Mapping[str, str]:
-    """Return the SQL of each value of an event, by its name in `FIELDS`.
+    """Return the SQL of each value in `FIELDS`; `member` returns the SQL of an event's member by its path.
 
     An empty string always counts as missing: some exports write an empty errorCode if there was no error.
-
-    Args:
-        member: returns the SQL of an event's member as text, from its path.
     """
     values: dict[str, str] = {}
     for name, path in FIELDS.items():
@@ -184,11 +181,10 @@ clients AS (
 
 
 def exchanges(*, stored: bool = False) -> str:
-    """Return the common table expressions that make exchanges of the relation `events_read`.
+    """Return the common table expressions that make exchanges of `events_read`, which may be `stored` as a table.
 
-    Args:
-        stored: whether `events_read` is a table. An engine that reads events from elsewhere must read them only
-            once; reading a table several times takes less time than sorting all of it.
+    Reading a stored table several times takes less time than sorting all of it. Without one, an engine must read
+    the events only once.
     """
     flows = sorted({kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow})
     names = ", ".join(name for name in FIELDS if name != "with_token")

@@ -110,21 +110,13 @@ def _json_problem(text: str) -> tuple[str, bool]:
 
 @define
 class _Frame:
-    """An open bracket, and the key of the next value in it.
-
-    Args:
-        mark: the bracket.
-        key: the key of the next value; "" before it is read.
-        outer_key: the key of the whole object or list.
-        name: the value of the key Name, which names the value of the key Value.
-        is_custom: whether it is within a map with keys of the customer's own.
-    """
+    """An open bracket, and the key of the next value in it."""
 
     mark: str
-    key: str
-    outer_key: str = ""
-    name: str = ""
-    is_custom: bool = False
+    key: str  # "" before it is read
+    outer_key: str = ""  # the key of the whole object or list
+    name: str = ""  # the value of the key Name, which names the value of the key Value
+    is_custom: bool = False  # within a map with keys of the customer's own
 
     @property
     def value_key(self) -> str:
