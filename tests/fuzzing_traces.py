@@ -24,7 +24,7 @@ STEP = {"sign_in": "a", "step": 1, "from": "START", "given": "user_srp_auth", "t
 
 
 def damaged(value: Any, chance: random.Random) -> Any:
-    """A value with some member of it, at any depth, left out, repeated or replaced."""
+    """Return a value with a member at some depth left out, repeated or replaced."""
     if isinstance(value, dict) and value and chance.random() < 0.8:
         name = chance.choice(list(value))
         if chance.random() < 0.2:
@@ -39,7 +39,7 @@ def damaged(value: Any, chance: random.Random) -> Any:
 
 
 def wrapped(value: Any, chance: random.Random) -> Any:
-    """A value within something else."""
+    """Return a value in a wrapper."""
     text = json.dumps(value)
     packed = base64.b64encode(gzip.compress(text.encode(), 1)).decode()
     depth = chance.randrange(1, 1500)
@@ -50,7 +50,7 @@ def wrapped(value: Any, chance: random.Random) -> Any:
 
 
 def cut(text: str, chance: random.Random) -> str:
-    """A text with a piece left out, doubled, or replaced."""
+    """Return a text with a piece left out, doubled or replaced."""
     for _ in range(chance.randrange(3)):
         a, b = sorted((chance.randrange(len(text) + 1), chance.randrange(len(text) + 1)))
         middle = chance.choice(
@@ -61,7 +61,7 @@ def cut(text: str, chance: random.Random) -> str:
 
 
 def trail(chance: random.Random) -> str:
-    """The text of a trail, more or less."""
+    """Return the text of a damaged log."""
     events = tuple(damaged(each, chance) if chance.random() < 0.7 else each for each in ILLEGAL)
     try:
         text = chance.choice(list(WRAPPERS.values()))(events)
@@ -71,7 +71,7 @@ def trail(chance: random.Random) -> str:
 
 
 def history(chance: random.Random) -> str:
-    """The text of a history, more or less."""
+    """Return the text of a damaged history."""
     count = chance.randrange(1, 4)
     steps = [{**STEP, "step": n + 1} for n in range(count)]
     steps = [damaged(each, chance) if chance.random() < 0.5 else each for each in steps]
@@ -79,7 +79,7 @@ def history(chance: random.Random) -> str:
 
 
 def try_one(seed: int) -> None:
-    """Read a trail and a history made from a seed; whatever is raised that has no type of ours goes on to the caller.
+    """Read a log and a history made from a seed, and raise any error that is not one of this package's.
 
     Args:
         seed: what they are made from.

@@ -37,7 +37,7 @@ ALNUM = LETTERS + string.digits
 
 
 class Plants:
-    """Makes secrets and remembers them."""
+    """Makes random values that must not be left in an anonymised text, and remembers them."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - test data
@@ -61,7 +61,7 @@ class Plants:
         return f"{first} {last}"
 
     def key(self) -> str:
-        """A key of nobody's but the customer's."""
+        """A key of the customer's own."""
         return self._plant(self.random.choice(["", "custom:"]) + self.text(10)).strip()
 
     def email(self) -> str:
@@ -202,7 +202,7 @@ class Plants:
         return int(self._plant(self.text(9, "3456789")))
 
     def any(self) -> Any:
-        """A value of a kind at random."""
+        """A value of a random kind."""
         kinds: list[Callable[[], Any]] = [
             self.name, self.names, self.email, self.phone, self.uuid, self.device, self.pool, self.client,
             self.password, self.code, self.totp, self.hex, self.base64, self.session, self.ip, self.ip6, self.arn,
@@ -212,7 +212,7 @@ class Plants:
         return self.random.choice(kinds)()
 
     def some(self) -> dict[str, Any]:
-        """A map whose keys and values are nobody's business."""
+        """A map with keys and values of the customer's own."""
         return {self.key(): self.any() for _ in range(4)} | {self.email(): self.any()}
 
 
@@ -266,7 +266,7 @@ def request(p: Plants) -> str:
 
 
 def error(p: Plants) -> str:
-    """An error whose texts are a trigger's."""
+    """An error with the text of a Lambda trigger."""
     return json.dumps(
         {
             "__type": "UserLambdaValidationException",
@@ -293,7 +293,7 @@ def events(p: Plants) -> str:
 
 
 def http(p: Plants) -> str:
-    """A conversation as curl prints it."""
+    """A request and its reply as curl prints them."""
     body = json.dumps(
         {
             "AuthFlow": "USER_AUTH",
@@ -310,7 +310,7 @@ def http(p: Plants) -> str:
 
 
 def log(p: Plants) -> str:
-    """A log of botocore's."""
+    """A log of botocore."""
     body = json.dumps(
         {
             "ClientId": p.client(),
@@ -365,7 +365,7 @@ def description(p: Plants) -> str:
 
 
 def steps(p: Plants) -> str:
-    """A recorder's lines."""
+    """The lines of a recorder."""
     line = {
         "sign_in": p.hex(),
         "step": 1,
@@ -422,7 +422,7 @@ DOCUMENTS = [
 
 
 def spellings(secret: str) -> set[str]:
-    """A secret as it could still be read: plain, escaped, in percents, in hexadecimal, in base64."""
+    """The forms in which a secret can still be read: plain, escaped, percent-encoded, hexadecimal, base64."""
     data = secret.encode()
     found = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), data.hex()}
     for before in range(3):
@@ -434,7 +434,7 @@ def spellings(secret: str) -> set[str]:
 
 
 def opened(text: str, depth: int = 4) -> list[str]:
-    """A text and all that is in it: JSON's texts, base64, percents."""
+    """A text and the texts encoded in it: JSON strings, base64, percent-encoding."""
     found = [text]
     if depth:
         for each in re.findall(r"[A-Za-z0-9+/_-]{8,}", text):
@@ -449,7 +449,7 @@ def opened(text: str, depth: int = 4) -> list[str]:
 
 
 def left(secrets: list[str], text: str) -> set[str]:
-    """The secrets that a text still has in it."""
+    """The secrets that a text still contains."""
     haystack = "\n".join(opened(text)).casefold()
     found = set()
     for secret in secrets:
@@ -461,8 +461,8 @@ def left(secrets: list[str], text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: each.__name__)
-def test_nothing_planted_is_left(document: Callable[[Plants], str]) -> None:
-    """Of at least 100 secrets in each kind of capture none can be read, plain or encoded, in any case of letters."""
+def test_no_secret_is_left(document: Callable[[Plants], str]) -> None:
+    """Each kind of text has at least 100 secrets; none is left, plain or encoded, in upper or lower case."""
     planted = 0
     for seed in SEEDS:
         plants = Plants(seed)
@@ -474,8 +474,8 @@ def test_nothing_planted_is_left(document: Callable[[Plants], str]) -> None:
     assert planted >= 100
 
 
-def test_a_thousand_in_one() -> None:
-    """A thousand secrets in one file of lines: none is left, and equal values stay equal."""
+def test_a_file_with_a_thousand_secrets() -> None:
+    """None of a thousand secrets in one file is left, and equal values stay equal."""
     plants = Plants(7)
     lines = []
     while len(plants.planted) < 1000:
@@ -534,7 +534,7 @@ def shape_of(tree: Any) -> Any:
     ascii_=st.booleans(),
 )
 def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
-    """Whatever is in a tree of JSON is replaced, and its structure stays."""
+    """All values in any JSON are replaced, and its structure stays."""
     made = anonymise(json.dumps(tree, indent=indent, ensure_ascii=ascii_))
     folded_text = json.dumps(json.loads(made.text), ensure_ascii=False).casefold()
     for each in texts_of(tree):
@@ -551,7 +551,7 @@ def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
 
 
 def neutral(tree: Any) -> Any:
-    """A tree of JSON, made neutral."""
+    """Return anonymised JSON."""
     return json.loads(anonymise(json.dumps(tree)).text)
 
 
@@ -582,7 +582,7 @@ def neutral(tree: Any) -> Any:
     ],
 )  # fmt: skip
 def test_a_value_keeps_its_type(value: str, pattern: str) -> None:
-    """A UUID stays a UUID, an e-mail address one, a time a time: only it is another."""
+    """The placeholder of a UUID is a UUID, that of an e-mail address an e-mail address, and so on."""
     made = neutral({"ClientMetadata": {"one": value, "two": [value]}})
     first, second = (each for each in made["ClientMetadata"].values())
     assert re.fullmatch(pattern, first)
@@ -590,7 +590,7 @@ def test_a_value_keeps_its_type(value: str, pattern: str) -> None:
 
 
 def test_tokens_keep_their_parts() -> None:
-    """A token has its header's algorithm, its neutral claims and its length; times keep their distance."""
+    """A token keeps its algorithm, the names of its claims and its length; times keep their distances."""
     claims = {
         "sub": "5f0c9a7e-7425-40de-944b-e07fc1f90ae7",
         "token_use": "access",
@@ -641,8 +641,8 @@ def test_the_words_of_the_api_stay(tree: dict[str, Any]) -> None:
     assert neutral(tree) == tree
 
 
-def test_the_parts_of_a_message_that_vary_go() -> None:
-    """Of a known message the variable parts are replaced; of an unknown one all words."""
+def test_the_variable_parts_of_a_message_are_replaced() -> None:
+    """The variable parts of a known message are replaced, and all words of an unknown one."""
     made = neutral(
         {
             "message": "User pool client 4k2jd92kd02kd02kd0 does not exist.",
@@ -654,8 +654,8 @@ def test_the_parts_of_a_message_that_vary_go() -> None:
     assert len(made["errorMessage"]) == 11
 
 
-def test_a_user_who_is_called_like_a_word() -> None:
-    """Where Cognito has no list of values, no value stays: not even one that is Cognito's elsewhere."""
+def test_a_user_named_like_a_word_of_the_api() -> None:
+    """Under a key without documented values no value stays, not even one that Cognito uses elsewhere."""
     made = neutral(
         {"AuthParameters": {"USERNAME": "SMS_MFA", "PASSWORD": "PASSWORD"}, "ClientName": "ENABLED"}
     )
@@ -665,7 +665,7 @@ def test_a_user_who_is_called_like_a_word() -> None:
     assert not {"SMS_MFA", "PASSWORD"} & set(made["AuthParameters"].values())
 
 
-def test_a_map_of_the_customers_own_keeps_nothing() -> None:
+def test_no_value_stays_in_a_map_of_the_customers_own() -> None:
     """Under ClientMetadata, tags and unknown parameters even Cognito's words and small numbers are replaced."""
     own = {
         "Status": "CONFIRMED",
@@ -694,13 +694,13 @@ def leaves(tree: Any) -> list[Any]:
 
 
 def test_white_space_and_order_stay() -> None:
-    """Only values change: the text between them is the original's."""
+    """Only values change; the text between them stays."""
     text = '{ "Session" :\t"abc",\n\n"ExpiresIn":3600 , "Session":"abc"}\n'
     assert anonymise(text).text == text.replace("abc", json.loads(anonymise(text).text)["Session"])
 
 
-def test_what_is_new_is_told_and_can_be_kept() -> None:
-    """A challenge that is not known is replaced, and said by its key; `keep` keeps it."""
+def test_unknown_values_are_reported_and_can_be_kept() -> None:
+    """An unknown challenge is replaced and reported by its key; `keep` keeps it."""
     text = '{"ChallengeName": "RETINA_SCAN"}'
     assert (anonymise(text).text, dict(anonymise(text).unknown)) == (
         '{"ChallengeName": "XXXXXX_XXXX"}',
@@ -709,8 +709,8 @@ def test_what_is_new_is_told_and_can_be_kept() -> None:
     assert anonymise(text, keep=["RETINA_SCAN"]).text == text
 
 
-def test_a_table_of_athena_keeps_its_columns() -> None:
-    """The columns, the flow and the identity's type stay; a row of other columns is refused."""
+def test_a_csv_of_athena_keeps_its_columns() -> None:
+    """The columns, the flow and the type of identity stay; a row with other columns is an error."""
     made = list(csv.DictReader(io.StringIO(anonymise(athena(Plants(1))).text)))
     assert len(made) == 3
     assert made[0]["eventname"] == "InitiateAuth"
@@ -724,8 +724,8 @@ def test_a_table_of_athena_keeps_its_columns() -> None:
         anonymise('eventtime,eventname\n"a,b\n')
 
 
-def test_again() -> None:
-    """What is neutral can be made neutral again, and keeps its shape."""
+def test_anonymising_twice() -> None:
+    """An anonymised text can be anonymised again, and keeps its shape."""
     once = anonymise(reply(Plants(1)))
     assert isinstance(once, AnonymisedText)
     assert len(anonymise(once.text).text) == len(once.text)
@@ -744,8 +744,8 @@ def test_again() -> None:
         ("POST / HTTP/1.1\n\n{'ChallengeName': 'SMS_MFA'", "line 3 ends in the middle"),
     ],
 )
-def test_what_cannot_be_read(text: str, why: str) -> None:
-    """A sentence says what is wrong and where, and quotes nothing of the text."""
+def test_unreadable_texts(text: str, why: str) -> None:
+    """The error says what is wrong and where, and quotes nothing of the text."""
     with pytest.raises(UnreadableDocument, match=why) as caught:
         anonymise(text)
     assert "Ada" not in str(caught.value)
@@ -780,7 +780,7 @@ def test_what_cannot_be_read(text: str, why: str) -> None:
     ],
 )
 def test_the_time_it_takes_is_bounded(piece: str) -> None:
-    """Whatever is said 3,000 times over, quotes and brackets that never end too, takes less than five seconds."""
+    """Any piece repeated 3,000 times, unclosed quotes and brackets too, takes less than five seconds."""
     begun = time.process_time()
     for text in (
         f"ChallengeName: {piece * 3000}x",
@@ -812,7 +812,7 @@ def run(*args: str, text: str | bytes | None = None) -> Any:
 
 
 def test_the_command(tmp_path: Path) -> None:
-    """The neutral text goes to standard output, or to a file; what was replaced to standard error."""
+    """The anonymised text goes to standard output or a file, the counts of replaced values to standard error."""
     text = '{"Session": "AYABeSecretSecret", "ChallengeName": "SMS_MFA"}\n'
     file, out = tmp_path / "reply.json", tmp_path / "neutral.json"
     file.write_text(text, encoding="utf-8")
@@ -861,8 +861,8 @@ def test_the_command_writes_nothing_where_it_cannot_read(
     assert "Secret" not in result.stderr
 
 
-def test_the_capture_itself_is_not_overwritten(tmp_path: Path) -> None:
-    """The original is evidence: -o names another file."""
+def test_the_input_file_is_not_overwritten(tmp_path: Path) -> None:
+    """-o must name another file than the input."""
     file = tmp_path / "file"
     file.write_text('{"Session": "abc"}', encoding="utf-8")
     result = run(str(file), "-o", str(file))

@@ -67,8 +67,8 @@ def lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def test_a_trail_that_is_legal(legal: Path) -> None:
-    """Where sign-ins ended, how long steps took, how often each arrow was taken, and what could not be read."""
+def test_a_legal_log(legal: Path) -> None:
+    """The output says where sign-ins ended, how long steps took and how often each transition was taken."""
     result = run(str(legal))
 
     assert result.exit_code == 0
@@ -91,7 +91,7 @@ def test_a_trail_that_is_legal(legal: Path) -> None:
 
 
 def test_an_illegal_step(illegal: Path) -> None:
-    """It is told with its time, its id and what was allowed; the exit code is 1."""
+    """The output has its time, its id and what is allowed; the exit status is 1."""
     result = run(str(illegal))
 
     assert result.exit_code == 1
@@ -104,7 +104,7 @@ def test_an_illegal_step(illegal: Path) -> None:
 
 
 def test_a_limit(illegal: Path) -> None:
-    """What is beyond the limit is counted all the same."""
+    """Illegal steps beyond the limit are counted."""
     result = run(str(illegal), "--limit", "0")
 
     assert result.exit_code == 1
@@ -113,7 +113,7 @@ def test_a_limit(illegal: Path) -> None:
 
 
 def test_as_json(illegal: Path) -> None:
-    """The same for programs, on standard output alone."""
+    """`--json` prints the result as JSON, and nothing else, on standard output."""
     result = run(str(illegal), "--json")
     told = json.loads(result.stdout)
 
@@ -137,7 +137,7 @@ def test_as_json(illegal: Path) -> None:
 
 
 def test_a_file_cut_short(legal: Path, tmp_path: Path) -> None:
-    """It is named in the first line, what was before is in, and it is a failure."""
+    """The first line names it, the events before the end are counted, and the exit status is 1."""
     path = tmp_path / "cut.json"
     path.write_text(f'{{"Records": [{BEGUN}, {LEGAL}, {{"event', encoding="utf-8")
     result = run(str(legal), str(path))
@@ -150,8 +150,8 @@ def test_a_file_cut_short(legal: Path, tmp_path: Path) -> None:
     assert "sign-ins: 1," in result.stdout
 
 
-def test_the_picture(legal: Path, tmp_path: Path) -> None:
-    """The traffic on the diagram, in the form that the suffix says; another suffix is a misuse."""
+def test_the_diagram(legal: Path, tmp_path: Path) -> None:
+    """The diagram has the format of the suffix; an unknown suffix is a usage error."""
     svg, text = tmp_path / "funnel.svg", tmp_path / "funnel.mmd"
 
     assert run(str(legal), "--diagram", str(svg)).exit_code == 0
@@ -168,7 +168,7 @@ def test_the_picture(legal: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dialect", ["athena", "spark", "duckdb"])
 def test_the_query(dialect: str) -> None:
-    """It is printed alone, over the table that is named, and can be read by what it is for."""
+    """`--sql` prints only the query, over the named table, in the dialect."""
     result = run("--sql", dialect, "--table", "logs.trail", "--validity", "5")
 
     assert result.exit_code == 0
@@ -192,8 +192,8 @@ def test_the_query(dialect: str) -> None:
          "authfsm trace: --table must be a table's name, for example cloudtrail_logs, not 't; DROP TABLE t'"),
     ],
 )  # fmt: skip
-def test_misuse(args: tuple[str, ...], code: int, said: str) -> None:
-    """One line that says what to do, and an exit code."""
+def test_usage_errors(args: tuple[str, ...], code: int, said: str) -> None:
+    """The error is one line that says what to do."""
     result = run(*args)
 
     assert (result.exit_code, result.stderr.strip()) == (code, said)

@@ -31,7 +31,7 @@ HERE = Path(__file__).name
 
 
 class Watch:
-    """Knows every secret of a conversation, and looks for them in whatever it is shown."""
+    """Collects every secret of a sign-in, and searches for them in whatever is shown."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self.secrets: set[str] = {PASSWORD, NEW, ANSWER}
@@ -40,11 +40,11 @@ class Watch:
         self.caplog = caplog
 
     def hear(self, params: Mapping[str, Any], **_: Any) -> None:
-        """What goes over the wire: sessions, codes, tokens, proofs."""
+        """Collect the secrets of a request: sessions, codes, tokens, proofs."""
         self._learn(params)
 
     def heard(self, parsed: Mapping[str, Any], **_: Any) -> None:
-        """What comes back."""
+        """Collect the secrets of a reply."""
         self._learn(parsed)
 
     def _learn(self, told: Any, name: str = "") -> None:
@@ -58,7 +58,7 @@ class Watch:
             self.secrets.add(str(told))
 
     def look(self, flow: Flow) -> None:
-        """Everything that can be printed, kept or drawn of a flow as it stands."""
+        """Add everything that can be printed, stored or drawn of a flow."""
         signin = flow.signin
         things = [
             flow, flow.cognito, signin, flow.challenge, flow.tokens, flow.refusal, flow.device,
@@ -84,7 +84,7 @@ class Watch:
             self.secrets.add(flow.device.password.reveal())
 
     def caught(self, error: AuthfsmError) -> None:
-        """An error as text, pickled, and its traceback with the locals of every frame but this file's."""
+        """Add an error as text, pickled, and its traceback with the locals of every frame outside this file."""
         told = traceback.TracebackException.from_exception(error, capture_locals=True)
         links: list[traceback.TracebackException] = []
         each: traceback.TracebackException | None = told
@@ -102,7 +102,7 @@ class Watch:
         self.shown.append(pickle.dumps(error).decode("latin-1"))
 
     def check(self, flow: Flow) -> None:
-        """None of the secrets is in anything that was shown, logged or drawn."""
+        """Assert that none of the secrets was shown, logged or drawn."""
         self.shown.append(diagram(history=flow.history)._repr_mimebundle_()["image/svg+xml"])
         self.shown += [
             f"{record.getMessage()} {record.__dict__!r}"
@@ -117,7 +117,7 @@ class Watch:
 
 
 def told(secret: str, text: str) -> bool:
-    """Is a secret in a text? Six digits must stand alone: identifiers, times and pictures have such in them."""
+    """Return whether a secret is in a text. Six digits must be a whole word: identifiers, times and diagrams contain such digits."""
     if secret.isdigit():
         return re.search(rf"(?<![\w.]){secret}(?!\w)", text) is not None
     return secret in text
@@ -125,13 +125,13 @@ def told(secret: str, text: str) -> bool:
 
 @pytest.fixture
 def watch(caplog: pytest.LogCaptureFixture) -> Watch:
-    """A watch, with every log at DEBUG."""
+    """Return a watch, with every logger at DEBUG."""
     caplog.set_level(logging.DEBUG)
     return Watch(caplog)
 
 
 def speaking(pool: LocalPool, watch: Watch) -> Cognito:
-    """A driver whose wire the watch listens to."""
+    """Return a driver whose requests and replies the watch sees."""
     cognito = pool.cognito()
     cognito.observers = (watch.seen.append, logging_observer())
     events = cognito.client.meta.events
@@ -143,7 +143,7 @@ def speaking(pool: LocalPool, watch: Watch) -> Cognito:
 
 
 def refused(watch: Watch, work: Callable[[], Any]) -> AuthfsmError:
-    """The error of a work that fails, looked at."""
+    """Return the error of a call that fails, after the watch has seen it."""
     with pytest.raises(AuthfsmError) as caught:
         work()
     watch.caught(caught.value)
@@ -221,7 +221,7 @@ def test_enrolment_and_a_new_password(watch: Watch, signing_key: RSAKey) -> None
 
 
 def test_a_custom_challenge(watch: Watch, signing_key: RSAKey) -> None:
-    """A Lambda's own question, its answer wrong and right, with metadata of the client."""
+    """A Lambda trigger's own challenge with a wrong and a right answer, and ClientMetadata."""
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
         passed = any(each.get("challengeResult") for each in event["request"]["session"])

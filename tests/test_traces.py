@@ -1,4 +1,4 @@
-"""Trails against the table: every planted error is found and nothing else, by DuckDB and by Spark alike."""
+"""Logs checked against the protocol: exactly the planted errors are found, by DuckDB and by Spark."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ EVENTS = 20_000
 
 @pytest.fixture(scope="module")
 def said(signing_key: RSAKey) -> tuple[Conversation, ...]:
-    """Every scenario's conversation."""
+    """Return the conversation of every scenario."""
     return conversations(signing_key)
 
 
 @pytest.fixture(scope="module")
 def usual(signing_key: RSAKey) -> dict[str, Conversation]:
-    """The everyday ones."""
+    """Return the conversations of common sign-ins by name."""
     return {name: conversation(scenario, signing_key) for name, (_, scenario) in USUAL.items()}
 
 
@@ -56,7 +56,7 @@ def trail(
     usual: dict[str, Conversation],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Any]:
-    """A trail with every error planted twenty times, and what was planted."""
+    """Return a log with every error planted twenty times, and the opened log."""
     path = tmp_path_factory.mktemp("trail") / "trail.jsonl"
     made = write(path, said, usual, events=EVENTS, plants=20)
     with Opened(path) as opened:
@@ -66,8 +66,8 @@ def trail(
 # ---- the table as a log sees it ---------------------------------------------------------------------------
 
 
-def test_a_log_of_steps_sees_the_table() -> None:
-    """By responses the relation has every arrow of the table, between the very states, and no other."""
+def test_recorded_steps_show_every_transition() -> None:
+    """By responses, the relation has exactly the transitions of the table."""
     seen = {
         (state_of(each.source), kind, state_of(each.dest))
         for each, (kind,) in recorded_transitions().items()
@@ -77,8 +77,8 @@ def test_a_log_of_steps_sees_the_table() -> None:
     assert seen == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
 
 
-def test_cloudtrail_sees_the_table() -> None:
-    """By names every arrow is there too, under one of the names that its request bears."""
+def test_cloudtrail_shows_every_transition() -> None:
+    """By names, the relation has exactly the transitions of the table, under a name that the request has."""
     seen = {
         (state_of(each.source), kind, state_of(each.dest))
         for each, kinds in cloudtrail_transitions().items()
@@ -89,8 +89,8 @@ def test_cloudtrail_sees_the_table() -> None:
     assert seen == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
 
 
-def test_set_up_has_its_order() -> None:
-    """MFA_SETUP leads to tokens only once an app is verified."""
+def test_mfa_setup_needs_a_verified_app() -> None:
+    """MFA_SETUP leads to tokens only after an app is verified."""
     arrows = cloudtrail_transitions()
 
     assert LoggedTransition("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED") not in arrows
@@ -104,8 +104,8 @@ def test_set_up_has_its_order() -> None:
     )
 
 
-def test_a_second_factor_is_not_left_for_a_first() -> None:
-    """An e-mailed code can be left for another factor where it is the first, or may be."""
+def test_only_a_first_factor_can_be_exchanged_for_another() -> None:
+    """SELECT_CHALLENGE is accepted at EMAIL_OTP only where it is, or may be, a first factor."""
     leaves = {
         each.source
         for each in cloudtrail_transitions()
@@ -115,8 +115,8 @@ def test_a_second_factor_is_not_left_for_a_first() -> None:
     assert leaves == {"EMAIL_OTP", "EMAIL_OTP (first factor)"}
 
 
-def test_what_is_forgotten_is_not_held_against_anybody() -> None:
-    """An arrow any part of which is not known is in the with_unknown_parts relation; one that is on no table is not."""
+def test_transitions_with_unknown_parts_are_known() -> None:
+    """A transition with any part unknown is in the relation, unless no transition matches it."""
     arrows = set(
         with_unknown_parts([LoggedTransition("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")])
     )
@@ -132,7 +132,7 @@ def test_what_is_forgotten_is_not_held_against_anybody() -> None:
 
 
 def test_every_planted_error_is_found_and_nothing_else(trail: Any) -> None:
-    """The illegal steps of the trail are the planted ones, by their ids; not one verdict is in doubt."""
+    """The illegal steps are exactly the planted ones, and no verdict is unknown or ambiguous."""
     made, opened = trail
     funnel = opened.funnel(limit=10_000)
 
@@ -145,8 +145,8 @@ def test_every_planted_error_is_found_and_nothing_else(trail: Any) -> None:
     assert funnel.steps + funnel.repeated == opened.load().events
 
 
-def test_the_replay_says_the_same_step_by_step(trail: Any) -> None:
-    """Replayed one by one the steps come to what the query sums up, and each illegal one says what was allowed."""
+def test_the_replayed_steps_match_the_funnel(trail: Any) -> None:
+    """The counts of the replayed steps are those of the funnel, and each illegal step says what is allowed."""
     made, opened = trail
     funnel = opened.funnel(limit=10_000)
     steps: Counter[tuple[str, ...]] = Counter()
@@ -178,16 +178,16 @@ def test_the_replay_says_the_same_step_by_step(trail: Any) -> None:
     )
 
 
-def test_the_replay_gives_what_is_asked_for(trail: Any) -> None:
-    """Only steps with one of the verdicts that are named."""
+def test_the_replay_can_be_limited_to_verdicts(trail: Any) -> None:
+    """`replay` with verdicts yields only steps with one of them."""
     made, opened = trail
 
     assert {each.id for each in opened.replay(Verdict.ILLEGAL)} == set(made.planted)
     assert list(opened.replay(Verdict.UNKNOWN, Verdict.AMBIGUOUS)) == []
 
 
-def test_shares_and_waits(trail: Any) -> None:
-    """What leaves a place adds up to all of it; a person takes longer than a program."""
+def test_shares_and_durations(trail: Any) -> None:
+    """The shares of each node add up to 1; people take longer than programs."""
     _, opened = trail
     funnel = opened.funnel()
     shares: Counter[str] = Counter()
@@ -201,7 +201,7 @@ def test_shares_and_waits(trail: Any) -> None:
 
 
 def test_traffic_on_the_diagram(trail: Any) -> None:
-    """The picture bears how often each line was taken, and says where sign-ins ended."""
+    """The diagram shows how often each edge was taken, and where sign-ins ended."""
     _, opened = trail
     funnel = opened.funnel()
     drawn = funnel.diagram()
@@ -246,8 +246,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.mark.filterwarnings(
     "ignore::FutureWarning:pyspark", "ignore::ResourceWarning", "ignore::DeprecationWarning:pyspark"
 )
-def test_spark_says_the_same(trail: Any, spark: Any) -> None:
-    """The same query in Spark's words, over the same file, gives the same funnel to the last figure."""
+def test_spark_gives_the_same_result(trail: Any, spark: Any) -> None:
+    """The query in Spark's dialect over the same file gives the same funnel."""
     made, opened = trail
     schema = ", ".join(f"{name} STRING" for name in COLUMNS)
     spark.read.schema(schema).json(str(made.path)).createOrReplaceTempView("cloudtrail_logs")
@@ -262,7 +262,7 @@ def test_spark_says_the_same(trail: Any, spark: Any) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_query_is_one_statement_of_its_dialect(dialect: str) -> None:
-    """It parses again as what it is written for, reads the table that was named, and is short enough for Athena."""
+    """The query parses in its dialect, reads the named table, and is short enough for Athena."""
     written = sql(dialect, "logs.cloudtrail_logs")
     statements = sqlglot.parse(written, read=dialect)
     tables = {each.sql() for each in statements[0].find_all(sqlglot.exp.Table)}  # type: ignore[union-attr]  # there is one
@@ -273,8 +273,8 @@ def test_the_query_is_one_statement_of_its_dialect(dialect: str) -> None:
     assert len(written.encode()) < 262_144
 
 
-def test_an_engine_that_is_not_known() -> None:
-    """Another dialect is refused by name."""
+def test_an_unknown_dialect_is_an_error() -> None:
+    """The error names the dialect and the known ones."""
     with pytest.raises(UnknownDialect, match="one of duckdb, athena, spark, not 'oracle'"):
         sql("oracle")
 
@@ -286,7 +286,7 @@ def test_an_engine_that_is_not_known() -> None:
 def test_each_plant_is_illegal_in_one_event(
     what: str, usual: dict[str, Conversation], tmp_path: Path
 ) -> None:
-    """A planted error is one illegal step, the one that it is known by, and what follows it is legal."""
+    """A planted error is one illegal step, and the steps after it are legal."""
     (told,) = (each for each in planted(usual) if each.name == what)
     texts = json.dumps(
         [{**each, "eventID": f"id-{number}"} for number, each in enumerate(told.events)]
@@ -312,7 +312,7 @@ def test_each_plant_is_illegal_in_one_event(
 
 
 def test_no_scenario_is_illegal(said: tuple[Conversation, ...], tmp_path: Path) -> None:
-    """Whatever the pool says in any scenario is legal, each scenario by itself, five seconds a step."""
+    """Every scenario is legal by itself, with five seconds between its events."""
     lines = []
     for number, told in enumerate(said):
         for second, each in enumerate(told.events):

@@ -8,6 +8,6 @@ from fuzzing_traces import try_one
 
 @pytest.mark.parametrize("first", range(0, 1000, 250))
 def test_damaged_trails_and_histories_are_read_or_counted(first: int) -> None:
-    """No untyped exception, and no text of which nothing is counted."""
+    """There is no untyped exception, and something is counted for every text."""
     for seed in range(first, first + 250):
         try_one(seed)

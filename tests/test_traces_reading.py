@@ -1,4 +1,4 @@
-"""Whatever a file of a trail is like: it is read as far as it can be, what cannot be is counted, nothing crashes."""
+"""Log files of any content: they are read as far as possible, the rest is counted, and nothing crashes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ALL = [f"event-{number}" for number in range(5)]
 
 
 def read(*paths: Path) -> tuple[InputSummary, list[str]]:
-    """What was read of files, and the ids of the steps that it came to, every one of them legal."""
+    """Return the summary of what was read, and the ids of the steps, all of which must be legal."""
     with TraceFiles(paths) as trail:
         told = trail.load()
         steps = list(trail.replay())
@@ -55,7 +55,7 @@ def read(*paths: Path) -> tuple[InputSummary, list[str]]:
 
 
 def as_athena() -> str:
-    """The same, as an Athena query's result: CSV, names in lower case, JSON as text."""
+    """Return the events as the result of an Athena query: CSV, names in lower case, JSON as text."""
     out = io.StringIO()
     rows = csv.DictWriter(out, [name.lower() for name in EVENTS[0]], quoting=csv.QUOTE_ALL)
     rows.writeheader()
@@ -67,7 +67,7 @@ def as_athena() -> str:
 
 
 def unloaded() -> str:
-    """The same, as Athena's UNLOAD writes lines: names in lower case, JSON as text."""
+    """Return the events as Athena's UNLOAD writes them: names in lower case, JSON as text."""
     return "".join(
         json.dumps(
             {k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}
@@ -96,7 +96,7 @@ FORMS = {
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_read(form: str, zipped: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a row's field
-    """However a trail is laid out, and whether it is compressed: the same events."""
+    """Every layout has the same events, compressed or not."""
     path = tmp_path / ("trail.json.gz" if zipped else "trail.json")
     data = FORMS[form].encode()
     path.write_bytes(gzip.compress(data) if zipped else data)
@@ -104,8 +104,8 @@ def test_every_form_is_read(form: str, zipped: bool, tmp_path: Path) -> None:  #
     assert read(path) == (InputSummary(files=1, events=5), ALL)
 
 
-def test_a_name_says_nothing_of_what_is_inside(tmp_path: Path) -> None:
-    """Compression and layout are told by the content; a name that looks like a pattern is a name."""
+def test_the_file_name_does_not_decide_the_format(tmp_path: Path) -> None:
+    """Compression and layout are recognised by the content; a file name that looks like a pattern is a file name."""
     path = tmp_path / "odd [1] {name} it's *.log"
     path.write_bytes(gzip.compress(LINES.encode()))
 
@@ -113,7 +113,7 @@ def test_a_name_says_nothing_of_what_is_inside(tmp_path: Path) -> None:
 
 
 def test_files_folders_and_patterns(tmp_path: Path) -> None:
-    """A trail is given by names, by folders, by patterns; a file that is named twice is read once."""
+    """Logs can be named by files, folders and patterns; a file that is named twice is read once."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     for number, each in enumerate(EVENTS):
         (tmp_path / "a" / "b" / f"{number}.json").write_text(
@@ -131,7 +131,7 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
 
 
 def test_broken_lines_are_counted(tmp_path: Path) -> None:
-    """A line that is no JSON, or no object, is passed over and told; the others are read."""
+    """A line that is not JSON, or not an object, is skipped and counted; the others are read."""
     path = tmp_path / "trail.jsonl"
     odd = [
         b"{",
@@ -152,8 +152,8 @@ def test_broken_lines_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
-def test_a_huge_line_is_not_kept(zipped: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a row's field
-    """An event larger than any of CloudTrail's is passed over and told."""
+def test_a_line_that_is_too_long_is_counted(zipped: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a row's field
+    """An event longer than any of CloudTrail's is skipped and counted."""
     path = tmp_path / "trail.jsonl"
     data = b'{"eventName": "' + b"x" * (MAX_EVENT_LENGTH + 10) + b'"}\n' + LINES.encode()
     path.write_bytes(gzip.compress(data, 1) if zipped else data)
@@ -176,8 +176,8 @@ def test_a_member_of_an_archive_that_duckdb_cannot_read_is_scanned_alone(tmp_pat
     assert (told.events, told.too_long) == (5, 1)
 
 
-def test_a_huge_event_in_a_list(tmp_path: Path) -> None:
-    """The same, in CloudTrail's own layout: on from the next event."""
+def test_an_event_that_is_too_long_in_a_list(tmp_path: Path) -> None:
+    """In CloudTrail's own layout, reading goes on at the next event."""
     huge = {"eventVersion": "1.10", "eventName": "x" * (MAX_EVENT_LENGTH + 10)}
     path = tmp_path / "trail.json"
     path.write_text(
@@ -192,7 +192,7 @@ def test_a_huge_event_in_a_list(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["lines", "S3"])
 def test_a_gzip_that_ends_in_the_middle(form: str, tmp_path: Path) -> None:
-    """What came before the end is read, the file is named, and other files of the same are read whole."""
+    """Complete events before the end are read, the file is named, and other files are read completely."""
     whole, cut = tmp_path / "a.json.gz", tmp_path / "b.json.gz"
     more = [
         {**EVENTS[n % 5], "eventID": f"more-{n}", "userAgent": f"{n * 2654435761 % 2**32:x}"}
@@ -214,7 +214,7 @@ def test_a_gzip_that_ends_in_the_middle(form: str, tmp_path: Path) -> None:
 
 
 def test_a_list_that_ends_in_the_middle(tmp_path: Path) -> None:
-    """The same without compression."""
+    """Complete events before the end are read, and the file is named, also without compression."""
     path = tmp_path / "trail.json"
     path.write_text(FORMS["S3"][:-60], encoding="utf-8")
     told, ids = read(path)
@@ -223,8 +223,8 @@ def test_a_list_that_ends_in_the_middle(tmp_path: Path) -> None:
     assert told.cut_short == (path,)
 
 
-def test_a_list_that_is_broken_within(tmp_path: Path) -> None:
-    """On from the next event; the broken one is told."""
+def test_a_broken_event_in_a_list(tmp_path: Path) -> None:
+    """The broken event is counted, and reading goes on at the next."""
     path = tmp_path / "trail.json"
     texts = [json.dumps({"eventVersion": "1.10", **each}) for each in EVENTS]
     texts[2] = texts[2].replace(":", "", 3)
@@ -236,7 +236,7 @@ def test_a_list_that_is_broken_within(tmp_path: Path) -> None:
 
 
 def test_other_services_are_counted(tmp_path: Path) -> None:
-    """Events of other services, other operations of Cognito's, and managed login's are no steps."""
+    """Events of other services, other operations of Cognito and managed login are not steps."""
     others = [
         {"eventSource": "s3.amazonaws.com", "eventName": "GetObject"},
         {"eventSource": "cognito-idp.amazonaws.com", "eventName": "AdminCreateUser"},
@@ -253,8 +253,8 @@ def test_other_services_are_counted(tmp_path: Path) -> None:
     assert read(path) == (InputSummary(files=1, events=5, others=4), ALL)
 
 
-def test_parameters_that_are_no_json(tmp_path: Path) -> None:
-    """CloudTrail Lake writes maps in a way of its own: they tell nothing, and nothing fails."""
+def test_parameters_that_are_not_json(tmp_path: Path) -> None:
+    """CloudTrail Lake writes maps in a format of its own: they are ignored."""
     path = tmp_path / "trail.jsonl"
     event = {
         **EVENTS[0],
@@ -273,8 +273,8 @@ def test_parameters_that_are_no_json(tmp_path: Path) -> None:
     )
 
 
-def test_an_empty_file_and_a_folder_of_nothing(tmp_path: Path) -> None:
-    """An empty file comes to nothing, and is not called legal; a folder without trails is a mistake."""
+def test_an_empty_file_and_an_empty_folder(tmp_path: Path) -> None:
+    """An empty file has no steps and is not legal; a folder without log files is an error."""
     path = tmp_path / "empty.jsonl"
     path.write_bytes(b"")
     with TraceFiles(path) as trail:
@@ -287,8 +287,8 @@ def test_an_empty_file_and_a_folder_of_nothing(tmp_path: Path) -> None:
         TraceFiles(tmp_path)
 
 
-def test_a_file_that_goes_away(tmp_path: Path) -> None:
-    """A file that cannot be read any more is named."""
+def test_a_file_that_was_removed(tmp_path: Path) -> None:
+    """The error names a file that was removed before it was read."""
     path = tmp_path / "trail.jsonl"
     path.write_text(LINES, encoding="utf-8")
     with TraceFiles(path) as trail:
@@ -298,7 +298,7 @@ def test_a_file_that_goes_away(tmp_path: Path) -> None:
 
 
 def test_memory(tmp_path: Path) -> None:
-    """No amount is refused by name; too little ends in an error that says so, and leaves nothing behind."""
+    """An invalid limit is an error; so is too little memory, and no temporary file stays."""
     path = tmp_path / "trail.jsonl"
     path.write_text(LINES, encoding="utf-8")
     room = tmp_path / "room"
@@ -315,7 +315,7 @@ def test_memory(tmp_path: Path) -> None:
 
 
 def test_standard_output_is_not_written_to(tmp_path: Path) -> None:
-    """DuckDB shows how far it is after two seconds, on standard output, if it is let: here it counts, and is silent."""
+    """DuckDB counts its progress but does not print it, which it would do after two seconds."""
     path = tmp_path / "trail.jsonl"
     path.write_text(LINES, encoding="utf-8")
     asked = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
@@ -327,7 +327,7 @@ def test_standard_output_is_not_written_to(tmp_path: Path) -> None:
 
 
 def test_reading_can_be_stopped(tmp_path: Path) -> None:
-    """What goes on in another thread ends with an error there, and is not taken for a broken file."""
+    """`stop()` raises an error in the thread that reads, which does not count as a broken file."""
     path = tmp_path / "trail.jsonl"
     path.write_text(LINES * 20_000, encoding="utf-8")
     with TraceFiles(path) as trail, ThreadPoolExecutor(1) as worker:
@@ -348,7 +348,7 @@ _HEADS = st.sampled_from([b"", b"{", b"[", b'{"Records":[', b'{"Records": [{"eve
 @settings(max_examples=150, deadline=None)
 @given(_HEADS, st.binary(max_size=400))
 def test_any_bytes_can_be_scanned(head: bytes, rest: bytes) -> None:
-    """Any text comes to lines of JSON, or to a count of what could not be read."""
+    """Any text has lines of JSON as its result, or a count of what could not be read."""
     tally = ScanCounts()
     text = (head + rest).decode("utf-8", "replace")
     for _, line in scan(iter([text]), tally):
@@ -362,7 +362,7 @@ def test_any_bytes_can_be_scanned(head: bytes, rest: bytes) -> None:
 )
 @given(_HEADS, st.binary(max_size=300))
 def test_any_bytes_can_be_traced(tmp_path: Path, head: bytes, rest: bytes) -> None:
-    """No file makes a trail fail."""
+    """No content of a file raises an error."""
     path = tmp_path / "any"
     path.write_bytes(head + rest)
     with TraceFiles(path) as trail:
@@ -388,7 +388,7 @@ _JSON = st.recursive(
     )
 )
 def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]) -> None:
-    """Whatever stands where a value is expected: a verdict, and no failure."""
+    """Any JSON in place of a value gets a verdict, and raises no error."""
     events = [
         {**EVENTS[0], "eventID": str(n), key: value} for n, (key, value) in enumerate(changes)
     ]
@@ -411,7 +411,7 @@ def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]
 )
 @given(st.lists(st.tuples(st.sampled_from(COLUMNS), _JSON), min_size=1, max_size=8))
 def test_any_steps_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]) -> None:
-    """The same of a recorder's lines, whatever somebody has made of them."""
+    """Any JSON in a recorded step gets a verdict, and raises no error."""
     lines = [{**_STEP, "sign_in": str(n), key: value} for n, (key, value) in enumerate(changes)]
     path = tmp_path / "any"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in [*lines, _STEP]), encoding="utf-8")

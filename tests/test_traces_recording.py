@@ -1,4 +1,4 @@
-"""Steps as they happen: the driver's by an observer, anybody's by a hook on their client; no secret in a line."""
+"""Recorded steps: those of a driver by an observer, those of any code by hooks on its client; without secrets."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ SMS = {"mfa": "ON", "mfa_methods": ["SMS_MFA"]}
 
 
 def sms_pool(signing_key: RSAKey) -> LocalPool:
-    """A pool that asks ada for a code by SMS."""
+    """Return a pool that asks ada for a code by SMS."""
     pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user(USER, PASSWORD, phone_number=PHONE)
     return pool
 
 
 def told(text: str, *names: str) -> list[tuple[Any, ...]]:
-    """These values of each line."""
+    """Return these members of each line."""
     return [tuple(json.loads(line).get(name) for name in names) for line in text.splitlines()]
 
 
@@ -54,7 +54,7 @@ STEP = ("step", "from", "given", "under", "to", "error")
 
 
 def test_the_driver_is_recorded(signing_key: RSAKey, tmp_path: Path) -> None:
-    """Each step is a line as it is taken; one sign-in's lines are its history."""
+    """Each step is written when it is taken, and the lines of one sign-in are its history."""
     pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"
     with recorder(path) as observer:
         flow = pool.cognito(observers=[observer]).sign_in(USER, PASSWORD)
@@ -77,7 +77,7 @@ def test_the_driver_is_recorded(signing_key: RSAKey, tmp_path: Path) -> None:
 
 
 def test_pycognito_is_recorded(signing_key: RSAKey) -> None:
-    """Another's sign-in is followed by its SECRET_BLOCK and its Session, from the first request to the tokens."""
+    """Pycognito's sign-in is followed by its SECRET_BLOCK and Session, from the first request to the tokens."""
     pool, out = sms_pool(signing_key), io.StringIO()
     client = pool.client()
     with record(client, out):
@@ -107,8 +107,8 @@ def test_pycognito_is_recorded(signing_key: RSAKey) -> None:
     assert [each for each in secrets if each in text] == []
 
 
-def test_what_is_wrong_with_anothers_code_is_found(signing_key: RSAKey, tmp_path: Path) -> None:
-    """A challenge answered under another's name, and a session used twice, are illegal, with what was allowed."""
+def test_wrong_requests_of_other_code_are_found(signing_key: RSAKey, tmp_path: Path) -> None:
+    """An answer to another challenge and a session used twice are illegal, and the reason says what is allowed."""
     pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"
     client = pool.client()
 
@@ -149,8 +149,8 @@ def test_what_is_wrong_with_anothers_code_is_found(signing_key: RSAKey, tmp_path
     assert (funnel.illegal_count, funnel.sign_ins) == (2, 1)
 
 
-def test_what_began_before_has_no_beginning(signing_key: RSAKey, tmp_path: Path) -> None:
-    """A session that was handed out before the recording is one of a sign-in that is not known."""
+def test_a_sign_in_that_began_before_the_recording(signing_key: RSAKey, tmp_path: Path) -> None:
+    """A session from before the recording belongs to a sign-in with an unknown state."""
     pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"
     client = pool.client()
     asked = client.initiate_auth(
@@ -178,7 +178,7 @@ def test_what_began_before_has_no_beginning(signing_key: RSAKey, tmp_path: Path)
 
 @pytest.fixture(scope="module")
 def everything(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, str]]:
-    """Every scenario, recorded both ways: what the driver wrote down itself, and what a hook on its client saw."""
+    """Return every scenario, recorded in two ways: the driver's history, and the lines of hooks on its client."""
     played = []
     for scenario in SCENARIOS:
         scenario_user, out = ScenarioUser(signing_key, scenario.pool, scenario.user), io.StringIO()
@@ -190,10 +190,10 @@ def everything(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, s
     return played
 
 
-def test_a_hook_sees_what_the_driver_did(
+def test_hooks_record_the_steps_of_the_driver(
     everything: list[tuple[Scenario, ScenarioUser, str, str]],
 ) -> None:
-    """In every scenario the recorded steps are those of the driver's history: from where, what, to where."""
+    """In every scenario, the recorded steps are those of the driver's history."""
     differ: list[tuple[Any, ...]] = []
     unread: list[str] = []
     for scenario, _, own, seen in everything:
@@ -216,10 +216,10 @@ def test_a_hook_sees_what_the_driver_did(
     assert differ == []
 
 
-def test_no_scenario_is_illegal_as_it_is_recorded(
+def test_every_recorded_scenario_is_legal(
     everything: list[tuple[Scenario, ScenarioUser, str, str]], tmp_path: Path
 ) -> None:
-    """Whatever the pool says to the driver in any scenario, the recording of it is legal."""
+    """The recording of every scenario is legal."""
     path = tmp_path / "steps.jsonl"
     path.write_text("".join(seen for *_, seen in everything), encoding="utf-8")
     with TraceFiles(path) as trail:
@@ -229,7 +229,7 @@ def test_no_scenario_is_illegal_as_it_is_recorded(
 
 
 def test_no_secret_is_written(everything: list[tuple[Scenario, ScenarioUser, str, str]]) -> None:
-    """Neither password nor code nor session nor token of any scenario is in a line; nor is anybody's name."""
+    """No line has a password, code, session, token or user name of any scenario."""
     text = "".join(seen for *_, seen in everything)
     names = {name for line in text.splitlines() for name in json.loads(line)}
     tokens = {
@@ -264,8 +264,8 @@ def test_no_secret_is_written(everything: list[tuple[Scenario, ScenarioUser, str
     assert codes & values == set()
 
 
-def test_sign_ins_at_once_are_told_apart(signing_key: RSAKey) -> None:
-    """Threads that share a client and a recorder: whole lines, and each sign-in's own steps in their order."""
+def test_concurrent_sign_ins_are_told_apart(signing_key: RSAKey) -> None:
+    """Threads that share a client and a recorder write complete lines, and each sign-in's steps in order."""
     pool, out = sms_pool(signing_key), io.StringIO()
     client = pool.client()
 
@@ -293,7 +293,7 @@ def test_sign_ins_at_once_are_told_apart(signing_key: RSAKey) -> None:
 
 
 def test_aiobotocore_is_recorded() -> None:
-    """The same hooks on an asynchronous client."""
+    """The hooks work on an asynchronous client."""
     out = io.StringIO()
 
     async def signs_in(url: str) -> None:
@@ -321,7 +321,7 @@ def test_aiobotocore_is_recorded() -> None:
 
 
 def test_a_reply_that_never_came(signing_key: RSAKey) -> None:
-    """A lost reply is a line that says so, and moves nothing."""
+    """A lost reply is a line with `lost`, and the state stays."""
     pool, out = sms_pool(signing_key), io.StringIO()
     client = pool.client()
 
@@ -339,10 +339,10 @@ def test_a_reply_that_never_came(signing_key: RSAKey) -> None:
     ]
 
 
-def test_a_recorder_that_cannot_write_harms_nobody(
+def test_a_recorder_that_cannot_write_does_not_fail_the_sign_in(
     signing_key: RSAKey, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A full disk is logged, without a word of what was to be written, and the sign-in goes on."""
+    """An error while writing is logged without the line, and the sign-in goes on."""
 
     class Full(io.StringIO):
         def write(self, _: str) -> int:
@@ -361,8 +361,8 @@ def test_a_recorder_that_cannot_write_harms_nobody(
     assert caplog.messages == ["a step of a sign-in could not be recorded (OSError)"]
 
 
-def test_other_calls_are_let_alone(signing_key: RSAKey) -> None:
-    """What is no step of a sign-in is not written: administration, and enrolling an app with a token."""
+def test_other_calls_are_not_recorded(signing_key: RSAKey) -> None:
+    """Administration and setting up an app with a token are not steps, and are not written."""
     pool, out = LocalPool(key=signing_key), io.StringIO()
     pool.add_user(USER, PASSWORD)
     client = pool.client()

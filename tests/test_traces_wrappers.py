@@ -250,7 +250,7 @@ def found(path: Path) -> tuple[list[str], tuple[str, ...], int]:
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_an_illegal_step_is_found_in_every_wrapper(wrapper: str, tmp_path: Path) -> None:
-    """The step is found whatever wraps it, both events are counted once, and nothing is said not to be read."""
+    """Any wrapper: the illegal step is found, both events are counted once, and nothing is reported as unreadable."""
     path = tmp_path / "trail"
     path.write_text(WRAPPERS[wrapper](ILLEGAL), encoding="utf-8", newline="")
 
@@ -262,7 +262,7 @@ def test_an_illegal_step_is_found_in_every_wrapper(wrapper: str, tmp_path: Path)
     "wrapper",
     ["lines", "EventBridge", "S3, pretty-printed", "Athena's CSV", "lookup-events --output yaml"],
 )
-def test_an_illegal_step_is_found_in_every_package(
+def test_an_illegal_step_is_found_in_every_compression(
     wrapper: str, package: str, tmp_path: Path
 ) -> None:
     """The same in every encoding and compression, which are told by the content and not by the name."""
@@ -272,8 +272,8 @@ def test_an_illegal_step_is_found_in_every_package(
     assert found(path) == (["event-1"], (), 2)
 
 
-def test_wrappers_may_be_mixed(tmp_path: Path) -> None:
-    """A folder with a file of each kind, the same two events in all of them: two steps, one of them illegal."""
+def test_files_with_different_wrappers_can_be_read_together(tmp_path: Path) -> None:
+    """A folder with the same two events in a file of each wrapper has two steps, one of them illegal."""
     for number, wrapper in enumerate(WRAPPERS.values()):
         (tmp_path / f"{number}.json").write_text(wrapper(ILLEGAL), encoding="utf-8", newline="")
     result = run(str(tmp_path), "--json")
@@ -288,8 +288,8 @@ def test_wrappers_may_be_mixed(tmp_path: Path) -> None:
     assert told["repeated"] == 2 * len(WRAPPERS) - 2
 
 
-def test_a_wrapper_larger_than_memory_allows_is_read_event_by_event(tmp_path: Path) -> None:
-    """Lists far larger than the longest event, in one line or many, with the illegal step at the end."""
+def test_a_wrapper_larger_than_an_event_is_read_event_by_event(tmp_path: Path) -> None:
+    """Lists much longer than the longest event, on one line or many, with the illegal step at the end."""
     many = [event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, TOKENS, eventID=f"legal-{n}",
                   additionalEventData={"sub": f"sub-{n}"}) for n in range(4 * MAX_EVENT_LENGTH // 800)]  # fmt: skip
     for name, indent in (("one line", None), ("many lines", 1)):
@@ -308,8 +308,8 @@ def test_a_wrapper_larger_than_memory_allows_is_read_event_by_event(tmp_path: Pa
 
 
 @pytest.mark.parametrize("wrapper", ["lines", "EventBridge", "Athena's CSV"])
-def test_an_empty_error_code_is_none(wrapper: str, tmp_path: Path) -> None:
-    """An errorCode of "" is no refusal: the sign-in goes on to the second factor, legally."""
+def test_an_empty_error_code_is_not_an_error(wrapper: str, tmp_path: Path) -> None:
+    """An errorCode of "" is not a refusal: the sign-in goes on to the second factor legally."""
     events = (
         event(
             0,
@@ -333,8 +333,8 @@ def test_an_empty_error_code_is_none(wrapper: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("member", ["authFlow", "challengeName", "clientId", "sub", "session"])
-def test_an_empty_member_is_an_absent_one(member: str, tmp_path: Path) -> None:
-    """An empty string anywhere in an event comes to what the event without it comes to."""
+def test_an_empty_member_counts_as_missing(member: str, tmp_path: Path) -> None:
+    """An empty string anywhere in an event has the same result as the event without it."""
     steps = []
     for value in ({member: ""}, {}):
         events = json.loads(json.dumps(ILLEGAL))
@@ -406,7 +406,7 @@ UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
 
 
 @pytest.mark.parametrize("what", UNREADABLE)
-def test_what_cannot_be_read_is_the_first_line_and_a_failure(what: str, tmp_path: Path) -> None:
+def test_unreadable_input_is_reported_first_and_fails(what: str, tmp_path: Path) -> None:
     """The first line of the output says what could not be read; the exit status is 1; the JSON says the same."""
     data, said = UNREADABLE[what]
     path = tmp_path / "trail"
@@ -432,16 +432,16 @@ def test_what_cannot_be_read_is_the_first_line_and_a_failure(what: str, tmp_path
         "a truncated YAML",
     ],
 )
-def test_what_stands_before_a_break_is_read(what: str, tmp_path: Path) -> None:
-    """The whole events before a break, and after one where that can be, are in the figures."""
+def test_events_before_damage_are_read(what: str, tmp_path: Path) -> None:
+    """Complete events before damaged text are counted, and those after it where they can be found."""
     path = tmp_path / "trail"
     path.write_bytes(UNREADABLE[what][0])
 
     assert found(path)[2] >= 1
 
 
-def test_events_of_other_services_are_counted_beside_a_sign_in(tmp_path: Path) -> None:
-    """Legal events of others, as a trail of management events has, and JSON that is none, are no failure."""
+def test_events_of_other_services_are_counted_separately(tmp_path: Path) -> None:
+    """Events of other services, as in a log of management events, and other JSON values are not a failure."""
     path = tmp_path / "trail"
     path.write_text(
         LINES
@@ -461,8 +461,8 @@ def test_events_of_other_services_are_counted_beside_a_sign_in(tmp_path: Path) -
     assert "1 JSON value is no event, for example an object with 'a' in " in result.stdout
 
 
-def test_a_file_that_must_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file without permission is named, with the system's reason, and the exit status is 1."""
+def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the file and the system's reason, and the exit status is 1."""
     path = tmp_path / "trail.json"
     path.write_text(LINES, encoding="utf-8")
     ordinary = Path.open
@@ -482,7 +482,7 @@ def test_a_file_that_must_not_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_an_encrypted_archive(tmp_path: Path) -> None:
-    """It is named, and the exit status is 1."""
+    """The error names the archive, and the exit status is 1."""
     data = bytearray(zipped({"a.json": LINES.encode()}))
     data[6] |= 1
     data[data.index(b"PK\x01\x02") + 8] |= 1
@@ -496,8 +496,8 @@ def test_an_encrypted_archive(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_of_nothing_to_read(tmp_path: Path) -> None:
-    """A folder in which no file has a suffix of a trail says which they are."""
+def test_a_folder_without_log_files(tmp_path: Path) -> None:
+    """If no file in a folder has a known suffix, the error lists the known suffixes."""
     (tmp_path / "notes.md").write_text("x", encoding="utf-8")
     result = run(str(tmp_path))
 
@@ -518,7 +518,7 @@ def test_a_folder_of_nothing_to_read(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("piece", [1, 10_000])
 def test_a_frame_around_nothing_is_broken(text: str, piece: int) -> None:
-    """What a tool puts around events is no event: where there is nothing else, that is said."""
+    """The frame that a tool prints around events counts as broken if there is nothing else."""
     tally = ScanCounts()
 
     assert not list(scan(iter([text[n : n + piece] for n in range(0, len(text), piece)]), tally))
@@ -526,7 +526,7 @@ def test_a_frame_around_nothing_is_broken(text: str, piece: int) -> None:
 
 
 def test_a_damaged_row_of_a_table_is_broken() -> None:
-    """A row with the rest of an event that has lost its beginning is counted beside the rows that are whole."""
+    """A table row with an event that lost its beginning counts as broken; complete rows are read."""
     tally = ScanCounts()
     damaged = '||  CloudTrailEvent  |"expiresIn":3600},"eventID":"event-1"  ||\n'
 

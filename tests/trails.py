@@ -1,4 +1,4 @@
-"""CloudTrail-like trails, made of real conversations with the embedded pool: multiplied, mixed, with errors planted.
+"""Writes logs like CloudTrail's from real exchanges with the local pool: multiplied, mixed, with planted errors.
 
 Every exchange is what a real client and the pool said to each other; only then is it put into CloudTrail's
 shape, with its redactions. An error is planted by taking away, repeating or rewording events of such a
@@ -57,7 +57,7 @@ _SECRET: Final = {
 
 @frozen
 class Exchange:
-    """One request to the pool, and what it said.
+    """One request to the pool and its reply.
 
     Args:
         operation: as `InitiateAuth`.
@@ -133,7 +133,7 @@ def _known(scenario_user: ScenarioUser, name: str) -> bool:
 
 
 def conversation(scenario: Scenario, signing_key: RSAKey) -> Conversation:
-    """A scenario, played, as events."""
+    """Play a scenario, and return its events."""
     scenario_user = ScenarioUser(signing_key, scenario.pool, scenario.user)
     heard = listened(scenario_user)
     for move in scenario.moves:
@@ -156,7 +156,7 @@ def _lower(name: str) -> str:
 
 
 def _logged(members: Mapping[str, Any]) -> Event:
-    """Members as CloudTrail spells them, what is secret redacted: leaf by leaf of a result, whole elsewhere."""
+    """Return members as CloudTrail names them, with secrets redacted: each value of a result, whole maps elsewhere."""
     told: Event = {}
     for name, value in members.items():
         key = _lower(name)
@@ -170,7 +170,7 @@ def _logged(members: Mapping[str, Any]) -> Event:
 
 
 def event(said: Exchange) -> Event:
-    """An exchange as CloudTrail logs it."""
+    """Return an exchange as CloudTrail logs it."""
     told: Event = {
         "eventVersion": "1.10",
         "userIdentity": {"type": "Unknown", "principalId": "Anonymous"},
@@ -250,18 +250,18 @@ def _with_tokens(event: Event) -> None:
 
 
 def _at(events: Sequence[Event], asks: str) -> int:
-    """Where a challenge is asked for."""
+    """Return the position of the event with this challenge."""
     return next(n for n, each in enumerate(events) if _asks(each) == asks)
 
 
 def _jumped(events: list[Event]) -> int:
-    """MFA_SETUP is answered, and no app was ever associated or verified."""
+    """MFA_SETUP is answered although no app was associated or verified."""
     events[:] = [each for each in events if "SoftwareToken" not in each["eventName"]]
     return _at(events, "MFA_SETUP") + 1
 
 
 def _not_asked(events: list[Event]) -> int:
-    """SOFTWARE_TOKEN_MFA was asked for, SMS_MFA is answered."""
+    """The challenge is SOFTWARE_TOKEN_MFA, but SMS_MFA is answered."""
     number = _at(events, "SMS_MFA")
     events[number]["responseElements"]["challengeName"] = "SOFTWARE_TOKEN_MFA"
     return number + 1
@@ -275,13 +275,13 @@ def _no_factor(events: list[Event]) -> int:
 
 
 def _again(events: list[Event]) -> int:
-    """The last answer, whose session was used, serves once more."""
+    """The last answer is sent again with its used session."""
     events.append(copy.deepcopy(events[-1]))
     return len(events) - 1
 
 
 def _off_the_table(events: list[Event]) -> int:
-    """A new password is asked for after the second factor."""
+    """NEW_PASSWORD_REQUIRED comes after the second factor."""
     events[-1]["responseElements"] = {
         "challengeName": "NEW_PASSWORD_REQUIRED",
         "session": TODAY,
@@ -291,21 +291,21 @@ def _off_the_table(events: list[Event]) -> int:
 
 
 def _no_proof(events: list[Event]) -> int:
-    """PASSWORD_VERIFIER was asked for, the second factor is answered."""
+    """The challenge is PASSWORD_VERIFIER, but the second factor is answered."""
     number = next(n for n, each in enumerate(events) if _named(each) == "PASSWORD_VERIFIER")
     del events[number]
     return number
 
 
 def _half_a_device(events: list[Event]) -> int:
-    """The device's proof is ended before it was begun."""
+    """DEVICE_PASSWORD_VERIFIER is answered without DEVICE_SRP_AUTH."""
     number = next(n for n, each in enumerate(events) if _named(each) == "DEVICE_SRP_AUTH")
     del events[number]
     return number
 
 
 def _after_the_end(events: list[Event]) -> int:
-    """The attempt had failed, and goes on to tokens."""
+    """The attempt failed, but goes on to tokens."""
     events.append(copy.deepcopy(events[-1]))
     wrong = events[-2]
     wrong["responseElements"] = None
@@ -315,7 +315,7 @@ def _after_the_end(events: list[Event]) -> int:
 
 
 def _left_second(events: list[Event]) -> int:
-    """An e-mailed second factor is left for another first one."""
+    """SELECT_CHALLENGE is sent at EMAIL_OTP as a second factor."""
     events[-1]["requestParameters"]["challengeName"] = "SELECT_CHALLENGE"
     return len(events) - 1
 
@@ -335,7 +335,7 @@ PLANTS: Final[tuple[tuple[str, str, Callable[[list[Event]], int]], ...]] = (
 
 
 def planted(usual: Mapping[str, Conversation]) -> tuple[Conversation, ...]:
-    """A conversation for each planted error."""
+    """Return a conversation for each planted error."""
     found = []
     for what, where, how in PLANTS:
         events = [
@@ -356,7 +356,7 @@ _SLOTS: Final = ("@TIME@", "@ADDRESS@", "@AGENT@", "@REQUEST@", "@ID@", "@SUB@")
 
 @frozen
 class Printed:
-    """An event as text, cut where something is to be filled in.
+    """An event as text, split where values are filled in.
 
     Args:
         pieces: the text between.
@@ -370,7 +370,7 @@ class Printed:
 
     @classmethod
     def of(cls, event: Event, wait: tuple[float, float]) -> Printed:
-        """An event, printed."""
+        """Return an event as text, split at its slots."""
         text = json.dumps(event, separators=(",", ":"))
         found = sorted((text.index(slot), n) for n, slot in enumerate(_SLOTS) if slot in text)
         pieces, begun = [], 0
@@ -380,7 +380,7 @@ class Printed:
         return cls((*pieces, text[begun:]), tuple(n for _, n in found), wait)
 
     def filled(self, values: Sequence[str]) -> str:
-        """The event with these in its slots."""
+        """Return the event with these values in its slots."""
         parts = [self.pieces[0]]
         for slot, piece in zip(self.slots, self.pieces[1:], strict=True):
             parts += (values[slot], piece)
@@ -388,7 +388,7 @@ class Printed:
 
 
 def printed(told: Conversation) -> tuple[Printed, ...]:
-    """A conversation's events, printed: what a program sends follows at once, what a person says does not."""
+    """Return the events of a conversation as texts: a program's follow at once, a person's later."""
     found, before = [], 0.0
     for number, (each, at) in enumerate(zip(told.events, told.at, strict=True)):
         gone, before = at - before, at

@@ -66,14 +66,14 @@ print(json.dumps({"took": time.perf_counter() - begun, "plain": plain}))
 
 
 def made(folder: Path) -> Trail:
-    """The trail."""
+    """Return the log to read."""
     key = RSAKey.generate_key(2048, private=True)
     usual = {name: conversation(scenario, key) for name, (_, scenario) in USUAL.items()}
     return write(folder / "trail.jsonl", conversations(key), usual, events=EVENTS, plants=PLANTS)
 
 
 def ran(code: str, *args: str) -> dict[str, object]:
-    """What a process of its own says."""
+    """Return what a separate process prints."""
     done = subprocess.run(
         [sys.executable, "-c", code, *args], check=True, stdout=subprocess.PIPE, text=True
     )
@@ -82,7 +82,7 @@ def ran(code: str, *args: str) -> dict[str, object]:
 
 
 def rows(*, spark: bool = False) -> Iterator[Row]:
-    """Every row."""
+    """Yield every row of the results."""
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
         trail = made(Path(folder))
