@@ -1,4 +1,4 @@
-"""Structure-aware inputs for the readers of trails and histories: whole ones in any wrapper, then damaged."""
+"""Makes logs and histories in any wrapper and damages them, for fuzzing their readers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def cut(text: str, chance: random.Random) -> str:
     return text
 
 
-def trail(chance: random.Random) -> str:
+def log_text(chance: random.Random) -> str:
     """Return the text of a damaged log."""
     events = tuple(damaged(each, chance) if chance.random() < 0.7 else each for each in ILLEGAL)
     try:
@@ -70,7 +70,7 @@ def trail(chance: random.Random) -> str:
     return cut(text, chance)
 
 
-def history(chance: random.Random) -> str:
+def history_text(chance: random.Random) -> str:
     """Return the text of a damaged history."""
     count = chance.randrange(1, 4)
     steps = [{**STEP, "step": n + 1} for n in range(count)]
@@ -85,14 +85,14 @@ def try_one(seed: int) -> None:
         seed: what they are made from.
     """
     chance = random.Random(seed)  # noqa: S311 - the same inputs for the same seed
-    text, tally = trail(chance), ScanCounts()
+    text, counts = log_text(chance), ScanCounts()
     pieces = [text[n : n + 700] for n in range(0, len(text), 700)] if seed % 2 else [text]
-    for _, line in scan(iter(pieces), tally):
+    for _, line in scan(iter(pieces), counts):
         json.loads(line)
-    if text.strip("\ufeff \t\r\n") and tally == ScanCounts():
+    if text.strip("\ufeff \t\r\n") and counts == ScanCounts():
         raise AssertionError("a text passed unread")
     for understand in (history_from_json, histories_from_json):
         try:
-            understand(history(chance))
+            understand(history_text(chance))
         except AuthfsmError:
             continue

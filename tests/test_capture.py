@@ -1,4 +1,4 @@
-"""`authfsm capture`: nothing planted is left in any encoding, and the shape stays."""
+"""`authfsm capture`: no secret is left in any encoding, and the shape stays."""
 
 from __future__ import annotations
 
@@ -386,11 +386,11 @@ def athena(p: Plants) -> str:
         ["eventtime", "eventname", "requestparameters", "useridentity", "sourceipaddress", "more"]
     )
     for _ in range(3):
-        asked = json.dumps(
+        parameters = json.dumps(
             {"authFlow": "CUSTOM_AUTH", "clientId": p.client(), "clientMetadata": p.some()}
         )
         who = f"{{type=Unknown, principalid=Anonymous, arn=null, username={p.name()}}}"
-        writer.writerow(["2024-04-04T03:28:29Z", "InitiateAuth", asked, who, p.ip(), p.any()])
+        writer.writerow(["2024-04-04T03:28:29Z", "InitiateAuth", parameters, who, p.ip(), p.any()])
     return out.getvalue()
 
 
@@ -468,8 +468,8 @@ def test_no_secret_is_left(document: Callable[[Plants], str]) -> None:
         plants = Plants(seed)
         text = document(plants)
         assert left(plants.planted, text), "the search finds what is there"
-        made = anonymise(text)
-        assert left(plants.planted, made.text) == set()
+        anonymised = anonymise(text)
+        assert left(plants.planted, anonymised.text) == set()
         planted += len(plants.planted)
     assert planted >= 100
 
@@ -485,9 +485,9 @@ def test_a_file_with_a_thousand_secrets() -> None:
             )
         )
     lines += lines[:5]
-    made = anonymise("\n".join(lines)).text
-    assert left(plants.planted, made) == set()
-    rows = made.split("\n")
+    anonymised = anonymise("\n".join(lines)).text
+    assert left(plants.planted, anonymised) == set()
+    rows = anonymised.split("\n")
     assert rows[-5:] == rows[:5]
 
 
@@ -535,8 +535,8 @@ def shape_of(tree: Any) -> Any:
 )
 def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
     """All values in any JSON are replaced, and its structure stays."""
-    made = anonymise(json.dumps(tree, indent=indent, ensure_ascii=ascii_))
-    folded_text = json.dumps(json.loads(made.text), ensure_ascii=False).casefold()
+    anonymised = anonymise(json.dumps(tree, indent=indent, ensure_ascii=ascii_))
+    folded_text = json.dumps(json.loads(anonymised.text), ensure_ascii=False).casefold()
     for each in texts_of(tree):
         words = [word for word in re.findall(r"\w+", each) if len(word) >= 6]
         assert not any(
@@ -544,13 +544,13 @@ def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
             for word in words
             if word.lower() not in v.NAMES
         )
-    assert shape_of(json.loads(made.text)) == shape_of(tree)
+    assert shape_of(json.loads(anonymised.text)) == shape_of(tree)
 
 
 # ---- the shape stays ------------------------------------------------------------------------------------
 
 
-def neutral(tree: Any) -> Any:
+def anonymised_tree(tree: Any) -> Any:
     """Return anonymised JSON."""
     return json.loads(anonymise(json.dumps(tree)).text)
 
@@ -583,8 +583,8 @@ def neutral(tree: Any) -> Any:
 )  # fmt: skip
 def test_a_value_keeps_its_type(value: str, pattern: str) -> None:
     """The placeholder of a UUID is a UUID, that of an e-mail address an e-mail address, and so on."""
-    made = neutral({"ClientMetadata": {"one": value, "two": [value]}})
-    first, second = (each for each in made["ClientMetadata"].values())
+    anonymised = anonymised_tree({"ClientMetadata": {"one": value, "two": [value]}})
+    first, second = (each for each in anonymised["ClientMetadata"].values())
     assert re.fullmatch(pattern, first)
     assert second == [first] != [value]
 
@@ -604,8 +604,10 @@ def test_tokens_keep_their_parts() -> None:
         for each in ({"kid": "Zm9vYmFy=", "alg": "RS256"}, claims)
     ]
     token = ".".join([*parts, "c2ln" * 20])
-    made = neutral({"AccessToken": token, "USERNAME": "ada", "Session": "AYABe" + "b1C" * 20})
-    head, body, signature = made["AccessToken"].split(".")
+    anonymised = anonymised_tree(
+        {"AccessToken": token, "USERNAME": "ada", "Session": "AYABe" + "b1C" * 20}
+    )
+    head, body, signature = anonymised["AccessToken"].split(".")
     header, found = (json.loads(base64.urlsafe_b64decode(each + "==")) for each in (head, body))
 
     assert [len(each) for each in (head, body, signature)] == [
@@ -616,9 +618,9 @@ def test_tokens_keep_their_parts() -> None:
         "access",
         3600,
     )
-    assert found["username"] == made["USERNAME"] != "ada"
+    assert found["username"] == anonymised["USERNAME"] != "ada"
     assert found["iat"] == 1577836800
-    assert made["Session"].startswith("AYABe")
+    assert anonymised["Session"].startswith("AYABe")
 
 
 KEPT = [
@@ -638,31 +640,31 @@ KEPT = [
 @pytest.mark.parametrize("tree", KEPT, ids=lambda each: next(iter(each)))
 def test_the_words_of_the_api_stay(tree: dict[str, Any]) -> None:
     """Challenges, flows, operations, error codes, known messages, settings and members stay as they are."""
-    assert neutral(tree) == tree
+    assert anonymised_tree(tree) == tree
 
 
 def test_the_variable_parts_of_a_message_are_replaced() -> None:
     """The variable parts of a known message are replaced, and all words of an unknown one."""
-    made = neutral(
+    anonymised = anonymised_tree(
         {
             "message": "User pool client 4k2jd92kd02kd02kd0 does not exist.",
             "errorMessage": "Ada may not",
         }
     )
-    assert re.fullmatch(r"User pool client [0-9a-z]{18} does not exist\.", made["message"])
-    assert made["errorMessage"] != "Ada may not"
-    assert len(made["errorMessage"]) == 11
+    assert re.fullmatch(r"User pool client [0-9a-z]{18} does not exist\.", anonymised["message"])
+    assert anonymised["errorMessage"] != "Ada may not"
+    assert len(anonymised["errorMessage"]) == 11
 
 
 def test_a_user_named_like_a_word_of_the_api() -> None:
     """Under a key without documented values no value stays, not even one that Cognito uses elsewhere."""
-    made = neutral(
+    anonymised = anonymised_tree(
         {"AuthParameters": {"USERNAME": "SMS_MFA", "PASSWORD": "PASSWORD"}, "ClientName": "ENABLED"}
     )
-    assert set(made["AuthParameters"].values()) | {made["ClientName"]} & {"SMS_MFA", "PASSWORD", "ENABLED"} == {
-        made["AuthParameters"]["USERNAME"], made["AuthParameters"]["PASSWORD"]
+    assert set(anonymised["AuthParameters"].values()) | {anonymised["ClientName"]} & {"SMS_MFA", "PASSWORD", "ENABLED"} == {
+        anonymised["AuthParameters"]["USERNAME"], anonymised["AuthParameters"]["PASSWORD"]
     }  # fmt: skip
-    assert not {"SMS_MFA", "PASSWORD"} & set(made["AuthParameters"].values())
+    assert not {"SMS_MFA", "PASSWORD"} & set(anonymised["AuthParameters"].values())
 
 
 def test_no_value_stays_in_a_map_of_the_customers_own() -> None:
@@ -675,10 +677,10 @@ def test_no_value_stays_in_a_map_of_the_customers_own() -> None:
         "iat": 1700000000,
     }
     for name in ("ClientMetadata", "UserPoolTags", "ValidationData"):
-        made = neutral({name: {**own, "deeper": [own]}})
-        kept = [each for each in leaves(made) if each in own.values()]
-        assert kept == []
-    assert neutral({"ChallengeParameters": {"size": "1234", "Status": "CONFIRMED"}})[
+        anonymised = anonymised_tree({name: {**own, "deeper": [own]}})
+        left_values = [each for each in leaves(anonymised) if each in own.values()]
+        assert left_values == []
+    assert anonymised_tree({"ChallengeParameters": {"size": "1234", "Status": "CONFIRMED"}})[
         "ChallengeParameters"
     ].keys() == {"size", "Status"}
     assert "1234" not in anonymise(json.dumps({"ChallengeParameters": {"size": "1234"}})).text
@@ -711,11 +713,11 @@ def test_unknown_values_are_reported_and_can_be_kept() -> None:
 
 def test_a_csv_of_athena_keeps_its_columns() -> None:
     """The columns, the flow and the type of identity stay; a row with other columns is an error."""
-    made = list(csv.DictReader(io.StringIO(anonymise(athena(Plants(1))).text)))
-    assert len(made) == 3
-    assert made[0]["eventname"] == "InitiateAuth"
-    assert json.loads(made[0]["requestparameters"])["authFlow"] == "CUSTOM_AUTH"
-    assert made[0]["useridentity"].startswith(
+    anonymised = list(csv.DictReader(io.StringIO(anonymise(athena(Plants(1))).text)))
+    assert len(anonymised) == 3
+    assert anonymised[0]["eventname"] == "InitiateAuth"
+    assert json.loads(anonymised[0]["requestparameters"])["authFlow"] == "CUSTOM_AUTH"
+    assert anonymised[0]["useridentity"].startswith(
         "{type=Unknown, principalid=Anonymous, arn=null, username=X"
     )
     with pytest.raises(UnreadableDocument, match="columns"):
@@ -736,11 +738,11 @@ def test_anonymising_twice() -> None:
     [
         ("", "empty"),
         (" \n", "empty"),
-        ("Dear Sir, Ada writes.", "nothing in it is known as Cognito's"),
+        ("Dear Sir, Ada writes.", "it has nothing that is known as Cognito's"),
         ('{"Session": "abc', "line 1, column 13"),
         ('{"a": 1}\n{"a": }\n', "line 2, column 7"),
         ("[" * 100_000, "begins like JSON"),
-        ("17 18", "nothing in it is known as Cognito's"),
+        ("17 18", "it has nothing that is known as Cognito's"),
         ("POST / HTTP/1.1\n\n{'ChallengeName': 'SMS_MFA'", "line 3 ends in the middle"),
     ],
 )

@@ -1,8 +1,8 @@
-"""What others have captured of the real Cognito is read, lands on the table and loses nothing.
+"""Published captures of the real Cognito are read completely, and lead to states that the table allows.
 
-`tests/data/captured.jsonl` has a capture a line: names, ids, tokens and secrets are neutral ones of the same
-shape. `genuine` says how sure it is that Cognito sent it: yes, likely, or mock, which was made by hand and
-is evidence of nothing. Where `made` is true, only keys and types are known, and the values are ours.
+`tests/data/captured.jsonl` has one capture a line, with placeholders for names, ids, tokens and secrets. `genuine`
+says how certain it is that Cognito sent it: yes, likely, or mock. A mock was made by hand and is evidence of
+nothing. Where `made` is true, only keys and types are known, and the values were invented.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ _TRANSPORT: Final = {"ResponseMetadata"}
 def test_a_reply_loses_nothing(row: dict[str, Any]) -> None:
     """Every key and value of a reply, at any depth and in JSON strings, is in the parsed reply."""
     reply = read(row["payload"], response_of(row))
-    parts = list(held(reply))
+    parts = list(contents(reply))
     payload = {key: value for key, value in row["payload"].items() if key not in _TRANSPORT}
 
     if isinstance(reply, Acknowledgement):
@@ -132,20 +132,20 @@ FIELDS: Final = {
 }  # fmt: skip
 
 
-def held(value: Any) -> Iterator[Any]:
+def contents(value: Any) -> Iterator[Any]:
     """Yield all keys and values of a parsed reply."""
     if isinstance(value, Secret):
         yield value.reveal()
     elif attrs.has(type(value)):
         for each in attrs.fields(type(value)):
-            yield from held(getattr(value, each.name))
+            yield from contents(getattr(value, each.name))
     elif isinstance(value, Mapping):
         for key, each in value.items():
             yield key
-            yield from held(each)
+            yield from contents(each)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from held(each)
+            yield from contents(each)
     else:
         yield value
 
@@ -181,11 +181,11 @@ def test_json_in_strings_is_parsed(row: dict[str, Any]) -> None:
     }.items():  # fmt: skip
         if name not in parameters:
             continue
-        found, said = getattr(reply, field), json.loads(parameters[name])
-        if isinstance(said, dict):
-            assert dict(found) == said
+        found, expected = getattr(reply, field), json.loads(parameters[name])
+        if isinstance(expected, dict):
+            assert dict(found) == expected
         else:
-            assert list(found) == [each.removeprefix("userAttributes.") for each in said]
+            assert list(found) == [each.removeprefix("userAttributes.") for each in expected]
 
 
 # ---- errors -----------------------------------------------------------------------------------------
@@ -206,10 +206,10 @@ def test_an_error_gets_its_recovery_action(row: dict[str, Any]) -> None:
 
     assert isinstance(refusal, Refusal)
     assert refusal.action is RecoveryAction[row["action"]]
-    said = row["payload"].get("Error") or {
+    expected = row["payload"].get("Error") or {
         "Code": row["payload"]["__type"], "Message": row["payload"]["message"]
     }  # fmt: skip
-    assert (refusal.code, refusal.message) == (said["Code"], said["Message"])
+    assert (refusal.code, refusal.message) == (expected["Code"], expected["Message"])
     for text, fault in FAULTS.items():
         assert text not in refusal.message or refusal.fault is fault
     arrow = transition_for_reply(source, kind, refusal)
@@ -222,10 +222,10 @@ def test_an_error_gets_its_recovery_action(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize("row", of("error"))
 def test_an_error_as_it_is_on_the_wire(row: dict[str, Any]) -> None:
     """An error in boto3's shape and in that of HTTP, with a namespace or without, is the same."""
-    said = row["payload"].get("Error")
+    expected = row["payload"].get("Error")
     code, text = (
-        (said["Code"], said["Message"])
-        if said
+        (expected["Code"], expected["Message"])
+        if expected
         else (row["payload"]["__type"], row["payload"]["message"])
     )
     kind = response_of(row)
@@ -390,8 +390,8 @@ def test_a_captured_event_is_checked(row: dict[str, Any], tmp_path: Path) -> Non
     assert (traced["steps"], traced["verdicts"]["illegal"]) == (1, 0)
     (step,) = traced["taken"]
     event = row["payload"].get("detail", row["payload"])
-    asked = event["requestParameters"]
-    assert step["given"] == (asked.get("authFlow") or asked["challengeName"])
+    parameters = event["requestParameters"]
+    assert step["given"] == (parameters.get("authFlow") or parameters["challengeName"])
     assert step["refused"] == ("errorCode" in event)
     if "errorCode" not in event:
         assert step["to"] == event["responseElements"]["challengeName"]
@@ -405,22 +405,22 @@ def test_anonymised_captures_keep_their_meaning() -> None:
     for row in ROWS:
         if "payload" not in row:
             continue
-        made = json.loads(anonymise(json.dumps(row["payload"])).text)
-        assert list(keys(made))[:1] == list(keys(row["payload"]))[:1]
+        anonymised = json.loads(anonymise(json.dumps(row["payload"])).text)
+        assert list(keys(anonymised))[:1] == list(keys(row["payload"]))[:1]
         for path in ("ChallengeName", "__type", "AvailableChallenges"):
-            assert made.get(path) == row["payload"].get(path)
+            assert anonymised.get(path) == row["payload"].get(path)
         if "from" in row and row["kind"] == "reply":
-            assert leads({**row, "payload": made}) is leads(row)
+            assert leads({**row, "payload": anonymised}) is leads(row)
         if row["kind"] == "error":
-            refusal = read(made, response_of(row))
+            refusal = read(anonymised, response_of(row))
             assert isinstance(refusal, Refusal)
             assert refusal.action is RecoveryAction[row["action"]]
 
 
 def test_which_challenges_were_captured() -> None:
     """The challenges with a captured reply; for the others there is other evidence."""
-    seen = {row["to"] for row in ROWS if row["kind"] in {"reply", "event"} and "to" in row}
-    assert set(CHALLENGES) - {state_of(each) for each in seen} == {
+    captured = {row["to"] for row in ROWS if row["kind"] in {"reply", "event"} and "to" in row}
+    assert set(CHALLENGES) - {state_of(each) for each in captured} == {
         State.PASSWORD, State.PASSWORD_SRP, State.ADMIN_NO_SRP_AUTH, State.SMS_OTP, State.SELECT_MFA_TYPE,
         State.DEVICE_PASSWORD_VERIFIER,
     }  # fmt: skip

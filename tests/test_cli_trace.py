@@ -23,8 +23,8 @@ def run(*args: str) -> Any:
     return CliRunner().invoke(app, ["trace", *args], env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
-def event(number: int, name: str, asked: dict[str, str], reply: dict[str, Any]) -> str:
-    """A line of a trail; ten seconds after the one before."""
+def event(number: int, name: str, parameters: dict[str, str], reply: dict[str, Any]) -> str:
+    """Return a line of a log, ten seconds after the one before."""
     return json.dumps(
         {
             "eventID": f"event-{number}",
@@ -33,7 +33,7 @@ def event(number: int, name: str, asked: dict[str, str], reply: dict[str, Any]) 
             "eventName": name,
             "sourceIPAddress": "198.18.0.1",
             "userAgent": "agent",
-            "requestParameters": {**asked, "clientId": "app"},
+            "requestParameters": {**parameters, "clientId": "app"},
             "responseElements": reply,
             "additionalEventData": {"sub": "5a1f0c9e"},
         }
@@ -75,7 +75,7 @@ def test_a_legal_log(legal: Path) -> None:
     assert lines(result.stdout) == [
         "sign-ins: 1, unfinished: 0, steps: 2, 2026-03-01 10:00:00 to 2026-03-01 10:00:10 UTC",
         "events: 1 of other services or operations, 1 delivered again",
-        f"1 JSON value is no event, for example an object with no members in {legal}",
+        f"1 JSON value is not an event, for example an object with no members in {legal}",
         "Where sign-ins ended",
         "place sign-ins share",
         "AUTHENTICATED 1 100.0%",
@@ -115,12 +115,12 @@ def test_a_limit(illegal: Path) -> None:
 def test_as_json(illegal: Path) -> None:
     """`--json` prints the result as JSON, and nothing else, on standard output."""
     result = run(str(illegal), "--json")
-    told = json.loads(result.stdout)
+    printed = json.loads(result.stdout)
 
     assert result.exit_code == 1
-    assert told["verdicts"] == {"legal": 1, "illegal": 1, "unknown": 0, "ambiguous": 0}
-    assert told["ends"] == {"AUTHENTICATED": 1}
-    assert told["illegal"] == [
+    assert printed["verdicts"] == {"legal": 1, "illegal": 1, "unknown": 0, "ambiguous": 0}
+    assert printed["ends"] == {"AUTHENTICATED": 1}
+    assert printed["illegal"] == [
         {
             "id": "event-1",
             "sign_in": "5a1f0c9e app 198.18.0.1 agent",
@@ -145,7 +145,7 @@ def test_a_file_cut_short(legal: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert (
         result.stdout.splitlines()[0]
-        == f"{path} ends in the middle: only what was before that was read"
+        == f"{path} ends in the middle: only the part before that was read"
     )
     assert "sign-ins: 1," in result.stdout
 
@@ -192,11 +192,11 @@ def test_the_query(dialect: str) -> None:
          "authfsm trace: --table must be a table's name, for example cloudtrail_logs, not 't; DROP TABLE t'"),
     ],
 )  # fmt: skip
-def test_usage_errors(args: tuple[str, ...], code: int, said: str) -> None:
+def test_usage_errors(args: tuple[str, ...], code: int, message: str) -> None:
     """The error is one line that says what to do."""
     result = run(*args)
 
-    assert (result.exit_code, result.stderr.strip()) == (code, said)
+    assert (result.exit_code, result.stderr.strip()) == (code, message)
 
 
 def test_memory(legal: Path) -> None:

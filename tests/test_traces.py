@@ -11,9 +11,17 @@ from typing import Any
 
 import pytest
 import sqlglot
+from cloudtrail_logs import (
+    COMMON,
+    PLANTS,
+    Conversation,
+    conversation,
+    conversations,
+    planted,
+    write,
+)
 from conftest import lacking
 from joserfc.jwk import RSAKey
-from trails import PLANTS, USUAL, Conversation, conversation, conversations, planted, write
 
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS
@@ -39,28 +47,28 @@ EVENTS = 20_000
 
 
 @pytest.fixture(scope="module")
-def said(signing_key: RSAKey) -> tuple[Conversation, ...]:
+def all_conversations(signing_key: RSAKey) -> tuple[Conversation, ...]:
     """Return the conversation of every scenario."""
     return conversations(signing_key)
 
 
 @pytest.fixture(scope="module")
-def usual(signing_key: RSAKey) -> dict[str, Conversation]:
+def common(signing_key: RSAKey) -> dict[str, Conversation]:
     """Return the conversations of common sign-ins by name."""
-    return {name: conversation(scenario, signing_key) for name, (_, scenario) in USUAL.items()}
+    return {name: conversation(scenario, signing_key) for name, (_, scenario) in COMMON.items()}
 
 
 @pytest.fixture(scope="module")
-def trail(
-    said: tuple[Conversation, ...],
-    usual: dict[str, Conversation],
+def log(
+    all_conversations: tuple[Conversation, ...],
+    common: dict[str, Conversation],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Any]:
     """Return a log with every error planted twenty times, and the opened log."""
-    path = tmp_path_factory.mktemp("trail") / "trail.jsonl"
-    made = write(path, said, usual, events=EVENTS, plants=20)
-    with Opened(path) as opened:
-        yield made, opened
+    path = tmp_path_factory.mktemp("log") / "log.jsonl"
+    written = write(path, all_conversations, common, events=EVENTS, plants=20)
+    with Opened(path) as files:
+        yield written, files
 
 
 # ---- the table as a log sees it ---------------------------------------------------------------------------
@@ -68,25 +76,25 @@ def trail(
 
 def test_recorded_steps_show_every_transition() -> None:
     """By responses, the relation has exactly the transitions of the table."""
-    seen = {
+    shown = {
         (state_of(each.source), kind, state_of(each.dest))
         for each, (kind,) in recorded_transitions().items()
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert seen == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
+    assert shown == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
 
 
 def test_cloudtrail_shows_every_transition() -> None:
     """By names, the relation has exactly the transitions of the table, under a name that the request has."""
-    seen = {
+    shown = {
         (state_of(each.source), kind, state_of(each.dest))
         for each, kinds in cloudtrail_transitions().items()
         for kind in kinds
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert seen == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
+    assert shown == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
 
 
 def test_mfa_setup_needs_a_verified_app() -> None:
@@ -131,28 +139,28 @@ def test_transitions_with_unknown_parts_are_known() -> None:
 # ---- every planted error, and nothing else ------------------------------------------------------------------
 
 
-def test_every_planted_error_is_found_and_nothing_else(trail: Any) -> None:
+def test_every_planted_error_is_found_and_nothing_else(log: Any) -> None:
     """The illegal steps are exactly the planted ones, and no verdict is unknown or ambiguous."""
-    made, opened = trail
-    funnel = opened.funnel(limit=10_000)
+    written, files = log
+    funnel = files.funnel(limit=10_000)
 
-    assert {each.id for each in funnel.illegal} == set(made.planted)
-    assert funnel.illegal_count == len(made.planted) == 20 * len(PLANTS)
+    assert {each.id for each in funnel.illegal} == set(written.planted)
+    assert funnel.illegal_count == len(written.planted) == 20 * len(PLANTS)
     assert (funnel.count(Verdict.UNKNOWN), funnel.count(Verdict.AMBIGUOUS)) == (0, 0)
-    assert funnel.sign_ins == sum(funnel.ends.values()) == made.sign_ins
-    assert opened.load().complete
-    assert opened.load().events + opened.load().others == made.events
-    assert funnel.steps + funnel.repeated == opened.load().events
+    assert funnel.sign_ins == sum(funnel.ends.values()) == written.sign_ins
+    assert files.load().complete
+    assert files.load().events + files.load().others == written.events
+    assert funnel.steps + funnel.repeated == files.load().events
 
 
-def test_the_replayed_steps_match_the_funnel(trail: Any) -> None:
+def test_the_replayed_steps_match_the_funnel(log: Any) -> None:
     """The counts of the replayed steps are those of the funnel, and each illegal step says what is allowed."""
-    made, opened = trail
-    funnel = opened.funnel(limit=10_000)
+    written, files = log
+    funnel = files.funnel(limit=10_000)
     steps: Counter[tuple[str, ...]] = Counter()
     wrong: dict[str, CheckedStep] = {}
     left = 0
-    for each in opened.replay():
+    for each in files.replay():
         steps[each.source, each.symbol, each.dest, str(each.verdict)] += 1
         left += each.unfinished
         if each.verdict is Verdict.ILLEGAL:
@@ -163,8 +171,8 @@ def test_the_replayed_steps_match_the_funnel(trail: Any) -> None:
         for each in funnel.transitions
     }
     assert left == funnel.unfinished
-    assert set(wrong) == set(made.planted)
-    whys = {made.planted[each.id]: each.why for each in wrong.values()}
+    assert set(wrong) == set(written.planted)
+    whys = {written.planted[each.id]: each.why for each in wrong.values()}
     assert (
         whys["the password never proved"]
         == "PASSWORD_VERIFIER takes PASSWORD_VERIFIER; not SMS_MFA"
@@ -178,18 +186,18 @@ def test_the_replayed_steps_match_the_funnel(trail: Any) -> None:
     )
 
 
-def test_the_replay_can_be_limited_to_verdicts(trail: Any) -> None:
+def test_the_replay_can_be_limited_to_verdicts(log: Any) -> None:
     """`replay` with verdicts yields only steps with one of them."""
-    made, opened = trail
+    written, files = log
 
-    assert {each.id for each in opened.replay(Verdict.ILLEGAL)} == set(made.planted)
-    assert list(opened.replay(Verdict.UNKNOWN, Verdict.AMBIGUOUS)) == []
+    assert {each.id for each in files.replay(Verdict.ILLEGAL)} == set(written.planted)
+    assert list(files.replay(Verdict.UNKNOWN, Verdict.AMBIGUOUS)) == []
 
 
-def test_shares_and_durations(trail: Any) -> None:
+def test_shares_and_durations(log: Any) -> None:
     """The shares of each node add up to 1; people take longer than programs."""
-    _, opened = trail
-    funnel = opened.funnel()
+    _, files = log
+    funnel = files.funnel()
     shares: Counter[str] = Counter()
     for each in funnel.transitions:
         shares[each.source] += each.share
@@ -200,10 +208,10 @@ def test_shares_and_durations(trail: Any) -> None:
     assert 2 <= waits["SMS_MFA"].median <= waits["SMS_MFA"].p95 <= 41
 
 
-def test_traffic_on_the_diagram(trail: Any) -> None:
+def test_traffic_on_the_diagram(log: Any) -> None:
     """The diagram shows how often each edge was taken, and where sign-ins ended."""
-    _, opened = trail
-    funnel = opened.funnel()
+    _, files = log
+    funnel = files.funnel()
     drawn = funnel.diagram()
     model = drawn.model
     times = next(
@@ -246,15 +254,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.mark.filterwarnings(
     "ignore::FutureWarning:pyspark", "ignore::ResourceWarning", "ignore::DeprecationWarning:pyspark"
 )
-def test_spark_gives_the_same_result(trail: Any, spark: Any) -> None:
+def test_spark_gives_the_same_result(log: Any, spark: Any) -> None:
     """The query in Spark's dialect over the same file gives the same funnel."""
-    made, opened = trail
+    written, files = log
     schema = ", ".join(f"{name} STRING" for name in COLUMNS)
-    spark.read.schema(schema).json(str(made.path)).createOrReplaceTempView("cloudtrail_logs")
+    spark.read.schema(schema).json(str(written.path)).createOrReplaceTempView("cloudtrail_logs")
     rows = spark.sql(sql("spark", "cloudtrail_logs")).collect()
-    theirs = funnel_from_rows((row.asDict() for row in rows), opened.load(), limit=10_000)
+    theirs = funnel_from_rows((row.asDict() for row in rows), files.load(), limit=10_000)
 
-    assert theirs == opened.funnel(limit=10_000)
+    assert theirs == files.funnel(limit=10_000)
 
 
 # ---- the query for others -----------------------------------------------------------------------------------
@@ -284,12 +292,12 @@ def test_an_unknown_dialect_is_an_error() -> None:
 
 @pytest.mark.parametrize("what", [what for what, *_ in PLANTS])
 def test_each_plant_is_illegal_in_one_event(
-    what: str, usual: dict[str, Conversation], tmp_path: Path
+    what: str, common: dict[str, Conversation], tmp_path: Path
 ) -> None:
     """A planted error is one illegal step, and the steps after it are legal."""
-    (told,) = (each for each in planted(usual) if each.name == what)
+    (dialogue,) = (each for each in planted(common) if each.name == what)
     texts = json.dumps(
-        [{**each, "eventID": f"id-{number}"} for number, each in enumerate(told.events)]
+        [{**each, "eventID": f"id-{number}"} for number, each in enumerate(dialogue.events)]
     )
     for slot, value in (
         ("@ADDRESS@", "198.18.0.1"),
@@ -303,19 +311,21 @@ def test_each_plant_is_illegal_in_one_event(
         each["eventTime"] = f"2026-03-01T10:00:{number * 3:02d}Z"
     path = tmp_path / "events.jsonl"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
-    with TraceFiles(path) as opened:
-        verdicts = {each.id: each.verdict for each in opened.replay()}
+    with TraceFiles(path) as files:
+        verdicts = {each.id: each.verdict for each in files.replay()}
 
     assert [name for name, verdict in verdicts.items() if verdict is not Verdict.LEGAL] == [
-        f"id-{told.planted}"
+        f"id-{dialogue.planted}"
     ]
 
 
-def test_no_scenario_is_illegal(said: tuple[Conversation, ...], tmp_path: Path) -> None:
+def test_no_scenario_is_illegal(
+    all_conversations: tuple[Conversation, ...], tmp_path: Path
+) -> None:
     """Every scenario is legal by itself, with five seconds between its events."""
     lines = []
-    for number, told in enumerate(said):
-        for second, each in enumerate(told.events):
+    for number, dialogue in enumerate(all_conversations):
+        for second, each in enumerate(dialogue.events):
             text = (
                 json.dumps(each).replace("@SUB@", f"sub-{number}").replace("@ADDRESS@", f"{number}")
             )
@@ -324,9 +334,9 @@ def test_no_scenario_is_illegal(said: tuple[Conversation, ...], tmp_path: Path) 
             lines.append(json.dumps(told_event))
     path = tmp_path / "events.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
-    with TraceFiles(path) as opened:
-        odd = [each for each in opened.replay() if each.verdict is not Verdict.LEGAL]
-        states = {state_of(each.dest) for each in opened.replay()}
+    with TraceFiles(path) as files:
+        not_legal = [each for each in files.replay() if each.verdict is not Verdict.LEGAL]
+        states = {state_of(each.dest) for each in files.replay()}
 
-    assert odd == []
+    assert not_legal == []
     assert states == set(State)

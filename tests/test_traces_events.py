@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from trails import TODAY
+from cloudtrail_logs import TODAY
 
 from authfsm.traces import TraceFiles, sql
 from authfsm.traces.cloudtrail import COLUMNS
@@ -23,7 +23,7 @@ NUMBER = iter(range(10**6))
 
 
 def event(
-    second: int, name: str, asked: Any = None, reply: Any = None, **more: Any
+    second: int, name: str, parameters: Any = None, reply: Any = None, **more: Any
 ) -> dict[str, Any]:
     """Return an event at so many seconds past 10:00."""
     sub = more.pop("sub", "5a1f0c9e")
@@ -34,7 +34,7 @@ def event(
         "eventName": name,
         "sourceIPAddress": "198.18.0.1",
         "userAgent": "agent",
-        "requestParameters": asked,
+        "requestParameters": parameters,
         "responseElements": reply,
         **({"additionalEventData": {"sub": sub}} if sub else {}),
         **more,
@@ -48,13 +48,13 @@ def begins(second: int, reply: Any = None, **more: Any) -> dict[str, Any]:
 
 def answers(second: int, name: str, reply: Any = None, **more: Any) -> dict[str, Any]:
     """Return an event that answers a challenge."""
-    asked = {
+    parameters = {
         "challengeName": name,
         "clientId": "app",
         "session": TODAY,
         "challengeResponses": TODAY,
     }
-    return event(second, "RespondToAuthChallenge", asked, reply, **more)
+    return event(second, "RespondToAuthChallenge", parameters, reply, **more)
 
 
 def asks(name: str) -> dict[str, Any]:
@@ -71,10 +71,8 @@ def replayed(tmp_path: Path, *events: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return the steps of events."""
     path = tmp_path / "events.jsonl"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
-    with TraceFiles(path) as opened:
-        return [
-            (each.source, each.symbol, each.dest, str(each.verdict)) for each in opened.replay()
-        ]
+    with TraceFiles(path) as files:
+        return [(each.source, each.symbol, each.dest, str(each.verdict)) for each in files.replay()]
 
 
 def test_an_srp_sign_in_within_one_second(tmp_path: Path) -> None:
@@ -230,7 +228,7 @@ def test_events_without_a_user(tmp_path: Path) -> None:
 
 def test_an_authenticator_app_set_up_by_an_unknown_user(tmp_path: Path) -> None:
     """If an unknown user at this address verified an app, nobody is reported to have skipped that."""
-    asked = {"session": TODAY}
+    parameters = {"session": TODAY}
     steps = replayed(
         tmp_path,
         event(
@@ -240,9 +238,15 @@ def test_an_authenticator_app_set_up_by_an_unknown_user(tmp_path: Path) -> None:
             asks("MFA_SETUP"),
         ),
         event(
-            3, "AssociateSoftwareToken", asked, {"session": TODAY, "secretCode": TODAY}, sub=None
+            3,
+            "AssociateSoftwareToken",
+            parameters,
+            {"session": TODAY, "secretCode": TODAY},
+            sub=None,
         ),
-        event(20, "VerifySoftwareToken", asked, {"session": TODAY, "status": "SUCCESS"}, sub=None),
+        event(
+            20, "VerifySoftwareToken", parameters, {"session": TODAY, "status": "SUCCESS"}, sub=None
+        ),
         answers(25, "MFA_SETUP", TOKENS),
     )
 
@@ -297,8 +301,8 @@ def test_events_delivered_twice_and_out_of_order(tmp_path: Path) -> None:
         "".join(f"{json.dumps(each)}\n" for each in (second, first, second, first, first)),
         encoding="utf-8",
     )
-    with TraceFiles(path) as opened:
-        funnel = opened.funnel()
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
 
     assert (funnel.steps, funnel.repeated, funnel.sign_ins, funnel.legal) == (2, 3, 1, True)
     assert dict(funnel.ends) == {"AUTHENTICATED": 1}

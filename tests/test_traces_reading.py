@@ -47,11 +47,11 @@ ALL = [f"event-{number}" for number in range(5)]
 
 def read(*paths: Path) -> tuple[InputSummary, list[str]]:
     """Return the summary of what was read, and the ids of the steps, all of which must be legal."""
-    with TraceFiles(paths) as trail:
-        told = trail.load()
-        steps = list(trail.replay())
+    with TraceFiles(paths) as files:
+        summary = files.load()
+        steps = list(files.replay())
     assert {str(each.verdict) for each in steps} <= {"legal"}
-    return told, sorted(each.id for each in steps)
+    return summary, sorted(each.id for each in steps)
 
 
 def as_athena() -> str:
@@ -97,7 +97,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_read(form: str, zipped: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a row's field
     """Every layout has the same events, compressed or not."""
-    path = tmp_path / ("trail.json.gz" if zipped else "trail.json")
+    path = tmp_path / ("log.json.gz" if zipped else "log.json")
     data = FORMS[form].encode()
     path.write_bytes(gzip.compress(data) if zipped else data)
 
@@ -119,7 +119,7 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
         (tmp_path / "a" / "b" / f"{number}.json").write_text(
             json.dumps({"Records": [each]}), encoding="utf-8"
         )
-    (tmp_path / "a" / "digest.txt").write_text("not a trail", encoding="utf-8")
+    (tmp_path / "a" / "digest.txt").write_text("not a log", encoding="utf-8")
     pattern = Path(f"{tmp_path}/**/*.json")
 
     assert read(tmp_path) == read(pattern) == read(pattern, tmp_path / "a" / "b" / "0.json")
@@ -132,8 +132,8 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
 
 def test_broken_lines_are_counted(tmp_path: Path) -> None:
     """A line that is not JSON, or not an object, is skipped and counted; the others are read."""
-    path = tmp_path / "trail.jsonl"
-    odd = [
+    path = tmp_path / "log.jsonl"
+    damaged = [
         b"{",
         b'not json, "quoted',
         b"[1, 2]",
@@ -143,24 +143,29 @@ def test_broken_lines_are_counted(tmp_path: Path) -> None:
         b'{"a": "\xff\xfe"}',
         b"\x00\x00",
     ]
-    path.write_bytes(b"\n".join([*odd, LINES.encode()]))
-    told, ids = read(path)
+    path.write_bytes(b"\n".join([*damaged, LINES.encode()]))
+    summary, ids = read(path)
 
     assert ids == ALL
     # `{` and what follows it are one broken piece; four are JSON that is no event.
-    assert (told.events, told.broken, told.unrecognised, told.complete) == (5, 3, 4, False)
+    assert (summary.events, summary.broken, summary.unrecognised, summary.complete) == (
+        5,
+        3,
+        4,
+        False,
+    )
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
 def test_a_line_that_is_too_long_is_counted(zipped: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a row's field
     """An event longer than any of CloudTrail's is skipped and counted."""
-    path = tmp_path / "trail.jsonl"
+    path = tmp_path / "log.jsonl"
     data = b'{"eventName": "' + b"x" * (MAX_EVENT_LENGTH + 10) + b'"}\n' + LINES.encode()
     path.write_bytes(gzip.compress(data, 1) if zipped else data)
-    told, ids = read(path)
+    summary, ids = read(path)
 
     assert ids == ALL
-    assert (told.too_long, told.broken) == (1, 0)
+    assert (summary.too_long, summary.broken) == (1, 0)
 
 
 def test_a_member_of_an_archive_that_duckdb_cannot_read_is_scanned_alone(tmp_path: Path) -> None:
@@ -170,24 +175,24 @@ def test_a_member_of_an_archive_that_duckdb_cannot_read_is_scanned_alone(tmp_pat
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("list.json", json.dumps({"Records": EVENTS[:2]}))
         archive.writestr("lines.jsonl", LINES.partition("\n")[2].partition("\n")[2] + huge)
-    told, ids = read(path)
+    summary, ids = read(path)
 
     assert ids == ALL
-    assert (told.events, told.too_long) == (5, 1)
+    assert (summary.events, summary.too_long) == (5, 1)
 
 
 def test_an_event_that_is_too_long_in_a_list(tmp_path: Path) -> None:
     """In CloudTrail's own layout, reading goes on at the next event."""
     huge = {"eventVersion": "1.10", "eventName": "x" * (MAX_EVENT_LENGTH + 10)}
-    path = tmp_path / "trail.json"
+    path = tmp_path / "log.json"
     path.write_text(
         json.dumps({"Records": [huge, *({"eventVersion": "1.10", **each} for each in EVENTS)]}),
         encoding="utf-8",
     )
-    told, ids = read(path)
+    summary, ids = read(path)
 
     assert ids == ALL
-    assert told.too_long == 1
+    assert summary.too_long == 1
 
 
 @pytest.mark.parametrize("form", ["lines", "S3"])
@@ -206,33 +211,33 @@ def test_a_gzip_that_ends_in_the_middle(form: str, tmp_path: Path) -> None:
     packed = gzip.compress(text.encode())
     cut.write_bytes(packed[: len(packed) // 2])
     whole.write_bytes(gzip.compress(FORMS[form].encode()))
-    told, ids = read(whole, cut)
+    summary, ids = read(whole, cut)
 
-    assert told.cut_short == (cut,)
+    assert summary.cut_short == (cut,)
     assert set(ALL) < set(ids)
     assert 100 < len(ids) - len(ALL) < 3000
 
 
 def test_a_list_that_ends_in_the_middle(tmp_path: Path) -> None:
     """Complete events before the end are read, and the file is named, also without compression."""
-    path = tmp_path / "trail.json"
+    path = tmp_path / "log.json"
     path.write_text(FORMS["S3"][:-60], encoding="utf-8")
-    told, ids = read(path)
+    summary, ids = read(path)
 
     assert ids == ALL[:-1]
-    assert told.cut_short == (path,)
+    assert summary.cut_short == (path,)
 
 
 def test_a_broken_event_in_a_list(tmp_path: Path) -> None:
     """The broken event is counted, and reading goes on at the next."""
-    path = tmp_path / "trail.json"
+    path = tmp_path / "log.json"
     texts = [json.dumps({"eventVersion": "1.10", **each}) for each in EVENTS]
     texts[2] = texts[2].replace(":", "", 3)
     path.write_text(f'{{"Records": [{", ".join(texts)}]}}', encoding="utf-8")
-    told, ids = read(path)
+    summary, ids = read(path)
 
     assert ids == [*ALL[:2], *ALL[3:]]
-    assert told.broken == 1
+    assert summary.broken == 1
 
 
 def test_other_services_are_counted(tmp_path: Path) -> None:
@@ -247,7 +252,7 @@ def test_other_services_are_counted(tmp_path: Path) -> None:
         },
         {"eventSource": "evil.example.com", "eventName": "InitiateAuth"},
     ]
-    path = tmp_path / "trail.jsonl"
+    path = tmp_path / "log.jsonl"
     path.write_text(LINES + "".join(f"{json.dumps(each)}\n" for each in others), encoding="utf-8")
 
     assert read(path) == (InputSummary(files=1, events=5, others=4), ALL)
@@ -255,15 +260,15 @@ def test_other_services_are_counted(tmp_path: Path) -> None:
 
 def test_parameters_that_are_not_json(tmp_path: Path) -> None:
     """CloudTrail Lake writes maps in a format of its own: they are ignored."""
-    path = tmp_path / "trail.jsonl"
+    path = tmp_path / "log.jsonl"
     event = {
         **EVENTS[0],
         "requestParameters": "{authFlow=USER_AUTH}",
         "responseElements": "HIDDEN_DUE_TO_SECURITY_REASONS",
     }
     path.write_text(json.dumps(event), encoding="utf-8")
-    with TraceFiles(path) as trail:
-        (step,) = trail.replay()
+    with TraceFiles(path) as files:
+        (step,) = files.replay()
 
     assert (step.source, step.symbol, step.dest, str(step.verdict)) == (
         "START",
@@ -277,8 +282,8 @@ def test_an_empty_file_and_an_empty_folder(tmp_path: Path) -> None:
     """An empty file has no steps and is not legal; a folder without log files is an error."""
     path = tmp_path / "empty.jsonl"
     path.write_bytes(b"")
-    with TraceFiles(path) as trail:
-        funnel = trail.funnel()
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
 
     assert (funnel.steps, funnel.sign_ins, dict(funnel.ends), funnel.legal) == (0, 0, {}, False)
     assert funnel.to_dict()["since"] is None
@@ -289,17 +294,17 @@ def test_an_empty_file_and_an_empty_folder(tmp_path: Path) -> None:
 
 def test_a_file_that_was_removed(tmp_path: Path) -> None:
     """The error names a file that was removed before it was read."""
-    path = tmp_path / "trail.jsonl"
+    path = tmp_path / "log.jsonl"
     path.write_text(LINES, encoding="utf-8")
-    with TraceFiles(path) as trail:
+    with TraceFiles(path) as files:
         path.unlink()
-        with pytest.raises(UnreadableTraceFile, match=r"trail\.jsonl cannot be read: No such file"):
-            trail.load()
+        with pytest.raises(UnreadableTraceFile, match=r"log\.jsonl cannot be read: No such file"):
+            files.load()
 
 
 def test_memory(tmp_path: Path) -> None:
     """An invalid limit is an error; so is too little memory, and no temporary file stays."""
-    path = tmp_path / "trail.jsonl"
+    path = tmp_path / "log.jsonl"
     path.write_text(LINES, encoding="utf-8")
     room = tmp_path / "room"
     room.mkdir()
@@ -307,33 +312,35 @@ def test_memory(tmp_path: Path) -> None:
         TraceFiles(path, memory="lots", folder=room)
     with (
         pytest.raises(OutOfResources, match="ran out of memory or disk space"),
-        TraceFiles(path, memory="1MB", folder=room) as trail,
+        TraceFiles(path, memory="1MB", folder=room) as files,
     ):
-        trail.funnel()
+        files.funnel()
 
     assert list(room.iterdir()) == []
 
 
 def test_standard_output_is_not_written_to(tmp_path: Path) -> None:
     """DuckDB counts its progress but does not print it, which it would do after two seconds."""
-    path = tmp_path / "trail.jsonl"
+    path = tmp_path / "log.jsonl"
     path.write_text(LINES, encoding="utf-8")
-    asked = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
-    with TraceFiles(path) as trail:
-        trail.funnel()
-        told = [each.execute(asked).fetchone() for each in (trail._connection, trail._running)]
+    settings_query = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
+    with TraceFiles(path) as files:
+        files.funnel()
+        summary = [
+            each.execute(settings_query).fetchone() for each in (files._connection, files._running)
+        ]
 
-    assert told == [(True, False), (True, False)]
+    assert summary == [(True, False), (True, False)]
 
 
 def test_reading_can_be_stopped(tmp_path: Path) -> None:
     """`stop()` raises an error in the thread that reads, which does not count as a broken file."""
-    path = tmp_path / "trail.jsonl"
+    path = tmp_path / "log.jsonl"
     path.write_text(LINES * 20_000, encoding="utf-8")
-    with TraceFiles(path) as trail, ThreadPoolExecutor(1) as worker:
-        reading = worker.submit(trail.load)
+    with TraceFiles(path) as files, ThreadPoolExecutor(1) as worker:
+        reading = worker.submit(files.load)
         while not reading.done():
-            trail.stop()
+            files.stop()
         error = reading.exception()
 
     assert isinstance(error, duckdb.InterruptException)
@@ -349,12 +356,12 @@ _HEADS = st.sampled_from([b"", b"{", b"[", b'{"Records":[', b'{"Records": [{"eve
 @given(_HEADS, st.binary(max_size=400))
 def test_any_bytes_can_be_scanned(head: bytes, rest: bytes) -> None:
     """Any text has lines of JSON as its result, or a count of what could not be read."""
-    tally = ScanCounts()
+    counts = ScanCounts()
     text = (head + rest).decode("utf-8", "replace")
-    for _, line in scan(iter([text]), tally):
+    for _, line in scan(iter([text]), counts):
         json.loads(line)
 
-    assert not text.strip() or tally != ScanCounts()
+    assert not text.strip() or counts != ScanCounts()
 
 
 @settings(
@@ -365,8 +372,8 @@ def test_any_bytes_can_be_traced(tmp_path: Path, head: bytes, rest: bytes) -> No
     """No content of a file raises an error."""
     path = tmp_path / "any"
     path.write_bytes(head + rest)
-    with TraceFiles(path) as trail:
-        assert trail.funnel().input.files == 1
+    with TraceFiles(path) as files:
+        assert files.funnel().input.files == 1
 
 
 _STEP = {"sign_in": "a", "step": 1, "from": "START", "given": "user_auth", "to": "SELECT_CHALLENGE"}
@@ -396,8 +403,8 @@ def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]
     path.write_text(
         "".join(f"{json.dumps(each)}\n" for each in [*events, *EVENTS]), encoding="utf-8"
     )
-    with TraceFiles(path) as trail:
-        funnel = trail.funnel()
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
 
     # Without the name of an operation it is no event.
     read = funnel.input
@@ -415,8 +422,8 @@ def test_any_steps_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]])
     lines = [{**_STEP, "sign_in": str(n), key: value} for n, (key, value) in enumerate(changes)]
     path = tmp_path / "any"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in [*lines, _STEP]), encoding="utf-8")
-    with TraceFiles(path) as trail:
-        funnel = trail.funnel()
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
 
     assert funnel.input.events + funnel.input.others == len(lines) + 1
     assert sum(each.times for each in funnel.transitions) == funnel.steps

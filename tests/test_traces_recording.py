@@ -45,7 +45,7 @@ def sms_pool(signing_key: RSAKey) -> LocalPool:
     return pool
 
 
-def told(text: str, *names: str) -> list[tuple[Any, ...]]:
+def members(text: str, *names: str) -> list[tuple[Any, ...]]:
     """Return these members of each line."""
     return [tuple(json.loads(line).get(name) for name in names) for line in text.splitlines()]
 
@@ -64,16 +64,16 @@ def test_the_driver_is_recorded(signing_key: RSAKey, tmp_path: Path) -> None:
         flow.answer(Code(pool.outbox.code_for(USER)))
     text = path.read_text(encoding="utf-8")
 
-    assert told(text, *STEP) == [
+    assert members(text, *STEP) == [
         (1, "START", "user_srp_auth", None, "PASSWORD_VERIFIER", None),
         (2, "PASSWORD_VERIFIER", "srp_claim", None, "SMS_MFA", None),
         (3, "SMS_MFA", "code", None, "SMS_MFA", "CodeMismatchException"),
         (4, "SMS_MFA", "code", None, "AUTHENTICATED", None),
     ]
-    assert len(set(told(text, "sign_in"))) == 1
+    assert len(set(members(text, "sign_in"))) == 1
     assert history_to_json(history_from_json(text)) == history_to_json(flow.history)
-    with TraceFiles(path) as trail:
-        assert {each.verdict for each in trail.replay()} == {Verdict.LEGAL}
+    with TraceFiles(path) as files:
+        assert {each.verdict for each in files.replay()} == {Verdict.LEGAL}
 
 
 def test_pycognito_is_recorded(signing_key: RSAKey) -> None:
@@ -82,9 +82,9 @@ def test_pycognito_is_recorded(signing_key: RSAKey) -> None:
     client = pool.client()
     with record(client, out):
         theirs = AWSSRP(USER, PASSWORD, pool.pool_id, pool.client_id, client=client)
-        with pytest.raises(SMSMFAChallengeException) as asked:
+        with pytest.raises(SMSMFAChallengeException) as challenge:
             theirs.authenticate_user()
-        session = asked.value.get_tokens()["Session"]
+        session = challenge.value.get_tokens()["Session"]
         answer = {"USERNAME": USER, "SMS_MFA_CODE": pool.outbox.code_for(USER)}
         client.respond_to_auth_challenge(
             ClientId=pool.client_id,
@@ -97,12 +97,12 @@ def test_pycognito_is_recorded(signing_key: RSAKey) -> None:
     )
     text = out.getvalue()
 
-    assert told(text, *STEP) == [
+    assert members(text, *STEP) == [
         (1, "START", "user_srp_auth", None, "PASSWORD_VERIFIER", None),
         (2, "PASSWORD_VERIFIER", "srp_claim", None, "SMS_MFA", None),
         (3, "SMS_MFA", "code", None, "AUTHENTICATED", None),
     ]
-    assert len(set(told(text, "sign_in"))) == 1
+    assert len(set(members(text, "sign_in"))) == 1
     secrets = [PASSWORD, session, answer["SMS_MFA_CODE"], USER, PHONE]
     assert [each for each in secrets if each in text] == []
 
@@ -122,20 +122,20 @@ def test_wrong_requests_of_other_code_are_found(signing_key: RSAKey, tmp_path: P
         )
 
     with record(client, path):
-        asked = client.initiate_auth(
+        challenge = client.initiate_auth(
             ClientId=pool.client_id,
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": USER, "PASSWORD": PASSWORD},
         )
-        session, code = asked["Session"], pool.outbox.code_for(USER)
+        session, code = challenge["Session"], pool.outbox.code_for(USER)
         with suppress(ClientError):
             respond("SOFTWARE_TOKEN_MFA", "SOFTWARE_TOKEN_MFA_CODE", code, session)
         respond("SMS_MFA", "SMS_MFA_CODE", code, session)
         with pytest.raises(ClientError, match="session can only be used once"):
             respond("SMS_MFA", "SMS_MFA_CODE", code, session)
-    with TraceFiles(path) as trail:
-        steps = [(each.source, each.symbol, str(each.verdict), each.why) for each in trail.replay()]
-        funnel = trail.funnel()
+    with TraceFiles(path) as files:
+        steps = [(each.source, each.symbol, str(each.verdict), each.why) for each in files.replay()]
+        funnel = files.funnel()
 
     assert steps == [
         ("START", "user_password_auth", "legal", ""),
@@ -153,7 +153,7 @@ def test_a_sign_in_that_began_before_the_recording(signing_key: RSAKey, tmp_path
     """A session from before the recording belongs to a sign-in with an unknown state."""
     pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"
     client = pool.client()
-    asked = client.initiate_auth(
+    challenge = client.initiate_auth(
         ClientId=pool.client_id,
         AuthFlow="USER_PASSWORD_AUTH",
         AuthParameters={"USERNAME": USER, "PASSWORD": PASSWORD},
@@ -163,21 +163,21 @@ def test_a_sign_in_that_began_before_the_recording(signing_key: RSAKey, tmp_path
         client.respond_to_auth_challenge(
             ClientId=pool.client_id,
             ChallengeName="SMS_MFA",
-            Session=asked["Session"],
+            Session=challenge["Session"],
             ChallengeResponses=responses,
         )
 
-    assert told(path.read_text(encoding="utf-8"), *STEP) == [
+    assert members(path.read_text(encoding="utf-8"), *STEP) == [
         (1, None, "code", None, "AUTHENTICATED", None)
     ]
-    with TraceFiles(path) as trail:
-        assert [(each.source, each.verdict) for each in trail.replay()] == [
+    with TraceFiles(path) as files:
+        assert [(each.source, each.verdict) for each in files.replay()] == [
             ("UNKNOWN", Verdict.UNKNOWN)
         ]
 
 
 @pytest.fixture(scope="module")
-def everything(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, str]]:
+def recordings(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, str]]:
     """Return every scenario, recorded in two ways: the driver's history, and the lines of hooks on its client."""
     played = []
     for scenario in SCENARIOS:
@@ -191,13 +191,13 @@ def everything(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, s
 
 
 def test_hooks_record_the_steps_of_the_driver(
-    everything: list[tuple[Scenario, ScenarioUser, str, str]],
+    recordings: list[tuple[Scenario, ScenarioUser, str, str]],
 ) -> None:
     """In every scenario, the recorded steps are those of the driver's history."""
     differ: list[tuple[Any, ...]] = []
     unread: list[str] = []
-    for scenario, _, own, seen in everything:
-        mine, theirs = (told(each, "from", "given", "to", "error") for each in (own, seen))
+    for scenario, _, own, recorded in recordings:
+        mine, theirs = (members(each, "from", "given", "to", "error") for each in (own, recorded))
         # A refresh begins a sign-in of its own for whoever sees requests alone.
         renewing = {"refresh_token", "refresh_token_auth", "get_tokens_from_refresh_token"}
         differ += [
@@ -217,24 +217,24 @@ def test_hooks_record_the_steps_of_the_driver(
 
 
 def test_every_recorded_scenario_is_legal(
-    everything: list[tuple[Scenario, ScenarioUser, str, str]], tmp_path: Path
+    recordings: list[tuple[Scenario, ScenarioUser, str, str]], tmp_path: Path
 ) -> None:
     """The recording of every scenario is legal."""
     path = tmp_path / "steps.jsonl"
-    path.write_text("".join(seen for *_, seen in everything), encoding="utf-8")
-    with TraceFiles(path) as trail:
-        odd = [each for each in trail.replay() if each.verdict is not Verdict.LEGAL]
+    path.write_text("".join(recorded for *_, recorded in recordings), encoding="utf-8")
+    with TraceFiles(path) as files:
+        not_legal = [each for each in files.replay() if each.verdict is not Verdict.LEGAL]
 
-    assert odd == []
+    assert not_legal == []
 
 
-def test_no_secret_is_written(everything: list[tuple[Scenario, ScenarioUser, str, str]]) -> None:
+def test_no_secret_is_written(recordings: list[tuple[Scenario, ScenarioUser, str, str]]) -> None:
     """No line has a password, code, session, token or user name of any scenario."""
-    text = "".join(seen for *_, seen in everything)
+    text = "".join(recorded for *_, recorded in recordings)
     names = {name for line in text.splitlines() for name in json.loads(line)}
     tokens = {
         each.reveal()
-        for _, scenario_user, *_ in everything
+        for _, scenario_user, *_ in recordings
         for flow in scenario_user.flows
         if flow.tokens is not None
         for each in (flow.tokens.access_token, flow.tokens.id_token, flow.tokens.refresh_token)
@@ -242,7 +242,7 @@ def test_no_secret_is_written(everything: list[tuple[Scenario, ScenarioUser, str
     }
     codes = {
         message.code.reveal()
-        for _, scenario_user, *_ in everything
+        for _, scenario_user, *_ in recordings
         for message in scenario_user.pool.outbox
     }
     values = {str(value) for line in text.splitlines() for value in json.loads(line).values()}
@@ -281,7 +281,7 @@ def test_concurrent_sign_ins_are_told_apart(signing_key: RSAKey) -> None:
         for each in threads:
             each.join()
     steps: dict[str, list[tuple[Any, ...]]] = {}
-    for sign_in_id, *step in told(out.getvalue(), "sign_in", *STEP):
+    for sign_in_id, *step in members(out.getvalue(), "sign_in", *STEP):
         steps.setdefault(sign_in_id, []).append(tuple(step))
 
     assert list(steps.values()) == 8 * [
@@ -314,7 +314,7 @@ def test_aiobotocore_is_recorded() -> None:
     with here(**SMS, users=[user]) as served:
         asyncio.run(signs_in(served.url))
 
-    assert told(out.getvalue(), *STEP) == [
+    assert members(out.getvalue(), *STEP) == [
         (1, "START", "user_password_auth", None, "SMS_MFA", None),
         (1, "START", "user_password_auth", None, "FAILED", "NotAuthorizedException"),
     ]
@@ -334,7 +334,7 @@ def test_a_reply_that_never_came(signing_key: RSAKey) -> None:
             ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": USER}
         )
 
-    assert told(out.getvalue(), "step", "from", "given", "to", "lost") == [
+    assert members(out.getvalue(), "step", "from", "given", "to", "lost") == [
         (1, "START", "user_auth", "START", "EndpointConnectionError")
     ]
 

@@ -1,7 +1,7 @@
-"""Reads 100,000 damaged logs and histories: no untyped exception, and none that is silently skipped: `fuzz_traces.py SEED [NUMBER]`.
+"""Reads 100,000 damaged logs and histories: `fuzz_traces.py SEED [NUMBER]`.
 
-Each input has a seed of its own, counted from SEED. The seed of each that fails goes to standard error, with
-its exception.
+No input may raise an untyped exception or be silently skipped. Each input has a seed of its own, counted from
+SEED. The seed of each that fails is printed to standard error with its exception.
 """
 
 from __future__ import annotations
