@@ -177,7 +177,7 @@ def test_the_query(dialect: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "code", "said"),
+    ("args", "code", "message"),
     [
         ((), 2, "authfsm trace: no input: give files, folders or a pattern"),
         (("nowhere.json",), 1, "authfsm trace: nowhere.json cannot be read: there is no such file"),
