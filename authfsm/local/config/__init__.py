@@ -1,4 +1,4 @@
-"""Private: the settings of a local pool, its clock, its errors, and the shapes of the API's requests.
+"""The settings of a local pool, its clock and its errors, and the descriptions and requests of Cognito's API.
 
-Their public names are in `authfsm.local`.
+Private, but for what `authfsm.local` exports.
 """
