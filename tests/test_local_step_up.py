@@ -250,7 +250,7 @@ class TestFromScratch:
         assert (flow.state, available_challenges(flow)) == (State.SELECT_CHALLENGE, available)
 
     @pytest.mark.parametrize(
-        ("target", "asked", "methods"),
+        ("target", "challenge_reply", "methods"),
         [
             (3, State.SMS_MFA, ["pwd", "sms", "mfa"]),
             (4, State.SOFTWARE_TOKEN_MFA, ["pwd", "otp", "mfa"]),

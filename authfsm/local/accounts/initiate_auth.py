@@ -161,7 +161,7 @@ def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
     "CHALLENGE_NAME: SRP_A" begins with SRP; without it, or with CUSTOM_CHALLENGE, the functions begin. For
     a simulated user they get request.userNotFound.
     """
-    custom.triggers(pool)
+    custom.check_supported(pool)
     with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"
     srp_a = required_parameter(request.parameters, "SRP_A") if with_srp else None
     attempt = _attempt(pool, request)

@@ -268,16 +268,13 @@ def _migrate(
     password: Secret[str] | None = None,
     metadata: Metadata = None,
 ) -> User | None:
-    function = triggers.configured_triggers(pool).user_migration
-    if function is None:
-        return None
     response_members = (
         "userAttributes", "finalUserStatus", "messageAction", "desiredDeliveryMediums",
         "forceAliasCreation", "enableSMSMFA",
     )  # fmt: skip
     response = triggers.call(
         pool,
-        function,
+        "user_migration",
         source,
         user_name=name,
         client=client,
@@ -285,25 +282,26 @@ def _migrate(
         response=dict.fromkeys(response_members),
         metadata=metadata,
     )
-    given = triggers.text_map_field(source, response, "userAttributes")
+    if response is None:
+        return None
+    given = response.text_map("userAttributes")
     if not given:
         # "This field is required." AWS's example omits it for an unknown user, too. Cognito's error then is
         # "Exception migrating user in app client <id>" (one report, which does not name its class); here the
         # user stays unknown.
         return None
-    status = response.get("finalUserStatus")
+    status = response.members.get("finalUserStatus")
     if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:
-        why = "finalUserStatus is neither CONFIRMED nor RESET_REQUIRED"
-        raise triggers.invalid_response(source, why)
+        raise response.invalid("finalUserStatus is neither CONFIRMED nor RESET_REQUIRED")
     # A user who signs in with an alias gets their name from "username".
     user = unsaved_user(pool, given.pop("username", name), given)
     user.attributes.pop("sub", None)
-    pool.users.add(user, force=triggers.bool_field(source, response, "forceAliasCreation"))
+    pool.users.add(user, force=response.flag("forceAliasCreation"))
     if password is not None:
         # "Amazon Cognito doesn't enforce the password strength policy ... during migration"
         passwords.set_password(pool, user, password, temporary=False)
     # ForgotPassword follows: the user will set a new password.
     user.status = Status.RESET_REQUIRED if password is None else Status(status or "CONFIRMED")
-    if triggers.bool_field(source, response, "enableSMSMFA"):
+    if response.flag("enableSMSMFA"):
         user.mfa_enabled = frozenset({State.SMS_MFA})
     return user

@@ -20,14 +20,9 @@ from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
-from authfsm.local.signin import code_answers, devices, passwords, required_factors
+from authfsm.local.signin import code_answers, devices, passwords, required_factors, steps
 from authfsm.local.signin.code_answers import FirstFactorCode
-from authfsm.local.signin.steps import (
-    ChallengeAnswer,
-    issue_challenge,
-    issue_password_verifier,
-    next_challenge,
-)
+from authfsm.local.signin.steps import ChallengeAnswer, next_challenge
 from authfsm.local.signin.triggers import Metadata
 from authfsm.local.state import passkeys
 from authfsm.local.state.core import Core, Reply, required_parameter
@@ -214,7 +209,7 @@ def _issue_factor(
     attempt = devices.with_known_device_key(pool, attempt, parameters.get("DEVICE_KEY"))
     if factor is State.PASSWORD_SRP and parameters.get("SRP_A"):
         proof = passwords.begin_srp(pool, attempt, parameters["SRP_A"])
-        return issue_password_verifier(pool, attempt, proof)
+        return steps.issue_password_verifier(pool, attempt, proof)
     if factor is State.WEB_AUTHN:
         return _issue(pool, attempt, factor, *_passkey_request(pool, attempt))
     if factor in PASSWORDLESS:
@@ -230,7 +225,7 @@ def _issue(
     parameters: Mapping[str, str],
     expected_answer: FirstFactorCode | PasskeyChallenge | None = None,
 ) -> Reply:
-    reply = issue_challenge(pool, attempt, challenge, parameters, expected_answer)
+    reply = steps.issue_challenge(pool, attempt, challenge, parameters, expected_answer)
     # Also beside a first factor that is asked for directly (AWS API reference, InitiateAuth, examples).
     reply["AvailableChallenges"] = [factor.value for factor in attempt.first_factors]
     return reply

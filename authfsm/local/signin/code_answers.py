@@ -13,24 +13,10 @@ from attrs import evolve, frozen
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import custom, devices
-from authfsm.local.signin.steps import (
-    ChallengeAnswer,
-    MfaChoice,
-    MfaSetupProgress,
-    SecondFactorCode,
-    issue_factor_challenge,
-    next_challenge,
-)
+from authfsm.local.signin import custom, devices, steps
+from authfsm.local.signin.steps import ChallengeAnswer, next_challenge
+from authfsm.local.state import codes
 from authfsm.local.state.attributes import EMAIL
-from authfsm.local.state.codes import (
-    Message,
-    codes_match,
-    delivery_address,
-    masked_address,
-    new_code,
-    spend_totp,
-)
 from authfsm.local.state.core import Core, Reply, required_parameter
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.token_claims import AMR_METHODS
@@ -42,20 +28,20 @@ from authfsm.protocol.states import State
 
 def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
     """SELECT_MFA_TYPE."""
-    choice: MfaChoice = answer.pending.expected_answer
+    choice: steps.MfaChoice = answer.pending.expected_answer
     factor = required_parameter(answer.responses, "ANSWER")
     if factor not in choice.factors:
         raise PoolRefusal(error_templates.MFA_METHOD_NOT_OFFERED, answer=factor)
-    return issue_factor_challenge(pool, answer.attempt, answer.user, State[factor])
+    return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State[factor])
 
 
 def second_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     """SMS_MFA and EMAIL_OTP: the right code also verifies its address (developer guide)."""
-    expected: SecondFactorCode = answer.pending.expected_answer
+    expected: steps.SecondFactorCode = answer.pending.expected_answer
     user, factor = answer.user, State[answer.pending.challenge]
     code = required_parameter(answer.responses, f"{factor}_CODE")
     user.lock_out.check(pool.elapsed())
-    if not codes_match(expected.code, code):
+    if not codes.codes_match(expected.code, code):
         user.lock_out.record_failure(pool.elapsed())
         raise PoolRefusal(error_templates.CODE_MISMATCH)
     if expected.enrols:
@@ -74,7 +60,7 @@ def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
     user.lock_out.check(pool.elapsed())
     if user.software_token is None:
         raise PoolRefusal(error_templates.TOTP_NOT_SET_UP)
-    if not spend_totp(user.software_token, code, pool.clock()):
+    if not codes.spend_totp(user.software_token, code, pool.clock()):
         user.lock_out.record_failure(pool.elapsed())
         raise PoolRefusal(error_templates.TOTP_MISMATCH)
     attempt = _with_second_factor(pool, answer.attempt, State.SOFTWARE_TOKEN_MFA)
@@ -86,7 +72,7 @@ def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
 
     The key of the address is `EMAIL` in every client and `email` in the developer guide.
     """
-    progress: MfaSetupProgress = answer.pending.expected_answer
+    progress: steps.MfaSetupProgress = answer.pending.expected_answer
     ways = pool.configuration.contradictions
     address = answer.responses.get("EMAIL") or answer.responses.get("email")
     if address:
@@ -96,12 +82,14 @@ def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
             raise PoolRefusal(error_templates.BAD_EMAIL)
         if pool.users.is_taken("email", address, answer.user):
             raise PoolRefusal(error_templates.ALIAS_TAKEN, name="email")
-        return issue_factor_challenge(pool, answer.attempt, answer.user, State.EMAIL_OTP, address)
+        return steps.issue_factor_challenge(
+            pool, answer.attempt, answer.user, State.EMAIL_OTP, address
+        )
     if not progress.verified:
         raise PoolRefusal(error_templates.MFA_SETUP_UNFINISHED)
     if ways.totp_required_after_setup:
         factor = State.SOFTWARE_TOKEN_MFA
-        return issue_factor_challenge(pool, answer.attempt, answer.user, factor)
+        return steps.issue_factor_challenge(pool, answer.attempt, answer.user, factor)
     attempt = _with_second_factor(pool, answer.attempt, State.MFA_SETUP)
     return next_challenge(pool, attempt, answer.metadata)
 
@@ -134,15 +122,17 @@ def send_first_code(
 
     The parameters have no user name (an example of the AWS API reference).
     """
-    code = new_code(pool.entropy, pool.configuration.contradictions.first_factor_digits)
+    code = codes.new_code(pool.entropy, pool.configuration.contradictions.first_factor_digits)
     if attempt.user is not None:
-        medium, address = delivery_address(attempt.user, factor)
-        pool.outbox.put(Message(attempt.username, address, medium, factor, code, pool.clock()))
+        medium, address = codes.delivery_address(attempt.user, factor)
+        pool.outbox.put(
+            codes.Message(attempt.username, address, medium, factor, code, pool.clock())
+        )
     else:
         medium, address = _simulated_address(pool, attempt.submitted_name, factor)
     parameters = {
         "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
-        "CODE_DELIVERY_DESTINATION": masked_address(medium, address),
+        "CODE_DELIVERY_DESTINATION": codes.masked_address(medium, address),
     }
     return parameters, FirstFactorCode(code, address)
 
@@ -168,7 +158,7 @@ def first_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     expected: FirstFactorCode = answer.pending.expected_answer
     factor, user = State[answer.pending.challenge], answer.attempt.user
     code = required_parameter(answer.responses, f"{factor}_CODE")
-    if not codes_match(expected.code, code) or user is None:
+    if not codes.codes_match(expected.code, code) or user is None:
         raise PoolRefusal(error_templates.CODE_MISMATCH)
     # After the code: only who has it learns which devices exist. The same code can be sent again.
     attempt = devices.with_device_key(pool, answer.attempt, answer.responses.get("DEVICE_KEY"))

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.pool_configuration import AppClient, Event, Trigger, Triggers
+from authfsm.local.config.pool_configuration import AppClient, Event
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.token_claims import NO_OVERRIDES, ClaimOverrides, TokenChanges
@@ -34,28 +34,81 @@ AFTER_DEVICE: Final = "TokenGeneration_AuthenticateDevice"
 REFRESHED: Final = "TokenGeneration_RefreshTokens"
 
 
-def configured_triggers(pool: Core) -> Triggers:
-    """Return the pool's functions; an empty `Triggers` if it has none."""
-    return pool.configuration.triggers or Triggers()
+@frozen
+class TriggerResponse:
+    """The response of a function's event, or a map in it.
+
+    Its methods return a member, or refuse a member of another type with InvalidLambdaResponseException.
+    """
+
+    source: str
+    members: Mapping[str, Any]
+
+    def invalid(self, why: str) -> PoolRefusal:
+        """Return InvalidLambdaResponseException, with a reason."""
+        name = trigger_name(self.source)
+        return PoolRefusal(error_templates.TRIGGER_RESPONSE_INVALID, trigger=name, why=why)
+
+    def flag(self, key: str) -> bool:
+        """Return a boolean; False if it is absent."""
+        value = self.members.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.invalid(f"{key} is not a boolean")
+        return bool(value)
+
+    def text(self, key: str) -> str | None:
+        """Return a text; None if it is absent."""
+        value = self.members.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self.invalid(f"{key} is not text")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...] | None:
+        """Return a list of texts; None if it is absent."""
+        value = self.members.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, (list, tuple)) or not all(isinstance(e, str) for e in value):
+            raise self.invalid(f"{key} is not a list of texts")
+        return tuple(value)
+
+    def nested(self, key: str) -> TriggerResponse:
+        """Return a map; empty if it is absent."""
+        value = self.members.get(key)
+        if value is not None and not isinstance(value, Mapping):
+            raise self.invalid(f"{key} is not a map")
+        return TriggerResponse(self.source, value or {})
+
+    def text_map(self, key: str) -> dict[str, str]:
+        """Return a map of text to text; empty if it is absent."""
+        value = {} if self.members.get(key) is None else self.members[key]
+        if not isinstance(value, Mapping) or not all(
+            isinstance(part, str) for pair in value.items() for part in pair
+        ):
+            raise self.invalid(f"{key} does not map text to text")
+        return dict(value)
 
 
 def call(
     pool: Core,
-    function: Trigger,
+    field: str,
     source: str,
     *,
     user_name: str,
     client: AppClient | None,
     request: Mapping[str, Any],
-    response: Mapping[str, Any],
+    response: Mapping[str, Any] | None = None,
     metadata: Metadata = None,
     version: str = "1",
-) -> Mapping[str, Any]:
-    """Call a function with an event of this request and blank response, and return the event's response.
+) -> TriggerResponse | None:
+    """Call the function in a field of `Triggers`, and return its response; None without a function.
 
-    Without an app client it is an administrator's request. Raises UserLambdaValidationException or
-    InvalidLambdaResponseException as `PoolRefusal`.
+    The event has this request and, before the call, this response. Without an app client it is an
+    administrator's. Raises UserLambdaValidationException or InvalidLambdaResponseException as `PoolRefusal`.
     """
+    function = getattr(pool.configuration.triggers, field, None)
+    if function is None:
+        return None
     event: Event = {
         "version": version,
         "region": pool.configuration.region,
@@ -67,46 +120,20 @@ def call(
         },
         "triggerSource": source,
         "request": deepcopy(dict(request)),
-        "response": deepcopy(dict(response)),
+        "response": deepcopy(dict(response or {})),
     }
     if metadata:
         event["request"]["clientMetadata"] = dict(metadata)
-    name = trigger_name(source)
     try:
         returned = function(event)
     except Exception as error:
         # "CreateAuthChallenge failed with error 'challengeMetaData'." -- reports of users
-        raise PoolRefusal(error_templates.TRIGGER_FAILED, trigger=name, text=str(error)) from error
+        name, text = trigger_name(source), str(error)
+        raise PoolRefusal(error_templates.TRIGGER_FAILED, trigger=name, text=text) from error
     result = event if returned is None else returned
     if not isinstance(result, Mapping) or not isinstance(result.get("response"), Mapping):
-        raise invalid_response(source, "no response")
-    found: Mapping[str, Any] = result["response"]
-    return found
-
-
-def _call_for_user(
-    pool: Core,
-    function: Trigger,
-    source: str,
-    client: AppClient | None,
-    user: User,
-    *,
-    more: Mapping[str, Any] | None = None,
-    response: Mapping[str, Any] | None = None,
-    metadata: Metadata = None,
-    version: str = "1",
-) -> Mapping[str, Any]:
-    return call(
-        pool,
-        function,
-        source,
-        user_name=user.username,
-        client=client,
-        request={"userAttributes": user_attributes(user), **(more or {})},
-        response=response or {},
-        metadata=metadata,
-        version=version,
-    )
+        raise TriggerResponse(source, {}).invalid("no response")
+    return TriggerResponse(source, result["response"])
 
 
 def trigger_name(source: str) -> str:
@@ -120,51 +147,6 @@ def user_attributes(user: User | None) -> dict[str, str]:
     if user is None:
         return {}
     return {**user.all_attributes(), "cognito:user_status": user.status.value}
-
-
-# ---- the fields of a response -------------------------------------------------------------------
-
-
-def invalid_response(source: str, why: str) -> PoolRefusal:
-    """Return InvalidLambdaResponseException, with a reason."""
-    name = trigger_name(source)
-    return PoolRefusal(error_templates.TRIGGER_RESPONSE_INVALID, trigger=name, why=why)
-
-
-def bool_field(source: str, response: Mapping[str, Any], key: str) -> bool:
-    """Return a boolean; False if it is absent."""
-    value = response.get(key)
-    if value is not None and not isinstance(value, bool):
-        raise invalid_response(source, f"{key} is not a boolean")
-    return bool(value)
-
-
-def map_field(source: str, response: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Return a map; empty if it is absent."""
-    value = response.get(key)
-    if value is not None and not isinstance(value, Mapping):
-        raise invalid_response(source, f"{key} is not a map")
-    return {} if value is None else value
-
-
-def text_map_field(source: str, response: Mapping[str, Any], key: str) -> dict[str, str]:
-    """Return a map of text to text; empty if it is absent."""
-    value = {} if response.get(key) is None else response[key]
-    if not isinstance(value, Mapping) or not all(
-        isinstance(part, str) for pair in value.items() for part in pair
-    ):
-        raise invalid_response(source, f"{key} does not map text to text")
-    return dict(value)
-
-
-def text_list_field(source: str, response: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
-    """Return a list of texts; None if it is absent."""
-    value = response.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
-        raise invalid_response(source, f"{key} is not a list of texts")
-    return tuple(value)
 
 
 # ---- sign-up ------------------------------------------------------------------------------------
@@ -189,30 +171,26 @@ def pre_sign_up(
     metadata: Metadata,
 ) -> SignUpDecision:
     """Ask PreSignUp about a user who is not in the pool yet."""
-    function = configured_triggers(pool).pre_sign_up
-    if function is None:
-        return SignUpDecision()
+    attributes = dict(user.attributes)
     response = call(
         pool,
-        function,
+        "pre_sign_up",
         source,
         user_name=user.username,
         client=client,
-        request={
-            "userAttributes": dict(user.attributes),
-            "validationData": dict(validation) or None,
-        },
+        request={"userAttributes": attributes, "validationData": dict(validation) or None},
         response={"autoConfirmUser": False, "autoVerifyEmail": False, "autoVerifyPhone": False},
         metadata=metadata,
     )
-    confirm = bool_field(source, response, "autoConfirmUser")
-    email = bool_field(source, response, "autoVerifyEmail")
-    phone = bool_field(source, response, "autoVerifyPhone")
+    if response is None:
+        return SignUpDecision()
+    confirm = response.flag("autoConfirmUser")
+    email, phone = response.flag("autoVerifyEmail"), response.flag("autoVerifyPhone")
     # "If you set autoVerifyEmail to true, the user must have an email" -- developer guide, "Pre sign-up
     # Lambda trigger". Which error Cognito returns otherwise is not known.
     for name, verify in (("email", email), ("phone_number", phone)):
         if verify and name not in user.attributes:
-            raise invalid_response(source, f"the user has no {name} to verify")
+            raise response.invalid(f"the user has no {name} to verify")
     return SignUpDecision(confirm, email, phone)
 
 
@@ -220,9 +198,15 @@ def post_confirmation(
     pool: Core, source: str, client: AppClient | None, user: User, metadata: Metadata
 ) -> None:
     """Call PostConfirmation for a user who was confirmed, or who has reset the password."""
-    function = configured_triggers(pool).post_confirmation
-    if function is not None:
-        _call_for_user(pool, function, source, client, user, metadata=metadata)
+    call(
+        pool,
+        "post_confirmation",
+        source,
+        user_name=user.username,
+        client=client,
+        request={"userAttributes": user_attributes(user)},
+        metadata=metadata,
+    )
 
 
 # ---- sign-in ------------------------------------------------------------------------------------
@@ -239,12 +223,9 @@ def pre_authentication(
     user has userNotFound, which "is populated when PreventUserExistenceErrors is set to ENABLED"
     (developer guide).
     """
-    function = configured_triggers(pool).pre_authentication
-    if function is None:
-        return
     call(
         pool,
-        function,
+        "pre_authentication",
         "PreAuthentication_Authentication",
         user_name=name,
         client=client,
@@ -253,7 +234,6 @@ def pre_authentication(
             "validationData": dict(metadata) if metadata else None,
             "userNotFound": user is None,
         },
-        response={},
     )
 
 
@@ -266,10 +246,15 @@ def run_token_triggers(
     first time ... with a new device", developer guide).
     """
     client, user = attempt.client, attempt.existing_user
-    function = configured_triggers(pool).post_authentication
-    if function is not None:
-        post, more = "PostAuthentication_Authentication", {"newDeviceUsed": new_device}
-        _call_for_user(pool, function, post, client, user, more=more, metadata=metadata)
+    call(
+        pool,
+        "post_authentication",
+        "PostAuthentication_Authentication",
+        user_name=user.username,
+        client=client,
+        request={"userAttributes": user_attributes(user), "newDeviceUsed": new_device},
+        metadata=metadata,
+    )
     last = pool.sessions.last_answered
     source = NEW_TOKENS
     if attempt.device_proved:
@@ -283,59 +268,55 @@ def pre_token_generation(
     pool: Core, client: AppClient, user: User, source: str, metadata: Metadata
 ) -> ClaimOverrides:
     """Return the changes that PreTokenGeneration makes to the claims."""
-    function = configured_triggers(pool).pre_token_generation
-    if function is None:
-        return NO_OVERRIDES
-    version = configured_triggers(pool).pre_token_generation_version or "V1_0"
-    more: dict[str, Any] = {
-        "groupConfiguration": {
-            "groupsToOverride": list(user.groups),
-            "iamRolesToOverride": [],
-            "preferredRole": None,
-        }
+    version = getattr(pool.configuration.triggers, "pre_token_generation_version", None) or "V1_0"
+    groups = {
+        "groupsToOverride": list(user.groups),
+        "iamRolesToOverride": [],
+        "preferredRole": None,
+    }
+    request: dict[str, Any] = {
+        "userAttributes": user_attributes(user),
+        "groupConfiguration": groups,
     }
     key = "claimsOverrideDetails"
     if version != "V1_0":
-        key, more["scopes"] = "claimsAndScopeOverrideDetails", ["aws.cognito.signin.user.admin"]
-    response = _call_for_user(
+        key, request["scopes"] = "claimsAndScopeOverrideDetails", ["aws.cognito.signin.user.admin"]
+    response = call(
         pool,
-        function,
+        "pre_token_generation",
         source,
-        client,
-        user,
-        more=more,
+        user_name=user.username,
+        client=client,
+        request=request,
         response={key: None},
         metadata=metadata,
         version=version[1],
     )
-    details = map_field(source, response, key)
-    groups = map_field(source, details, "groupOverrideDetails")
-    preferred = groups.get("preferredRole")
-    if preferred is not None and not isinstance(preferred, str):
-        raise invalid_response(source, "preferredRole is not text")
+    if response is None:
+        return NO_OVERRIDES
+    details = response.nested(key)
+    overrides = details.nested("groupOverrideDetails")
     if version == "V1_0":
         # In a V1_0 response claims are text: an array is "Unrecognizable lambda output" (reports of users).
-        add = text_map_field(source, details, "claimsToAddOrOverride")
-        suppress = text_list_field(source, details, "claimsToSuppress") or ()
-        id_token, access_token = TokenChanges(add, suppress), TokenChanges()
+        add = details.text_map("claimsToAddOrOverride")
+        id_token = TokenChanges(add, details.texts("claimsToSuppress") or ())
+        access_token = TokenChanges()
     else:
-        id_token = _token_changes(source, details, "idTokenGeneration")
-        access_token = _token_changes(source, details, "accessTokenGeneration")
+        id_token = _token_changes(details.nested("idTokenGeneration"))
+        access_token = _token_changes(details.nested("accessTokenGeneration"))
     return ClaimOverrides(
         id_token,
         access_token,
-        text_list_field(source, groups, "groupsToOverride"),
-        text_list_field(source, groups, "iamRolesToOverride"),
-        preferred,
+        overrides.texts("groupsToOverride"),
+        overrides.texts("iamRolesToOverride"),
+        overrides.text("preferredRole"),
     )
 
 
-def _token_changes(source: str, details: Mapping[str, Any], key: str) -> TokenChanges:
-    changes = map_field(source, details, key)
+def _token_changes(changes: TriggerResponse) -> TokenChanges:
     return TokenChanges(
-        map_field(source, changes, "claimsToAddOrOverride"),
-        *(
-            text_list_field(source, changes, name) or ()
-            for name in ("claimsToSuppress", "scopesToAdd", "scopesToSuppress")
-        ),
+        changes.nested("claimsToAddOrOverride").members,
+        changes.texts("claimsToSuppress") or (),
+        changes.texts("scopesToAdd") or (),
+        changes.texts("scopesToSuppress") or (),
     )

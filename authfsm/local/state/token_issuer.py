@@ -24,14 +24,9 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.clock import SteadyClock
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
+from authfsm.local.state import token_claims
 from authfsm.local.state.change_tracking import ChangeTrackingDict, RecordListener
-from authfsm.local.state.token_claims import (
-    NO_OVERRIDES,
-    ClaimOverrides,
-    TokenFamily,
-    acr_claim,
-    compose_claims,
-)
+from authfsm.local.state.token_claims import ClaimOverrides, TokenFamily
 from authfsm.local.state.users import User
 
 _KEY_BITS: Final = 2048
@@ -126,7 +121,7 @@ class TokenIssuer:
         device_key: str | None,
         *,
         amr: tuple[str, ...] = (),
-        overrides: ClaimOverrides = NO_OVERRIDES,
+        overrides: ClaimOverrides = token_claims.NO_OVERRIDES,
     ) -> dict[str, Any]:
         """Return the AuthenticationResult of a sign-in."""
         now = self.elapsed()
@@ -135,7 +130,7 @@ class TokenIssuer:
         family = TokenFamily(
             user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires
         )
-        family.amr, family.acr = amr, acr_claim(amr, self._configuration.acr_values)
+        family.amr, family.acr = amr, token_claims.acr_claim(amr, self._configuration.acr_values)
         self._families[family.origin_jti] = family
         return {
             **self._access_and_id(family, overrides),
@@ -150,7 +145,7 @@ class TokenIssuer:
 
     def _access_and_id(self, family: TokenFamily, overrides: ClaimOverrides) -> dict[str, Any]:
         iat = int(self._clock().timestamp())
-        access, identity = compose_claims(self._configuration, family, iat, self.uuid)
+        access, identity = token_claims.compose_claims(self._configuration, family, iat, self.uuid)
         access, identity = overrides.apply_to_access(access), overrides.apply_to_id(identity)
         # Signatures are most of the work of a sign-in: the two are made in parallel.
         id_token = _signing_threads(os.getpid()).submit(self._sign, identity)
