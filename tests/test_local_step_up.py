@@ -250,19 +250,19 @@ class TestFromScratch:
         assert (flow.state, available_challenges(flow)) == (State.SELECT_CHALLENGE, available)
 
     @pytest.mark.parametrize(
-        ("target", "challenge_reply", "methods"),
+        ("target", "second_factor", "methods"),
         [
             (3, State.SMS_MFA, ["pwd", "sms", "mfa"]),
             (4, State.SOFTWARE_TOKEN_MFA, ["pwd", "otp", "mfa"]),
         ],
     )
     def test_a_second_factor_that_is_not_switched_on(
-        self, pool_of: PoolOf, target: int, challenge_reply: State, methods: list[str]
+        self, pool_of: PoolOf, target: int, second_factor: State, methods: list[str]
     ) -> None:
         """The level needs it, though the user's MFA would not."""
         pool = pool_of(mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
         flow = step_up(pool, LOA[target])
-        assert flow.answer(r.Password(PASSWORD)) is challenge_reply
+        assert flow.answer(r.Password(PASSWORD)) is second_factor
         assert flow.answer(code_of(pool, flow)) is State.AUTHENTICATED
 
         assert (claims_of(pool, flow)["amr"], claims_of(pool, flow)["acr"]) == (
