@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from serving import CLIENT_ID, POOL_ID, here
+from serving import CLIENT_ID, POOL_ID, serve_in_thread
 from typer.testing import CliRunner
 
 from authfsm.cli import app
@@ -59,7 +59,7 @@ def test_output_files(tmp_path: Path) -> None:
 def test_an_existing_pool() -> None:
     """With --pool-id, rules that need another pool are skipped; users and app clients are deleted at the end."""
     rules = ("--rule", "password.*", "--rule", "totp.wrong", "--rule", "secret-hash.missing")
-    with here(account_recovery=["verified_email"]) as served:
+    with serve_in_thread(account_recovery=["verified_email"]) as served:
         before = {each["ClientId"] for each in clients(served.boto())}
         code, stdout, _ = conform(
             "--endpoint", served.url, "--pool-id", POOL_ID, *rules, "-o", "-", "--codes", "outbox"
@@ -94,7 +94,7 @@ def test_an_existing_app_client() -> None:
     """With --client-id, rules that need another app client are skipped."""
     where = ("--pool-id", POOL_ID, "--client-id", CLIENT_ID)
     rules = ("--rule", "password.wrong", "--rule", "secret-hash.missing")
-    with here(account_recovery=["verified_email"]) as served:
+    with serve_in_thread(account_recovery=["verified_email"]) as served:
         code, stdout, _ = conform("--endpoint", served.url, *where, *rules, "-o", "-")
     verdicts = json.loads(stdout)["endpoints"][0]["verdicts"]
 

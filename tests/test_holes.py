@@ -54,7 +54,7 @@ ELSEWHERE: Final = (
     ("cognito-local", "a wrong temporary password leads to the challenge", "local_passwords", "test_wrong_temporary_password"),
     ("cognito-local", "no code outstanding and none given is right", "local_sessions", "test_no_code_is_no_code"),
     ("cognito-local", "refresh tokens of a challenge's answer are useless", "local_tokens", "test_the_refresh_token_of_a_challenge_is_good"),
-    ("cognito-local", "passwords lie about in clear", "local_boto_hook", "test_no_password_is_kept"),
+    ("cognito-local", "passwords lie about in clear", "local_boto_hook", "test_no_password_is_stored"),
     ("LocalStack", "PASSWORD_VERIFIER is not for administrators (#12945)", "local_srp", "test_the_same_as_an_administrator"),
     ("LocalStack", "no MFA after SRP (#13400, #13858)", "arrows", "test_a_scenario_ends_where_it_says"),
     ("LocalStack", "no GetTokensFromRefreshToken (#12828)", "local_tokens", "test_a_new_one_each_time"),
@@ -73,7 +73,7 @@ ELSEWHERE: Final = (
     ("amazon-cognito-identity-js", "a new password skips the custom challenge (#341)", "local_custom", "test_new_password"),
     ("amplify-js", "a lock-out looks like a wrong password (#1234)", "local_passwords", "test_it_doubles_up_to_fifteen_minutes"),
     ("the lesson", "a session is rotated on each leg", "local_sessions", "test_every_leg_has_a_session_of_its_own"),
-    ("the lesson", "which refusals burn a session is said by a table", "local_boto_hook", "test_what_the_client_takes_for_alive_is"),
+    ("the lesson", "which refusals burn a session is said by a table", "local_boto_hook", "test_session_survives_where_the_policy_says_so"),
     ("the lesson", "PreventUserExistenceErrors has a salt that stays", "local_srp", "test_the_simulation_is_stable_and_fails"),
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from apps.site.app import site
 from joserfc.jwk import RSAKey
-from serving import PATIENCE, until
+from serving import TIMEOUT, wait_until
 
 from authfsm import PoolSettings
 from authfsm.core.sealing import new_key
@@ -107,7 +107,7 @@ class Browser:
 
     def _read(self, path: str, form: bytes | None = None) -> str:
         request = urllib.request.Request(self.url + path, form, {"Origin": self.url})  # noqa: S310 - its own
-        with self.http.open(request, timeout=PATIENCE) as reply:
+        with self.http.open(request, timeout=TIMEOUT) as reply:
             text: str = reply.read().decode()
             return text
 
@@ -123,12 +123,12 @@ def visited(stage: Stage) -> Iterator[Browser]:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
-        until(lambda: server.started, "the site")
+        wait_until(lambda: server.started, "the site")
         try:
             yield Browser(url)
         finally:
             server.should_exit = True
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
 
 
 def test_there_are_some() -> None:

@@ -19,7 +19,7 @@ from pycognito import AWSSRP
 from pycognito.exceptions import SMSMFAChallengeException
 from scenario_user import PASSWORD, PHONE, USER, Scenario, ScenarioUser
 from scenarios import SCENARIOS
-from serving import here
+from serving import serve_in_thread
 
 from authfsm import Code, UserError, history_from_json
 from authfsm.core.history import history_to_json
@@ -311,7 +311,7 @@ def test_aiobotocore_is_recorded() -> None:
                         )
 
     user = {"username": USER, "password": PASSWORD, "phone_number": PHONE}
-    with here(**SMS, users=[user]) as served:
+    with serve_in_thread(**SMS, users=[user]) as served:
         asyncio.run(signs_in(served.url))
 
     assert members(out.getvalue(), *STEP) == [
