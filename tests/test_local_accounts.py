@@ -112,7 +112,9 @@ class TestSignUp:
     def test_phone_number_has_priority(self, signing_key: RSAKey) -> None:
         """In a pool that verifies both addresses, the code goes to the phone number."""
         pool = LocalPool(key=signing_key, auto_verified_attributes=["email", "phone_number"])
-        made = AccountClient(pool).sign_up("ada", email="a@example.com", phone_number="+15551234567")
+        made = AccountClient(pool).sign_up(
+            "ada", email="a@example.com", phone_number="+15551234567"
+        )
 
         assert made["CodeDeliveryDetails"]["AttributeName"] == "phone_number"
 
