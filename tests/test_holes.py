@@ -80,7 +80,7 @@ ELSEWHERE: Final = (
 
 @cache
 def _tests(name: str) -> frozenset[str]:
-    """The names of the tests of a file."""
+    """Return the names of the tests in a file."""
     source = (Path(__file__).parent / f"test_{name}.py").read_text(encoding="utf-8")
     found = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
     return frozenset(node.name for node in found)
@@ -88,13 +88,13 @@ def _tests(name: str) -> frozenset[str]:
 
 @pytest.mark.parametrize(("whose", "hole", "file", "test"), ELSEWHERE)
 def test_a_hole_has_a_test(whose: str, hole: str, file: str, test: str) -> None:
-    """Each hole that another file is to test is tested there."""
+    """Each hole listed for another file has its test there."""
     assert test in _tests(file), f"{whose}: {hole}"
 
 
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
-    """Ada and eve, with telephones; SMS is required."""
+    """Return a pool that requires SMS MFA, with ada and eve, who have phone numbers."""
     pool = LocalPool(mfa="ON", key=signing_key, clock=ManualClock(), mfa_methods=["SMS_MFA"])
     for name in ("ada", "eve"):
         pool.add_user(name, PASSWORD, phone_number=PHONE)
@@ -111,8 +111,8 @@ EVERYTHING: Final = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_other_challenge_is_answered_on_a_live_session(pool: LocalPool, name: str) -> None:
-    """Moto 5.2.5: MFA_SETUP on a fresh session brings tokens, an unknown challenge an empty reply."""
+def test_a_session_answers_its_own_challenge_only(pool: LocalPool, name: str) -> None:
+    """Moto 5.2.5: MFA_SETUP on a new session issues tokens, and an unknown challenge gets an empty reply."""
     talk = ApiClient(pool)
     asked = talk.password("ada", PASSWORD)
     code = pool.outbox.code_for("ada")
@@ -127,8 +127,8 @@ def test_no_other_challenge_is_answered_on_a_live_session(pool: LocalPool, name:
     assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code)
 
 
-def test_every_user_has_a_secret_of_their_own(signing_key: RSAKey) -> None:
-    """Moto 5.2.5: one constant TOTP secret for every user; knowing one's own code is knowing everybody's."""
+def test_every_user_has_their_own_totp_secret(signing_key: RSAKey) -> None:
+    """Moto 5.2.5: all users have one constant TOTP secret, so each user's code is valid for all."""
     pool = LocalPool(mfa="ON", key=signing_key, mfa_methods=["SOFTWARE_TOKEN_MFA"])
     talk, secrets = ApiClient(pool), []
     for name in ("ada", "eve"):
@@ -143,7 +143,7 @@ def test_every_user_has_a_secret_of_their_own(signing_key: RSAKey) -> None:
 
 
 def test_a_secret_block_is_no_session(pool: LocalPool) -> None:
-    """Moto 5.2.5: SECRET_BLOCK is the Session, and answers any challenge of anybody."""
+    """Moto 5.2.5: SECRET_BLOCK is the Session, and answers any challenge of any user."""
     talk = ApiClient(pool)
     block = talk.srp_a("ada")["ChallengeParameters"]["SECRET_BLOCK"]
     for name, responses in (
@@ -171,8 +171,8 @@ FORGED: Final[dict[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("operation", FORGED)
-def test_a_forged_access_token_opens_nothing(signing_key: RSAKey, operation: str) -> None:
-    """cognito-local 5.3.0: access tokens are decoded, and nobody looks at the signature."""
+def test_a_forged_access_token_is_refused(signing_key: RSAKey, operation: str) -> None:
+    """cognito-local 5.3.0: access tokens are decoded without verifying the signature."""
     pool = LocalPool(key=signing_key, mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
     other = LocalPool(pool_id=pool.pool_id, client_id=pool.client_id)
     for each in (pool, other):
@@ -184,7 +184,7 @@ def test_a_forged_access_token_opens_nothing(signing_key: RSAKey, operation: str
 
 
 @pytest.mark.parametrize("status", ["UNCONFIRMED", "RESET_REQUIRED"])
-def test_a_proof_confirms_nobody(signing_key: RSAKey, status: str) -> None:
+def test_a_proof_does_not_confirm_the_user(signing_key: RSAKey, status: str) -> None:
     """ministack: PASSWORD_VERIFIER sets the user CONFIRMED."""
     pool = LocalPool(key=signing_key)
     pool.add_user("ada", PASSWORD, status=status)
@@ -195,8 +195,8 @@ def test_a_proof_confirms_nobody(signing_key: RSAKey, status: str) -> None:
     assert pool.user("ada").status.value == status
 
 
-def test_a_code_that_verified_the_app_verifies_no_more(signing_key: RSAKey) -> None:
-    """Ministack #1608: VerifySoftwareToken takes any code; here a right one serves once, in set-up too."""
+def test_a_code_is_valid_once_in_set_up(signing_key: RSAKey) -> None:
+    """Ministack #1608: VerifySoftwareToken accepts any code; here a right one is valid once, in set-up too."""
     clock = ManualClock()
     pool = LocalPool(mfa="ON", key=signing_key, clock=clock, mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", PASSWORD)
@@ -215,7 +215,7 @@ def test_a_code_that_verified_the_app_verifies_no_more(signing_key: RSAKey) -> N
 def test_secrets_are_compared_in_constant_time(
     signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fakecloud #1961: secrets are compared by ==, whose time tells how much of them is right."""
+    """Fakecloud #1961: comparing secrets by == leaks by its time how much of them is right."""
     pool = LocalPool(mfa="ON", key=signing_key, client_secret=True)
     pool.add_user("ada", PASSWORD, phone_number=PHONE, preferred_mfa="SMS_MFA")
     pool.add_user("eve", PASSWORD, totp_secret=TOTP_SECRET)
