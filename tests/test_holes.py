@@ -1,7 +1,7 @@
-"""Holes that were found in other local Cognito servers: each is a test of ours, here or where it belongs.
+"""Security holes of other local Cognito servers: each has a test, here or in another file.
 
-They were read in, or run against, moto 5.2.5, cognito-local 5.3.0, ministack, floci, fakecloud and LocalStack,
-and told in the threads that are cited. `ELSEWHERE` says where the test is, for those that other files hold.
+They were found in moto 5.2.5, cognito-local 5.3.0, ministack, floci, fakecloud and LocalStack, or reported in the
+cited issues. `ELSEWHERE` names the tests in other files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What cannot happen does not: no arrow of the table says so, and no pool does so, however one walks in it.
+"""Impossible transitions: the table has no arrow for them, and no pool makes them on random walks.
 
-The rows are those that the study of the protocol marks IMPOSSIBLE, and what AWS's documents exclude. Where the
-table has the arrow for the sake of CUSTOM_AUTH, it is the flow that excludes it, and the pool alone can tell.
+AWS's documents and the cited issues exclude them. Where the table has an arrow for CUSTOM_AUTH only, the flow
+excludes it, and only the pool can show that.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Walks at random through random pools: never off the table, never a crash, never tokens past what must be proved.
+"""Random walks through random pools: no transition off the table, no crash, no tokens without the required proofs.
 
-`tests/walker.py` walks and keeps the truth; `EXCUSES` are the documented ways to tokens without a second factor.
-The walks of a run are always the same; `AUTHFSM_WALKS=5000` takes that many, new every time.
+`tests/walker.py` walks and remembers what is true; `EXCUSES` are the documented reasons for tokens without a second
+factor. Each run walks the same walks; `AUTHFSM_WALKS=5000` walks that many new ones.
 """
 
 from __future__ import annotations
