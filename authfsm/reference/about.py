@@ -81,15 +81,7 @@ class AcceptedResponse:
 
 
 class Source(NamedTuple):
-    """A transition into a state.
-
-    Args:
-        state: the state that it leaves.
-        role: which factor that is, for EMAIL_OTP.
-        response: the class of the response.
-        kind: the kind of a transition that stays in its state; None for any other.
-        confidence: how certain the transition is.
-    """
+    """A transition into a state."""
 
     state: State
     role: Role | None
@@ -151,12 +143,7 @@ class AboutState:
 
 
 def about_state(state: State, role: Role | None = None) -> AboutState:
-    """Return what is known about a state.
-
-    Args:
-        state: the state.
-        role: which factor it is, for EMAIL_OTP; None for either.
-    """
+    """Return what is known about a state, for EMAIL_OTP in one role or, without one, in both."""
     takes = tuple(_accepted_responses(state, role))
     return AboutState(
         state=state,
@@ -171,13 +158,7 @@ def about_state(state: State, role: Role | None = None) -> AboutState:
 
 
 def targets(state: State, response: type[Response], role: Role | None = None) -> Iterator[Target]:
-    """Yield the states to which a response may lead, FAILED last.
-
-    Args:
-        state: the state of the sign-in.
-        response: the response's class.
-        role: which factor the state is, for EMAIL_OTP; None for either.
-    """
+    """Yield the states to which a response may lead, FAILED last."""
     transitions = {
         (transition.dest, roles.dest, transition.kind): transition
         for transition, roles in TRANSITIONS_IN_ROLES
@@ -365,10 +346,6 @@ class AboutError:
 
 def about_error(code: str, message: str = "") -> AboutError:
     """Return what is known about an error.
-
-    Args:
-        code: its code.
-        message: its message, or the text of botocore's ClientError.
 
     Raises:
         KeyError: the error policy has no such error.

@@ -54,12 +54,7 @@ class Parameter:
 
 @frozen
 class RequestShape:
-    """The operation and parameters of a request.
-
-    Args:
-        operation: for example `InitiateAuth`.
-        parameters: its parameters.
-    """
+    """The operation and parameters of a request."""
 
     operation: str
     parameters: tuple[Parameter, ...]
@@ -86,12 +81,7 @@ class RequestShape:
 
 
 class Docstring(NamedTuple):
-    """The parts of a class's docstring.
-
-    Args:
-        summary: its first paragraph.
-        fields: the description of each field.
-    """
+    """The parts of a class's docstring."""
 
     summary: str
     fields: dict[str, str]

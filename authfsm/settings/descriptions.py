@@ -52,21 +52,13 @@ def _model() -> Any:
 
 
 def select_descriptions(whole: Structure) -> dict[str, Any]:
-    """Return the parts of a mapping that belong to descriptions: replies by name, and GetUserPoolMfaConfig's members.
-
-    Args:
-        whole: a mapping that may have other members.
-    """
+    """Return the parts of a mapping that belong to descriptions: replies by name, and GetUserPoolMfaConfig's members."""
     names = _PARTS | _model()["MfaConfig"].keys()
     return {name: each for name, each in whole.items() if name in names}
 
 
 def without_metadata(whole: Structure) -> dict[str, Any]:
-    """Return a mapping without the members that SDKs add to a reply.
-
-    Args:
-        whole: the mapping.
-    """
+    """Return a mapping without the members that SDKs add to a reply."""
     return {name: each for name, each in whole.items() if name not in _METADATA}
 
 
@@ -192,9 +184,6 @@ class Descriptions:
     def validity(self, name: str) -> timedelta:
         """Return the lifetime of a token.
 
-        Args:
-            name: AccessTokenValidity, IdTokenValidity or RefreshTokenValidity.
-
         Raises:
             BadField: the unit is unknown, or the time is out of range.
         """
@@ -207,10 +196,6 @@ def token_validity(client: Structure, name: str) -> timedelta:
     "The default time unit for RefreshTokenValidity in an API request is days. You can't set RefreshTokenValidity to
     0. If you do, Amazon Cognito overrides the value with the default value of 30 days." -- AWS API reference,
     UserPoolClientType; the unit of the other two is hours, their default one hour.
-
-    Args:
-        client: `Descriptions.user_pool_client`.
-        name: AccessTokenValidity, IdTokenValidity or RefreshTokenValidity.
 
     Raises:
         BadField: the unit is unknown, or the time is out of range.
@@ -239,9 +224,6 @@ def decode_text(raw: bytes) -> str:
     """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     Windows PowerShell writes UTF-16 when it redirects the output of a command.
-
-    Args:
-        raw: the file's bytes.
 
     Raises:
         UnicodeDecodeError: they have another encoding.

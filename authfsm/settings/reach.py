@@ -51,20 +51,12 @@ def _nodes(each: TransitionInRoles) -> tuple[Node, Node]:
 
 
 def leads_nowhere_new(each: TransitionInRoles) -> bool:
-    """Return whether a transition leads only to challenges for which the pool asks elsewhere.
-
-    Args:
-        each: a transition in its roles.
-    """
+    """Return whether a transition leads only to challenges for which the pool asks elsewhere."""
     return each[0].response in ANY_CHALLENGE_RESPONSES and each[0].dest not in _OWN_DESTINATIONS
 
 
 def is_specific(each: TransitionInRoles) -> bool:
-    """Return whether a transition belongs to a row that does not lead to every challenge.
-
-    Args:
-        each: a transition in its roles.
-    """
+    """Return whether a transition belongs to a row that does not lead to every challenge."""
     return not PROTOCOL[each[0].source][each[0].response] >= ANY_CHALLENGE
 
 
@@ -153,10 +145,6 @@ def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Conf
     So the transition is refuted there. A remembered device and a passkey with user verification replace the second
     factor, and their transitions are as certain as elsewhere.
 
-    Args:
-        settings: the settings.
-        transition: a transition of the table.
-
     Raises:
         KeyError: the transition is not in the table.
     """
@@ -168,12 +156,7 @@ def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Conf
 
 
 def best_confidence(transition: Transition, pools: Iterable[SignInSettings]) -> Confidence:
-    """Return how certain a transition is in the pool where it is most certain, or without settings.
-
-    Args:
-        transition: a transition of the table.
-        pools: the settings of pools.
-    """
+    """Return how certain a transition is in the pool where it is most certain, or without settings if there is no pool."""
     known = [confidence_in_pool(pool, transition) for pool in pools] or [confidence(transition)]
     return min(known, key=list(Confidence).index)
 
@@ -287,20 +270,12 @@ def _limits(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
 
 @cache
 def limits_of_node(node: Node) -> tuple[str, ...]:
-    """Return the settings under which no user reaches a state, except where a Lambda function names it.
-
-    Args:
-        node: the state, with the role of EMAIL_OTP.
-    """
+    """Return the settings under which no user reaches a state, except where a Lambda function names it."""
     return _limits(lambda found: found.nodes.get(node))
 
 
 def limits_of_response(response: type[Response]) -> tuple[str, ...]:
-    """Return the settings under which a response is always refused.
-
-    Args:
-        response: the response's class.
-    """
+    """Return the settings under which a response is always refused."""
     rows: dict[Transition, list[TransitionInRoles]] = {}
     for each in TRANSITIONS_IN_ROLES:
         if each[0].response is response and each[0].dest is not State.FAILED:

@@ -41,11 +41,7 @@ _LITE: Final = "UserPoolTier is LITE"
 
 
 def flow_allowed(auth_flow: str) -> Rule:
-    """Return the rule that ExplicitAuthFlows must allow a flow.
-
-    Args:
-        auth_flow: the AuthFlow.
-    """
+    """Return the rule that ExplicitAuthFlows must allow a flow."""
 
     def rule(settings: SignInSettings) -> Reason:
         if settings.allows(auth_flow):
@@ -82,11 +78,7 @@ def revocation_on(settings: SignInSettings) -> Reason:
 
 
 def first_factor_allowed(name: str) -> Rule:
-    """Return the rule that AllowedFirstAuthFactors must have a factor.
-
-    Args:
-        name: PASSWORD, EMAIL_OTP, SMS_OTP or WEB_AUTHN.
-    """
+    """Return the rule that AllowedFirstAuthFactors must have a factor, for example EMAIL_OTP."""
 
     def rule(settings: SignInSettings) -> Reason:
         names = settings.allowed_first_auth_factors
